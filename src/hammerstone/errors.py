@@ -1,0 +1,97 @@
+"""Every error hammerstone raises, and whom it is for.
+
+    HammerstoneError
+    ├── CallerError             you asked for something that cannot be done: exit code 2
+    │   ├── InputError          a file, a line or a question that cannot be read
+    │   ├── SettingsError       a setting, an option or a model name that makes no sense
+    │   ├── NotFoundError       a tool, a task or a queue entry that is not there
+    │   ├── RecordingError      a prompt with no recorded completion, or a recording that cannot be read
+    │   └── ToolRefusedError    source or a package that the static checks or the gate refuse
+    └── OperatorError           something around hammerstone is broken: exit code 1
+        ├── ModelError          a model that is down, slow, rate-limited, or refuses
+        │   └── ModelTimeoutError
+        ├── SandboxError        no backend on this host, or a worker that cannot be kept alive
+        └── StoreError          a database that is locked, corrupt, full, or out of reach
+
+Made code that fails is not an error but data: see `hammerstone.sandbox.Outcome`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "CallerError",
+    "HammerstoneError",
+    "InputError",
+    "ModelError",
+    "ModelTimeoutError",
+    "NotFoundError",
+    "OperatorError",
+    "RecordingError",
+    "SandboxError",
+    "SettingsError",
+    "StoreError",
+    "ToolRefusedError",
+]
+
+
+class HammerstoneError(Exception):
+    """The root. `code` is stable and machine-readable; `hint` says what repairs it, or is empty."""
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class CallerError(HammerstoneError):
+    """The caller can repair this."""
+
+    code = "caller"
+    exit_code = 2
+
+
+class InputError(CallerError):
+    code = "input"
+
+
+class SettingsError(CallerError):
+    code = "settings"
+
+
+class NotFoundError(CallerError):
+    code = "not-found"
+
+
+class RecordingError(CallerError):
+    code = "recording"
+
+
+class ToolRefusedError(CallerError):
+    code = "tool-refused"
+
+
+class OperatorError(HammerstoneError):
+    """Whoever runs this machine, or the provider, can repair this."""
+
+    code = "operator"
+
+
+class ModelError(OperatorError):
+    code = "model"
+
+
+class ModelTimeoutError(ModelError):
+    code = "model-timeout"
+
+
+class SandboxError(OperatorError):
+    code = "sandbox"
+
+
+class StoreError(OperatorError):
+    code = "store"

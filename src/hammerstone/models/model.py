@@ -1,0 +1,60 @@
+"""The one protocol for language models: `async complete(prompt) -> reply`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Literal, Protocol
+
+from hammerstone.types import Usage
+
+__all__ = ["Message", "Model", "Prompt", "Reply"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt:
+    """What a model is given.
+
+    `sample` tells apart several draws for the same messages: a second opinion of the solver is
+    sample 1, a third sample 2. It is part of the key but is not sent.
+    """
+
+    messages: tuple[Message, ...]
+    temperature: float | None = None
+    max_tokens: int | None = None
+    sample: int = 0
+
+    @property
+    def key(self) -> str:
+        """SHA-256 (64 hexadecimal digits) of the canonical JSON of everything above."""
+        canonical = json.dumps(asdict(self), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What a model answered. `model` is the name that answered; `cost_usd` is `None` when the price is unknown."""
+
+    text: str
+    model: str
+    usage: Usage = field(default_factory=Usage)
+    cost_usd: float | None = None
+    seconds: float = 0.0
+
+
+class Model(Protocol):
+    """Anything that completes prompts. Raises `ModelError` (or `RecordingError`), never a provider's own error."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def complete(self, prompt: Prompt) -> Reply: ...

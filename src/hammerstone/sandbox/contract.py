@@ -1,0 +1,95 @@
+"""The contract that every sandbox backend keeps.
+
+Made code that fails is data: an `Outcome` with a status and a message. A sandbox that cannot do its work raises
+`SandboxError`. Nothing made by a model ever runs in this process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hammerstone.types import JSON
+
+__all__ = ["Limits", "Outcome", "Sandbox", "Status"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one call may use.
+
+    The default of 10 CPU seconds is generous on purpose: a made Chinese-remainder tool may search by brute force
+    and need several (the paper's own recorded one took up to 5.75 s).
+    """
+
+    cpu_seconds: float = 10.0
+    wall_seconds: float = 20.0
+    memory_bytes: int = 512 * 1024 * 1024
+    output_bytes: int = 1024 * 1024
+    disk_bytes: int = 16 * 1024 * 1024
+
+
+class Status(StrEnum):
+    """How a call of made code ended."""
+
+    OK = "ok"
+    ERROR = "error"  # it raised, or returned what is not JSON
+    TIMEOUT = "timeout"  # CPU or wall time
+    MEMORY = "memory"
+    OUTPUT = "output"  # its result or its prints were too large
+    KILLED = "killed"  # it ended its own process, or the kernel did
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came of one call.
+
+    `value` is the JSON value returned (only when `status` is OK); `error` says what happened otherwise, in a form
+    that can be shown to the maker (exception type, message and line of the made source).
+    """
+
+    status: Status
+    value: JSON = None
+    error: str = ""
+    printed: str = ""
+    cpu_seconds: float = 0.0
+    wall_seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        return self.status is Status.OK
+
+
+class Sandbox(Protocol):
+    """Runs one function of a made program, confined, in a process (or interpreter) that has seen nothing before."""
+
+    @property
+    def name(self) -> str:
+        """The backend: `sandlock`, `bubblewrap` or `monty`."""
+        ...
+
+    async def call(
+        self,
+        program: str,
+        function: str,
+        arguments: Mapping[str, JSON],
+        *,
+        limits: Limits | None = None,
+        hash_seed: int = 0,
+    ) -> Outcome:
+        """Call `function(**arguments)` of the module source `program`.
+
+        `hash_seed` chooses the string-hash seed of the interpreter (0 or 1), so that a caller can ask for the same
+        value twice and see whether it depends on set order. Raises `SandboxError` if the sandbox itself is broken.
+        """
+        ...
+
+    async def aclose(self) -> None: ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *exc: object) -> None: ...
