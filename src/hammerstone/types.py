@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from pydantic import JsonValue
+
 __all__ = ["JSON", "Instance", "Request", "Role", "Route", "Source", "Usage"]
 
-JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
+JSON: TypeAlias = JsonValue
 
 
 class Role(StrEnum):

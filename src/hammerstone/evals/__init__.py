@@ -1,0 +1,1 @@
+"""Tasks with known answers, and what is measured on them."""

@@ -1,0 +1,69 @@
+"""The tasks that hammerstone makes instances of itself, one file each.
+
+Every module in this folder is a task of the shape `hammerstone.evals.task.Task`; a new file is found by being here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import random
+from types import MappingProxyType
+from typing import TYPE_CHECKING, cast
+
+from hammerstone.errors import InputError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from hammerstone.evals.task import Task
+    from hammerstone.types import Instance
+
+__all__ = ["TASKS", "generate_instances", "task"]
+
+
+def _discover() -> Iterator[Task]:
+    for module in sorted(pkgutil.iter_modules(__path__), key=lambda found: found.name):
+        # A module has no static type of its own; a test holds each of them to the protocol.
+        yield cast("Task", importlib.import_module(f"{__name__}.{module.name}"))
+
+
+TASKS: Mapping[str, Task] = MappingProxyType({found.NAME: found for found in _discover()})
+
+
+def task(name: str) -> Task:
+    """The task of that name. Raises `NotFoundError`."""
+    if name not in TASKS:
+        raise NotFoundError(f"there is no task {name!r} to generate", hint=f"the tasks are {', '.join(TASKS)}")
+    return TASKS[name]
+
+
+def generate_instances(name: str, n: int, seed: int) -> tuple[Instance, ...]:
+    """Draw `n` instances of a task, no question twice.
+
+    The task's families take turns in shuffled rounds, so a small sample covers them all. The same name and seed give
+    the same instances on any machine, and the first k are the same for every n. Raises `NotFoundError` for an unknown
+    name and `InputError` for a negative `n` or for more questions than the task has.
+    """
+    if n < 0:
+        raise InputError(f"cannot generate {n} instances", hint="ask for 0 or more")
+    rng = random.Random(f"{name} {seed}")  # noqa: S311 - samples, not secrets
+    instances: dict[str, Instance] = {}
+    families: list[str] = []
+    while len(instances) < n:
+        if not families:
+            families = rng.sample(task(name).FAMILIES, len(task(name).FAMILIES))
+        fresh = _draw_fresh(name, families.pop(), instances, rng)
+        instances[fresh.question] = fresh
+    return tuple(instances.values())
+
+
+def _draw_fresh(name: str, family: str, instances: Mapping[str, Instance], rng: random.Random) -> Instance:
+    for _ in range(1000):
+        instance = task(name).generate(rng, family)
+        if instance.question not in instances:
+            return instance
+    raise InputError(
+        f"{name} seems to have only {len(instances)} different questions in turn over its families",
+        hint="ask for fewer instances",
+    )

@@ -1,0 +1,337 @@
+"""Logical deduction with five objects, in the form of the public BIG-Bench-Hard file."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from itertools import combinations, permutations
+from typing import TYPE_CHECKING
+
+from hammerstone.evals.task import match_form
+from hammerstone.types import Instance, Source
+
+if TYPE_CHECKING:
+    import random
+
+__all__ = ["DESCRIPTION", "FAMILIES", "NAME", "check", "generate", "paraphrase"]
+
+NAME = "logical_deduction"
+DESCRIPTION = "Find the order of five objects from statements about their positions, and name the true option."
+
+PREFACE = (
+    "The following paragraphs each describe a set of five objects arranged in a fixed order. "
+    "The statements are logically consistent within each paragraph. "
+)
+LETTERS = "ABCDE"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Scene:
+    """One family. `ranks`, `before` and `after` run from one end of the order to the other."""
+
+    opening: str
+    things: tuple[str, ...]
+    ranks: tuple[str, str, str, str, str]
+    before: str
+    after: str
+    article: bool = False
+
+
+_LATERAL = (
+    "The {} is the leftmost",
+    "The {} is the second from the left",
+    "The {} is the third from the left",
+    "The {} is the second from the right",
+    "The {} is the rightmost",
+)
+_LEFT, _RIGHT = "The {} is to the left of the {}", "The {} is to the right of the {}"
+_COLORS = ("yellow", "gray", "blue", "orange", "purple", "red", "green", "brown", "black", "white")
+
+# "motorcyle" is spelled as in the public file: what reads these questions must read that one.
+_SCENES = {
+    "birds": _Scene(
+        opening="On a branch, there are five birds",
+        things=(
+            *("robin", "crow", "owl", "hawk", "raven"),
+            *("hummingbird", "cardinal", "quail", "blue jay", "falcon"),
+        ),
+        ranks=_LATERAL,
+        before=_LEFT,
+        after=_RIGHT,
+        article=True,
+    ),
+    "books": _Scene(
+        opening="On a shelf, there are five books",
+        things=tuple(f"{color} book" for color in _COLORS),
+        ranks=_LATERAL,
+        before=_LEFT,
+        after=_RIGHT,
+        article=True,
+    ),
+    "vehicles": _Scene(
+        opening="In an antique car show, there are five vehicles",
+        things=(
+            *("hatchback", "motorcyle", "bus", "sedan", "convertible"),
+            *("station wagon", "minivan", "truck", "tractor", "limousine"),
+        ),
+        ranks=(
+            "The {} is the oldest",
+            "The {} is the second-oldest",
+            "The {} is the third-newest",
+            "The {} is the second-newest",
+            "The {} is the newest",
+        ),
+        before="The {} is older than the {}",
+        after="The {} is newer than the {}",
+        article=True,
+    ),
+    "golfers": _Scene(
+        opening="In a golf tournament, there were five golfers",
+        things=("Amy", "Joe", "Rob", "Eve", "Dan", "Mya", "Mel", "Ana", "Eli", "Ada"),
+        ranks=(
+            "{} finished first",
+            "{} finished second",
+            "{} finished third",
+            "{} finished second-to-last",
+            "{} finished last",
+        ),
+        before="{} finished above {}",
+        after="{} finished below {}",
+    ),
+    "fruits": _Scene(
+        opening="A fruit stand sells five fruits",
+        things=(
+            *("watermelons", "loquats", "kiwis", "pears", "apples"),
+            *("oranges", "cantaloupes", "mangoes", "peaches", "plums"),
+        ),
+        ranks=(
+            "The {} are the cheapest",
+            "The {} are the second-cheapest",
+            "The {} are the third-most expensive",
+            "The {} are the second-most expensive",
+            "The {} are the most expensive",
+        ),
+        before="The {} are less expensive than the {}",
+        after="The {} are more expensive than the {}",
+    ),
+}
+FAMILIES = tuple(_SCENES)
+
+# A fact about the true order 0, 1, 2, 3, 4: (p,) says which thing stands at p, (p, q) that p's comes before q's.
+_Fact = tuple[int] | tuple[int, int]
+
+
+def generate(rng: random.Random, family: str | None = None) -> Instance:
+    scene = _SCENES[family or rng.choice(FAMILIES)]
+    order = rng.sample(scene.things, 5)
+    listed = rng.sample(order, 5)
+    statements = [_statement(scene, order, fact, rng) for fact in _facts(rng)]
+    asked = rng.randrange(5)
+    options = [scene.ranks[asked].format(thing) for thing in listed]
+    question = (
+        f"{PREFACE}{scene.opening}: {_listing(listed, article=scene.article)}. {'. '.join(statements)}."
+        f"\nOptions:\n{_lettered(options)}"
+    )
+    return Instance(question=question, answer=f"({LETTERS[listed.index(order[asked])]})", source=Source.CALLER)
+
+
+def _statement(scene: _Scene, order: list[str], fact: _Fact, rng: random.Random) -> str:
+    if len(fact) == 1:
+        return scene.ranks[fact[0]].format(order[fact[0]])
+    first, second = (order[position] for position in fact)
+    return rng.choice((scene.before.format(first, second), scene.after.format(second, first)))
+
+
+def _facts(rng: random.Random) -> list[_Fact]:
+    """Facts that leave one order and of which none can be spared; four of them, seldom five, as in the public file."""
+    while True:
+        facts: list[_Fact] = [*((p,) for p in range(5)), *combinations(range(5), 2)]
+        rng.shuffle(facts)
+        for fact in tuple(facts):
+            rest = [other for other in facts if other != fact]
+            if _count_orders(rest) == 1:
+                facts = rest
+        if len(facts) <= 5:
+            return facts
+
+
+def _count_orders(facts: list[_Fact]) -> int:
+    """How many orders satisfy the facts: places are filled from the first on, over sets of things already placed."""
+    placed_ways: Counter[frozenset[int]] = Counter({frozenset(): 1})
+    for position in range(5):
+        following: Counter[frozenset[int]] = Counter()
+        for placed, ways in placed_ways.items():
+            for thing in set(range(5)) - placed:
+                if _may_stand(thing, position, placed, facts):
+                    following[placed | {thing}] += ways
+        placed_ways = following
+    return placed_ways.total()
+
+
+def _may_stand(thing: int, position: int, placed: frozenset[int], facts: list[_Fact]) -> bool:
+    if (thing,) in facts and thing != position:
+        return False
+    return all(fact[0] in placed for fact in facts if len(fact) == 2 and fact[1] == thing)
+
+
+def _listing(things: list[str], *, article: bool) -> str:
+    if article:
+        things = [f"{'an' if thing[0] in 'aeiou' else 'a'} {thing}" for thing in things]
+    return f"{', '.join(things[:-1])}, and {things[-1]}"
+
+
+def _lettered(options: list[str]) -> str:
+    return "\n".join(f"({letter}) {option}" for letter, option in zip(LETTERS, options, strict=True))
+
+
+# The check: its own reading of the text, and all 120 orders tried.
+
+_FORM = re.compile(re.escape(PREFACE) + r"([^:]*five (\w+)): (.+?)\. (.+)\.\nOptions:\n(.+)", re.DOTALL)
+_CLAIM = re.compile(r"(?:The )?(.+?) (?:is|are|finished) (?:the )?(.+)")
+_COMPARISON = re.compile(
+    r"(?:(to the left of|older than|above|less expensive than)"
+    r"|to the right of|newer than|below|more expensive than) (?:the )?(.+)"
+)
+_LADDERS = (
+    ("leftmost", "second from the left", "third from the left", "second from the right", "rightmost"),
+    ("oldest", "second-oldest", "third-newest", "second-newest", "newest"),
+    ("first", "second", "third", "second-to-last", "last"),
+    ("cheapest", "second-cheapest", "third-most expensive", "second-most expensive", "most expensive"),
+)
+_PLACE = {name: place for ladder in _LADDERS for place, name in enumerate(ladder)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Puzzle:
+    """A question as read: `places` are (thing, place), `pairs` are (earlier thing, later thing)."""
+
+    family: str
+    listing: str
+    things: tuple[str, ...]
+    places: tuple[tuple[str, int], ...]
+    pairs: tuple[tuple[str, str], ...]
+    options: tuple[str, ...]
+
+
+def check(question: str, answer: str) -> bool:
+    puzzle = _read(question)
+    orders = [order for order in permutations(puzzle.things) if _satisfies(order, puzzle)]
+    if len(orders) != 1:
+        return False
+    claims = [_place(option) for option in puzzle.options]
+    true = [f"({letter})" for letter, (thing, place) in zip(LETTERS, claims, strict=True) if orders[0][place] == thing]
+    return true == [answer]
+
+
+def _satisfies(order: tuple[str, ...], puzzle: _Puzzle) -> bool:
+    return all(order[place] == thing for thing, place in puzzle.places) and all(
+        order.index(earlier) < order.index(later) for earlier, later in puzzle.pairs
+    )
+
+
+def _read(question: str) -> _Puzzle:
+    _, family, listing, claims, options = match_form(_FORM, question, NAME).groups()
+    places: list[tuple[str, int]] = []
+    pairs: list[tuple[str, str]] = []
+    for claim in claims.split(". "):
+        thing, predicate = match_form(_CLAIM, claim, NAME).groups()
+        compared = _COMPARISON.fullmatch(predicate)
+        if compared is None:
+            places.append(_place(claim))
+        else:
+            pairs.append((thing, compared[2]) if compared[1] else (compared[2], thing))
+    return _Puzzle(
+        family=family,
+        listing=listing,
+        things=tuple(re.sub(r"^an? ", "", thing) for thing in re.split(r", (?:and )?", listing)),
+        places=tuple(places),
+        pairs=tuple(pairs),
+        options=tuple(line[4:] for line in options.split("\n")),
+    )
+
+
+def _place(claim: str) -> tuple[str, int]:
+    thing, place = match_form(_CLAIM, claim, NAME).groups()
+    return thing, _PLACE[place]
+
+
+# Other wordings. {0} and {1} are things with their article.
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wording:
+    setting: tuple[str, str]
+    before: tuple[str, str]
+    ranks: tuple[str, str, str, str, str]
+
+
+def _in_a_row(setting: tuple[str, str]) -> _Wording:
+    return _Wording(
+        setting=setting,
+        before=("{0} has its place somewhere to the left of {1}", "{1} comes further right than {0}"),
+        ranks=(
+            "at the far left end you find {0}",
+            "there is just one to the left of {0}",
+            "right in the middle you find {0}",
+            "there is just one to the right of {0}",
+            "at the far right end you find {0}",
+        ),
+    )
+
+
+_WORDINGS = {
+    "birds": _in_a_row(("Five birds share a branch: {}.", "Side by side on a branch I can see {}.")),
+    "books": _in_a_row(("My shelf holds five books: {}.", "Side by side on a shelf stand {}.")),
+    "vehicles": _Wording(
+        setting=("Five old vehicles are on show: {}.", "At a show of classic cars we met {}."),
+        before=("{0} was built before {1}", "{1} left the factory later than {0}"),
+        ranks=(
+            "nothing there is as old as {0}",
+            "only one of them was built before {0}",
+            "two were built before {0} and two after it",
+            "only one of them was built after {0}",
+            "nothing there is as new as {0}",
+        ),
+    ),
+    "golfers": _Wording(
+        setting=("Five friends played golf: {}.", "The players in our little golf cup were {}."),
+        before=("{0} did better than {1}", "{1} ended up somewhere behind {0}"),
+        ranks=(
+            "the winner was {0}",
+            "only the winner did better than {0}",
+            "two did better than {0} and two did worse",
+            "only one player did worse than {0}",
+            "nobody did worse than {0}",
+        ),
+    ),
+    "fruits": _Wording(
+        setting=("Five kinds of fruit are on sale at a stall: {}.", "At the market I compared the prices of {}."),
+        before=("{0} cost less than {1}", "you pay more for {1} than for {0}"),
+        ranks=(
+            "nothing costs less than {0}",
+            "just one kind costs less than {0}",
+            "in the middle of the price range are {0}",
+            "just one kind costs more than {0}",
+            "nothing costs more than {0}",
+        ),
+    ),
+}
+_REQUESTS = (
+    "Which one of these is then true? Reply with just its letter in parentheses, like (A).",
+    "Only one of the following can be right. Please give me its letter, in parentheses.",
+    "Work out the order and tell me which line fits it (answer with the letter in parentheses only).",
+)
+_LINKS = ("Here is what I know: {}.", "I was told that {}.", "Some hints: {}.")
+
+
+def paraphrase(instance: Instance, rng: random.Random) -> Instance:
+    puzzle = _read(instance.question)
+    wording = _WORDINGS[puzzle.family]
+    article = "" if puzzle.family == "golfers" else "the "
+    hints = [wording.ranks[place].format(article + thing) for thing, place in puzzle.places]
+    hints += [rng.choice(wording.before).format(article + a, article + b) for a, b in puzzle.pairs]
+    rng.shuffle(hints)
+    text = f"{rng.choice(wording.setting).format(puzzle.listing)} {rng.choice(_LINKS).format('; '.join(hints))}"
+    question = f"{text} {rng.choice(_REQUESTS)}\n{_lettered(list(puzzle.options))}"
+    return Instance(question=question, answer=instance.answer, source=instance.source)

@@ -1,0 +1,106 @@
+"""Paid calls: every completion is stored before its reply is used, and a stored one is never paid again."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+from anyio import to_thread
+
+from hammerstone.latm.records import Call
+from hammerstone.models.model import Message, Model, Prompt, Reply
+from hammerstone.types import Role, Usage
+
+if TYPE_CHECKING:
+    from hammerstone.latm.store import Store
+
+__all__ = ["AccountedModel", "Bill", "prompt"]
+
+
+@dataclass(kw_only=True)
+class Bill:
+    """What one request or one making has cost so far. `cost_usd` turns `None` with the first unknown price."""
+
+    request_id: str | None = None
+    task: str | None = None
+    calls: int = 0
+    cost_usd: float | None = 0.0
+    usage: Usage = field(default_factory=lambda: Usage(input_tokens=0, output_tokens=0))
+
+    def add(self, other: Reply | Bill) -> None:
+        self.calls += other.calls if isinstance(other, Bill) else 1
+        self.cost_usd = _sum(self.cost_usd, other.cost_usd)
+        self.usage = Usage(
+            input_tokens=_sum(self.usage.input_tokens, other.usage.input_tokens),
+            output_tokens=_sum(self.usage.output_tokens, other.usage.output_tokens),
+        )
+
+
+N = TypeVar("N", int, float)
+
+
+def _sum(total: N | None, more: N | None) -> N | None:
+    return None if total is None or more is None else total + more
+
+
+def prompt(text: str, *, temperature: float, sample: int = 0) -> Prompt:
+    """A prompt of one user message."""
+    return Prompt(messages=(Message(role="user", content=text),), temperature=temperature, sample=sample)
+
+
+class AccountedModel:
+    """A model in one role, with its calls in the store.
+
+    A prompt that the store already holds a usable reply to is answered from there, for nothing: after a crash the
+    same requests lead to the same prompts. Equal prompts at the same moment are asked once.
+    """
+
+    def __init__(self, model: Model, role: Role, store: Store) -> None:
+        self._model = model
+        self._role = role
+        self._store = store
+        self._asking: dict[str, anyio.Lock] = {}
+
+    @property
+    def name(self) -> str:
+        return self._model.name
+
+    async def complete(self, prompt: Prompt, bill: Bill) -> str:
+        """The text of the reply; what was paid is added to `bill`.
+
+        Raises `ModelError`, `RecordingError`, `StoreError`.
+        """
+        lock = self._asking.setdefault(prompt.key, anyio.Lock())
+        try:
+            async with lock:
+                stored = await to_thread.run_sync(self._store.find_call, prompt.key, self.name)
+                return stored.text if stored is not None else await self._pay(prompt, bill)
+        finally:
+            if not lock.statistics().tasks_waiting:
+                self._asking.pop(prompt.key, None)
+
+    async def _pay(self, prompt: Prompt, bill: Bill) -> str:
+        reply = await self._model.complete(prompt)
+        with anyio.CancelScope(shield=True):  # it is paid: Ctrl-C must not lose it
+            await to_thread.run_sync(self._store.add_call, self._call(prompt, reply, bill))
+        bill.add(reply)
+        return reply.text
+
+    async def reject(self, prompt: Prompt) -> None:
+        """The reply to this prompt could not be used: a later run may ask again."""
+        await to_thread.run_sync(self._store.reject_call, prompt.key, self.name)
+
+    def _call(self, prompt: Prompt, reply: Reply, bill: Bill) -> Call:
+        return Call(
+            key=prompt.key,
+            role=self._role,
+            model=self.name,
+            prompt=asdict(prompt),
+            text=reply.text,
+            usage=reply.usage,
+            cost_usd=reply.cost_usd,
+            seconds=reply.seconds,
+            request_id=bill.request_id,
+            task=bill.task,
+        )

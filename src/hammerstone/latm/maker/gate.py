@@ -1,0 +1,115 @@
+"""The held-out gate: instances the maker never saw, answered through the routes that will really serve."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from hammerstone.latm.accounts import AccountedModel
+from hammerstone.latm.maker.verify import Finding, Verdict, agree, check_parser
+from hammerstone.latm.maker.workbench import Draft, Workbench
+from hammerstone.latm.parser import call_solve
+from hammerstone.latm.records import StoredInstance
+from hammerstone.latm.tool import Check
+from hammerstone.latm.user import Manual, write_arguments
+from hammerstone.types import Route
+
+__all__ = ["Passage", "pass_gate"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passage:
+    """Which routes the gate lets through, what it saw agree, and why a route was kept out."""
+
+    routes: tuple[Route, ...]
+    checks: tuple[Check, ...]
+    reasons: tuple[str, ...]
+    suspect: Finding | None = None
+
+
+async def pass_gate(bench: Workbench, draft: Draft, user: AccountedModel | None, *, asked: int) -> Passage:
+    """Parser first, then user. `asked` held-out questions are given to the user model; the parser gets them all."""
+    routes: list[Route] = []
+    reasons: list[str] = []
+    findings = await _through_parser(bench, draft) if draft.parses else []
+    findings, suspect = await _settle(bench, findings)
+    problem = _parser_problem(bench, draft, findings, suspect)
+    if problem:
+        reasons.append(f"parser route: {problem}")
+    else:
+        routes.append(Route.PARSER)
+    problem = await _user_problem(bench, draft, user, _labels(bench, findings)[:asked])
+    if problem:
+        reasons.append(f"user route: {problem}")
+    else:
+        routes.append(Route.USER)
+    return Passage(routes=tuple(routes), checks=_checks(findings), reasons=tuple(reasons), suspect=suspect)
+
+
+async def _through_parser(bench: Workbench, draft: Draft) -> list[Finding]:
+    return await check_parser(bench.sandbox, draft.source, bench.lot.held_out)
+
+
+async def _settle(bench: Workbench, findings: list[Finding]) -> tuple[list[Finding], Finding | None]:
+    """A single difference may be the label's fault."""
+    differing = [one for one in findings if one.verdict is Verdict.DIFFERS]
+    if len(differing) != 1:
+        return findings, None
+    verdict = await bench.settle(differing[0])
+    if verdict is None:
+        return findings, differing[0]
+    right = replace(differing[0], verdict=Verdict.AGREES) if verdict else differing[0]
+    return [right if one is differing[0] else one for one in findings], None
+
+
+def _parser_problem(bench: Workbench, draft: Draft, findings: Sequence[Finding], suspect: Finding | None) -> str:
+    if not draft.parses:
+        return "no parser passed verification"
+    wrong = [one for one in findings if one.verdict in {Verdict.DIFFERS, Verdict.FAILED} and one is not suspect]
+    if wrong:
+        return f"{len(wrong)} of {len(findings)} held-out instances: {wrong[0].detail}"
+    refused = sum(one.verdict is Verdict.REFUSED for one in findings)
+    if refused > bench.settings.max_refused * len(findings):
+        return f"the parser refused {refused} of {len(findings)} held-out instances"
+    return ""
+
+
+def _labels(bench: Workbench, findings: Sequence[Finding]) -> list[StoredInstance]:
+    """The held-out instances, with the answers that a second opinion may have corrected."""
+    right = {one.instance.id: one.answer for one in findings if one.verdict is Verdict.AGREES}
+    return [replace(one, answer=right.get(one.id) or one.answer) for one in bench.lot.held_out]
+
+
+async def _user_problem(
+    bench: Workbench, draft: Draft, user: AccountedModel | None, instances: Sequence[StoredInstance]
+) -> str:
+    if user is None:
+        return "there is no user model"
+    manual = Manual(
+        source=draft.source,
+        description=bench.task.description,
+        demonstrations=draft.demonstrations(bench.settings.demonstrations),
+    )
+    answered = 0
+    refusal = ""
+    for one in instances:
+        parsed = await write_arguments(user, manual, one.question, bench.conversation.bill)
+        if parsed.arguments is None:
+            refusal = parsed.refusal
+            continue
+        given, failure = await call_solve(bench.sandbox, draft.source, parsed.arguments)
+        if given is None:
+            refusal = failure
+            continue
+        if not agree(given, one.answer):
+            return f"a held-out instance was answered {given!r}, the stored answer is {one.answer!r}"
+        answered += 1
+    return "" if answered * 2 >= len(instances) and answered else f"most held-out instances were refused: {refusal}"
+
+
+def _checks(findings: Sequence[Finding]) -> tuple[Check, ...]:
+    return tuple(
+        Check(question=one.instance.question, arguments=one.arguments, answer=one.answer, parsed=True)
+        for one in findings
+        if one.verdict is Verdict.AGREES and one.arguments is not None and one.answer is not None
+    )

@@ -1,0 +1,152 @@
+"""The `latm` recipe: the paper's (LATM, section 3.1), for questions that no parser can read.
+
+*Propose*: from a few instances the maker writes a function. *Verify*: for further instances it writes only the call.
+Unlike the paper's code, a failure may be repaired in the function or in the call, and it is the harness, not an
+assert of the maker's, that compares with the stored answers. *Package*: function and demonstrations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hammerstone.latm import prompts
+from hammerstone.latm.checks import check_source
+from hammerstone.latm.maker.conversation import show_arguments, show_instances, show_problems, show_questions
+from hammerstone.latm.maker.verify import Finding, Verdict, check_arguments
+from hammerstone.latm.maker.workbench import Draft, Failure, Workbench
+from hammerstone.latm.parser import Arguments
+from hammerstone.latm.records import StoredInstance
+from hammerstone.latm.replies import NotJSONError, code_block, json_value
+from hammerstone.latm.signature import ArgumentsError, read_signature
+from hammerstone.latm.tool import Check
+from hammerstone.sandbox.contract import Limits
+from hammerstone.types import JSON
+
+__all__ = ["make_latm"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stand:
+    """The function as it stands, and what its calls gave."""
+
+    source: str
+    problems: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+    suspect: Finding | None = None
+
+
+async def make_latm(bench: Workbench) -> Draft | Failure:
+    """Propose on the shown instances, then verify on the further ones; each with at most `retries` repairs."""
+    shown, every = bench.lot.shown, bench.lot.shown + bench.lot.verified
+    proposed = await _until_right(bench, _propose(bench), "", shown)
+    if proposed.problems and not proposed.suspect:
+        return Failure(reason=f"no function agreed with the shown instances; at last: {proposed.problems[0]}")
+    asked = prompts.fill("latm_verify", questions=show_questions(bench.lot.verified))
+    verified = await _until_right(
+        bench, asked, proposed.source, bench.lot.verified, earlier=proposed.findings, every=every
+    )
+    if verified.problems and not verified.suspect:
+        return Failure(reason=f"verification failed; at last: {verified.problems[0]}")
+    return Draft(
+        source=verified.source,
+        checks=_checks(verified.findings),
+        parses=False,
+        suspect=verified.suspect or proposed.suspect,
+    )
+
+
+async def _until_right(
+    bench: Workbench,
+    message: str,
+    source: str,
+    instances: Sequence[StoredInstance],
+    *,
+    earlier: Sequence[Finding] = (),
+    every: Sequence[StoredInstance] | None = None,
+) -> Stand:
+    """Ask, check, and at most `retries` times have function or arguments repaired, over `every` instance so far."""
+    every = instances if every is None else every
+    retries = bench.settings.latm.retries
+    for number in range(1, retries + 2):
+        reply = await bench.conversation.ask(message)
+        first = number == 1
+        stand = await _check(bench, reply, source, instances if first else every, earlier if first else ())
+        await bench.note(
+            "latm", number, "verify" if stand.problems else "passed", stand.source or reply, stand.problems
+        )
+        if not stand.problems or stand.suspect or number > retries:
+            return stand
+        source = stand.source or source
+        message = prompts.fill(
+            "latm_repair", problems=show_problems(stand.problems), count=len(every), questions=show_questions(every)
+        )
+    raise AssertionError("unreachable: the last round returns")
+
+
+async def _check(
+    bench: Workbench, reply: str, source: str, instances: Sequence[StoredInstance], earlier: Sequence[Finding]
+) -> Stand:
+    """Read a reply, run its calls, and compare with the stored answers."""
+    source = code_block(reply, "python") or source
+    problems = check_source(source, imports=bench.imports, parser=False) if source else ("there is no ```python block",)
+    if problems:
+        return Stand(source=source, problems=problems)
+    calls, problems = _read_calls(reply, source, len(instances))
+    if problems:
+        return Stand(source=source, problems=problems)
+    findings = [*earlier, *await check_arguments(bench.sandbox, source, instances, calls)]
+    wrong = [one for one in findings if one.verdict is not Verdict.AGREES]
+    suspect = None
+    if len(wrong) == 1 and wrong[0].verdict is Verdict.DIFFERS and len(findings) > 1:
+        verdict = await bench.settle(wrong[0])
+        suspect = wrong[0] if verdict is None else None
+        wrong = [] if verdict else wrong
+    return Stand(
+        source=source, problems=tuple(_describe(one) for one in wrong), findings=tuple(findings), suspect=suspect
+    )
+
+
+def _read_calls(reply: str, source: str, count: int) -> tuple[list[Arguments], tuple[str, ...]]:
+    """The arguments objects of a reply, checked against the signature."""
+    try:
+        value: JSON = json_value(code_block(reply, "json") or reply)
+    except NotJSONError:
+        return [], ("there is no ```json block with the arguments",)
+    if not isinstance(value, list) or len(value) != count or not all(isinstance(one, dict) for one in value):
+        return [], (f"the ```json block must be a list of {count} arguments objects",)
+    calls = [one for one in value if isinstance(one, dict)]
+    problems: list[str] = []
+    for number, arguments in enumerate(calls, 1):
+        try:
+            read_signature(source).validate(arguments)
+        except ArgumentsError as error:
+            problems.append(f"arguments {number} do not fit `solve`: {error}")
+    return list(calls), tuple(problems)
+
+
+def _propose(bench: Workbench) -> str:
+    return prompts.fill(
+        "latm_propose",
+        count=len(bench.lot.shown),
+        name=bench.task.name,
+        description=bench.description,
+        instances=show_instances(bench.lot.shown),
+        imports=bench.imports_text,
+        cpu_seconds=round(Limits().cpu_seconds),
+    )
+
+
+def _checks(findings: Sequence[Finding]) -> tuple[Check, ...]:
+    return tuple(
+        Check(question=one.instance.question, arguments=one.arguments, answer=one.answer or "", parsed=False)
+        for one in findings
+        if one.arguments is not None
+    )
+
+
+def _describe(finding: Finding) -> str:
+    return (
+        f"{finding.detail}\nQuestion:\n{finding.instance.question}\n"
+        f"Stored answer: {finding.instance.answer}\nArguments: {show_arguments(finding.arguments)}"
+    )

@@ -1,0 +1,59 @@
+"""Which instances the maker is shown, which its code is checked on, and which stay unseen for the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hammerstone.latm.records import StoredInstance
+from hammerstone.latm.settings import Numbers
+from hammerstone.latm.shortlist import grams
+
+__all__ = ["Lot", "cast_lots", "most_varied"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lot:
+    """Three disjoint parts of a task's instances."""
+
+    shown: tuple[StoredInstance, ...]
+    verified: tuple[StoredInstance, ...]
+    held_out: tuple[StoredInstance, ...]
+
+    @property
+    def all(self) -> tuple[StoredInstance, ...]:
+        return self.shown + self.verified + self.held_out
+
+
+def cast_lots(instances: Sequence[StoredInstance], numbers: Numbers, *, spare: bool) -> Lot:
+    """Show the most varied, and divide the rest in order of arrival.
+
+    With `spare`, instances beyond the numbers are used too (checking a parser costs nothing): they are divided
+    between verification and gate as the numbers are. Without it they are left out.
+    """
+    shown = most_varied(instances, numbers.shown)
+    rest = [one for one in instances if one not in shown]
+    verified = numbers.verified
+    if spare:
+        verified = max(verified, len(rest) * numbers.verified // (numbers.verified + numbers.held_out))
+    end = None if spare else verified + numbers.held_out
+    return Lot(shown=shown, verified=tuple(rest[:verified]), held_out=tuple(rest[verified:end]))
+
+
+def most_varied(instances: Sequence[StoredInstance], count: int) -> tuple[StoredInstance, ...]:
+    """`count` instances, each the farthest from those taken before it (greedy k-centre on n-gram distance)."""
+    profile = {one.id: grams(one.question) for one in instances}
+    left = list(instances)
+    taken = [left.pop(0)] if left else []
+    nearest = {one.id: _distance(profile[one.id], profile[taken[0].id]) for one in left}
+    while left and len(taken) < count:
+        farthest = max(left, key=lambda one: nearest[one.id])  # the first of equals: repeatable
+        left.remove(farthest)
+        taken.append(farthest)
+        for one in left:
+            nearest[one.id] = min(nearest[one.id], _distance(profile[one.id], profile[farthest.id]))
+    return tuple(taken)
+
+
+def _distance(a: frozenset[str], b: frozenset[str]) -> float:
+    return 1 - len(a & b) / (len(a | b) or 1)

@@ -1,0 +1,233 @@
+"""One making, from a task with enough instances to a live tool, a held-back one, or a reason why there is none."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import anyio
+from anyio import to_thread
+
+from hammerstone.concurrency import task_group
+from hammerstone.errors import HammerstoneError, ModelError
+from hammerstone.latm import prompts
+from hammerstone.latm.accounts import AccountedModel, Bill
+from hammerstone.latm.maker.conversation import Conversation
+from hammerstone.latm.maker.gate import Passage, pass_gate
+from hammerstone.latm.maker.latm import make_latm
+from hammerstone.latm.maker.lots import cast_lots
+from hammerstone.latm.maker.module import make_module
+from hammerstone.latm.maker.verify import Finding
+from hammerstone.latm.maker.workbench import Draft, Failure, Workbench
+from hammerstone.latm.records import Attempt, Disagreement, Making, MakingState, StoredInstance, Task
+from hammerstone.latm.settings import LoopSettings
+from hammerstone.latm.shortlist import wording
+from hammerstone.latm.solver import second_opinion
+from hammerstone.latm.store import Store, this_process
+from hammerstone.latm.tool import Provenance, Recipe, Tool
+from hammerstone.sandbox.contract import Sandbox
+from hammerstone.types import Source
+
+__all__ = ["Maker"]
+
+LEASE_SECONDS = 120.0
+FOREIGN_PER_TASK = 3
+FOREIGN_IN_ALL = 120
+
+_RECIPES: dict[Recipe, Callable[[Workbench], Awaitable[Draft | Failure]]] = {"module": make_module, "latm": make_latm}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _End:
+    """How a recipe ended, before it is stored."""
+
+    state: MakingState
+    reason: str
+    tool: Tool | None = None
+    disagreement: Disagreement | None = None
+
+
+class Maker:
+    """The maker's role. `user` takes part in the gate, `solver` gives second opinions; both may be missing."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        sandbox: Sandbox,
+        model: AccountedModel,
+        user: AccountedModel | None,
+        solver: AccountedModel | None,
+        settings: LoopSettings,
+    ) -> None:
+        self._store = store
+        self._sandbox = sandbox
+        self._model = model
+        self._user = user
+        self._solver = solver
+        self._settings = settings
+
+    async def make(self, task: Task) -> Making | None:
+        """Run one making to its end and store it; `None` if somebody else is making this tool.
+
+        A model that cannot be reached ends the making as failed; other errors of ours interrupt it and are raised.
+        """
+        making_id = await to_thread.run_sync(lambda: self._store.start_making(task.name, owner=this_process()))
+        if making_id is None:
+            return None
+        async with self._lease(making_id):
+            try:
+                end = await self._try_recipes(task, making_id)
+            except ModelError as error:
+                end = _End(state=MakingState.FAILED, reason=error.message)
+            except BaseException as error:
+                reason = error.message if isinstance(error, HammerstoneError) else type(error).__name__
+                await self._end(making_id, _End(state=MakingState.INTERRUPTED, reason=reason))
+                raise
+            await self._end(making_id, end)
+        makings = await to_thread.run_sync(self._store.makings, task.name)
+        return next(one for one in makings if one.id == making_id)
+
+    async def _end(self, making_id: int, end: _End) -> None:
+        def write() -> None:
+            if end.state is MakingState.LIVE and end.tool is not None:
+                self._store.publish(end.tool, making_id=making_id)
+            else:
+                self._store.end_making(
+                    making_id, end.state, reason=end.reason, tool=end.tool, disagreement=end.disagreement
+                )
+
+        with anyio.CancelScope(shield=True):
+            await to_thread.run_sync(write)
+
+    @asynccontextmanager
+    async def _lease(self, making_id: int) -> AsyncGenerator[None]:
+        """Renew the making's lease while it runs, so that no other process takes it for dead."""
+
+        async def renew() -> None:
+            while True:
+                await anyio.sleep(LEASE_SECONDS / 3)
+                await to_thread.run_sync(self._store.renew_making, making_id, LEASE_SECONDS)
+
+        async with task_group() as group:
+            group.start_soon(renew)
+            try:
+                yield
+            finally:
+                group.cancel_scope.cancel()
+
+    async def _try_recipes(self, task: Task, making_id: int) -> _End:
+        recipes: tuple[Recipe, ...] = (
+            ("module", "latm") if self._settings.recipe == "auto" else (self._settings.recipe,)
+        )
+        reasons: list[str] = []
+        for recipe in recipes:
+            end = await self._try_recipe(recipe, task, making_id)
+            if end.state is not MakingState.FAILED:
+                return end
+            reasons.append(f"{recipe}: {end.reason}")
+        return _End(state=MakingState.FAILED, reason="; ".join(reasons))
+
+    async def _try_recipe(self, recipe: Recipe, task: Task, making_id: int) -> _End:
+        bill = Bill(task=task.name)
+        bench = await self._workbench(recipe, task, making_id, bill)
+        draft = await _RECIPES[recipe](bench)
+        if isinstance(draft, Failure):
+            return _End(state=MakingState.FAILED, reason=draft.reason)
+        asked = (self._settings.module if recipe == "module" else self._settings.latm).held_out
+        passage = await pass_gate(bench, draft, self._user, asked=asked)
+        if not passage.routes:
+            reason = "; ".join(passage.reasons)
+            await bench.note(recipe, 0, "gate", draft.source, [reason])
+            return _End(state=MakingState.FAILED, reason=reason)
+        tool = _package(bench, draft, passage, recipe, self._model.name)
+        suspect = draft.suspect or passage.suspect
+        if suspect is not None:
+            reason = "the tool agrees with every instance but one: somebody must say which of the two is right"
+            return _End(state=MakingState.HELD_BACK, reason=reason, tool=tool, disagreement=_disagreement(suspect))
+        return _End(state=MakingState.LIVE, reason="; ".join(passage.reasons), tool=tool)
+
+    async def _workbench(self, recipe: Recipe, task: Task, making_id: int, bill: Bill) -> Workbench:
+        instances = await to_thread.run_sync(self._store.instances, task.name)
+        numbers = self._settings.module if recipe == "module" else self._settings.latm
+        opinions: dict[int, bool | None] = {}
+
+        async def settle(finding: Finding) -> bool | None:
+            if finding.instance.id not in opinions:
+                opinions[finding.instance.id] = await self._settle(finding, bill)
+            return opinions[finding.instance.id]
+
+        async def record(attempt: Attempt) -> None:
+            await to_thread.run_sync(self._store.add_attempt, making_id, attempt)
+
+        return Workbench(
+            task=task,
+            lot=cast_lots(instances, numbers, spare=recipe == "module"),
+            foreign=await to_thread.run_sync(self._foreign, task.name),
+            sandbox=self._sandbox,
+            conversation=Conversation(self._model, bill),
+            settings=self._settings,
+            settle=settle,
+            record=record,
+        )
+
+    async def _settle(self, finding: Finding, bill: Bill) -> bool | None:
+        """Whether the label was wrong. Only a solver's label is put to the solver again: a person outranks it."""
+        if self._solver is None or finding.instance.source is not Source.SOLVER or finding.answer is None:
+            return None
+        stored = finding.instance.answer
+        opinion = await second_opinion(self._solver, finding.instance.question, stored, bill)
+        if opinion is not None and opinion == finding.answer:
+            await to_thread.run_sync(self._store.relabel, finding.instance.id, opinion, Source.SOLVER)
+            return True
+        return False if opinion == stored else None
+
+    def _foreign(self, name: str) -> tuple[str, ...]:
+        """The latest questions of the other tasks."""
+        others = [task.name for task in self._store.tasks() if task.name != name]
+        questions = [one.question for other in others for one in self._store.instances(other)[-FOREIGN_PER_TASK:]]
+        return tuple(questions[-FOREIGN_IN_ALL:])
+
+
+def _package(bench: Workbench, draft: Draft, passage: Passage, recipe: Recipe, model: str) -> Tool:
+    """The tool as an immutable value (LATM, section 3.1, wrapping)."""
+    checks = draft.checks + passage.checks
+    bill = bench.conversation.bill
+    return Tool(
+        name=bench.task.name,
+        description=bench.task.description,
+        source=draft.source,
+        demonstrations=draft.demonstrations(bench.settings.demonstrations),
+        checks=checks,
+        routes=passage.routes,
+        wording=wording([one.question for one in checks if one.parsed]),
+        provenance=Provenance(
+            maker=model,
+            recipe=recipe,
+            prompts=prompts.version(recipe),
+            shown=len(bench.lot.shown),
+            verified=len(bench.lot.verified),
+            held_out=len(bench.lot.held_out),
+            instances=_digests(bench.lot.all),
+            attempts=bill.calls,
+            usage=bill.usage,
+            cost_usd=bill.cost_usd,
+            made=datetime.now(UTC).isoformat(timespec="seconds"),
+        ),
+    )
+
+
+def _digests(instances: Sequence[StoredInstance]) -> tuple[str, ...]:
+    return tuple(hashlib.sha256(one.question.encode()).hexdigest()[:16] for one in instances)
+
+
+def _disagreement(finding: Finding) -> Disagreement:
+    return Disagreement(
+        instance_id=finding.instance.id,
+        question=finding.instance.question,
+        stored=finding.instance.answer,
+        tool=finding.answer or "",
+    )

@@ -1,0 +1,112 @@
+"""Verification without a model: what a made parser and function do on solved questions, and on what is not theirs."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hammerstone.concurrency import map_concurrently
+from hammerstone.latm.parser import Arguments, answer, call_solve, normalise, parse, reproduces
+from hammerstone.latm.records import StoredInstance
+from hammerstone.latm.shortlist import holds_wording
+from hammerstone.sandbox.contract import Sandbox
+
+__all__ = [
+    "Finding",
+    "Verdict",
+    "agree",
+    "check_arguments",
+    "check_parser",
+    "fixed_words",
+    "probes",
+    "wrongly_answered",
+]
+
+PROBE = "zorble"  # no language's word: a parser that lets it stand for a fixed word has not read that word
+
+
+class Verdict(StrEnum):
+    AGREES = "agrees"
+    DIFFERS = "differs"
+    REFUSED = "refused"  # the parser did not take the question: allowed, up to a share
+    FAILED = "failed"  # an exception, a time-out, or another value on another day
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What came of one instance. `detail` is for the maker."""
+
+    instance: StoredInstance
+    verdict: Verdict
+    arguments: Arguments | None = None
+    answer: str | None = None
+    detail: str = ""
+
+
+def agree(given: str, stored: str) -> bool:
+    """The harness's comparison: equal but for Unicode composition, line ends and outer white space."""
+    return normalise(given) == normalise(stored)
+
+
+async def check_parser(sandbox: Sandbox, source: str, instances: Sequence[StoredInstance]) -> list[Finding]:
+    """Parse, prove, solve and compare each instance, twice under different hash seeds."""
+    return await map_concurrently(lambda one: _check_parsed(sandbox, source, one), instances)
+
+
+async def check_arguments(
+    sandbox: Sandbox, source: str, instances: Sequence[StoredInstance], arguments: Sequence[Arguments]
+) -> list[Finding]:
+    """Solve from given arguments and compare, twice under different hash seeds."""
+    pairs = list(zip(instances, arguments, strict=True))
+    return await map_concurrently(lambda pair: _check_solve(sandbox, source, *pair), pairs)
+
+
+async def wrongly_answered(sandbox: Sandbox, source: str, questions: Sequence[str]) -> list[str]:
+    """Those of `questions` that the tool would answer through its parser, though it must not."""
+    results = await map_concurrently(lambda question: answer(sandbox, source, question), questions)
+    return [question for question, (_, given) in zip(questions, results, strict=True) if given is not None]
+
+
+def fixed_words(questions: Sequence[str]) -> list[str]:
+    """The lower-case words that occur equally often in every question: wording, not values."""
+    counts = [Counter(re.findall(r"\b[a-z]{2,}\b", question)) for question in questions]
+    return [word for word in counts[0] if all(one[word] == counts[0][word] for one in counts)] if counts else []
+
+
+def probes(questions: Sequence[str], wording: Sequence[str]) -> dict[str, str]:
+    """For each fixed word a question that has a made-up word in its place; only those the tool would be asked about."""
+    variants = {
+        word: re.sub(rf"\b{word}\b", PROBE, questions[0])
+        for word in (fixed_words(questions) if len(questions) > 1 else [])
+    }
+    return {word: variant for word, variant in variants.items() if holds_wording(variant, wording)}
+
+
+async def _check_parsed(sandbox: Sandbox, source: str, instance: StoredInstance) -> Finding:
+    parsed = await parse(sandbox, source, instance.question)
+    if parsed.arguments is None:
+        return Finding(instance=instance, verdict=Verdict.REFUSED, detail=parsed.refusal)
+    difference = await reproduces(sandbox, source, instance.question, parsed.arguments)
+    if difference:
+        return Finding(instance=instance, verdict=Verdict.REFUSED, arguments=parsed.arguments, detail=difference)
+    again = await parse(sandbox, source, instance.question, hash_seed=1)
+    if again.arguments != parsed.arguments:
+        detail = "parse gives other arguments when string hashes differ: do not depend on the order of a set"
+        return Finding(instance=instance, verdict=Verdict.FAILED, arguments=parsed.arguments, detail=detail)
+    return await _check_solve(sandbox, source, instance, parsed.arguments)
+
+
+async def _check_solve(sandbox: Sandbox, source: str, instance: StoredInstance, arguments: Arguments) -> Finding:
+    given, failure = await call_solve(sandbox, source, arguments)
+    if given is None:
+        return Finding(instance=instance, verdict=Verdict.FAILED, arguments=arguments, detail=failure)
+    again, _ = await call_solve(sandbox, source, arguments, hash_seed=1)
+    if again != given:
+        detail = f"solve returned {given!r} and, when string hashes differ, {again!r}: do not depend on set order"
+        return Finding(instance=instance, verdict=Verdict.FAILED, arguments=arguments, detail=detail)
+    verdict = Verdict.AGREES if agree(given, instance.answer) else Verdict.DIFFERS
+    detail = "" if verdict is Verdict.AGREES else f"solve returned {given!r}, the stored answer is {instance.answer!r}"
+    return Finding(instance=instance, verdict=verdict, arguments=arguments, answer=given, detail=detail)

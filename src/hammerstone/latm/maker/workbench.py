@@ -1,0 +1,77 @@
+"""What both recipes work with: the sandbox, the maker's conversation, and the record of attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from hammerstone.latm.checks import ALLOWED_IMPORTS
+from hammerstone.latm.maker.conversation import Conversation
+from hammerstone.latm.maker.lots import Lot
+from hammerstone.latm.maker.verify import Finding
+from hammerstone.latm.records import Attempt, Stage, Task
+from hammerstone.latm.settings import LoopSettings
+from hammerstone.latm.tool import Check, Demonstration, Recipe
+from hammerstone.sandbox.contract import Sandbox
+
+__all__ = ["Draft", "Failure", "Workbench"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A module that passed verification. `parses` says that its parser did; `suspect` is a finding on which it alone
+    differs from a stored answer, and which nobody has settled yet."""
+
+    source: str
+    checks: tuple[Check, ...]
+    parses: bool
+    suspect: Finding | None = None
+
+    def demonstrations(self, count: int) -> tuple[Demonstration, ...]:
+        return tuple(Demonstration(question=one.question, arguments=one.arguments) for one in self.checks[:count])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why a recipe ended without a draft."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workbench:
+    """`settle` says whether the label of a finding that alone differs was wrong: True, False, or None for open."""
+
+    task: Task
+    lot: Lot
+    foreign: tuple[str, ...]
+    sandbox: Sandbox
+    conversation: Conversation
+    settings: LoopSettings
+    settle: Callable[[Finding], Awaitable[bool | None]]
+    record: Callable[[Attempt], Awaitable[None]]
+    imports: frozenset[str] = ALLOWED_IMPORTS
+
+    async def note(self, recipe: Recipe, number: int, stage: Stage, source: str, problems: Sequence[str] = ()) -> None:
+        """Keep the latest attempt, whatever came of it."""
+        spent = self.conversation.last
+        await self.record(
+            Attempt(
+                recipe=recipe,
+                number=number,
+                stage=stage,
+                source=source,
+                problems=tuple(problems),
+                usage=spent.usage,
+                cost_usd=spent.cost_usd,
+            )
+        )
+
+    @property
+    def imports_text(self) -> str:
+        return ", ".join(sorted(self.imports - {"__future__"}))
+
+    @property
+    def description(self) -> str:
+        """The task's description as it stands in a prompt, or nothing."""
+        return f" ({self.task.description})" if self.task.description else ""

@@ -1,0 +1,106 @@
+"""The parser route: an answer without any model, given only by a tool that proves it has read every word.
+
+The round-trip guard: `normalise(unparse(**parse(question))) == normalise(question)`. `parse` and `unparse` run in
+two processes that share nothing, so a tool cannot carry the question past the guard in a global variable.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hammerstone.concurrency import task_group
+from hammerstone.latm.signature import ArgumentsError, read_signature
+from hammerstone.sandbox.contract import Outcome, Sandbox
+from hammerstone.types import JSON
+
+__all__ = ["Arguments", "Parsed", "call_solve", "normalise", "parse", "reproduces"]
+
+Arguments = Mapping[str, JSON]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parsed:
+    """What a parser made of a question: the arguments, or why there are none."""
+
+    arguments: Arguments | None = None
+    refusal: str = ""
+
+
+def normalise(text: str) -> str:
+    """What may differ between a question and its reproduction: Unicode composition, line ends, outer white space.
+
+    Inner white space stays: in a table or a drawing it carries meaning.
+    """
+    return unicodedata.normalize("NFC", text.replace("\r\n", "\n")).strip()
+
+
+async def parse(sandbox: Sandbox, source: str, question: str, *, hash_seed: int = 0) -> Parsed:
+    """Arguments that fit the signature of `solve`; not yet proved (`reproduces`)."""
+    outcome = await sandbox.call(source, "parse", {"question": normalise(question)}, hash_seed=hash_seed)
+    if not outcome.ok:
+        return Parsed(refusal=f"parse failed: {outcome.error}")
+    if outcome.value is None:
+        return Parsed(refusal="parse returned None")
+    if not isinstance(outcome.value, dict):
+        return Parsed(refusal=f"parse returned {type(outcome.value).__name__}, not a dict of arguments")
+    try:
+        read_signature(source).validate(outcome.value)
+    except ArgumentsError as error:
+        return Parsed(refusal=f"parse returned arguments that do not fit solve: {error}")
+    return Parsed(arguments=outcome.value)
+
+
+async def reproduces(sandbox: Sandbox, source: str, question: str, arguments: Arguments) -> str:
+    """The empty string when `unparse` writes the question again, else how the two differ."""
+    outcome = await sandbox.call(source, "unparse", arguments)
+    if not outcome.ok:
+        return f"unparse failed: {outcome.error}"
+    if not isinstance(outcome.value, str):
+        return "unparse did not return a string"
+    given, written = normalise(question), normalise(outcome.value)
+    return "" if given == written else _first_difference(given, written)
+
+
+async def call_solve(
+    sandbox: Sandbox, source: str, arguments: Arguments, *, hash_seed: int = 0
+) -> tuple[str | None, str]:
+    """The answer and an empty string, or `None` and why there is no answer."""
+    outcome = await sandbox.call(source, "solve", arguments, hash_seed=hash_seed)
+    return _answer(outcome)
+
+
+async def answer(sandbox: Sandbox, source: str, question: str) -> tuple[Parsed, str | None]:
+    """Parse, prove and solve. The proof and the answer are computed side by side; without the proof no answer."""
+    parsed = await parse(sandbox, source, question)
+    if parsed.arguments is None:
+        return parsed, None
+    arguments = parsed.arguments
+    difference = ""
+
+    async def prove() -> None:
+        nonlocal difference
+        difference = await reproduces(sandbox, source, question, arguments)
+
+    async with task_group() as group:
+        group.start_soon(prove)
+        given, failure = await call_solve(sandbox, source, arguments)
+    if difference or given is None:
+        return Parsed(refusal=difference or failure), None
+    return parsed, given
+
+
+def _answer(outcome: Outcome) -> tuple[str | None, str]:
+    if not outcome.ok:
+        return None, f"solve failed: {outcome.error}"
+    if not isinstance(outcome.value, str):
+        return None, f"solve returned {type(outcome.value).__name__}, not a string"
+    return outcome.value, ""
+
+
+def _first_difference(given: str, written: str) -> str:
+    pairs = zip(given, written, strict=False)
+    at = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(given), len(written)))
+    start = max(0, at - 30)
+    return f"unparse wrote {written[start : at + 30]!r} where the question has {given[start : at + 30]!r}"

@@ -1,0 +1,52 @@
+"""What the ledger tells, as frozen values. An unknown price or token count makes a sum `None`, never too low."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from hammerstone.types import Role, Route
+
+__all__ = ["LedgerRow", "MeanCall", "RouteRow"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerRow:
+    """All calls of one role, model and task. `unpriced` counts those whose price is unknown."""
+
+    role: Role
+    model: str
+    task: str | None
+    calls: int
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    unpriced: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouteRow:
+    """All requests that went one way. `route` is `None` for those without an answer.
+
+    `known` counts the requests whose right answer the caller knew, `correct` those of them answered right.
+    """
+
+    route: Route | None
+    task: str | None
+    tool: str | None
+    requests: int
+    known: int
+    correct: int
+    model_calls: int
+    cost_usd: float | None
+    unpriced: int
+
+
+class MeanCall(NamedTuple):
+    """The mean call of the solver: over all `calls`, or `None` where that is unknown for any of them."""
+
+    calls: int
+    input_tokens: float | None
+    output_tokens: float | None
+    cost_usd: float | None

@@ -1,0 +1,79 @@
+"""Opening a store: find the database, connect, bring its tables up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hammerstone.errors import SettingsError, StoreError
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+    from hammerstone.latm.store.store import Store
+
+__all__ = ["DATABASE_FILE", "open_store"]
+
+DATABASE_FILE = "hammerstone.db"
+
+
+def open_store(where: str | Path, *, busy_seconds: float = 30) -> Store:
+    """Open the store in a home folder, or at a `postgresql://` or `sqlite:///` URL; make it if it is not there.
+
+    A new home folder is readable by its owner alone. `busy_seconds` is how long a method waits for another process
+    that is writing. Raises `StoreError` for a database that cannot be used, `SettingsError` for a URL that cannot be.
+    """
+    from hammerstone.latm.store.database import Database
+    from hammerstone.latm.store.migrate import migrate
+    from hammerstone.latm.store.store import Store
+
+    database = Database(_url(where), busy_seconds=busy_seconds)
+    try:
+        migrate(database)
+    except BaseException:
+        database.close()
+        raise
+    return Store(database)
+
+
+def _url(where: str | Path) -> URL:
+    from sqlalchemy import URL
+
+    if isinstance(where, str) and "://" in where:
+        return _checked_url(where)
+    return URL.create("sqlite+pysqlite", database=str(_prepared_home(Path(where)) / DATABASE_FILE))
+
+
+def _checked_url(text: str) -> URL:
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        url = None
+    drivers = {"postgresql": "postgresql+psycopg", "postgresql+psycopg": "postgresql+psycopg"}
+    drivers |= {"sqlite": "sqlite+pysqlite", "sqlite+pysqlite": "sqlite+pysqlite"}
+    in_memory = url is not None and url.drivername.startswith("sqlite") and url.database in (None, "", ":memory:")
+    if url is None or url.drivername not in drivers or in_memory:
+        raise SettingsError(
+            "this database URL cannot be used",  # not quoted: it may hold a password
+            hint="name a folder, postgresql://user@host/database, or sqlite:////absolute/path.db",
+        )
+    return url.set(drivername=drivers[url.drivername])
+
+
+def _prepared_home(home: Path) -> Path:
+    """The home folder, made if missing, with the database file in it that only its owner can read."""
+    home = home.expanduser()
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (home / DATABASE_FILE).touch(mode=0o600)
+    except (FileExistsError, NotADirectoryError):
+        raise StoreError(f"{home} is not a folder", hint="name another with --home or HAMMERSTONE_HOME") from None
+    except OSError as error:
+        raise StoreError(
+            f"the home folder {home} cannot be used: {error.strerror}",
+            hint="name a folder that you may write to with --home or HAMMERSTONE_HOME",
+        ) from error
+    return home

@@ -1,0 +1,228 @@
+"""The tables. Whoever changes one adds a migration; a test compares what the migrations build with what stands here.
+
+Models and requests may hold characters that no database's text can (NUL in PostgreSQL, half of a surrogate pair in
+either): `Words` keeps the text and puts U+FFFD in the place of each such character, so that an answer that was paid for
+is never lost to one.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+__all__ = [
+    "HEAD",
+    "VERSION_TABLE",
+    "Words",
+    "answers",
+    "attempts",
+    "calls",
+    "counters",
+    "instances",
+    "makings",
+    "metadata",
+    "queue",
+    "tasks",
+    "tools",
+    "versions",
+]
+
+HEAD = "0001"  # the newest migration; known here so that opening an up-to-date store need not import Alembic
+VERSION_TABLE = "hammerstone_schema"
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+class Words(TypeDecorator[str]):
+    """Text of any origin."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+        return value and _UNSTORABLE.sub("\ufffd", value)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+_Id = BigInteger().with_variant(Integer(), "sqlite")  # SQLite's row id is an INTEGER and nothing else
+_Double: Double[float] = Double()
+
+versions = Table(VERSION_TABLE, MetaData(), Column("version_num", Text))  # written by Alembic, read at opening
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Integer, nullable=False),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("name", Words, nullable=False, unique=True),
+    Column("description", Words, nullable=False),
+    Column("instances", Integer, nullable=False, default=0),  # a counter, kept in the transaction that adds one
+    Column("made_at", Integer, nullable=False, default=0),
+    Column("last_version", Integer, nullable=False, default=0),  # never given twice, not even after a removal
+    Column("created", Text, nullable=False),
+)
+
+instances = Table(
+    "instances",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("task_id", _Id, ForeignKey("tasks.id"), nullable=False),
+    Column("question_sha256", Text, nullable=False),
+    Column("question", Words, nullable=False),
+    Column("answer", Words, nullable=False),
+    Column("former_answer", Words),
+    Column("source", Text, nullable=False),
+    Column("request_id", Words, nullable=False),
+    Column("created", Text, nullable=False),
+    UniqueConstraint("task_id", "question_sha256"),
+)
+
+tools = Table(
+    "tools",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("task_id", _Id, ForeignKey("tasks.id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("document", Text, nullable=False),  # canonical JSON, which the digest covers
+    Column("created", Text, nullable=False),
+    UniqueConstraint("task_id", "version"),
+    UniqueConstraint("task_id", "digest"),
+)
+Index(
+    "ix_tools_live",
+    tools.c.task_id,
+    unique=True,
+    sqlite_where=text("state = 'live'"),
+    postgresql_where=text("state = 'live'"),
+)
+
+makings = Table(
+    "makings",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("task_id", _Id, ForeignKey("tasks.id"), nullable=False, index=True),
+    Column("state", Text, nullable=False),
+    Column("owner", Text, nullable=False),  # "host:pid"
+    Column("lease_until", Text, nullable=False),
+    Column("instances", Integer, nullable=False),
+    Column("started", Text, nullable=False),
+    Column("ended", Text),
+    Column("reason", Words, nullable=False),
+    Column("document", Text),  # the tool, where one came of it
+    Column("disagreement", JSON(none_as_null=True)),
+)
+Index(
+    "ix_makings_running",
+    makings.c.task_id,
+    unique=True,
+    sqlite_where=text("state = 'running'"),
+    postgresql_where=text("state = 'running'"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("making_id", _Id, ForeignKey("makings.id"), nullable=False, index=True),
+    Column("recipe", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("source", Words, nullable=False),
+    Column("problems", JSON, nullable=False),
+    Column("input_tokens", Integer),
+    Column("output_tokens", Integer),
+    Column("cost_usd", _Double),
+    Column("created", Text, nullable=False),
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("model", Words, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("prompt", JSON, nullable=False),
+    Column("text", Words, nullable=False),
+    Column("input_tokens", Integer),
+    Column("output_tokens", Integer),
+    Column("cost_usd", _Double),
+    Column("seconds", _Double, nullable=False),
+    Column("request_id", Words),
+    Column("task", Words),
+    Column("usable", Boolean, nullable=False, default=True),
+    Column("created", Text, nullable=False),
+    Index(None, "key", "model"),
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("request_id", Words, nullable=False),
+    Column("question", Words, nullable=False),
+    Column("answer", Words),
+    Column("route", Text),
+    Column("task", Words),
+    Column("tool", Words),
+    Column("version", Integer),
+    Column("model_calls", Integer, nullable=False),
+    Column("cost_usd", _Double),
+    Column("ms", _Double, nullable=False),
+    Column("error", Words),
+    Column("correct", Boolean),
+    Column("refusals", JSON, nullable=False),
+    Column("refused", Boolean, nullable=False),  # by a cheaper route, and then answered by another one
+    Column("created", Text, nullable=False),
+)
+Index(
+    "ix_answers_refused",
+    answers.c.task,
+    sqlite_where=text("refused = 1"),
+    postgresql_where=text("refused"),
+)
+
+queue = Table(
+    "queue",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("sha256", Text, nullable=False, unique=True),  # of the request's id and question: a request waits once
+    Column("request_id", Words, nullable=False),
+    Column("question", Words, nullable=False),
+    Column("task", Words),
+    Column("queued", Text, nullable=False),
+    Column("labeled", Text),  # when; NULL while it waits
+    Column("answer", Words),
+)

@@ -1,0 +1,265 @@
+"""The store: tasks, instances, makings, tools, paid calls, answers and the labeler's queue, in one database.
+
+Every method is one transaction and may be called from any thread. What goes wrong with the database is a `StoreError`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from hammerstone.latm.store import answers, calls, instances, ledger, makings, queue, tasks, tools
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hammerstone.latm.records import (
+        Answered,
+        Attempt,
+        Call,
+        Disagreement,
+        Making,
+        MakingState,
+        Queued,
+        StoredInstance,
+        StoredTool,
+        Task,
+        ToolState,
+    )
+    from hammerstone.latm.store.database import Database
+    from hammerstone.latm.store.figures import LedgerRow, MeanCall, RouteRow
+    from hammerstone.latm.tool import Tool
+    from hammerstone.types import Instance, Source
+
+__all__ = ["Store"]
+
+
+class Store:
+    """Made by `open_store`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def where(self) -> str:
+        """The database file, or the URL without its password."""
+        return self._database.where
+
+    def close(self) -> None:
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # tasks
+
+    def tasks(self) -> tuple[Task, ...]:
+        """All tasks, in order of creation."""
+        with self._database.read() as connection:
+            return tasks.every(connection)
+
+    def task(self, name: str) -> Task | None:
+        with self._database.read() as connection:
+            return tasks.find(connection, name)
+
+    def add_task(self, name: str, description: str) -> Task:
+        """The task of this name: a new one, or the one that is there already, as it is."""
+        with self._database.write() as connection:
+            return tasks.ensure(connection, name, description)
+
+    # instances
+
+    def add_instance(self, task_name: str, instance: Instance, *, request_id: str) -> StoredInstance | None:
+        """Store an instance; `None` if the task has this very question already.
+
+        Raises `NotFoundError` if there is no such task.
+        """
+        with self._database.write() as connection:
+            return instances.add(connection, task_name, instance, request_id)
+
+    def instances(self, task_name: str) -> tuple[StoredInstance, ...]:
+        """The task's instances, in order of arrival."""
+        with self._database.read() as connection:
+            return instances.of_task(connection, task_name)
+
+    def relabel(self, instance_id: int, answer: str, source: Source) -> None:
+        """Replace an instance's answer and keep the former one. Raises `NotFoundError`."""
+        with self._database.write() as connection:
+            instances.relabel(connection, instance_id, answer, source)
+
+    # makings
+
+    def start_making(self, task_name: str, *, owner: str, lease_seconds: float = 120) -> int | None:
+        """Take the making of this task for `owner` ("host:pid", see `this_process`); `None` if another one has it.
+
+        A making whose owner is dead, or whose lease has run out, is marked as interrupted and does not count.
+        Raises `NotFoundError` if there is no such task.
+        """
+        with self._database.write() as connection:
+            return makings.start(connection, task_name, owner, lease_seconds)
+
+    def renew_making(self, making_id: int, lease_seconds: float = 120) -> bool:
+        """Hold the making for `lease_seconds` from now; false if it runs no more, since somebody else took it."""
+        with self._database.write() as connection:
+            return makings.renew(connection, making_id, lease_seconds)
+
+    def add_attempt(self, making_id: int, attempt: Attempt) -> None:
+        with self._database.write() as connection:
+            makings.add_attempt(connection, making_id, attempt)
+
+    def end_making(
+        self,
+        making_id: int,
+        state: MakingState,
+        *,
+        reason: str,
+        tool: Tool | None = None,
+        disagreement: Disagreement | None = None,
+    ) -> None:
+        """End a making without a live tool (`publish` ends one with).
+
+        The task's `made_at` becomes its present instance count, except for an interrupted making: that one has not
+        said anything about the instances, and may be started again at once. Raises `NotFoundError`.
+        """
+        with self._database.write() as connection:
+            makings.end(connection, making_id, state, reason=reason, tool=tool, disagreement=disagreement)
+
+    def publish(self, tool: Tool, *, making_id: int | None = None) -> StoredTool:
+        """Make `tool` the live version of the task `tool.name`, all in one transaction.
+
+        It gets the task's next version, or keeps the one it has if this digest is stored already; the task is added
+        if it is not there; the version that was live is replaced; the making, if given, ends as live.
+        """
+        with self._database.write() as connection:
+            stored = tools.publish(connection, tool)
+            if making_id is not None:
+                makings.end_live(connection, making_id, tool)
+            return stored
+
+    def makings(self, task_name: str | None = None) -> tuple[Making, ...]:
+        """The makings of one task or of all, newest first. One that its owner has left shows as interrupted."""
+        with self._database.read() as connection:
+            return makings.newest_first(connection, task_name)
+
+    def attempts(self, making_id: int) -> tuple[Attempt, ...]:
+        """The attempts of a making, in order."""
+        with self._database.read() as connection:
+            return makings.attempts_of(connection, making_id)
+
+    # tools
+
+    def live_tools(self) -> tuple[StoredTool, ...]:
+        """The live tools, by name."""
+        with self._database.read() as connection:
+            return tools.live(connection)
+
+    def tools(self, all_versions: bool = False) -> tuple[StoredTool, ...]:
+        """By name: each task's current version (the live one, or else its newest), or all versions, oldest first."""
+        with self._database.read() as connection:
+            return tools.every(connection) if all_versions else tools.current(connection)
+
+    def tool(self, name: str, version: int | None = None) -> StoredTool | None:
+        """One version of a task's tool; without a version the live one, or else the newest."""
+        with self._database.read() as connection:
+            return tools.find(connection, name, version)
+
+    def set_tool_state(self, name: str, version: int | None, state: ToolState) -> StoredTool:
+        """Change the state of one version (`None`: the live one, or else the newest), and return it.
+
+        Setting one live replaces the one that was. Raises `NotFoundError`.
+        """
+        with self._database.write() as connection:
+            return tools.set_state(connection, name, version, state)
+
+    def remove_tool(self, name: str) -> None:
+        """Remove all versions of a task's tool; its instances, makings and answers stay. Raises `NotFoundError`."""
+        with self._database.write() as connection:
+            tools.remove(connection, name)
+
+    def tools_revision(self) -> int:
+        """A number that grows whenever a tool's state changes, in whatever process. One indexed query."""
+        with self._database.read() as connection:
+            return tools.revision(connection)
+
+    # calls
+
+    def find_call(self, key: str, model: str) -> Call | None:
+        """The newest usable completion of this prompt (`Prompt.key`) by this model."""
+        with self._database.read() as connection:
+            return calls.find(connection, key, model)
+
+    def add_call(self, call: Call) -> int:
+        """Store a paid completion, on the disk when this returns; the row id."""
+        with self._database.write() as connection:
+            return calls.add(connection, call)
+
+    def reject_call(self, key: str, model: str) -> None:
+        """Mark the completions of this prompt as unusable: a rerun will not reuse them. They stay in the ledger."""
+        with self._database.write() as connection:
+            calls.reject(connection, key, model)
+
+    # answers
+
+    def add_answer(self, answered: Answered) -> None:
+        """Store one answer: safe from the death of this process, but for up to a second not from a power cut."""
+        self.add_answers((answered,))
+
+    def add_answers(self, answered: Sequence[Answered]) -> None:
+        """Store many answers in one transaction, as `add_answer` does."""
+        with self._database.write(durable=False) as connection:
+            answers.add(connection, answered)
+
+    def finish_request(self, answered: Answered, *, task: str | None = None, instance: Instance | None = None) -> None:
+        """Store an answer and, when given, the instance under its task, in one transaction.
+
+        Raises `NotFoundError` if there is an instance but no such task.
+        """
+        with self._database.write() as connection:
+            answers.add(connection, (answered,))
+            if task is not None and instance is not None:
+                instances.add(connection, task, instance, answered.id)
+
+    def refused_questions(self, task_name: str, limit: int) -> tuple[str, ...]:
+        """Questions of this task that its tool's cheaper routes refused and another one answered, newest first."""
+        with self._database.read() as connection:
+            return answers.refused(connection, task_name, limit)
+
+    # the labeler's queue
+
+    def enqueue(self, request_id: str, question: str, task: str | None) -> Queued:
+        """Let a request wait for a labeler; the same request with the same question waits once."""
+        with self._database.write() as connection:
+            return queue.add(connection, request_id, question, task)
+
+    def queue(self) -> tuple[Queued, ...]:
+        """What waits, in order of arrival."""
+        with self._database.read() as connection:
+            return queue.waiting(connection)
+
+    def label(self, queued_id: int, answer: str) -> Queued:
+        """Take an entry off the queue and store it as an instance of its task, if it has one, in one transaction.
+
+        An instance with this question that is there already is relabeled. Raises `NotFoundError` if the entry does not
+        wait (any more).
+        """
+        with self._database.write() as connection:
+            return queue.label(connection, queued_id, answer)
+
+    # the ledger
+
+    def ledger(self) -> tuple[LedgerRow, ...]:
+        """All paid calls, by role, model and task."""
+        with self._database.read() as connection:
+            return ledger.by_role(connection)
+
+    def routes(self) -> tuple[RouteRow, ...]:
+        """All requests, by route, task and tool."""
+        with self._database.read() as connection:
+            return ledger.by_route(connection)
+
+    def mean_solver_call(self) -> MeanCall:
+        """What one call of the solver takes on average: the baseline "every request to the solver's model"."""
+        with self._database.read() as connection:
+            return ledger.mean_solver_call(connection)

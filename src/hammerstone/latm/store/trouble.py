@@ -1,0 +1,96 @@
+"""What a database's errors mean, and what repairs them."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from sqlalchemy import exc
+
+from hammerstone.errors import StoreError
+
+__all__ = ["busy", "store_error"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Meaning:
+    message: str
+    hint: str
+
+    def of(self, where: str) -> StoreError:
+        return StoreError(self.message.format(where=where), hint=self.hint.format(where=where))
+
+
+_BUSY = _Meaning(
+    message="the database {where} has been busy for too long: another process is writing to it",
+    hint="let the other process end, then try again",
+)
+_FULL = _Meaning(message="no space is left for the database {where}", hint="free some disk space, then try again")
+_READ_ONLY = _Meaning(
+    message="the database {where} can only be read",
+    hint="make it writable for you, or choose another home with --home or HAMMERSTONE_HOME",
+)
+_CLOSED = _Meaning(
+    message="the database {where} cannot be opened",
+    hint="make its folder and file writable for you, or choose another home with --home or HAMMERSTONE_HOME",
+)
+_CORRUPT = _Meaning(
+    message="{where} is not a database, or is damaged",
+    hint="move {where} away (with -wal and -shm, if they are there) and start again; nothing has been deleted",
+)
+_UNREACHABLE = _Meaning(
+    message="the database {where} cannot be reached",
+    hint="check that PostgreSQL runs there, and the host, the port, the user and the password",
+)
+_DENIED = _Meaning(message="the database {where} does not let this user in", hint="check the user and its rights")
+
+_SQLITE = {
+    sqlite3.SQLITE_BUSY: _BUSY,
+    sqlite3.SQLITE_LOCKED: _BUSY,
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_READONLY: _READ_ONLY,
+    sqlite3.SQLITE_CANTOPEN: _CLOSED,
+    sqlite3.SQLITE_PERM: _CLOSED,
+    sqlite3.SQLITE_NOTADB: _CORRUPT,
+    sqlite3.SQLITE_CORRUPT: _CORRUPT,
+}
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_POSTGRES = {
+    "25006": _READ_ONLY,
+    "42501": _DENIED,
+    "53100": _FULL,
+    "55P03": _BUSY,
+}
+
+
+def busy(where: str) -> StoreError:
+    """For one who waited in vain for the other threads of this process."""
+    return _BUSY.of(where)
+
+
+def store_error(error: exc.SQLAlchemyError, where: str) -> StoreError:
+    """The error for people that stands for one of the database's."""
+    meaning = _meaning(error)
+    if meaning is not None:
+        return meaning.of(where)
+    cause = error.orig if isinstance(error, exc.DBAPIError) else error
+    return StoreError(f"the database {where} failed: {_first_line(cause)}")
+
+
+def _meaning(error: exc.SQLAlchemyError) -> _Meaning | None:
+    if isinstance(error, exc.TimeoutError):  # no free connection in the pool
+        return _BUSY
+    if not isinstance(error, exc.DBAPIError):
+        return None
+    if isinstance(error.orig, sqlite3.Error):
+        code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_OK)
+        return _SQLITE.get(code & 0xFF)  # the low byte is the primary code
+    state = getattr(error.orig, "sqlstate", None)
+    if error.connection_invalidated or (state is None and type(error.orig).__name__ == "OperationalError"):
+        return _UNREACHABLE
+    return _POSTGRES.get(state or "")
+
+
+def _first_line(cause: BaseException | None) -> str:
+    return next(iter(str(cause).splitlines()), type(cause).__name__)

@@ -1,0 +1,65 @@
+"""The user: a cheap model turns a question into the arguments of one call (LATM, section 3.1, tool using)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hammerstone.latm import prompts
+from hammerstone.latm.accounts import AccountedModel, Bill, prompt
+from hammerstone.latm.parser import Parsed
+from hammerstone.latm.replies import NotJSONError, json_value
+from hammerstone.latm.settings import USER_TEMPERATURE
+from hammerstone.latm.signature import ArgumentsError, read_signature
+from hammerstone.latm.tool import Demonstration
+
+__all__ = ["Manual", "write_arguments"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manual:
+    """What the user model is told of a tool."""
+
+    source: str
+    description: str
+    demonstrations: tuple[Demonstration, ...]
+
+
+async def write_arguments(model: AccountedModel, manual: Manual, question: str, bill: Bill) -> Parsed:
+    """Arguments that fit the signature, or why there are none: the model refused, or its reply does not fit."""
+    text = prompts.fill(
+        "user",
+        signature=read_signature(manual.source).manual,
+        description=manual.description,
+        demonstrations=_demonstrate(manual.demonstrations),
+        question=question,
+    )
+    asked = prompt(text, temperature=USER_TEMPERATURE)
+    reply = await model.complete(asked, bill)
+    return read_arguments(reply, manual.source)
+
+
+def read_arguments(reply: str, source: str) -> Parsed:
+    """The checked arguments in a reply of the user model."""
+    try:
+        value = json_value(reply)
+    except NotJSONError:
+        refused = reply.strip().strip("`").strip().lower().startswith("null")
+        return Parsed(refusal="the user model refused" if refused else "the user model's reply is not JSON")
+    if value is None:
+        return Parsed(refusal="the user model refused")
+    if not isinstance(value, dict):
+        return Parsed(refusal="the user model's reply is not a JSON object")
+    try:
+        read_signature(source).validate(value)
+    except ArgumentsError as error:
+        return Parsed(refusal=f"the user model's arguments do not fit: {error}")
+    return Parsed(arguments=value)
+
+
+def _demonstrate(demonstrations: Sequence[Demonstration]) -> str:
+    return "\n\n".join(
+        f"Question: {one.question}\nArguments: {json.dumps(one.arguments, ensure_ascii=False)}"
+        for one in demonstrations
+    )

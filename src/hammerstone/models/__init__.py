@@ -1,0 +1,22 @@
+"""Language models behind one protocol: `async complete(prompt) -> reply`."""
+
+from __future__ import annotations
+
+from hammerstone.models.mailbox import MailboxModel
+from hammerstone.models.model import Message, Model, Prompt, Reply
+from hammerstone.models.price import estimate_tokens, price
+from hammerstone.models.recorded import RecordedModel, RecordingModel
+from hammerstone.models.spec import open_model
+
+__all__ = [
+    "MailboxModel",
+    "Message",
+    "Model",
+    "Prompt",
+    "RecordedModel",
+    "RecordingModel",
+    "Reply",
+    "estimate_tokens",
+    "open_model",
+    "price",
+]

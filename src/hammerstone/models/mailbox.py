@@ -1,0 +1,132 @@
+"""A model that is a folder: prompts are left as files, and whoever can read and write files may answer them.
+
+    DIR/prompts/<id>.md   waiting for an answer; nothing but the text that a model would be given
+    DIR/replies/<id>.md   the answer, whole; written under another name and renamed when it is complete
+    DIR/done/<id>.md      prompts whose reply has been read
+
+The id derives from `Prompt.key`. The same prompt is therefore the same file: after a restart an answered one is read
+at once, and a waiting one is not written twice.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from hammerstone.errors import ModelError, ModelTimeoutError, SettingsError
+from hammerstone.models.model import Prompt, Reply
+
+if TYPE_CHECKING:
+    from hammerstone.models.model import Message
+
+__all__ = ["MailboxModel"]
+
+ID_DIGITS = 16  # of the key's 64: two prompts among a million share an id once in 37 million mailboxes
+
+
+class MailboxModel:
+    """Leaves each prompt in `directory/prompts` and waits for a file of that name in `directory/replies`.
+
+    `timeout_seconds` bounds the wait of one prompt (`ModelTimeoutError`); by default there is no bound, as a person
+    may take hours. `poll_seconds` is the pause between two looks. Usage and price of a reply are unknown. Any number
+    of prompts may be outstanding at once.
+    """
+
+    def __init__(
+        self, directory: str | Path, *, timeout_seconds: float | None = None, poll_seconds: float = 0.2
+    ) -> None:
+        self._directory = Path(directory)
+        self._timeout_seconds = timeout_seconds
+        self._poll_seconds = poll_seconds
+        self._prompts, self._replies, self._done = (self._directory / part for part in ("prompts", "replies", "done"))
+        self._make_folders()
+
+    @property
+    def name(self) -> str:
+        return f"mailbox:{self._directory}"
+
+    async def complete(self, prompt: Prompt) -> Reply:
+        """Raises `ModelError` for an empty or unreadable reply, `ModelTimeoutError` when none came in time."""
+        started = time.monotonic()
+        file_name = f"{prompt.key[:ID_DIGITS]}.md"
+        reply_file = self._replies / file_name
+        if not _is_there(reply_file):
+            self._leave(self._prompts / file_name, prompt)
+            await self._wait_for(reply_file)
+        text = _read(reply_file)
+        self._set_aside(file_name)
+        return Reply(text=text, model="mailbox", seconds=time.monotonic() - started)
+
+    def _make_folders(self) -> None:
+        try:
+            for folder in (self._prompts, self._replies, self._done):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(
+                f"cannot make the mailbox {self._directory}: {error.strerror}",
+                hint="after `mailbox:` name a folder that you may write to",
+            ) from error
+
+    def _leave(self, prompt_file: Path, prompt: Prompt) -> None:
+        if prompt_file.exists():
+            return
+        unfinished = prompt_file.with_name(f".{prompt_file.name}.{os.getpid()}.tmp")
+        try:
+            unfinished.write_text(prompt_text(prompt), encoding="utf-8")
+            unfinished.replace(prompt_file)
+        except OSError as error:
+            raise ModelError(
+                f"cannot leave a prompt in {self._prompts}: {error.strerror}",
+                hint="check that the folder is there, is writable and has room",
+            ) from error
+
+    async def _wait_for(self, reply_file: Path) -> None:
+        try:
+            with anyio.fail_after(self._timeout_seconds):
+                while not _is_there(reply_file):  # noqa: ASYNC110 - a file sets no event
+                    await anyio.sleep(self._poll_seconds)
+        except TimeoutError as error:
+            raise ModelTimeoutError(
+                f"no reply in {reply_file} after {self._timeout_seconds:g} seconds",
+                hint=f"write the answer to {self._prompts / reply_file.name} there and run again: it is still waiting",
+            ) from error
+
+    def _set_aside(self, file_name: str) -> None:
+        try:
+            (self._prompts / file_name).replace(self._done / file_name)
+        except FileNotFoundError:
+            return  # another waiter for the same prompt has done it, or an earlier run
+
+
+def prompt_text(prompt: Prompt) -> str:
+    """The prompt as one text that can be answered on its own.
+
+    One turn (any system messages, then one question) is just its text. A conversation is written with a heading
+    for each turn and ends with the heading of the turn to be written.
+    """
+    if [message.role for message in prompt.messages if message.role != "system"] == ["user"]:
+        return "\n\n".join(message.content for message in prompt.messages) + "\n"
+    turns = [f"{_heading(message)}\n\n{message.content}\n" for message in prompt.messages]
+    return "\n".join([*turns, "=== assistant ===\n"])
+
+
+def _heading(message: Message) -> str:
+    return f"=== {message.role} ==="
+
+
+def _is_there(file: Path) -> bool:
+    return file.exists()  # a look of microseconds, not worth a thread
+
+
+def _read(reply_file: Path) -> str:
+    try:
+        text = reply_file.read_text(encoding="utf-8-sig")  # -sig: some editors put a byte-order mark first
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"cannot read the reply {reply_file}: {error}", hint="write it as UTF-8 text") from error
+    if not text.strip():
+        raise ModelError(f"the reply {reply_file} is empty", hint="write the answer into it and run again")
+    return text

@@ -1,0 +1,59 @@
+"""Why was this prompt not found? Shows the most similar recorded prompt and where the two differ."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import textwrap
+from collections import Counter
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from hammerstone.models.model import Prompt
+
+__all__ = ["difference", "nearest"]
+
+LINE_WIDTH = 100  # longer lines are folded, so that a change within a long line is seen
+LINES_SHOWN = 24
+
+
+def nearest(prompt: Prompt, candidates: Iterable[Prompt]) -> Prompt | None:
+    """The candidate that shares most pairs of neighbouring words with `prompt`, or `None` where there is none.
+
+    Similarity is the Dice coefficient of the two multisets of word pairs: linear in the text, where an alignment
+    (`difflib.SequenceMatcher`) is quadratic and would take minutes for hundreds of long prompts.
+    """
+    wanted = _word_pairs(prompt)
+
+    def similarity(candidate: Prompt) -> float:
+        pairs = _word_pairs(candidate)
+        return 2 * (wanted & pairs).total() / (wanted.total() + pairs.total())
+
+    return max(candidates, key=similarity, default=None)
+
+
+def difference(recorded: Prompt, asked: Prompt) -> str:
+    """A unified diff of the two prompts as text, cut after a screenful."""
+    diff = list(
+        difflib.unified_diff(
+            list(_text_lines(recorded)), list(_text_lines(asked)), "recorded", "asked", lineterm="", n=1
+        )
+    )
+    cut = [f"… {len(diff) - LINES_SHOWN} more lines"] if len(diff) > LINES_SHOWN else []
+    return "\n".join(diff[:LINES_SHOWN] + cut)
+
+
+def _word_pairs(prompt: Prompt) -> Counter[tuple[str, str]]:
+    words = re.findall(r"\w+|[^\w\s]", " ".join(_text_lines(prompt)))
+    return Counter(pairwise(words))
+
+
+def _text_lines(prompt: Prompt) -> Iterator[str]:
+    yield f"temperature={prompt.temperature} max_tokens={prompt.max_tokens} sample={prompt.sample}"
+    for message in prompt.messages:
+        yield f"[{message.role}]"
+        for line in message.content.splitlines():
+            yield from textwrap.wrap(line, LINE_WIDTH, drop_whitespace=False) or [""]

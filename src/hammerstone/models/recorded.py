@@ -1,0 +1,99 @@
+"""Models of the past: `RecordedModel` replays stored completions, `RecordingModel` stores those of a live model."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+
+from hammerstone.errors import RecordingError, SettingsError
+from hammerstone.models.nearest import difference, nearest
+from hammerstone.models.recordings import Record, append_record, read_records
+
+if TYPE_CHECKING:
+    from hammerstone.models.model import Model, Prompt, Reply
+
+__all__ = ["RecordedModel", "RecordingModel"]
+
+
+class RecordedModel:
+    """Replays completions from a JSON-lines file or a folder of them, read once when this is made.
+
+    A reply comes back as it was stored, with the tokens, the price and the seconds of that day. A prompt with no
+    recording raises `RecordingError`, which shows the nearest recorded prompt.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+        self._records = read_records(self._path)
+
+    @property
+    def name(self) -> str:
+        return f"recorded:{self._path}"
+
+    async def complete(self, prompt: Prompt) -> Reply:
+        record = self._records.get(prompt.key)
+        if record is None:
+            raise self._miss(prompt)
+        return record.reply
+
+    def _miss(self, prompt: Prompt) -> RecordingError:
+        message = f"{self._path} has no recording of this prompt (key {prompt.key[:12]}…)"
+        closest = nearest(prompt, [record.prompt for record in self._records.values()])
+        if closest is None:
+            message += "; it holds no recordings at all"
+        else:
+            message += f"; the nearest recorded one is {closest.key[:12]}…:\n{difference(closest, prompt)}"
+        file = self._path / "new.jsonl" if self._path.is_dir() else self._path
+        return RecordingError(message, hint=f"to record it, run again with a live model and --record {file}")
+
+
+class RecordingModel:
+    """Wraps a live model and appends each new completion to a JSON-lines file before handing it on.
+
+    A prompt whose key is in the file already is replayed from it and not paid again, also when it is asked twice at
+    the same time. The key does not name the model, so give each model (and each role, if you like) its own file.
+    """
+
+    def __init__(self, model: Model, path: str | Path) -> None:
+        self._model = model
+        self._path = Path(path)
+        if self._path.is_dir():
+            raise SettingsError(
+                f"cannot record into the folder {self._path}", hint=f"name a file, such as {self._path}/user.jsonl"
+            )
+        _make_writable(self._path)  # found out now, not after the first paid reply
+        self._records = read_records(self._path)
+        self._under_way: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
+
+    @property
+    def name(self) -> str:
+        return self._model.name
+
+    async def complete(self, prompt: Prompt) -> Reply:
+        key = prompt.key
+        async with self._under_way[key]:
+            if key not in self._records:
+                self._records[key] = await self._record(prompt)
+        return self._records[key].reply
+
+    async def _record(self, prompt: Prompt) -> Record:
+        reply = await self._model.complete(prompt)
+        record = Record(key=prompt.key, prompt=prompt, reply=reply, recorded=datetime.now(UTC).date().isoformat())
+        with anyio.CancelScope(shield=True):  # the reply is paid for: a cancelled run still keeps it
+            await anyio.to_thread.run_sync(append_record, self._path, record)
+        return record
+
+
+def _make_writable(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("ab").close()
+    except OSError as error:
+        raise SettingsError(
+            f"cannot record into {path}: {error.strerror}", hint="after --record name a file that you may write to"
+        ) from error

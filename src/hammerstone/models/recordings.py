@@ -1,0 +1,132 @@
+"""Stored completions: one JSON object a line, to be reviewed by a person and kept under version control.
+
+    {"key": "9f2c…", "prompt": {"messages": […], "temperature": null, "max_tokens": null, "sample": 0},
+     "reply": {"text": "…", "model": "…", "usage": {…}, "cost_usd": null, "seconds": 1.2},
+     "recorded": "2026-05-04", "note": "…"}
+
+`note` is optional and free. `key` is `Prompt.key` of `prompt` and is checked when the line is read, so that a prompt
+changed by hand is noticed and not silently never found.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from hammerstone.errors import RecordingError
+from hammerstone.models.model import Prompt, Reply
+
+__all__ = ["Record", "append_record", "read_records"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One stored completion. `recorded` is an ISO date (UTC)."""
+
+    key: str
+    prompt: Prompt
+    reply: Reply
+    recorded: str
+    note: str | None = None
+
+
+def read_records(path: Path) -> dict[str, Record]:
+    """The records by key, in order, of a JSON-lines file, or of every `*.jsonl` file of a folder in name order.
+
+    Of two records with one key the first counts. Raises `RecordingError` for a path that is not there or cannot be
+    read, and for a line that is no record, with its number.
+    """
+    records: dict[str, Record] = {}
+    for file in _files(path):
+        for number, line in enumerate(_lines(file), start=1):
+            if line.strip():
+                record = _parse(line, f"{file}, line {number}")
+                records.setdefault(record.key, record)
+    return records
+
+
+def append_record(path: Path, record: Record) -> None:
+    """Add one line and have it on the disk before returning.
+
+    A lock keeps several writers (also of other processes) apart; a write that fails midway is taken back, so that
+    the file never holds half a line. Raises `RecordingError` if the file cannot be written.
+    """
+    try:
+        with path.open("a+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # released when the file is closed
+            _append_line(file.fileno(), _line(record))
+    except OSError as error:
+        raise RecordingError(
+            f"cannot write the recording {path}: {error.strerror}",
+            hint="the reply was received but not stored: check that the folder exists, is writable and has room",
+        ) from error
+
+
+def _append_line(descriptor: int, line: bytes) -> None:
+    size = os.fstat(descriptor).st_size
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        line = b"\n" + line  # the file was edited by hand and lost its last line end
+    try:
+        while line:
+            line = line[os.write(descriptor, line) :]
+        os.fsync(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, size)
+        raise
+
+
+def _line(record: Record) -> bytes:
+    fields = asdict(record)
+    if record.note is None:
+        del fields["note"]
+    return json.dumps(fields, ensure_ascii=False).encode() + b"\n"
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    files = sorted(path.glob("*.jsonl"))
+    if not files:
+        raise RecordingError(
+            f"the folder {path} holds no recordings", hint="recordings are its *.jsonl files; make one with --record"
+        )
+    return files
+
+
+def _lines(file: Path) -> list[bytes]:
+    try:
+        return file.read_bytes().split(b"\n")
+    except OSError as error:
+        raise RecordingError(
+            f"cannot read the recording {file}: {error.strerror}",
+            hint="check the path after `recorded:`; make a recording of a live model with --record FILE",
+        ) from error
+
+
+def _parse(line: bytes, where: str) -> Record:
+    try:
+        record = _adapter().validate_json(line)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise RecordingError(
+            f"{where} is not a recorded completion: {place + ': ' if place else ''}{first['msg']}",
+            hint="repair the line, or delete it and record that prompt again with --record",
+        ) from error
+    if record.key != record.prompt.key:
+        raise RecordingError(
+            f"{where}: the key {record.key[:12]}… is not that of the prompt beside it",
+            hint="a prompt that was edited is another prompt: delete the line and record it again with --record",
+        )
+    return record
+
+
+@cache
+def _adapter() -> TypeAdapter[Record]:  # made when first needed: it takes some milliseconds
+    return TypeAdapter(Record)

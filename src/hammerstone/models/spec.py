@@ -1,0 +1,58 @@
+"""Which model a name stands for: `provider:model`, `recorded:FILE` or `mailbox:DIR`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hammerstone.errors import SettingsError
+from hammerstone.models.mailbox import MailboxModel
+from hammerstone.models.recorded import RecordedModel
+
+if TYPE_CHECKING:
+    from hammerstone.models.model import Model
+
+__all__ = ["open_model"]
+
+EXAMPLES = "openai:gpt-5.4-mini, anthropic:claude-sonnet-5-5, google:gemini-3.5-flash, ollama:llama3.2"
+
+
+def open_model(
+    spec: str,
+    *,
+    base_url: str | None = None,
+    timeout_seconds: float | None = None,
+    concurrency: int = 8,
+    attempts: int = 5,
+) -> Model:
+    """The model that `spec` names. Calls nothing; a provider's SDK is imported only for a provider's model.
+
+    `base_url` is the endpoint to use instead of the provider's own; with `openai:NAME` it may be any server that
+    speaks OpenAI's chat completions. `timeout_seconds` bounds one attempt of a provider (default 300) or the wait for
+    one mailbox reply (default: no bound). `concurrency` is how many requests may be under way at once, `attempts` how
+    often one is tried in all; both concern providers only.
+
+    Raises `SettingsError` for a name that makes no sense or a missing API key, `RecordingError` for a recording that
+    cannot be read.
+    """
+    kind, _, rest = spec.partition(":")
+    if not kind or not rest:
+        raise SettingsError(
+            f"{spec!r} does not name a model",
+            hint=f"name it as provider:model ({EXAMPLES}), recorded:FILE or mailbox:DIR",
+        )
+    if base_url is not None and kind in ("recorded", "mailbox"):
+        raise SettingsError(f"{spec!r} takes no base URL", hint="leave out --base-url for this model")
+    if kind == "recorded":
+        return RecordedModel(rest)
+    if kind == "mailbox":
+        return MailboxModel(rest, timeout_seconds=timeout_seconds)
+    from hammerstone.models.provider import ProviderModel  # late: these import pydantic_ai, which takes 0.94 s
+    from hammerstone.models.provider_lookup import find_model
+
+    return ProviderModel(
+        find_model(spec, base_url),
+        name=spec,
+        timeout_seconds=300.0 if timeout_seconds is None else timeout_seconds,
+        concurrency=concurrency,
+        attempts=attempts,
+    )

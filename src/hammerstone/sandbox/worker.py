@@ -1,0 +1,446 @@
+"""The worker: the program inside the sandbox that forks one child for each call.
+
+Its source is handed to a bare interpreter (`python -c`), so it imports only the standard library and can read nothing
+of hammerstone. The host imports this module for the shapes of the frames and nothing else.
+
+What holds it together:
+
+- **The worker never touches made text.** A request is read into an anonymous memory map that is given back to the
+  kernel after the call; compiling, decoding and running all happen in the child. So the worker's memory, which
+  every child inherits, holds nothing of any call, and no program can hang or crash the worker.
+- **The child is confined before it looks at the request**: its descriptors are closed, its limits lowered, its system
+  calls filtered. Then it writes one byte, `CONFINED`. A child that ends without that byte is a fault of ours; after
+  that byte, whatever it does is the made code's doing.
+- **The worker believes only its own measurements.** How the child ended, its CPU time and its wall time come from
+  `wait4` and the clocks. The child's frame says only which value or error there was, which is the child's to say.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib
+import json
+import marshal
+import math
+import mmap
+import os
+import resource
+import select
+import signal
+import struct
+import sys
+import time
+import traceback
+import types
+import typing
+
+__all__ = ["PRELOADED", "main"]
+
+# What a made tool may reasonably import: loaded once, so that a child reads nothing from disk.
+PRELOADED = (
+    "abc array base64 binascii bisect calendar cmath collections collections.abc configparser contextlib copy csv "
+    "dataclasses datetime decimal difflib enum fractions functools hashlib heapq html html.parser io ipaddress "
+    "itertools json math numbers operator random re statistics string struct textwrap types typing unicodedata "
+    "urllib.parse uuid warnings xml.etree.ElementTree zoneinfo"
+).split()
+
+# Host to worker: operation, CPU and wall seconds, memory, disk and output bytes, then the length of the payload.
+REQUEST = struct.Struct("!BddQQQQ")
+SETUP, COMPILE, CALL = 1, 2, 3
+
+# Worker to host: why the worker stopped the child, what the child said, its wait status, CPU and wall seconds,
+# then the lengths of the child's body and of what it printed, which follow.
+REPLY = struct.Struct("!BBiddII")
+NOT_STOPPED, OUT_OF_TIME, OUT_OF_OUTPUT, OUT_OF_DISK = 0, 1, 2, 3
+
+# Child to worker: the byte CONFINED, then one frame: what it says and the length of the body, which follows.
+CONFINED = b"\x06"
+FRAME = struct.Struct("!BI")
+NOTHING, VALUE, ERROR, TOO_MUCH_MEMORY, TOO_MUCH_OUTPUT, NOT_CONFINED = 0, 1, 2, 3, 4, 5
+
+CODE_LENGTH = struct.Struct("!I")  # before the code object in a CALL, which the JSON of the call follows
+TOOL_FILE = "<tool>"
+PRINTED_LENGTH = 65536
+INTERPRETER_BYTES = 128 * 1024 * 1024  # address space the interpreter itself occupies before any call
+TICK_MS = 10  # how often CPU time and disk are looked at during a call
+RESULT_FD = 3
+FIRST_UNUSED_FD = 4
+MAX_DESCRIPTORS = 64
+
+# linux/prctl.h, linux/capability.h
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
+SECCOMP_MODE_FILTER = 2
+CAPABILITY_VERSION_3 = 0x20080522
+
+encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
+class FilterProgram(ctypes.Structure):
+    """`struct sock_fprog`: a BPF program as the kernel takes it."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("steps", ctypes.c_char_p))
+
+
+class Request(typing.NamedTuple):
+    operation: int
+    cpu_seconds: float
+    wall_seconds: float
+    memory_bytes: int
+    disk_bytes: int
+    output_bytes: int
+    length: int
+
+
+def main() -> None:
+    """Serve requests on descriptor 0 until the host closes it."""
+    requests, replies = take_over_descriptors()
+    setup = json.loads(bytes(read_request(requests)[1]))
+    for name in PRELOADED:
+        importlib.import_module(name)
+    os.chdir(setup["scratch"])
+    libc = ctypes.CDLL(None, use_errno=True)
+    confine_worker(libc)
+    worker = Worker(requests, replies, libc, bytes.fromhex(setup["filter"]))
+    write_all(replies, REPLY.pack(NOT_STOPPED, NOTHING, 0, 0.0, 0.0, 0, 0))
+    gc.collect()
+    gc.freeze()
+    while True:
+        worker.serve(*read_request(requests))
+
+
+def take_over_descriptors() -> tuple[int, int]:
+    """Move the host's pipes out of the way of 0, 1 and 2; what reads 0 from now on finds its end at once."""
+    requests, replies = os.dup(0), os.dup(1)
+    read_end, write_end = os.pipe()
+    os.close(write_end)
+    os.dup2(read_end, 0)
+    os.close(read_end)
+    os.dup2(2, 1)
+    return requests, replies
+
+
+def confine_worker(libc: ctypes.CDLL) -> None:
+    """Give up what no call needs: the environment, privileges, being looked into by processes of the same user."""
+    os.environ.clear()
+    os.umask(0o077)
+    for kind in (resource.RLIMIT_CORE, resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE):
+        lower(kind, 0)
+    lower(resource.RLIMIT_NOFILE, MAX_DESCRIPTORS)
+    must(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    must(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    must(libc.capset(header, (ctypes.c_uint32 * 6)()))
+
+
+def must(result: int) -> None:
+    if result != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def lower(kind: int, value: int) -> None:
+    """Set a resource limit, soft and hard, unless it is lower already."""
+    hard = resource.getrlimit(kind)[1]
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (value, value))
+
+
+def read_request(descriptor: int) -> tuple[Request, mmap.mmap]:
+    """The next request. Ends the worker when the host is gone."""
+    header = Request(*REQUEST.unpack(read_exactly(descriptor, bytearray(REQUEST.size))))
+    payload = mmap.mmap(-1, max(header.length, 1))
+    with memoryview(payload)[: header.length] as view:
+        read_exactly(descriptor, view)
+    return header, payload
+
+
+def read_exactly(descriptor: int, buffer: bytearray | memoryview) -> bytearray | memoryview:
+    got = 0
+    while got < len(buffer):
+        count = os.readv(descriptor, [memoryview(buffer)[got:]])
+        if count == 0:
+            os._exit(0)
+        got += count
+    return buffer
+
+
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+class Inbox:
+    """At most `limit` bytes from one pipe of the child, in memory that is given back afterwards."""
+
+    def __init__(self, descriptor: int, limit: int) -> None:
+        self.descriptor = descriptor
+        self.limit = limit
+        self.length = 0
+        self.ended = False
+        self.buffer = mmap.mmap(-1, limit + 1)  # one byte more than allowed shows that there was more
+
+    @property
+    def full(self) -> bool:
+        return self.length > self.limit
+
+    def receive(self) -> None:
+        """Read once; the caller knows that there is something, or the end."""
+        with memoryview(self.buffer)[self.length :] as rest:
+            count = os.readv(self.descriptor, [rest])
+        self.ended = count == 0
+        self.length += count
+
+    def drain(self) -> None:
+        """Read to the end: every writer is dead."""
+        while not self.ended and not self.full:
+            self.receive()
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+        self.buffer.close()
+
+
+class ChildFrame:
+    """What the child has said so far: whether it was confined, and its frame once that is complete."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self.inbox = inbox
+
+    @property
+    def confined(self) -> bool:
+        return self.inbox.buffer[:1] == CONFINED
+
+    @property
+    def start(self) -> int:
+        return len(CONFINED) + FRAME.size
+
+    @property
+    def header(self) -> tuple[int, int]:
+        """What it says, and the length of its body."""
+        if self.inbox.length < self.start:
+            return NOTHING, 0
+        kind, length = FRAME.unpack(self.inbox.buffer[len(CONFINED) : self.start])
+        return kind, length
+
+    @property
+    def complete(self) -> bool:
+        kind, length = self.header
+        return kind != NOTHING and self.inbox.length >= self.start + length
+
+
+class Worker:
+    """One call at a time: fork, watch, reap, report, leave nothing."""
+
+    def __init__(self, requests: int, replies: int, libc: ctypes.CDLL, steps: bytes) -> None:
+        self.requests = requests
+        self.replies = replies
+        self.libc = libc
+        self.filter = FilterProgram(len(steps) // 8, steps) if steps else None
+        self.pid = os.getpid()
+
+    def serve(self, request: Request, payload: mmap.mmap) -> None:
+        result_read, result_write = os.pipe()
+        printed_read, printed_write = os.pipe()
+        started = time.monotonic()
+        pid = os.fork()
+        if pid == 0:
+            self.be_the_child(request, payload, result_write, printed_write)
+        os.close(result_write)
+        os.close(printed_write)
+        payload.close()
+        result = Inbox(result_read, len(CONFINED) + FRAME.size + request.output_bytes)
+        printed = Inbox(printed_read, request.output_bytes)
+        watch = Watch(pid, request, result, printed, self.requests, started)
+        try:
+            self.report(watch.until_it_ends(), watch)
+        finally:
+            result.close()
+            printed.close()
+        empty_scratch()
+
+    def report(self, stopped: int, watch: Watch) -> None:
+        kind, length = watch.frame.header if watch.frame.complete else (NOTHING, 0)
+        if not watch.frame.confined and stopped == NOT_STOPPED:
+            kind, length = NOT_CONFINED, 0
+        header = REPLY.pack(
+            stopped, kind, watch.wait_status, watch.cpu_seconds, watch.wall_seconds, length, watch.printed_length
+        )
+        write_all(self.replies, header)
+        start = watch.frame.start
+        with memoryview(watch.result.buffer)[start : start + length] as body:
+            write_all(self.replies, body)
+        with memoryview(watch.printed.buffer)[: watch.printed_length] as text:
+            write_all(self.replies, text)
+
+    def be_the_child(self, request: Request, payload: mmap.mmap, result: int, printed: int) -> typing.NoReturn:
+        """Confine this process for good, then run; never returns into the worker's code."""
+        try:
+            os.dup2(printed, 1)
+            os.dup2(printed, 2)
+            os.dup2(result, RESULT_FD)
+            os.closerange(FIRST_UNUSED_FD, MAX_DESCRIPTORS)
+            self.confine_child(request)
+            os.write(RESULT_FD, CONFINED)
+            send(*answer(request, payload))
+        finally:
+            os._exit(0)
+
+    def confine_child(self, request: Request) -> None:
+        if self.filter is None:
+            return  # only a benchmark or a test starts such a worker, to have something to compare with
+        lower(resource.RLIMIT_AS, request.memory_bytes + INTERPRETER_BYTES)
+        lower(resource.RLIMIT_CPU, math.ceil(request.cpu_seconds) + 1)
+        lower(resource.RLIMIT_FSIZE, request.disk_bytes)
+        lower(resource.RLIMIT_NPROC, 0)
+        must(self.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
+        if os.getppid() != self.pid:  # the worker died before the line above
+            os._exit(1)
+        must(self.libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(self.filter), 0, 0))
+
+
+class Watch:
+    """The worker's view of one child, from the fork to the reaping."""
+
+    def __init__(
+        self, pid: int, request: Request, result: Inbox, printed: Inbox, requests: int, started: float
+    ) -> None:
+        self.pid = pid
+        self.request = request
+        self.result = result
+        self.printed = printed
+        self.requests = requests
+        self.frame = ChildFrame(result)
+        self.started = started
+        self.cpu_clock = (~pid << 3) | 2  # clock_getcpuclockid(3): the CPU time of a whole process
+        self.wait_status = 0
+        self.cpu_seconds = 0.0
+        self.wall_seconds = 0.0
+
+    @property
+    def printed_length(self) -> int:
+        return min(self.printed.length, self.printed.limit)
+
+    def until_it_ends(self) -> int:
+        """Follow the child until it has answered, died or broken a limit; kill it; say which limit, if one."""
+        stopped = self.follow()
+        os.kill(self.pid, signal.SIGKILL)
+        _, self.wait_status, usage = os.wait4(self.pid, 0)
+        self.wall_seconds = time.monotonic() - self.started
+        self.cpu_seconds = usage.ru_utime + usage.ru_stime
+        self.printed.drain()
+        if stopped == NOT_STOPPED and (self.printed.full or self.frame.header[1] > self.request.output_bytes):
+            return OUT_OF_OUTPUT
+        if stopped == NOT_STOPPED and not self.frame.complete and self.cpu_seconds >= self.request.cpu_seconds:
+            return OUT_OF_TIME  # the kernel's own limit was quicker than the tick
+        return stopped
+
+    def follow(self) -> int:
+        poll = select.poll()
+        poll.register(self.result.descriptor, select.POLLIN)
+        poll.register(self.printed.descriptor, select.POLLIN)
+        poll.register(self.requests, 0)  # only its end: the host is gone
+        while not (self.result.ended or self.frame.complete or self.result.full or self.printed.full):
+            ready = {descriptor for descriptor, _ in poll.poll(TICK_MS)}
+            if self.requests in ready:
+                os.kill(self.pid, signal.SIGKILL)
+                os._exit(0)
+            if self.result.descriptor in ready:
+                self.result.receive()
+            if self.printed.descriptor in ready:
+                self.printed.receive()
+                if self.printed.ended:
+                    poll.unregister(self.printed.descriptor)
+            stopped = self.broken_limit()
+            if stopped and not self.frame.complete:
+                return stopped
+        return NOT_STOPPED
+
+    def broken_limit(self) -> int:
+        if time.monotonic() - self.started > self.request.wall_seconds:
+            return OUT_OF_TIME
+        if time.clock_gettime(self.cpu_clock) > self.request.cpu_seconds:
+            return OUT_OF_TIME
+        return OUT_OF_DISK if scratch_bytes() > self.request.disk_bytes else NOT_STOPPED
+
+
+def scratch_bytes() -> int:
+    """What the scratch folder holds; a file counts for at least one block, so that empty ones are bounded too."""
+    with os.scandir() as entries:
+        return sum(entry.stat(follow_symlinks=False).st_blocks * 512 + 4096 for entry in entries)
+
+
+def empty_scratch() -> None:
+    """The folder is flat: no call that makes a folder or a link is allowed."""
+    for name in os.listdir():
+        os.unlink(name)
+
+
+def send(kind: int, body: bytes) -> None:
+    write_all(RESULT_FD, FRAME.pack(kind, len(body)) + body)
+
+
+def answer(request: Request, payload: mmap.mmap) -> tuple[int, bytes]:
+    """Run the operation; whatever made code does here, it does to its own call only."""
+    try:
+        try:
+            body = compile_tool(payload[: request.length]) if request.operation == COMPILE else call_tool(payload)
+        except MemoryError:
+            return TOO_MUCH_MEMORY, b""
+        except BaseException as error:  # SystemExit and KeyboardInterrupt of made code are errors of made code
+            return ERROR, encode(describe(error)).encode("utf-8", "replace")
+    except MemoryError:
+        return TOO_MUCH_MEMORY, b""
+    return (VALUE, body) if len(body) <= request.output_bytes else (TOO_MUCH_OUTPUT, b"")
+
+
+def compile_tool(source: bytes) -> bytes:
+    return marshal.dumps(compile(source.decode(), TOOL_FILE, "exec", dont_inherit=True, optimize=0))
+
+
+def call_tool(payload: mmap.mmap) -> bytes:
+    (length,) = CODE_LENGTH.unpack(payload[: CODE_LENGTH.size])
+    code = marshal.loads(payload[CODE_LENGTH.size : CODE_LENGTH.size + length])  # noqa: S302 - the compile child's
+    call = json.loads(payload[CODE_LENGTH.size + length :].rstrip(b"\0"))
+    tool = types.ModuleType("tool")
+    sys.modules["tool"] = tool  # dataclasses and typing look their module up
+    exec(code, tool.__dict__)  # noqa: S102 - what all of this is for
+    function = tool.__dict__.get(call["function"])
+    if not callable(function):
+        defined = ", ".join(name for name, value in tool.__dict__.items() if isinstance(value, types.FunctionType))
+        raise NameError(f"the program defines no function {call['function']!r}; it defines: {defined or 'none'}")
+    return to_json(function(**call["arguments"]))
+
+
+def to_json(value: object) -> bytes:
+    try:
+        text = encode(value)
+        refuse_other_keys(value)
+        return text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"the value returned is not JSON: {error}") from None
+
+
+def refuse_other_keys(value: object) -> None:
+    """The encoder would turn the key 1 into "1" without a word; `value` is known to be finite and JSON otherwise."""
+    if isinstance(value, dict):
+        for key, item in typing.cast("dict[object, object]", value).items():
+            if not isinstance(key, str):
+                raise TypeError(f"dictionary keys must be strings, not {type(key).__name__} ({key!r:.40})")
+            refuse_other_keys(item)
+    elif isinstance(value, (list, tuple)):
+        for item in typing.cast("list[object]", value):
+            refuse_other_keys(item)
+
+
+def describe(error: BaseException) -> dict[str, object]:
+    """Type, message and line of the made source, for the maker to repair."""
+    lines = [at for frame, at in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == TOOL_FILE]
+    message = str(error)
+    if isinstance(error, SyntaxError) and error.filename == TOOL_FILE:
+        lines, message = [error.lineno or 0], error.msg
+    return {"type": type(error).__name__, "message": message[:1000], "line": lines[-1] if lines else None}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pytest
+
+from hammerstone.models import estimate_tokens, price
+from hammerstone.types import Usage
+
+MILLION = Usage(input_tokens=1_000_000, output_tokens=1_000_000)
+
+
+@pytest.mark.parametrize("name", ["gpt-4o-mini", "openai:gpt-4o-mini", "gpt-4o-mini-2024-07-18"])
+def test_a_known_model_has_its_list_price(name: str) -> None:
+    assert price(name, MILLION) == pytest.approx(0.15 + 0.60)  # OpenAI's list price per million tokens in and out
+
+
+@pytest.mark.parametrize(
+    "name", ["ollama:llama3.2:3b", "llama3.2:3b", "openai:no-such-model", "mailbox", "who:what", ""]
+)
+def test_an_unknown_price_is_none_and_not_zero(name: str) -> None:
+    assert price(name, MILLION) is None
+
+
+@pytest.mark.parametrize("usage", [Usage(), Usage(input_tokens=5), Usage(output_tokens=5)])
+def test_without_token_counts_there_is_no_price(usage: Usage) -> None:
+    assert price("gpt-4o-mini", usage) is None
+
+
+@pytest.mark.parametrize(("text", "tokens"), [("", 0), ("a", 1), ("abcd", 1), ("abcde", 2), ("x" * 400, 100)])
+def test_an_estimate_is_a_quarter_of_the_characters_rounded_up(text: str, tokens: int) -> None:
+    assert estimate_tokens(text) == tokens
