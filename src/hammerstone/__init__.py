@@ -1,1 +1,63 @@
+"""hammerstone: a functional cache for language models.
 
+    import hammerstone
+
+    with hammerstone.open_blocking("tools", maker="anthropic:...", user="openai:...") as loop:
+        print(loop.solve("Sort the following words alphabetically: List: pear fig").answer)
+
+It keeps how to answer, not answers: a strong model makes a verified tool once, and later requests are answered by it.
+"""
+
+from hammerstone.errors import (
+    CallerError,
+    HammerstoneError,
+    InputError,
+    ModelError,
+    ModelTimeoutError,
+    NotFoundError,
+    OperatorError,
+    RecordingError,
+    SandboxError,
+    SettingsError,
+    StoreError,
+    ToolRefusedError,
+)
+from hammerstone.latm.opening import BlockingHammerstone, open_blocking, open_hammerstone
+from hammerstone.latm.records import Answered, Making
+from hammerstone.latm.settings import LoopSettings, Numbers
+from hammerstone.latm.tool import Tool
+from hammerstone.models.model import Message, Model, Prompt, Reply
+from hammerstone.types import Instance, Request, Role, Route, Source, Usage
+
+__all__ = [
+    "Answered",
+    "BlockingHammerstone",
+    "CallerError",
+    "HammerstoneError",
+    "InputError",
+    "Instance",
+    "LoopSettings",
+    "Making",
+    "Message",
+    "Model",
+    "ModelError",
+    "ModelTimeoutError",
+    "NotFoundError",
+    "Numbers",
+    "OperatorError",
+    "Prompt",
+    "RecordingError",
+    "Reply",
+    "Request",
+    "Role",
+    "Route",
+    "SandboxError",
+    "SettingsError",
+    "Source",
+    "StoreError",
+    "Tool",
+    "ToolRefusedError",
+    "Usage",
+    "open_blocking",
+    "open_hammerstone",
+]

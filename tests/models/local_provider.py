@@ -51,6 +51,7 @@ class LocalProvider:
         self.answers: list[Answer] = []
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.connections = 0
         self.over = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -70,12 +71,19 @@ class LocalProvider:
         provider = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"  # keeps connections open until the client closes them
+
+            def setup(self) -> None:
+                provider.connections += 1
+                super().setup()
+
             def do_POST(self) -> None:
                 provider.headers.append({name.lower(): value for name, value in self.headers.items()})
                 provider.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
                 answer = provider.answers.pop(0)
                 if answer.silent:
                     provider.over.wait()
+                    self.close_connection = True
                     return
                 body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
                 self.send_response(answer.status)

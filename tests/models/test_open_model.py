@@ -85,6 +85,12 @@ def test_a_base_url_is_refused_where_the_provider_has_one_address() -> None:
     assert "openai:NAME --base-url" in caught.value.hint
 
 
+@pytest.mark.parametrize("option", [{"concurrency": 0}, {"attempts": 0}])
+def test_less_than_one_request_or_attempt_is_refused(option: dict[str, int]) -> None:
+    with pytest.raises(SettingsError, match="start at 1"):
+        open_model("ollama:llama3.2", **option)  # type: ignore[arg-type]  # only the integer options
+
+
 def test_a_missing_recording_is_noticed_when_it_is_opened(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="cannot read the recording"):
         open_model(f"recorded:{tmp_path}/none.jsonl")

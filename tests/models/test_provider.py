@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
+from pydantic_ai.exceptions import ModelHTTPError
 from pydantic_ai.messages import FinishReason, ModelMessage, ModelRequest, ModelResponse, TextPart, ThinkingPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.settings import ModelSettings
@@ -16,6 +17,7 @@ from pydantic_ai.usage import RequestUsage
 from hammerstone.errors import ModelError, ModelTimeoutError
 from hammerstone.models import Message, Prompt, open_model
 from hammerstone.models.provider import ProviderModel
+from hammerstone.models.provider_errors import retry_wait
 from hammerstone.types import Usage
 
 from .local_provider import Answer, LocalProvider, ask, completion, failure
@@ -197,6 +199,12 @@ async def test_the_wait_that_a_provider_asks_for_is_kept_unless_it_is_too_long(p
     with pytest.raises(ModelError, match="rate-limited") as caught:
         await local(provider).complete(ask("q"))
     assert "asks to wait 3600 seconds" in caught.value.hint
+
+
+def test_a_retry_waits_as_long_as_the_provider_asks() -> None:
+    assert retry_wait(ModelHTTPError(429, "small", headers={"Retry-After": "7"})) == 7.0
+    assert retry_wait(ModelHTTPError(429, "small")) is True
+    assert retry_wait(ModelHTTPError(400, "small", headers={"Retry-After": "7"})) is False
 
 
 async def test_exhausted_credit_is_not_tried_again_though_it_is_a_429(provider: LocalProvider) -> None:
@@ -398,6 +406,7 @@ async def test_connections_last_while_the_model_is_entered(provider: LocalProvid
         texts = [(await model.complete(ask(question))).text for question in ("1", "2")]
 
     assert texts == ["a", "b"]
+    assert provider.connections == 1
 
 
 def test_one_model_serves_one_event_loop_after_another(provider: LocalProvider) -> None:

@@ -11,6 +11,7 @@ request ─► parser: a live tool proves that it has read every word ───�
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
@@ -112,12 +113,16 @@ class Hammerstone:
 
     # requests
 
-    async def solve(self, request: Request) -> Answered:
+    async def solve(self, request: Request | str) -> Answered:
         """Answer one request by the cheapest route that is sure, store what came of it, and perhaps start a making.
+
+        A plain question gets an id of its own, the same each time it is asked.
 
         A model that fails is an `error` in the answer. Raises `StoreError`, `SandboxError` and `RecordingError`.
         """
         started = time.perf_counter()
+        if isinstance(request, str):
+            request = Request(id=hashlib.sha256(request.encode()).hexdigest()[:12], question=request)
         journey = _Journey(request=request, bill=Bill(request_id=request.id), task=request.task)
         try:
             await self._travel(journey)

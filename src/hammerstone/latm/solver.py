@@ -8,8 +8,9 @@ from collections import Counter
 from hammerstone.latm import prompts
 from hammerstone.latm.accounts import AccountedModel, Bill, prompt
 from hammerstone.latm.settings import USER_TEMPERATURE
+from hammerstone.models.model import Prompt
 
-__all__ = ["SECOND_OPINIONS", "majority", "second_opinion", "solve"]
+__all__ = ["SECOND_OPINIONS", "majority", "read_answer", "second_opinion", "solve", "solver_prompt"]
 
 SECOND_OPINIONS = 2  # with the stored answer they make three votes
 
@@ -18,11 +19,16 @@ _ANSWER = re.compile(r"^[ \t>*_#]*answer[ \t]*:[ \t*_]*(.*)\Z", re.IGNORECASE | 
 
 async def solve(model: AccountedModel, question: str, bill: Bill, *, sample: int = 0) -> str | None:
     """The answer, or `None` when the model says that it has none or its reply cannot be read (LATM, section 3.2)."""
-    asked = prompt(prompts.fill("solver", question=question), temperature=USER_TEMPERATURE, sample=sample)
+    asked = solver_prompt(question, sample=sample)
     answer = read_answer(await model.complete(asked, bill))
     if answer is None:
         await model.reject(asked)
     return answer
+
+
+def solver_prompt(question: str, *, sample: int = 0) -> Prompt:
+    """What the solver is asked. `sample` draws another reply for a second opinion."""
+    return prompt(prompts.fill("solver", question=question), temperature=USER_TEMPERATURE, sample=sample)
 
 
 def read_answer(text: str) -> str | None:

@@ -69,4 +69,4 @@ def _settings_hint(error: Exception) -> str:
     variables = dict.fromkeys(re.findall(r"`([A-Z][A-Z0-9]*_[A-Z0-9_]+)`", str(error)))  # each once, in order
     if variables:
         return f"set {' and '.join(variables)} in the environment"
-    return "name a model as provider:model, such as openai:gpt-5.4-mini; for your own server, openai:NAME --base-url URL"
+    return "name a model as provider:model, such as openai:gpt-5.4-mini; for your own server openai:NAME --base-url URL"

@@ -15,6 +15,8 @@ __all__ = ["open_model"]
 
 EXAMPLES = "openai:gpt-5.4-mini, anthropic:claude-sonnet-5-5, google:gemini-3.5-flash, ollama:llama3.2"
 
+ATTEMPT_SECONDS = 300.0  # strong models think for minutes
+
 
 def open_model(
     spec: str,
@@ -40,19 +42,27 @@ def open_model(
             f"{spec!r} does not name a model",
             hint=f"name it as provider:model ({EXAMPLES}), recorded:FILE or mailbox:DIR",
         )
+    if concurrency < 1 or attempts < 1:
+        raise SettingsError("concurrency and attempts start at 1", hint="allow one request and one attempt at least")
     if base_url is not None and kind in ("recorded", "mailbox"):
         raise SettingsError(f"{spec!r} takes no base URL", hint="leave out --base-url for this model")
     if kind == "recorded":
         return RecordedModel(rest)
     if kind == "mailbox":
         return MailboxModel(rest, timeout_seconds=timeout_seconds)
+    return _open_provider(spec, base_url, timeout_seconds, concurrency, attempts)
+
+
+def _open_provider(
+    spec: str, base_url: str | None, timeout_seconds: float | None, concurrency: int, attempts: int
+) -> Model:
     from hammerstone.models.provider import ProviderModel  # late: these import pydantic_ai, which takes 0.94 s
     from hammerstone.models.provider_lookup import find_model
 
     return ProviderModel(
         find_model(spec, base_url),
         name=spec,
-        timeout_seconds=300.0 if timeout_seconds is None else timeout_seconds,
+        timeout_seconds=ATTEMPT_SECONDS if timeout_seconds is None else timeout_seconds,
         concurrency=concurrency,
         attempts=attempts,
     )

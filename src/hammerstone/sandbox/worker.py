@@ -61,8 +61,7 @@ NOTHING, VALUE, ERROR, TOO_MUCH_MEMORY, TOO_MUCH_OUTPUT, NOT_CONFINED = 0, 1, 2,
 
 CODE_LENGTH = struct.Struct("!I")  # before the code object in a CALL, which the JSON of the call follows
 TOOL_FILE = "<tool>"
-PRINTED_LENGTH = 65536
-INTERPRETER_BYTES = 128 * 1024 * 1024  # address space the interpreter itself occupies before any call
+INTERPRETER_BYTES = 64 * 1024 * 1024  # address space the interpreter itself occupies before any call
 TICK_MS = 10  # how often CPU time and disk are looked at during a call
 RESULT_FD = 3
 FIRST_UNUSED_FD = 4
@@ -148,8 +147,8 @@ def lower(kind: int, value: int) -> None:
 def read_request(descriptor: int) -> tuple[Request, mmap.mmap]:
     """The next request. Ends the worker when the host is gone."""
     header = Request(*REQUEST.unpack(read_exactly(descriptor, bytearray(REQUEST.size))))
-    payload = mmap.mmap(-1, max(header.length, 1))
-    with memoryview(payload)[: header.length] as view:
+    payload = private_memory(header.length)
+    with memoryview(payload) as view:
         read_exactly(descriptor, view)
     return header, payload
 
@@ -162,6 +161,11 @@ def read_exactly(descriptor: int, buffer: bytearray | memoryview) -> bytearray |
             os._exit(0)
         got += count
     return buffer
+
+
+def private_memory(length: int) -> mmap.mmap:
+    """Memory of our own from the kernel, zeroed, that goes back to it when closed."""
+    return mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
 
 def write_all(descriptor: int, data: bytes | memoryview) -> None:
@@ -178,7 +182,7 @@ class Inbox:
         self.limit = limit
         self.length = 0
         self.ended = False
-        self.buffer = mmap.mmap(-1, limit + 1)  # one byte more than allowed shows that there was more
+        self.buffer = private_memory(limit + 1)  # one byte more than allowed shows that there was more
 
     @property
     def full(self) -> bool:
@@ -384,7 +388,7 @@ def answer(request: Request, payload: mmap.mmap) -> tuple[int, bytes]:
     """Run the operation; whatever made code does here, it does to its own call only."""
     try:
         try:
-            body = compile_tool(payload[: request.length]) if request.operation == COMPILE else call_tool(payload)
+            body = compile_tool(payload[:]) if request.operation == COMPILE else call_tool(payload)
         except MemoryError:
             return TOO_MUCH_MEMORY, b""
         except BaseException as error:  # SystemExit and KeyboardInterrupt of made code are errors of made code
@@ -401,7 +405,7 @@ def compile_tool(source: bytes) -> bytes:
 def call_tool(payload: mmap.mmap) -> bytes:
     (length,) = CODE_LENGTH.unpack(payload[: CODE_LENGTH.size])
     code = marshal.loads(payload[CODE_LENGTH.size : CODE_LENGTH.size + length])  # noqa: S302 - the compile child's
-    call = json.loads(payload[CODE_LENGTH.size + length :].rstrip(b"\0"))
+    call = json.loads(payload[CODE_LENGTH.size + length :])
     tool = types.ModuleType("tool")
     sys.modules["tool"] = tool  # dataclasses and typing look their module up
     exec(code, tool.__dict__)  # noqa: S102 - what all of this is for

@@ -45,6 +45,7 @@ def generate_instances(name: str, n: int, seed: int) -> tuple[Instance, ...]:
     the same instances on any machine, and the first k are the same for every n. Raises `NotFoundError` for an unknown
     name and `InputError` for a negative `n` or for more questions than the task has.
     """
+    found = task(name)
     if n < 0:
         raise InputError(f"cannot generate {n} instances", hint="ask for 0 or more")
     rng = random.Random(f"{name} {seed}")  # noqa: S311 - samples, not secrets
@@ -52,18 +53,18 @@ def generate_instances(name: str, n: int, seed: int) -> tuple[Instance, ...]:
     families: list[str] = []
     while len(instances) < n:
         if not families:
-            families = rng.sample(task(name).FAMILIES, len(task(name).FAMILIES))
-        fresh = _draw_fresh(name, families.pop(), instances, rng)
+            families = rng.sample(found.FAMILIES, len(found.FAMILIES))
+        fresh = _draw_fresh(found, families.pop(), instances, rng)
         instances[fresh.question] = fresh
     return tuple(instances.values())
 
 
-def _draw_fresh(name: str, family: str, instances: Mapping[str, Instance], rng: random.Random) -> Instance:
+def _draw_fresh(found: Task, family: str, instances: Mapping[str, Instance], rng: random.Random) -> Instance:
     for _ in range(1000):
-        instance = task(name).generate(rng, family)
+        instance = found.generate(rng, family)
         if instance.question not in instances:
             return instance
     raise InputError(
-        f"{name} seems to have only {len(instances)} different questions in turn over its families",
+        f"{found.NAME} seems to have only {len(instances)} different questions in turn over its families",
         hint="ask for fewer instances",
     )

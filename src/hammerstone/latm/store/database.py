@@ -40,7 +40,7 @@ class Database:
         self._is_sqlite = url.get_backend_name() == "sqlite"
         self._busy_seconds = busy_seconds
         self._writing = Lock()
-        self.where = url.database or "" if self._is_sqlite else url.render_as_string(hide_password=True)
+        self.where = url.database or "" if self._is_sqlite else url.set(query={}).render_as_string(hide_password=True)
         self._engine = self._sqlite_engine(url) if self._is_sqlite else self._postgres_engine(url)
         self._writer = self._engine.execution_options(begin="BEGIN IMMEDIATE", synchronous="FULL")
         self._quick_writer = self._engine.execution_options(begin="BEGIN IMMEDIATE", synchronous="NORMAL")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from hammerstone.latm.store.store import Store
 
-__all__ = ["DATABASE_FILE", "open_store"]
+__all__ = ["DATABASE_FILE", "database_url", "open_store"]
 
 DATABASE_FILE = "hammerstone.db"
 
@@ -27,7 +27,7 @@ def open_store(where: str | Path, *, busy_seconds: float = 30) -> Store:
     from hammerstone.latm.store.migrate import migrate
     from hammerstone.latm.store.store import Store
 
-    database = Database(_url(where), busy_seconds=busy_seconds)
+    database = Database(database_url(where), busy_seconds=busy_seconds)
     try:
         migrate(database)
     except BaseException:
@@ -36,7 +36,8 @@ def open_store(where: str | Path, *, busy_seconds: float = 30) -> Store:
     return Store(database)
 
 
-def _url(where: str | Path) -> URL:
+def database_url(where: str | Path) -> URL:
+    """The URL of the database; a home folder is made if it is not there, and the database's file in it."""
     from sqlalchemy import URL
 
     if isinstance(where, str) and "://" in where:
@@ -51,16 +52,24 @@ def _checked_url(text: str) -> URL:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        url = None
-    drivers = {"postgresql": "postgresql+psycopg", "postgresql+psycopg": "postgresql+psycopg"}
-    drivers |= {"sqlite": "sqlite+pysqlite", "sqlite+pysqlite": "sqlite+pysqlite"}
-    in_memory = url is not None and url.drivername.startswith("sqlite") and url.database in (None, "", ":memory:")
-    if url is None or url.drivername not in drivers or in_memory:
-        raise SettingsError(
-            "this database URL cannot be used",  # not quoted: it may hold a password
-            hint="name a folder, postgresql://user@host/database, or sqlite:////absolute/path.db",
-        )
-    return url.set(drivername=drivers[url.drivername])
+        raise _unusable() from None
+    drivers = {"postgresql": "psycopg", "sqlite": "pysqlite"}
+    backend, _, driver = url.drivername.partition("+")
+    if backend not in drivers or driver not in ("", drivers[backend]):
+        raise _unusable()
+    if backend == "sqlite" and url.database in (None, "", ":memory:"):  # each thread would see a database of its own
+        raise _unusable()
+    if "@" in (url.host or ""):  # the rest of a password, which would be shown as the host's name
+        raise _unusable()
+    return url.set(drivername=f"{backend}+{drivers[backend]}")
+
+
+def _unusable() -> SettingsError:
+    """Does not quote the URL: it may hold a password."""
+    return SettingsError(
+        "this database URL cannot be used",
+        hint="name a folder, postgresql://user@host/database (an @ in a password is %40), or sqlite:////folder/file.db",
+    )
 
 
 def _prepared_home(home: Path) -> Path:

@@ -17,8 +17,8 @@ class _Meaning:
     message: str
     hint: str
 
-    def of(self, where: str) -> StoreError:
-        return StoreError(self.message.format(where=where), hint=self.hint.format(where=where))
+    def of(self, where: str, reason: str = "") -> StoreError:
+        return StoreError(self.message.format(where=where, reason=reason), hint=self.hint.format(where=where))
 
 
 _BUSY = _Meaning(
@@ -39,9 +39,10 @@ _CORRUPT = _Meaning(
     hint="move {where} away (with -wal and -shm, if they are there) and start again; nothing has been deleted",
 )
 _UNREACHABLE = _Meaning(
-    message="the database {where} cannot be reached",
+    message="the database {where} cannot be reached: {reason}",
     hint="check that PostgreSQL runs there, and the host, the port, the user and the password",
 )
+_FAILED = _Meaning(message="the database {where} failed: {reason}", hint="")
 _DENIED = _Meaning(message="the database {where} does not let this user in", hint="check the user and its rights")
 
 _SQLITE = {
@@ -71,11 +72,8 @@ def busy(where: str) -> StoreError:
 
 def store_error(error: exc.SQLAlchemyError, where: str) -> StoreError:
     """The error for people that stands for one of the database's."""
-    meaning = _meaning(error)
-    if meaning is not None:
-        return meaning.of(where)
     cause = error.orig if isinstance(error, exc.DBAPIError) else error
-    return StoreError(f"the database {where} failed: {_first_line(cause)}")
+    return (_meaning(error) or _FAILED).of(where, _reason(cause))
 
 
 def _meaning(error: exc.SQLAlchemyError) -> _Meaning | None:
@@ -92,5 +90,7 @@ def _meaning(error: exc.SQLAlchemyError) -> _Meaning | None:
     return _POSTGRES.get(state or "")
 
 
-def _first_line(cause: BaseException | None) -> str:
-    return next(iter(str(cause).splitlines()), type(cause).__name__)
+def _reason(cause: BaseException | None) -> str:
+    """One line: PostgreSQL's library indents what it adds, and where it tried several addresses the last one counts."""
+    lines = [line for line in str(cause).splitlines() if line.strip() and not line.startswith((" ", "\t"))]
+    return lines[-1] if lines else type(cause).__name__

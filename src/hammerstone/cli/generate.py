@@ -1,0 +1,29 @@
+"""`hammerstone generate`: instances of the tasks that hammerstone knows how to make up."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+__all__ = ["generate"]
+
+
+class Form(StrEnum):
+    JSONL = "jsonl"
+    BIGBENCH = "bigbench"
+
+
+def generate(
+    task: Annotated[str, typer.Argument(help="The task's name; a wrong one lists them all.")],
+    n: Annotated[int, typer.Option("-n", min=0, help="How many instances.")] = 10,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same instances.")] = 0,
+    form: Annotated[Form, typer.Option("--form", help="JSON lines, or the shape of BIG-bench files.")] = Form.JSONL,
+) -> None:
+    """Write solved instances of a task to standard output."""
+    from hammerstone.evals.tasks import generate_instances
+    from hammerstone.reading import write_instances
+
+    write_instances(generate_instances(task, n, seed), sys.stdout, form=form.value)

@@ -1,0 +1,46 @@
+"""`hammerstone label`: a person in the solver's place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hammerstone.cli.options import Home, Json
+from hammerstone.cli.terminal import print_json, print_line, talk
+from hammerstone.cli.tools import _open as open_home  # pyright: ignore[reportPrivateUsage]
+
+if TYPE_CHECKING:
+    from hammerstone.latm.records import Queued
+
+__all__ = ["label"]
+
+
+def label(home: Home = None, json: Json = False) -> None:
+    """Show the waiting requests one after another and take their answers.
+
+    An empty line skips a request; Ctrl-D ends. With --json the queue is listed and nothing is asked.
+    """
+    with open_home(home) as store:
+        queue = store.queue()
+        if json:
+            for waiting in queue:
+                print_json(waiting)
+            return
+        done = 0
+        for number, waiting in enumerate(queue, 1):
+            answer = _ask(waiting, number, len(queue))
+            if answer is None:
+                break
+            if answer:
+                store.label(waiting.id, answer)
+                done += 1
+    talk(f"{done} labeled, {len(queue) - done} still waiting")
+
+
+def _ask(waiting: Queued, number: int, total: int) -> str | None:
+    """The answer, empty to skip, `None` to end."""
+    talk(f"\n[bold]{number} of {total}[/]  {waiting.request_id}  {waiting.task or 'no task'}")
+    print_line(waiting.question)
+    try:
+        return input("answer: ").strip()
+    except EOFError:
+        return None

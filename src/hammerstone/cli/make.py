@@ -1,0 +1,85 @@
+"""`hammerstone make`: make a tool from a file of solved instances, now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hammerstone.cli.options import BaseURL, Home, Json, Maker, Recipe, Record, SandboxName, Solver, User
+from hammerstone.cli.terminal import print_json, print_line, progress, talk
+from hammerstone.errors import InputError
+
+if TYPE_CHECKING:
+    from hammerstone.latm.records import Making
+    from hammerstone.types import Instance
+
+__all__ = ["make"]
+
+
+def make(
+    file: Annotated[str, typer.Argument(help="Solved requests: each needs an `answer` (or `target`).")],
+    name: Annotated[str, typer.Option("--name", help="The task's name: letters, digits and underscores.")],
+    description: Annotated[str, typer.Option("--description", help="One line: what is given, what is asked.")] = "",
+    home: Home = None,
+    maker: Maker = None,
+    user: User = None,
+    solver: Solver = None,
+    base_url: BaseURL = None,
+    record: Record = None,
+    recipe: Annotated[Recipe, typer.Option("--recipe", help="How the tool is made.")] = Recipe.AUTO,
+    sandbox: SandboxName = "auto",
+    json: Json = False,
+) -> None:
+    """Make a tool from solved instances: propose, verify, and pass the held-out gate."""
+    import anyio
+
+    from hammerstone.latm.opening import open_hammerstone
+    from hammerstone.latm.settings import LoopSettings
+
+    instances = _read(file)
+    if not name.isidentifier():
+        raise InputError(f"{name!r} is not a name for a tool", hint="letters, digits and underscores, as in word_sorting")
+
+    async def run() -> Making:
+        settings = LoopSettings(recipe=recipe.value)
+        async with open_hammerstone(
+            home,
+            maker=maker,
+            user=user,
+            solver=solver,
+            base_url=base_url,
+            record=record,
+            settings=settings,
+            sandbox=sandbox,
+        ) as hammerstone:
+            with progress(f"making {name} from {len(instances)} instances"):
+                return await hammerstone.make(instances, name=name, description=description)
+
+    _show(anyio.run(run), json)
+
+
+def _read(file: str) -> list[Instance]:
+    from hammerstone.reading import read_requests
+    from hammerstone.types import Instance, Request, Source
+
+    instances: list[Instance] = []
+    for item in read_requests(file):
+        if not isinstance(item, Request):
+            raise InputError(f"line {item.line}: {item.why}", hint="a tool is made from instances that can all be read")
+        if item.answer is None:
+            raise InputError(f"request {item.id} has no answer", hint='add "answer" to each line')
+        instances.append(Instance(question=item.question, answer=item.answer, source=Source.CALLER))
+    return instances
+
+
+def _show(making: Making, json: bool) -> None:
+    if json:
+        print_json({"task": making.task, "state": making.state, "reason": making.reason, "instances": making.instances})
+    elif making.tool is not None and making.state == "live":
+        print_line(f"{making.task}: live by {' and '.join(making.tool.routes)} after {making.tool.provenance.attempts} replies")
+    else:
+        print_line(f"{making.task}: {making.state}: {making.reason}")
+        talk(f"[bold cyan]hint:[/] every attempt is kept: hammerstone tasks show {making.task}")
+    if making.state != "live":
+        raise typer.Exit(1)

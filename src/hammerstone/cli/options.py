@@ -1,0 +1,68 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+__all__ = ["BaseURL", "Dispatcher", "Home", "Json", "Maker", "Recipe", "Record", "SandboxName", "Solver", "User"]
+
+_MODELS = "Models"
+
+
+class Recipe(StrEnum):
+    AUTO = "auto"
+    MODULE = "module"
+    LATM = "latm"
+
+
+Home = Annotated[
+    str | None,
+    typer.Option(
+        "--home", envvar="HAMMERSTONE_HOME", help="Where tools and instances are kept: a folder, or a database URL."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON lines on standard output.")]
+Maker = Annotated[
+    str | None,
+    typer.Option(
+        "--maker",
+        envvar="HAMMERSTONE_MAKER",
+        help="The strong model: makes tools, and answers what no tool serves. provider:name, recorded:FILE, mailbox:DIR.",
+        rich_help_panel=_MODELS,
+    ),
+]
+User = Annotated[
+    str | None,
+    typer.Option(
+        "--user",
+        envvar="HAMMERSTONE_USER",
+        help="The cheap model: writes arguments, and sorts requests. Default: the maker.",
+        rich_help_panel=_MODELS,
+    ),
+]
+Dispatcher = Annotated[
+    str | None,
+    typer.Option("--dispatcher", help="The model that sorts requests. Default: the user.", rich_help_panel=_MODELS),
+]
+Solver = Annotated[
+    str | None,
+    typer.Option(
+        "--solver",
+        help="The model that answers what no tool serves, or `labeler` for a person. Default: the maker.",
+        rich_help_panel=_MODELS,
+    ),
+]
+BaseURL = Annotated[
+    str | None,
+    typer.Option("--base-url", help="An OpenAI-compatible endpoint for the models.", rich_help_panel=_MODELS),
+]
+Record = Annotated[
+    str | None,
+    typer.Option("--record", help="Keep every new completion in this file; recorded:FILE replays it.", rich_help_panel=_MODELS),
+]
+SandboxName = Annotated[
+    str, typer.Option("--sandbox", help="auto, sandlock, bubblewrap or monty (see: hammerstone doctor).")
+]

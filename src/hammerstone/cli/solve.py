@@ -1,0 +1,186 @@
+"""`hammerstone solve`: answer a file of requests by the cheapest route that is sure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hammerstone.cli.options import BaseURL, Dispatcher, Home, Json, Maker, Recipe, Record, SandboxName, Solver, User
+from hammerstone.cli.terminal import money, percent, print_json, print_line, progress, show_table, talk
+from hammerstone.types import Request
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from hammerstone.latm.records import Answered, Making
+    from hammerstone.reading import Unreadable
+
+__all__ = ["solve"]
+
+
+def solve(
+    file: Annotated[str, typer.Argument(help="JSON lines, a BIG-bench file, CSV or plain text; `-` is standard input.")],
+    home: Home = None,
+    maker: Maker = None,
+    user: User = None,
+    dispatcher: Dispatcher = None,
+    solver: Solver = None,
+    base_url: BaseURL = None,
+    record: Record = None,
+    recipe: Annotated[Recipe, typer.Option("--recipe", help="How tools are made.")] = Recipe.AUTO,
+    concurrency: Annotated[int, typer.Option("--concurrency", min=1, help="Requests under way at a time.")] = 8,
+    sandbox: SandboxName = "auto",
+    json: Json = False,
+) -> None:
+    """Answer requests: from tools where a tool is sure, by models where not. Tools are made on the way.
+
+    Without --maker and --user only live tools answer; what they refuse is listed.
+    """
+    import anyio
+
+    from hammerstone.latm.opening import open_hammerstone
+    from hammerstone.latm.settings import LoopSettings
+
+    tally = Tally()
+
+    async def run() -> None:
+        settings = LoopSettings(recipe=recipe.value, concurrency=concurrency)
+        async with open_hammerstone(
+            home,
+            maker=maker,
+            user=user,
+            dispatcher=dispatcher,
+            solver=solver,
+            base_url=base_url,
+            record=record,
+            settings=settings,
+            sandbox=sandbox,
+            on_making=say_making,
+        ) as hammerstone:
+            await hammerstone.catch_up()
+            with progress("solving") as bar:
+                async for answered in hammerstone.stream(_requests(file, tally)):
+                    tally.add(answered)
+                    _print(answered, json)
+                    bar.update(bar.task_ids[0], advance=1, note=tally.note)
+                _wait_note(bar)
+
+    anyio.run(run)
+    tally.show()
+    if tally.unreadable:
+        raise typer.Exit(2)
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """What a run has seen so far."""
+
+    routes: Counter[str] = field(default_factory=Counter[str])
+    correct: Counter[str] = field(default_factory=Counter[str])
+    known: Counter[str] = field(default_factory=Counter[str])
+    calls: Counter[str] = field(default_factory=Counter[str])
+    cost: dict[str, float | None] = field(default_factory=dict[str, float | None])
+    unanswered: list[Answered] = field(default_factory=list["Answered"])
+    unreadable: int = 0
+
+    def add(self, answered: Answered) -> None:
+        route = answered.route or "none"
+        self.routes[route] += 1
+        self.calls[route] += answered.model_calls
+        self.known[route] += answered.correct is not None
+        self.correct[route] += bool(answered.correct)
+        cost = self.cost.get(route, 0.0)
+        self.cost[route] = None if cost is None or answered.cost_usd is None else cost + answered.cost_usd
+        if answered.answer is None and answered.route != "labeler":
+            self.unanswered.append(answered)
+
+    @property
+    def note(self) -> str:
+        return "  ".join(f"{route} {count}" for route, count in self.routes.items())
+
+    def show(self) -> None:
+        """The table by route, and what nobody answered."""
+        rows = [
+            (
+                route,
+                str(count),
+                f"{self.correct[route]} of {self.known[route]}" if self.known[route] else "-",
+                percent(self.correct[route], self.known[route]),
+                str(self.calls[route]),
+                money(self.cost[route]),
+            )
+            for route, count in self.routes.most_common()
+        ]
+        show_table("By route", ("route", "#requests", "#right", "#accuracy", "#model calls", "#cost"), rows, stderr=True)
+        for answered in self.unanswered[:20]:
+            why = "; ".join(answered.refusals) or answered.error or ""
+            talk(f"[yellow]not answered:[/] {answered.id}: {_one_line(why)}")
+        if len(self.unanswered) > 20:
+            talk(f"[yellow]not answered:[/] {len(self.unanswered) - 20} more; --json lists them all")
+
+
+async def _requests(file: str, tally: Tally) -> AsyncGenerator[Request]:
+    """The readable requests; the others are told of at once, with their line, and the rest goes on."""
+    from anyio import to_thread
+
+    from hammerstone.reading import read_requests
+
+    items: Iterator[Request | Unreadable] = iter(read_requests(file))
+    while (item := await to_thread.run_sync(lambda: next(items, None), abandon_on_cancel=True)) is not None:
+        if isinstance(item, Request):
+            yield item
+        else:
+            tally.unreadable += 1
+            talk(f"[bold red]error:[/] line {item.line}: {_one_line(item.why)}")
+
+
+def _print(answered: Answered, json: bool) -> None:
+    if json:
+        print_json(line(answered))
+    else:
+        answer = answered.answer if answered.answer is not None else f"({answered.error or 'waits for a labeler'})"
+        print_line(f"{answered.id}\t{answered.route or '-'}\t{_one_line(answer)}")
+
+
+def line(answered: Answered) -> dict[str, object]:
+    """One request as `--json` prints it; `correct` only when the answer was known."""
+    shown: dict[str, object] = {
+        "id": answered.id,
+        "answer": answered.answer,
+        "route": answered.route,
+        "tool": answered.tool,
+        "version": answered.version,
+        "model_calls": answered.model_calls,
+        "cost_usd": answered.cost_usd,
+        "ms": round(answered.ms, 3),
+        "error": answered.error,
+    }
+    if answered.correct is not None:
+        shown["correct"] = answered.correct
+    if answered.refusals:
+        shown["refusals"] = answered.refusals
+    return shown
+
+
+def say_making(task: str, making: Making | None) -> None:
+    """Tell the person that a tool is being made, or what came of it."""
+    if making is None:
+        talk(f"[cyan]making[/] a tool for {task}")
+    elif making.tool is not None and making.state == "live":
+        talk(f"[green]live:[/] the tool {task}, routes {', '.join(making.tool.routes)}")
+    else:
+        talk(f"[yellow]{making.state}:[/] {task}: {_one_line(making.reason)}")
+
+
+def _wait_note(bar: Progress) -> None:
+    bar.update(bar.task_ids[0], description="waiting for makings to end")
+
+
+def _one_line(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(" ".join(text.split())[:300])

@@ -1,0 +1,126 @@
+"""`hammerstone tasks`: what has been seen, what is still collecting, and what is kept back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hammerstone.cli.options import Home, Json
+from hammerstone.cli.terminal import money, print_json, print_line, show_table, talk
+from hammerstone.cli.tools import _open as open_home  # pyright: ignore[reportPrivateUsage]
+from hammerstone.errors import NotFoundError, SettingsError
+
+if TYPE_CHECKING:
+    from hammerstone.latm.records import Making, StoredTool, Task
+    from hammerstone.latm.store import Store
+
+__all__ = ["app"]
+
+app = typer.Typer(help="List tasks, show their instances and makings, and settle what is kept back.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="The task's name.")]
+
+
+@app.command("list")
+def list_tasks(home: Home = None, json: Json = False) -> None:
+    """The tasks, how many instances each has, and how far its tool is."""
+    with open_home(home) as store:
+        makings = {making.task: making for making in reversed(store.makings())}
+        live = {tool.task: tool for tool in store.tools()}
+        rows = [(task, _standing(task, live.get(task.name), makings.get(task.name))) for task in store.tasks()]
+    if json:
+        for task, standing in rows:
+            print_json({"name": task.name, "description": task.description, "instances": task.instances, "standing": standing})
+        return
+    shown = [(task.name, str(task.instances), standing, task.description) for task, standing in rows]
+    show_table("Tasks", ("task", "#instances", "standing", "description"), shown)
+
+
+@app.command()
+def show(name: Name, home: Home = None, json: Json = False) -> None:
+    """A task's instances, the makings with every attempt, and any disagreement."""
+    with open_home(home) as store:
+        task = _find(store, name)
+        if json:
+            print_json(_document(store, task))
+            return
+        print_line(f"{task.name}: {task.description}")
+        rows = [
+            (one.request_id, one.source, one.answer, one.former_answer or "", _short(one.question))
+            for one in store.instances(name)
+        ]
+        show_table("Instances", ("request", "source", "answer", "answer before", "question"), rows)
+        for making in store.makings(name):
+            _show_making(store, making)
+        refused = store.refused_questions(name, 20)
+    if refused:
+        show_table("Questions that the parser refused (material for a next version)", ("question",), [(_short(q, 160),) for q in refused])
+
+
+@app.command()
+def settle(
+    name: Name,
+    tool: Annotated[bool, typer.Option("--tool", help="The tool is right: correct the stored answer, go live.")] = False,
+    label: Annotated[bool, typer.Option("--label", help="The stored answer is right: drop this tool.")] = False,
+    home: Home = None,
+) -> None:
+    """Say who is right where a tool that is kept back and one stored answer differ."""
+    from hammerstone.latm.settling import settle as settle_held_back
+
+    if tool == label:
+        raise SettingsError("say who is right", hint=f"hammerstone tasks settle {name} --tool, or --label")
+    with open_home(home) as store:
+        making = settle_held_back(store, name, tool_is_right=tool)
+    print_line(f"{name}: {making.state}")
+
+
+def _find(store: Store, name: str) -> Task:
+    task = store.task(name)
+    if task is None:
+        raise NotFoundError(f"there is no task {name}", hint="see: hammerstone tasks list")
+    return task
+
+
+def _standing(task: Task, tool: StoredTool | None, making: Making | None) -> str:
+    if tool is not None:
+        return f"tool {tool.state}: {', '.join(tool.tool.routes)}"
+    if making is not None and making.state != "live":
+        return f"making {making.state}"
+    return "collecting"
+
+
+def _show_making(store: Store, making: Making) -> None:
+    attempts = store.attempts(making.id)
+    rows = [
+        (one.recipe, str(one.number), one.stage, money(one.cost_usd), _short("; ".join(one.problems), 200)) for one in attempts
+    ]
+    title = f"Making of {making.started}: {making.state} with {making.instances} instances. {making.reason}"
+    show_table(title, ("recipe", "#attempt", "ended at", "#cost", "problems"), rows)
+    if making.disagreement is not None and making.state == "held-back":
+        differ = making.disagreement
+        talk(f"[yellow]kept back:[/] the tool says {differ.tool!r}, the stored answer is {differ.stored!r}, for:")
+        print_line(differ.question)
+        talk(f"[bold cyan]hint:[/] hammerstone tasks settle {making.task} --tool, or --label")
+
+
+def _document(store: Store, task: Task) -> dict[str, object]:
+    from dataclasses import asdict
+
+    makings = [
+        {key: value for key, value in asdict(making).items() if key != "tool"}
+        | {"attempts": [asdict(one) for one in store.attempts(making.id)]}
+        for making in store.makings(task.name)
+    ]
+    return {
+        "name": task.name,
+        "description": task.description,
+        "instances": [asdict(one) for one in store.instances(task.name)],
+        "makings": makings,
+        "refused": store.refused_questions(task.name, 1000),
+    }
+
+
+def _short(text: str, length: int = 80) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -1,0 +1,184 @@
+"""`hammerstone tools`: what has been made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hammerstone.cli.options import Home, Json, SandboxName
+from hammerstone.cli.terminal import money, print_json, print_line, show_table, talk
+from hammerstone.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from hammerstone.latm.records import StoredTool, ToolState
+    from hammerstone.latm.store import Store
+
+__all__ = ["app"]
+
+app = typer.Typer(help="List, show, export, import, disable and remove tools.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="The tool's name, which is its task's.")]
+Version = Annotated[int | None, typer.Option("--version", help="One version; default: the latest.")]
+
+
+@app.command("list")
+def list_tools(
+    home: Home = None, versions: Annotated[bool, typer.Option("--all", help="Earlier versions too.")] = False, json: Json = False
+) -> None:
+    """The tools, with their routes and how often each was used."""
+    with _open(home) as store:
+        tools = store.tools(all_versions=versions)
+        used = _used(store)
+    if json:
+        for tool in tools:
+            print_json(_summary(tool) | {"answers": used.get(tool.task, 0)})
+        return
+    rows = [
+        (tool.task, str(tool.version), tool.state, ", ".join(tool.tool.routes), str(used.get(tool.task, 0)), tool.tool.description)
+        for tool in tools
+    ]
+    show_table("Tools", ("tool", "#version", "state", "routes", "#answers", "description"), rows)
+    if not tools:
+        talk("[bold cyan]hint:[/] no tool yet: hammerstone demo shows how they come to be")
+
+
+@app.command()
+def show(name: Name, version: Version = None, home: Home = None, json: Json = False) -> None:
+    """A tool's source, demonstrations, checks and provenance."""
+    with _open(home) as store:
+        tool = _find(store, name, version)
+    if json:
+        from json import loads
+
+        print_json(_summary(tool) | {"content": loads(tool.tool.to_json())})
+        return
+    _show(tool)
+
+
+@app.command()
+def export(
+    name: Name,
+    folder: Annotated[Path, typer.Argument(help="Where the package folder is written.")] = Path(),
+    version: Version = None,
+    home: Home = None,
+) -> None:
+    """Write a tool as an importable module, with a test file that needs no hammerstone."""
+    from hammerstone.latm.exporting import export_tool
+
+    with _open(home) as store:
+        print_line(str(export_tool(_find(store, name, version), folder)))
+
+
+@app.command("import")
+def import_(
+    path: Annotated[Path, typer.Argument(help="An exported folder, or its tool.json.")],
+    home: Home = None,
+    sandbox: SandboxName = "auto",
+) -> None:
+    """Check an exported tool again, all of it, and make it live."""
+    import anyio
+
+    from hammerstone.latm.exporting import import_tool, recheck
+    from hammerstone.sandbox import open_sandbox
+
+    tool = import_tool(path)
+
+    async def run() -> None:
+        async with open_sandbox(sandbox) as confined:
+            await recheck(confined, tool)
+
+    anyio.run(run)
+    with _open(home) as store:
+        stored = store.publish(tool)
+    print_line(f"{stored.task}: version {stored.version} is live ({len(tool.checks)} checks passed again)")
+
+
+@app.command()
+def disable(name: Name, home: Home = None) -> None:
+    """Take a tool out of service, and keep it. No other is made in its place."""
+    _set_state(home, name, "disabled")
+
+
+@app.command()
+def enable(name: Name, version: Version = None, home: Home = None) -> None:
+    """Put a disabled tool, or an earlier version, into service."""
+    _set_state(home, name, "live", version)
+
+
+@app.command()
+def remove(
+    name: Name, home: Home = None, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False
+) -> None:
+    """Delete all versions of a tool. Its task's instances stay, and a new tool may be made from them."""
+    with _open(home) as store:
+        _find(store, name, None)
+        if not yes:
+            typer.confirm(f"Delete all versions of {name}?", abort=True, err=True)
+        store.remove_tool(name)
+    print_line(f"{name}: removed")
+
+
+def _open(home: str | None) -> Store:
+    from hammerstone.latm.store import open_store
+    from hammerstone.settings import default_home
+
+    return open_store(home or default_home())
+
+
+def _find(store: Store, name: str, version: int | None) -> StoredTool:
+    tool = store.tool(name, version)
+    if tool is None:
+        which = name if version is None else f"{name} version {version}"
+        raise NotFoundError(f"there is no tool {which}", hint="see: hammerstone tools list --all")
+    return tool
+
+
+def _set_state(home: str | None, name: str, state: str, version: int | None = None) -> None:
+    from hammerstone.latm.records import ToolState
+
+    with _open(home) as store:
+        stored = store.set_tool_state(name, version, ToolState(state))
+    print_line(f"{stored.task}: version {stored.version} is {stored.state}")
+
+
+def _used(store: Store) -> dict[str, int]:
+    used: dict[str, int] = {}
+    for row in store.routes():
+        if row.tool is not None:
+            used[row.tool] = used.get(row.tool, 0) + row.requests
+    return used
+
+
+def _summary(tool: StoredTool) -> dict[str, object]:
+    return {
+        "name": tool.task,
+        "version": tool.version,
+        "state": tool.state,
+        "routes": tool.tool.routes,
+        "description": tool.tool.description,
+        "digest": tool.tool.digest,
+        "created": tool.created,
+    }
+
+
+def _show(stored: StoredTool) -> None:
+    from rich.console import Console
+    from rich.syntax import Syntax
+
+    tool, made = stored.tool, stored.tool.provenance
+    facts = (
+        ("tool", f"{stored.task}, version {stored.version}, {stored.state}"),
+        ("description", tool.description),
+        ("routes", ", ".join(tool.routes)),
+        ("digest", tool.digest),
+        ("made", f"{made.made} by {made.maker}, recipe {made.recipe}, prompts {made.prompts}"),
+        ("instances", f"{made.shown} shown, {made.verified} verified, {made.held_out} held out"),
+        ("replies of the maker", f"{made.attempts}, {money(made.cost_usd)}"),
+        ("checks", f"{len(tool.checks)} questions with the answers it gave"),
+    )
+    width = max(len(name) for name, _ in facts)
+    for name, value in facts:
+        print_line(f"{name:<{width}}  {value}")
+    Console().print(Syntax(tool.source, "python", background_color="default"))

@@ -1,0 +1,167 @@
+"""The demonstration: the whole loop on a mixed stream, from cold, on recorded or live models."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hammerstone.concurrency import map_concurrently
+from hammerstone.evals.illustration import CHEAP, STRONG, IllustratedModel, Rates
+from hammerstone.evals.stream import DEMO_TASKS, StreamItem, stream_items
+from hammerstone.latm.loop import Hammerstone, Models
+from hammerstone.latm.maker.verify import agree
+from hammerstone.latm.records import Answered, Making, MakingState
+from hammerstone.latm.settings import LoopSettings
+from hammerstone.latm.solver import read_answer, solver_prompt
+from hammerstone.latm.store import open_store
+from hammerstone.models import RecordedModel, RecordingModel, open_model
+from hammerstone.models.model import Model
+from hammerstone.sandbox import open_sandbox
+from hammerstone.types import Role, Route
+
+__all__ = ["Baseline", "Demonstration", "demo_models", "run_demo"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """The same stream, every request to the strong model."""
+
+    requests: int
+    right: int
+    tokens: int
+    cost_usd: float | None
+
+
+@dataclass(kw_only=True)
+class Demonstration:
+    """What happened, request by request. `live_at` is the number of the request that completed a task's tool."""
+
+    items: tuple[StreamItem, ...]
+    answers: list[Answered] = field(default_factory=list[Answered])
+    makings: list[Making] = field(default_factory=list[Making])
+    live_at: dict[str, int] = field(default_factory=dict[str, int])
+    baseline: Baseline | None = None
+
+    def note_making(self, task: str, making: Making | None) -> None:
+        if making is None:
+            return
+        self.makings.append(making)
+        if making.state is MakingState.LIVE:
+            self.live_at[task] = len(self.answers)
+
+    def pairs(self) -> list[tuple[StreamItem, Answered]]:
+        return list(zip(self.items, self.answers, strict=False))
+
+    def tool_of(self, task: str) -> str | None:
+        """The name under which hammerstone knows a task: that of most of its own-form requests with a live tool."""
+        names = Counter(
+            answered.task
+            for item, answered in self.pairs()
+            if item.task == task and item.kind == "own" and answered.task in self.live_at
+        )
+        return names.most_common(1)[0][0] if names else None
+
+    def after_live(self, task: str) -> list[Answered]:
+        """The requests in a task's own form that came after its tool was live."""
+        name = self.tool_of(task)
+        first = self.live_at.get(name or "", len(self.items))
+        return [
+            answered
+            for index, (item, answered) in enumerate(self.pairs())
+            if item.task == task and item.kind == "own" and index > first
+        ]
+
+    def of_kind(self, kind: str) -> list[Answered]:
+        return [answered for item, answered in self.pairs() if item.kind == kind]
+
+    @property
+    def parser_share(self) -> tuple[int, int]:
+        """Own-form requests after their tool was live: how many took the parser route, of how many."""
+        later = [answered for task in DEMO_TASKS for answered in self.after_live(task)]
+        return sum(answered.route is Route.PARSER for answered in later), len(later)
+
+    @property
+    def wrong_by_parser(self) -> int:
+        return sum(answered.route is Route.PARSER and answered.correct is not True for answered in self.answers)
+
+
+def demo_models(recordings: Path, *, maker: str | None, user: str | None, record: bool) -> dict[Role, Model]:
+    """A model for each role: replayed from `recordings`, or live ones, recorded there if asked.
+
+    Each role has a file of its own, so that a person can review it.
+    """
+    specs = {Role.MAKER: maker, Role.SOLVER: maker, Role.USER: user or maker, Role.DISPATCHER: user or maker}
+    rates = {Role.MAKER: STRONG, Role.SOLVER: STRONG, Role.USER: CHEAP, Role.DISPATCHER: CHEAP}
+    opened: dict[str, Model] = {}
+
+    def of_role(role: Role) -> Model:
+        file, spec = recordings / f"{role}.jsonl", specs[role]
+        if spec is None:
+            return RecordedModel(file)
+        live = opened.setdefault(spec, open_model(spec))
+        return RecordingModel(live, file) if record else live
+
+    return {role: _illustrated(of_role(role), rates[role], role) for role in Role}
+
+
+def _illustrated(model: Model, rates: Rates, role: Role) -> Model:
+    return IllustratedModel(model, rates, name=f"{role}.jsonl" if isinstance(model, RecordedModel) else model.name)
+
+
+async def run_demo(
+    home: Path,
+    models: dict[Role, Model],
+    *,
+    sandbox: str = "auto",
+    on_answer: Callable[[Demonstration], None] = lambda _: None,
+    on_baseline: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Demonstration:
+    """Ask the strong model everything, for comparison; then run the stream through the loop, one request at a time."""
+    demonstration = Demonstration(items=stream_items())
+    demonstration.baseline = await _baseline(demonstration.items, models[Role.SOLVER], on_baseline)
+    loop_models = Models(
+        maker=models[Role.MAKER], user=models[Role.USER], dispatcher=models[Role.DISPATCHER], solver=models[Role.SOLVER]
+    )
+    # One at a time, and each making where it falls due: a replay then asks exactly what the recording answers.
+    settings = LoopSettings(concurrency=1, background=False)
+    with open_store(home) as store:
+        async with (
+            open_sandbox(sandbox) as confined,
+            Hammerstone(
+                store=store,
+                sandbox=confined,
+                models=loop_models,
+                settings=settings,
+                on_making=demonstration.note_making,
+            ) as hammerstone,
+        ):
+            for item in demonstration.items:
+                demonstration.answers.append(await hammerstone.solve(item.request))
+                on_answer(demonstration)
+    return demonstration
+
+
+async def _baseline(
+    items: Sequence[StreamItem], solver: Model, on_baseline: Callable[[int, int], None]
+) -> Baseline:
+    done = 0
+
+    async def ask(item: StreamItem) -> tuple[bool, int, float | None]:
+        nonlocal done
+        reply = await solver.complete(solver_prompt(item.request.question))
+        done += 1
+        on_baseline(done, len(items))
+        right = agree(read_answer(reply.text) or "", item.request.answer or "")
+        tokens = (reply.usage.input_tokens or 0) + (reply.usage.output_tokens or 0)
+        return right, tokens, reply.cost_usd
+
+    results = await map_concurrently(ask, items)
+    costs = [cost for _, _, cost in results]
+    return Baseline(
+        requests=len(items),
+        right=sum(right for right, _, _ in results),
+        tokens=sum(tokens for _, tokens, _ in results),
+        cost_usd=None if None in costs else sum(cost or 0.0 for cost in costs),
+    )

@@ -1,0 +1,178 @@
+"""Backend `monty`: a Rust interpreter of a subset of Python, in worker processes of its own.
+
+Made code can do only what the interpreter offers, and it offers no files, no network, no processes and no native code.
+A program that needs a feature or a module that Monty lacks (generators, `heapq`, `string`, `statistics`, `fractions`
+among others) gets an ERROR outcome that names it. Every call is a fresh interpreter.
+
+The synchronous pool runs in threads. The asynchronous one of pydantic-monty 1.4 aborts the whole process, now and
+then, when the interpreter exits.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Self
+
+import anyio
+import anyio.to_thread
+
+from hammerstone.errors import SandboxError
+from hammerstone.sandbox.contract import Limits, Outcome, Status
+from hammerstone.sandbox.outcomes import read_json, says
+from hammerstone.sandbox.worker import refuse_other_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pydantic_monty
+
+    from hammerstone.types import JSON
+
+__all__ = ["NOT_COVERED", "MontySandbox"]
+
+NOT_COVERED = (
+    "faults of the interpreter: its process is an ordinary one, with the rights of the user who started it",
+    "what can be learned from timing, caches and load",
+    "CPU time is not measured apart from wall time, and the wall limit is only kept as CPU time plus sleep",
+    "the hash seed: sets and dictionaries keep one order, so a dependence on set order stays unseen",
+    "full Python: only a subset, at about a quarter of the speed",
+    "CPU and memory used within the limits",
+)
+
+SUBSET = "; this sandbox runs a subset of Python"
+LACKING = ("NotImplementedError", "ModuleNotFoundError", "ImportError", "AttributeError")
+
+
+class MontySandbox:
+    """Monty interpreters, one fresh for each call."""
+
+    def __init__(self, *, workers: int) -> None:
+        if workers < 1:
+            raise SandboxError(f"a sandbox needs at least one worker, not {workers}")
+        self._workers = workers
+        self._pool: pydantic_monty.Monty | None = None
+
+    @property
+    def name(self) -> str:
+        return "monty"
+
+    async def __aenter__(self) -> Self:
+        try:
+            import pydantic_monty
+
+            pool = pydantic_monty.Monty(min_processes=1, max_processes=self._workers)
+            self._pool = await anyio.to_thread.run_sync(pool.__enter__)
+        except ImportError as error:
+            raise SandboxError(f"pydantic-monty: {error}", hint="pip install pydantic-monty") from error
+        except (OSError, RuntimeError) as error:
+            raise SandboxError(f"monty does not start: {error}") from error
+        self._free = anyio.CapacityLimiter(self._workers)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(pool.__exit__, None, None, None)
+
+    async def call(
+        self,
+        program: str,
+        function: str,
+        arguments: Mapping[str, JSON],
+        *,
+        limits: Limits | None = None,
+        hash_seed: int = 0,
+    ) -> Outcome:
+        if hash_seed not in (0, 1):
+            raise SandboxError(f"the hash seed is 0 or 1, not {hash_seed}")
+        if self._pool is None:
+            raise SandboxError("the sandbox is closed")
+        if not function.isidentifier():
+            return Outcome(status=Status.ERROR, error=f"{function!r} is not the name of a function")
+        call = _Call(self._pool, program, function, dict(arguments), limits or Limits())
+        return await anyio.to_thread.run_sync(call.run, limiter=self._free)
+
+
+class _Call:
+    """One call, run in a thread."""
+
+    def __init__(
+        self, pool: pydantic_monty.Monty, program: str, function: str, arguments: dict[str, JSON], limits: Limits
+    ) -> None:
+        import pydantic_monty
+
+        self.pool = pool
+        self.program = program
+        self.function = function
+        self.arguments = arguments
+        self.limits = limits
+        self.printed = pydantic_monty.CollectString(max_bytes=limits.output_bytes)
+
+    def run(self) -> Outcome:
+        started = time.monotonic()
+        status, value, error = self.judged()
+        printed = self.printed.output
+        wall = time.monotonic() - started
+        return Outcome(status=status, value=value, error=error, printed=printed, wall_seconds=wall)
+
+    def judged(self) -> tuple[Status, JSON, str]:
+        import pydantic_monty
+
+        try:
+            json.dumps(self.arguments, allow_nan=False).encode()
+            return self.read(*self.feed())
+        except pydantic_monty.MontySyntaxError as error:
+            return Status.ERROR, None, self.lacking(str(error))
+        except pydantic_monty.MontyRuntimeError as error:
+            return self.failure(error)
+        except pydantic_monty.MontyCrashedError as error:
+            return (Status.TIMEOUT if error.timed_out else Status.KILLED), None, str(error)
+        except pydantic_monty.MontyDisconnectError as error:
+            raise SandboxError(f"the monty worker is out of reach: {error}") from error
+        except (TypeError, ValueError, RecursionError, pydantic_monty.MontyConversionError) as error:
+            return Status.ERROR, None, f"the arguments or the value returned are not JSON: {error}"
+
+    def feed(self) -> tuple[object, str]:
+        """The value as the host sees it, and its JSON as made inside, where a function is still a function."""
+        call = f"\n__value = {self.function}(**__arguments)\nimport json as __json\n[__value, __json.dumps(__value)]"
+        with self.pool.checkout(
+            script_name="tool.py",
+            limits={
+                "max_feed_duration_secs": min(self.limits.cpu_seconds, self.limits.wall_seconds),
+                "max_memory": self.limits.memory_bytes,
+                "max_total_sleep_secs": self.limits.wall_seconds,
+            },
+        ) as session:
+            found = session.feed_run(
+                self.program + call, inputs={"__arguments": self.arguments}, print_callback=self.printed
+            )
+        value, text = found
+        return value, str(text)
+
+    def read(self, value: object, text: str) -> tuple[Status, JSON, str]:
+        body = text.encode()
+        if len(body) > self.limits.output_bytes:
+            return Status.OUTPUT, None, f"its result is larger than {self.limits.output_bytes:,} bytes"
+        refuse_other_keys(value)
+        return Status.OK, read_json(body), ""
+
+    def failure(self, error: pydantic_monty.MontyRuntimeError) -> tuple[Status, JSON, str]:
+        text = error.display("type-msg")
+        kind, _, message = text.partition(": ")
+        if kind == "MemoryError" and len(self.printed.output.encode()) >= self.limits.output_bytes - 4:
+            return Status.OUTPUT, None, f"printed more than {self.limits.output_bytes:,} bytes"
+        if kind == "MemoryError":
+            return Status.MEMORY, None, f"used more memory than its limit of {self.limits.memory_bytes:,} bytes"
+        if kind == "TimeoutError" and "limit exceeded" in message:
+            return Status.TIMEOUT, None, message
+        lines = [frame.line for frame in error.traceback()]
+        said = says(kind, message, lines[-1] if lines else None, self.program)
+        return Status.ERROR, None, self.lacking(said) if kind in LACKING else said
+
+    def lacking(self, message: str) -> str:
+        return message + SUBSET

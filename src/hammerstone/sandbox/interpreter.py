@@ -1,0 +1,101 @@
+"""What a bare interpreter needs from the disk: itself, its standard library, the shared objects it loads.
+
+A confinement grants exactly that. Which files these are is found by letting such an interpreter import everything the
+worker will import and asking the dynamic linker what it loaded (`dl_iterate_phdr`).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import anyio
+
+from hammerstone.errors import SandboxError
+from hammerstone.sandbox.worker import PRELOADED
+
+__all__ = ["Interpreter", "find_interpreter"]
+
+# No site-packages, no user site, no script directory, no .pyc written, unbuffered, no warnings. Not -I, which would
+# have the interpreter ignore PYTHONHASHSEED, the one variable in its environment.
+FLAGS = ("-s", "-S", "-P", "-B", "-u", "-W", "ignore")
+
+DISCOVERY = """
+import ctypes, importlib, json, os, sys, zoneinfo
+for name in [*sys.argv[1:], "ctypes", "marshal", "mmap", "resource", "select", "traceback"]:
+    importlib.import_module(name)
+class Info(ctypes.Structure):
+    _fields_ = (("address", ctypes.c_void_p), ("name", ctypes.c_char_p))
+loaded = []
+@ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(Info), ctypes.c_size_t, ctypes.c_void_p)
+def note(info, size, data):
+    loaded.append(os.fsdecode(info.contents.name or b""))
+    return 0
+ctypes.CDLL(None).dl_iterate_phdr(note, None)
+print(json.dumps({"path": sys.path, "loaded": loaded, "zones": zoneinfo.TZPATH}))
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interpreter:
+    """A Python outside of any virtual environment, and the paths that a confined worker of it must read."""
+
+    executable: Path
+    library: tuple[Path, ...]
+    shared_objects: tuple[Path, ...]
+    zones: tuple[Path, ...]
+
+    @property
+    def readable(self) -> tuple[Path, ...]:
+        return (self.executable, *self.library, *self.shared_objects, *self.zones)
+
+    @property
+    def command(self) -> list[str]:
+        """Runs the worker."""
+        source = resources.files("hammerstone.sandbox").joinpath("worker.py").read_text(encoding="utf-8")
+        return [str(self.executable), *FLAGS, "-c", source]
+
+
+_found: Interpreter | None = None
+
+
+async def find_interpreter() -> Interpreter:
+    """The interpreter under this one, without its virtual environment; found once for each process.
+
+    Raises `SandboxError` if it cannot be run.
+    """
+    global _found  # noqa: PLW0603 - a cache for the life of the process, as `functools.cache` has no async form
+    if _found is None:
+        _found = await _discover(_executable())
+    return _found
+
+
+def _executable() -> Path:
+    base: str = getattr(sys, "_base_executable", "") or sys.executable
+    return Path(base).resolve()
+
+
+async def _discover(executable: Path) -> Interpreter:
+    command = [str(executable), *FLAGS, "-c", DISCOVERY, *PRELOADED]
+    try:
+        answer = await anyio.run_process(command, env={}, check=False)
+    except OSError as error:
+        raise SandboxError(f"cannot run {executable}: {error}") from error
+    if answer.returncode != 0:
+        raise SandboxError(f"{executable} cannot load its standard library: {answer.stderr.decode(errors='replace')}")
+    found = json.loads(answer.stdout)
+    return Interpreter(
+        executable=executable,
+        library=_existing(found["path"]),
+        shared_objects=_existing([*found["loaded"], "/etc/ld.so.cache"]),
+        zones=_existing(found["zones"]),
+    )
+
+
+def _existing(names: list[str]) -> tuple[Path, ...]:
+    """Absolute ones that are there, none of them below another one of them."""
+    paths = sorted({Path(name) for name in names if name.startswith("/") and Path(name).exists()})
+    return tuple(path for path in paths if not any(other in path.parents for other in paths))

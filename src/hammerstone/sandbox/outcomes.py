@@ -1,0 +1,114 @@
+"""From what the worker reports to an `Outcome`, in words that help the maker."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from typing import TYPE_CHECKING, NoReturn
+
+from hammerstone.errors import SandboxError
+from hammerstone.sandbox import worker
+from hammerstone.sandbox.contract import Limits, Outcome, Status
+
+if TYPE_CHECKING:
+    from hammerstone.sandbox.process import Reply
+    from hammerstone.types import JSON
+
+__all__ = ["outcome_of", "read_json", "says"]
+
+
+def outcome_of(reply: Reply, program: str, limits: Limits) -> Outcome:
+    """The outcome of a call of `program`. Raises `SandboxError` if the child ran unconfined or not at all."""
+    if reply.kind == worker.NOT_CONFINED:
+        raise SandboxError("a child could not be confined; nothing was run in it")
+    status, value, error = _judge(reply, program, limits)
+    return Outcome(
+        status=status,
+        value=value,
+        error=error,
+        printed=reply.printed.decode("utf-8", "replace"),
+        cpu_seconds=reply.cpu_seconds,
+        wall_seconds=reply.wall_seconds,
+    )
+
+
+def _judge(reply: Reply, program: str, limits: Limits) -> tuple[Status, JSON, str]:
+    stop = _stopped(reply, limits)
+    if stop is not None:
+        return stop[0], None, stop[1]
+    match reply.kind:
+        case worker.VALUE:
+            return _value(reply.body)
+        case worker.ERROR:
+            return Status.ERROR, None, _error(reply.body, program)
+        case worker.TOO_MUCH_MEMORY:
+            return Status.MEMORY, None, f"used more memory than its limit of {limits.memory_bytes:,} bytes"
+        case worker.TOO_MUCH_OUTPUT:
+            return Status.OUTPUT, None, f"its result is larger than {limits.output_bytes:,} bytes"
+        case _:
+            return Status.KILLED, None, _death(reply.wait_status)
+
+
+def _stopped(reply: Reply, limits: Limits) -> tuple[Status, str] | None:
+    match reply.stopped:
+        case worker.OUT_OF_TIME:
+            used = f"{reply.cpu_seconds:.2f} s of CPU in {reply.wall_seconds:.2f} s"
+            return Status.TIMEOUT, f"used {used}; the limits are {limits.cpu_seconds} s and {limits.wall_seconds} s"
+        case worker.OUT_OF_OUTPUT:
+            return Status.OUTPUT, f"printed or returned more than {limits.output_bytes:,} bytes"
+        case worker.OUT_OF_DISK:
+            return Status.KILLED, f"wrote more than {limits.disk_bytes:,} bytes to disk"
+        case _:
+            return None
+
+
+def _value(body: bytes) -> tuple[Status, JSON, str]:
+    try:
+        return Status.OK, read_json(body), ""
+    except (ValueError, RecursionError) as error:
+        return Status.ERROR, None, f"the value returned is not JSON: {error}"
+
+
+def read_json(body: bytes) -> JSON:
+    """Strict JSON of an untrusted writer: no NaN, no Infinity, no half of a surrogate pair, no 5,000-digit integer.
+
+    Raises `ValueError` or `RecursionError`.
+    """
+    value: JSON = json.loads(body, parse_constant=_refuse)
+    if b"\\u" in body:
+        json.dumps(value, ensure_ascii=False).encode()  # an escape can smuggle in what UTF-8 cannot carry
+    return value
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _error(body: bytes, program: str) -> str:
+    try:
+        match read_json(body):
+            case {"type": str(kind), "message": str(message), "line": int() | None as line}:
+                return says(kind, message, line, program)
+            case _:
+                return "made code wrote an error of its own that cannot be read"
+    except (ValueError, RecursionError):
+        return "made code wrote an error of its own that cannot be read"
+
+
+def says(kind: str, message: str, line: int | None, program: str) -> str:
+    """`ValueError: bad day (line 12: raise ValueError("bad day"))`."""
+    text = f"{kind}: {message}" if message else kind
+    source = program.splitlines()
+    if line is None or not 1 <= line <= len(source):
+        return text[:2000]
+    return f"{text[:2000]} (line {line}: {source[line - 1].strip()[:200]})"
+
+
+def _death(wait_status: int) -> str:
+    if os.WIFSIGNALED(wait_status):
+        number = os.WTERMSIG(wait_status)
+        hint = " (a recursion too deep, or a crash in native code)" if number == signal.SIGSEGV else ""
+        hint = " (a system call of another architecture)" if number == signal.SIGSYS else hint
+        return f"ended by {signal.Signals(number).name} before it returned{hint}"
+    return f"ended its own process with code {os.waitstatus_to_exitcode(wait_status)} before it returned"

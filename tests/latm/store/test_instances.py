@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hammerstone.errors import NotFoundError
+from hammerstone.latm.records import StoredInstance
+from hammerstone.latm.store import Store
+from hammerstone.types import Source
+
+from .examples import an_instance
+
+
+def test_instances_come_in_order_of_arrival(store: Store) -> None:
+    store.add_task("sums", "")
+    first = store.add_instance("sums", an_instance("9?"), request_id="r1")
+    second = store.add_instance("sums", an_instance("1?", "1", Source.CALLER), request_id="r2")
+
+    assert store.instances("sums") == (first, second)
+    assert second == StoredInstance(
+        id=second.id if second else 0, question="1?", answer="1", source=Source.CALLER, request_id="r2"
+    )
+
+
+def test_a_question_is_stored_once_under_a_task(store: Store) -> None:
+    store.add_task("sums", "")
+    store.add_task("other", "")
+    first = store.add_instance("sums", an_instance("1?", "1"), request_id="r1")
+
+    assert store.add_instance("sums", an_instance("1?", "2"), request_id="r2") is None
+    assert store.add_instance("other", an_instance("1?", "2"), request_id="r3") is not None
+    assert store.instances("sums") == (first,)
+    assert [task.instances for task in store.tasks()] == [1, 1]
+
+
+def test_an_instance_of_an_unknown_task_is_refused(store: Store) -> None:
+    with pytest.raises(NotFoundError, match="sums"):
+        store.add_instance("sums", an_instance(), request_id="r1")
+
+
+def test_a_new_label_keeps_the_former_one(store: Store) -> None:
+    store.add_task("sums", "")
+    added = store.add_instance("sums", an_instance(answer="4"), request_id="r1")
+    assert added is not None
+
+    store.relabel(added.id, "3", Source.LABELER)
+    (instance,) = store.instances("sums")
+    assert (instance.answer, instance.source, instance.former_answer) == ("3", Source.LABELER, "4")
+
+
+def test_the_same_label_again_does_not_lose_the_former_one(store: Store) -> None:
+    store.add_task("sums", "")
+    added = store.add_instance("sums", an_instance(answer="4"), request_id="r1")
+    assert added is not None
+
+    store.relabel(added.id, "3", Source.SOLVER)
+    store.relabel(added.id, "3", Source.LABELER)
+    (instance,) = store.instances("sums")
+    assert (instance.answer, instance.source, instance.former_answer) == ("3", Source.LABELER, "4")
+
+
+def test_relabeling_an_unknown_instance_is_refused(store: Store) -> None:
+    with pytest.raises(NotFoundError):
+        store.relabel(7, "3", Source.LABELER)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(question=st.text(), answer=st.text())
+def test_any_text_is_stored_save_what_no_database_can_hold(store: Store, question: str, answer: str) -> None:
+    store.add_task("any", "")
+    store.add_instance("any", an_instance(question, answer), request_id=question)
+    same = [each for each in store.instances("any") if each.question == storable(question)]
+    assert same
+    assert store.add_instance("any", an_instance(question, "other"), request_id="r") is None
+
+
+@pytest.mark.parametrize("odd", ["a\0b", "a\ud800b"])
+def test_a_character_that_no_database_can_hold_is_replaced(store: Store, odd: str) -> None:
+    store.add_task("any", "")
+    instance = store.add_instance("any", an_instance(odd, odd), request_id=odd)
+    assert instance is not None
+    assert (instance.question, instance.answer, instance.request_id) == ("a\ufffdb",) * 3
+
+
+def storable(text: str) -> str:
+    return "".join("\ufffd" if each == "\0" or "\ud800" <= each <= "\udfff" else each for each in text)
