@@ -72,6 +72,11 @@ def test_a_json_array_is_read(tmp_path: Path) -> None:
         assert read(tmp_path, f"{number}.other", text) == expected
 
 
+def test_a_bigbench_file_may_begin_with_its_canary(tmp_path: Path) -> None:
+    text = '{"canary": "x",\n"examples": [{"input": "Q"}]}'
+    assert questions(read(tmp_path, "r.json", text)) == questions(read(tmp_path, "r", text)) == ["Q"]
+
+
 def test_json_lines_under_the_name_json_are_read_too(tmp_path: Path) -> None:
     assert questions(read(tmp_path, "r.json", '{"question": "Q1"}\n{"question": "Q2"}\n')) == ["Q1", "Q2"]
 
@@ -86,6 +91,10 @@ def test_csv_columns_come_in_any_order_and_case(tmp_path: Path) -> None:
         Request(id="a", question='2+2, or "two and two"?', answer="4"),
         Request(id="4", question="two\nlines"),
     ]
+
+
+def test_a_line_break_in_a_csv_cell_stays_as_it_is(tmp_path: Path) -> None:
+    assert questions(read(tmp_path, "r.csv", 'question\r\n"two\r\nlines"\r\n')) == ["two\r\nlines"]
 
 
 def test_plain_text_is_a_question_a_line(tmp_path: Path) -> None:
@@ -260,6 +269,10 @@ def test_a_nul_far_into_a_file_is_unreadable(tmp_path: Path) -> None:
         assert "NUL" in why(read(tmp_path, name, text), 40_001 + header)
 
 
+def test_blank_lines_before_a_csv_header_are_counted(tmp_path: Path) -> None:
+    assert "2 cells" in why(read(tmp_path, "r.csv", "\n\nquestion\nfine\na,b\n"), 5)
+
+
 def test_a_csv_quote_that_never_closes_is_unreadable(tmp_path: Path) -> None:
     assert "broken" in why(read(tmp_path, "r.csv", 'question\nfine\n"never\nclosed\n'), 4)
 
@@ -300,7 +313,7 @@ def test_a_file_that_fails_while_it_is_read_is_refused() -> None:
     path = Path("/proc/self/mem")  # opens, and then gives an input/output error
     if not path.exists():
         pytest.skip("no such file on this system")
-    assert "cannot be read" in refused(path).message
+    assert "to its end" in refused(path).message
 
 
 BAD_FILES = {
@@ -365,6 +378,13 @@ def test_standard_input_is_told_by_its_first_line(text: str) -> None:
 def test_a_replaced_standard_input_is_read_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"Q1\nQ2\n")))
     assert questions(list(read_requests("-"))) == ["Q1", "Q2"]
+
+
+def test_standard_input_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(b"Q1\n"))))
+    assert questions(list(read_requests("-"))) == ["Q1"]
+    assert not sys.stdin.closed
+    assert not sys.stdin.buffer.closed
 
 
 # Writing, and properties

@@ -79,14 +79,15 @@ def read_requests(source: str | Path) -> Iterator[Request | Unreadable]:
     in UTF-32 or in UTF-16 without a byte order mark, or not of its format as a whole.
     """
     with _opened(source) as binary:
-        text = io.TextIOWrapper(binary, encoding=_encoding(binary, source), errors="surrogateescape", newline="")
         try:
-            yield from _unique(_rows(text, _FORMS.get(Path(source).suffix.lower())))
+            text = io.TextIOWrapper(binary, encoding=_encoding(binary, source), errors="surrogateescape", newline="")
+            try:
+                yield from _unique(_rows(text, _FORMS.get(Path(source).suffix.lower())))
+            finally:
+                text.detach()  # standard input stays open
         except (OSError, UnicodeDecodeError) as error:
             hint = "a copy may be incomplete: fetch or save the file again"
             raise InputError(f"{_name(source)} cannot be read to its end: {error}", hint=hint) from error
-        finally:
-            text.detach()  # standard input stays open
 
 
 @contextmanager
@@ -116,10 +117,7 @@ def _name(source: str | Path) -> str:
 
 def _encoding(binary: io.BufferedReader, source: str | Path) -> str:
     """`utf-8-sig` (UTF-8 with or without a byte order mark) or `utf-16`, judged by the first bytes."""
-    try:
-        head = binary.peek()
-    except OSError as error:
-        raise InputError(f"{_name(source)} cannot be read: {error}", hint="check the disk or the mount") from error
+    head = binary.peek()
     if head.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
         raise InputError(f"{_name(source)} is UTF-32", hint="`iconv -f UTF-32 -t UTF-8 OLD > NEW` converts it")
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):

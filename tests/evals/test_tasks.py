@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import math
 import os
 import random
+import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -88,6 +91,22 @@ def test_the_check_reads_the_questions_of_no_other_task(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_damaged_question_is_judged_or_refused_but_never_breaks_the_check(name: str) -> None:
+    rng = random.Random(name)  # noqa: S311 - a sample, not a secret
+    refused = 0
+    for instance in generate_instances(name, 300, 14):
+        words = instance.question.split(" ")
+        place = rng.randrange(len(words))
+        words[place] = rng.choice(["", "Zoe", "the", rng.choice(words), words[place].upper()])
+        try:
+            assert task(name).check(" ".join(words), instance.answer) in (True, False)
+            task(name).paraphrase(replace(instance, question=" ".join(words)), rng)
+        except InputError:
+            refused += 1
+    assert refused > 50
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_one_draw_needs_no_family(name: str) -> None:
     instance = task(name).generate(random.Random(4))  # noqa: S311 - a sample, not a secret
     assert task(name).check(instance.question, instance.answer)
@@ -140,6 +159,28 @@ def test_word_lists_have_two_to_twenty_words_of_every_form() -> None:
     assert len(set(WORDS)) == len(WORDS)
     assert any("'" in word for word in WORDS)
     assert any("&" in word for word in WORDS)
+
+
+def test_remainders_are_of_three_primes_below_300() -> None:
+    moduli: set[int] = set()
+    for instance in generate_instances("chinese_remainder", 500, 2):
+        most, *numbers = map(int, re.findall(r"\d+", instance.question))
+        assert numbers[::2] == sorted(set(numbers[::2]))
+        assert most == math.prod(numbers[::2])
+        moduli.update(numbers[::2])
+    assert moduli == {n for n in range(2, 300) if all(n % d for d in range(2, n))}
+
+
+def test_a_question_with_two_answers_has_no_right_one() -> None:
+    instance = generate_instances("chinese_remainder", 1, 2)[0]
+    most = re.findall(r"\d+", instance.question)[0]
+    assert not task("chinese_remainder").check(instance.question.replace(most, f"{most}0", 1), instance.answer)
+    below = instance.question.replace(most, str(int(instance.answer) - 1), 1)
+    assert not task("chinese_remainder").check(below, instance.answer)
+    instance = generate_instances("logical_deduction", 1, 2)[0]
+    fewer = re.sub(r"[^.]+\.\nOptions", "\nOptions", instance.question, count=1)
+    assert fewer != instance.question
+    assert not any(task("logical_deduction").check(fewer, f"({letter})") for letter in "ABCDE")
 
 
 def test_a_meeting_is_impossible_about_as_often_as_the_paper_says() -> None:

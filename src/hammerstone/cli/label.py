@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Home, Json
 from hammerstone.cli.terminal import print_json, print_line, talk
-from hammerstone.cli.tools import _open as open_home  # pyright: ignore[reportPrivateUsage]
 
 if TYPE_CHECKING:
     from hammerstone.latm.records import Queued

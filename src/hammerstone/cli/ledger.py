@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Home, Json
 from hammerstone.cli.terminal import money, percent, print_json, print_line, show_table
-from hammerstone.cli.tools import _open as open_home  # pyright: ignore[reportPrivateUsage]
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ __all__ = ["ledger"]
 
 
 def ledger(home: Home = None, json: Json = False) -> None:
-    """Calls, tokens and cost by role, model and task; requests by route; and the baseline: all to the solver's model."""
+    """Calls, tokens and cost by role, model and task; requests by route; the baseline is all to the solver's model."""
     with open_home(home) as store:
         calls, routes, mean = store.ledger(), store.routes(), store.mean_solver_call()
     if json:

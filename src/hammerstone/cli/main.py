@@ -47,6 +47,7 @@ def _options(
 
 def main() -> None:
     """Run the command line; exit code 2 for the caller's mistakes, 1 for what broke on our side, 130 for Ctrl-C."""
+    _tell_retries()
     if "--debug" in sys.argv:
         app()
     try:
@@ -69,6 +70,20 @@ def main() -> None:
         talk(f"[bold red]error:[/] {type(error).__name__}: {_escape(str(error))}")
         talk("[bold cyan]hint:[/] this is a fault in hammerstone: run again with --debug and report the traceback")
         sys.exit(1)
+
+
+def _tell_retries() -> None:
+    """stamina tells of a retry through `logging`, whose last resort is a bare word on stderr. Say it in a sentence."""
+    import logging
+
+    class Sentence(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            waited = getattr(record, "stamina.wait_for", None)
+            talk(
+                f"[yellow]retrying[/] a model in {waited or '?'} s: {_escape(str(getattr(record, 'stamina.caused_by', '')))}"
+            )
+
+    logging.getLogger("stamina").addHandler(Sentence())
 
 
 def _escape(text: str) -> str:

@@ -39,7 +39,9 @@ def make(
 
     instances = _read(file)
     if not name.isidentifier():
-        raise InputError(f"{name!r} is not a name for a tool", hint="letters, digits and underscores, as in word_sorting")
+        raise InputError(
+            f"{name!r} is not a name for a tool", hint="letters, digits and underscores, as in word_sorting"
+        )
 
     async def run() -> Making:
         settings = LoopSettings(recipe=recipe.value)
@@ -77,7 +79,9 @@ def _show(making: Making, json: bool) -> None:
     if json:
         print_json({"task": making.task, "state": making.state, "reason": making.reason, "instances": making.instances})
     elif making.tool is not None and making.state == "live":
-        print_line(f"{making.task}: live by {' and '.join(making.tool.routes)} after {making.tool.provenance.attempts} replies")
+        print_line(
+            f"{making.task}: live by {' and '.join(making.tool.routes)} after {making.tool.provenance.attempts} replies"
+        )
     else:
         print_line(f"{making.task}: {making.state}: {making.reason}")
         talk(f"[bold cyan]hint:[/] every attempt is kept: hammerstone tasks show {making.task}")

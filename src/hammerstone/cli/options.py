@@ -30,7 +30,7 @@ Maker = Annotated[
     typer.Option(
         "--maker",
         envvar="HAMMERSTONE_MAKER",
-        help="The strong model: makes tools, and answers what no tool serves. provider:name, recorded:FILE, mailbox:DIR.",
+        help="The strong model: makes tools, answers what no tool serves. provider:name, recorded:FILE, mailbox:DIR.",
         rich_help_panel=_MODELS,
     ),
 ]
@@ -61,7 +61,9 @@ BaseURL = Annotated[
 ]
 Record = Annotated[
     str | None,
-    typer.Option("--record", help="Keep every new completion in this file; recorded:FILE replays it.", rich_help_panel=_MODELS),
+    typer.Option(
+        "--record", help="Keep every new completion in this file; recorded:FILE replays it.", rich_help_panel=_MODELS
+    ),
 ]
 SandboxName = Annotated[
     str, typer.Option("--sandbox", help="auto, sandlock, bubblewrap or monty (see: hammerstone doctor).")

@@ -14,8 +14,6 @@ from hammerstone.cli.terminal import money, percent, print_json, print_line, pro
 from hammerstone.types import Request
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from hammerstone.latm.records import Answered, Making
     from hammerstone.reading import Unreadable
 
@@ -23,7 +21,9 @@ __all__ = ["solve"]
 
 
 def solve(
-    file: Annotated[str, typer.Argument(help="JSON lines, a BIG-bench file, CSV or plain text; `-` is standard input.")],
+    file: Annotated[
+        str, typer.Argument(help="JSON lines, a BIG-bench file, CSV or plain text; `-` is standard input.")
+    ],
     home: Home = None,
     maker: Maker = None,
     user: User = None,
@@ -49,7 +49,7 @@ def solve(
 
     async def run() -> None:
         settings = LoopSettings(recipe=recipe.value, concurrency=concurrency)
-        async with open_hammerstone(
+        opening = open_hammerstone(
             home,
             maker=maker,
             user=user,
@@ -60,14 +60,15 @@ def solve(
             settings=settings,
             sandbox=sandbox,
             on_making=say_making,
-        ) as hammerstone:
-            await hammerstone.catch_up()
-            with progress("solving") as bar:
+        )
+        with progress("solving") as bar:
+            async with opening as hammerstone:
+                await hammerstone.catch_up()
                 async for answered in hammerstone.stream(_requests(file, tally)):
                     tally.add(answered)
                     _print(answered, json)
                     bar.update(bar.task_ids[0], advance=1, note=tally.note)
-                _wait_note(bar)
+                bar.update(bar.task_ids[0], description="waiting for makings to end")
 
     anyio.run(run)
     tally.show()
@@ -115,7 +116,9 @@ class Tally:
             )
             for route, count in self.routes.most_common()
         ]
-        show_table("By route", ("route", "#requests", "#right", "#accuracy", "#model calls", "#cost"), rows, stderr=True)
+        show_table(
+            "By route", ("route", "#requests", "#right", "#accuracy", "#model calls", "#cost"), rows, stderr=True
+        )
         for answered in self.unanswered[:20]:
             why = "; ".join(answered.refusals) or answered.error or ""
             talk(f"[yellow]not answered:[/] {answered.id}: {_one_line(why)}")
@@ -143,7 +146,7 @@ def _print(answered: Answered, json: bool) -> None:
         print_json(line(answered))
     else:
         answer = answered.answer if answered.answer is not None else f"({answered.error or 'waits for a labeler'})"
-        print_line(f"{answered.id}\t{answered.route or '-'}\t{_one_line(answer)}")
+        print_line(f"{answered.id}\t{answered.route or '-'}\t{' '.join(answer.split())}")
 
 
 def line(answered: Answered) -> dict[str, object]:
@@ -174,10 +177,6 @@ def say_making(task: str, making: Making | None) -> None:
         talk(f"[green]live:[/] the tool {task}, routes {', '.join(making.tool.routes)}")
     else:
         talk(f"[yellow]{making.state}:[/] {task}: {_one_line(making.reason)}")
-
-
-def _wait_note(bar: Progress) -> None:
-    bar.update(bar.task_ids[0], description="waiting for makings to end")
 
 
 def _one_line(text: str) -> str:

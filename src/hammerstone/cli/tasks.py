@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Home, Json
 from hammerstone.cli.terminal import money, print_json, print_line, show_table, talk
-from hammerstone.cli.tools import _open as open_home  # pyright: ignore[reportPrivateUsage]
 from hammerstone.errors import NotFoundError, SettingsError
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help="List tasks, show their instances and makings, and settle what is kept back.", no_args_is_help=True)
+app = typer.Typer(
+    help="List tasks, show their instances and makings, and settle what is kept back.", no_args_is_help=True
+)
 
 Name = Annotated[str, typer.Argument(help="The task's name.")]
 
@@ -28,10 +30,12 @@ def list_tasks(home: Home = None, json: Json = False) -> None:
     with open_home(home) as store:
         makings = {making.task: making for making in reversed(store.makings())}
         live = {tool.task: tool for tool in store.tools()}
-        rows = [(task, _standing(task, live.get(task.name), makings.get(task.name))) for task in store.tasks()]
+        rows = [(task, _standing(live.get(task.name), makings.get(task.name))) for task in store.tasks()]
     if json:
         for task, standing in rows:
-            print_json({"name": task.name, "description": task.description, "instances": task.instances, "standing": standing})
+            print_json(
+                {"name": task.name, "description": task.description, "instances": task.instances, "standing": standing}
+            )
         return
     shown = [(task.name, str(task.instances), standing, task.description) for task, standing in rows]
     show_table("Tasks", ("task", "#instances", "standing", "description"), shown)
@@ -55,13 +59,19 @@ def show(name: Name, home: Home = None, json: Json = False) -> None:
             _show_making(store, making)
         refused = store.refused_questions(name, 20)
     if refused:
-        show_table("Questions that the parser refused (material for a next version)", ("question",), [(_short(q, 160),) for q in refused])
+        show_table(
+            "Questions that the parser refused (material for a next version)",
+            ("question",),
+            [(_short(q, 160),) for q in refused],
+        )
 
 
 @app.command()
 def settle(
     name: Name,
-    tool: Annotated[bool, typer.Option("--tool", help="The tool is right: correct the stored answer, go live.")] = False,
+    tool: Annotated[
+        bool, typer.Option("--tool", help="The tool is right: correct the stored answer, go live.")
+    ] = False,
     label: Annotated[bool, typer.Option("--label", help="The stored answer is right: drop this tool.")] = False,
     home: Home = None,
 ) -> None:
@@ -82,7 +92,7 @@ def _find(store: Store, name: str) -> Task:
     return task
 
 
-def _standing(task: Task, tool: StoredTool | None, making: Making | None) -> str:
+def _standing(tool: StoredTool | None, making: Making | None) -> str:
     if tool is not None:
         return f"tool {tool.state}: {', '.join(tool.tool.routes)}"
     if making is not None and making.state != "live":
@@ -93,7 +103,8 @@ def _standing(task: Task, tool: StoredTool | None, making: Making | None) -> str
 def _show_making(store: Store, making: Making) -> None:
     attempts = store.attempts(making.id)
     rows = [
-        (one.recipe, str(one.number), one.stage, money(one.cost_usd), _short("; ".join(one.problems), 200)) for one in attempts
+        (one.recipe, str(one.number), one.stage, money(one.cost_usd), _short("; ".join(one.problems), 200))
+        for one in attempts
     ]
     title = f"Making of {making.started}: {making.state} with {making.instances} instances. {making.reason}"
     show_table(title, ("recipe", "#attempt", "ended at", "#cost", "problems"), rows)

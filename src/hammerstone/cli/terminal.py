@@ -79,7 +79,10 @@ def progress(description: str, total: int | None = None) -> Generator[Progress]:
         TimeElapsedColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=_console(True), transient=True) as bar:
+    # While the bar is up, rich would send what is printed to stdout the bar's way, to stderr: right for a person who
+    # sees both, wrong for a file.
+    both_seen = sys.stdout.isatty()
+    with Progress(*columns, console=_console(True), transient=True, redirect_stdout=both_seen) as bar:
         bar.add_task(description, total=total, note="")
         yield bar
 

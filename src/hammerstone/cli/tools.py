@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Home, Json, SandboxName
 from hammerstone.cli.terminal import money, print_json, print_line, show_table, talk
 from hammerstone.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from hammerstone.latm.records import StoredTool, ToolState
+    from hammerstone.latm.records import StoredTool
     from hammerstone.latm.store import Store
 
 __all__ = ["app"]
@@ -25,10 +26,12 @@ Version = Annotated[int | None, typer.Option("--version", help="One version; def
 
 @app.command("list")
 def list_tools(
-    home: Home = None, versions: Annotated[bool, typer.Option("--all", help="Earlier versions too.")] = False, json: Json = False
+    home: Home = None,
+    versions: Annotated[bool, typer.Option("--all", help="Earlier versions too.")] = False,
+    json: Json = False,
 ) -> None:
     """The tools, with their routes and how often each was used."""
-    with _open(home) as store:
+    with open_home(home) as store:
         tools = store.tools(all_versions=versions)
         used = _used(store)
     if json:
@@ -36,7 +39,14 @@ def list_tools(
             print_json(_summary(tool) | {"answers": used.get(tool.task, 0)})
         return
     rows = [
-        (tool.task, str(tool.version), tool.state, ", ".join(tool.tool.routes), str(used.get(tool.task, 0)), tool.tool.description)
+        (
+            tool.task,
+            str(tool.version),
+            tool.state,
+            ", ".join(tool.tool.routes),
+            str(used.get(tool.task, 0)),
+            tool.tool.description,
+        )
         for tool in tools
     ]
     show_table("Tools", ("tool", "#version", "state", "routes", "#answers", "description"), rows)
@@ -47,7 +57,7 @@ def list_tools(
 @app.command()
 def show(name: Name, version: Version = None, home: Home = None, json: Json = False) -> None:
     """A tool's source, demonstrations, checks and provenance."""
-    with _open(home) as store:
+    with open_home(home) as store:
         tool = _find(store, name, version)
     if json:
         from json import loads
@@ -67,7 +77,7 @@ def export(
     """Write a tool as an importable module, with a test file that needs no hammerstone."""
     from hammerstone.latm.exporting import export_tool
 
-    with _open(home) as store:
+    with open_home(home) as store:
         print_line(str(export_tool(_find(store, name, version), folder)))
 
 
@@ -90,7 +100,7 @@ def import_(
             await recheck(confined, tool)
 
     anyio.run(run)
-    with _open(home) as store:
+    with open_home(home) as store:
         stored = store.publish(tool)
     print_line(f"{stored.task}: version {stored.version} is live ({len(tool.checks)} checks passed again)")
 
@@ -112,19 +122,12 @@ def remove(
     name: Name, home: Home = None, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False
 ) -> None:
     """Delete all versions of a tool. Its task's instances stay, and a new tool may be made from them."""
-    with _open(home) as store:
+    with open_home(home) as store:
         _find(store, name, None)
         if not yes:
             typer.confirm(f"Delete all versions of {name}?", abort=True, err=True)
         store.remove_tool(name)
     print_line(f"{name}: removed")
-
-
-def _open(home: str | None) -> Store:
-    from hammerstone.latm.store import open_store
-    from hammerstone.settings import default_home
-
-    return open_store(home or default_home())
 
 
 def _find(store: Store, name: str, version: int | None) -> StoredTool:
@@ -138,7 +141,7 @@ def _find(store: Store, name: str, version: int | None) -> StoredTool:
 def _set_state(home: str | None, name: str, state: str, version: int | None = None) -> None:
     from hammerstone.latm.records import ToolState
 
-    with _open(home) as store:
+    with open_home(home) as store:
         stored = store.set_tool_state(name, version, ToolState(state))
     print_line(f"{stored.task}: version {stored.version} is {stored.state}")
 

@@ -143,9 +143,7 @@ async def run_demo(
     return demonstration
 
 
-async def _baseline(
-    items: Sequence[StreamItem], solver: Model, on_baseline: Callable[[int, int], None]
-) -> Baseline:
+async def _baseline(items: Sequence[StreamItem], solver: Model, on_baseline: Callable[[int, int], None]) -> Baseline:
     done = 0
 
     async def ask(item: StreamItem) -> tuple[bool, int, float | None]:

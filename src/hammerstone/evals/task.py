@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from hammerstone.types import Instance
 
-__all__ = ["Task", "match_form"]
+__all__ = ["Task", "match_form", "not_in_form"]
 
 
 class Task(Protocol):
@@ -50,12 +50,17 @@ class Task(Protocol):
         ...
 
 
-def match_form(form: re.Pattern[str], question: str, task: str) -> re.Match[str]:
-    """Match the whole question, or raise `InputError`."""
-    found = form.fullmatch(question)
+def match_form(form: re.Pattern[str], text: str, task: str) -> re.Match[str]:
+    """Match the whole of a question, or of a part of one, or raise `InputError`."""
+    found = form.fullmatch(text)
     if found is None:
-        raise InputError(
-            f"not a question in the own form of {task}: {question[:80]!r}",
-            hint=f"`hammerstone generate {task} -n 1` shows that form",
-        )
+        raise not_in_form(text, task)
     return found
+
+
+def not_in_form(text: str, task: str) -> InputError:
+    """The error for a question that `check` and `paraphrase` cannot read."""
+    return InputError(
+        f"not a question in the own form of {task}: {text[:80]!r}",
+        hint=f"`hammerstone generate {task} -n 1` shows that form",
+    )

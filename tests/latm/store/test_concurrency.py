@@ -30,6 +30,15 @@ def crowd(where: str) -> list[dict[str, int]]:
     return [each for one in said for each in one]
 
 
+def test_processes_may_make_the_same_new_store_at_once(where: str) -> None:
+    homes = [where] if "://" in where else [f"{where}/{number}" for number in range(6)]
+    newcomers = [sys.executable, str(Path(__file__).with_name("newcomers.py")), "6", *homes]
+    subprocess.run(newcomers, check=True, timeout=60)  # noqa: S603 - our own script
+    for home in homes:
+        with open_store(home) as store:
+            assert len(store.tasks()) == 6
+
+
 def test_processes_and_threads_share_a_store_without_loss_or_doubling(where: str) -> None:
     said = crowd(where)
     own, shared = PROCESSES * THREADS * ROUNDS, ROUNDS

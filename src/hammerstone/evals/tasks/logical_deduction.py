@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations, permutations
 from typing import TYPE_CHECKING
 
-from hammerstone.evals.task import match_form
+from hammerstone.evals.task import match_form, not_in_form
 from hammerstone.types import Instance, Source
 
 if TYPE_CHECKING:
@@ -187,7 +187,10 @@ def _lettered(options: list[str]) -> str:
 
 # The check: its own reading of the text, and all 120 orders tried.
 
-_FORM = re.compile(re.escape(PREFACE) + r"([^:]*five (\w+)): (.+?)\. (.+)\.\nOptions:\n(.+)", re.DOTALL)
+_FORM = re.compile(
+    re.escape(PREFACE)
+    + r"[^:]*five (birds|vehicles|books|golfers|fruits): (.+?)\. (.+)\.\nOptions:((?:\n\([A-E]\) .+){5})"
+)
 _CLAIM = re.compile(r"(?:The )?(.+?) (?:is|are|finished) (?:the )?(.+)")
 _COMPARISON = re.compile(
     r"(?:(to the left of|older than|above|less expensive than)"
@@ -200,6 +203,7 @@ _LADDERS = (
     ("cheapest", "second-cheapest", "third-most expensive", "second-most expensive", "most expensive"),
 )
 _PLACE = {name: place for ladder in _LADDERS for place, name in enumerate(ladder)}
+_PLACED = re.compile(rf"(?:The )?(.+?) (?:is|are|finished) (?:the )?({'|'.join(_PLACE)})")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,7 +235,7 @@ def _satisfies(order: tuple[str, ...], puzzle: _Puzzle) -> bool:
 
 
 def _read(question: str) -> _Puzzle:
-    _, family, listing, claims, options = match_form(_FORM, question, NAME).groups()
+    family, listing, claims, options = match_form(_FORM, question, NAME).groups()
     places: list[tuple[str, int]] = []
     pairs: list[tuple[str, str]] = []
     for claim in claims.split(". "):
@@ -241,18 +245,21 @@ def _read(question: str) -> _Puzzle:
             places.append(_place(claim))
         else:
             pairs.append((thing, compared[2]) if compared[1] else (compared[2], thing))
+    things = tuple(re.sub(r"^an? ", "", thing) for thing in re.split(r", (?:and )?", listing))
+    if len(things) != 5 or not {thing for thing, _ in places}.union(*pairs) <= {*things}:
+        raise not_in_form(question, NAME)
     return _Puzzle(
         family=family,
         listing=listing,
-        things=tuple(re.sub(r"^an? ", "", thing) for thing in re.split(r", (?:and )?", listing)),
+        things=things,
         places=tuple(places),
         pairs=tuple(pairs),
-        options=tuple(line[4:] for line in options.split("\n")),
+        options=tuple(line[4:] for line in options.split("\n")[1:]),
     )
 
 
 def _place(claim: str) -> tuple[str, int]:
-    thing, place = match_form(_CLAIM, claim, NAME).groups()
+    thing, place = match_form(_PLACED, claim, NAME).groups()
     return thing, _PLACE[place]
 
 

@@ -63,9 +63,11 @@ def _earliest(common: set[int], needed: int) -> str:
 
 # The check: intervals in minutes, intersected pair by pair.
 
+_SPAN = r"\d\d:\d\d - \d\d:\d\d"
 _FORM = re.compile(
-    r"(\w+) and (\w+) are looking for a time between 08:00 and 18:00 to hold a meeting of ([\d.]+ hours?)\.\n"
-    r"\1 is free at ([\d:, -]+)\.\n\2 is free at ([\d:, -]+)\.\n"
+    r"(\w+) and (\w+) are looking for a time between 08:00 and 18:00 "
+    r"to hold a meeting of (0\.5 hours|1 hour|1\.5 hours)\.\n"
+    rf"\1 is free at ({_SPAN}(?:, {_SPAN})*)\.\n\2 is free at ({_SPAN}(?:, {_SPAN})*)\.\n"
     r"When is the earliest time that both of them are free for the whole meeting\? "
     r'Answer in the form "HH:MM - HH:MM", or with "No time slot works\." if there is no such time\.'
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
-from hammerstone.evals.task import match_form
+from hammerstone.evals.task import match_form, not_in_form
 from hammerstone.types import Instance, Source
 
 if TYPE_CHECKING:
@@ -134,9 +134,9 @@ def _lettered(options: Iterable[str]) -> str:
 
 _FORM = re.compile(
     r"\w+, \w+, \w+, \w+, and \w+ are [^:]*: (?P<start>.+)\.\n[^.]+\. (?P<swaps>First, .+)\. "
-    r"At the end of the (?P<scene>\w+), (?P<asked>\w+) (?:is dancing with|is playing|has(?: the)?)\n"
-    r"Options:\n(?P<options>.+)",
-    re.DOTALL,
+    r"At the end of the (?P<scene>dance|semester|match|event|game), (?P<asked>\w+) "
+    r"(?:is dancing with|is playing|has(?: the)?)\n"
+    r"Options:(?P<options>(?:\n\([A-E]\) .+){5})"
 )
 _HAS = re.compile(r"(\w+) (?:is dancing with|gets|is playing|has a) (.+)")
 _SWAP = re.compile(r"(?:First|Then|Finally), (\w+) and (\w+) (?:switch partners|(?:swap|trade) (?:their )?\w+)")
@@ -166,14 +166,17 @@ def check(question: str, answer: str) -> bool:
 
 def _read(question: str) -> _Story:
     found = match_form(_FORM, question, NAME)
-    start = (match_form(_HAS, part, NAME) for part in re.split(r", (?:and )?", found["start"]))
-    swaps = (match_form(_SWAP, part, NAME) for part in found["swaps"].split(". "))
+    has = (match_form(_HAS, part, NAME) for part in re.split(r", (?:and )?", found["start"]))
+    swaps = tuple(match_form(_SWAP, part, NAME) for part in found["swaps"].split(". "))
+    start = {one[1]: one[2] for one in has}
+    if len(start) != len(PEOPLE) or not {found["asked"]}.union(*(swap.groups() for swap in swaps)) <= {*start}:
+        raise not_in_form(question, NAME)
     return _Story(
         scene=found["scene"],
-        start={has[1]: has[2] for has in start},
+        start=start,
         swaps=tuple((swap[1], swap[2]) for swap in swaps),
         asked=found["asked"],
-        options=tuple(line[4:] for line in found["options"].split("\n")),
+        options=tuple(line[4:] for line in found["options"].split("\n")[1:]),
     )
 
 
