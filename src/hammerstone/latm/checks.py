@@ -7,9 +7,9 @@ make a tool's answer depend on anything but its arguments. Everything is read fr
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from hammerstone.latm.signature import SignatureError, read_signature
+from hammerstone.latm.signature import SignatureError, parse_module, read_signature
 
 __all__ = ["ALLOWED_IMPORTS", "MAX_SOURCE_CHARS", "check_source"]
 
@@ -18,22 +18,28 @@ MAX_SOURCE_CHARS = 64_000
 ALLOWED_IMPORTS = frozenset(
     """abc array base64 binascii bisect calendar cmath collections configparser contextlib copy csv dataclasses
     datetime decimal difflib enum fractions functools hashlib heapq html io ipaddress itertools json math numbers
-    operator re statistics string struct textwrap types typing unicodedata urllib uuid xml zoneinfo
+    operator re statistics string struct textwrap types typing unicodedata urllib.parse uuid xml zoneinfo
     __future__""".split()
 )
-"""Top-level packages of the standard library that a tool may import. No `random`, no `time`, no `os`."""
+"""Modules and packages of the standard library that a tool may import. No `random`, no `time`, no `os`."""
 
 _FORBIDDEN_NAMES = frozenset(
-    """__builtins__ __import__ __loader__ __spec__ breakpoint compile delattr eval exec exit globals help input
-    locals open quit setattr vars""".split()
+    """__build_class__ __builtins__ __file__ __import__ __loader__ __spec__ breakpoint compile eval exec exit globals
+    hash help id input open quit vars""".split()
 )
-_IMPURE_ATTRIBUTES = frozenset({"now", "today", "utcnow", "uuid1", "uuid4", "getnode", "urlopen"})
-_PURE_CALLS = frozenset(
-    """bool bytes dict divmod enumerate float frozenset int len list map max min namedtuple ord chr range reversed
-    round set sorted str sum tuple zip abs compile maketrans join split splitlines format lower upper strip items
-    keys values fromkeys Decimal Fraction date timedelta product permutations combinations chain Counter
-    defaultdict OrderedDict accumulate escape NamedTuple TypedDict TypeVar""".split()
+# What objects and operators are made of. Not here: what leads to other classes, frames and code, and `__hash__`.
+_HARMLESS_DUNDERS = frozenset(
+    f"__{name}__"
+    for name in """abs add and bool call class contains delitem doc enter eq exit float floordiv format ge getitem gt
+    init int invert iter le len lshift lt members missing mod mul name ne neg new next or pos post_init pow qualname
+    radd repr reversed rfloordiv rmod rmul round rshift rsub rtruediv setattr setitem str sub truediv xor""".split()
 )
+_IMPURE = frozenset(
+    """datetime.date.today datetime.datetime.now datetime.datetime.today datetime.datetime.utcnow io.FileIO io.open
+    io.open_code uuid.getnode uuid.uuid1 uuid.uuid4""".split()
+)
+_IMPURE_METHODS = frozenset({"now", "today", "utcnow"})
+_ENTRIES = frozenset({"solve", "parse", "unparse"})
 
 
 def check_source(
@@ -46,48 +52,109 @@ def check_source(
     if len(source) > MAX_SOURCE_CHARS:
         return (f"the source has {len(source):,} characters; at most {MAX_SOURCE_CHARS:,} are allowed",)
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        line = getattr(error, "lineno", None)
-        return (f"the source is not valid Python 3.11: {error}" + (f" (line {line})" if line else ""),)
-    reasons = (
-        *_top_level(tree),
-        *_imports(tree, imports),
-        *_forbidden(tree),
-        *_undefined(tree),
-        *_entry(source),
-        *_parser(source, tree, parser),
-    )
-    return tuple(dict.fromkeys(reasons))
+        tree = _compiled(source)
+        return tuple(dict.fromkeys(_reasons(source, tree, imports, parser)))
+    except SyntaxError as error:
+        line = f" (line {error.lineno})" if error.lineno else ""
+        return (f"the source is not valid Python 3.11: {error.msg}{line}",)
+    except (RecursionError, MemoryError):
+        return ("the source is nested too deeply",)
 
 
-def _top_level(tree: ast.Module) -> Iterator[str]:
+def _compiled(source: str) -> ast.Module:
+    """The syntax tree of what Python can also compile: its parser alone lets a `return` outside a function through."""
+    try:
+        tree = parse_module(source)
+        compile(tree, "tool", "exec", dont_inherit=True)
+    except ValueError as error:  # a null character, or half a surrogate pair
+        raise SyntaxError(str(error)) from None
+    return tree
+
+
+def _reasons(source: str, tree: ast.Module, imports: frozenset[str], parser: bool | None) -> Iterator[str]:
+    yield from _twice(tree)
+    yield from _top_level(tree)
+    yield from _imports(tree, imports)
+    yield from _forbidden(tree)
+    yield from _names(tree)
+    yield from _entry(source)
+    yield from _parser(tree, parser)
+
+
+def _twice(tree: ast.Module) -> Iterator[str]:
+    """A second definition takes the first one's place, unless a decorator such as `overload` does otherwise."""
     seen: set[str] = set()
     for node in tree.body:
         match node:
-            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            case ast.FunctionDef(name=name, decorator_list=[]) | ast.ClassDef(name=name):
                 if name in seen:
                     yield f"line {node.lineno}: `{name}` is defined twice"
                 seen.add(name)
-            case ast.Import() | ast.ImportFrom() | ast.Expr(value=ast.Constant()):
-                continue
-            case ast.Assign(value=value):
-                yield from _pure(value)
-            case ast.AnnAssign(value=value):
-                yield from _pure(value) if value else ()
+            case ast.Assign() | ast.AnnAssign():
+                for name in _assigned([node]) & _ENTRIES:
+                    yield f"line {node.lineno}: `{name}` must be written with `def`, once"
             case _:
-                kind = type(node).__name__
-                yield f"line {node.lineno}: at top level only imports, constants, functions and classes, not {kind}"
+                continue
 
 
-def _pure(value: ast.expr) -> Iterator[str]:
-    for node in ast.walk(value):
-        if isinstance(node, ast.Call):
-            match node.func:
-                case ast.Name(id=name) | ast.Attribute(attr=name) if name in _PURE_CALLS:
-                    continue
-                case _:
-                    yield f"line {node.lineno}: `{ast.unparse(node.func)}(...)` may not be called at top level"
+def _top_level(tree: ast.Module) -> Iterator[str]:
+    constants = _assigned(tree.body)
+    for node in tree.body:
+        yield from _statement(node, constants)
+
+
+def _statement(node: ast.stmt, constants: set[str], *, looped: bool = False) -> Iterator[str]:
+    """Definitions, and whatever only computes constants: a loop that fills a table is one."""
+    match node:
+        case ast.Import() | ast.ImportFrom() | ast.FunctionDef() | ast.ClassDef():
+            return
+        case ast.Assign() | ast.AnnAssign() | ast.AugAssign() | ast.Delete() | ast.Assert() | ast.Pass():
+            return
+        case ast.Expr(value=ast.Constant()):
+            return
+        case ast.Expr(value=ast.Call(func=ast.Attribute() as method)) if _root(method) in constants:
+            return
+        case ast.For(body=body, orelse=[]):
+            for one in body:
+                yield from _statement(one, constants, looped=True)
+        case ast.If(body=body, orelse=orelse) if looped:
+            for one in [*body, *orelse]:
+                yield from _statement(one, constants, looped=True)
+        case ast.Continue() | ast.Break():
+            return
+        case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
+            yield f'line {node.lineno}: no `if __name__ == "__main__":` block: only the functions are called'
+        case ast.Expr():
+            yield f"line {node.lineno}: `{ast.unparse(node)[:60]}` at top level only has a side effect"
+        case _:
+            kind = type(node).__name__
+            yield f"line {node.lineno}: at top level only imports, constants, functions and classes, not {kind}"
+
+
+def _assigned(body: Iterable[ast.stmt]) -> set[str]:
+    """The names that the assignments among these statements bind, also by taking apart a tuple."""
+    targets: list[ast.expr] = []
+    for node in body:
+        match node:
+            case ast.Assign(targets=several):
+                targets += several
+            case ast.AnnAssign(target=target):
+                targets.append(target)
+            case _:
+                continue
+    stored = (name for target in targets for name in ast.walk(target) if isinstance(name, ast.Name))
+    return {name.id for name in stored if isinstance(name.ctx, ast.Store)}
+
+
+def _root(node: ast.expr) -> str:
+    """`_TABLE` of `_TABLE["a"].setdefault(key, []).append`."""
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=value) | ast.Subscript(value=value) | ast.Call(func=value):
+            return _root(value)
+        case _:
+            return ""
 
 
 def _imports(tree: ast.Module, allowed: frozenset[str]) -> Iterator[str]:
@@ -95,24 +162,33 @@ def _imports(tree: ast.Module, allowed: frozenset[str]) -> Iterator[str]:
         match node:
             case ast.Import(names=names):
                 modules = [alias.name for alias in names]
-            case ast.ImportFrom(module=module, level=level):
-                modules = ["." * level + (module or "")]
+            case ast.ImportFrom(module=module, level=level, names=names):
+                package = "." * level + (module or "")
+                modules = [package] if _allows(allowed, package) else [f"{package}.{alias.name}" for alias in names]
+                if names[0].name == "*":
+                    yield f"line {node.lineno}: `from {package} import *` is not allowed: import the names one by one"
             case _:
                 continue
-        for module in modules:
-            if module.split(".")[0] not in allowed:
-                yield f"line {node.lineno}: `{module}` may not be imported (allowed: {', '.join(sorted(allowed))})"
+        for name in modules:
+            if not _allows(allowed, name):
+                yield f"line {node.lineno}: `{name}` may not be imported (allowed: {', '.join(sorted(allowed))})"
+
+
+def _allows(allowed: frozenset[str], module: str) -> bool:
+    parts = module.split(".")
+    return any(".".join(parts[:count]) in allowed for count in range(1, len(parts) + 1))
 
 
 def _forbidden(tree: ast.Module) -> Iterator[str]:
+    origins = _origins(tree)
     for node in ast.walk(tree):
         match node:
-            case ast.Name(id=name) if name in _FORBIDDEN_NAMES:
-                yield f"line {node.lineno}: `{name}` is not allowed"
-            case ast.Attribute(attr=name) if name.startswith("__") and name.endswith("__") and name != "__init__":
+            case ast.Name() | ast.Attribute() if _dotted(node, origins) in _IMPURE:
+                yield _impure(node)
+            case ast.Call(func=ast.Attribute(attr=name) as method) if name in _IMPURE_METHODS:
+                yield _impure(method)
+            case ast.Attribute(attr=name) if _is_dunder(name) and name not in _HARMLESS_DUNDERS:
                 yield f"line {node.lineno}: the attribute `{name}` is not allowed"
-            case ast.Attribute(attr=name) if name in _IMPURE_ATTRIBUTES:
-                yield f"line {node.lineno}: `.{name}` is not allowed: a tool must give the same answer tomorrow"
             case ast.Global():
                 yield f"line {node.lineno}: `global` is not allowed: a call may not leave anything behind"
             case ast.AsyncFunctionDef() | ast.Await():
@@ -121,14 +197,68 @@ def _forbidden(tree: ast.Module) -> Iterator[str]:
                 continue
 
 
-def _undefined(tree: ast.Module) -> Iterator[str]:
+def _impure(node: ast.expr) -> str:
+    return f"line {node.lineno}: `{ast.unparse(node)}` is not allowed: a tool must give the same answer tomorrow"
+
+
+def _is_dunder(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__")
+
+
+def _origins(tree: ast.Module) -> dict[str, str]:
+    """Which module or member of one each imported name stands for."""
+    origins: dict[str, str] = {}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                origins |= {alias.asname or alias.name: alias.name for alias in names}
+            case ast.ImportFrom(module=str(module), names=names):
+                origins |= {alias.asname or alias.name: f"{module}.{alias.name}" for alias in names}
+            case _:
+                continue
+    return origins
+
+
+def _dotted(node: ast.expr, origins: dict[str, str]) -> str:
+    match node:
+        case ast.Name(id=name):
+            return origins.get(name, "")
+        case ast.Attribute(value=value, attr=name):
+            return f"{_dotted(value, origins)}.{name}"
+        case _:
+            return ""
+
+
+def _names(tree: ast.Module) -> Iterator[str]:
+    """Names that mean nothing, or a built-in function that is not allowed; a variable called `id` is neither."""
     # pyflakes knows Python's scopes; it is imported late because only makings and imports need it.
     from pyflakes import messages
-    from pyflakes.checker import Checker
+    from pyflakes.checker import Binding, Builtin, Checker
 
-    for message in Checker(tree, filename="tool").messages:
-        if isinstance(message, messages.UndefinedName | messages.UndefinedLocal):
-            yield f"line {message.lineno}: undefined name `{message.message_args[0]}`"
+    class Scopes(Checker):
+        def addBinding(self, node: ast.AST, value: Binding) -> None:  # noqa: N802 - pyflakes' own name
+            if not (isinstance(value, Builtin) and value.name in _FORBIDDEN_NAMES):
+                super().addBinding(node, value)
+
+        def TRY(self, node: ast.AST) -> None:  # noqa: N802 - pyflakes' own name
+            self.handleChildren(node)  # an `except NameError` excuses nothing here
+
+    hashing = _lines_of_hash_methods(tree)
+    for message in Scopes(tree, filename="tool", withDoctest=False).messages:
+        if not isinstance(message, messages.UndefinedName | messages.UndefinedLocal):
+            continue
+        name = message.message_args[0]
+        if name not in _FORBIDDEN_NAMES:
+            yield f"line {message.lineno}: undefined name `{name}`"
+        elif name != "hash" or message.lineno not in hashing:
+            because = ": its value is another one in the next process" if name in {"hash", "id"} else ""
+            yield f"line {message.lineno}: `{name}` is not allowed{because}"
+
+
+def _lines_of_hash_methods(tree: ast.Module) -> set[int]:
+    """A class may define `__hash__` by `hash`: it only orders sets, and that is checked by running."""
+    methods = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "__hash__"]
+    return {line for node in methods for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
 
 
 def _entry(source: str) -> Iterator[str]:
@@ -143,28 +273,26 @@ def _entry(source: str) -> Iterator[str]:
         yield "`solve` must be annotated `-> str`: it returns the answer in the task's own format"
 
 
-def _parser(source: str, tree: ast.Module, wanted: bool | None) -> Iterator[str]:
-    defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)} & {"parse", "unparse"}
-    if wanted is False and defined:
+def _parser(tree: ast.Module, wanted: bool | None) -> Iterator[str]:
+    """`parse` and `unparse`: only their parameters' names matter, so their annotations are not read."""
+    entries = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in _ENTRIES}
+    pair = sorted(entries.keys() & {"parse", "unparse"})
+    if wanted is False and pair:
         yield "there must be no `parse` and no `unparse`"
-    if wanted and not defined:
+    if wanted and not pair:
         yield "`parse` and `unparse` are missing"
-    if len(defined) == 1:
-        yield f"`{defined.pop()}` stands alone: `parse` and `unparse` go together"
-    if len(defined) == 2:
-        yield from _parser_signatures(source)
+    if len(pair) == 1:
+        yield f"`{pair[0]}` stands alone: `parse` and `unparse` go together"
+    if len(entries) == len(_ENTRIES):
+        if _parameters(entries["parse"]) != ["question"]:
+            yield "`parse` must take exactly `question: str`"
+        if sorted(_parameters(entries["unparse"])) != sorted(_parameters(entries["solve"])):
+            yield "`unparse` must take the same parameters as `solve`"
 
 
-def _parser_signatures(source: str) -> Iterator[str]:
-    try:
-        parse, unparse, solve = (read_signature(source, name) for name in ("parse", "unparse", "solve"))
-    except SignatureError as error:
-        if "`solve`" not in str(error):
-            yield str(error)
-        return
-    if [kind for _, kind, _ in parse.fields] != [str] or parse.parameters != ("question",):
-        yield "`parse` must take exactly `question: str`"
-    if set(unparse.parameters) != set(solve.parameters):
-        yield "`unparse` must take the same parameters as `solve`"
-    if unparse.returns != "str":
-        yield "`unparse` must be annotated `-> str`"
+def _parameters(node: ast.FunctionDef) -> list[str]:
+    """By name; what cannot be given by name shows as it is written."""
+    spec = node.args
+    other = [f"{arg.arg}, /" for arg in spec.posonlyargs]
+    other += [f"*{arg.arg}" for arg in (spec.vararg, spec.kwarg) if arg]
+    return [arg.arg for arg in (*spec.args, *spec.kwonlyargs)] + other

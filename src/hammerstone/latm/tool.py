@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
@@ -96,5 +96,6 @@ class Tool:
             raise ToolRefusedError(f"not a tool: {where or 'document'}: {first['msg']}") from None
 
 
+@cache
 def _adapter() -> TypeAdapter[Tool]:
     return TypeAdapter(Tool)

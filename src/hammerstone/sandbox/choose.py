@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import tempfile
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from hammerstone.errors import SandboxError
 from hammerstone.sandbox.contract import Limits, Status
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Generator
     from contextlib import AbstractAsyncContextManager
 
     from hammerstone.sandbox.contract import Outcome, Sandbox
@@ -150,16 +150,21 @@ async def _prove(sandbox: Sandbox) -> None:
     sums = await sandbox.call(PROBE, "add", {"a": 20, "b": 22}, limits=PROBE_LIMITS)
     if sums.value != 42:
         raise SandboxError(f"{sandbox.name} cannot run a call: {sums.error or sums.value}", hint=HINT)
+    with _file_outside() as path:
+        read = await sandbox.call(PROBE, "read", {"path": path}, limits=PROBE_LIMITS)
+    _refuse_unless_held(sandbox.name, "reads a file outside", read)
+    connected = await sandbox.call(PROBE, "connect", {}, limits=PROBE_LIMITS)
+    _refuse_unless_held(sandbox.name, "opens a socket", connected)
+    started = await sandbox.call(PROBE, "start", {}, limits=PROBE_LIMITS)
+    _refuse_unless_held(sandbox.name, "starts a process", started)
+
+
+@contextmanager
+def _file_outside() -> Generator[str]:
     with tempfile.TemporaryDirectory() as folder:
-        outside = Path(folder, "outside")
-        outside.write_text(secrets.token_hex())
-        tries = {
-            "reads a file outside": await sandbox.call(PROBE, "read", {"path": str(outside)}, limits=PROBE_LIMITS),
-            "opens a socket": await sandbox.call(PROBE, "connect", {}, limits=PROBE_LIMITS),
-            "starts a process": await sandbox.call(PROBE, "start", {}, limits=PROBE_LIMITS),
-        }
-    for what, outcome in tries.items():
-        _refuse_unless_held(sandbox.name, what, outcome)
+        path = Path(folder, "outside")
+        path.write_text(secrets.token_hex())
+        yield str(path)
 
 
 def _refuse_unless_held(name: str, what: str, outcome: Outcome) -> None:

@@ -23,6 +23,15 @@ __all__ = ["Interpreter", "find_interpreter"]
 # have the interpreter ignore PYTHONHASHSEED, the one variable in its environment.
 FLAGS = ("-s", "-S", "-P", "-B", "-u", "-W", "ignore")
 
+# The worker may not read the folder of hammerstone, so its two modules come as text.
+BOOT = """
+import json, sys, types
+for name, source in json.loads(sys.argv.pop()):
+    module = sys.modules[name] = types.ModuleType(name)
+    exec(compile(source, name, "exec"), module.__dict__)
+module.main()
+"""
+
 DISCOVERY = """
 import ctypes, importlib, json, os, sys, zoneinfo
 for name in [*sys.argv[1:], "ctypes", "marshal", "mmap", "resource", "select", "traceback"]:
@@ -55,8 +64,12 @@ class Interpreter:
     @property
     def command(self) -> list[str]:
         """Runs the worker."""
-        source = resources.files("hammerstone.sandbox").joinpath("worker.py").read_text(encoding="utf-8")
-        return [str(self.executable), *FLAGS, "-c", source]
+        folder = resources.files("hammerstone.sandbox")
+        modules = [
+            (f"hammerstone.sandbox.{name}", folder.joinpath(f"{name}.py").read_text(encoding="utf-8"))
+            for name in ("child", "worker")
+        ]
+        return [str(self.executable), *FLAGS, "-c", BOOT, json.dumps(modules)]
 
 
 _found: Interpreter | None = None
@@ -67,7 +80,7 @@ async def find_interpreter() -> Interpreter:
 
     Raises `SandboxError` if it cannot be run.
     """
-    global _found  # noqa: PLW0603 - a cache for the life of the process, as `functools.cache` has no async form
+    global _found  # a cache for the life of the process: `functools.cache` has no async form
     if _found is None:
         _found = await _discover(_executable())
     return _found

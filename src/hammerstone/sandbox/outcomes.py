@@ -8,7 +8,7 @@ import signal
 from typing import TYPE_CHECKING, NoReturn
 
 from hammerstone.errors import SandboxError
-from hammerstone.sandbox import worker
+from hammerstone.sandbox import child, worker
 from hammerstone.sandbox.contract import Limits, Outcome, Status
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ __all__ = ["outcome_of", "read_json", "says"]
 
 def outcome_of(reply: Reply, program: str, limits: Limits) -> Outcome:
     """The outcome of a call of `program`. Raises `SandboxError` if the child ran unconfined or not at all."""
-    if reply.kind == worker.NOT_CONFINED:
+    if reply.kind == child.NOT_CONFINED:
         raise SandboxError("a child could not be confined; nothing was run in it")
     status, value, error = _judge(reply, program, limits)
     return Outcome(
@@ -38,13 +38,13 @@ def _judge(reply: Reply, program: str, limits: Limits) -> tuple[Status, JSON, st
     if stop is not None:
         return stop[0], None, stop[1]
     match reply.kind:
-        case worker.VALUE:
+        case child.VALUE:
             return _value(reply.body)
-        case worker.ERROR:
+        case child.ERROR:
             return Status.ERROR, None, _error(reply.body, program)
-        case worker.TOO_MUCH_MEMORY:
+        case child.TOO_MUCH_MEMORY:
             return Status.MEMORY, None, f"used more memory than its limit of {limits.memory_bytes:,} bytes"
-        case worker.TOO_MUCH_OUTPUT:
+        case child.TOO_MUCH_OUTPUT:
             return Status.OUTPUT, None, f"its result is larger than {limits.output_bytes:,} bytes"
         case _:
             return Status.KILLED, None, _death(reply.wait_status)

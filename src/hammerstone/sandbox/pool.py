@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 from hammerstone.errors import SandboxError
-from hammerstone.sandbox import worker
+from hammerstone.sandbox import child, worker
 from hammerstone.sandbox.contract import Limits, Outcome, Status
 from hammerstone.sandbox.outcomes import outcome_of
 from hammerstone.sandbox.process import Launch, Reply, WorkerDied, WorkerProcess
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
     from hammerstone.types import JSON
 
-__all__ = ["CPythonSandbox"]
+__all__ = ["WORKER_ENDED", "CPythonSandbox"]
 
 HASH_SEEDS = (0, 1)
 CACHED_PROGRAMS = 256
+WORKER_ENDED = "the worker ended during the call"
 COMPILE_LIMITS = Limits(cpu_seconds=5.0, wall_seconds=10.0, output_bytes=8 * 1024 * 1024, disk_bytes=0)
 
 
@@ -50,7 +51,7 @@ class CPythonSandbox:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """End every worker. A call still under way ends with `SandboxError`."""
+        """End every idle worker now, and those that are at work when they have finished their call."""
         self._closed = True
         for idle in self._idle.values():
             while idle:
@@ -76,8 +77,8 @@ class CPythonSandbox:
         code = await self._compile(program, source)
         if isinstance(code, Outcome):
             return code
-        payload = worker.CODE_LENGTH.pack(len(code)) + code + asked
-        return await self._outcome(worker.CALL, payload, program, limits, hash_seed)
+        payload = child.CODE_LENGTH.pack(len(code)) + code + asked
+        return self._read(await self._exchange(worker.CALL, payload, limits, hash_seed), program, limits)
 
     async def _compile(self, program: str, source: bytes) -> bytes | Outcome:
         """The code object of `program`, from a child that compiles and runs nothing; or what is wrong with it."""
@@ -85,21 +86,17 @@ class CPythonSandbox:
             self._compiled.move_to_end(program)
             return self._compiled[program]
         reply = await self._exchange(worker.COMPILE, source, COMPILE_LIMITS, 0)
-        if reply is not None and reply.kind == worker.VALUE and reply.stopped == worker.NOT_STOPPED:
-            compiled: bytes | Outcome = reply.body
-        else:
-            compiled = self._read(reply, program, COMPILE_LIMITS)
+        if reply is None or reply.stopped != worker.NOT_STOPPED or reply.kind not in (child.VALUE, child.ERROR):
+            return self._read(reply, program, COMPILE_LIMITS)  # it may go better another time
+        compiled = reply.body if reply.kind == child.VALUE else self._read(reply, program, COMPILE_LIMITS)
         self._compiled[program] = compiled
         if len(self._compiled) > CACHED_PROGRAMS:
             self._compiled.popitem(last=False)
         return compiled
 
-    async def _outcome(self, operation: int, payload: bytes, program: str, limits: Limits, hash_seed: int) -> Outcome:
-        return self._read(await self._exchange(operation, payload, limits, hash_seed), program, limits)
-
     def _read(self, reply: Reply | None, program: str, limits: Limits) -> Outcome:
         if reply is None:
-            return Outcome(status=Status.KILLED, error="the worker ended during the call")
+            return Outcome(status=Status.KILLED, error=WORKER_ENDED)
         return outcome_of(reply, program, limits)
 
     async def _exchange(self, operation: int, payload: bytes, limits: Limits, hash_seed: int) -> Reply | None:

@@ -1,7 +1,7 @@
 """The worker: the program inside the sandbox that forks one child for each call.
 
-Its source is handed to a bare interpreter (`python -c`), so it imports only the standard library and can read nothing
-of hammerstone. The host imports this module for the shapes of the frames and nothing else.
+Its source and that of `child` are handed to a bare interpreter (`python -c`), so they import only the standard library
+and can read nothing of hammerstone. The host imports them for the shapes of the frames and nothing else.
 
 What holds it together:
 
@@ -21,7 +21,6 @@ import ctypes
 import gc
 import importlib
 import json
-import marshal
 import math
 import mmap
 import os
@@ -29,11 +28,10 @@ import resource
 import select
 import signal
 import struct
-import sys
 import time
-import traceback
-import types
 import typing
+
+from hammerstone.sandbox.child import CONFINED, FRAME, NOT_CONFINED, NOTHING, RESULT_FD, answer, send, write_all
 
 __all__ = ["PRELOADED", "main"]
 
@@ -54,16 +52,8 @@ SETUP, COMPILE, CALL = 1, 2, 3
 REPLY = struct.Struct("!BBiddII")
 NOT_STOPPED, OUT_OF_TIME, OUT_OF_OUTPUT, OUT_OF_DISK = 0, 1, 2, 3
 
-# Child to worker: the byte CONFINED, then one frame: what it says and the length of the body, which follows.
-CONFINED = b"\x06"
-FRAME = struct.Struct("!BI")
-NOTHING, VALUE, ERROR, TOO_MUCH_MEMORY, TOO_MUCH_OUTPUT, NOT_CONFINED = 0, 1, 2, 3, 4, 5
-
-CODE_LENGTH = struct.Struct("!I")  # before the code object in a CALL, which the JSON of the call follows
-TOOL_FILE = "<tool>"
 INTERPRETER_BYTES = 64 * 1024 * 1024  # address space the interpreter itself occupies before any call
 TICK_MS = 10  # how often CPU time and disk are looked at during a call
-RESULT_FD = 3
 FIRST_UNUSED_FD = 4
 MAX_DESCRIPTORS = 64
 
@@ -71,8 +61,6 @@ MAX_DESCRIPTORS = 64
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
 SECCOMP_MODE_FILTER = 2
 CAPABILITY_VERSION_3 = 0x20080522
-
-encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 class FilterProgram(ctypes.Structure):
@@ -166,12 +154,6 @@ def read_exactly(descriptor: int, buffer: bytearray | memoryview) -> bytearray |
 def private_memory(length: int) -> mmap.mmap:
     """Memory of our own from the kernel, zeroed, that goes back to it when closed."""
     return mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-
-
-def write_all(descriptor: int, data: bytes | memoryview) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
 
 
 class Inbox:
@@ -286,7 +268,7 @@ class Worker:
             os.closerange(FIRST_UNUSED_FD, MAX_DESCRIPTORS)
             self.confine_child(request)
             os.write(RESULT_FD, CONFINED)
-            send(*answer(request, payload))
+            send(*answer(payload, request.output_bytes, compiling=request.operation == COMPILE))
         finally:
             os._exit(0)
 
@@ -376,75 +358,5 @@ def scratch_bytes() -> int:
 
 def empty_scratch() -> None:
     """The folder is flat: no call that makes a folder or a link is allowed."""
-    for name in os.listdir():
-        os.unlink(name)
-
-
-def send(kind: int, body: bytes) -> None:
-    write_all(RESULT_FD, FRAME.pack(kind, len(body)) + body)
-
-
-def answer(request: Request, payload: mmap.mmap) -> tuple[int, bytes]:
-    """Run the operation; whatever made code does here, it does to its own call only."""
-    try:
-        try:
-            body = compile_tool(payload[:]) if request.operation == COMPILE else call_tool(payload)
-        except MemoryError:
-            return TOO_MUCH_MEMORY, b""
-        except BaseException as error:  # SystemExit and KeyboardInterrupt of made code are errors of made code
-            return ERROR, encode(describe(error)).encode("utf-8", "replace")
-    except MemoryError:
-        return TOO_MUCH_MEMORY, b""
-    return (VALUE, body) if len(body) <= request.output_bytes else (TOO_MUCH_OUTPUT, b"")
-
-
-def compile_tool(source: bytes) -> bytes:
-    return marshal.dumps(compile(source.decode(), TOOL_FILE, "exec", dont_inherit=True, optimize=0))
-
-
-def call_tool(payload: mmap.mmap) -> bytes:
-    (length,) = CODE_LENGTH.unpack(payload[: CODE_LENGTH.size])
-    code = marshal.loads(payload[CODE_LENGTH.size : CODE_LENGTH.size + length])  # noqa: S302 - the compile child's
-    call = json.loads(payload[CODE_LENGTH.size + length :])
-    tool = types.ModuleType("tool")
-    sys.modules["tool"] = tool  # dataclasses and typing look their module up
-    exec(code, tool.__dict__)  # noqa: S102 - what all of this is for
-    function = tool.__dict__.get(call["function"])
-    if not callable(function):
-        defined = ", ".join(name for name, value in tool.__dict__.items() if isinstance(value, types.FunctionType))
-        raise NameError(f"the program defines no function {call['function']!r}; it defines: {defined or 'none'}")
-    return to_json(function(**call["arguments"]))
-
-
-def to_json(value: object) -> bytes:
-    try:
-        text = encode(value)
-        refuse_other_keys(value)
-        return text.encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise TypeError(f"the value returned is not JSON: {error}") from None
-
-
-def refuse_other_keys(value: object) -> None:
-    """The encoder would turn the key 1 into "1" without a word; `value` is known to be finite and JSON otherwise."""
-    if isinstance(value, dict):
-        for key, item in typing.cast("dict[object, object]", value).items():
-            if not isinstance(key, str):
-                raise TypeError(f"dictionary keys must be strings, not {type(key).__name__} ({key!r:.40})")
-            refuse_other_keys(item)
-    elif isinstance(value, (list, tuple)):
-        for item in typing.cast("list[object]", value):
-            refuse_other_keys(item)
-
-
-def describe(error: BaseException) -> dict[str, object]:
-    """Type, message and line of the made source, for the maker to repair."""
-    lines = [at for frame, at in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == TOOL_FILE]
-    message = str(error)
-    if isinstance(error, SyntaxError) and error.filename == TOOL_FILE:
-        lines, message = [error.lineno or 0], error.msg
-    return {"type": type(error).__name__, "message": message[:1000], "line": lines[-1] if lines else None}
-
-
-if __name__ == "__main__":
-    main()
+    for name in os.listdir():  # noqa: PTH208 - pathlib would be one more module in every fork
+        os.unlink(name)  # noqa: PTH108 - as above

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 
-import alembic.command  # noqa: F401 - before the start, so that all arrive at once
-
-import hammerstone.latm.store.store  # noqa: F401 - the same
 from hammerstone.latm.store import open_store
 
 
@@ -39,5 +37,7 @@ def arrive(where: str) -> None:
 
 PARENT = os.getpid()
 if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as warm_up:  # so that all is imported and compiled, and they arrive at once
+        open_store(warm_up).close()
     for each in sys.argv[2:]:
         main(int(sys.argv[1]), each)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, inspect, text
 
 from hammerstone.errors import SettingsError, StoreError
 from hammerstone.latm.store import Store, open_store
@@ -21,6 +21,7 @@ from hammerstone.latm.store.database import Database, insert_new, timestamp
 from hammerstone.latm.store.opening import DATABASE_FILE, database_url
 from hammerstone.latm.store.schema import tasks, versions
 
+from .conftest import POSTGRES, changed
 from .examples import a_call, an_answer
 
 NOBODY = 65534
@@ -179,6 +180,24 @@ def _set_version(where: str, version: str) -> None:
     with database.write() as connection:
         connection.execute(versions.update().values(version_num=version))
     database.close()
+
+
+def test_the_tables_of_another_program_are_left_alone(where: str) -> None:
+    database = Database(database_url(where), busy_seconds=1)
+    with database.write() as connection:
+        connection.execute(text("CREATE TABLE tasks (theirs INTEGER)"))
+    with pytest.raises(StoreError, match="already exists"):
+        open_store(where)
+    with database.read() as connection:
+        assert inspect(connection).get_table_names() == ["tasks"]
+    database.close()
+
+
+@pytest.mark.skipif(not POSTGRES, reason="HAMMERSTONE_TEST_POSTGRES holds no URL")
+@pytest.mark.parametrize("where", ["postgresql"], indirect=True)
+def test_a_postgresql_that_was_restarted_is_used_again(store: Store) -> None:
+    with changed("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()", "SELECT 1"):
+        assert store.add_task("sums", "").name == "sums"
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def add(connection: Connection, task_name: str, instance: Instance, request_id: 
     added = insert_new(connection, _INSTANCES, row)
     if added is None:
         return None
-    connection.execute(update(_TASKS).where(_TASKS.c.id == task.id).values(instances=_TASKS.c.instances))
+    connection.execute(update(_TASKS).where(_TASKS.c.id == task.id).values(instances=_TASKS.c.instances + 1))
     return _instance(connection.execute(select(_INSTANCES).where(_INSTANCES.c.id == added)).one())
 
 

@@ -74,7 +74,7 @@ def _unusable() -> SettingsError:
 
 def _prepared_home(home: Path) -> Path:
     """The home folder, made if missing, with the database file in it that only its owner can read."""
-    home = home.expanduser()
+    home = home.expanduser().absolute()
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         (home / DATABASE_FILE).touch(mode=0o600)

@@ -203,7 +203,7 @@ class Store:
     # answers
 
     def add_answer(self, answered: Answered) -> None:
-        """Store one answer: safe from the death of this process, but for up to a second not from a power cut."""
+        """Store one answer: safe from the death of this process, and from a power cut once a paid call follows it."""
         self.add_answers((answered,))
 
     def add_answers(self, answered: Sequence[Answered]) -> None:
@@ -216,7 +216,7 @@ class Store:
 
         Raises `NotFoundError` if there is an instance but no such task.
         """
-        with self._database.write() as connection:
+        with self._database.write(durable=instance is not None) as connection:
             answers.add(connection, (answered,))
             if task is not None and instance is not None:
                 instances.add(connection, task, instance, answered.id)

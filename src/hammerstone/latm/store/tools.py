@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Select, delete, func, insert, select, update
 
 from hammerstone.errors import NotFoundError
-from hammerstone.latm.records import StoredTool, ToolState
+from hammerstone.latm.records import StoredTool, Task, ToolState
 from hammerstone.latm.store import schema, tasks
 from hammerstone.latm.store.database import timestamp
 from hammerstone.latm.tool import Tool
@@ -55,22 +55,28 @@ def publish(connection: Connection, tool: Tool) -> StoredTool:
 
 
 def set_state(connection: Connection, name: str, version: int | None, state: ToolState) -> StoredTool:
+    task = _locked_task(connection, name)
     row = _row(connection, name, version)
     if row is None:
         raise _missing(name if version is None else f"{name} version {version}")
-    tasks.locked(connection, name)
-    return _change(connection, row.task_id, row.id, state)
+    return _change(connection, task.id, row.id, state)
 
 
 def remove(connection: Connection, name: str) -> None:
-    task = tasks.find(connection, name)
-    if task is None or not connection.execute(delete(_TOOLS).where(_TOOLS.c.task_id == task.id)).rowcount:
+    task = _locked_task(connection, name)
+    if not connection.execute(delete(_TOOLS).where(_TOOLS.c.task_id == task.id)).rowcount:
         raise _missing(name)
     _count_up(connection)
 
 
 def revision(connection: Connection) -> int:
     return connection.execute(select(_COUNTERS.c.value).where(_COUNTERS.c.name == "tools")).scalar_one()
+
+
+def _locked_task(connection: Connection, name: str) -> Task:
+    if tasks.find(connection, name) is None:
+        raise _missing(name)
+    return tasks.locked(connection, name)
 
 
 def _add(connection: Connection, task_id: int, tool: Tool) -> int:

@@ -45,6 +45,11 @@ _UNREACHABLE = _Meaning(
 _FAILED = _Meaning(message="the database {where} failed: {reason}", hint="")
 _DENIED = _Meaning(message="the database {where} does not let this user in", hint="check the user and its rights")
 
+_SHARED = _Meaning(
+    message="the database {where} holds the tables of another program: {reason}",
+    hint="give hammerstone a database or a schema of its own",
+)
+
 _SQLITE = {
     sqlite3.SQLITE_BUSY: _BUSY,
     sqlite3.SQLITE_LOCKED: _BUSY,
@@ -60,6 +65,7 @@ _SQLITE = {
 _POSTGRES = {
     "25006": _READ_ONLY,
     "42501": _DENIED,
+    "42P07": _SHARED,
     "53100": _FULL,
     "55P03": _BUSY,
 }

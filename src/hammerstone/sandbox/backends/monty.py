@@ -18,9 +18,9 @@ import anyio
 import anyio.to_thread
 
 from hammerstone.errors import SandboxError
+from hammerstone.sandbox.child import refuse_other_keys
 from hammerstone.sandbox.contract import Limits, Outcome, Status
 from hammerstone.sandbox.outcomes import read_json, says
-from hammerstone.sandbox.worker import refuse_other_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

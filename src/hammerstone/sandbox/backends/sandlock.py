@@ -37,6 +37,7 @@ LAUNCHER = """
 import json, os, sys
 setup = json.loads(sys.argv[1])
 sys.path.append(setup["packages"])
+os.environ.setdefault("HOME", "/")  # which the import asks for
 import sandlock
 sandlock.confine(sandlock.Sandbox(fs_readable=setup["readable"], fs_writable=[setup["scratch"]]))
 os.execve(setup["command"][0], setup["command"], {"PYTHONHASHSEED": setup["seed"]})

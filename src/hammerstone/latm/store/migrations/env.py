@@ -10,7 +10,6 @@ context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
     version_table=VERSION_TABLE,
-    transactional_ddl=True,
     render_as_batch=True,  # SQLite cannot alter a column in place
 )
 context.run_migrations()

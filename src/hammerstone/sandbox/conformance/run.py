@@ -1,0 +1,102 @@
+"""Running the hostile programs: each must fail, and the worker must serve the next call as if nothing had been."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hammerstone.sandbox.conformance import files, kernel, network, processes, resources, results, state
+from hammerstone.sandbox.conformance.attack import LIMITS, Attack, Outside
+from hammerstone.sandbox.contract import Outcome, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hammerstone.sandbox.contract import Sandbox
+
+__all__ = ["ATTACKS", "Finding", "run_attack", "run_conformance"]
+
+ATTACKS: tuple[Attack, ...] = (
+    *(*files.ATTACKS, *network.ATTACKS, *processes.ATTACKS, *kernel.ATTACKS),
+    *(*resources.ATTACKS, *results.ATTACKS, *state.ATTACKS),
+)
+
+HONEST = "def double(x):\n    print('fine')\n    return x * 2\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Whether one property holds; `detail` says what was seen if it does not."""
+
+    name: str
+    description: str
+    passed: bool
+    detail: str
+
+
+async def run_conformance(sandbox: Sandbox, on_result: Callable[[Finding], None] | None = None) -> tuple[Finding, ...]:
+    """Run every hostile program against `sandbox`, one after another; tens of seconds on CPython.
+
+    `on_result` is told of each finding as it comes. Raises `SandboxError` if the sandbox itself breaks.
+    """
+    findings: list[Finding] = []
+    for attack in ATTACKS:
+        finding = await run_attack(sandbox, attack)
+        findings.append(finding)
+        if on_result is not None:
+            on_result(finding)
+    return tuple(findings)
+
+
+async def run_attack(sandbox: Sandbox, attack: Attack) -> Finding:
+    """One hostile program, and an honest one after it."""
+    for seed in (0, 1):  # so that the number of processes is settled before it is taken
+        await sandbox.call(HONEST, "double", {"x": 1}, limits=LIMITS, hash_seed=seed)
+    processes_before = _descendants()
+    with Outside() as outside:
+        outcomes = [await _step(sandbox, attack, step, outside) for step in attack.steps]
+        wrong = attack.verdict(outcomes, outside, subset=sandbox.name == "monty")
+    after = await sandbox.call(HONEST, "double", {"x": 21}, limits=LIMITS)
+    wrong = wrong or _not_honest(after) or _left_behind(processes_before)
+    return Finding(name=attack.name, description=attack.description, passed=not wrong, detail=wrong)
+
+
+async def _step(sandbox: Sandbox, attack: Attack, step: str, outside: Outside) -> Outcome:
+    function, _, seed = step.partition("@")
+    arguments = attack.arguments(outside)
+    return await sandbox.call(attack.program, function, arguments, limits=LIMITS, hash_seed=int(seed or 0))
+
+
+def _not_honest(outcome: Outcome) -> str:
+    if outcome.status is Status.OK and outcome.value == 42 and outcome.printed == "fine\n":
+        return ""
+    return f"the next call went wrong: {outcome.status} {outcome.value!r} {outcome.error}"[:200]
+
+
+def _left_behind(before: int) -> str:
+    after = _descendants()
+    return f"{after - before} processes were left behind" if after > before else ""
+
+
+def _descendants() -> int:
+    """How many living processes descend from this one (0 where there is no /proc to look at)."""
+    parents: dict[int, int] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        if state != "Z":
+            parents[int(folder.name)] = int(parent)
+    return sum(_descends(pid, parents) for pid in parents)
+
+
+def _descends(pid: int, parents: dict[int, int]) -> bool:
+    me = os.getpid()
+    while pid in parents:
+        pid = parents[pid]
+        if pid == me:
+            return True
+    return False
