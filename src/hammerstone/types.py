@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
-
-from pydantic import JsonValue
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 __all__ = ["JSON", "Instance", "Request", "Role", "Route", "Source", "Usage"]
 
-JSON: TypeAlias = JsonValue
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    JSON: TypeAlias = JsonValue
+else:
+    JSON = Any  # pydantic takes 0.07 s to import, too long for the name of a type
 
 
 class Role(StrEnum):

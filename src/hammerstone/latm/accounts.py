@@ -77,8 +77,8 @@ class AccountedModel:
                 stored = await to_thread.run_sync(self._store.find_call, prompt.key, self.name)
                 return stored.text if stored is not None else await self._pay(prompt, bill)
         finally:
-            if not lock.statistics().tasks_waiting:
-                self._asking.pop(prompt.key, None)
+            if not lock.locked() and self._asking.get(prompt.key) is lock:  # else the next one who waits has it
+                del self._asking[prompt.key]
 
     async def _pay(self, prompt: Prompt, bill: Bill) -> str:
         reply = await self._model.complete(prompt)

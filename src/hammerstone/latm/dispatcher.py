@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,8 +13,9 @@ from hammerstone.latm.records import Task
 from hammerstone.latm.replies import NotJSONError, json_value
 from hammerstone.latm.settings import USER_TEMPERATURE
 from hammerstone.latm.shortlist import grams
+from hammerstone.latm.tool import is_tool_name
 
-__all__ = ["Known", "New", "choose", "dispatch"]
+__all__ = ["Known", "New", "choose", "dispatch", "nearest", "read_verdict"]
 
 LISTED = 40  # tasks named in one prompt; beyond that, those whose instances look most like the question
 CLIPPED = 6_000  # characters of a question that the dispatcher reads: the kind shows long before that
@@ -65,11 +67,18 @@ def read_verdict(reply: str, known: set[str]) -> Known | New | None:
     match value:
         case {"kind": str(name)} if name in known:
             return Known(name=name)
-        case {"new": str(name), "description": str(description)} if _snake_case(name) and description.strip():
-            name = _snake_case(name)
-            return Known(name=name) if name in known else New(name=name, description=" ".join(description.split()))
+        case {"kind": str(name)} if _snake_case(name) in known:
+            return Known(name=_snake_case(name))
+        case {"new": str(name), "description": str(description)} if description.strip():
+            return _new(_snake_case(name), " ".join(description.split()), known)
         case _:
             return None
+
+
+def _new(name: str, description: str, known: set[str]) -> Known | New | None:
+    if name in known:
+        return Known(name=name)
+    return New(name=name, description=description) if is_tool_name(name) else None
 
 
 def nearest(tasks: Sequence[Task], examples: Sequence[str], question: str) -> list[Task]:
@@ -91,4 +100,6 @@ def _clip(question: str) -> str:
 
 
 def _snake_case(name: str) -> str:
-    return re.sub(r"\W+", "_", name.strip().lower()).strip("_")[:60]
+    """The nearest name that a tool may have; empty if nothing is left."""
+    name = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", name).lower()).strip("_")[:50].strip("_")
+    return name if is_tool_name(name) or not name else f"task_{name}"

@@ -14,7 +14,14 @@ __all__ = ["SECOND_OPINIONS", "majority", "read_answer", "second_opinion", "solv
 
 SECOND_OPINIONS = 2  # with the stored answer they make three votes
 
-_ANSWER = re.compile(r"^[ \t>*_#]*answer[ \t]*:[ \t*_]*(.*)\Z", re.IGNORECASE | re.DOTALL | re.MULTILINE)
+# `Answer: x`, `**Answer:** x`, `**Answer**: x`, `**Answer: x**`, `> Final answer: x`
+_ANSWER = re.compile(
+    r"^[ \t>#-]*(?P<mark>[*_]{1,3})?(?:the[ \t]+)?(?:final[ \t]+)?answer"
+    r"(?P<closed>(?P=mark))?[ \t]*:(?P<after>(?P=mark))?",
+    re.IGNORECASE | re.MULTILINE,
+)
+_WRAPPED = re.compile(r"\A(?P<mark>[*`]{1,3})(?P<inside>(?:(?!(?P=mark)).)+)(?P=mark)\Z", re.DOTALL)
+_FENCED = re.compile(r"\A(?P<fence>`{3,})[^\n`]*\n(?P<inside>.*?)\n?[ \t]*(?P=fence)", re.DOTALL)
 
 
 async def solve(model: AccountedModel, question: str, bill: Bill, *, sample: int = 0) -> str | None:
@@ -32,13 +39,26 @@ def solver_prompt(question: str, *, sample: int = 0) -> Prompt:
 
 
 def read_answer(text: str) -> str | None:
-    """What follows the last `Answer:` at the start of a line; `None` if there is none, or it says UNKNOWN."""
-    starts = [match.start() for match in re.finditer(r"^[ \t>*_#]*answer[ \t]*:", text, re.IGNORECASE | re.MULTILINE)]
-    if not starts:
+    """What follows the last `Answer:` at the start of a line; `None` if there is none, or it says UNKNOWN.
+
+    Bold type, backquotes and fences around it are a chat model's habit and no part of it; quotation marks are.
+    """
+    matches = list(_ANSWER.finditer(text))
+    if not matches:
         return None
-    match = _ANSWER.match(text[starts[-1] :])
-    answer = (match[1] if match else "").strip().strip("*").strip("`").strip()
-    return None if answer in {"", "UNKNOWN"} else answer
+    last = matches[-1]
+    answer = text[last.end() :].strip()
+    if last["mark"] and not last["closed"] and not last["after"]:
+        answer = answer.removesuffix(last["mark"])
+    if text[: last.start()].count("```") % 2:  # the whole reply stands in a fence
+        answer = answer.removesuffix("```").rstrip()
+    answer = _unwrapped(answer)
+    return None if answer in {"", "UNKNOWN", "UNKNOWN."} else answer
+
+
+def _unwrapped(answer: str) -> str:
+    match = _FENCED.match(answer) or _WRAPPED.match(answer)
+    return match["inside"].strip() if match else answer
 
 
 async def second_opinion(model: AccountedModel, question: str, stored: str, bill: Bill) -> str | None:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
-from typing import Literal
-
-from pydantic import TypeAdapter, ValidationError
+from keyword import iskeyword
+from typing import TYPE_CHECKING, Literal
 
 from hammerstone.errors import ToolRefusedError
 from hammerstone.types import JSON, Route, Usage
 
-__all__ = ["Check", "Demonstration", "Provenance", "Recipe", "Tool"]
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+__all__ = ["Check", "Demonstration", "Provenance", "Recipe", "Tool", "is_tool_name"]
 
 Recipe = Literal["module", "latm"]
+
+MAX_NAME_CHARS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,14 +93,27 @@ class Tool:
     @staticmethod
     def from_json(text: str) -> Tool:
         """The inverse of `to_json`; raises `ToolRefusedError` on anything else."""
+        from pydantic import ValidationError
+
         try:
-            return _adapter().validate_json(text)
+            tool = _adapter().validate_json(text)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             raise ToolRefusedError(f"not a tool: {where or 'document'}: {first['msg']}") from None
+        if json.loads(text) != json.loads(tool.to_json()):  # pydantic drops what it does not know, and turns "3" into 3
+            raise ToolRefusedError("not a tool: it has fields that no tool has, or values of another type")
+        return tool
+
+
+def is_tool_name(name: str) -> bool:
+    """Whether a task and its tool may be called so: in snake_case, since a tool can be exported as a Python package."""
+    plain = name == unicodedata.normalize("NFKC", name).lower() and len(name) <= MAX_NAME_CHARS
+    return plain and name.isidentifier() and not name.startswith("_") and not iskeyword(name)
 
 
 @cache
 def _adapter() -> TypeAdapter[Tool]:
+    from pydantic import TypeAdapter
+
     return TypeAdapter(Tool)

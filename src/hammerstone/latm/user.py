@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,9 @@ from hammerstone.latm.settings import USER_TEMPERATURE
 from hammerstone.latm.signature import ArgumentsError, read_signature
 from hammerstone.latm.tool import Demonstration
 
-__all__ = ["Manual", "write_arguments"]
+__all__ = ["Manual", "read_arguments", "write_arguments"]
+
+_REFUSED = re.compile(r"\A[\s`*\"']*null\b|\bnull[\s`*\"'.]*\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +44,16 @@ async def write_arguments(model: AccountedModel, manual: Manual, question: str, 
 
 
 def read_arguments(reply: str, source: str) -> Parsed:
-    """The checked arguments in a reply of the user model."""
+    """The checked arguments in a reply of the user model.
+
+    A reply that begins or ends with the word null is a refusal, whatever JSON it holds as an explanation.
+    """
+    if _REFUSED.search(reply):
+        return Parsed(refusal="the user model refused")
     try:
         value = json_value(reply)
     except NotJSONError:
-        refused = reply.strip().strip("`").strip().lower().startswith("null")
-        return Parsed(refusal="the user model refused" if refused else "the user model's reply is not JSON")
+        return Parsed(refusal="the user model's reply is not JSON")
     if value is None:
         return Parsed(refusal="the user model refused")
     if not isinstance(value, dict):

@@ -16,11 +16,13 @@ import os
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING
 
 from hammerstone.errors import RecordingError
 from hammerstone.models.model import Prompt, Reply
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 __all__ = ["Record", "append_record", "read_records"]
 
@@ -110,6 +112,8 @@ def _lines(file: Path) -> list[bytes]:
 
 
 def _parse(line: bytes, where: str) -> Record:
+    from pydantic import ValidationError  # late: 0.07 s
+
     try:
         record = _adapter().validate_json(line)
     except ValidationError as error:
@@ -129,4 +133,6 @@ def _parse(line: bytes, where: str) -> Record:
 
 @cache
 def _adapter() -> TypeAdapter[Record]:  # made when first needed: it takes some milliseconds
+    from pydantic import TypeAdapter
+
     return TypeAdapter(Record)

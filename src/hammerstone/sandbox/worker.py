@@ -52,7 +52,6 @@ SETUP, COMPILE, CALL = 1, 2, 3
 REPLY = struct.Struct("!BBiddII")
 NOT_STOPPED, OUT_OF_TIME, OUT_OF_OUTPUT, OUT_OF_DISK = 0, 1, 2, 3
 
-INTERPRETER_BYTES = 64 * 1024 * 1024  # address space the interpreter itself occupies before any call
 TICK_MS = 10  # how often CPU time and disk are looked at during a call
 FIRST_UNUSED_FD = 4
 MAX_DESCRIPTORS = 64
@@ -130,6 +129,22 @@ def lower(kind: int, value: int) -> None:
     hard = resource.getrlimit(kind)[1]
     value = value if hard == resource.RLIM_INFINITY else min(value, hard)
     resource.setrlimit(kind, (value, value))
+
+
+def address_space() -> int:
+    """Bytes of address space in use, to about 1 MiB, found without /proc: by which soft limit still lets a page in."""
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    low, high = 0, 1 << 40 if hard == resource.RLIM_INFINITY else hard
+    while high - low > 1 << 20:
+        middle = (low + high) // 2
+        resource.setrlimit(resource.RLIMIT_AS, (middle, hard))
+        try:
+            mmap.mmap(-1, mmap.PAGESIZE).close()
+            high = middle
+        except OSError:
+            low = middle
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    return high
 
 
 def read_request(descriptor: int) -> tuple[Request, mmap.mmap]:
@@ -224,6 +239,7 @@ class Worker:
         self.libc = libc
         self.filter = FilterProgram(len(steps) // 8, steps) if steps else None
         self.pid = os.getpid()
+        self.own_bytes = address_space()
 
     def serve(self, request: Request, payload: mmap.mmap) -> None:
         result_read, result_write = os.pipe()
@@ -275,7 +291,7 @@ class Worker:
     def confine_child(self, request: Request) -> None:
         if self.filter is None:
             return  # only a benchmark or a test starts such a worker, to have something to compare with
-        lower(resource.RLIMIT_AS, request.memory_bytes + INTERPRETER_BYTES)
+        lower(resource.RLIMIT_AS, request.memory_bytes + self.own_bytes)
         lower(resource.RLIMIT_CPU, math.ceil(request.cpu_seconds) + 1)
         lower(resource.RLIMIT_FSIZE, request.disk_bytes)
         lower(resource.RLIMIT_NPROC, 0)

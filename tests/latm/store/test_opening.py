@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -195,8 +196,10 @@ def test_the_tables_of_another_program_are_left_alone(where: str) -> None:
 
 @pytest.mark.skipif(not POSTGRES, reason="HAMMERSTONE_TEST_POSTGRES holds no URL")
 @pytest.mark.parametrize("where", ["postgresql"], indirect=True)
-def test_a_postgresql_that_was_restarted_is_used_again(store: Store) -> None:
-    with changed("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()", "SELECT 1"):
+def test_a_postgresql_that_was_restarted_is_used_again(where: str) -> None:
+    name = uuid.uuid4().hex
+    end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{name}'"  # noqa: S608 - ours
+    with open_store(f"{where}&application_name={name}") as store, changed(end, "SELECT 1"):
         assert store.add_task("sums", "").name == "sums"
 
 

@@ -69,7 +69,8 @@ class Workbench:
 
     @property
     def imports_text(self) -> str:
-        return ", ".join(sorted(self.imports - {"__future__"}))
+        """The packages that may be imported, for a prompt: `urllib` stands for what is allowed of it."""
+        return ", ".join(sorted({name.split(".")[0] for name in self.imports} - {"__future__"}))
 
     @property
     def description(self) -> str:

@@ -50,7 +50,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Generator[Connection]:
-        """A transaction that sees one state of the database and changes nothing."""
+        """A transaction that changes nothing."""
         with self._translated(), self._engine.connect() as connection:
             yield connection
 

@@ -164,7 +164,7 @@ class _Call:
     def failure(self, error: pydantic_monty.MontyRuntimeError) -> tuple[Status, JSON, str]:
         text = error.display("type-msg")
         kind, _, message = text.partition(": ")
-        if kind == "MemoryError" and len(self.printed.output.encode()) >= self.limits.output_bytes - 4:
+        if kind == "MemoryError" and message.endswith(f"> {self.limits.output_bytes} bytes"):
             return Status.OUTPUT, None, f"printed more than {self.limits.output_bytes:,} bytes"
         if kind == "MemoryError":
             return Status.MEMORY, None, f"used more memory than its limit of {self.limits.memory_bytes:,} bytes"

@@ -1,0 +1,30 @@
+"""What the tests of several packages share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from hammerstone.latm.store import Store, open_store
+from hammerstone.sandbox import Sandbox, open_sandbox
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+async def sandbox(anyio_backend: str) -> AsyncIterator[Sandbox]:
+    """This machine's own sandbox, one for all tests: each call has a process of its own anyway."""
+    del anyio_backend  # asked for, so that the sandbox lives in the event loop of the tests
+    async with open_sandbox() as opened:
+        yield opened
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with open_store(tmp_path / "home") as opened:
+        yield opened

@@ -1,0 +1,58 @@
+"""Sandboxes to test: every backend that works here, and a worker without confinement to show that tests can fail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hammerstone.errors import SandboxError
+from hammerstone.sandbox import open_sandbox
+from hammerstone.sandbox.choose import BACKENDS
+from hammerstone.sandbox.interpreter import find_interpreter
+from hammerstone.sandbox.pool import CPythonSandbox
+from hammerstone.sandbox.process import Launch
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from hammerstone.sandbox import Sandbox
+
+CPYTHON = tuple(name for name in BACKENDS if name != "monty")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def _open(backend: str) -> AsyncIterator[Sandbox]:
+    try:
+        opened = open_sandbox(backend)
+        sandbox = await opened.__aenter__()
+    except SandboxError as error:
+        pytest.skip(error.message)
+    yield sandbox
+    await opened.__aexit__(None, None, None)
+
+
+@pytest.fixture(scope="session", params=BACKENDS)
+async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
+    async for opened in _open(request.param):
+        yield opened
+
+
+@pytest.fixture(scope="session", params=CPYTHON)
+async def cpython(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
+    async for opened in _open(request.param):
+        yield opened
+
+
+@pytest.fixture(scope="session")
+async def unconfined() -> AsyncIterator[Sandbox]:
+    """The same worker with no confinement around it and an empty filter: what the others are compared with."""
+    interpreter = await find_interpreter()
+    command = ["/usr/bin/env", "LEAKED=from-the-host", *interpreter.command]
+    launch = Launch(name="unconfined", command=lambda _seed, _scratch: command, filter=b"")
+    async with CPythonSandbox(launch, workers=1) as opened:
+        yield opened

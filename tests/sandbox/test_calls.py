@@ -1,0 +1,150 @@
+"""What any backend must do with honest programs and honest mistakes."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from hammerstone.errors import SandboxError
+from hammerstone.sandbox import Limits, Outcome, Sandbox, Status
+
+pytestmark = pytest.mark.anyio
+
+ECHO = "def echo(value):\n    return value\n"
+
+
+async def call(sandbox: Sandbox, program: str, function: str = "solve", **arguments: object) -> Outcome:
+    return await sandbox.call(program, function, arguments)  # type: ignore[arg-type] - some tests pass what is not JSON
+
+
+async def test_arguments_are_passed_by_keyword(sandbox: Sandbox) -> None:
+    program = "def solve(first, *, second=10, third=0):\n    return [first, second, third]\n"
+    outcome = await call(sandbox, program, third=3, first=1)
+    assert outcome.value == [1, 10, 3]
+    assert outcome.ok
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, True, 0, -1.5, 2**70, "", 'naïve, 日本語 🪨 \u2028 \0 " \\', [], [[1], {}], {"ключ": [None, {"a": 1.0}]}],
+)
+async def test_every_json_value_comes_back_as_it_went(sandbox: Sandbox, value: object) -> None:
+    outcome = await call(sandbox, ECHO, "echo", value=value)
+    assert outcome == Outcome(
+        status=Status.OK, value=value, cpu_seconds=outcome.cpu_seconds, wall_seconds=outcome.wall_seconds
+    )
+
+
+async def test_unicode_in_the_source_and_in_prints_is_kept(sandbox: Sandbox) -> None:
+    outcome = await call(sandbox, "def solve():\n    print('größer → 日本')\n    return '🪨'\n")
+    assert (outcome.value, outcome.printed) == ("🪨", "größer → 日本\n")
+
+
+async def test_large_arguments_and_results_pass(sandbox: Sandbox) -> None:
+    text = "abc" * 200_000
+    outcome = await call(sandbox, ECHO, "echo", value=text)
+    assert outcome.value == text
+
+
+async def test_what_is_printed_is_never_the_result(sandbox: Sandbox) -> None:
+    outcome = await call(sandbox, "def solve():\n    print('{\"value\": 1}')\n    return 2\n")
+    assert (outcome.value, outcome.printed) == (2, '{"value": 1}\n')
+
+
+async def test_an_error_names_its_type_message_line_and_source(sandbox: Sandbox) -> None:
+    outcome = await call(sandbox, "def solve(x):\n    y = x\n    raise ValueError('bad day')  # here\n", x=1)
+    assert outcome.status is Status.ERROR
+    assert outcome.error == "ValueError: bad day (line 3: raise ValueError('bad day')  # here)"
+
+
+async def test_what_was_printed_before_an_error_is_kept(sandbox: Sandbox) -> None:
+    outcome = await call(sandbox, "def solve():\n    print('so far')\n    return 1 / 0\n")
+    assert outcome.status is Status.ERROR
+    assert outcome.error.startswith("ZeroDivisionError")
+    assert outcome.printed == "so far\n"
+
+
+async def test_source_that_does_not_compile_is_an_error_of_the_call(sandbox: Sandbox) -> None:
+    outcome = await call(sandbox, "def solve(:\n    return 1\n")
+    assert outcome.status is Status.ERROR
+    assert outcome.value is None
+    assert outcome.error
+
+
+async def test_a_syntax_error_shows_its_line(cpython: Sandbox) -> None:
+    outcome = await call(cpython, "x = 1\ndef solve(:\n    return 1\n")
+    assert outcome.error.startswith("SyntaxError")
+    assert "(line 2: def solve(:)" in outcome.error
+
+
+async def test_an_error_at_the_top_level_is_an_error_of_the_call(sandbox: Sandbox) -> None:
+    outcome = await call(sandbox, "x = []\ny = x[3]\ndef solve():\n    return 1\n")
+    assert outcome.error == "IndexError: list index out of range (line 2: y = x[3])"
+
+
+async def test_a_missing_function_is_named(sandbox: Sandbox) -> None:
+    outcome = await call(sandbox, "def other():\n    return 1\n")
+    assert outcome.status is Status.ERROR
+    assert "'solve'" in outcome.error
+
+
+async def test_the_functions_that_there_are_are_named(cpython: Sandbox) -> None:
+    outcome = await call(cpython, "import math\ndef parse():\n    return 1\ndef unparse():\n    return 1\n")
+    assert outcome.error == "NameError: the program defines no function 'solve'; it defines: parse, unparse"
+
+
+@pytest.mark.parametrize("name", ["", "a b", "solve()", "__import__('os').getcwd"])
+async def test_what_is_not_a_name_is_no_function(sandbox: Sandbox, name: str) -> None:
+    assert (await call(sandbox, "def solve():\n    return 1\n", name)).status is Status.ERROR
+
+
+async def test_wrong_arguments_are_an_error_of_the_call(sandbox: Sandbox) -> None:
+    outcome = await call(sandbox, "def solve(x):\n    return x\n", y=1)
+    assert outcome.status is Status.ERROR
+    assert outcome.error.startswith("TypeError: solve() got an unexpected keyword argument 'y'")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), {1, 2}, "\ud800"])
+async def test_arguments_that_are_not_json_are_an_error_of_the_call(sandbox: Sandbox, value: object) -> None:
+    assert (await call(sandbox, ECHO, "echo", value=value)).status is Status.ERROR
+
+
+async def test_calls_run_at_the_same_time_and_keep_their_answers_apart(sandbox: Sandbox) -> None:
+    program = "def solve(n):\n    print(n)\n    return sum(range(n))\n"
+    outcomes: dict[int, Outcome] = {}
+
+    async def one(n: int) -> None:
+        outcomes[n] = await call(sandbox, program, n=n)
+
+    async with anyio.create_task_group() as group:
+        for n in range(20):
+            group.start_soon(one, n)
+    assert {n: (outcome.value, outcome.printed) for n, outcome in outcomes.items()} == {
+        n: (sum(range(n)), f"{n}\n") for n in range(20)
+    }
+
+
+async def test_the_output_limit_holds_for_what_is_printed_before_the_result(sandbox: Sandbox) -> None:
+    limits = Limits(output_bytes=1000)
+    program = "def solve(n):\n    print('x' * n)\n    return 1\n"
+    within = await sandbox.call(program, "solve", {"n": 900}, limits=limits)
+    beyond = await sandbox.call(program, "solve", {"n": 1100}, limits=limits)
+    assert (within.status, beyond.status) == (Status.OK, Status.OUTPUT)
+    assert len(beyond.printed) <= 1000
+
+
+async def test_the_memory_limit_is_the_calls_own(sandbox: Sandbox) -> None:
+    program = "def solve():\n    return len('x' * 100_000_000)\n"
+    small = await sandbox.call(program, "solve", {}, limits=Limits(memory_bytes=64 * 1024**2))
+    assert small.status is Status.MEMORY
+    assert (await call(sandbox, program)).value == 100_000_000
+
+
+async def test_a_third_hash_seed_is_a_mistake_of_ours(sandbox: Sandbox) -> None:
+    with pytest.raises(SandboxError, match="0 or 1"):
+        await sandbox.call(ECHO, "echo", {"value": 1}, hash_seed=2)
+
+
+async def test_both_hash_seeds_answer(sandbox: Sandbox) -> None:
+    for seed in (0, 1):
+        assert (await sandbox.call(ECHO, "echo", {"value": seed}, hash_seed=seed)).value == seed

@@ -1,0 +1,292 @@
+"""The workers of the CPython backends: what they measure, and what happens when they die."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+from hammerstone.errors import SandboxError
+from hammerstone.sandbox import Limits, Outcome, Sandbox, Status, open_sandbox
+from hammerstone.sandbox.choose import BACKENDS
+from hammerstone.sandbox.interpreter import find_interpreter
+from hammerstone.sandbox.pool import WORKER_ENDED, CPythonSandbox
+from hammerstone.sandbox.process import Launch
+from hammerstone.sandbox.worker import PRELOADED
+
+pytestmark = pytest.mark.anyio
+
+SPIN = "def spin():\n    while True:\n        pass\n"
+ONE = "def one():\n    return 1\n"
+PATIENT = Limits(cpu_seconds=30.0, wall_seconds=30.0)
+
+
+@pytest.fixture
+def others() -> set[int]:
+    """The processes that other sandboxes have already started."""
+    return family()
+
+
+@pytest.fixture(params=[name for name in BACKENDS if name != "monty"])
+async def fresh(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
+    """A sandbox of its own, whose workers a test may kill."""
+    try:
+        opened = open_sandbox(request.param)
+        sandbox = await opened.__aenter__()
+    except SandboxError as error:
+        pytest.skip(error.message)
+    yield sandbox
+    await opened.__aexit__(None, None, None)
+
+
+def parents() -> dict[int, int]:
+    """The parent of every living process."""
+    found: dict[int, int] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        if state != "Z":
+            found[int(folder.name)] = int(parent)
+    return found
+
+
+def family() -> set[int]:
+    """The living descendants of this process."""
+    all_parents = parents()
+    found = [os.getpid()]
+    for pid in found:
+        found += [child for child, parent in all_parents.items() if parent == pid]
+    return set(found[1:])
+
+
+async def worker_of_a_new_call(before: set[int]) -> int:
+    """Wait until a call has been forked; the process id of its worker."""
+    with anyio.fail_after(20):
+        while not family() - before:
+            await anyio.lowlevel.checkpoint()
+    return parents()[max(family() - before)]
+
+
+def kill_and_await(pids: set[int]) -> None:
+    ends = [os.pidfd_open(pid) for pid in pids]
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    for end in ends:
+        assert select.select([end], [], [], 20)[0]
+        os.close(end)
+
+
+async def test_a_worker_that_dies_in_a_call_makes_it_killed_and_the_next_is_served(fresh: Sandbox) -> None:
+    await fresh.call(SPIN, "nothing", {})  # so that the source is compiled, and the next new process is the call
+    before = family()
+    outcomes: list[Outcome] = []
+
+    async def spin() -> None:
+        outcomes.append(await fresh.call(SPIN, "spin", {}, limits=PATIENT))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(spin)
+        os.kill(await worker_of_a_new_call(before), signal.SIGKILL)
+    assert outcomes[0].status is Status.KILLED
+    assert outcomes[0].error == WORKER_ENDED
+    assert (await fresh.call(ONE, "one", {})).value == 1
+
+
+async def test_other_calls_are_served_while_a_worker_dies(fresh: Sandbox) -> None:
+    outcomes: dict[str, Outcome] = {}
+
+    async def call(name: str, program: str) -> None:
+        outcomes[name] = await fresh.call(program, name, {}, limits=PATIENT)
+
+    await fresh.call(SPIN, "nothing", {})
+    before = family()
+    async with anyio.create_task_group() as group:
+        group.start_soon(call, "spin", SPIN)
+        worker = await worker_of_a_new_call(before)
+        await call("one", ONE)
+        os.kill(worker, signal.SIGKILL)
+    assert outcomes["one"].value == 1
+    assert outcomes["spin"].status is Status.KILLED
+
+
+async def test_a_worker_that_died_while_idle_is_replaced_unnoticed(others: set[int], fresh: Sandbox) -> None:
+    await fresh.call(ONE, "one", {})
+    kill_and_await(family() - others)
+    assert (await fresh.call(ONE, "one", {})).value == 1
+
+
+async def test_a_cancelled_call_leaves_no_process_and_no_answer_for_the_next(others: set[int], fresh: Sandbox) -> None:
+    await fresh.call(SPIN, "nothing", {})
+    async with anyio.create_task_group() as group:
+        group.start_soon(fresh.call, SPIN, "spin", {})
+        await worker_of_a_new_call(family())
+        group.cancel_scope.cancel()
+    assert family() == others
+    assert (await fresh.call(ONE, "one", {})).value == 1
+
+
+def scratch_folders() -> set[Path]:
+    return set(Path(tempfile.gettempdir()).glob("hammerstone-*"))
+
+
+async def test_closing_leaves_no_process_and_no_folder() -> None:
+    processes, folders = family(), scratch_folders()
+    async with open_sandbox() as sandbox:
+        await sandbox.call(ONE, "one", {})
+        assert family() > processes
+    assert (family(), scratch_folders()) == (processes, folders)
+    with pytest.raises(SandboxError, match="closed"):
+        await sandbox.call(ONE, "one", {})
+
+
+HOST = """
+import json, os, sys
+import anyio
+from hammerstone.sandbox import Limits, open_sandbox
+sys.path.insert(0, sys.argv[2])
+from test_pool import family
+
+async def main():
+    async with open_sandbox(sys.argv[1]) as sandbox:
+        await sandbox.call("def spin(): pass", "spin", {}, hash_seed=1)
+        await sandbox.call("def spin():\\n while True: pass", "nothing", {})
+        idle = len(family())
+        async with anyio.create_task_group() as group:
+            limits = Limits(cpu_seconds=60.0, wall_seconds=60.0)
+            call = "def spin():\\n while True: pass"
+            group.start_soon(lambda: sandbox.call(call, "spin", {}, limits=limits))
+            while len(family()) == idle:
+                await anyio.lowlevel.checkpoint()
+            print(json.dumps(sorted(family())), flush=True)
+
+anyio.run(main)
+"""
+
+
+def test_when_the_host_is_killed_nothing_of_it_is_left(cpython: Sandbox) -> None:
+    command = [sys.executable, "-c", HOST, cpython.name, str(Path(__file__).parent)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as host:  # noqa: S603 - our own script
+        assert host.stdout is not None
+        pids: list[int] = json.loads(host.stdout.readline())
+        ends = [os.pidfd_open(pid) for pid in pids]
+        host.kill()
+    assert len(pids) >= 3  # two workers and a call
+    for end in ends:
+        assert select.select([end], [], [], 20)[0], "a process outlived the host"
+        os.close(end)
+
+
+async def test_time_is_measured_by_the_worker(cpython: Sandbox) -> None:
+    limits = Limits(cpu_seconds=0.2, wall_seconds=5.0)
+    outcome = await cpython.call(SPIN, "spin", {}, limits=limits)
+    assert outcome.status is Status.TIMEOUT
+    assert 0.2 <= outcome.cpu_seconds < 2.0
+    assert outcome.wall_seconds >= outcome.cpu_seconds * 0.5
+
+
+async def test_sleep_uses_wall_time_and_no_cpu_time(cpython: Sandbox) -> None:
+    program = "import time\ndef solve():\n    time.sleep(60)\n"
+    outcome = await cpython.call(program, "solve", {}, limits=Limits(wall_seconds=0.2))
+    assert outcome.status is Status.TIMEOUT
+    assert outcome.cpu_seconds < 0.2 <= outcome.wall_seconds
+
+
+async def test_a_call_never_sees_anothers_state(cpython: Sandbox) -> None:
+    program = "seen = []\ndef solve(x):\n    seen.append(x)\n    return seen\n"
+    assert [(await cpython.call(program, "solve", {"x": x})).value for x in range(3)] == [[0], [1], [2]]
+
+
+async def test_the_random_numbers_of_two_calls_differ(cpython: Sandbox) -> None:
+    program = "import random\ndef solve():\n    return random.random()\n"
+    first, second = [(await cpython.call(program, "solve", {})).value for _ in range(2)]
+    assert first != second
+
+
+async def test_the_modules_a_tool_may_use_are_loaded_before_it_runs(cpython: Sandbox) -> None:
+    program = "import sys\nbefore = set(sys.modules)\ndef solve(names):\n    return sorted(set(names) - before)\n"
+    assert (await cpython.call(program, "solve", {"names": list(PRELOADED)})).value == []
+
+
+async def test_other_modules_of_the_standard_library_can_be_read(cpython: Sandbox) -> None:
+    program = "import colorsys, zoneinfo\ndef solve():\n    return colorsys.rgb_to_hsv(0, 0, 0)\n"
+    assert (await cpython.call(program, "solve", {})).value == [0.0, 0.0, 0]
+
+
+async def test_dataclasses_and_annotations_work_in_a_tool(cpython: Sandbox) -> None:
+    program = """
+from __future__ import annotations
+import dataclasses, typing
+@dataclasses.dataclass
+class Point:
+    x: int
+    next: typing.Optional[Point] = None
+def solve() -> dict:
+    typing.get_type_hints(Point)
+    return dataclasses.asdict(Point(1, Point(2)))
+"""
+    assert (await cpython.call(program, "solve", {})).value == {"x": 1, "next": {"x": 2, "next": None}}
+
+
+async def test_files_in_the_scratch_folder_can_be_written_and_read(cpython: Sandbox) -> None:
+    program = "def solve():\n    open('a', 'w').write('x' * 1000)\n    return len(open('a').read())\n"
+    assert (await cpython.call(program, "solve", {})).value == 1000
+
+
+async def test_the_disk_limit_is_named(cpython: Sandbox) -> None:
+    program = "def solve():\n    for n in range(500):\n        open(str(n), 'wb').write(bytes(400_000))\n"
+    outcome = await cpython.call(program, "solve", {}, limits=Limits(disk_bytes=500_000))
+    assert outcome.status in (Status.KILLED, Status.ERROR)
+    assert "disk" in outcome.error or "No space" in outcome.error
+
+
+async def test_a_compiler_crash_is_the_calls_own(cpython: Sandbox) -> None:
+    for source in ("(" * 100_000, "x = " + "-" * 100_000 + "1", "\0", "x = '\ud800'"):
+        assert not (await cpython.call(source, "solve", {})).ok
+    assert (await cpython.call(ONE, "one", {})).value == 1
+
+
+async def test_more_programs_than_are_kept_compiled_all_work(cpython: Sandbox) -> None:
+    for n in range(300):
+        assert (await cpython.call(f"def solve():\n    return {n}\n", "solve", {})).value == n
+
+
+async def test_a_worker_that_cannot_be_started_says_why() -> None:
+    launch = Launch(
+        name="broken",
+        command=lambda _seed, _scratch: [sys.executable, "-c", "raise OSError('no such luck')"],
+        filter=b"",
+    )
+    with pytest.raises(SandboxError, match="no such luck"):
+        await CPythonSandbox(launch, workers=1).__aenter__()
+
+
+async def test_a_program_that_is_not_there_says_so() -> None:
+    launch = Launch(name="broken", command=lambda _seed, _scratch: ["/no/such/program"], filter=b"")
+    with pytest.raises(SandboxError, match="cannot start the broken worker"):
+        await CPythonSandbox(launch, workers=1).__aenter__()
+
+
+async def test_a_child_that_cannot_be_confined_runs_nothing() -> None:
+    """A filter that the kernel refuses: an error of ours, and never an unconfined call."""
+    interpreter = await find_interpreter()
+    launch = Launch(name="broken", command=lambda _seed, _scratch: interpreter.command, filter=b"\xff" * 8)
+    async with CPythonSandbox(launch, workers=1) as sandbox:
+        with pytest.raises(SandboxError, match="nothing was run"):
+            await sandbox.call(ONE, "one", {})
+
+
+async def test_a_sandbox_needs_a_worker() -> None:
+    with pytest.raises(SandboxError, match="at least one worker"):
+        async with open_sandbox(workers=0):
+            pass
