@@ -52,23 +52,18 @@ def check_source(
     if len(source) > MAX_SOURCE_CHARS:
         return (f"the source has {len(source):,} characters; at most {MAX_SOURCE_CHARS:,} are allowed",)
     try:
-        tree = _compiled(source)
-        return tuple(dict.fromkeys(_reasons(source, tree, imports, parser)))
+        tree = parse_module(source)
     except SyntaxError as error:
         line = f" (line {error.lineno})" if error.lineno else ""
         return (f"the source is not valid Python 3.11: {error.msg}{line}",)
+    except ValueError as error:
+        return (f"the source is not valid Python 3.11: {error}",)
     except (RecursionError, MemoryError):
         return ("the source is nested too deeply",)
-
-
-def _compiled(source: str) -> ast.Module:
-    """The syntax tree of what Python can also compile: its parser alone lets a `return` outside a function through."""
     try:
-        tree = parse_module(source)
-        compile(tree, "tool", "exec", dont_inherit=True)
-    except ValueError as error:  # a null character, or half a surrogate pair
-        raise SyntaxError(str(error)) from None
-    return tree
+        return tuple(dict.fromkeys(_reasons(source, tree, imports, parser)))
+    except RecursionError:
+        return ("the source is nested too deeply",)
 
 
 def _reasons(source: str, tree: ast.Module, imports: frozenset[str], parser: bool | None) -> Iterator[str]:

@@ -230,7 +230,8 @@ class Hammerstone:
         if self._labeler:
             journey.route = Route.LABELER
             request = journey.request
-            await to_thread.run_sync(self.store.enqueue, request.id, request.question, journey.task)
+            queued = await to_thread.run_sync(self.store.enqueue, request.id, request.question, journey.task)
+            journey.answer = queued.answer  # a person may have answered it since it was last asked
         elif self._solver is None:
             journey.error = "no tool answers this, and no solver is set"
         else:

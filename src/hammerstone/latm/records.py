@@ -148,10 +148,11 @@ class Answered:
 
 @dataclass(frozen=True, kw_only=True)
 class Queued:
-    """A request that waits for a labeler."""
+    """A request in the labeler's queue; without an `answer` it still waits."""
 
     id: int
     request_id: str
     question: str
     task: str | None
     queued: str
+    answer: str | None = None

@@ -93,13 +93,16 @@ def _explain(error: ValueError) -> str:
 
 
 def parse_module(source: str) -> ast.Module:
-    """The syntax tree. Python's warnings, such as of `"\\d"`, are not for whoever runs hammerstone: they are dropped.
+    r"""The syntax tree of what Python can compile: its parser alone lets a `return` outside a function through.
 
-    Raises `SyntaxError`, `ValueError` (a null character), `RecursionError` or `MemoryError`.
+    Python's warnings, such as that of `"\d"`, are not for whoever runs hammerstone: they are dropped. Raises
+    `SyntaxError`, `ValueError` (a null character, half a surrogate pair), `RecursionError` or `MemoryError`.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return ast.parse(source)
+        tree = ast.parse(source)
+        compile(tree, "tool", "exec", dont_inherit=True)
+    return tree
 
 
 @lru_cache(maxsize=4096)

@@ -55,4 +55,11 @@ def _store(connection: Connection, task_name: str, queued: Queued, answer: str) 
 
 
 def _queued(row: Row[Any]) -> Queued:
-    return Queued(id=row.id, request_id=row.request_id, question=row.question, task=row.task, queued=row.queued)
+    return Queued(
+        id=row.id,
+        request_id=row.request_id,
+        question=row.question,
+        task=row.task,
+        queued=row.queued,
+        answer=row.answer,
+    )

@@ -213,12 +213,13 @@ def attack():
     ),
     Attack(
         name="fill_the_disk_with_many_files",
-        description="write a thousand files, each within the limit",
+        description="write 80 MB in files that are each within the limit",
         program="""
 def attack():
-    for number in range(1000):
+    block = bytes(800_000)
+    for number in range(100):
         with open(f"file{number}", "wb") as file:
-            file.write(bytes(512 * 1024))
+            file.write(block)
     return "escaped"
 """,
     ),
