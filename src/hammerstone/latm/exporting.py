@@ -86,7 +86,7 @@ def answer(question: str) -> str | None:
 
 
 def _normalise(text: str) -> str:
-    return unicodedata.normalize("NFC", text.replace("\\r\\n", "\\n")).strip()
+    return unicodedata.normalize("NFC", text.replace("\\r\\n", "\\n").replace("\\r", "\\n")).strip()
 '''
 
 _UNGUARDED = '''\

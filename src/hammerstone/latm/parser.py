@@ -33,7 +33,7 @@ def normalise(text: str) -> str:
 
     Inner white space stays: in a table or a drawing it carries meaning.
     """
-    return unicodedata.normalize("NFC", text.replace("\r\n", "\n")).strip()
+    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 
 async def parse(sandbox: Sandbox, source: str, question: str, *, hash_seed: int = 0) -> Parsed:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hammerstone.latm.accounts import AccountedModel
-from hammerstone.latm.maker.verify import Finding, Verdict, agree, check_parser
+from hammerstone.latm.maker.verify import Finding, Verdict, agree, check_parser, checks_of
 from hammerstone.latm.maker.workbench import Draft, Workbench
 from hammerstone.latm.parser import call_solve
 from hammerstone.latm.records import StoredInstance
@@ -43,7 +43,7 @@ async def pass_gate(bench: Workbench, draft: Draft, user: AccountedModel | None,
         reasons.append(f"user route: {problem}")
     else:
         routes.append(Route.USER)
-    return Passage(routes=tuple(routes), checks=_checks(findings), reasons=tuple(reasons), suspect=suspect)
+    return Passage(routes=tuple(routes), checks=checks_of(findings), reasons=tuple(reasons), suspect=suspect)
 
 
 async def _through_parser(bench: Workbench, draft: Draft) -> list[Finding]:
@@ -63,14 +63,19 @@ async def _settle(bench: Workbench, findings: list[Finding]) -> tuple[list[Findi
 
 
 def _parser_problem(bench: Workbench, draft: Draft, findings: Sequence[Finding], suspect: Finding | None) -> str:
+    """A wrong answer bars the route; refusals do when they are many, counted with those in verification."""
     if not draft.parses:
         return "no parser passed verification"
     wrong = [one for one in findings if one.verdict in {Verdict.DIFFERS, Verdict.FAILED} and one is not suspect]
     if wrong:
         return f"{len(wrong)} of {len(findings)} held-out instances: {wrong[0].detail}"
-    refused = sum(one.verdict is Verdict.REFUSED for one in findings)
-    if refused > bench.settings.max_refused * len(findings):
-        return f"the parser refused {refused} of {len(findings)} held-out instances"
+    refused = [one for one in findings if one.verdict is Verdict.REFUSED]
+    if len(refused) == len(findings):
+        return f"the parser refused all {len(findings)} held-out instances: {refused[0].detail}"
+    asked = len(bench.lot.all)
+    taken = len(draft.checks) + len(findings) - len(refused) + (draft.suspect is not None)
+    if asked - taken > bench.settings.max_refused * asked:
+        return f"the parser refused {asked - taken} of {asked} instances"
     return ""
 
 
@@ -105,11 +110,3 @@ async def _user_problem(
             return f"a held-out instance was answered {given!r}, the stored answer is {one.answer!r}"
         answered += 1
     return "" if answered * 2 >= len(instances) and answered else f"most held-out instances were refused: {refusal}"
-
-
-def _checks(findings: Sequence[Finding]) -> tuple[Check, ...]:
-    return tuple(
-        Check(question=one.instance.question, arguments=one.arguments, answer=one.answer, parsed=True)
-        for one in findings
-        if one.verdict is Verdict.AGREES and one.arguments is not None and one.answer is not None
-    )

@@ -94,7 +94,7 @@ class Maker:
     async def _end(self, making_id: int, end: _End) -> None:
         def write() -> None:
             if end.state is MakingState.LIVE and end.tool is not None:
-                self._store.publish(end.tool, making_id=making_id)
+                self._store.publish(end.tool, making_id=making_id, reason=end.reason)
             else:
                 self._store.end_making(
                     making_id, end.state, reason=end.reason, tool=end.tool, disagreement=end.disagreement

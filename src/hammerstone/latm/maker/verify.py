@@ -12,6 +12,7 @@ from hammerstone.concurrency import map_concurrently
 from hammerstone.latm.parser import Arguments, answer, call_solve, normalise, parse, reproduces
 from hammerstone.latm.records import StoredInstance
 from hammerstone.latm.shortlist import holds_wording
+from hammerstone.latm.tool import Check
 from hammerstone.sandbox.contract import Sandbox
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "agree",
     "check_arguments",
     "check_parser",
+    "checks_of",
     "fixed_words",
     "probes",
     "wrongly_answered",
@@ -49,6 +51,15 @@ class Finding:
 def agree(given: str, stored: str) -> bool:
     """The harness's comparison: equal but for Unicode composition, line ends and outer white space."""
     return normalise(given) == normalise(stored)
+
+
+def checks_of(findings: Sequence[Finding]) -> tuple[Check, ...]:
+    """The findings of a parser that agree, as a tool keeps them."""
+    return tuple(
+        Check(question=one.instance.question, arguments=one.arguments, answer=one.answer, parsed=True)
+        for one in findings
+        if one.verdict is Verdict.AGREES and one.arguments is not None and one.answer is not None
+    )
 
 
 async def check_parser(sandbox: Sandbox, source: str, instances: Sequence[StoredInstance]) -> list[Finding]:

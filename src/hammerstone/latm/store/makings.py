@@ -66,8 +66,8 @@ def end(
         connection.execute(update(_TASKS).where(_TASKS.c.id == task_id).values(made_at=_TASKS.c.instances))
 
 
-def end_live(connection: Connection, making_id: int, tool: Tool) -> None:
-    end(connection, making_id, MakingState.LIVE, reason="", tool=tool)
+def end_live(connection: Connection, making_id: int, tool: Tool, reason: str) -> None:
+    end(connection, making_id, MakingState.LIVE, reason=reason, tool=tool)
 
 
 def newest_first(connection: Connection, task_name: str | None) -> tuple[Making, ...]:

@@ -126,16 +126,17 @@ class Store:
         with self._database.write() as connection:
             makings.end(connection, making_id, state, reason=reason, tool=tool, disagreement=disagreement)
 
-    def publish(self, tool: Tool, *, making_id: int | None = None) -> StoredTool:
+    def publish(self, tool: Tool, *, making_id: int | None = None, reason: str = "") -> StoredTool:
         """Make `tool` the live version of the task `tool.name`, all in one transaction.
 
         It gets the task's next version, or keeps the one it has if this digest is stored already; the task is added
-        if it is not there; the version that was live is replaced; the making, if given, ends as live.
+        if it is not there; the version that was live is replaced; the making, if given, ends as live. `reason` says which routes the gate
+        kept out and why.
         """
         with self._database.write() as connection:
             stored = tools.publish(connection, tool)
             if making_id is not None:
-                makings.end_live(connection, making_id, tool)
+                makings.end_live(connection, making_id, tool, reason)
             return stored
 
     def makings(self, task_name: str | None = None) -> tuple[Making, ...]:
