@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hammerstone.latm.parser import Parsed, answer, call_solve, normalise, parse, reproduces
 from hammerstone.sandbox import Outcome, Sandbox, Status
-from hammerstone.testing import FakeSandbox, SandboxCall
+from hammerstone.testing import FakeSandbox
 
 from .samples import SORT
 
@@ -21,7 +21,7 @@ ASK = "Sort these words in ascending order: b a"
 GOOD: dict[str, Callable[..., object]] = {
     "parse": lambda question: {"words": question.rpartition(": ")[2].split(), "order": "ascending"},
     "unparse": lambda words, order: f"Sort these words in {order} order: {' '.join(words)}",
-    "solve": lambda words, order: " ".join(sorted(words)),
+    "solve": lambda words, **_: " ".join(sorted(words)),
 }
 
 
@@ -52,7 +52,7 @@ async def test_a_question_of_a_look_alike_task_is_refused_with_the_first_differe
 
 @pytest.mark.parametrize("tail", [" c", ".", " \u00a0x", "\nNow backwards."])
 async def test_a_question_with_a_word_more_is_refused(tail: str) -> None:
-    short = {"parse": lambda question: {"words": ["b", "a"], "order": "ascending"}}
+    short = {"parse": lambda **_: {"words": ["b", "a"], "order": "ascending"}}
     assert "unparse wrote" in await refusal(ASK + tail, **short)
 
 
@@ -62,7 +62,7 @@ async def test_a_long_question_is_not_repeated_in_the_refusal() -> None:
 
 
 async def test_a_parser_that_returns_none_refuses() -> None:
-    assert await refusal(parse=lambda question: None) == "parse returned None"
+    assert await refusal(parse=lambda **_: None) == "parse returned None"
 
 
 async def test_a_parser_that_raises_refuses() -> None:
@@ -71,7 +71,7 @@ async def test_a_parser_that_raises_refuses() -> None:
 
 @pytest.mark.parametrize(("value", "kind"), [(["a"], "list"), ("a", "str"), (3, "int"), (True, "bool")])
 async def test_a_parser_that_returns_something_else_refuses(value: object, kind: str) -> None:
-    assert await refusal(parse=lambda question: value) == f"parse returned {kind}, not a dict of arguments"
+    assert await refusal(parse=lambda **_: value) == f"parse returned {kind}, not a dict of arguments"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ async def test_a_parser_that_returns_something_else_refuses(value: object, kind:
     ],
 )
 async def test_arguments_that_do_not_fit_solve_are_refused(arguments: object, what: str) -> None:
-    sandbox = FakeSandbox({**GOOD, "parse": lambda question: arguments})
+    sandbox = FakeSandbox({**GOOD, "parse": lambda **_: arguments})
     parsed, given = await answer(sandbox, SORT, ASK)
     assert given is None
     assert what in parsed.refusal
@@ -98,7 +98,7 @@ async def test_an_unparse_that_raises_refuses() -> None:
 
 @pytest.mark.parametrize("value", [None, 3, [ASK], {"question": ASK}])
 async def test_an_unparse_that_returns_no_string_refuses(value: object) -> None:
-    assert await refusal(unparse=lambda words, order: value) == "unparse did not return a string"
+    assert await refusal(unparse=lambda **_: value) == "unparse did not return a string"
 
 
 async def test_a_solve_that_raises_refuses() -> None:
@@ -107,15 +107,13 @@ async def test_a_solve_that_raises_refuses() -> None:
 
 @pytest.mark.parametrize("value", [None, 3, ["a"]])
 async def test_a_solve_that_returns_no_string_refuses(value: object) -> None:
-    assert (await refusal(solve=lambda words, order: value)).endswith("not a string")
+    assert (await refusal(solve=lambda **_: value)).endswith("not a string")
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status is not Status.OK])
 async def test_a_call_that_ends_in_any_other_way_refuses(status: Status) -> None:
-    def stopped(call: SandboxCall) -> Outcome:
-        return Outcome(status=status, error="it was stopped")
-
-    parsed, given = await answer(FakeSandbox(stopped), SORT, ASK)
+    stopped = Outcome(status=status, error="it was stopped")
+    parsed, given = await answer(FakeSandbox(lambda _: stopped), SORT, ASK)
     assert (parsed.refusal, given) == ("parse failed: it was stopped", None)
 
 
@@ -128,12 +126,14 @@ async def test_outer_white_space_does_not_matter(asked: str) -> None:
 
 async def test_composed_and_decomposed_letters_are_the_same_question() -> None:
     composed = ASK + "é"
-    echo = {"unparse": lambda words, order: unicodedata.normalize("NFD", composed)}
+    echo = {"unparse": lambda **_: unicodedata.normalize("NFD", composed)}
     assert (await answer(FakeSandbox({**GOOD, **echo}), SORT, unicodedata.normalize("NFD", composed)))[1] is not None
     assert (await answer(FakeSandbox({**GOOD, **echo}), SORT, composed))[1] is not None
 
 
-@pytest.mark.parametrize("asked", [ASK.replace(": ", ":  "), ASK.replace(" in ", "\u00a0in "), ASK.replace("a", "а")])
+@pytest.mark.parametrize(
+    "asked", [ASK.replace(": ", ":  "), ASK.replace(" in ", "\u00a0in "), ASK.replace("a", "\u0430")]
+)
 async def test_inner_white_space_and_letters_that_only_look_alike_do_matter(asked: str) -> None:
     assert "unparse wrote" in await refusal(asked)
 
@@ -159,7 +159,7 @@ async def test_the_parts_can_be_asked_for_under_another_hash_seed() -> None:
     assert await reproduces(sandbox, SORT, ASK, parsed.arguments) == ""
 
 
-SMUGGLER = '''
+SMUGGLER = """
 _KEPT = []
 
 def solve(word: str) -> str:
@@ -171,7 +171,7 @@ def parse(question: str) -> dict | None:
 
 def unparse(word: str) -> str:
     return _KEPT[0] if _KEPT else "nothing kept"
-'''
+"""
 
 
 async def test_a_parser_that_carries_the_question_past_the_guard_in_a_global_is_refused(sandbox: Sandbox) -> None:

@@ -21,7 +21,6 @@ HARMLESS = (
     "write_a_file_outside",
     "change_a_file_outside",
     "reopen_descriptors_through_proc",
-    "fill_the_disk_with_one_file",
     "fill_the_disk_with_nameless_files",
     "connect_by_tcp",
     "send_by_udp",

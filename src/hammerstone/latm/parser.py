@@ -10,7 +10,6 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hammerstone.concurrency import task_group
 from hammerstone.latm.signature import ArgumentsError, read_signature
 from hammerstone.sandbox.contract import Outcome, Sandbox
 from hammerstone.types import JSON
@@ -18,6 +17,14 @@ from hammerstone.types import JSON
 __all__ = ["Arguments", "Parsed", "call_solve", "normalise", "parse", "reproduces"]
 
 Arguments = Mapping[str, JSON]
+
+_PROVE_AND_SOLVE = """
+
+def _prove_and_solve(arguments):
+    import copy
+
+    return [unparse(**copy.deepcopy(arguments)), solve(**arguments)]
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,23 +79,24 @@ async def call_solve(
 
 
 async def answer(sandbox: Sandbox, source: str, question: str) -> tuple[Parsed, str | None]:
-    """Parse, prove and solve. The proof and the answer are computed side by side; without the proof no answer."""
-    parsed = await parse(sandbox, source, question)
+    """Parse, prove and solve; without the proof no answer.
+
+    Proof and answer come from one call: `solve` may see what `unparse` left behind, since neither has the question.
+    """
+    program = source + _PROVE_AND_SOLVE
+    parsed = await parse(sandbox, program, question)
     if parsed.arguments is None:
         return parsed, None
-    arguments = parsed.arguments
-    difference = ""
-
-    async def prove() -> None:
-        nonlocal difference
-        difference = await reproduces(sandbox, source, question, arguments)
-
-    async with task_group() as group:
-        group.start_soon(prove)
-        given, failure = await call_solve(sandbox, source, arguments)
-    if difference or given is None:
-        return Parsed(refusal=difference or failure), None
-    return parsed, given
+    outcome = await sandbox.call(program, "_prove_and_solve", {"arguments": dict(parsed.arguments)})
+    if not outcome.ok:
+        return Parsed(refusal=f"unparse or solve failed: {outcome.error}"), None
+    match outcome.value:
+        case [str(written), str(given)] if normalise(written) == normalise(question):
+            return parsed, given
+        case [str(written), str()]:
+            return Parsed(refusal=_first_difference(normalise(question), normalise(written))), None
+        case _:
+            return Parsed(refusal="unparse or solve did not return a string"), None
 
 
 def _answer(outcome: Outcome) -> tuple[str | None, str]:

@@ -16,7 +16,7 @@ SECOND_OPINIONS = 2  # with the stored answer they make three votes
 
 # `Answer: x`, `**Answer:** x`, `**Answer**: x`, `**Answer: x**`, `> Final answer: x`
 _ANSWER = re.compile(
-    r"^[ \t>#-]*(?P<mark>[*_]{1,3})?(?:the[ \t]+)?(?:final[ \t]+)?answer"
+    r"^[ \t>#]*(?:(?:[-*+]|\d+[.)])[ \t]+)?(?P<mark>[*_]{1,3})?(?:the[ \t]+)?(?:final[ \t]+)?answer"
     r"(?P<closed>(?P=mark))?[ \t]*:(?P<after>(?P=mark))?",
     re.IGNORECASE | re.MULTILINE,
 )

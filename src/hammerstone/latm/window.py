@@ -9,8 +9,6 @@ from typing import Generic, TypeVar
 import anyio
 from anyio.abc import TaskGroup
 
-from hammerstone.errors import HammerstoneError
-
 __all__ = ["in_order"]
 
 A = TypeVar("A")
@@ -42,15 +40,14 @@ class _Slot(Generic[B]):
     def __init__(self) -> None:
         self._done = anyio.Event()
         self._results: list[B] = []
-        self._error: HammerstoneError | None = None
+        self._error: Exception | None = None
 
     async def fill(self, function: Callable[[A], Awaitable[B]], item: A) -> None:
         try:
             self._results.append(await function(item))
-        except HammerstoneError as error:
+        except Exception as error:  # whatever it is, it is raised in its place
             self._error = error
-        finally:
-            self._done.set()
+        self._done.set()  # not when this is cancelled: then whoever waits is cancelled too
 
     async def result(self) -> B:
         await self._done.wait()

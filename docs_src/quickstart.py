@@ -1,0 +1,24 @@
+"""The closed loop from Python, offline: the demonstration's stream on its recorded completions."""
+
+import sys
+from collections import Counter
+
+import hammerstone
+from hammerstone.evals.stream import demo_stream
+from hammerstone.settings import recordings
+
+home = sys.argv[1]  # a folder for the tools and instances; `postgresql://...` works too
+
+with hammerstone.open_blocking(
+    home,
+    maker=f"recorded:{recordings('demo')}",  # live: "anthropic:...", with user="openai:..."
+    settings=hammerstone.LoopSettings(concurrency=1, background=False),  # so that a replay repeats exactly
+) as loop:
+    routes = Counter(answered.route for answered in loop.stream(demo_stream()))
+    print(", ".join(f"{route}: {count}" for route, count in sorted(routes.items())))
+
+with hammerstone.open_blocking(home) as loop:  # no model at all: only what a tool is sure of
+    answered = loop.solve("Sort the following words alphabetically: List: plum fig apple")
+    print(answered.route, "|", answered.answer)
+    answered = loop.solve("Sort the following words in descending order: List: plum fig apple")
+    print(answered.route, "|", answered.error)
