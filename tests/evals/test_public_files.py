@@ -1,13 +1,11 @@
 """Checks and generators against public files that nobody here wrote; skipped where those are not at hand.
 
-They are looked for in the folder `HAMMERSTONE_DATA`, else in `../shared/data` beside the checkout.
+Where they are looked for is in `public_files.py`.
 """
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 
 import pytest
 
@@ -15,14 +13,8 @@ from hammerstone.evals.tasks import generate_instances, task
 from hammerstone.reading import read_requests
 from hammerstone.types import Request
 
-DATA = Path(os.environ.get("HAMMERSTONE_DATA") or Path(__file__).parents[3] / "shared" / "data")
-FILES = {
-    "chinese_remainder": DATA / "bigbench" / "chinese_remainder_theorem.json",
-    "dyck": DATA / "bbh" / "dyck_languages.json",
-    "logical_deduction": DATA / "bbh" / "logical_deduction_five_objects.json",
-    "tracking_shuffled_objects": DATA / "bbh" / "tracking_shuffled_objects_five_objects.json",
-    "word_sorting": DATA / "bbh" / "word_sorting.json",
-}
+from .public_files import DATA, FILES
+
 SCENED = ["chinese_remainder", "logical_deduction", "tracking_shuffled_objects"]
 PEOPLE = {"Alice", "Bob", "Claire", "Dave", "Eve"}
 

@@ -64,7 +64,9 @@ def instances(count: int, of: str = "sum", source: Source = Source.SOLVER) -> li
 def requests(count: int, of: str = "sum", *, start: int = 0, task: str | None = None) -> list[Request]:
     """Requests in the task's own form, with the answers that are right."""
     questions = [ask(number, of) for number in range(start, start + count)]
-    return [Request(id=f"{of}-{n}", question=one, task=task, answer=answer(one)) for n, one in enumerate(questions, start)]
+    return [
+        Request(id=f"{of}-{n}", question=one, task=task, answer=answer(one)) for n, one in enumerate(questions, start)
+    ]
 
 
 def tool(name: str = "sum", source: str = SUM, *, routes: tuple[Route, ...] = (Route.PARSER, Route.USER)) -> Tool:

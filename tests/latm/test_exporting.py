@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -51,11 +51,17 @@ def load(folder: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[folder.name] = module
     try:
-        spec.loader.exec_module(module)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # made code may write "\\d"
+            spec.loader.exec_module(module)
     finally:
         for name in [one for one in sys.modules if one.partition(".")[0] == folder.name]:
             del sys.modules[name]
     return module
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -68,8 +74,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_the_package_has_its_four_files_and_nothing_else_is_left(tmp_path: Path) -> None:
     folder = export_tool(stored(a_tool()), tmp_path / "new" / "place")
     assert folder == tmp_path / "new" / "place" / "word_sorting"
-    assert sorted(os.listdir(folder)) == ["__init__.py", "made.py", "test_word_sorting.py", "tool.json"]
-    assert os.listdir(folder.parent) == ["word_sorting"]
+    assert names(folder) == ["__init__.py", "made.py", "test_word_sorting.py", "tool.json"]
+    assert names(folder.parent) == ["word_sorting"]
 
 
 @pytest.mark.parametrize("mode", ["prepend", "importlib"])
@@ -96,7 +102,7 @@ def test_its_tests_fail_when_its_source_is_broken(tmp_path: Path) -> None:
 
 def test_a_tool_with_a_name_of_the_standard_library_does_not_take_its_place(tmp_path: Path) -> None:
     folder = export_tool(stored(replace(a_tool(), name="re")), tmp_path)
-    assert sorted(os.listdir(folder)) == ["__init__.py", "made.py", "test_re_tool.py", "tool.json"]
+    assert names(folder) == ["__init__.py", "made.py", "test_re_tool.py", "tool.json"]
     assert run_tests(folder).returncode == 0
     assert import_tool(folder).name == "re"
 
@@ -195,7 +201,7 @@ def test_the_source_stands_in_it_character_by_character(tmp_path: Path, name: st
     assert import_tool(folder) == tool
 
 
-awkward = st.text() | st.sampled_from(['"""', '\\', '""" + exit() + """', "\n# -*- coding: x -*-\nexit()\n", "$name", "\0"])
+awkward = st.text() | st.sampled_from(['"""', "\\", '""" + exit() + """', "# coding: utf-7", "$name", "\0"])
 
 
 @settings(max_examples=40, deadline=None)
@@ -217,7 +223,9 @@ def test_no_description_or_maker_or_question_can_break_out_of_its_place(
     module = load(folder)
     assert module.__all__ == ["answer", "solve"]
     namespace: dict[str, Any] = {}
-    tests = (folder / "test_word_sorting.py").read_text(encoding="utf-8").partition("CHECKS = ")[2].partition("\n\n\n@")[0]
+    tests = (
+        (folder / "test_word_sorting.py").read_text(encoding="utf-8").partition("CHECKS = ")[2].partition("\n\n\n@")[0]
+    )
     exec(f"CHECKS = {tests}", namespace)  # noqa: S102 - our own file: the literal is what is looked at
     assert namespace["CHECKS"][0]["question"] == question
     assert import_tool(folder) == tool
@@ -234,12 +242,12 @@ def test_a_folder_that_holds_something_is_left_as_it_is(tmp_path: Path) -> None:
         export_tool(stored(replace(a_tool(), description="Another.")), tmp_path)
     assert "nothing was written" in caught.value.hint
     assert contents(tmp_path) == before
-    assert os.listdir(tmp_path) == ["word_sorting"]
+    assert names(tmp_path) == ["word_sorting"]
 
 
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     (tmp_path / "word_sorting").mkdir()
-    assert len(os.listdir(export_tool(stored(a_tool()), tmp_path))) == 4
+    assert len(names(export_tool(stored(a_tool()), tmp_path))) == 4
 
 
 def occupied_by_a_file(tmp_path: Path) -> Path:
@@ -272,7 +280,7 @@ def test_what_stands_in_the_way_is_not_touched(tmp_path: Path, prepare: Callable
 def test_a_name_that_is_no_package_is_not_written_anywhere(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match="cannot be the name"):
         export_tool(stored(replace(a_tool(), name=name)), tmp_path / "inner")
-    assert os.listdir(tmp_path) == []
+    assert names(tmp_path) == []
 
 
 # import
@@ -403,9 +411,7 @@ def changed_checks(**values: Any) -> Tool:
         (replace(without_parser(), wording=("Sort ",)), "its wording is not what"),
     ],
 )
-def test_a_tool_that_is_whole_but_not_sound_is_refused_with_the_reason(
-    tmp_path: Path, tool: Tool, reason: str
-) -> None:
+def test_a_tool_that_is_whole_but_not_sound_is_refused_with_the_reason(tmp_path: Path, tool: Tool, reason: str) -> None:
     with pytest.raises(ToolRefusedError) as caught:
         import_tool(forged(tmp_path, tool))
     assert reason in caught.value.message
@@ -437,19 +443,17 @@ async def test_the_checks_of_a_good_tool_hold_in_the_sandbox(sandbox: Sandbox, t
     ("tool", "difference"),
     [
         (changed_checks(answer="fig apple pear"), "the stored answer is 'fig apple pear'"),
-        (replace(a_tool(), source=SORT.replace("reverse=", "key=len, reverse=")), "the stored answer is"),
-        (replace(a_tool(), source=SORT.replace("raise ValueError(order)", "pass").replace("match[1]", "'up'")), "up"),
-        (changed_checks(question=ASK + "!"), "parse returned None"),
+        (changed_checks(answer="apple fig pear "), "now 'apple fig pear' from"),
         (changed_checks(arguments={"words": ["a"], "order": "ascending"}), "now 'apple fig pear' from"),
-        (replace(without_parser(), source=without_parser().source.replace("sorted(", "set(")), "fig"),
+        (changed_checks(question=ASK + "!"), "parse returned None"),
+        (replace(a_tool(), source=SORT.replace("reverse=", "key=len, reverse=")), "the stored answer is"),
+        (replace(a_tool(), source=SORT.replace("match[1]", "'ascending'")), "unparse wrote"),
+        (replace(a_tool(), source=SORT.replace("sorted(words", "sorted(words[9]")), "solve failed: IndexError"),
         (
-            replace(without_parser(), source=without_parser().source.replace("sorted(words", "list({*words}, ")),
-            "solve failed",
+            replace(a_tool(), source=SORT.replace("sorted(words,", "sorted({*words, *'abcdef'}, key=len,")),
+            "string hashes",
         ),
-        (
-            replace(a_tool(), source=SORT.replace("sorted(words, reverse=order", "list({*words}) if words else (order")),
-            "order",
-        ),
+        (replace(without_parser(), source=without_parser().source.replace("sorted(", "len(")), "solve failed"),
     ],
 )
 async def test_a_tool_that_does_otherwise_than_its_checks_say_is_refused(

@@ -69,7 +69,9 @@ async def test_a_cold_stream_ends_at_the_parser_route_with_no_model_call(store: 
         warm = await answers_of(loop, requests(3, start=5))
     assert [one.route for one in cold] == [Route.SOLVER] * 5
     assert [one.answer for one in store.instances("sum")] == [one.answer for one in cold]
-    assert [(one.route, one.correct, one.model_calls, one.cost_usd) for one in warm] == [(Route.PARSER, True, 0, 0.0)] * 3
+    assert [(one.route, one.correct, one.model_calls, one.cost_usd) for one in warm] == [
+        (Route.PARSER, True, 0, 0.0)
+    ] * 3
     assert [(one.tool, one.version) for one in warm] == [("sum", 1)] * 3
     assert calls(models) == paid == {"maker": 1, "user": 1, "dispatcher": 5, "solver": 5}
     assert len(store.instances("sum")) == 5, "what a tool answers is no instance"
@@ -148,7 +150,9 @@ async def test_a_plain_question_has_the_same_id_each_time_it_is_asked(store: Sto
 async def test_what_the_user_cannot_do_is_done_by_the_solver_and_kept_as_a_refusal(
     store: Store, sandbox: Sandbox, reply: str, refusal: str
 ) -> None:
-    careful = SUM.replace("    return str", '    if left == 666:\n        raise ValueError("too large")\n    return str')
+    careful = SUM.replace(
+        "    return str", '    if left == 666:\n        raise ValueError("too large")\n    return str'
+    )
     store.publish(tool(source=careful))
     models = replace(everyone(), user=ScriptedModel([reply]))
     async with Hammerstone(store=store, sandbox=sandbox, models=models, settings=SETTINGS) as loop:
@@ -160,7 +164,7 @@ async def test_what_the_user_cannot_do_is_done_by_the_solver_and_kept_as_a_refus
 
 
 async def test_a_parser_that_cannot_reproduce_the_question_refuses_it(store: Store, sandbox: Sandbox) -> None:
-    store.publish(tool(source=SUM.replace(r"(\\d+)\\?", r"(\\d+)[?!]+")))
+    store.publish(tool(source=SUM.replace(r"(\d+)\?", r"(\d+)[?!]+")))
     async with Hammerstone(store=store, sandbox=sandbox, models=everyone(), settings=SETTINGS) as loop:
         answered = await loop.solve("What is the sum of 3 and 4?!")
     assert answered.route is Route.USER
@@ -393,12 +397,16 @@ async def test_answers_come_in_the_order_of_the_requests(store: Store) -> None:
 async def test_no_more_requests_are_under_way_than_asked_for(store: Store) -> None:
     under_way: set[str] = set()
     most = 0
+    two_are_there = anyio.Event()
 
     async def count(prompt: Prompt) -> str:
         nonlocal most
         under_way.add(asked(prompt))
         most = max(most, len(under_way))
-        await anyio.lowlevel.checkpoint()
+        if most == 2:
+            two_are_there.set()
+        await two_are_there.wait()
+        await anyio.wait_all_tasks_blocked()
         under_way.discard(asked(prompt))
         return f"Answer: {answer(asked(prompt))}"
 
@@ -439,15 +447,15 @@ async def test_a_stream_that_is_left_half_read_does_not_keep_the_loop_from_closi
 
 
 async def test_equal_prompts_are_paid_once(store: Store) -> None:
-    models = Models(dispatcher=dispatcher(), solver=solver())
+    models = Models(solver=solver())
     settings = replace(SETTINGS, concurrency=2)
-    twins = [Request(id=name, question=ask(0)) for name in ("a", "b")]
+    twins = [Request(id=name, question=ask(0), task="sum") for name in ("a", "b")]
     async with Hammerstone(store=store, sandbox=NO_SANDBOX, models=models, settings=settings) as loop:
         at_once = await answers_of(loop, twins)
     async with Hammerstone(store=store, sandbox=NO_SANDBOX, models=models, settings=settings) as loop:
         later = await loop.solve(ask(0))
     assert [one.answer for one in (*at_once, later)] == ["7"] * 3
-    assert sorted(one.model_calls for one in at_once)[0] == 0
+    assert sorted(one.model_calls for one in (*at_once, later)) == [0, 0, 1]
     assert calls(models)["solver"] == 1
     assert len(store.instances("sum")) == 1
 

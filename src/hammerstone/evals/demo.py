@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hammerstone.concurrency import map_concurrently
+from hammerstone.errors import RecordingError
 from hammerstone.evals.illustration import CHEAP, STRONG, IllustratedModel, Rates
 from hammerstone.evals.stream import DEMO_TASKS, StreamItem, stream_items
 from hammerstone.latm.loop import Hammerstone, Models
@@ -18,7 +20,7 @@ from hammerstone.latm.solver import read_answer, solver_prompt
 from hammerstone.latm.store import open_store
 from hammerstone.models import RecordedModel, RecordingModel, open_model
 from hammerstone.models.model import Model
-from hammerstone.sandbox import open_sandbox
+from hammerstone.sandbox import Sandbox, open_sandbox
 from hammerstone.types import Role, Route
 
 __all__ = ["Baseline", "Demonstration", "demo_models", "run_demo"]
@@ -43,6 +45,18 @@ class Demonstration:
     makings: list[Making] = field(default_factory=list[Making])
     live_at: dict[str, int] = field(default_factory=dict[str, int])
     baseline: Baseline | None = None
+    paid_calls: int = 0
+    paid_usd: float | None = None
+
+    @property
+    def making_calls(self) -> int:
+        """All calls but those of the requests: the maker's, and the user's at the gate."""
+        return self.paid_calls - sum(answered.model_calls for answered in self.answers)
+
+    @property
+    def making_usd(self) -> float | None:
+        costs = [self.paid_usd, *(answered.cost_usd for answered in self.answers)]
+        return None if None in costs else (self.paid_usd or 0.0) - sum(cost or 0.0 for cost in costs[1:])
 
     def note_making(self, task: str, making: Making | None) -> None:
         if making is None:
@@ -129,6 +143,7 @@ async def run_demo(
     with open_store(home) as store:
         async with (
             open_sandbox(sandbox) as confined,
+            _explained(confined),
             Hammerstone(
                 store=store,
                 sandbox=confined,
@@ -140,7 +155,25 @@ async def run_demo(
             for item in demonstration.items:
                 demonstration.answers.append(await hammerstone.solve(item.request))
                 on_answer(demonstration)
+        ledger = store.ledger()
+    costs = [row.cost_usd for row in ledger]
+    demonstration.paid_calls = sum(row.calls for row in ledger)
+    demonstration.paid_usd = None if None in costs else sum(cost or 0.0 for cost in costs)
     return demonstration
+
+
+@asynccontextmanager
+async def _explained(sandbox: Sandbox) -> AsyncGenerator[None]:
+    """A recording holds what the maker was told of its tools' runs: on another kind of interpreter, that differs."""
+    try:
+        yield
+    except RecordingError as error:
+        if sandbox.name != "monty":
+            raise
+        raise RecordingError(
+            "the recorded tools were made on full Python, and Monty runs only a part of it",
+            hint="run the demo on Linux 6.12 or later, or with bubblewrap installed; `hammerstone doctor` shows both",
+        ) from error
 
 
 async def _baseline(items: Sequence[StreamItem], solver: Model, on_baseline: Callable[[int, int], None]) -> Baseline:

@@ -45,6 +45,8 @@ SOURCE_FILE = "made.py"
 MAX_BYTES = 16 * 1024 * 1024  # of one file: eighty checks of the longest questions that hammerstone reads
 SHOWN = 3  # reasons in one message
 
+# Python looks for a `coding:` comment in the first two lines, so nothing that a model or a person wrote stands there.
+_TITLE = "# A tool for one kind of question. Its source stands below, as a language model wrote it.\n#\n"
 _MARK = "# Below this line is the source as it was made.\n"
 
 _HEADER = """\
@@ -198,7 +200,7 @@ def _files(stored: StoredTool, package: str) -> Mapping[str, str]:
     document = {"digest": tool.digest, "tool": json.loads(tool.to_json()), "version": stored.version}
     return {
         "__init__.py": Template(_GUARDED if guarded else _UNGUARDED).substitute(header=docstring),
-        SOURCE_FILE: f"{comment}#\n{_MARK}{tool.source}",
+        SOURCE_FILE: f"{_TITLE}{comment}#\n{_MARK}{tool.source}",
         f"test_{package}.py": tests.substitute(
             name=tool.name, imported="answer, solve" if guarded else "solve", checks=checks
         ),

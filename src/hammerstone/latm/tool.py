@@ -48,7 +48,8 @@ class Check:
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
     """Where a tool comes from. `prompts` is the version of the maker's prompts; `instances` are digests of the
-    questions that were used, in the order shown, verified, held out; `cost_usd` is `None` when a price is unknown."""
+    questions that were used, in the order shown, verified, held out; `attempts` counts the maker's replies; `usage` and
+    `cost_usd` are of the whole making, the gate and second opinions included, `None` when something is unknown."""
 
     maker: str
     recipe: Recipe

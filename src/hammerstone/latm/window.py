@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 import anyio
@@ -20,40 +20,78 @@ async def in_order(
 ) -> AsyncGenerator[B]:
     """`function` of every item, `width` of them under way, results in the order of the items.
 
-    The work runs in the caller's task group, not in one of this generator's own: a generator that is left half read
-    must not close over a cancel scope. An error is raised where its result would have come.
+    A result is handed on as soon as all before it were, also while the next item is still awaited: what a person types
+    is answered line by line. The work runs in the caller's task group, not in one of this generator's own: a generator
+    that is left half read must not close over a cancel scope. An error is raised where its result would have come.
     """
+    source = _each(items)
     window: deque[_Slot[B]] = deque()
-    async for item in _each(items):
-        if len(window) >= width:
-            yield await window.popleft().result()
-        slot: _Slot[B] = _Slot()
-        group.start_soon(slot.fill, function, item)
-        window.append(slot)
-    while window:
-        yield await window.popleft().result()
+    ahead: _Slot[list[A]] | None = _begun(group, _next, source)
+    try:
+        while ahead or window:
+            awaited = ahead if len(window) < width else None
+            await _one_of([one.ended for one in (awaited, *list(window)[:1]) if one])
+            if awaited and awaited.ended.is_set():
+                ahead = None
+                for item in awaited.result():
+                    window.append(_begun(group, function, item))
+                    ahead = _begun(group, _next, source)
+            else:
+                yield window.popleft().result()
+    finally:
+        if ahead:
+            ahead.give_up()
 
 
 class _Slot(Generic[B]):
     """The place of one result in the order."""
 
     def __init__(self) -> None:
-        self._done = anyio.Event()
+        self.ended = anyio.Event()
+        self._scope = anyio.CancelScope()
         self._results: list[B] = []
         self._error: Exception | None = None
 
     async def fill(self, function: Callable[[A], Awaitable[B]], item: A) -> None:
         try:
-            self._results.append(await function(item))
-        except Exception as error:  # whatever it is, it is raised in its place
+            with self._scope:
+                self._results.append(await function(item))
+        except Exception as error:  # raised again by `result`
             self._error = error
-        self._done.set()  # not when this is cancelled: then whoever waits is cancelled too
+        finally:
+            self.ended.set()
 
-    async def result(self) -> B:
-        await self._done.wait()
+    def result(self) -> B:
         if self._error is not None:
             raise self._error
         return self._results[0]
+
+    def give_up(self) -> None:
+        self._scope.cancel()
+
+
+def _begun(group: TaskGroup, function: Callable[[A], Awaitable[B]], item: A) -> _Slot[B]:
+    slot: _Slot[B] = _Slot()
+    group.start_soon(slot.fill, function, item)
+    return slot
+
+
+async def _one_of(events: Sequence[anyio.Event]) -> None:
+    async with anyio.create_task_group() as waiting:
+
+        async def wait(event: anyio.Event) -> None:
+            await event.wait()
+            waiting.cancel_scope.cancel()
+
+        for event in events:
+            waiting.start_soon(wait, event)
+
+
+async def _next(source: AsyncIterator[A]) -> list[A]:
+    """One item, or none at the end."""
+    async for item in source:
+        return [item]
+    return []
 
 
 async def _each(items: Iterable[A] | AsyncIterable[A]) -> AsyncGenerator[A]:

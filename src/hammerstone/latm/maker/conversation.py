@@ -29,6 +29,11 @@ class Conversation:
         self.bill = bill
         self.last = Bill(task=bill.task)
 
+    @property
+    def replies(self) -> int:
+        """How often the maker has answered."""
+        return sum(message.role == "assistant" for message in self._messages)
+
     async def ask(self, text: str) -> str:
         self._messages.append(Message(role="user", content=text))
         prompt = Prompt(messages=tuple(self._messages), temperature=MAKER_TEMPERATURE, sample=self._sample)

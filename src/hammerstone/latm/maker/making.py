@@ -212,7 +212,7 @@ def _package(bench: Workbench, draft: Draft, passage: Passage, recipe: Recipe, m
             verified=len(bench.lot.verified),
             held_out=len(bench.lot.held_out),
             instances=_digests(bench.lot.all),
-            attempts=bill.calls,
+            attempts=bench.conversation.replies,
             usage=bill.usage,
             cost_usd=bill.cost_usd,
             made=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -1,0 +1,15 @@
+"""Where the public benchmark files are: `HAMMERSTONE_DATA`, else `../shared/data` beside the checkout."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+DATA = Path(os.environ.get("HAMMERSTONE_DATA") or Path(__file__).parents[3] / "shared" / "data")
+FILES = {
+    "chinese_remainder": DATA / "bigbench" / "chinese_remainder_theorem.json",
+    "dyck": DATA / "bbh" / "dyck_languages.json",
+    "logical_deduction": DATA / "bbh" / "logical_deduction_five_objects.json",
+    "tracking_shuffled_objects": DATA / "bbh" / "tracking_shuffled_objects_five_objects.json",
+    "word_sorting": DATA / "bbh" / "word_sorting.json",
+}

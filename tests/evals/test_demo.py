@@ -1,0 +1,105 @@
+"""The recorded demonstration, run whole once in the real sandbox, and what it must reach."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+import pytest
+
+from hammerstone import LoopSettings, RecordingError, Request, Route
+from hammerstone.evals.demo import Demonstration, demo_models, run_demo
+from hammerstone.evals.stream import DEMO_TASKS
+from hammerstone.latm.loop import Hammerstone, Models
+from hammerstone.latm.records import Answered
+from hammerstone.latm.store import open_store
+from hammerstone.reading import read_requests
+from hammerstone.sandbox import open_sandbox
+from hammerstone.settings import recordings
+
+from .public_files import DATA, FILES
+
+RECORDED = recordings("demo")
+
+
+def recorded_demo(home: Path, sandbox: str = "auto") -> Demonstration:
+    async def run() -> Demonstration:
+        models = demo_models(RECORDED, maker=None, user=None, record=False)
+        return await run_demo(home, models, sandbox=sandbox)
+
+    return anyio.run(run)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def demonstration(home: Path) -> Demonstration:
+    return recorded_demo(home)
+
+
+def test_every_task_gets_a_live_tool_with_a_parser(demonstration: Demonstration) -> None:
+    tools = {making.task: making.tool for making in demonstration.makings}
+    for task in DEMO_TASKS:
+        name = demonstration.tool_of(task)
+        assert name is not None
+        tool = tools[name]
+        assert tool is not None
+        assert Route.PARSER in tool.routes
+
+
+def test_requests_in_a_tasks_own_form_take_the_parser_route_once_its_tool_is_live(demonstration: Demonstration) -> None:
+    by_parser, later = demonstration.parser_share
+    assert later == 36
+    assert by_parser >= 0.95 * later
+
+
+def test_no_answer_by_parser_is_wrong(demonstration: Demonstration) -> None:
+    assert demonstration.wrong_by_parser == 0
+
+
+def test_reworded_requests_and_one_offs_never_take_the_parser_route(demonstration: Demonstration) -> None:
+    reworded, one_offs = demonstration.of_kind("paraphrase"), demonstration.of_kind("one-off")
+    assert (len(reworded), len(one_offs)) == (12, 10)
+    assert {answered.route for answered in reworded} <= {Route.USER, Route.SOLVER}
+    assert {answered.route for answered in one_offs} == {Route.SOLVER}
+
+
+def test_the_strong_model_is_asked_less_and_less(demonstration: Demonstration) -> None:
+    half = len(demonstration.answers) // 2
+    to_solver = [answered.route is Route.SOLVER for answered in demonstration.answers]
+    assert sum(to_solver[half:]) < sum(to_solver[:half]) / 2
+
+
+def test_each_recorded_completion_is_one_that_the_demonstration_asks_for(demonstration: Demonstration) -> None:
+    """None is left over from an earlier prompt; the solver's are asked by the comparison, and some again by the loop."""
+    lines = {file.stem: len(file.read_text(encoding="utf-8").splitlines()) for file in RECORDED.glob("*.jsonl")}
+    solved = sum(answered.route is Route.SOLVER for answered in demonstration.answers)
+    assert lines["solver"] == len(demonstration.items)
+    assert sum(lines.values()) - lines["solver"] == demonstration.paid_calls - solved
+
+
+def test_on_monty_the_demonstration_says_why_it_cannot_be_replayed(tmp_path: Path) -> None:
+    with pytest.raises(RecordingError, match="made on full Python"):
+        recorded_demo(tmp_path, sandbox="monty")
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason=f"no public files in {DATA}")
+@pytest.mark.parametrize("file", FILES.values(), ids=FILES)
+def test_the_tools_answer_the_public_files(demonstration: Demonstration, home: Path, file: Path) -> None:
+    del demonstration  # its tools are in the home
+    requests = [item for item in read_requests(file) if isinstance(item, Request)]
+
+    async def run() -> list[Answered]:
+        with open_store(home) as store:
+            async with (
+                open_sandbox() as sandbox,
+                Hammerstone(store=store, sandbox=sandbox, models=Models(), settings=LoopSettings()) as hammerstone,
+            ):
+                return [answered async for answered in hammerstone.stream(requests)]
+
+    by_parser = [answered for answered in anyio.run(run) if answered.route is Route.PARSER]
+    assert len(by_parser) >= 0.95 * len(requests)
+    assert all(answered.correct for answered in by_parser)
