@@ -62,7 +62,10 @@ def tool(number: int) -> Tool:
         name=f"task_{number}",
         description="a sum",
         source=SOURCE.format(
-            form=question(number, r"(\\d+)", r"(\\d+)").replace("\\\\", "\\").replace(". Give", r"\. Give").replace("number.", r"number\."),
+            form=question(number, r"(\\d+)", r"(\\d+)")
+            .replace("\\\\", "\\")
+            .replace(". Give", r"\. Give")
+            .replace("number.", r"number\."),
             template=question(number, "{left}", "{right}"),
             number=number,
         ),
@@ -118,7 +121,9 @@ async def measure(store: Store, questions: int, tools: int) -> None:
     async with open_sandbox() as sandbox:
         catalog = Catalog(store)
         loading, _ = await timed(partial(by_shortlist, catalog, sandbox, hits[0]))
-        print(f"first question, which reads {tools} tools from the store: {loading:.0f} ms (once for each change of the set)")
+        print(
+            f"first question, which reads {tools} tools from the store: {loading:.0f} ms (once for each change of the set)"
+        )
         for name, asked in (("one tool reproduces it", hits), ("no tool reproduces it", misses)):
             times = [(await timed(partial(by_shortlist, catalog, sandbox, one)))[0] for one in asked]
             quantiles = statistics.quantiles(times, n=100)

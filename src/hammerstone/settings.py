@@ -9,7 +9,7 @@ __all__ = ["default_home", "recordings"]
 
 
 def default_home() -> str:
-    """Where tools and instances are kept: `HAMMERSTONE_HOME` (a folder, or a database URL), or the user's data folder."""
+    """Where everything is kept: `HAMMERSTONE_HOME` (a folder, or a database URL), or the user's data folder."""
     from platformdirs import user_data_path
 
     return os.environ.get("HAMMERSTONE_HOME") or str(user_data_path("hammerstone"))

@@ -74,7 +74,7 @@ def test_the_strong_model_is_asked_less_and_less(demonstration: Demonstration) -
 
 
 def test_each_recorded_completion_is_one_that_the_demonstration_asks_for(demonstration: Demonstration) -> None:
-    """None is left over from an earlier prompt; the solver's are asked by the comparison, and some again by the loop."""
+    """None is left over from an earlier prompt; the comparison asks all of the solver's, the loop some again."""
     lines = {file.stem: len(file.read_text(encoding="utf-8").splitlines()) for file in RECORDED.glob("*.jsonl")}
     solved = sum(answered.route is Route.SOLVER for answered in demonstration.answers)
     assert lines["solver"] == len(demonstration.items)

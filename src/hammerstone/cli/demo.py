@@ -14,10 +14,13 @@ from hammerstone.cli.terminal import money, percent, print_json, print_line, pro
 from hammerstone.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.live import Live
     from rich.text import Text
 
     from hammerstone.evals.demo import Demonstration
+    from hammerstone.latm.records import Answered
 
 __all__ = ["demo"]
 
@@ -82,7 +85,8 @@ class Strips:
         talk(
             "[bold]One letter a request:[/] [red]S[/] the strong model answered, [yellow]U[/] a cheap model wrote the "
             "tool's arguments, [green]P[/] the tool's own parser did: no model at all.\n"
-            "[bold cyan]|[/] the tool went live. A [reverse]wrong answer[/] is shown reversed.\n"
+            "[bold cyan]|[/] the tool went live. Small letters: the question was reworded. "
+            "A [reverse]wrong answer[/] is shown reversed.\n"
         )
         self._live = Live(console=Console(stderr=True), refresh_per_second=12)
         self._live.start()
@@ -129,30 +133,42 @@ def _report(demonstration: Demonstration, folder: Path) -> None:
 
 
 def _show_routes(demonstration: Demonstration) -> None:
-    rows: list[tuple[str, ...]] = []
-    for route in ("parser", "user", "solver"):
-        answers = [one for one in demonstration.answers if one.route == route]
-        right = sum(bool(one.correct) for one in answers)
-        costs = [one.cost_usd or 0.0 for one in answers]
-        calls = sum(one.model_calls for one in answers)
-        rows.append((route, str(len(answers)), f"{right}", percent(right, len(answers)), str(calls), money(sum(costs))))
-    made = demonstration.makings
-    attempts = [making.tool.provenance for making in made if making.tool is not None]
-    cost = sum(one.cost_usd or 0.0 for one in attempts)
-    rows.append(("making", f"({len(made)} tools)", "", "", str(sum(one.attempts for one in attempts)), money(cost)))
+    answers = demonstration.answers
+    rows = [_route_row(route, [one for one in answers if one.route == route]) for route in ("parser", "user", "solver")]
+    making = (str(demonstration.making_calls), money(demonstration.making_usd))
+    rows.append((f"making {len(demonstration.live_at)} tools", "", "", "", *making))
+    whole = _route_row("hammerstone, all of it", answers)
+    rows.append((*whole[:4], str(demonstration.paid_calls), money(demonstration.paid_usd)))
     baseline = demonstration.baseline
     if baseline is not None:
-        right = str(baseline.right)
-        share = percent(baseline.right, baseline.requests)
-        count = str(baseline.requests)
-        rows.append(("all to the strong model", count, right, share, count, money(baseline.cost_usd)))
+        count, right = baseline.requests, baseline.right
+        cost = money(baseline.cost_usd)
+        rows.append(("all to the strong model", str(count), str(right), percent(right, count), str(count), cost))
     show_table(
         "By route",
         ("route", "#requests", "#right", "#accuracy", "#model calls", "#cost"),
         rows,
-        caption="Recorded completions of a frontier chat model, the same model in every role. Tokens are estimated from "
-        "characters and prices are illustrations ($5/$25 a million for strong roles, $0.25/$2 for cheap ones).",
+        caption="Recorded completions of a frontier chat model, the same model in every role.\n"
+        "Tokens are estimated from characters; prices are illustrations (a million tokens in/out:\n"
+        f"$5/$25 for the strong roles, $0.25/$2 for the cheap ones). {_break_even(demonstration)}",
     )
+
+
+def _break_even(demonstration: Demonstration) -> str:
+    """What the tools have cost, in requests to the strong model."""
+    baseline, making = demonstration.baseline, demonstration.making_usd
+    if baseline is None or not baseline.cost_usd or making is None:
+        return ""
+    requests = making / (baseline.cost_usd / baseline.requests)
+    return f"The tools\nwere paid for once; they have cost as much as {requests:.0f} requests to the strong model."
+
+
+def _route_row(name: str, answers: Sequence[Answered]) -> tuple[str, ...]:
+    right = sum(bool(one.correct) for one in answers)
+    costs = [one.cost_usd for one in answers]
+    cost = None if None in costs else sum(cost or 0.0 for cost in costs)
+    calls = sum(one.model_calls for one in answers)
+    return name, str(len(answers)), str(right), percent(right, len(answers)), str(calls), money(cost)
 
 
 def _show_tasks(demonstration: Demonstration) -> None:
@@ -160,7 +176,6 @@ def _show_tasks(demonstration: Demonstration) -> None:
 
     rows: list[tuple[str, ...]] = []
     for task in DEMO_TASKS:
-        name = demonstration.tool_of(task)
         later = demonstration.after_live(task)
         parser = sum(one.route == "parser" for one in later)
         reworded = Counter(
@@ -168,16 +183,10 @@ def _show_tasks(demonstration: Demonstration) -> None:
             for item, answered in demonstration.pairs()
             if item.task == task and item.kind == "paraphrase"
         )
-        rows.append(
-            (
-                task,
-                name or "no tool",
-                f"{parser} of {len(later)}",
-                f"{sum(bool(one.correct) for one in later)}",
-                ", ".join(f"{count} {route}" for route, count in reworded.items()),
-            )
-        )
-    columns = ("task", "tool", "#own form by parser", "#right", "reworded, by")
+        by = ", ".join(f"{count} {route}" for route, count in reworded.items())
+        right = str(sum(bool(one.correct) for one in later))
+        rows.append((demonstration.tool_of(task) or f"none for {task}", f"{parser} of {len(later)}", right, by))
+    columns = ("tool, as the dispatcher named it", "#own form, by parser", "#right", "reworded, by")
     show_table("After a task's tool went live", columns, rows)
 
 
@@ -198,25 +207,16 @@ def _show_calls(demonstration: Demonstration) -> None:
 
 def _show_reached(demonstration: Demonstration) -> None:
     parser, later = demonstration.parser_share
-    paraphrases = demonstration.of_kind("paraphrase")
-    one_offs = demonstration.of_kind("one-off")
+    by_parser = sum(one.route == "parser" for one in demonstration.answers)
+    reworded, one_offs = demonstration.of_kind("paraphrase"), demonstration.of_kind("one-off")
     rows = [
         ("tasks with a live tool that has a parser", f"{len(_with_parser(demonstration))} of 6"),
-        (
-            "requests in a task's own form, after its tool was live, by parser",
-            f"{parser} of {later} ({percent(parser, later)})",
-        ),
-        (
-            "wrong answers by parser",
-            f"{demonstration.wrong_by_parser} of {sum(a.route == 'parser' for a in demonstration.answers)}",
-        ),
-        (
-            "reworded requests by user or solver",
-            f"{sum(a.route in ('user', 'solver') for a in paraphrases)} of {len(paraphrases)}",
-        ),
-        ("one-offs by solver", f"{sum(a.route == 'solver' for a in one_offs)} of {len(one_offs)}"),
+        ("own form, tool live: answered by parser", f"{parser} of {later} ({percent(parser, later)})"),
+        ("wrong answers by parser", f"{demonstration.wrong_by_parser} of {by_parser}"),
+        ("reworded: by user or solver", f"{sum(a.route in ('user', 'solver') for a in reworded)} of {len(reworded)}"),
+        ("one-offs: by solver", f"{sum(a.route == 'solver' for a in one_offs)} of {len(one_offs)}"),
     ]
-    show_table("What was reached", ("", "#"), rows)
+    show_table("What was reached", ("", ""), rows)
 
 
 def _with_parser(demonstration: Demonstration) -> set[str]:

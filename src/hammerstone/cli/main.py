@@ -78,10 +78,9 @@ def _tell_retries() -> None:
 
     class Sentence(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            waited = getattr(record, "stamina.wait_for", None)
-            talk(
-                f"[yellow]retrying[/] a model in {waited or '?'} s: {_escape(str(getattr(record, 'stamina.caused_by', '')))}"
-            )
+            waits = getattr(record, "stamina.wait_for", "?")
+            cause = _escape(str(getattr(record, "stamina.caused_by", "")))
+            talk(f"[yellow]retrying[/] a model in {waits} s: {cause}")
 
     logging.getLogger("stamina").addHandler(Sentence())
 

@@ -55,7 +55,14 @@ def show_table(
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_header=any(columns),
+    )
     for name in columns:
         table.add_column(name.removeprefix("#"), justify="right" if name.startswith("#") else "left", overflow="fold")
     for row in rows:
@@ -63,7 +70,7 @@ def show_table(
     console = _console(stderr)
     console.print(table, soft_wrap=False)
     if caption:
-        console.print(f"[dim]{escape(caption)}[/]")
+        console.print(f"[dim]{escape(caption)}[/]\n")
 
 
 @contextmanager

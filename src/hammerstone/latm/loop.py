@@ -292,17 +292,19 @@ class Hammerstone:
             )
         making = await self._run_making(maker, task)
         if making is None:
-            raise SettingsError(f"a making of {name} is running already", hint="wait for it: hammerstone tasks show")
+            raise SettingsError(f"a making of {name} is running already", hint=f"see: hammerstone tasks show {name}")
         return making
 
     async def _perhaps_make(self, name: str) -> None:
-        task = await to_thread.run_sync(self.store.task, name)
         maker = self._maker
-        if task is None or maker is None or name in self._making or not self._due(task):
+        if maker is None:
             return
-        if await to_thread.run_sync(self.store.tool, name) is not None:
+        task, tool = await to_thread.run_sync(lambda: (self.store.task(name), self.store.tool(name)))
+        if tool is not None:
             return  # live, or disabled by a person: either way not to be made again on our own
-        self._making.add(name)
+        if task is None or name in self._making or not self._due(task):
+            return
+        self._making.add(name)  # with no `await` since it was looked for
         if self.settings.background:
             self._tasks.start_soon(self._run_making, maker, task)
         else:
@@ -317,7 +319,8 @@ class Hammerstone:
             making = await maker.make(task)
         finally:
             self._making.discard(task.name)
-        self._on_making(task.name, making)
+        if making is not None:
+            self._on_making(task.name, making)
         return making
 
     # helpers of the above

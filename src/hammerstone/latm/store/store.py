@@ -130,8 +130,8 @@ class Store:
         """Make `tool` the live version of the task `tool.name`, all in one transaction.
 
         It gets the task's next version, or keeps the one it has if this digest is stored already; the task is added
-        if it is not there; the version that was live is replaced; the making, if given, ends as live. `reason` says which routes the gate
-        kept out and why.
+        if it is not there; the version that was live is replaced; the making, if given, ends as live.
+        `reason` says which routes the gate kept out, and why.
         """
         with self._database.write() as connection:
             stored = tools.publish(connection, tool)

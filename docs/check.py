@@ -1,0 +1,83 @@
+"""Checks the documents: links lead somewhere, the command reference is up to date, and the README shows real output.
+
+uv run python docs/check.py            # say what is wrong; exit code 1
+uv run python docs/check.py --write    # bring docs/commands.md and the README's output up to date
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+COMMANDS = ROOT / "docs" / "commands.md"
+README = ROOT / "README.md"
+LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
+DEMO = re.compile(r"(<!-- output of: uv run hammerstone demo -->\n```text\n)(.*?)(\n```)", re.DOTALL)
+
+
+def documents() -> list[Path]:
+    skipped = {".venv", ".git", "node_modules"}
+    return [path for path in sorted(ROOT.rglob("*.md")) if not skipped & set(path.relative_to(ROOT).parts)]
+
+
+def broken_links() -> list[str]:
+    """Relative links whose target is not there."""
+    broken: list[str] = []
+    for document in documents():
+        for target in LINK.findall(document.read_text(encoding="utf-8")):
+            if "://" not in target and not (document.parent / target).exists():
+                broken.append(f"{document.relative_to(ROOT)}: {target} is not there")
+    return broken
+
+
+def run(*command: str) -> str:
+    plain = {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "100", "PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT, env=plain)  # noqa: S603
+    return done.stdout
+
+
+def command_reference() -> str:
+    """Typer's own documentation of every command."""
+    text = run(sys.executable, "-m", "typer", "hammerstone.cli.main", "utils", "docs", "--name", "hammerstone")
+    return "\n".join(line.rstrip() for line in text.splitlines()).strip() + "\n"
+
+
+def demo_output() -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        shown = run("sh", "-c", f"{sys.executable} -m hammerstone demo --home {folder}/home 2>&1 | grep -v {folder}")
+    text = "\n".join(line.rstrip() for line in shown.splitlines()).split("\nThe tools are in")[0]
+    by_task, reached = text.index("After a task's tool went live"), text.index("What was reached")
+    return (text[:by_task] + text[reached:]).strip("\n")  # the README leaves two of the tables out
+
+
+def stale(write: bool) -> list[str]:
+    """Generated parts that differ from what the commands print now."""
+    found: list[str] = []
+    readme = README.read_text(encoding="utf-8")
+    output = demo_output()
+    fresh = DEMO.sub(lambda match: match[1] + output + match[3], readme)
+    for path, text in ((COMMANDS, command_reference()), (README, fresh)):
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            found.append(f"{path.relative_to(ROOT)} is not what the commands print: run docs/check.py --write")
+            if write:
+                path.write_text(text, encoding="utf-8")
+    return found
+
+
+def main() -> None:
+    write = "--write" in sys.argv
+    problems = stale(write)
+    problems = broken_links() + ([] if write else problems)
+    for problem in problems:
+        print(problem)
+    print(f"{len(documents())} documents, {len(problems)} problems")
+    sys.exit(bool(problems))
+
+
+if __name__ == "__main__":
+    main()

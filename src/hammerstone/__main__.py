@@ -1,0 +1,5 @@
+"""`python -m hammerstone`."""
+
+from hammerstone.cli import main
+
+main()

@@ -1,0 +1,59 @@
+"""Where a held-back tool and one stored answer differ, somebody says which is right."""
+
+from __future__ import annotations
+
+import pytest
+
+from hammerstone.errors import NotFoundError
+from hammerstone.latm.records import Disagreement, MakingState
+from hammerstone.latm.settling import settle
+from hammerstone.latm.store import Store, this_process
+from hammerstone.types import Instance, Source
+
+from .samples import a_tool
+
+
+@pytest.fixture
+def held(store: Store) -> Store:
+    """A store with one tool that is held back: it says "a b", the stored answer is "b a"."""
+    tool = a_tool()
+    store.add_task(tool.name, tool.description)
+    question = "Sort these words in ascending order: b a"
+    instance = store.add_instance(
+        tool.name, Instance(question=question, answer="b a", source=Source.SOLVER), request_id="1"
+    )
+    assert instance is not None
+    making = store.start_making(tool.name, owner=this_process())
+    assert making is not None
+    differ = Disagreement(instance_id=instance.id, question=question, stored="b a", tool="a b")
+    store.end_making(making, MakingState.HELD_BACK, reason="one differs", tool=tool, disagreement=differ)
+    return store
+
+
+def test_when_the_tool_is_right_it_goes_live_and_the_label_is_corrected(held: Store) -> None:
+    making = settle(held, "word_sorting", tool_is_right=True)
+    assert making.state is MakingState.LIVE
+    assert [tool.tool for tool in held.live_tools()] == [a_tool()]
+    (instance,) = held.instances("word_sorting")
+    assert (instance.answer, instance.former_answer, instance.source) == ("a b", "b a", Source.LABELER)
+
+
+def test_when_the_stored_answer_is_right_nothing_goes_live_and_it_stands(held: Store) -> None:
+    making = settle(held, "word_sorting", tool_is_right=False)
+    assert (making.state, making.reason) == (MakingState.FAILED, "the stored answer stands; the tool was wrong")
+    assert held.live_tools() == ()
+    (instance,) = held.instances("word_sorting")
+    assert (instance.answer, instance.former_answer) == ("b a", None)
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_it_is_settled_once(held: Store, right: bool) -> None:
+    settle(held, "word_sorting", tool_is_right=right)
+    with pytest.raises(NotFoundError, match="no tool of word_sorting is held back"):
+        settle(held, "word_sorting", tool_is_right=not right)
+
+
+def test_a_task_without_a_held_back_tool_has_nothing_to_settle(store: Store) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        settle(store, "nothing", tool_is_right=True)
+    assert caught.value.hint

@@ -1,0 +1,128 @@
+"""The shape of the whole: imports flow one way, the front door is light, and every package says what it exports."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "hammerstone"
+MODULES = sorted(SOURCE.rglob("*.py"))
+PACKAGES = [path for path in MODULES if path.name == "__init__.py"]
+
+# Each part may import those above its own line, and itself; parts in one line know nothing of each other.
+LAYERS = (
+    ("errors", "types"),
+    ("concurrency", "reading", "settings"),
+    ("models", "sandbox"),
+    ("latm", "toolformer"),
+    ("evals",),
+    ("server",),
+    ("testing", "hammerstone"),  # the fakes, and the front door: on top of everything but the command line
+    ("cli",),
+)
+RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
+
+HEAVY = "alembic anthropic genai_prices httpx numpy openai pydantic pydantic_ai pyflakes sqlalchemy torch typer".split()
+LIGHT_PACKAGES = "hammerstone models sandbox latm latm.store evals evals.tasks testing".split()
+
+
+def name_of(path: Path) -> str:
+    """The dotted name of a module file."""
+    return ".".join(("hammerstone", *path.relative_to(SOURCE).with_suffix("").parts)).removesuffix(".__init__")
+
+
+def part_of(module: str) -> str:
+    """`latm` of `hammerstone.latm.store`; the front door is `hammerstone`."""
+    return module.split(".")[min(1, module.count("."))]
+
+
+def imports_of(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and name of every module of ours that a file imports, also in a function or for types only."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Import(names=names):
+                found = [alias.name for alias in names]
+            case ast.ImportFrom(module=str(module), names=names, level=0):
+                parts = [f"hammerstone.{alias.name}" if alias.name in RANK else "hammerstone" for alias in names]
+                found = parts if module == "hammerstone" else [module]
+            case ast.ImportFrom(level=level) if level:
+                package = name_of(path).split(".")[: (1 if path.name == "__init__.py" else 0) - level or None]
+                found = [".".join([*package, node.module or ""]).rstrip(".")]
+            case _:
+                continue
+        yield from ((node.lineno, name) for name in found if part_of(name) in RANK and name.startswith("hammerstone"))
+
+
+def exported(path: Path) -> list[str] | None:
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id="__all__")], value=value):
+                return ast.literal_eval(value)
+            case _:
+                continue
+    return None
+
+
+def test_every_part_has_its_place() -> None:
+    assert {part_of(name_of(path)) for path in MODULES} <= RANK.keys()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_flow_one_way(path: Path) -> None:
+    own = part_of(name_of(path))
+    wrong = [
+        f"{path.relative_to(SOURCE.parent)}:{line}: {own} imports {name}"
+        for line, name in imports_of(path)
+        if part_of(name) != own and RANK[part_of(name)] >= RANK[own]
+    ]
+    assert wrong == []
+
+
+def test_the_check_of_imports_sees_every_kind_of_import(tmp_path: Path) -> None:
+    file = tmp_path / "imagined.py"
+    file.write_text("""
+import hammerstone.latm.loop as loop
+from hammerstone import cli, Tool
+from hammerstone.models import open_model
+if TYPE_CHECKING:
+    from hammerstone.evals.task import Task
+def late():
+    import hammerstone.sandbox, json
+    from json import dumps
+    import hammerstones
+""")
+    assert [part_of(name) for _, name in imports_of(file)] == [
+        *("latm", "cli", "hammerstone", "models", "evals", "sandbox"),
+    ]
+
+
+@pytest.mark.parametrize("package", LIGHT_PACKAGES)
+def test_a_package_is_light_to_import(package: str) -> None:
+    name = package if package == "hammerstone" else f"hammerstone.{package}"
+    code = f"import sys, {name}; print(*sorted({HEAVY} & sys.modules.keys()))".replace("[", "{").replace("]", "}")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("path", PACKAGES, ids=name_of)
+def test_what_a_package_exports_is_sorted_and_there(path: Path) -> None:
+    names = exported(path)
+    if names is None:
+        assert len(ast.parse(path.read_text(encoding="utf-8")).body) <= 1, "imports something and has no __all__"
+        return
+    module = importlib.import_module(name_of(path))
+    assert names == sorted(set(names))
+    assert [name for name in names if not hasattr(module, name)] == []
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if exported(path)], ids=name_of)
+def test_no_module_exports_a_name_twice_or_one_that_is_private(path: Path) -> None:
+    names = exported(path) or []
+    assert len(set(names)) == len(names)
+    assert [name for name in names if name.startswith("_")] == []
