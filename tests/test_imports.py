@@ -25,6 +25,7 @@ LAYERS = (
     ("server",),
     ("testing", "hammerstone"),  # the fakes, and the front door: on top of everything but the command line
     ("cli",),
+    ("__main__",),
 )
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 

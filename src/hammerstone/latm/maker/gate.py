@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from hammerstone.errors import ModelError
 from hammerstone.latm.accounts import AccountedModel
 from hammerstone.latm.maker.verify import Finding, Verdict, agree, check_parser, checks_of
 from hammerstone.latm.maker.workbench import Draft, Workbench
@@ -31,14 +32,14 @@ async def pass_gate(bench: Workbench, draft: Draft, user: AccountedModel | None,
     """Parser first, then user. `asked` held-out questions are given to the user model; the parser gets them all."""
     routes: list[Route] = []
     reasons: list[str] = []
-    findings = await _through_parser(bench, draft) if draft.parses else []
-    findings, suspect = await _settle(bench, findings)
+    findings = await check_parser(bench.sandbox, draft.source, bench.lot.held_out) if draft.parses else []
+    findings, suspect = await _settle(bench, draft, findings)
     problem = _parser_problem(bench, draft, findings, suspect)
     if problem:
         reasons.append(f"parser route: {problem}")
     else:
         routes.append(Route.PARSER)
-    problem = await _user_problem(bench, draft, user, _labels(bench, findings)[:asked])
+    problem = await _user_problem(bench, draft, user, _labels(bench, suspect)[:asked])
     if problem:
         reasons.append(f"user route: {problem}")
     else:
@@ -46,26 +47,24 @@ async def pass_gate(bench: Workbench, draft: Draft, user: AccountedModel | None,
     return Passage(routes=tuple(routes), checks=checks_of(findings), reasons=tuple(reasons), suspect=suspect)
 
 
-async def _through_parser(bench: Workbench, draft: Draft) -> list[Finding]:
-    return await check_parser(bench.sandbox, draft.source, bench.lot.held_out)
-
-
-async def _settle(bench: Workbench, findings: list[Finding]) -> tuple[list[Finding], Finding | None]:
-    """A single difference may be the label's fault."""
+async def _settle(bench: Workbench, draft: Draft, findings: list[Finding]) -> tuple[list[Finding], Finding | None]:
+    """A single difference may be the label's fault. One that nobody can settle is a suspect; two are too many."""
     differing = [one for one in findings if one.verdict is Verdict.DIFFERS]
     if len(differing) != 1:
         return findings, None
-    verdict = await bench.settle(differing[0])
-    if verdict is None:
+    label_was_wrong = await bench.settle(differing[0])
+    if label_was_wrong is None and draft.suspect is None:
         return findings, differing[0]
-    right = replace(differing[0], verdict=Verdict.AGREES) if verdict else differing[0]
-    return [right if one is differing[0] else one for one in findings], None
+    settled = replace(differing[0], verdict=Verdict.AGREES) if label_was_wrong else differing[0]
+    return [settled if one is differing[0] else one for one in findings], None
 
 
 def _parser_problem(bench: Workbench, draft: Draft, findings: Sequence[Finding], suspect: Finding | None) -> str:
     """A wrong answer bars the route; refusals do when they are many, counted with those in verification."""
     if not draft.parses:
         return "no parser passed verification"
+    if not findings:
+        return "there are no held-out instances"
     wrong = [one for one in findings if one.verdict in {Verdict.DIFFERS, Verdict.FAILED} and one is not suspect]
     if wrong:
         return f"{len(wrong)} of {len(findings)} held-out instances: {wrong[0].detail}"
@@ -79,10 +78,10 @@ def _parser_problem(bench: Workbench, draft: Draft, findings: Sequence[Finding],
     return ""
 
 
-def _labels(bench: Workbench, findings: Sequence[Finding]) -> list[StoredInstance]:
-    """The held-out instances, with the answers that a second opinion may have corrected."""
-    right = {one.instance.id: one.answer for one in findings if one.verdict is Verdict.AGREES}
-    return [replace(one, answer=right.get(one.id) or one.answer) for one in bench.lot.held_out]
+def _labels(bench: Workbench, suspect: Finding | None) -> list[StoredInstance]:
+    """The held-out instances as labeled now; where the label is open, the user must agree with the parser."""
+    open_answer = {suspect.instance.id: suspect.answer} if suspect else {}
+    return [replace(one, answer=open_answer.get(one.id) or one.answer) for one in bench.labeled(bench.lot.held_out)]
 
 
 async def _user_problem(
@@ -98,7 +97,10 @@ async def _user_problem(
     answered = 0
     refusal = ""
     for one in instances:
-        parsed = await write_arguments(user, manual, one.question, bench.conversation.bill)
+        try:
+            parsed = await write_arguments(user, manual, one.question, bench.conversation.bill)
+        except ModelError as error:
+            return error.message  # the parser may serve all the same
         if parsed.arguments is None:
             refusal = parsed.refusal
             continue

@@ -8,7 +8,7 @@ assert of the maker's, that compares with the stored answers. *Package*: functio
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hammerstone.latm import prompts
 from hammerstone.latm.checks import check_source
@@ -52,7 +52,7 @@ async def make_latm(bench: Workbench) -> Draft | Failure:
         source=verified.source,
         checks=_checks(verified.findings),
         parses=False,
-        suspect=verified.suspect or proposed.suspect,
+        suspect=verified.suspect,
     )
 
 
@@ -95,16 +95,25 @@ async def _check(
     calls, problems = _read_calls(reply, source, len(instances))
     if problems:
         return Stand(source=source, problems=problems)
-    findings = [*earlier, *await check_arguments(bench.sandbox, source, instances, calls)]
+    # The earlier calls too: a reply that should only have brought new ones may have changed the function.
+    instances = bench.labeled([*(one.instance for one in earlier), *instances])
+    calls = [*(one.arguments or {} for one in earlier), *calls]
+    findings = await check_arguments(bench.sandbox, source, instances, calls)
+    findings, suspect = await _settle(bench, findings)
+    wrong = [_describe(one) for one in findings if one.verdict is not Verdict.AGREES]
+    return Stand(source=source, problems=tuple(wrong), findings=tuple(findings), suspect=suspect)
+
+
+async def _settle(bench: Workbench, findings: list[Finding]) -> tuple[list[Finding], Finding | None]:
+    """One difference among agreements may be the label's fault. Returns the one that nobody could settle, too."""
     wrong = [one for one in findings if one.verdict is not Verdict.AGREES]
-    suspect = None
-    if len(wrong) == 1 and wrong[0].verdict is Verdict.DIFFERS and len(findings) > 1:
-        verdict = await bench.settle(wrong[0])
-        suspect = wrong[0] if verdict is None else None
-        wrong = [] if verdict else wrong
-    return Stand(
-        source=source, problems=tuple(_describe(one) for one in wrong), findings=tuple(findings), suspect=suspect
-    )
+    if len(wrong) != 1 or wrong[0].verdict is not Verdict.DIFFERS or len(findings) == 1:
+        return findings, None
+    label_was_wrong = await bench.settle(wrong[0])
+    if label_was_wrong:
+        settled = replace(wrong[0], verdict=Verdict.AGREES)
+        return [settled if one is wrong[0] else one for one in findings], None
+    return findings, wrong[0] if label_was_wrong is None else None
 
 
 def _read_calls(reply: str, source: str, count: int) -> tuple[list[Arguments], tuple[str, ...]]:

@@ -20,7 +20,7 @@ from hammerstone.latm.maker.gate import Passage, pass_gate
 from hammerstone.latm.maker.latm import make_latm
 from hammerstone.latm.maker.lots import cast_lots
 from hammerstone.latm.maker.module import make_module
-from hammerstone.latm.maker.verify import Finding
+from hammerstone.latm.maker.verify import Finding, agree
 from hammerstone.latm.maker.workbench import Draft, Failure, Workbench
 from hammerstone.latm.records import Attempt, Disagreement, Making, MakingState, StoredInstance, Task
 from hammerstone.latm.settings import LoopSettings
@@ -153,12 +153,16 @@ class Maker:
     async def _workbench(self, recipe: Recipe, task: Task, making_id: int, bill: Bill) -> Workbench:
         instances = await to_thread.run_sync(self._store.instances, task.name)
         numbers = self._settings.module if recipe == "module" else self._settings.latm
-        opinions: dict[int, bool | None] = {}
+        corrected: dict[int, str] = {}
+        opinions: dict[tuple[int, str | None], bool | None] = {}
 
         async def settle(finding: Finding) -> bool | None:
-            if finding.instance.id not in opinions:
-                opinions[finding.instance.id] = await self._settle(finding, bill)
-            return opinions[finding.instance.id]
+            asked = finding.instance.id, finding.answer
+            if asked not in opinions:
+                opinions[asked] = await self._settle(finding, bill)
+            if opinions[asked] and finding.answer is not None:
+                corrected[finding.instance.id] = finding.answer
+            return opinions[asked]
 
         async def record(attempt: Attempt) -> None:
             await to_thread.run_sync(self._store.add_attempt, making_id, attempt)
@@ -172,15 +176,19 @@ class Maker:
             settings=self._settings,
             settle=settle,
             record=record,
+            corrected=corrected,
         )
 
     async def _settle(self, finding: Finding, bill: Bill) -> bool | None:
-        """Whether the label was wrong. Only a solver's label is put to the solver again: a person outranks it."""
+        """Whether the label was wrong; `None` if nobody can say. A person's label is not put to the solver."""
         if self._solver is None or finding.instance.source is not Source.SOLVER or finding.answer is None:
             return None
         stored = finding.instance.answer
-        opinion = await second_opinion(self._solver, finding.instance.question, stored, bill)
-        if opinion is not None and opinion == finding.answer:
+        try:
+            opinion = await second_opinion(self._solver, finding.instance.question, stored, bill)
+        except ModelError:
+            return None
+        if opinion is not None and agree(opinion, finding.answer):
             await to_thread.run_sync(self._store.relabel, finding.instance.id, opinion, Source.SOLVER)
             return True
         return False if opinion == stored else None

@@ -88,7 +88,7 @@ def _propose(bench: Workbench) -> str:
 
 async def _verify(bench: Workbench, source: str) -> tuple[Draft, tuple[str, ...]]:
     """What the module does on solved instances, on other tasks' questions and on probes."""
-    findings = await check_parser(bench.sandbox, source, bench.lot.shown + bench.lot.verified)
+    findings = await check_parser(bench.sandbox, source, bench.labeled(bench.lot.shown + bench.lot.verified))
     intruders = await _intruders(bench, source, findings)
     findings, suspect = await _settle(bench, findings, intruders)
     wrong = [one for one in findings if one.verdict in {Verdict.DIFFERS, Verdict.FAILED}]

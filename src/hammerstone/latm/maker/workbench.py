@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from hammerstone.latm.checks import ALLOWED_IMPORTS
 from hammerstone.latm.maker.conversation import Conversation
 from hammerstone.latm.maker.lots import Lot
 from hammerstone.latm.maker.verify import Finding
-from hammerstone.latm.records import Attempt, Stage, Task
+from hammerstone.latm.records import Attempt, Stage, StoredInstance, Task
 from hammerstone.latm.settings import LoopSettings
 from hammerstone.latm.tool import Check, Demonstration, Recipe
 from hammerstone.sandbox.contract import Sandbox
@@ -40,7 +40,10 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Workbench:
-    """`settle` says whether the label of a finding that alone differs was wrong: True, False, or None for open."""
+    """`settle` says whether the label of a finding that alone differs was wrong: True, False, or None for open.
+
+    `corrected` holds the answers, by instance id, that it has put in the place of wrong labels.
+    """
 
     task: Task
     lot: Lot
@@ -50,6 +53,7 @@ class Workbench:
     settings: LoopSettings
     settle: Callable[[Finding], Awaitable[bool | None]]
     record: Callable[[Attempt], Awaitable[None]]
+    corrected: Mapping[int, str]
     imports: frozenset[str] = ALLOWED_IMPORTS
 
     async def note(self, recipe: Recipe, number: int, stage: Stage, source: str, problems: Sequence[str] = ()) -> None:
@@ -66,6 +70,10 @@ class Workbench:
                 cost_usd=spent.cost_usd,
             )
         )
+
+    def labeled(self, instances: Sequence[StoredInstance]) -> tuple[StoredInstance, ...]:
+        """The instances with their labels as they are now."""
+        return tuple(replace(one, answer=self.corrected.get(one.id, one.answer)) for one in instances)
 
     @property
     def imports_text(self) -> str:

@@ -1,0 +1,79 @@
+"""What a stream loses when its process is killed, again and again: nothing that was finished."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .sums import answer, ask
+
+Told = dict[str, Any]
+
+
+@pytest.fixture(scope="module", params=[("model", 1), ("store", 9)], ids=["model", "store"])
+def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Told]:
+    """What each run asked and left behind; all but the last were killed."""
+    at, every = request.param
+    home = tmp_path_factory.mktemp(at) / "home"
+    finished = subprocess.run(  # noqa: S603 - our own script
+        [sys.executable, "-m", "tests.latm.killed_loop", str(home), at, str(every)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert finished.returncode == 0, finished.stderr
+    told = [json.loads(line) for line in finished.stdout.splitlines()]
+    assert len(told) > 10, "it was killed often enough to mean something"
+    return told
+
+
+def tuples(lists: Iterable[list[str]]) -> set[tuple[str, ...]]:
+    return {tuple(one) for one in lists}
+
+
+def test_no_finished_call_is_paid_again(runs: list[Told]) -> None:
+    finished: set[tuple[str, ...]] = set()
+    for run in runs:
+        assert not tuples(run["asked"]) & finished
+        finished |= tuples(run["stored"])
+    assert finished
+
+
+def test_no_call_is_asked_twice_in_one_run(runs: list[Told]) -> None:
+    assert all(len(tuples(run["asked"])) == len(run["asked"]) for run in runs)
+
+
+def test_no_instance_is_lost(runs: list[Told]) -> None:
+    for before, after in pairwise(runs):
+        assert tuples(before["instances"]) <= tuples(after["instances"])
+
+
+def test_what_was_answered_is_stored(runs: list[Told]) -> None:
+    for run in runs:
+        solved = {(question, given) for question, given, route in run["answered"] if route == "solver"}
+        assert solved <= tuples(run["instances"])
+
+
+def test_a_tool_is_live_with_its_making_or_not_at_all(runs: list[Told]) -> None:
+    for run in runs:
+        live = [digest for _, state, digest in run["tools"] if state == "live"]
+        made = [digest for state, digest in run["makings"] if state == "live"]
+        assert live == made
+        assert len(live) <= 1
+
+
+def test_the_last_run_answers_everything_and_has_one_tool(runs: list[Told]) -> None:
+    *_, last = runs
+    assert [(question, given) for question, given, _ in last["answered"]] == [
+        (ask(number), answer(ask(number))) for number in range(9)
+    ]
+    assert [version for version, _, _ in last["tools"]] == [1]
