@@ -1,4 +1,4 @@
-"""Two small tasks, tools for them, and models that play the roles: what the tests of the loop and the maker work with."""
+"""Two small tasks, tools for them, and models that play the roles."""
 
 from __future__ import annotations
 

@@ -66,7 +66,12 @@ def test_a_huge_source_is_refused_before_it_is_read() -> None:
     assert "64,001 characters" in only(check_source("(" * (MAX_SOURCE_CHARS + 1)))
 
 
-@pytest.mark.parametrize("source", ["x = " + "1+" * 20_000 + "1\n", "x = " + "-" * 20_000 + "1\n", "(" * 5_000])
+@pytest.mark.parametrize("terms", [400, 2_000, 20_000])  # too much for pyflakes, for the compiler, for both
+def test_a_sum_of_too_many_terms_is_a_reason_and_not_a_crash(terms: int) -> None:
+    assert only(check_source(f"x = {'1+' * terms}1\n{SOLVE}")) == "the source is nested too deeply"
+
+
+@pytest.mark.parametrize("source", ["x = " + "-" * 20_000 + "1\n", "(" * 5_000])
 def test_a_source_that_is_nested_too_deeply_is_a_reason_and_not_a_crash(source: str) -> None:
     reason = only(check_source(source + SOLVE))
     assert "nested too deeply" in reason or "is not valid Python" in reason

@@ -143,7 +143,7 @@ def unparse(text: str) -> str:
         (with_functions(parse="raise ValueError(question)"), None),
         (with_functions(parse='return {"other": question}'), None),
         (with_functions(parse='return {"text": {1, 2}}'), None),
-        (with_functions(parse='return {"text": float("nan")}'), None),
+        (with_functions(parse='return {"text": float("nan")}', unparse='return "\u00e9 b"'), None),
         (with_functions(unparse="return text.lower() + ' '"), "\u00e9 b"),
         (with_functions(unparse="return text.upper()"), None),
         (with_functions(unparse="return None"), None),
@@ -199,6 +199,13 @@ def test_the_source_stands_in_it_character_by_character(tmp_path: Path, name: st
     assert (folder / "made.py").read_bytes().decode().endswith("\n" + source)
     assert load(folder).solve(**good.arguments) == good.answer
     assert import_tool(folder) == tool
+
+
+def test_a_description_is_shown_as_it_is(tmp_path: Path) -> None:
+    description = r"""a "quoted" word, \x and \N{x} and C:\new, $name and """ + '3 " \'and\' """ at the end \\'
+    folder = export_tool(stored(replace(a_tool(), description=description)), tmp_path)
+    assert f"version 3: {description} Made by" in " ".join((load(folder).__doc__ or "").split())
+    assert f"version 3: {description} Made by" in " ".join((folder / "made.py").read_text().replace("#", "").split())
 
 
 awkward = st.text() | st.sampled_from(['"""', "\\", '""" + exit() + """', "# coding: utf-7", "$name", "\0"])

@@ -7,7 +7,7 @@ from dataclasses import replace
 import anyio
 import pytest
 
-from hammerstone.errors import ModelError, RecordingError, SettingsError
+from hammerstone.errors import InputError, ModelError, RecordingError, SettingsError
 from hammerstone.latm.loop import Hammerstone, Models
 from hammerstone.latm.records import Answered, MakingState, ToolState
 from hammerstone.latm.store import Store, open_store
@@ -18,7 +18,6 @@ from hammerstone.types import Request, Route, Source
 
 from .sums import (
     ONE_OFFS,
-    PRODUCT,
     SETTINGS,
     SUM,
     answer,
@@ -41,7 +40,7 @@ NO_SANDBOX = FakeSandbox({})
 ONE_OFF = next(iter(ONE_OFFS))
 
 
-def down(prompt: Prompt) -> str:
+def down(_: Prompt) -> str:
     raise ModelError("the model is down")
 
 
@@ -333,17 +332,21 @@ async def test_a_maker_that_is_down_fails_its_making_and_the_stream_goes_on(stor
 async def test_a_prompt_that_was_not_recorded_ends_the_stream_where_it_stands(
     store: Store, sandbox: Sandbox, role: str
 ) -> None:
-    def unrecorded(prompt: Prompt) -> str:
+    def unrecorded(_: Prompt) -> str:
         raise RecordingError("no recording of this prompt")
 
     store.publish(tool(routes=(Route.PARSER, Route.USER) if role == "user" else (Route.PARSER,)))
     models = replace(everyone(), **{role: FunctionModel(unrecorded)})
     stream = [*requests(2), Request(id="r", question=reworded(2)), *requests(1, start=3)]
     seen: list[Answered] = []
-    with pytest.raises(RecordingError, match="no recording of this prompt"):
+
+    async def run() -> None:
         async with Hammerstone(store=store, sandbox=sandbox, models=models, settings=SETTINGS) as loop:
             async for answered in loop.stream(stream):
                 seen.append(answered)
+
+    with pytest.raises(RecordingError, match="no recording of this prompt"):
+        await run()
     assert [one.answer for one in seen] == ["7", "22"]
 
 
@@ -485,10 +488,14 @@ async def test_a_making_is_interrupted_when_the_loop_ends_with_an_error_and_star
 ) -> None:
     models = replace(everyone(), maker=FunctionModel(lambda _: anyio.sleep_forever()))
     settings = replace(SETTINGS, background=True)
-    with pytest.raises(KeyError):
+
+    async def break_off() -> None:
         async with Hammerstone(store=store, sandbox=sandbox, models=models, settings=settings) as loop:
             await answers_of(loop, requests(5))
             raise KeyError
+
+    with pytest.raises(KeyError):
+        await break_off()
     assert [one.state for one in store.makings()] == [MakingState.INTERRUPTED]
     async with Hammerstone(store=store, sandbox=sandbox, models=everyone(), settings=settings) as loop:
         await loop.catch_up()
@@ -586,8 +593,18 @@ async def test_what_another_process_is_making_is_not_made_twice(store: Store) ->
         sandbox=NO_SANDBOX,
         models=Models(maker=maker()),
         settings=SETTINGS,
-        on_making=lambda task, making: told.append(task),
+        on_making=lambda task, _: told.append(task),
     ) as loop:
         with pytest.raises(SettingsError, match="a making of sum is running already"):
             await loop.make(instances(6), name="sum")
     assert told == ["sum"], "of the start alone, since no making of ours ended"
+
+
+async def test_a_tool_is_not_made_from_too_few_instances_but_they_are_kept(store: Store, sandbox: Sandbox) -> None:
+    model = maker()
+    async with Hammerstone(store=store, sandbox=sandbox, models=Models(maker=model), settings=SETTINGS) as loop:
+        with pytest.raises(InputError, match="sum has 3 different instances; a tool is made from 5 or more"):
+            await loop.make([*instances(3), *instances(3)], name="sum")
+        assert model.prompts == []
+        making = await loop.make(instances(5), name="sum")
+    assert making.state is MakingState.LIVE

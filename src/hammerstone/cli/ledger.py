@@ -62,12 +62,13 @@ def _show_routes(routes: Sequence[RouteRow]) -> None:
             row.task or "-",
             str(row.requests),
             percent(row.correct, row.known),
+            str(row.refused),
             str(row.model_calls),
             money(row.cost_usd),
         )
         for row in routes
     ]
-    show_table("Requests", ("route", "task", "#requests", "#accuracy", "#model calls", "#cost"), rows)
+    show_table("Requests", ("route", "task", "#requests", "#accuracy", "#refused before", "#calls", "#cost"), rows)
 
 
 def _show_baseline(calls: Sequence[LedgerRow], routes: Sequence[RouteRow], mean: MeanCall) -> None:

@@ -9,19 +9,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
+from hammerstone.latm.settings import ALLOWED_IMPORTS
 from hammerstone.latm.signature import SignatureError, parse_module, read_signature
 
-__all__ = ["ALLOWED_IMPORTS", "MAX_SOURCE_CHARS", "check_source"]
+__all__ = ["MAX_SOURCE_CHARS", "check_source"]
 
 MAX_SOURCE_CHARS = 64_000
-
-ALLOWED_IMPORTS = frozenset(
-    """abc array base64 binascii bisect calendar cmath collections configparser contextlib copy csv dataclasses
-    datetime decimal difflib enum fractions functools hashlib heapq html io ipaddress itertools json math numbers
-    operator re statistics string struct textwrap types typing unicodedata urllib.parse uuid xml zoneinfo
-    __future__""".split()
-)
-"""Modules and packages of the standard library that a tool may import. No `random`, no `time`, no `os`."""
 
 _FORBIDDEN_NAMES = frozenset(
     """__build_class__ __builtins__ __file__ __import__ __loader__ __spec__ breakpoint compile eval exec exit globals

@@ -235,7 +235,7 @@ def _write(target: Path, files: Mapping[str, str]) -> None:
     try:
         partial.mkdir(parents=True)
         for name, text in files.items():
-            (partial / name).write_text(text, encoding="utf-8", newline="")
+            (partial / name).write_text(text, encoding="utf-8")
         _rename(partial, target)
     except OSError as error:
         hint = "name a folder that you may write to"

@@ -23,7 +23,7 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from hammerstone.concurrency import map_concurrently, task_group
-from hammerstone.errors import ModelError, SettingsError
+from hammerstone.errors import InputError, ModelError, SettingsError
 from hammerstone.latm import dispatcher, parser
 from hammerstone.latm.accounts import AccountedModel, Bill
 from hammerstone.latm.catalog import Catalog
@@ -279,7 +279,11 @@ class Hammerstone:
             await self._perhaps_make(task.name)
 
     async def make(self, instances: Sequence[Instance], *, name: str, description: str = "") -> Making:
-        """Store solved instances under a task and run one making now. Raises `ModelError` and the store's errors."""
+        """Store solved instances under a task and run one making now.
+
+        Raises `InputError` if the task has too few of them then, `SettingsError` if there is no maker or another
+        making of this tool is running, and the errors of the store, the sandbox and recordings.
+        """
         maker = self._maker
         if maker is None:
             raise SettingsError(
@@ -289,6 +293,12 @@ class Hammerstone:
         for index, instance in enumerate(instances):
             await to_thread.run_sync(
                 lambda i=index, one=instance: self.store.add_instance(name, one, request_id=f"{name}-{i + 1}")
+            )
+        task = await to_thread.run_sync(self.store.task, name) or task
+        if task.instances < self.settings.needed:
+            raise InputError(
+                f"{name} has {task.instances} different instances; a tool is made from {self.settings.needed} or more",
+                hint="these are stored: give more of them and run again",
             )
         making = await self._run_making(maker, task)
         if making is None:

@@ -5,10 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["MAKER_TEMPERATURE", "USER_TEMPERATURE", "LoopSettings", "Numbers", "RecipeChoice"]
+__all__ = ["ALLOWED_IMPORTS", "MAKER_TEMPERATURE", "USER_TEMPERATURE", "LoopSettings", "Numbers", "RecipeChoice"]
 
 MAKER_TEMPERATURE = 0.3  # LATM, section 4.1: "temperature of 0.3" for the maker
 USER_TEMPERATURE = 0.0  # LATM, section 4.1: 0 for everything that is asked once
+
+ALLOWED_IMPORTS = frozenset(
+    """abc array base64 binascii bisect calendar cmath collections configparser contextlib copy csv dataclasses
+    datetime decimal difflib enum fractions functools hashlib heapq html io ipaddress itertools json math numbers
+    operator re statistics string struct textwrap types typing unicodedata urllib.parse uuid xml zoneinfo
+    __future__""".split()
+)
+"""Modules and packages of the standard library that a tool may import. No `random`, no `time`, no `os`."""
 
 RecipeChoice = Literal["module", "latm", "auto"]
 
@@ -33,6 +41,7 @@ class LoopSettings:
 
     `more` instances must come in after a failed making before the next. A parser may refuse `max_refused` of the
     instances and still go live; it may never be wrong. `concurrency` requests are under way at a time.
+    `imports` are the modules that made code may import: `xml` allows all of a package, `urllib.parse` only that part.
     `background` lets makings run beside the stream; without it a request that completes a task waits for its tool,
     which makes a replayed stream repeat exactly.
     """
@@ -46,6 +55,7 @@ class LoopSettings:
     demonstrations: int = 4
     concurrency: int = 8
     background: bool = True
+    imports: frozenset[str] = ALLOWED_IMPORTS
 
     @property
     def needed(self) -> int:

@@ -63,12 +63,21 @@ def test_requests_are_counted_by_route_task_and_tool(store: Store) -> None:
             an_answer("r2", correct=False),
             an_answer("r3"),
             an_answer("r4", route=Route.SOLVER, cost_usd=0.5, model_calls=2),
-            an_answer("r5", route=Route.SOLVER, cost_usd=None, model_calls=1),
+            an_answer("r5", route=Route.SOLVER, cost_usd=None, model_calls=1, refusals=("sums: parse returned None",)),
             an_answer("r6", route=None, task=None),
         ]
     )
     unanswered = RouteRow(
-        route=None, task=None, tool=None, requests=1, known=0, correct=0, model_calls=0, cost_usd=0.0, unpriced=0
+        route=None,
+        task=None,
+        tool=None,
+        requests=1,
+        known=0,
+        correct=0,
+        refused=0,
+        model_calls=0,
+        cost_usd=0.0,
+        unpriced=0,
     )
     parsed = RouteRow(
         route=Route.PARSER,
@@ -77,6 +86,7 @@ def test_requests_are_counted_by_route_task_and_tool(store: Store) -> None:
         requests=3,
         known=2,
         correct=1,
+        refused=0,
         model_calls=0,
         cost_usd=0.0,
         unpriced=0,
@@ -88,6 +98,7 @@ def test_requests_are_counted_by_route_task_and_tool(store: Store) -> None:
         requests=2,
         known=0,
         correct=0,
+        refused=1,
         model_calls=3,
         cost_usd=None,
         unpriced=1,

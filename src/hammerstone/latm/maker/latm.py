@@ -89,7 +89,11 @@ async def _check(
 ) -> Stand:
     """Read a reply, run its calls, and compare with the stored answers."""
     source = code_block(reply, "python") or source
-    problems = check_source(source, imports=bench.imports, parser=False) if source else ("there is no ```python block",)
+    problems = (
+        check_source(source, imports=bench.settings.imports, parser=False)
+        if source
+        else ("there is no ```python block",)
+    )
     if problems:
         return Stand(source=source, problems=problems)
     calls, problems = _read_calls(reply, source, len(instances))

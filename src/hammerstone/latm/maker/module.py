@@ -60,7 +60,7 @@ async def _try(bench: Workbench, reply: str) -> Trial:
     source = code_block(reply, "python")
     if source is None:
         return Trial(source=reply, stage="reply", problems=("the reply holds no ```python block",))
-    problems = check_source(source, imports=bench.imports, parser=True)
+    problems = check_source(source, imports=bench.settings.imports, parser=True)
     if problems:
         return Trial(source=source, stage="checks", problems=problems)
     draft, problems = await _verify(bench, source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hammerstone.latm.checks import ALLOWED_IMPORTS
+from hammerstone.latm.accounts import Bill
 from hammerstone.latm.maker.conversation import Conversation
 from hammerstone.latm.maker.lots import Lot
 from hammerstone.latm.maker.verify import Finding
@@ -54,11 +54,10 @@ class Workbench:
     settle: Callable[[Finding], Awaitable[bool | None]]
     record: Callable[[Attempt], Awaitable[None]]
     corrected: Mapping[int, str]
-    imports: frozenset[str] = ALLOWED_IMPORTS
 
     async def note(self, recipe: Recipe, number: int, stage: Stage, source: str, problems: Sequence[str] = ()) -> None:
-        """Keep the latest attempt, whatever came of it."""
-        spent = self.conversation.last
+        """Keep the latest attempt, whatever came of it. What the gate says is no new reply and costs nothing."""
+        spent = self.conversation.last if stage != "gate" else Bill()
         await self.record(
             Attempt(
                 recipe=recipe,
@@ -78,7 +77,7 @@ class Workbench:
     @property
     def imports_text(self) -> str:
         """The packages that may be imported, for a prompt: `urllib` stands for what is allowed of it."""
-        return ", ".join(sorted({name.split(".")[0] for name in self.imports} - {"__future__"}))
+        return ", ".join(sorted({name.split(".")[0] for name in self.settings.imports} - {"__future__"}))
 
     @property
     def description(self) -> str:

@@ -29,7 +29,8 @@ class LedgerRow:
 class RouteRow:
     """All requests that went one way. `route` is `None` for those without an answer.
 
-    `known` counts the requests whose right answer the caller knew, `correct` those of them answered right.
+    `known` counts the requests whose right answer the caller knew, `correct` those of them answered right, `refused`
+    the requests that a cheaper route had looked at and not answered.
     """
 
     route: Route | None
@@ -38,6 +39,7 @@ class RouteRow:
     requests: int
     known: int
     correct: int
+    refused: int
     model_calls: int
     cost_usd: float | None
     unpriced: int

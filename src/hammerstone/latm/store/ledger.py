@@ -41,6 +41,7 @@ def by_route(connection: Connection) -> tuple[RouteRow, ...]:
         func.count().label("requests"),
         func.count(_ANSWERS.c.correct).label("known"),
         func.coalesce(func.sum(cast(_ANSWERS.c.correct, Integer)), 0).label("correct"),
+        func.sum(cast(_ANSWERS.c.refused, Integer)).label("refused"),
         func.sum(_ANSWERS.c.model_calls).label("model_calls"),
         _known(_ANSWERS.c.cost_usd, func.sum),
         _unpriced(_ANSWERS.c.cost_usd),
