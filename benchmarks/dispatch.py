@@ -25,7 +25,7 @@ from hammerstone.latm.shortlist import wording
 from hammerstone.latm.store import Store, open_store
 from hammerstone.latm.tool import Provenance, Tool
 from hammerstone.sandbox import Sandbox, open_sandbox
-from hammerstone.types import Instance, Request, Route, Source, Usage
+from hammerstone.types import Instance, Route, Source, Usage
 
 WORDS = (
     "amount balance cargo delivery estimate factor grain height index journey kernel ledger margin number order price "
@@ -100,7 +100,7 @@ def fill(store: Store, tools: int, instances: int) -> None:
 
 async def by_shortlist(catalog: Catalog, sandbox: Sandbox, asked: str) -> list[str]:
     await catalog.refresh()
-    return await reproduced_by(sandbox, asked, catalog.parsers(Request(id="1", question=asked)))
+    return await reproduced_by(sandbox, asked, catalog.parsers(asked))
 
 
 async def reproduced_by(sandbox: Sandbox, asked: str, tools: Sequence[StoredTool]) -> list[str]:

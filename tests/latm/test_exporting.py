@@ -143,7 +143,7 @@ def unparse(text: str) -> str:
         (with_functions(parse="raise ValueError(question)"), None),
         (with_functions(parse='return {"other": question}'), None),
         (with_functions(parse='return {"text": {1, 2}}'), None),
-        (with_functions(parse='return {"text": float("nan")}', unparse='return "\u00e9 b"'), None),
+        (with_functions(parse='return {"text": float("nan")}', unparse='return "\u00e9 b"', solve='return "x"'), None),
         (with_functions(unparse="return text.lower() + ' '"), "\u00e9 b"),
         (with_functions(unparse="return text.upper()"), None),
         (with_functions(unparse="return None"), None),

@@ -57,3 +57,18 @@ def test_a_task_without_a_held_back_tool_has_nothing_to_settle(store: Store) -> 
     with pytest.raises(NotFoundError) as caught:
         settle(store, "nothing", tool_is_right=True)
     assert caught.value.hint
+
+
+def test_a_tool_that_was_held_back_before_another_went_live_is_settled_no_more(held: Store) -> None:
+    later = held.start_making("word_sorting", owner=this_process())
+    held.publish(a_tool(), making_id=later)
+    with pytest.raises(NotFoundError, match="no tool of word_sorting is held back"):
+        settle(held, "word_sorting", tool_is_right=True)
+    assert len(held.tools(all_versions=True)) == 1
+
+
+def test_a_tool_that_is_held_back_can_be_settled_after_a_later_making_failed(held: Store) -> None:
+    later = held.start_making("word_sorting", owner=this_process())
+    assert later is not None
+    held.end_making(later, MakingState.FAILED, reason="no module passed")
+    assert settle(held, "word_sorting", tool_is_right=True).state is MakingState.LIVE

@@ -8,7 +8,7 @@ from hammerstone.latm.dispatcher import LISTED, nearest
 from hammerstone.latm.records import StoredTool, Task
 from hammerstone.latm.shortlist import Shortlist
 from hammerstone.latm.store import Store
-from hammerstone.types import Request, Route
+from hammerstone.types import Route
 
 __all__ = ["Catalog"]
 
@@ -37,10 +37,10 @@ class Catalog:
         """The live tool of a task."""
         return self._tools.get(task) if task is not None else None
 
-    def parsers(self, request: Request) -> list[StoredTool]:
-        """The tools whose wording the question holds. A caller's task hint leaves only that task's tool."""
-        tools = self._shortlist.candidates(request.question)
-        return [tool for tool in tools if request.task in {None, tool.task}]
+    def parsers(self, question: str, hint: str | None = None) -> list[StoredTool]:
+        """The tools whose wording the question holds. A hint of the task leaves only that task's tool."""
+        tools = self._shortlist.candidates(question)
+        return [tool for tool in tools if hint in {None, tool.task}]
 
     async def tasks(self, question: str) -> list[Task]:
         """The tasks that the dispatcher is told of: all, or the most similar where there are many."""

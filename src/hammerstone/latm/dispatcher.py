@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +11,7 @@ from hammerstone.latm.records import Task
 from hammerstone.latm.replies import NotJSONError, json_value
 from hammerstone.latm.settings import USER_TEMPERATURE
 from hammerstone.latm.shortlist import grams
-from hammerstone.latm.tool import is_tool_name
+from hammerstone.latm.tool import is_tool_name, tool_name
 
 __all__ = ["Known", "New", "choose", "dispatch", "nearest", "read_verdict"]
 
@@ -67,10 +65,10 @@ def read_verdict(reply: str, known: set[str]) -> Known | New | None:
     match value:
         case {"kind": str(name)} if name in known:
             return Known(name=name)
-        case {"kind": str(name)} if _snake_case(name) in known:
-            return Known(name=_snake_case(name))
+        case {"kind": str(name)} if tool_name(name) in known:
+            return Known(name=tool_name(name))
         case {"new": str(name), "description": str(description)} if description.strip():
-            return _new(_snake_case(name), " ".join(description.split()), known)
+            return _new(tool_name(name), " ".join(description.split()), known)
         case _:
             return None
 
@@ -97,9 +95,3 @@ def _list(tasks: Sequence[Task]) -> str:
 
 def _clip(question: str) -> str:
     return question if len(question) <= CLIPPED else f"{question[: CLIPPED - 1000]}\n[...]\n{question[-1000:]}"
-
-
-def _snake_case(name: str) -> str:
-    """The nearest name that a tool may have; empty if nothing is left."""
-    name = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", name).lower()).strip("_")[:50].strip("_")
-    return name if is_tool_name(name) or not name else f"task_{name}"

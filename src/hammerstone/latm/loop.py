@@ -33,6 +33,7 @@ from hammerstone.latm.records import Answered, Making, StoredTool, Task
 from hammerstone.latm.settings import LoopSettings
 from hammerstone.latm.solver import solve as ask_solver
 from hammerstone.latm.store import Store
+from hammerstone.latm.tool import tool_name
 from hammerstone.latm.user import Manual, write_arguments
 from hammerstone.latm.window import in_order
 from hammerstone.models.model import Model
@@ -123,7 +124,9 @@ class Hammerstone:
         started = time.perf_counter()
         if isinstance(request, str):
             request = Request(id=hashlib.sha256(request.encode()).hexdigest()[:12], question=request)
-        journey = _Journey(request=request, bill=Bill(request_id=request.id), task=request.task)
+        journey = _Journey(
+            request=request, bill=Bill(request_id=request.id), task=tool_name(request.task or "") or None
+        )
         try:
             await self._travel(journey)
         except ModelError as error:
@@ -150,7 +153,7 @@ class Hammerstone:
 
     async def _parser_route(self, journey: _Journey) -> bool:
         """The tools whose parsers reproduce the question; two of them are a matter for the dispatcher."""
-        tools = self._catalog.parsers(journey.request)
+        tools = self._catalog.parsers(journey.request.question, journey.task)
         results = await map_concurrently(
             lambda tool: parser.answer(self._sandbox, tool.tool.source, journey.request.question), tools
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from hammerstone.errors import NotFoundError
 from hammerstone.latm.records import Making, MakingState
 from hammerstone.latm.store import Store
-from hammerstone.types import Source
 
 __all__ = ["settle"]
 
@@ -13,14 +12,15 @@ __all__ = ["settle"]
 def settle(store: Store, name: str, *, tool_is_right: bool) -> Making:
     """End the held-back making of task `name`: the tool goes live and the label is corrected, or the label stands.
 
-    Raises `NotFoundError` if no tool of this task is held back.
+    Raises `NotFoundError` if no tool of this task is held back, or a later one went live.
     """
-    held = next((one for one in store.makings(name) if one.state is MakingState.HELD_BACK), None)
-    if held is None or held.tool is None or held.disagreement is None:
+    ends = {MakingState.LIVE, MakingState.HELD_BACK}
+    held = next((one for one in store.makings(name) if one.state in ends), None)
+    if held is None or held.state is MakingState.LIVE or held.tool is None or held.disagreement is None:
         raise NotFoundError(f"no tool of {name} is held back", hint="see: hammerstone tasks list")
     if tool_is_right:
-        store.relabel(held.disagreement.instance_id, held.disagreement.tool, Source.LABELER)
-        store.publish(held.tool, making_id=held.id)
+        differ = held.disagreement
+        store.publish_over_label(held.tool, making_id=held.id, instance_id=differ.instance_id, answer=differ.tool)
     else:
         store.end_making(held.id, MakingState.FAILED, reason="the stored answer stands; the tool was wrong")
     return next(one for one in store.makings(name) if one.id == held.id)

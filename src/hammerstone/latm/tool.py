@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -17,7 +18,7 @@ from hammerstone.types import JSON, Route, Usage
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-__all__ = ["Check", "Demonstration", "Provenance", "Recipe", "Tool", "is_tool_name"]
+__all__ = ["Check", "Demonstration", "Provenance", "Recipe", "Tool", "is_tool_name", "tool_name"]
 
 Recipe = Literal["module", "latm"]
 
@@ -111,6 +112,12 @@ def is_tool_name(name: str) -> bool:
     """Whether a task and its tool may be called so: in snake_case, since a tool can be exported as a Python package."""
     plain = name == unicodedata.normalize("NFKC", name).lower() and len(name) <= MAX_NAME_CHARS
     return plain and name.isidentifier() and not name.startswith("_") and not iskeyword(name)
+
+
+def tool_name(text: str) -> str:
+    """The nearest name that a tool may have; empty if nothing is left of `text`."""
+    name = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", text).lower()).strip("_")[:50].strip("_")
+    return name if is_tool_name(name) or not name else f"task_{name}"
 
 
 @cache

@@ -32,6 +32,19 @@ def unparse(words: list[str]) -> str:
 
 ORDER = [__ORDER__]
 """.replace("__ORDER__", ", ".join(repr(str(number)) for pair in PAIRS for number in pair))
+ANY_WORD = r"""
+import re
+
+def solve(left: int, right: int, of: str) -> str:
+    return str(left + right)
+
+def parse(question: str) -> dict | None:
+    match = re.fullmatch(r"What is the (\w+) of (\d+) and (\d+)\?", question)
+    return {"of": match[1], "left": int(match[2]), "right": int(match[3])} if match else None
+
+def unparse(left: int, right: int, of: str) -> str:
+    return f"What is the {of} of {left} and {right}?"
+"""
 
 
 def refusing(*numbers: int) -> str:
@@ -68,7 +81,7 @@ async def test_the_maker_is_shown_the_varied_instances_and_no_other(store: Store
         (block(f"import os\n{SUM}"), "`os` may not be imported", "checks"),
         (block(SUM.split("def parse")[0]), "`parse` and `unparse` are missing", "checks"),
         ("I would rather talk about it first.", "the reply holds no ```python block", "reply"),
-        (block(SUM.replace("str(left + right)", "str(left / 0)")), "Failure: solve failed: ZeroDivisionError", "verify"),
+        (block(SUM.replace("left + right", "left / 0")), "Failure: solve failed: ZeroDivisionError", "verify"),
         (block(BY_SETS), "when string hashes differ", "verify"),
         (block(PARSED_BY_SETS), "parse gives other arguments when string hashes differ", "verify"),
         (block(refusing(0, 1, 2, 3, 4)), "Not taken by the parser: parse returned None", "verify"),
@@ -151,16 +164,7 @@ async def test_a_few_refusals_do_not_keep_a_parser_out_but_are_shown_to_the_make
 async def test_a_parser_that_takes_another_tasks_question_is_told_to_refuse_it(store: Store, sandbox: Sandbox) -> None:
     fill(store, instances(2, "product"), "product")
     fill(store, instances(5))
-    careless = SUM.replace("the sum of (", "the (?:sum|product) of (").replace(
-        "def unparse(left: int, right: int) -> str:",
-        "def unparse(left: int, right: int, of: str = 'sum') -> str:",
-    )
-    careless = careless.replace("of {left}", "of {left}").replace("left: int, right: int) -> str:", "left: int, right: int, of: str = 'sum') -> str:", 1)
-    careless = careless.replace("the (?:sum|product) of", "the (sum|product) of").replace(
-        '{"left": int(match[1]), "right": int(match[2])}',
-        '{"of": match[1], "left": int(match[2]), "right": int(match[3])}',
-    ).replace("What is the sum of {left}", "What is the {of} of {left}")
-    maker = ScriptedModel([block(careless), block(SUM)])
+    maker = ScriptedModel([block(ANY_WORD), block(SUM)])
     making = await make(store, sandbox, maker)
     assert making.state is MakingState.LIVE
     assert stages(store) == [("module", 1, "verify"), ("module", 2, "passed")]
@@ -170,22 +174,22 @@ async def test_a_parser_that_takes_another_tasks_question_is_told_to_refuse_it(s
 
 
 STORY = "A farmer has {} sheep in the meadow and buys {} more at the market in the next village. How many has she now?"
-READ_WHOLE = r'''
+READ_WHOLE = r"""
 import re
 
 def solve(has: int, buys: int) -> str:
     return str(has + buys)
 
 def parse(question: str) -> dict | None:
-    pattern = r"A farmer has (\d+) sheep in the meadow and buys (\d+) more at the market in the next village. How many has she now\?"
-    match = re.fullmatch(pattern, question)
+    has = r"A farmer has (\d+) sheep in the meadow and buys (\d+) more at the market in the next village. "
+    match = re.fullmatch(has + r"How many has she now\?", question)
     return {"has": int(match[1]), "buys": int(match[2])} if match else None
 
 def unparse(has: int, buys: int) -> str:
     return (f"A farmer has {has} sheep in the meadow and buys {buys} more at the market in the next village."
             " How many has she now?")
-'''
-CARRIES_THE_REST = r'''
+"""
+CARRIES_THE_REST = r"""
 import re
 
 def solve(has: int, buys: int, rest: str) -> str:
@@ -197,7 +201,7 @@ def parse(question: str) -> dict | None:
 
 def unparse(has: int, buys: int, rest: str) -> str:
     return f"A farmer has {has} sheep in the meadow and buys {buys} more at the market{rest}"
-'''
+"""
 
 
 async def test_a_parser_that_carries_unread_text_through_its_arguments_is_caught(
@@ -214,7 +218,6 @@ async def test_a_parser_that_carries_unread_text_through_its_arguments_is_caught
     assert stages(store) == [("module", 1, "verify"), ("module", 2, "passed")]
     told = said(maker.prompts[1])
     assert "The fixed word 'village' is not read: with " in told
-    assert "How zorble has she now" not in told or "'many'" in told
     assert "'sheep' is not read" not in told, "that word it does read"
 
 

@@ -38,50 +38,43 @@ class Stand:
 
 async def make_latm(bench: Workbench) -> Draft | Failure:
     """Propose on the shown instances, then verify on the further ones; each with at most `retries` repairs."""
-    shown, every = bench.lot.shown, bench.lot.shown + bench.lot.verified
-    proposed = await _until_right(bench, _propose(bench), "", shown)
+    proposed = await _until_right(bench, _propose(bench), bench.lot.shown)
     if proposed.problems and not proposed.suspect:
         return Failure(reason=f"no function agreed with the shown instances; at last: {proposed.problems[0]}")
     asked = prompts.fill("latm_verify", questions=show_questions(bench.lot.verified))
-    verified = await _until_right(
-        bench, asked, proposed.source, bench.lot.verified, earlier=proposed.findings, every=every
-    )
+    verified = await _until_right(bench, asked, bench.lot.verified, proposed)
     if verified.problems and not verified.suspect:
         return Failure(reason=f"verification failed; at last: {verified.problems[0]}")
-    return Draft(
-        source=verified.source,
-        checks=_checks(verified.findings),
-        parses=False,
-        suspect=verified.suspect,
-    )
+    return Draft(source=verified.source, checks=_checks(verified.findings), parses=False, suspect=verified.suspect)
 
 
 async def _until_right(
-    bench: Workbench,
-    message: str,
-    source: str,
-    instances: Sequence[StoredInstance],
-    *,
-    earlier: Sequence[Finding] = (),
-    every: Sequence[StoredInstance] | None = None,
+    bench: Workbench, message: str, instances: Sequence[StoredInstance], former: Stand | None = None
 ) -> Stand:
-    """Ask, check, and at most `retries` times have function or arguments repaired, over `every` instance so far."""
-    every = instances if every is None else every
+    """Ask, check, and at most `retries` times have function or arguments repaired, over every instance so far.
+
+    Where one open difference is all that is wrong, one repair is asked for: if it leaves a difference open, that is it.
+    """
+    stand = former or Stand(source="", problems=())
+    every = (*(one.instance for one in stand.findings), *instances)
+    was_open, left_open = stand.suspect is not None, None
     retries = bench.settings.latm.retries
     for number in range(1, retries + 2):
         reply = await bench.conversation.ask(message)
-        first = number == 1
-        stand = await _check(bench, reply, source, instances if first else every, earlier if first else ())
-        await bench.note(
-            "latm", number, "verify" if stand.problems else "passed", stand.source or reply, stand.problems
-        )
-        if not stand.problems or stand.suspect or number > retries:
+        if number == 1:
+            stand = await _check(bench, reply, stand.source, instances, stand.findings)
+        else:
+            stand = await _check(bench, reply, stand.source, every, ())
+        stage = "verify" if stand.problems else "passed"
+        await bench.note("latm", number, stage, stand.source or reply, stand.problems)
+        if not stand.problems or (stand.suspect and was_open):
             return stand
-        source = stand.source or source
+        if stand.suspect:
+            was_open, left_open = True, stand
         message = prompts.fill(
             "latm_repair", problems=show_problems(stand.problems), count=len(every), questions=show_questions(every)
         )
-    raise AssertionError("unreachable: the last round returns")
+    return left_open or stand
 
 
 async def _check(
@@ -89,11 +82,9 @@ async def _check(
 ) -> Stand:
     """Read a reply, run its calls, and compare with the stored answers."""
     source = code_block(reply, "python") or source
-    problems = (
-        check_source(source, imports=bench.settings.imports, parser=False)
-        if source
-        else ("there is no ```python block",)
-    )
+    if not source:
+        return Stand(source="", problems=("there is no ```python block",))
+    problems = check_source(source, imports=bench.settings.imports, parser=False)
     if problems:
         return Stand(source=source, problems=problems)
     calls, problems = _read_calls(reply, source, len(instances))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from hammerstone.latm.store import answers, calls, instances, ledger, makings, queue, tasks, tools
+from hammerstone.types import Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from hammerstone.latm.store.database import Database
     from hammerstone.latm.store.figures import LedgerRow, MeanCall, RouteRow
     from hammerstone.latm.tool import Tool
-    from hammerstone.types import Instance, Source
+    from hammerstone.types import Instance
 
 __all__ = ["Store"]
 
@@ -137,6 +138,14 @@ class Store:
             stored = tools.publish(connection, tool)
             if making_id is not None:
                 makings.end_live(connection, making_id, tool, reason)
+            return stored
+
+    def publish_over_label(self, tool: Tool, *, making_id: int, instance_id: int, answer: str) -> StoredTool:
+        """Publish a tool that was held back, and correct the one label it differs from, in one transaction."""
+        with self._database.write() as connection:
+            instances.relabel(connection, instance_id, answer, Source.LABELER)
+            stored = tools.publish(connection, tool)
+            makings.end_live(connection, making_id, tool, "a person said that the tool was right")
             return stored
 
     def makings(self, task_name: str | None = None) -> tuple[Making, ...]:

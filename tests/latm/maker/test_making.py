@@ -1,0 +1,189 @@
+"""A making from its lease to its end: recipes in turn, what is stored, what interrupts it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import anyio
+import pytest
+
+from hammerstone.errors import ModelError, RecordingError, SandboxError
+from hammerstone.latm import prompts
+from hammerstone.latm.accounts import AccountedModel
+from hammerstone.latm.maker import Maker
+from hammerstone.latm.maker.conversation import MAX_PROBLEMS, show_problems
+from hammerstone.latm.records import MakingState
+from hammerstone.latm.store import Store, this_process
+from hammerstone.models.model import Prompt, Reply
+from hammerstone.sandbox import Sandbox
+from hammerstone.sandbox.contract import Outcome
+from hammerstone.testing import FakeSandbox, FunctionModel, SandboxCall, ScriptedModel
+from hammerstone.types import Role, Route, Usage
+
+from ..sums import SETTINGS, SUM, block, instances
+from ..sums import maker as a_maker
+from ..sums import user as a_user
+from .bench import SOLVE_ALONE, arguments, attempts, each_time_another, fill, lot_of, make, relabeled, stages
+
+pytestmark = pytest.mark.anyio
+
+AUTO = replace(SETTINGS, recipe="auto")
+
+
+async def test_where_no_parser_can_read_the_questions_the_papers_recipe_is_tried(
+    store: Store, sandbox: Sandbox
+) -> None:
+    fill(store, instances(5))
+    lot = lot_of(store, AUTO)
+    maker = ScriptedModel(
+        ["NO PARSER", f"{block(SOLVE_ALONE)}\n{arguments(lot.shown)}", arguments(lot.verified)],
+    )
+    making = await make(store, sandbox, maker, user=a_user(), settings=AUTO)
+    assert making.state is MakingState.LIVE
+    assert making.tool is not None
+    assert (making.tool.provenance.recipe, making.tool.routes) == ("latm", (Route.USER,))
+    assert stages(store) == [("module", 1, "reply"), ("latm", 1, "passed"), ("latm", 1, "passed")]
+    assert len(maker.prompts[1].messages) == 1, "the second recipe begins a conversation of its own"
+
+
+async def test_a_recipe_that_holds_a_tool_back_is_not_followed_by_the_next(store: Store, sandbox: Sandbox) -> None:
+    fill(store, relabeled(0, "999"))
+    maker = ScriptedModel([block(SUM)] * 2)
+    making = await make(store, sandbox, maker, solver=each_time_another(), settings=AUTO)
+    assert making.state is MakingState.HELD_BACK
+
+
+async def test_when_both_recipes_fail_both_reasons_are_kept(store: Store, sandbox: Sandbox) -> None:
+    fill(store, instances(5))
+    making = await make(store, sandbox, FunctionModel(lambda _: "NO PARSER"), settings=AUTO)
+    assert making.state is MakingState.FAILED
+    first, second = making.reason.split("; ", 1)
+    assert first == "module: the maker says that no parser can read these questions"
+    assert second.startswith("latm: no function agreed with the shown instances")
+
+
+async def test_a_tool_says_where_it_comes_from(store: Store, sandbox: Sandbox) -> None:
+    fill(store, instances(5))
+    priced = Reply(
+        text=block(SUM), model="strong", usage=Usage(input_tokens=900, output_tokens=300), cost_usd=0.5, seconds=2
+    )
+    making = await make(store, sandbox, ScriptedModel([priced], name="test:strong"))
+    assert making.tool is not None
+    made = making.tool.provenance
+    assert (made.maker, made.recipe, made.prompts) == ("test:strong", "module", prompts.version("module"))
+    assert (made.shown, made.verified, made.held_out, made.attempts) == (3, 1, 1, 1)
+    assert (made.usage, made.cost_usd) == (priced.usage, 0.5)
+    questions = [one.question for one in lot_of(store).all]
+    assert made.instances == tuple(hashlib.sha256(one.encode()).hexdigest()[:16] for one in questions)
+    (attempt,) = attempts(store)
+    assert (attempt.usage, attempt.cost_usd) == (priced.usage, 0.5)
+    assert making.tool.description == "The sum of two numbers."
+    assert " sum " in making.tool.wording
+
+
+async def test_a_price_that_is_not_known_is_unknown_and_not_nothing(store: Store, sandbox: Sandbox) -> None:
+    fill(store, instances(5))
+    replies = [Reply(text="Let me think.", model="strong"), Reply(text=block(SUM), model="strong", cost_usd=0.5)]
+    making = await make(store, sandbox, ScriptedModel(replies))
+    assert making.tool is not None
+    assert making.tool.provenance.cost_usd is None
+    assert [one.cost_usd for one in attempts(store)] == [None, 0.5]
+
+
+async def test_the_demonstrations_are_as_many_as_set(store: Store, sandbox: Sandbox) -> None:
+    fill(store, instances(5))
+    making = await make(store, sandbox, a_maker(), settings=replace(SETTINGS, demonstrations=2))
+    assert making.tool is not None
+    assert [one.question for one in making.tool.demonstrations] == [one.question for one in lot_of(store).shown[:2]]
+
+
+async def test_a_second_making_at_the_same_time_is_left_to_the_first(store: Store) -> None:
+    fill(store, instances(5))
+    assert store.start_making("sum", owner=this_process()) is not None
+    model = a_maker()
+    maker = Maker(
+        store=store,
+        sandbox=FakeSandbox({}),
+        model=AccountedModel(model, Role.MAKER, store),
+        user=None,
+        solver=None,
+        settings=SETTINGS,
+    )
+    task = store.task("sum")
+    assert task is not None
+    assert await maker.make(task) is None
+    assert model.prompts == []
+
+
+async def test_a_maker_that_is_down_fails_the_making(store: Store, sandbox: Sandbox) -> None:
+    def down(_: Prompt) -> str:
+        raise ModelError("the model is down")
+
+    fill(store, instances(5))
+    making = await make(store, sandbox, FunctionModel(down))
+    assert (making.state, making.reason) == (MakingState.FAILED, "the model is down")
+
+
+async def test_a_solver_that_is_down_cannot_settle_and_the_tool_is_kept_back(store: Store, sandbox: Sandbox) -> None:
+    def down(_: Prompt) -> str:
+        raise ModelError("the model is down")
+
+    fill(store, relabeled(0, "999"))
+    making = await make(store, sandbox, ScriptedModel([block(SUM)] * 2), solver=FunctionModel(down))
+    assert making.state is MakingState.HELD_BACK
+
+
+async def test_a_prompt_without_a_recording_interrupts_the_making_and_is_raised(store: Store, sandbox: Sandbox) -> None:
+    def unrecorded(_: Prompt) -> str:
+        raise RecordingError("no recording of this prompt")
+
+    fill(store, instances(5))
+    with pytest.raises(RecordingError):
+        await make(store, sandbox, FunctionModel(unrecorded))
+    (making,) = store.makings()
+    assert (making.state, making.reason) == (MakingState.INTERRUPTED, "no recording of this prompt")
+    task = store.task("sum")
+    assert task is not None
+    assert task.made_at == 0, "it has said nothing about these instances"
+
+
+async def test_a_broken_sandbox_interrupts_the_making_and_what_was_paid_is_used_again(
+    store: Store, sandbox: Sandbox
+) -> None:
+    def broken(_: SandboxCall) -> Outcome:
+        raise SandboxError("no worker can be kept alive")
+
+    fill(store, instances(5))
+    model = a_maker()
+    with pytest.raises(SandboxError):
+        await make(store, FakeSandbox(broken), model)
+    assert store.makings()[0].state is MakingState.INTERRUPTED
+    making = await make(store, sandbox, model)
+    assert making.state is MakingState.LIVE
+    assert len(model.prompts) == 1
+
+
+async def test_a_cancelled_making_is_interrupted(store: Store, sandbox: Sandbox) -> None:
+    asked = anyio.Event()
+
+    async def never(_: Prompt) -> str:
+        asked.set()
+        await anyio.sleep_forever()
+        return ""
+
+    fill(store, instances(5))
+    async with anyio.create_task_group() as group:
+        group.start_soon(make, store, sandbox, FunctionModel(never))
+        await asked.wait()
+        assert store.makings()[0].state is MakingState.RUNNING
+        group.cancel_scope.cancel()
+    assert store.makings()[0].state is MakingState.INTERRUPTED
+
+
+def test_many_problems_are_cut_to_what_can_be_read() -> None:
+    problems = [f"problem {number}" for number in range(MAX_PROBLEMS + 3)]
+    shown = show_problems(problems)
+    assert shown.startswith("1. problem 0\n\n2. problem 1")
+    assert shown.endswith("(and 3 more of the same sort)")
+    assert "more" not in show_problems(problems[:MAX_PROBLEMS])
