@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from hammerstone.models.model import Prompt, Reply
@@ -106,12 +107,28 @@ class FakeSandbox:
         function: str,
         arguments: Mapping[str, JSON],
         *,
+        then: Sequence[str] = (),
         limits: Limits | None = None,
         hash_seed: int = 0,
     ) -> Outcome:
-        call = SandboxCall(program=program, function=function, arguments=arguments, limits=limits, hash_seed=hash_seed)
-        self.calls.append(call)
-        return self._answers(call) if callable(self._answers) else _outcome(self._answers, call)
+        def ask(function: str, arguments: Mapping[str, JSON]) -> Outcome:
+            call = SandboxCall(
+                program=program, function=function, arguments=arguments, limits=limits, hash_seed=hash_seed
+            )
+            self.calls.append(call)
+            return self._answers(call) if callable(self._answers) else _outcome(self._answers, call)
+
+        first = ask(function, arguments)
+        if not then or not first.ok:
+            return first
+        values = [first.value]
+        if isinstance(first.value, dict):
+            for name in then:
+                outcome = ask(name, copy.deepcopy(first.value))
+                if not outcome.ok:
+                    return outcome
+                values.append(outcome.value)
+        return replace(first, value=values)
 
     async def aclose(self) -> None:
         self.closed = True

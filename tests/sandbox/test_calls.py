@@ -148,3 +148,38 @@ async def test_a_third_hash_seed_is_a_mistake_of_ours(sandbox: Sandbox) -> None:
 async def test_both_hash_seeds_answer(sandbox: Sandbox) -> None:
     for seed in (0, 1):
         assert (await sandbox.call(ECHO, "echo", {"value": seed}, hash_seed=seed)).value == seed
+
+
+CHAIN = """
+KEPT = []
+
+def first(text):
+    KEPT.append(text)
+    return {"words": text.split(), "seen": KEPT} if text else None
+
+def count(words, seen):
+    words.append("more")
+    return [len(words), len(KEPT)]
+
+def last(words, seen):
+    return [words[-1], len(KEPT)]
+
+def fail(words, seen):
+    raise ValueError("no")
+"""
+
+
+async def test_further_functions_are_called_with_the_value_in_a_module_loaded_afresh(sandbox: Sandbox) -> None:
+    outcome = await sandbox.call(CHAIN, "first", {"text": "a b"}, then=("count", "last"))
+    assert outcome.value == [{"words": ["a", "b"], "seen": ["a b"]}, [3, 0], ["b", 0]]
+
+
+async def test_nothing_further_is_called_when_the_value_is_no_object(sandbox: Sandbox) -> None:
+    assert (await sandbox.call(CHAIN, "first", {"text": ""}, then=("count",))).value == [None]
+
+
+async def test_a_further_function_that_fails_fails_the_call(sandbox: Sandbox) -> None:
+    outcome = await sandbox.call(CHAIN, "first", {"text": "a"}, then=("count", "fail"))
+    assert outcome.status is Status.ERROR
+    assert outcome.error.startswith("ValueError: no")
+    assert (await sandbox.call(CHAIN, "first", {"text": "a"}, then=("nothing",))).status is Status.ERROR

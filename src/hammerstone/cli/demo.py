@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hammerstone.cli.options import Json, Maker, SandboxName, User
+from hammerstone.cli.options import Json, SandboxName
 from hammerstone.cli.terminal import money, percent, print_json, print_line, progress, show_table, talk
 from hammerstone.errors import InputError
 
@@ -24,13 +24,19 @@ if TYPE_CHECKING:
 
 __all__ = ["demo"]
 
+RATES = "a million tokens\nin and out at $5 and $25 for the strong roles, at $0.25 and $2 for the cheap."
+RECORDED = (
+    "Recorded completions of a frontier chat model, the same model in every role.\n"
+    f"Tokens are estimated from characters, prices are illustrations: {RATES}"
+)
+LIVE = f"Completions of {{}}.\nWhere a price is not known, an illustration stands in: {RATES}"
 MARK = {"parser": ("P", "green"), "user": ("U", "yellow"), "solver": ("S", "red"), None: ("!", "magenta")}
 
 
 def demo(
     home: Annotated[Path | None, typer.Option("--home", help="A new folder for the demo's store.")] = None,
-    maker: Maker = None,
-    user: User = None,
+    maker: Annotated[str | None, typer.Option("--maker", help="A live strong model instead of the recordings.")] = None,
+    user: Annotated[str | None, typer.Option("--user", help="A live cheap model. Default: the maker.")] = None,
     recordings: Annotated[
         Path | None, typer.Option("--recordings", help="Where recorded completions are read, or with --record written.")
     ] = None,
@@ -69,7 +75,7 @@ def demo(
     if json:
         _print_json(demonstration, folder)
     else:
-        _report(demonstration, folder)
+        _report(demonstration, folder, live=" and ".join(filter(None, (maker, user))))
 
 
 class Strips:
@@ -120,9 +126,9 @@ def _by_task(item: object) -> str:
     return getattr(item, "task", None) or "~"  # one-offs last
 
 
-def _report(demonstration: Demonstration, folder: Path) -> None:
+def _report(demonstration: Demonstration, folder: Path, *, live: str) -> None:
     print_line("")
-    _show_routes(demonstration)
+    _show_routes(demonstration, LIVE.format(live) if live else RECORDED)
     _show_tasks(demonstration)
     _show_calls(demonstration)
     _show_reached(demonstration)
@@ -132,7 +138,7 @@ def _report(demonstration: Demonstration, folder: Path) -> None:
     )
 
 
-def _show_routes(demonstration: Demonstration) -> None:
+def _show_routes(demonstration: Demonstration, origin: str) -> None:
     answers = demonstration.answers
     rows = [_route_row(route, [one for one in answers if one.route == route]) for route in ("parser", "user", "solver")]
     making = (str(demonstration.making_calls), money(demonstration.making_usd))
@@ -148,9 +154,7 @@ def _show_routes(demonstration: Demonstration) -> None:
         "By route",
         ("route", "#requests", "#right", "#accuracy", "#model calls", "#cost"),
         rows,
-        caption="Recorded completions of a frontier chat model, the same model in every role.\n"
-        "Tokens are estimated from characters; prices are illustrations (a million tokens in/out:\n"
-        f"$5/$25 for the strong roles, $0.25/$2 for the cheap ones). {_break_even(demonstration)}",
+        caption=f"{origin}{_break_even(demonstration)}",
     )
 
 
@@ -160,7 +164,7 @@ def _break_even(demonstration: Demonstration) -> str:
     if baseline is None or not baseline.cost_usd or making is None:
         return ""
     requests = making / (baseline.cost_usd / baseline.requests)
-    return f"The tools\nwere paid for once; they have cost as much as {requests:.0f} requests to the strong model."
+    return f"\nThe tools were paid for once: as much as {requests:.0f} requests to the strong model cost."
 
 
 def _route_row(name: str, answers: Sequence[Answered]) -> tuple[str, ...]:

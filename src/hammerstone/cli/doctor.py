@@ -8,7 +8,7 @@ import typer
 
 from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Home, Json, SandboxName
-from hammerstone.cli.terminal import print_json, print_line, progress, show_table, talk
+from hammerstone.cli.terminal import print_json, print_line, progress, show_table, show_text, tell_error
 
 if TYPE_CHECKING:
     from hammerstone.sandbox import BackendReport
@@ -38,7 +38,7 @@ def doctor(
     if json:
         print_json({"sandboxes": reports, "chosen": chosen, "home": store, "home_works": works})
     else:
-        _show(reports, chosen, store)
+        _show(reports, chosen, store, works)
     if chosen is None or not works:
         raise typer.Exit(1)
 
@@ -53,21 +53,18 @@ def _store(home: str | None) -> tuple[str, bool]:
         return f"{error.message} (hint: {error.hint})", False
 
 
-def _show(reports: tuple[BackendReport, ...], chosen: str | None, store: str) -> None:
-    rows = [
-        (
-            report.name + (" (chosen)" if report.name == chosen else ""),
-            "yes" if report.available else "no",
-            report.reason,
-            "; ".join(report.not_covered),
-        )
-        for report in reports
-    ]
-    show_table("Sandboxes", ("backend", "works", "why", "does not cover"), rows)
-    print_line(f"home: {store}")
+def _show(reports: tuple[BackendReport, ...], chosen: str | None, home: str, works: bool) -> None:
+    rows = [(report.name, "yes" if report.available else "no", report.reason) for report in reports]
+    show_table("Sandboxes", ("backend", "works", "why¶"), rows)
+    for report in reports:
+        if report.name == chosen:
+            show_table(f"Chosen: {chosen}. It does not cover", ("¶",), [(f"- {one}",) for one in report.not_covered])
+    show_text(f"Home: {home}")
+    if not works:
+        tell_error("the home cannot be used")
     if chosen is None:
-        talk("[bold red]error:[/] made code cannot be run safely here, so hammerstone will not run it")
-        talk("[bold cyan]hint:[/] Linux 6.12 or later: pip install sandlock; else: apt install bubblewrap")
+        hint = "Linux 6.12 or later: pip install sandlock; else: apt install bubblewrap"
+        tell_error("made code cannot be run safely here, so hammerstone will not run it", hint)
 
 
 def _conformance(name: str, json: bool) -> None:
@@ -91,7 +88,7 @@ def _conformance(name: str, json: bool) -> None:
             print_json(finding)
     else:
         rows = [("held" if one.passed else "BROKEN", one.name, one.description, one.detail) for one in findings]
-        show_table(f"Conformance of {backend}", ("", "program", "property", "what happened"), rows)
+        show_table(f"Conformance of {backend}", ("", "program", "property¶", "what happened¶"), rows)
         print_line(f"{sum(one.passed for one in findings)} of {len(findings)} held on {backend}")
     if not all(one.passed for one in findings):
         raise typer.Exit(1)

@@ -27,3 +27,4 @@ def generate(
     from hammerstone.reading import write_instances
 
     write_instances(generate_instances(task, n, seed), sys.stdout, form=form.value)
+    sys.stdout.flush()  # a full disk is found out here, not when the process ends

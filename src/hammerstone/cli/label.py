@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Home, Json
-from hammerstone.cli.terminal import print_json, print_line, talk
+from hammerstone.cli.terminal import print_json, talk
 
 if TYPE_CHECKING:
     from hammerstone.latm.records import Queued
@@ -38,9 +38,12 @@ def label(home: Home = None, json: Json = False) -> None:
 
 def _ask(waiting: Queued, number: int, total: int) -> str | None:
     """The answer, empty to skip, `None` to end."""
-    talk(f"\n[bold]{number} of {total}[/]  {waiting.request_id}  {waiting.task or 'no task'}")
-    print_line(waiting.question)
+    from rich.markup import escape
+
+    talk(f"\n[bold]{number} of {total}[/]  {escape(waiting.request_id)}  {waiting.task or 'no task'}")
+    talk(escape(waiting.question))
+    talk("[bold]answer:[/]")
     try:
-        return input("answer: ").strip()
+        return input().strip()
     except EOFError:
         return None

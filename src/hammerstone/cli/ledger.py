@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from hammerstone.cli.home import open_home
@@ -9,7 +10,7 @@ from hammerstone.cli.options import Home, Json
 from hammerstone.cli.terminal import money, percent, print_json, print_line, show_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from hammerstone.latm.store import LedgerRow, RouteRow
     from hammerstone.latm.store.figures import MeanCall
@@ -38,58 +39,71 @@ def ledger(home: Home = None, json: Json = False) -> None:
 
 
 def _show_calls(calls: Sequence[LedgerRow]) -> None:
-    rows = [
-        (
-            row.role,
-            row.model,
-            row.task or "-",
-            str(row.calls),
-            _count(row.input_tokens),
-            _count(row.output_tokens),
-            money(row.cost_usd),
-            f"{row.seconds:.1f}",
-        )
-        for row in calls
-    ]
-    columns = ("role", "model", "task", "#calls", "#tokens in", "#tokens out", "#cost", "#seconds")
-    show_table("Paid calls", columns, rows)
+    rows: list[tuple[str, ...]] = []
+    for (role, model), group in groupby(calls, key=lambda row: (row.role, row.model)):
+        tasks = list(group)
+        rows.append(_call_row(f"{role}, {model}", tasks))
+        rows += [_call_row(f"  {row.task}", [row]) for row in tasks if row.task]
+    show_table("Paid calls", ("by…", "#calls", "#in", "#out", "#cost", "#seconds"), rows, caption="in, out: tokens")
+
+
+def _call_row(by: str, rows: Sequence[LedgerRow]) -> tuple[str, ...]:
+    return (
+        by,
+        str(sum(row.calls for row in rows)),
+        _count(_sum(row.input_tokens for row in rows)),
+        _count(_sum(row.output_tokens for row in rows)),
+        money(_sum(row.cost_usd for row in rows)),
+        f"{sum(row.seconds for row in rows):.1f}",
+    )
 
 
 def _show_routes(routes: Sequence[RouteRow]) -> None:
-    rows = [
-        (
-            row.route or "none",
-            row.task or "-",
-            str(row.requests),
-            percent(row.correct, row.known),
-            str(row.refused),
-            str(row.model_calls),
-            money(row.cost_usd),
-        )
-        for row in routes
-    ]
-    show_table("Requests", ("route", "task", "#requests", "#accuracy", "#refused before", "#calls", "#cost"), rows)
+    rows: list[tuple[str, ...]] = []
+    for route, group in groupby(routes, key=lambda row: row.route):
+        tasks = list(group)
+        rows.append(_route_row(route or "not answered", tasks))
+        rows += [_route_row(f"  {row.task}", [row]) for row in tasks if row.task]
+    columns = ("by…", "#requests", "#right", "#refused", "#calls", "#cost")
+    caption = "refused: cheaper routes were tried before and did not answer"
+    show_table("Requests", columns, rows, caption=caption)
+
+
+def _route_row(by: str, rows: Sequence[RouteRow]) -> tuple[str, ...]:
+    return (
+        by,
+        str(sum(row.requests for row in rows)),
+        percent(sum(row.correct for row in rows), sum(row.known for row in rows)),
+        str(sum(row.refused for row in rows)),
+        str(sum(row.model_calls for row in rows)),
+        money(_sum(row.cost_usd for row in rows)),
+    )
 
 
 def _show_baseline(calls: Sequence[LedgerRow], routes: Sequence[RouteRow], mean: MeanCall) -> None:
     told = _baseline(calls, routes, mean)
-    print_line(
-        f"Paid: {told['calls']} calls, {money(told['cost_usd'])}, makings included. "
-        f"Baseline, all {told['requests']} requests to the solver's model at its mean over {mean.calls} calls: "
-        f"{told['requests']} calls, {money(told['baseline_usd'])}."
-    )
+    requests, baseline = told["requests"], money(told["baseline_usd"])
+    print_line(f"Paid, makings included:                  {money(told['cost_usd'])} in {told['calls']} calls")
+    print_line(f"Baseline, all to the solver's model:     {baseline} in {requests} calls")
+    if mean.calls:
+        print_line(f"(the baseline is {requests} times the mean of the solver's {mean.calls} calls)")
 
 
 def _baseline(calls: Sequence[LedgerRow], routes: Sequence[RouteRow], mean: MeanCall) -> dict[str, float | None]:
     requests = sum(row.requests for row in routes)
-    costs = [row.cost_usd for row in calls]
     return {
         "requests": requests,
         "calls": sum(row.calls for row in calls),
-        "cost_usd": None if None in costs else sum(cost or 0.0 for cost in costs),
+        "cost_usd": _sum(row.cost_usd for row in calls),
         "baseline_usd": None if mean.cost_usd is None else mean.cost_usd * requests,
     }
 
 
-def _count(tokens: int | None) -> str:
+def _sum(values: Iterable[float | None]) -> float | None:
+    """The sum; unknown if any part is."""
+    known = list(values)
+    return None if None in known else sum(value or 0 for value in known)
+
+
+def _count(tokens: float | None) -> str:
     return "unknown" if tokens is None else f"{tokens:,}"

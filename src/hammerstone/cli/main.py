@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -9,10 +10,12 @@ from typing import Annotated
 import typer
 
 from hammerstone.cli import demo, doctor, generate, label, ledger, make, solve, tasks, tools
-from hammerstone.cli.terminal import talk
+from hammerstone.cli.terminal import talk, tell_error
 from hammerstone.errors import HammerstoneError
 
 __all__ = ["app", "main"]
+
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="hammerstone",
@@ -46,46 +49,53 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line; exit code 2 for the caller's mistakes, 1 for what broke on our side, 130 for Ctrl-C."""
+    """Run the command line; exit code 2 for the caller's mistakes, 1 for what broke on our side, 130 for Ctrl-C.
+
+    `--debug` is taken wherever it stands: one who is asked to run a command again with it puts it at the end.
+    """
     _tell_retries()
-    if "--debug" in sys.argv:
-        app()
+    arguments = [one for one in sys.argv[1:] if one != "--debug"]
     try:
-        app()
-    except HammerstoneError as error:
-        talk(f"[bold red]error:[/] {_escape(error.message)}")
-        if error.hint:
-            talk(f"[bold cyan]hint:[/] {_escape(error.hint)}")
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        talk("[yellow]interrupted:[/] what was answered and paid is stored; the same command goes on from there")
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has left, as `head` does
-        sys.exit(0)
-    except MemoryError:
-        talk("[bold red]error:[/] out of memory")
-        sys.exit(1)
+        app(arguments, prog_name="hammerstone")
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # typer has made this of a KeyboardInterrupt
+            talk("[yellow]interrupted:[/] what was answered and paid is stored; the same command goes on from there")
+        raise
     except Exception as error:
-        talk(f"[bold red]error:[/] {type(error).__name__}: {_escape(str(error))}")
-        talk("[bold cyan]hint:[/] this is a fault in hammerstone: run again with --debug and report the traceback")
-        sys.exit(1)
+        if "--debug" in sys.argv:
+            import traceback
+
+            traceback.print_exc()
+        sys.exit(_tell(error))
+
+
+def _tell(error: Exception) -> int:
+    """Say what happened; the exit code."""
+    match error:
+        case HammerstoneError():
+            tell_error(error.message, error.hint)
+            return error.exit_code
+        case OSError(errno=int(number)):
+            where = f"{error.filename}: " if error.filename else ""
+            tell_error(f"{where}{os.strerror(number)}")
+        case MemoryError():
+            tell_error("out of memory")
+        case _:
+            hint = "this is a fault in hammerstone: run again with --debug and report the traceback"
+            tell_error(f"{type(error).__name__}: {error}", hint)
+    return 1
 
 
 def _tell_retries() -> None:
     """stamina tells of a retry through `logging`, whose last resort is a bare word on stderr. Say it in a sentence."""
     import logging
 
+    from rich.markup import escape
+
     class Sentence(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             waits = getattr(record, "stamina.wait_for", "?")
-            cause = _escape(str(getattr(record, "stamina.caused_by", "")))
+            cause = escape(str(getattr(record, "stamina.caused_by", "")))
             talk(f"[yellow]retrying[/] a model in {waits} s: {cause}")
 
     logging.getLogger("stamina").addHandler(Sentence())
-
-
-def _escape(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

@@ -19,7 +19,7 @@ __all__ = ["make"]
 
 def make(
     file: Annotated[str, typer.Argument(help="Solved requests: each needs an `answer` (or `target`).")],
-    name: Annotated[str, typer.Option("--name", help="The task's name: letters, digits and underscores.")],
+    name: Annotated[str, typer.Option("--name", help="The task's name, in snake_case.")],
     description: Annotated[str, typer.Option("--description", help="One line: what is given, what is asked.")] = "",
     home: Home = None,
     maker: Maker = None,
@@ -36,12 +36,12 @@ def make(
 
     from hammerstone.latm.opening import open_hammerstone
     from hammerstone.latm.settings import LoopSettings
+    from hammerstone.latm.tool import is_tool_name, tool_name
 
     instances = _read(file)
-    if not name.isidentifier():
-        raise InputError(
-            f"{name!r} is not a name for a tool", hint="letters, digits and underscores, as in word_sorting"
-        )
+    if not is_tool_name(name):
+        hint = f"snake_case, as in {tool_name(name) or 'word_sorting'}"
+        raise InputError(f"{name!r} is not a name for a tool", hint=hint)
 
     async def run() -> Making:
         settings = LoopSettings(recipe=recipe.value)

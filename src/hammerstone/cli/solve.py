@@ -116,6 +116,7 @@ class Tally:
             )
             for route, count in self.routes.most_common()
         ]
+        talk("")
         show_table(
             "By route", ("route", "#requests", "#right", "#accuracy", "#model calls", "#cost"), rows, stderr=True
         )

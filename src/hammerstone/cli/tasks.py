@@ -8,7 +8,7 @@ import typer
 
 from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Home, Json
-from hammerstone.cli.terminal import money, print_json, print_line, show_table, talk
+from hammerstone.cli.terminal import money, print_json, print_line, show_facts, show_table, show_text, talk
 from hammerstone.errors import NotFoundError, SettingsError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def list_tasks(home: Home = None, json: Json = False) -> None:
             )
         return
     shown = [(task.name, str(task.instances), standing, task.description) for task, standing in rows]
-    show_table("Tasks", ("task", "#instances", "standing", "description"), shown)
+    show_table("Tasks", ("task", "#instances", "standing", "description…"), shown)
 
 
 @app.command()
@@ -49,20 +49,21 @@ def show(name: Name, home: Home = None, json: Json = False) -> None:
         if json:
             print_json(_document(store, task))
             return
-        print_line(f"{task.name}: {task.description}")
+        show_facts([("task", task.name), ("description", task.description)])
+        print_line("")
         rows = [
-            (one.request_id, one.source, one.answer, one.former_answer or "", _short(one.question))
+            (one.request_id, one.source, _line(one.answer), _line(one.former_answer or ""), _line(one.question))
             for one in store.instances(name)
         ]
-        show_table("Instances", ("request", "source", "answer", "answer before", "question"), rows)
+        show_table("Instances", ("request", "source", "answer…", "before…", "question…"), rows)
         for making in store.makings(name):
             _show_making(store, making)
         refused = store.refused_questions(name, 20)
     if refused:
         show_table(
             "Questions that the parser refused (material for a next version)",
-            ("question",),
-            [(_short(q, 160),) for q in refused],
+            ("question…",),
+            [(_line(question),) for question in refused],
         )
 
 
@@ -103,15 +104,16 @@ def _standing(tool: StoredTool | None, making: Making | None) -> str:
 def _show_making(store: Store, making: Making) -> None:
     attempts = store.attempts(making.id)
     rows = [
-        (one.recipe, str(one.number), one.stage, money(one.cost_usd), _short("; ".join(one.problems), 200))
+        (one.recipe, str(one.number), one.stage, money(one.cost_usd), _line("; ".join(one.problems)))
         for one in attempts
     ]
-    title = f"Making of {making.started}: {making.state} with {making.instances} instances. {making.reason}"
-    show_table(title, ("recipe", "#attempt", "ended at", "#cost", "problems"), rows)
+    when = making.started[:19].replace("T", " ")
+    title = f"Making of {when} UTC, from {making.instances} instances: {making.state}"
+    show_table(title, ("recipe", "#attempt", "ended at", "#cost", "problems…"), rows, caption=making.reason)
     if making.disagreement is not None and making.state == "held-back":
         differ = making.disagreement
         talk(f"[yellow]kept back:[/] the tool says {differ.tool!r}, the stored answer is {differ.stored!r}, for:")
-        print_line(differ.question)
+        show_text(differ.question)
         talk(f"[bold cyan]hint:[/] hammerstone tasks settle {making.task} --tool, or --label")
 
 
@@ -132,6 +134,5 @@ def _document(store: Store, task: Task) -> dict[str, object]:
     }
 
 
-def _short(text: str, length: int = 80) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,8 +1,9 @@
-"""stdout is data, stderr is talk."""
+"""stdout is data, stderr is talk. On a terminal text is fitted to its width; in a pipe or a file nothing is cut."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,22 +13,39 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.progress import Progress
+    from rich.text import Text
 
-__all__ = ["money", "percent", "print_json", "print_line", "progress", "show_table", "talk"]
+__all__ = [
+    "money",
+    "percent",
+    "print_json",
+    "print_line",
+    "progress",
+    "show_facts",
+    "show_source",
+    "show_table",
+    "show_text",
+    "talk",
+    "tell_error",
+]
 
-
-@cache
-def _console(stderr: bool) -> Console:
-    from rich.console import Console
-
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+WIDE = 4000  # columns where nobody's screen is the limit
 
 
 def talk(text: str) -> None:
     """A line for the person, with rich's markup."""
-    _console(True).print(text)
+    _console(stderr=True).print(text, soft_wrap=not sys.stderr.isatty())
+
+
+def tell_error(message: str, hint: str = "") -> None:
+    """What happened, and what repairs it, in two lines for the person."""
+    from rich.markup import escape
+
+    talk(f"[bold red]error:[/] {escape(message)}")
+    if hint:
+        talk(f"[bold cyan]hint:[/] {escape(hint)}")
 
 
 def print_line(text: str) -> None:
@@ -47,30 +65,57 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
+def show_text(text: str) -> None:
+    """A paragraph on stdout."""
+    _console().print(text, markup=False)
+
+
+def show_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """Names with their values, one below the other."""
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts:
+        table.add_row(_cell(name, cut=False), _cell(value, cut=False))
+    _show(table)
+
+
 def show_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, stderr: bool = False, caption: str = ""
 ) -> None:
-    """A table; columns whose name starts with `#` hold numbers and are set to the right."""
+    """A table. A column whose name begins with `#` holds numbers, set to the right; one whose name ends with `…` is
+    cut where the terminal ends, and one that ends with `¶` is wrapped. The others are names and stay whole."""
     from rich import box
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        show_header=any(columns),
-    )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=any(name.strip("#…¶") for name in columns))
     for name in columns:
-        table.add_column(name.removeprefix("#"), justify="right" if name.startswith("#") else "left", overflow="fold")
+        justify = "right" if name.startswith("#") else "left"
+        table.add_column(name.strip("#…¶"), justify=justify, overflow="fold", no_wrap=not name.endswith(("…", "¶")))
     for row in rows:
-        table.add_row(*map(escape, row))
-    console = _console(stderr)
-    console.print(table, soft_wrap=False)
-    if caption:
-        console.print(f"[dim]{escape(caption)}[/]\n")
+        table.add_row(*(_cell(text, cut=name.endswith("…")) for name, text in zip(columns, row, strict=True)))
+    below = [Text(f"{caption}\n", "dim")] if caption else []
+    _show(Text(title, "bold"), table, *below, stderr=stderr)
+
+
+def _cell(text: str, *, cut: bool) -> Text:
+    from rich.text import Text
+
+    # The column may be narrowed, but its text is not to be wrapped.
+    return Text(text, no_wrap=True, overflow="ellipsis") if cut else Text(text)
+
+
+def show_source(source: str) -> None:
+    """Python source: in colours on a terminal, else as it is."""
+    if not sys.stdout.isatty():
+        print_line(source.rstrip("\n"))
+        return
+    from rich.syntax import Syntax
+
+    _console().print(Syntax(source, "python", background_color="default", word_wrap=True))
 
 
 @contextmanager
@@ -89,7 +134,7 @@ def progress(description: str, total: int | None = None) -> Generator[Progress]:
     # While the bar is up, rich would send what is printed to stdout the bar's way, to stderr: right for a person who
     # sees both, wrong for a file.
     both_seen = sys.stdout.isatty()
-    with Progress(*columns, console=_console(True), transient=True, redirect_stdout=both_seen) as bar:
+    with Progress(*columns, console=_console(stderr=True), transient=True, redirect_stdout=both_seen) as bar:
         bar.add_task(description, total=total, note="")
         yield bar
 
@@ -101,3 +146,27 @@ def money(dollars: float | None) -> str:
 
 def percent(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "-"
+
+
+def _show(*parts: RenderableType, stderr: bool = False) -> None:
+    """Print what rich lays out, in a pipe or a file without the spaces that it puts at the ends of lines."""
+    console, stream = _console(stderr), sys.stderr if stderr else sys.stdout
+    if stream.isatty():
+        console.print(*parts, sep="\n")
+        return
+    with console.capture() as captured:
+        console.print(*parts, sep="\n")
+    stream.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+    stream.flush()
+
+
+def _console(stderr: bool = False) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    return _made_console(stderr, None if stream.isatty() else shutil.get_terminal_size((WIDE, 25)).columns)
+
+
+@cache
+def _made_console(stderr: bool, width: int | None) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr, width=width, highlight=False)

@@ -9,7 +9,7 @@ import typer
 
 from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Home, Json, SandboxName
-from hammerstone.cli.terminal import money, print_json, print_line, show_table, talk
+from hammerstone.cli.terminal import money, print_json, print_line, show_facts, show_source, show_table, talk
 from hammerstone.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -45,11 +45,10 @@ def list_tools(
             tool.state,
             ", ".join(tool.tool.routes),
             str(used.get(tool.task, 0)),
-            tool.tool.description,
         )
         for tool in tools
     ]
-    show_table("Tools", ("tool", "#version", "state", "routes", "#answers", "description"), rows)
+    show_table("Tools", ("tool", "#version", "state", "routes", "#answers"), rows)
     if not tools:
         talk("[bold cyan]hint:[/] no tool yet: hammerstone demo shows how they come to be")
 
@@ -167,9 +166,6 @@ def _summary(tool: StoredTool) -> dict[str, object]:
 
 
 def _show(stored: StoredTool) -> None:
-    from rich.console import Console
-    from rich.syntax import Syntax
-
     tool, made = stored.tool, stored.tool.provenance
     facts = (
         ("tool", f"{stored.task}, version {stored.version}, {stored.state}"),
@@ -181,7 +177,6 @@ def _show(stored: StoredTool) -> None:
         ("replies of the maker", f"{made.attempts}, {money(made.cost_usd)}"),
         ("checks", f"{len(tool.checks)} questions with the answers it gave"),
     )
-    width = max(len(name) for name, _ in facts)
-    for name, value in facts:
-        print_line(f"{name:<{width}}  {value}")
-    Console().print(Syntax(tool.source, "python", background_color="default"))
+    show_facts(facts)
+    print_line("")
+    show_source(tool.source)

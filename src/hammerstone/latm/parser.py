@@ -1,7 +1,8 @@
 """The parser route: an answer without any model, given only by a tool that proves it has read every word.
 
-The round-trip guard: `normalise(unparse(**parse(question))) == normalise(question)`. `parse` and `unparse` run in
-two processes that share nothing, so a tool cannot carry the question past the guard in a global variable.
+The round-trip guard: `normalise(unparse(**parse(question))) == normalise(question)`. `unparse` runs in the module
+loaded afresh, so a tool cannot carry the question past the guard in a global variable; when a tool is verified, the
+two even run in processes that share nothing.
 """
 
 from __future__ import annotations
@@ -17,14 +18,6 @@ from hammerstone.types import JSON
 __all__ = ["Arguments", "Parsed", "call_solve", "normalise", "parse", "reproduces"]
 
 Arguments = Mapping[str, JSON]
-
-_PROVE_AND_SOLVE = """
-
-def _prove_and_solve(arguments):
-    import copy
-
-    return [unparse(**copy.deepcopy(arguments)), solve(**arguments)]
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,17 +39,19 @@ def normalise(text: str) -> str:
 async def parse(sandbox: Sandbox, source: str, question: str, *, hash_seed: int = 0) -> Parsed:
     """Arguments that fit the signature of `solve`; not yet proved (`reproduces`)."""
     outcome = await sandbox.call(source, "parse", {"question": normalise(question)}, hash_seed=hash_seed)
-    if not outcome.ok:
-        return Parsed(refusal=f"parse failed: {outcome.error}")
-    if outcome.value is None:
+    return _arguments(source, outcome.value) if outcome.ok else Parsed(refusal=f"parse failed: {outcome.error}")
+
+
+def _arguments(source: str, value: JSON) -> Parsed:
+    if value is None:
         return Parsed(refusal="parse returned None")
-    if not isinstance(outcome.value, dict):
-        return Parsed(refusal=f"parse returned {type(outcome.value).__name__}, not a dict of arguments")
+    if not isinstance(value, dict):
+        return Parsed(refusal=f"parse returned {type(value).__name__}, not a dict of arguments")
     try:
-        read_signature(source).validate(outcome.value)
+        read_signature(source).validate(value)
     except ArgumentsError as error:
         return Parsed(refusal=f"parse returned arguments that do not fit solve: {error}")
-    return Parsed(arguments=outcome.value)
+    return Parsed(arguments=value)
 
 
 async def reproduces(sandbox: Sandbox, source: str, question: str, arguments: Arguments) -> str:
@@ -66,8 +61,7 @@ async def reproduces(sandbox: Sandbox, source: str, question: str, arguments: Ar
         return f"unparse failed: {outcome.error}"
     if not isinstance(outcome.value, str):
         return "unparse did not return a string"
-    given, written = normalise(question), normalise(outcome.value)
-    return "" if given == written else _first_difference(given, written)
+    return _difference(question, outcome.value)
 
 
 async def call_solve(
@@ -79,22 +73,19 @@ async def call_solve(
 
 
 async def answer(sandbox: Sandbox, source: str, question: str) -> tuple[Parsed, str | None]:
-    """Parse, prove and solve; without the proof no answer.
-
-    Proof and answer come from one call: `solve` may see what `unparse` left behind, since neither has the question.
-    """
-    program = source + _PROVE_AND_SOLVE
-    parsed = await parse(sandbox, program, question)
-    if parsed.arguments is None:
-        return parsed, None
-    outcome = await sandbox.call(program, "_prove_and_solve", {"arguments": dict(parsed.arguments)})
+    """Parse, prove and solve, in one call; without the proof no answer."""
+    asked = {"question": normalise(question)}
+    outcome = await sandbox.call(source, "parse", asked, then=("unparse", "solve"))
     if not outcome.ok:
-        return Parsed(refusal=f"unparse or solve failed: {outcome.error}"), None
-    match outcome.value:
-        case [str(written), str(given)] if normalise(written) == normalise(question):
-            return parsed, given
-        case [str(written), str()]:
-            return Parsed(refusal=_first_difference(normalise(question), normalise(written))), None
+        return Parsed(refusal=f"parse, unparse or solve failed: {outcome.error}"), None
+    values = outcome.value if isinstance(outcome.value, list) else []
+    parsed = _arguments(source, values[0] if values else None)
+    match values:
+        case _ if parsed.arguments is None:
+            return parsed, None
+        case [_, str(written), str(given)]:
+            difference = _difference(question, written)
+            return (Parsed(refusal=difference), None) if difference else (parsed, given)
         case _:
             return Parsed(refusal="unparse or solve did not return a string"), None
 
@@ -107,7 +98,10 @@ def _answer(outcome: Outcome) -> tuple[str | None, str]:
     return outcome.value, ""
 
 
-def _first_difference(given: str, written: str) -> str:
+def _difference(question: str, written: str) -> str:
+    given, written = normalise(question), normalise(written)
+    if given == written:
+        return ""
     pairs = zip(given, written, strict=False)
     at = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(given), len(written)))
     start = max(0, at - 30)

@@ -68,14 +68,25 @@ def call_tool(payload: mmap.mmap) -> bytes:
     (length,) = CODE_LENGTH.unpack(payload[: CODE_LENGTH.size])
     code = marshal.loads(payload[CODE_LENGTH.size : CODE_LENGTH.size + length])  # noqa: S302 - the compile child's
     call = json.loads(payload[CODE_LENGTH.size + length :])
+    value = to_json(call_fresh(code, call["function"], call["arguments"]))
+    if not call["then"]:
+        return value
+    values = [value]
+    if isinstance(json.loads(value), dict):
+        values += [to_json(call_fresh(code, name, json.loads(value))) for name in call["then"]]
+    return b"[" + b",".join(values) + b"]"
+
+
+def call_fresh(code: types.CodeType, name: str, arguments: dict[str, object]) -> object:
+    """Load the module anew and call one of its functions."""
     tool = types.ModuleType("tool")
     sys.modules["tool"] = tool  # dataclasses and typing look their module up
     exec(code, tool.__dict__)  # noqa: S102 - what all of this is for
-    function = tool.__dict__.get(call["function"])
+    function = tool.__dict__.get(name)
     if not callable(function):
         defined = ", ".join(name for name, value in tool.__dict__.items() if isinstance(value, types.FunctionType))
-        raise NameError(f"the program defines no function {call['function']!r}; it defines: {defined or 'none'}")
-    return to_json(function(**call["arguments"]))
+        raise NameError(f"the program defines no function {name!r}; it defines: {defined or 'none'}")
+    return function(**arguments)
 
 
 def to_json(value: object) -> bytes:

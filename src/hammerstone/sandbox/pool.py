@@ -15,7 +15,7 @@ from hammerstone.sandbox.outcomes import outcome_of
 from hammerstone.sandbox.process import Launch, Reply, WorkerDied, WorkerProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from hammerstone.types import JSON
 
@@ -63,6 +63,7 @@ class CPythonSandbox:
         function: str,
         arguments: Mapping[str, JSON],
         *,
+        then: Sequence[str] = (),
         limits: Limits | None = None,
         hash_seed: int = 0,
     ) -> Outcome:
@@ -70,7 +71,8 @@ class CPythonSandbox:
             raise SandboxError(f"the hash seed is 0 or 1, not {hash_seed}")
         limits = limits or Limits()
         try:
-            asked = json.dumps({"function": function, "arguments": dict(arguments)}, allow_nan=False).encode()
+            call = {"function": function, "arguments": dict(arguments), "then": list(then)}
+            asked = json.dumps(call, allow_nan=False).encode()
             source = program.encode()
         except (TypeError, ValueError, RecursionError) as error:
             return Outcome(status=Status.ERROR, error=f"the program or its arguments are not JSON: {error}")
