@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import anyio
 import pytest
 
 from hammerstone import LoopSettings, RecordingError, Request, Route
 from hammerstone.evals.demo import Demonstration, demo_models, run_demo
 from hammerstone.evals.stream import DEMO_TASKS
 from hammerstone.latm.loop import Hammerstone, Models
-from hammerstone.latm.records import Answered
 from hammerstone.latm.store import open_store
 from hammerstone.reading import read_requests
-from hammerstone.sandbox import open_sandbox
+from hammerstone.sandbox import Sandbox
 from hammerstone.settings import recordings
 
 from .public_files import DATA, FILES
@@ -22,12 +20,11 @@ from .public_files import DATA, FILES
 RECORDED = recordings("demo")
 
 
-def recorded_demo(home: Path, sandbox: str = "auto") -> Demonstration:
-    async def run() -> Demonstration:
-        models = demo_models(RECORDED, maker=None, user=None, record=False)
-        return await run_demo(home, models, sandbox=sandbox)
+pytestmark = pytest.mark.anyio
 
-    return anyio.run(run)
+
+async def recorded_demo(home: Path, sandbox: str = "auto") -> Demonstration:
+    return await run_demo(home, demo_models(RECORDED, maker=None, user=None, record=False), sandbox=sandbox)
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +33,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def demonstration(home: Path) -> Demonstration:
-    return recorded_demo(home)
+async def demonstration(anyio_backend: str, home: Path) -> Demonstration:
+    del anyio_backend  # asked for, since this fixture lives longer than one test
+    return await recorded_demo(home)
 
 
 def test_every_task_gets_a_live_tool_with_a_parser(demonstration: Demonstration) -> None:
@@ -81,25 +79,21 @@ def test_each_recorded_completion_is_one_that_the_demonstration_asks_for(demonst
     assert sum(lines.values()) - lines["solver"] == demonstration.paid_calls - solved
 
 
-def test_on_monty_the_demonstration_says_why_it_cannot_be_replayed(tmp_path: Path) -> None:
+async def test_on_monty_the_demonstration_says_why_it_cannot_be_replayed(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="made on full Python"):
-        recorded_demo(tmp_path, sandbox="monty")
+        await recorded_demo(tmp_path, sandbox="monty")
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"no public files in {DATA}")
 @pytest.mark.parametrize("file", FILES.values(), ids=FILES)
-def test_the_tools_answer_the_public_files(demonstration: Demonstration, home: Path, file: Path) -> None:
+async def test_the_tools_answer_the_public_files(
+    demonstration: Demonstration, home: Path, sandbox: Sandbox, file: Path
+) -> None:
     del demonstration  # its tools are in the home
     requests = [item for item in read_requests(file) if isinstance(item, Request)]
-
-    async def run() -> list[Answered]:
-        with open_store(home) as store:
-            async with (
-                open_sandbox() as sandbox,
-                Hammerstone(store=store, sandbox=sandbox, models=Models(), settings=LoopSettings()) as hammerstone,
-            ):
-                return [answered async for answered in hammerstone.stream(requests)]
-
-    by_parser = [answered for answered in anyio.run(run) if answered.route is Route.PARSER]
+    with open_store(home) as store:
+        async with Hammerstone(store=store, sandbox=sandbox, models=Models(), settings=LoopSettings()) as hammerstone:
+            answers = [answered async for answered in hammerstone.stream(requests)]
+    by_parser = [answered for answered in answers if answered.route is Route.PARSER]
     assert len(by_parser) >= 0.95 * len(requests)
     assert all(answered.correct for answered in by_parser)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import anyio
@@ -413,7 +414,8 @@ def test_one_model_serves_one_event_loop_after_another(provider: LocalProvider) 
     provider.answers = [completion("a"), completion("b")]
     model = local(provider)
 
-    texts = [anyio.run(model.complete, ask(question)).text for question in ("1", "2")]
+    with ThreadPoolExecutor() as threads:  # pytest may have a loop of its own in this one
+        texts = [threads.submit(anyio.run, model.complete, ask(question)).result().text for question in ("1", "2")]
     gc.collect()  # a connection left open would be reported now
 
     assert texts == ["a", "b"]
