@@ -33,7 +33,10 @@ def unparse(left: int, right: int) -> str:
 PRODUCT = SUM.replace("left + right", "left * right").replace("sum", "product")
 
 ONE_OFFS = {"Which city is the capital of France?": "Paris", "How is bread called in German?": "Brot"}
-PAIRS = ((3, 4), (17, 5), (208, 31), (6, 66), (90, 12), (41, 7), (8, 512), (73, 38), (2, 9), (54, 1000))
+PAIRS = (
+    *((3, 4), (17, 5), (208, 31), (6, 66), (90, 12), (41, 7), (8, 512), (73, 38), (2, 9), (54, 1000)),
+    *((11, 70), (99, 1), (35, 64), (120, 14), (77, 23), (61, 19)),
+)
 
 
 def ask(number: int, of: str = "sum") -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hammerstone.cli.options import Json, SandboxName
+from hammerstone.cli.options import Backend, Json, SandboxName
 from hammerstone.cli.terminal import money, percent, print_json, print_line, progress, show_table, talk
 from hammerstone.errors import InputError
 
@@ -41,7 +41,7 @@ def demo(
         Path | None, typer.Option("--recordings", help="Where recorded completions are read, or with --record written.")
     ] = None,
     record: Annotated[bool, typer.Option("--record", help="Record the completions of --maker and --user.")] = False,
-    sandbox: SandboxName = "auto",
+    sandbox: SandboxName = Backend.AUTO,
     json: Json = False,
 ) -> None:
     """Watch tools being made and used: 130 requests, six tasks mixed, some reworded, some of no task.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hammerstone.cli.home import open_home
-from hammerstone.cli.options import Home, Json, SandboxName
+from hammerstone.cli.options import Backend, Home, Json, SandboxName
 from hammerstone.cli.terminal import print_json, print_line, progress, show_table, show_text, tell_error
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def doctor(
     conformance: Annotated[
         bool, typer.Option("--conformance", help="Run every hostile program of the conformance suite here.")
     ] = False,
-    sandbox: SandboxName = "auto",
+    sandbox: SandboxName = Backend.AUTO,
     json: Json = False,
 ) -> None:
     """Which sandboxes work here, and whether the home can be used. Exit code 1 if made code cannot be run safely."""

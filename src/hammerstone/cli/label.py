@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Home, Json
-from hammerstone.cli.terminal import print_json, talk
+from hammerstone.cli.terminal import ask, print_json, talk
 
 if TYPE_CHECKING:
     from hammerstone.latm.records import Queued
@@ -42,8 +42,4 @@ def _ask(waiting: Queued, number: int, total: int) -> str | None:
 
     talk(f"\n[bold]{number} of {total}[/]  {escape(waiting.request_id)}  {waiting.task or 'no task'}")
     talk(escape(waiting.question))
-    talk("[bold]answer:[/]")
-    try:
-        return input().strip()
-    except EOFError:
-        return None
+    return ask("[bold]answer:[/]")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hammerstone.cli.options import BaseURL, Home, Json, Maker, Recipe, Record, SandboxName, Solver, User
+from hammerstone.cli.options import Backend, BaseURL, Home, Json, Maker, Recipe, Record, SandboxName, Solver, User
 from hammerstone.cli.terminal import print_json, print_line, progress, talk
 from hammerstone.errors import InputError
 
@@ -28,7 +28,7 @@ def make(
     base_url: BaseURL = None,
     record: Record = None,
     recipe: Annotated[Recipe, typer.Option("--recipe", help="How the tool is made.")] = Recipe.AUTO,
-    sandbox: SandboxName = "auto",
+    sandbox: SandboxName = Backend.AUTO,
     json: Json = False,
 ) -> None:
     """Make a tool from solved instances: propose, verify, and pass the held-out gate."""

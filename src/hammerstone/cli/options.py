@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["BaseURL", "Dispatcher", "Home", "Json", "Maker", "Recipe", "Record", "SandboxName", "Solver", "User"]
+__all__ = [
+    "Backend",
+    "BaseURL",
+    "Dispatcher",
+    "Home",
+    "Json",
+    "Maker",
+    "Recipe",
+    "Record",
+    "SandboxName",
+    "Solver",
+    "User",
+]
 
 _MODELS = "Models"
 
@@ -16,6 +28,13 @@ class Recipe(StrEnum):
     AUTO = "auto"
     MODULE = "module"
     LATM = "latm"
+
+
+class Backend(StrEnum):
+    AUTO = "auto"
+    SANDLOCK = "sandlock"
+    BUBBLEWRAP = "bubblewrap"
+    MONTY = "monty"
 
 
 Home = Annotated[
@@ -66,5 +85,5 @@ Record = Annotated[
     ),
 ]
 SandboxName = Annotated[
-    str, typer.Option("--sandbox", help="auto, sandlock, bubblewrap or monty (see: hammerstone doctor).")
+    Backend, typer.Option("--sandbox", help="Where made code runs; see: hammerstone doctor. auto: the strongest.")
 ]

@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hammerstone.cli.options import BaseURL, Dispatcher, Home, Json, Maker, Recipe, Record, SandboxName, Solver, User
+from hammerstone.cli.options import (
+    Backend,
+    BaseURL,
+    Dispatcher,
+    Home,
+    Json,
+    Maker,
+    Recipe,
+    Record,
+    SandboxName,
+    Solver,
+    User,
+)
 from hammerstone.cli.terminal import money, percent, print_json, print_line, progress, show_table, talk
 from hammerstone.types import Request
 
@@ -33,7 +45,7 @@ def solve(
     record: Record = None,
     recipe: Annotated[Recipe, typer.Option("--recipe", help="How tools are made.")] = Recipe.AUTO,
     concurrency: Annotated[int, typer.Option("--concurrency", min=1, help="Requests under way at a time.")] = 8,
-    sandbox: SandboxName = "auto",
+    sandbox: SandboxName = Backend.AUTO,
     json: Json = False,
 ) -> None:
     """Answer requests: from tools where a tool is sure, by models where not. Tools are made on the way.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 __all__ = [
+    "ask",
     "money",
     "percent",
     "print_json",
@@ -46,6 +47,15 @@ def tell_error(message: str, hint: str = "") -> None:
     talk(f"[bold red]error:[/] {escape(message)}")
     if hint:
         talk(f"[bold cyan]hint:[/] {escape(hint)}")
+
+
+def ask(question: str) -> str | None:
+    """What the person types on a line, without outer white space; `None` at the end of input."""
+    talk(question)
+    try:
+        return input().strip()
+    except EOFError:
+        return None
 
 
 def print_line(text: str) -> None:

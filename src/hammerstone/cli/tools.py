@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hammerstone.cli.home import open_home
-from hammerstone.cli.options import Home, Json, SandboxName
-from hammerstone.cli.terminal import money, print_json, print_line, show_facts, show_source, show_table, talk
+from hammerstone.cli.options import Backend, Home, Json, SandboxName
+from hammerstone.cli.terminal import ask, money, print_json, print_line, show_facts, show_source, show_table, talk
 from hammerstone.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def export(
 def import_(
     path: Annotated[Path, typer.Argument(help="An exported folder, or its tool.json.")],
     home: Home = None,
-    sandbox: SandboxName = "auto",
+    sandbox: SandboxName = Backend.AUTO,
 ) -> None:
     """Check an exported tool again, all of it, and make it live."""
     import anyio
@@ -123,8 +123,9 @@ def remove(
     """Delete all versions of a tool. Its task's instances stay, and a new tool may be made from them."""
     with open_home(home) as store:
         _find(store, name, None)
-        if not yes:
-            typer.confirm(f"Delete all versions of {name}?", abort=True, err=True)
+        if not yes and ask(f"Delete all versions of {name}? \\[y/N]") not in ("y", "Y", "yes"):
+            talk("nothing was deleted")
+            raise typer.Exit(1)
         store.remove_tool(name)
     print_line(f"{name}: removed")
 

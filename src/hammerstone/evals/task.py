@@ -1,24 +1,27 @@
-"""What a file under `evals/tasks/` offers: questions with answers, an independent check, and other wordings."""
+"""What a file under `evals/tasks/` offers: questions with answers, a check, other wordings, and look-alikes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from hammerstone.errors import InputError
+from hammerstone.types import Instance, Source
 
 if TYPE_CHECKING:
     import random
     import re
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from hammerstone.types import Instance
+__all__ = ["LETTERS", "LookAlike", "Task", "draw_near_miss", "letter", "lettered", "match_form", "not_in_form"]
 
-__all__ = ["Task", "match_form", "not_in_form"]
+LETTERS = "ABCDEF"
 
 
 class Task(Protocol):
     """The shape of a task's module. The module itself is the task: there is no class to write.
 
-    `FAMILIES` names the forms a question comes in (scenes, lengths), for small samples to cover all of them.
+    `FAMILIES` names the forms a question comes in (scenes, lengths), for small samples to cover all of them, and
+    `NEAR_MISSES` the kinds of look-alikes.
     """
 
     @property
@@ -29,6 +32,9 @@ class Task(Protocol):
 
     @property
     def FAMILIES(self) -> tuple[str, ...]: ...  # noqa: N802 - a module's constant
+
+    @property
+    def NEAR_MISSES(self) -> tuple[str, ...]: ...  # noqa: N802 - a module's constant
 
     def generate(self, rng: random.Random, family: str | None = None) -> Instance:
         """Draw one question with its answer, of `family` or of any."""
@@ -49,6 +55,35 @@ class Task(Protocol):
         """
         ...
 
+    def near_miss(self, rng: random.Random, kind: str | None = None) -> Instance:
+        """A question that looks like the task's and is another: nearly the same text, another right answer.
+
+        `kind` is one of `NEAR_MISSES`, or any. The task's own rule, on the same data, must give another answer: so
+        whoever takes the question for one of the task's is wrong.
+        """
+        ...
+
+
+class LookAlike(NamedTuple):
+    """A look-alike with its right answer, and the `usual` one: what the task's own rule gives on the same data.
+
+    `usual` is empty where that rule gives no answer in the task's form.
+    """
+
+    question: str
+    answer: str
+    usual: str = ""
+
+
+def draw_near_miss(
+    kinds: Mapping[str, Callable[[random.Random], LookAlike]], rng: random.Random, kind: str | None
+) -> Instance:
+    """Draw of a kind, or of any, until the right answer is not the usual one."""
+    draw = kinds[kind or rng.choice(tuple(kinds))]
+    while (drawn := draw(rng)).answer == drawn.usual:
+        pass
+    return Instance(question=drawn.question, answer=drawn.answer, source=Source.CALLER)
+
 
 def match_form(form: re.Pattern[str], text: str, task: str) -> re.Match[str]:
     """Match the whole of a question, or of a part of one, or raise `InputError`."""
@@ -64,3 +99,13 @@ def not_in_form(text: str, task: str) -> InputError:
         f"not a question in the own form of {task}: {text[:80]!r}",
         hint=f"`hammerstone generate {task} -n 1` shows that form",
     )
+
+
+def lettered(options: Iterable[str]) -> str:
+    """Options as BIG-bench lists them: a line each, `(A) ...`."""
+    return "\n".join(f"({letter}) {option}" for letter, option in zip(LETTERS, options, strict=False))
+
+
+def letter(options: Sequence[str], right: str) -> str:
+    """The answer that names an option: `(A)`."""
+    return f"({LETTERS[options.index(right)]})"

@@ -41,22 +41,30 @@ def holds_wording(question: str, required: Sequence[str]) -> bool:
 
 
 class Shortlist(Generic[T]):
-    """An inverted index from n-gram to tools. Built once for each set of live tools."""
+    """An inverted index from n-gram to tools. Built once for each set of live tools.
+
+    N-grams that the same tools require are counted together: wording that a thousand tools share costs one pass over
+    them, not one for each of its n-grams.
+    """
 
     def __init__(self, wordings: Iterable[tuple[T, Sequence[str]]]) -> None:
         self._items: list[T] = []
         self._needed: list[float] = []
-        self._postings: defaultdict[str, list[int]] = defaultdict(list)
+        postings: defaultdict[str, list[int]] = defaultdict(list)
         for item, required in wordings:
             for gram in required:
-                self._postings[gram].append(len(self._items))
+                postings[gram].append(len(self._items))
             self._items.append(item)
             self._needed.append(SHARE * len(required))
+        groups: dict[tuple[int, ...], int] = {}  # tools that require an n-gram -> number of their group
+        self._group = {gram: groups.setdefault(tuple(numbers), len(groups)) for gram, numbers in postings.items()}
+        self._members = list(groups)
 
     def candidates(self, question: str) -> list[T]:
         """The tools whose wording the question holds, in the order given to the index."""
-        held: Counter[int] = Counter()
-        for gram in grams(question):
-            if gram in self._postings:
-                held.update(self._postings[gram])
-        return [item for i, item in enumerate(self._items) if held[i] >= self._needed[i]]
+        shared = Counter(self._group[gram] for gram in grams(question) if gram in self._group)
+        held = [0] * len(self._items)
+        for group, count in shared.items():
+            for number in self._members[group]:
+                held[number] += count
+        return [item for item, got, needed in zip(self._items, held, self._needed, strict=True) if got >= needed]

@@ -8,18 +8,19 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import random
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from hammerstone.errors import InputError, NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from hammerstone.evals.task import Task
     from hammerstone.types import Instance
 
-__all__ = ["TASKS", "generate_instances", "task"]
+__all__ = ["TASKS", "generate_instances", "near_misses", "task"]
 
 
 def _discover() -> Iterator[Task]:
@@ -46,25 +47,41 @@ def generate_instances(name: str, n: int, seed: int) -> tuple[Instance, ...]:
     name and `InputError` for a negative `n` or for more questions than the task has.
     """
     found = task(name)
+    # Samples, not secrets; recorded completions are keyed by what these seeds draw.
+    return _draw(name, found.generate, found.FAMILIES, n, random.Random(f"{name} {seed}"))  # noqa: S311
+
+
+def near_misses(name: str, n: int, seed: int) -> tuple[Instance, ...]:
+    """Draw `n` look-alikes of a task, each with its own right answer, no question twice.
+
+    The kinds take turns, and all else is as with `generate_instances`.
+    """
+    found = task(name)
+    rng = random.Random(f"{name} near-miss {seed}")  # noqa: S311 - samples, not secrets
+    return _draw(name, found.near_miss, found.NEAR_MISSES, n, rng)
+
+
+def _draw(
+    name: str, draw: Callable[[random.Random, str], Instance], families: tuple[str, ...], n: int, rng: random.Random
+) -> tuple[Instance, ...]:
     if n < 0:
         raise InputError(f"cannot generate {n} instances", hint="ask for 0 or more")
-    rng = random.Random(f"{name} {seed}")  # noqa: S311 - samples, not secrets
     instances: dict[str, Instance] = {}
-    families: list[str] = []
+    turn: list[str] = []
     while len(instances) < n:
-        if not families:
-            families = rng.sample(found.FAMILIES, len(found.FAMILIES))
-        fresh = _draw_fresh(found, families.pop(), instances, rng)
+        if not turn:
+            turn = rng.sample(families, len(families))
+        fresh = _fresh(name, partial(draw, rng, turn.pop()), instances)
         instances[fresh.question] = fresh
     return tuple(instances.values())
 
 
-def _draw_fresh(found: Task, family: str, instances: Mapping[str, Instance], rng: random.Random) -> Instance:
+def _fresh(name: str, draw: Callable[[], Instance], instances: Mapping[str, Instance]) -> Instance:
     for _ in range(1000):
-        instance = found.generate(rng, family)
+        instance = draw()
         if instance.question not in instances:
             return instance
     raise InputError(
-        f"{found.NAME} seems to have only {len(instances)} different questions in turn over its families",
+        f"{name} seems to have only {len(instances)} different questions in turn over its families",
         hint="ask for fewer instances",
     )

@@ -6,13 +6,13 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from hammerstone.evals.task import match_form
+from hammerstone.evals.task import LookAlike, draw_near_miss, match_form
 from hammerstone.types import Instance, Source
 
 if TYPE_CHECKING:
     import random
 
-__all__ = ["DESCRIPTION", "FAMILIES", "NAME", "check", "generate", "paraphrase"]
+__all__ = ["DESCRIPTION", "FAMILIES", "NAME", "NEAR_MISSES", "check", "generate", "near_miss", "paraphrase"]
 
 NAME = "chinese_remainder"
 DESCRIPTION = "Find how many fruits there are from what is left after dividing them among three groups."
@@ -84,3 +84,50 @@ def paraphrase(instance: Instance, rng: random.Random) -> Instance:
     data = dict(zip(names, rest, strict=True))
     question = rng.choice(_WORDINGS).format(place=place, most=most, fruits=fruits, **data)
     return Instance(question=question, answer=instance.answer, source=instance.source)
+
+
+# Look-alikes: the same story with another limit, another kind of remainder, or another question at its end.
+
+
+def _at_least(rng: random.Random) -> LookAlike:
+    instance, most, _ = _drawn(rng)
+    question = instance.question.replace("no more than", "no fewer than").replace("How many", "At least how many")
+    return LookAlike(question, str(most + int(instance.answer)), instance.answer)
+
+
+def _too_few(rng: random.Random) -> LookAlike:
+    """As many missing from a full share as would be left of the rest up to the limit."""
+    instance, most, _ = _drawn(rng)
+    question = re.sub(r"(we have \d+) left", r"\1 too few", instance.question)
+    return LookAlike(question, str(most - int(instance.answer)), instance.answer)
+
+
+def _after_eating(rng: random.Random) -> LookAlike:
+    instance, _, _ = _drawn(rng)
+    count = int(instance.answer)
+    eaten = rng.randint(1, min(count, 50))
+    question = f"{instance.question[:-1]} after we eat {eaten} of them?"
+    return LookAlike(question, str(count - eaten), instance.answer)
+
+
+def _share(rng: random.Random) -> LookAlike:
+    instance, _, groups = _drawn(rng)
+    number, name = rng.choice(groups)
+    story, asks = instance.question.rsplit(". ", 1)
+    asks = re.sub(r" are in the \w+", f" does each of the {number} {name} get", asks)
+    return LookAlike(f"{story}. {asks}", str(int(instance.answer) // int(number)), instance.answer)
+
+
+def _drawn(rng: random.Random) -> tuple[Instance, int, list[tuple[str, str]]]:
+    """An instance with its limit and its groups."""
+    instance = generate(rng)
+    found = match_form(_FORM, instance.question, NAME)
+    return instance, int(found[2]), [(found[i], found[i + 1]) for i in (4, 7, 10)]
+
+
+_LOOK_ALIKES = {"at least": _at_least, "too few": _too_few, "after eating": _after_eating, "share": _share}
+NEAR_MISSES = tuple(_LOOK_ALIKES)
+
+
+def near_miss(rng: random.Random, kind: str | None = None) -> Instance:
+    return draw_near_miss(_LOOK_ALIKES, rng, kind)

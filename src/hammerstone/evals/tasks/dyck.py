@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hammerstone.evals.task import match_form
+from hammerstone.evals.task import LookAlike, draw_near_miss, match_form
 from hammerstone.types import Instance, Source
 
 if TYPE_CHECKING:
     import random
 
-__all__ = ["DESCRIPTION", "FAMILIES", "NAME", "check", "generate", "paraphrase"]
+__all__ = ["DESCRIPTION", "FAMILIES", "NAME", "NEAR_MISSES", "check", "generate", "near_miss", "paraphrase"]
 
 NAME = "dyck"
 DESCRIPTION = "Complete a sequence of brackets with the closing brackets that are missing at its end."
@@ -72,3 +72,58 @@ def paraphrase(instance: Instance, rng: random.Random) -> Instance:
     sequence = match_form(_FORM, instance.question, NAME)[1]
     question = rng.choice(_WORDINGS).replace("{}", sequence, 1)
     return Instance(question=question, answer=instance.answer, source=instance.source)
+
+
+# Look-alikes: another question about the same brackets, or brackets that miss their beginning.
+
+_PROPERLY = "making sure that the parentheses are closed properly."
+_MIRRORED = str.maketrans("()[]{}<>", ")(][}{><")
+
+
+def _drawn(rng: random.Random) -> tuple[str, str]:
+    instance = generate(rng)
+    return instance.question.removeprefix(PREFACE), instance.answer
+
+
+def _count(rng: random.Random) -> LookAlike:
+    head, tail = _drawn(rng)
+    question = f"Count the rest of the sequence, {_PROPERLY} Answer with the number of brackets alone. Input: {head}"
+    return LookAlike(question, str(len(tail.split())), tail)
+
+
+def _first_only(rng: random.Random) -> LookAlike:
+    head, tail = _drawn(rng)
+    return LookAlike(f"Give the first bracket of the rest of the sequence, {_PROPERLY} Input: {head}", tail[0], tail)
+
+
+def _whole(rng: random.Random) -> LookAlike:
+    head, tail = _drawn(rng)
+    return LookAlike(f"Write out the completed sequence, {_PROPERLY} Input: {head}", f"{head} {tail}", tail)
+
+
+def _backwards(rng: random.Random) -> LookAlike:
+    head, tail = _drawn(rng)
+    question = f"Complete the rest of the sequence and write it backwards, {_PROPERLY} Input: {head}"
+    return LookAlike(question, tail[::-1], tail)
+
+
+def _beginning(rng: random.Random) -> LookAlike:
+    head, tail = (part[::-1].translate(_MIRRORED) for part in _drawn(rng))
+    question = (
+        f"Complete the beginning of the sequence, making sure that the parentheses are opened properly. Input: {head}"
+    )
+    return LookAlike(question, tail)
+
+
+_LOOK_ALIKES = {
+    "count": _count,
+    "first only": _first_only,
+    "whole": _whole,
+    "backwards": _backwards,
+    "beginning": _beginning,
+}
+NEAR_MISSES = tuple(_LOOK_ALIKES)
+
+
+def near_miss(rng: random.Random, kind: str | None = None) -> Instance:
+    return draw_near_miss(_LOOK_ALIKES, rng, kind)

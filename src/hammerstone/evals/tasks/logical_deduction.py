@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, permutations
 from typing import TYPE_CHECKING
 
-from hammerstone.evals.task import match_form, not_in_form
+from hammerstone.evals.task import LETTERS, LookAlike, draw_near_miss, letter, lettered, match_form, not_in_form
 from hammerstone.types import Instance, Source
 
 if TYPE_CHECKING:
     import random
 
-__all__ = ["DESCRIPTION", "FAMILIES", "NAME", "check", "generate", "paraphrase"]
+__all__ = ["DESCRIPTION", "FAMILIES", "NAME", "NEAR_MISSES", "check", "generate", "near_miss", "paraphrase"]
 
 NAME = "logical_deduction"
 DESCRIPTION = "Find the order of five objects from statements about their positions, and name the true option."
@@ -23,97 +23,82 @@ PREFACE = (
     "The following paragraphs each describe a set of five objects arranged in a fixed order. "
     "The statements are logically consistent within each paragraph. "
 )
-LETTERS = "ABCDE"
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Scene:
-    """One family. `ranks`, `before` and `after` run from one end of the order to the other."""
+    """One family. `ranks`, `before` and `after` run from one end of the order to the other.
+
+    `sixth` is the rank, and where it comes among the others, that only an order of six things has.
+    """
 
     opening: str
     things: tuple[str, ...]
-    ranks: tuple[str, str, str, str, str]
+    ranks: tuple[str, ...]
     before: str
     after: str
+    sixth: tuple[int, str]
     article: bool = False
 
 
-_LATERAL = (
-    "The {} is the leftmost",
-    "The {} is the second from the left",
-    "The {} is the third from the left",
-    "The {} is the second from the right",
-    "The {} is the rightmost",
+def _names(names: str, before: str = "") -> tuple[str, ...]:
+    return tuple(before + name for name in names.split(", "))
+
+
+_LATERAL = _names(
+    "leftmost, second from the left, third from the left, second from the right, rightmost", "The {} is the "
 )
+_LATERAL_SIXTH = (3, "The {} is the third from the right")
 _LEFT, _RIGHT = "The {} is to the left of the {}", "The {} is to the right of the {}"
-_COLORS = ("yellow", "gray", "blue", "orange", "purple", "red", "green", "brown", "black", "white")
 
 # "motorcyle" is spelled as in the public file: what reads these questions must read that one.
 _SCENES = {
     "birds": _Scene(
         opening="On a branch, there are five birds",
-        things=(
-            *("robin", "crow", "owl", "hawk", "raven"),
-            *("hummingbird", "cardinal", "quail", "blue jay", "falcon"),
-        ),
+        things=_names("robin, crow, owl, hawk, raven, hummingbird, cardinal, quail, blue jay, falcon"),
         ranks=_LATERAL,
         before=_LEFT,
         after=_RIGHT,
+        sixth=_LATERAL_SIXTH,
         article=True,
     ),
     "books": _Scene(
         opening="On a shelf, there are five books",
-        things=tuple(f"{color} book" for color in _COLORS),
+        things=tuple(f"{color} book" for color in "yellow gray blue orange purple red green brown black white".split()),
         ranks=_LATERAL,
         before=_LEFT,
         after=_RIGHT,
+        sixth=_LATERAL_SIXTH,
         article=True,
     ),
     "vehicles": _Scene(
         opening="In an antique car show, there are five vehicles",
-        things=(
-            *("hatchback", "motorcyle", "bus", "sedan", "convertible"),
-            *("station wagon", "minivan", "truck", "tractor", "limousine"),
+        things=_names(
+            "hatchback, motorcyle, bus, sedan, convertible, station wagon, minivan, truck, tractor, limousine"
         ),
-        ranks=(
-            "The {} is the oldest",
-            "The {} is the second-oldest",
-            "The {} is the third-newest",
-            "The {} is the second-newest",
-            "The {} is the newest",
-        ),
+        ranks=_names("oldest, second-oldest, third-newest, second-newest, newest", "The {} is the "),
         before="The {} is older than the {}",
         after="The {} is newer than the {}",
+        sixth=(2, "The {} is the third-oldest"),
         article=True,
     ),
     "golfers": _Scene(
         opening="In a golf tournament, there were five golfers",
-        things=("Amy", "Joe", "Rob", "Eve", "Dan", "Mya", "Mel", "Ana", "Eli", "Ada"),
-        ranks=(
-            "{} finished first",
-            "{} finished second",
-            "{} finished third",
-            "{} finished second-to-last",
-            "{} finished last",
-        ),
+        things=_names("Amy, Joe, Rob, Eve, Dan, Mya, Mel, Ana, Eli, Ada"),
+        ranks=_names("first, second, third, second-to-last, last", "{} finished "),
         before="{} finished above {}",
         after="{} finished below {}",
+        sixth=(3, "{} finished fourth"),
     ),
     "fruits": _Scene(
         opening="A fruit stand sells five fruits",
-        things=(
-            *("watermelons", "loquats", "kiwis", "pears", "apples"),
-            *("oranges", "cantaloupes", "mangoes", "peaches", "plums"),
-        ),
-        ranks=(
-            "The {} are the cheapest",
-            "The {} are the second-cheapest",
-            "The {} are the third-most expensive",
-            "The {} are the second-most expensive",
-            "The {} are the most expensive",
+        things=_names("watermelons, loquats, kiwis, pears, apples, oranges, cantaloupes, mangoes, peaches, plums"),
+        ranks=_names(
+            "cheapest, second-cheapest, third-most expensive, second-most expensive, most expensive", "The {} are the "
         ),
         before="The {} are less expensive than the {}",
         after="The {} are more expensive than the {}",
+        sixth=(2, "The {} are the third-cheapest"),
     ),
 }
 FAMILIES = tuple(_SCENES)
@@ -128,12 +113,15 @@ def generate(rng: random.Random, family: str | None = None) -> Instance:
     listed = rng.sample(order, 5)
     statements = [_statement(scene, order, fact, rng) for fact in _facts(rng)]
     asked = rng.randrange(5)
-    options = [scene.ranks[asked].format(thing) for thing in listed]
-    question = (
+    question = _tell(scene, listed, statements, [scene.ranks[asked].format(thing) for thing in listed])
+    return Instance(question=question, answer=letter(listed, order[asked]), source=Source.CALLER)
+
+
+def _tell(scene: _Scene, listed: list[str], statements: list[str], options: list[str]) -> str:
+    return (
         f"{PREFACE}{scene.opening}: {_listing(listed, article=scene.article)}. {'. '.join(statements)}."
-        f"\nOptions:\n{_lettered(options)}"
+        f"\nOptions:\n{lettered(options)}"
     )
-    return Instance(question=question, answer=f"({LETTERS[listed.index(order[asked])]})", source=Source.CALLER)
 
 
 def _statement(scene: _Scene, order: list[str], fact: _Fact, rng: random.Random) -> str:
@@ -143,26 +131,26 @@ def _statement(scene: _Scene, order: list[str], fact: _Fact, rng: random.Random)
     return rng.choice((scene.before.format(first, second), scene.after.format(second, first)))
 
 
-def _facts(rng: random.Random) -> list[_Fact]:
+def _facts(rng: random.Random, n: int = 5) -> list[_Fact]:
     """Facts that leave one order and of which none can be spared; four of them, seldom five, as in the public file."""
     while True:
-        facts: list[_Fact] = [*((p,) for p in range(5)), *combinations(range(5), 2)]
+        facts: list[_Fact] = [*((p,) for p in range(n)), *combinations(range(n), 2)]
         rng.shuffle(facts)
         for fact in tuple(facts):
             rest = [other for other in facts if other != fact]
-            if _count_orders(rest) == 1:
+            if _count_orders(rest, n) == 1:
                 facts = rest
-        if len(facts) <= 5:
+        if len(facts) <= n:
             return facts
 
 
-def _count_orders(facts: list[_Fact]) -> int:
+def _count_orders(facts: list[_Fact], n: int) -> int:
     """How many orders satisfy the facts: places are filled from the first on, over sets of things already placed."""
     placed_ways: Counter[frozenset[int]] = Counter({frozenset(): 1})
-    for position in range(5):
+    for position in range(n):
         following: Counter[frozenset[int]] = Counter()
         for placed, ways in placed_ways.items():
-            for thing in set(range(5)) - placed:
+            for thing in set(range(n)) - placed:
                 if _may_stand(thing, position, placed, facts):
                     following[placed | {thing}] += ways
         placed_ways = following
@@ -179,10 +167,6 @@ def _listing(things: list[str], *, article: bool) -> str:
     if article:
         things = [f"{'an' if thing[0] in 'aeiou' else 'a'} {thing}" for thing in things]
     return f"{', '.join(things[:-1])}, and {things[-1]}"
-
-
-def _lettered(options: list[str]) -> str:
-    return "\n".join(f"({letter}) {option}" for letter, option in zip(LETTERS, options, strict=True))
 
 
 # The check: its own reading of the text, and all 120 orders tried.
@@ -224,7 +208,7 @@ def check(question: str, answer: str) -> bool:
     if len(orders) != 1:
         return False
     claims = [_place(option) for option in puzzle.options]
-    true = [f"({letter})" for letter, (thing, place) in zip(LETTERS, claims, strict=True) if orders[0][place] == thing]
+    true = [f"({letter})" for letter, (thing, place) in zip(LETTERS, claims, strict=False) if orders[0][place] == thing]
     return true == [answer]
 
 
@@ -340,5 +324,74 @@ def paraphrase(instance: Instance, rng: random.Random) -> Instance:
     hints += [rng.choice(wording.before).format(article + a, article + b) for a, b in puzzle.pairs]
     rng.shuffle(hints)
     text = f"{rng.choice(wording.setting).format(puzzle.listing)} {rng.choice(_LINKS).format('; '.join(hints))}"
-    question = f"{text} {rng.choice(_REQUESTS)}\n{_lettered(list(puzzle.options))}"
+    question = f"{text} {rng.choice(_REQUESTS)}\n{lettered(list(puzzle.options))}"
     return Instance(question=question, answer=instance.answer, source=instance.source)
+
+
+# Look-alikes: the same paragraphs with one change.
+
+
+def _one_false(rng: random.Random) -> LookAlike:
+    """The task's own rule would name an option that is true: any but the right one."""
+    scene, order, listed, statements, _ = _drawn(rng)
+    wrong = rng.randrange(5)
+    claims = [order.index(thing) for thing in listed]
+    claims[wrong] = (claims[wrong] + rng.randint(1, 4)) % 5
+    options = [scene.ranks[place].format(thing) for thing, place in zip(listed, claims, strict=True)]
+    question = _tell(scene, listed, statements, options).replace("Options:", "Options, all true but one:")
+    return LookAlike(question, f"({LETTERS[wrong]})")
+
+
+def _changed_places(rng: random.Random) -> LookAlike:
+    scene, order, listed, statements, asked = _drawn(rng)
+    other = rng.choice([place for place in range(5) if place != asked])
+    article = "" if scene.opening.endswith("golfers") else "the "
+    remark = f"Then {article}{order[asked]} and {article}{order[other]} change places"
+    return _asking(scene, order, listed, [*statements, remark], asked, other)
+
+
+def _reversed(rng: random.Random) -> LookAlike:
+    scene, order, listed, statements, asked = _drawn(rng)
+    return _asking(scene, order, listed, [*statements, "Then the whole order is turned around"], asked, 4 - asked)
+
+
+def _six_objects(rng: random.Random) -> LookAlike:
+    """Usual is the thing at the rank's place among five: ranks counted from the far end are one further on in six."""
+    scene = rng.choice(tuple(_SCENES.values()))
+    ranks = [*scene.ranks]
+    ranks.insert(*scene.sixth)
+    six = replace(scene, opening=scene.opening.replace("five", "six"), ranks=tuple(ranks))
+    order, asked = rng.sample(scene.things, 6), rng.choice((4, 5))
+    listed = rng.sample(order, 6)
+    statements = [_statement(six, order, fact, rng) for fact in _facts(rng, 6)]
+    alike = _asking(six, order, listed, statements, asked, asked)
+    return LookAlike(alike.question.replace("five", "six"), alike.answer, letter(listed, order[asked - 1]))
+
+
+def _asking(
+    scene: _Scene, order: list[str], listed: list[str], statements: list[str], asked: int, really: int
+) -> LookAlike:
+    """Asks for a rank that is `really` that of the thing elsewhere in the order told."""
+    question = _tell(scene, listed, statements, [scene.ranks[asked].format(thing) for thing in listed])
+    return LookAlike(question, letter(listed, order[really]), letter(listed, order[asked]))
+
+
+def _drawn(rng: random.Random) -> tuple[_Scene, list[str], list[str], list[str], int]:
+    """A scene, the true order, the things as listed, the statements, and the place asked for."""
+    scene = rng.choice(tuple(_SCENES.values()))
+    order = rng.sample(scene.things, 5)
+    statements = [_statement(scene, order, fact, rng) for fact in _facts(rng)]
+    return scene, order, rng.sample(order, 5), statements, rng.randrange(5)
+
+
+_LOOK_ALIKES = {
+    "one false": _one_false,
+    "changed places": _changed_places,
+    "reversed": _reversed,
+    "six objects": _six_objects,
+}
+NEAR_MISSES = tuple(_LOOK_ALIKES)
+
+
+def near_miss(rng: random.Random, kind: str | None = None) -> Instance:
+    return draw_near_miss(_LOOK_ALIKES, rng, kind)

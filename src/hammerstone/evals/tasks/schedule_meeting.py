@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hammerstone.evals.task import match_form
+from hammerstone.evals.task import LookAlike, draw_near_miss, match_form
 from hammerstone.types import Instance, Source
 
 if TYPE_CHECKING:
     import random
 
-__all__ = ["DESCRIPTION", "FAMILIES", "NAME", "check", "generate", "paraphrase"]
+__all__ = ["DESCRIPTION", "FAMILIES", "NAME", "NEAR_MISSES", "check", "generate", "near_miss", "paraphrase"]
 
 NAME = "schedule_meeting"
 DESCRIPTION = "Find the earliest time at which two people are both free for a meeting of a given length."
@@ -108,3 +108,69 @@ def paraphrase(instance: Instance, rng: random.Random) -> Instance:
     data = {"one": one, "other": other, "length": length, "first": first, "second": second}
     question = rng.choice(_WORDINGS).format(**data, format=_FORMAT)
     return Instance(question=question, answer=instance.answer, source=instance.source)
+
+
+# Look-alikes: the same calendars, another rule. Slots are numbered from 0 at 08:00.
+
+_LUNCH = {8, 9}
+
+
+def _latest(rng: random.Random) -> LookAlike:
+    question, first, second, needed, usual = _drawn(rng)
+    fitting = [slot for slot in first & second if (first & second).issuperset(range(slot, slot + needed))]
+    answer = f"{_clock(max(fitting))} - {_clock(max(fitting) + needed)}" if fitting else NONE_WORKS
+    return LookAlike(question.replace("earliest", "latest"), answer, usual)
+
+
+def _lunch(rng: random.Random) -> LookAlike:
+    question, first, second, needed, usual = _drawn(rng)
+    question = question.replace("When is", "The hour from 12:00 to 13:00 is kept free for lunch. When is")
+    return LookAlike(question, _earliest(first & second - _LUNCH, needed), usual)
+
+
+def _busy(rng: random.Random) -> LookAlike:
+    question, first, second, needed, usual = _drawn(rng)
+    free = {*range(_SLOTS)} - first - second
+    return LookAlike(question.replace("is free at", "is busy at"), _earliest(free, needed), usual)
+
+
+def _either(rng: random.Random) -> LookAlike:
+    question, first, second, needed, usual = _drawn(rng)
+    question = question.replace("both of them are free", "at least one of them is free")
+    # Times of one length sort as text, and "No" comes after them.
+    return LookAlike(question, min(_earliest(first, needed), _earliest(second, needed)), usual)
+
+
+def _shortest(rng: random.Random) -> LookAlike:
+    """The shortest common stretch that holds the meeting, where one is the shortest."""
+    while True:
+        question, first, second, needed, usual = _drawn(rng)
+        spans = _ranges(first & second).split(", ") if first & second else []
+        fitting = sorted((end - start, start, end) for start, end in map(_slots, spans) if end - start >= needed)
+        if fitting and (len(fitting) == 1 or fitting[0][0] < fitting[1][0]):
+            break
+    _, start, end = fitting[0]
+    asks = "What is the shortest stretch of time over which both of them are free and that holds the whole meeting?"
+    question = re.sub(r"When is .*\?", asks, question)
+    return LookAlike(question, f"{_clock(start)} - {_clock(end)}", usual)
+
+
+def _slots(span: str) -> tuple[int, int]:
+    (start, end), *_ = _intervals(span)
+    return (start - _DAY_STARTS) // 30, (end - _DAY_STARTS) // 30
+
+
+def _drawn(rng: random.Random) -> tuple[str, set[int], set[int], int, str]:
+    """A question, the free slots of both, the slots needed, and the usual answer."""
+    instance = generate(rng)
+    found = match_form(_FORM, instance.question, NAME)
+    first, second = ({slot for span in found[i].split(", ") for slot in range(*_slots(span))} for i in (4, 5))
+    return instance.question, first, second, FAMILIES.index(found[3]) + 1, instance.answer
+
+
+_LOOK_ALIKES = {"latest": _latest, "lunch": _lunch, "busy": _busy, "either": _either, "shortest": _shortest}
+NEAR_MISSES = tuple(_LOOK_ALIKES)
+
+
+def near_miss(rng: random.Random, kind: str | None = None) -> Instance:
+    return draw_near_miss(_LOOK_ALIKES, rng, kind)

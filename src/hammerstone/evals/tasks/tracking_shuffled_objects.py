@@ -5,23 +5,23 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from itertools import combinations, pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from hammerstone.evals.task import match_form, not_in_form
+from hammerstone.evals.task import LETTERS, LookAlike, draw_near_miss, letter, lettered, match_form, not_in_form
 from hammerstone.types import Instance, Source
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-__all__ = ["DESCRIPTION", "FAMILIES", "NAME", "check", "generate", "paraphrase"]
+__all__ = ["DESCRIPTION", "FAMILIES", "NAME", "NEAR_MISSES", "check", "generate", "near_miss", "paraphrase"]
 
 NAME = "tracking_shuffled_objects"
 DESCRIPTION = "Five people each have something and swap in pairs; name the option that says what one has at the end."
 
 PEOPLE: tuple[str, ...] = ("Alice", "Bob", "Claire", "Dave", "Eve")
-LETTERS = "ABCDE"
 _SWAPS = 5
+_Swaps: TypeAlias = "Sequence[tuple[str, ...]]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,22 +98,33 @@ def generate(rng: random.Random, family: str | None = None) -> Instance:
     things = rng.sample(scene.things, 5)
     swaps = _swaps(rng)
     asked = rng.choice(PEOPLE)
-    question = (
-        f"{_and(PEOPLE)} {scene.opening}: {_and(map(scene.has.format, PEOPLE, things))}.\n"
-        f"{scene.middle}. {_sequence([scene.swap.format(*swap) for swap in swaps])}. {scene.asks.format(asked)}\n"
-        f"Options:\n{_lettered(things)}"
+    question = _tell(scene, PEOPLE, things, swaps, scene.asks.format(asked), things)
+    return Instance(question=question, answer=letter(things, _end(PEOPLE, things, swaps)[asked]), source=Source.CALLER)
+
+
+def _tell(
+    scene: _Scene, people: tuple[str, ...], things: list[str], swaps: _Swaps, asks: str, options: Iterable[str]
+) -> str:
+    return (
+        f"{_and(people)} {scene.opening}: {_and(map(scene.has.format, people, things))}.\n"
+        f"{scene.middle}. {_sequence([scene.swap.format(*swap) for swap in swaps])}. {asks}\n"
+        f"Options:\n{lettered(options)}"
     )
-    holds: dict[str, str] = dict(zip(PEOPLE, things, strict=True))
+
+
+def _end(people: tuple[str, ...], things: list[str], swaps: _Swaps) -> dict[str, str]:
+    """Who has what at the end."""
+    holds: dict[str, str] = dict(zip(people, things, strict=True))
     for one, other in swaps:
         holds[one], holds[other] = holds[other], holds[one]
-    return Instance(question=question, answer=f"({LETTERS[things.index(holds[asked])]})", source=Source.CALLER)
+    return holds
 
 
-def _swaps(rng: random.Random) -> list[tuple[str, ...]]:
+def _swaps(rng: random.Random, people: tuple[str, ...] = PEOPLE) -> list[tuple[str, ...]]:
     """Five swaps; as in the public file nobody stays out, and no pair swaps twice in a row."""
     while True:
-        pairs = rng.choices(tuple(combinations(PEOPLE, 2)), k=_SWAPS)
-        if len({person for pair in pairs for person in pair}) == 5 and all(a != b for a, b in pairwise(pairs)):
+        pairs = rng.choices(tuple(combinations(people, 2)), k=_SWAPS)
+        if {*people} == {person for pair in pairs for person in pair} and all(a != b for a, b in pairwise(pairs)):
             return [tuple(rng.sample(pair, 2)) for pair in pairs]
 
 
@@ -124,10 +135,6 @@ def _sequence(swaps: list[str]) -> str:
 def _and(parts: Iterable[str]) -> str:
     *firsts, last = parts
     return f"{', '.join(firsts)}, and {last}"
-
-
-def _lettered(options: Iterable[str]) -> str:
-    return "\n".join(f"({letter}) {option}" for letter, option in zip(LETTERS, options, strict=True))
 
 
 # The check: its own reading, and the swaps followed backwards from the person asked about.
@@ -159,7 +166,7 @@ def check(question: str, answer: str) -> bool:
     for one, other in reversed(story.swaps):
         holder = {one: other, other: one}.get(holder, holder)
     right = [
-        f"({letter})" for letter, option in zip(LETTERS, story.options, strict=True) if option == story.start[holder]
+        f"({letter})" for letter, option in zip(LETTERS, story.options, strict=False) if option == story.start[holder]
     ]
     return right == [answer]
 
@@ -212,6 +219,72 @@ def paraphrase(instance: Instance, rng: random.Random) -> Instance:
     asks = rng.choice(_REQUESTS).format(asked=story.asked, noun=noun)
     question = (
         f"{_SETTINGS[story.scene]} To begin with: {begin}. Now {swaps}. "
-        f"{asks} {rng.choice(_FORMATS)}\n{_lettered(story.options)}"
+        f"{asks} {rng.choice(_FORMATS)}\n{lettered(story.options)}"
     )
     return Instance(question=question, answer=instance.answer, source=instance.source)
+
+
+# Look-alikes: the same story with one change, or another question at its end.
+
+
+def _who(rng: random.Random) -> LookAlike:
+    scene, things, swaps, _ = _drawn(rng)
+    thing, options = rng.choice(things), rng.sample(PEOPLE, 5)
+    owners = {thing: person for person, thing in _end(PEOPLE, things, swaps).items()}
+    question = _tell(scene, PEOPLE, things, swaps, f"{scene.asks.format('who')} {thing}", options)
+    return LookAlike(question, letter(options, owners[thing]))
+
+
+def _called_off(rng: random.Random) -> LookAlike:
+    scene, things, swaps, asked = _drawn(rng)
+    place = rng.randrange(_SWAPS)
+    remark = f"But the {('first', 'second', 'third', 'fourth', 'fifth')[place]} of these exchanges never took place."
+    return _altered(scene, things, swaps, asked, remark, [*swaps[:place], *swaps[place + 1 :]])
+
+
+def _undone(rng: random.Random) -> LookAlike:
+    scene, things, swaps, asked = _drawn(rng)
+    return _altered(scene, things, swaps, asked, "Then the last two exchanges are undone.", swaps[:-2])
+
+
+def _altered(scene: _Scene, things: list[str], swaps: _Swaps, asked: str, remark: str, really: _Swaps) -> LookAlike:
+    """The story of `swaps` with a remark by which only some of them really count."""
+    question = _tell(scene, PEOPLE, things, swaps, f"{remark} {scene.asks.format(asked)}", things)
+    right, usual = (letter(things, _end(PEOPLE, things, some)[asked]) for some in (really, swaps))
+    return LookAlike(question, right, usual)
+
+
+def _at_first(rng: random.Random) -> LookAlike:
+    scene, things, swaps, asked = _drawn(rng)
+    asks = scene.asks.format(asked).replace("At the end", "At the start")
+    right, usual = (letter(things, _end(PEOPLE, things, some)[asked]) for some in ((), swaps))
+    return LookAlike(_tell(scene, PEOPLE, things, swaps, asks, things), right, usual)
+
+
+def _six_people(rng: random.Random) -> LookAlike:
+    """Usual is what five people would end with: whoever swaps with the sixth keeps what they have."""
+    scene, people = rng.choice(tuple(_SCENES.values())), (*PEOPLE, "Fred")
+    things, swaps, asked = rng.sample(scene.things, 6), _swaps(rng, people), rng.choice(PEOPLE)
+    question = _tell(scene, people, things, swaps, scene.asks.format(asked), things)
+    among_five = [swap for swap in swaps if "Fred" not in swap]
+    right, usual = (letter(things, _end(people, things, some)[asked]) for some in (swaps, among_five))
+    return LookAlike(question, right, usual)
+
+
+def _drawn(rng: random.Random) -> tuple[_Scene, list[str], _Swaps, str]:
+    scene = rng.choice(tuple(_SCENES.values()))
+    return scene, rng.sample(scene.things, 5), _swaps(rng), rng.choice(PEOPLE)
+
+
+_LOOK_ALIKES = {
+    "who": _who,
+    "called off": _called_off,
+    "undone": _undone,
+    "at first": _at_first,
+    "six people": _six_people,
+}
+NEAR_MISSES = tuple(_LOOK_ALIKES)
+
+
+def near_miss(rng: random.Random, kind: str | None = None) -> Instance:
+    return draw_near_miss(_LOOK_ALIKES, rng, kind)

@@ -6,13 +6,14 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from hammerstone.evals.task import match_form
+from hammerstone.evals.task import LookAlike, draw_near_miss, match_form
 from hammerstone.types import Instance, Source
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Callable
 
-__all__ = ["DESCRIPTION", "FAMILIES", "NAME", "check", "generate", "paraphrase"]
+__all__ = ["DESCRIPTION", "FAMILIES", "NAME", "NEAR_MISSES", "check", "generate", "near_miss", "paraphrase"]
 
 NAME = "word_sorting"
 DESCRIPTION = "Sort a list of words alphabetically (by character code, as `'` and `&` come before letters)."
@@ -115,3 +116,57 @@ def paraphrase(instance: Instance, rng: random.Random) -> Instance:
     words = match_form(_FORM, instance.question, NAME)[1].split(" ")
     question = rng.choice(_WORDINGS).format(", ".join(words))
     return Instance(question=question, answer=instance.answer, source=instance.source)
+
+
+# Look-alikes: another instruction about the same words.
+
+
+def _some(rng: random.Random) -> list[str]:
+    return rng.sample(WORDS, rng.randint(3, 12))
+
+
+def _some_twice(rng: random.Random) -> list[str]:
+    words = _some(rng)
+    return rng.sample([*words, *words[:2]], len(words) + 2)
+
+
+def _of_different_endings(rng: random.Random) -> list[str]:
+    return list({word[-1]: word for word in _some(rng)}.values())
+
+
+def _look_alike(
+    instruction: str, rule: Callable[[list[str]], list[str]], words_of: Callable[[random.Random], list[str]] = _some
+) -> Callable[[random.Random], LookAlike]:
+    def drawn(rng: random.Random) -> LookAlike:
+        words = words_of(rng)
+        return LookAlike(f"{instruction}: List: {' '.join(words)}", " ".join(rule(words)), " ".join(sorted(words)))
+
+    return drawn
+
+
+_LOOK_ALIKES = {
+    "descending": _look_alike(
+        "Sort the following words in descending alphabetical order", lambda words: sorted(words, reverse=True)
+    ),
+    "by last letter": _look_alike(
+        "Sort the following words alphabetically by their last letter",
+        lambda words: sorted(words, key=lambda word: word[-1]),
+        _of_different_endings,
+    ),
+    "by length": _look_alike(
+        "Sort the following words by number of characters, the shortest first, and equally long ones alphabetically",
+        lambda words: sorted(words, key=lambda word: (len(word), word)),
+    ),
+    "without repeats": _look_alike(
+        "Sort the following words alphabetically, each of them once", lambda words: sorted({*words}), _some_twice
+    ),
+    "spelled backwards": _look_alike(
+        "Sort the following words alphabetically and spell each backwards",
+        lambda words: [word[::-1] for word in sorted(words)],
+    ),
+}
+NEAR_MISSES = tuple(_LOOK_ALIKES)
+
+
+def near_miss(rng: random.Random, kind: str | None = None) -> Instance:
+    return draw_near_miss(_LOOK_ALIKES, rng, kind)

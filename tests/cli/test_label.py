@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hammerstone.latm.store import open_store
+from hammerstone.types import Source
+
+from ..latm.sums import ask
+from .conftest import Cli
+
+
+@pytest.fixture
+def waiting(home: Path) -> Path:
+    """A home where three requests wait for a labeler."""
+    with open_store(home) as store:
+        for number in range(3):
+            store.enqueue(f"r{number}", ask(number), "sum" if number else None)
+    return home
+
+
+def test_each_request_is_shown_and_its_answer_becomes_an_instance(cli: Cli, waiting: Path) -> None:
+    done = cli("label", stdin="7\n 22 \n239\n")
+    assert (done.code, done.out) == (0, "")
+    assert f"1 of 3  r0  no task\n{ask(0)}\nanswer:" in done.err
+    assert f"2 of 3  r1  sum\n{ask(1)}\nanswer:" in done.err
+    assert done.err.endswith("3 labeled, 0 still waiting\n")
+    with open_store(waiting) as store:
+        assert [(one.answer, one.source) for one in store.instances("sum")] == [
+            ("22", Source.LABELER),
+            ("239", Source.LABELER),
+        ]
+
+
+def test_an_empty_line_skips_and_the_end_of_input_ends(cli: Cli, waiting: Path) -> None:
+    done = cli("label", stdin="\n22\n")
+    assert done.code == 0
+    assert done.err.endswith("1 labeled, 2 still waiting\n")
+    with open_store(waiting) as store:
+        assert [one.request_id for one in store.queue()] == ["r0", "r2"]
+
+
+@pytest.mark.usefixtures("waiting")
+def test_with_json_the_queue_is_listed_and_nothing_is_asked(cli: Cli) -> None:
+    lines = cli("label", "--json").lines
+    assert [(one["request_id"], one["question"], one["task"]) for one in lines] == [
+        ("r0", ask(0), None),
+        ("r1", ask(1), "sum"),
+        ("r2", ask(2), "sum"),
+    ]
+
+
+def test_an_empty_queue_needs_no_answer(cli: Cli) -> None:
+    done = cli("label")
+    assert (done.code, done.out, done.err) == (0, "", "0 labeled, 0 still waiting\n")
+
+
+def test_markup_in_a_question_is_shown_as_it_is(cli: Cli, home: Path) -> None:
+    with open_store(home) as store:
+        store.enqueue("[red]r1", "What is [bold]this[/bold] and [/that]?", None)
+    assert "1 of 1  [red]r1  no task\nWhat is [bold]this[/bold] and [/that]?\n" in cli("label").err

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from hammerstone.latm.records import Answered, Call
+from hammerstone.latm.store import open_store
+from hammerstone.types import Role, Route, Usage
+
+from .conftest import Cli
+
+
+def pay(home: Path, *, role: Role, task: str | None = None, cost: float | None = 0.5) -> None:
+    call = Call(
+        key="k",
+        role=role,
+        model="test:strong",
+        prompt={},
+        text="",
+        usage=Usage(input_tokens=1000, output_tokens=20),
+        cost_usd=cost,
+        seconds=1.5,
+        request_id=None,
+        task=task,
+    )
+    with open_store(home) as store:
+        store.add_call(call)
+
+
+def answered(home: Path, route: Route | None, task: str | None, *, correct: bool | None = True) -> None:
+    one = Answered(id="1", question="?", answer="!", route=route, task=task, correct=correct, refusals=("no",))
+    with open_store(home) as store:
+        store.add_answer(one)
+
+
+def test_calls_are_summed_by_role_and_by_task(cli: Cli, home: Path) -> None:
+    pay(home, role=Role.SOLVER)
+    pay(home, role=Role.MAKER, task="sum")
+    pay(home, role=Role.MAKER, task="product", cost=0.25)
+    done = cli("ledger")
+    assert done.code == 0
+    assert "maker, test:strong 2 2,000 40 $0.7500 3.0" in done.rows
+    assert "product 1 1,000 20 $0.2500 1.5" in done.rows
+    assert "sum 1 1,000 20 $0.5000 1.5" in done.rows
+    assert "solver, test:strong 1 1,000 20 $0.5000 1.5" in done.rows
+    assert "Paid, makings included:                  $1.2500 in 3 calls" in done.out
+
+
+def test_requests_are_counted_by_route_and_by_task_and_compared_with_the_baseline(cli: Cli, home: Path) -> None:
+    pay(home, role=Role.SOLVER)
+    for task in ("sum", "sum", "product"):
+        answered(home, Route.PARSER, task)
+    answered(home, Route.SOLVER, None, correct=False)
+    answered(home, None, None, correct=None)
+    done = cli("ledger")
+    assert "parser 3 100.0 % 0 0 $0.0000" in done.rows
+    assert "sum 2 100.0 % 0 0 $0.0000" in done.rows
+    assert "solver 1 0.0 % 1 0 $0.0000" in done.rows
+    assert "not answered 1 - 0 0 $0.0000" in done.rows
+    assert "Baseline, all to the solver's model:     $2.5000 in 5 calls" in done.out
+    assert "(the baseline is 5 times the mean of the solver's 1 calls)" in done.out
+
+
+def test_an_unknown_price_is_never_shown_as_nothing(cli: Cli, home: Path) -> None:
+    pay(home, role=Role.SOLVER)
+    pay(home, role=Role.SOLVER, task="sum", cost=None)
+    done = cli("ledger")
+    assert "solver, test:strong 2 2,000 40 unknown 3.0" in done.rows
+    assert "sum 1 1,000 20 unknown 1.5" in done.rows
+    assert "Paid, makings included:                  unknown in 2 calls" in done.out
+    (shown,) = cli("ledger", "--json").lines
+    assert shown["baseline"] == {"requests": 0, "calls": 2, "cost_usd": None, "baseline_usd": None}
+
+
+def test_the_ledger_as_json_is_one_document(cli: Cli, home: Path) -> None:
+    pay(home, role=Role.SOLVER)
+    answered(home, Route.PARSER, "sum")
+    (shown,) = cli("ledger", "--json").lines
+    assert [(row["role"], row["calls"], row["cost_usd"]) for row in shown["calls"]] == [("solver", 1, 0.5)]
+    assert [(row["route"], row["task"], row["requests"]) for row in shown["routes"]] == [("parser", "sum", 1)]
+    assert shown["baseline"] == {"requests": 1, "calls": 1, "cost_usd": 0.5, "baseline_usd": 0.5}
+
+
+def test_an_empty_ledger_is_no_error(cli: Cli) -> None:
+    done = cli("ledger")
+    assert done.code == 0
+    assert "Paid, makings included:                  $0.0000 in 0 calls" in done.out

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import typer
+
+from hammerstone.cli.main import app
+from hammerstone.latm.store import open_store
+
+from .conftest import Cli
+
+
+def commands() -> Iterator[tuple[str, ...]]:
+    """Every command, with the group it is in."""
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        yield (name,)
+        yield from ((name, inner) for inner in getattr(command, "commands", ()))
+
+
+@pytest.mark.parametrize("command", list(commands()), ids=" ".join)
+def test_every_command_says_what_it_does(cli: Cli, home: Path, command: tuple[str, ...]) -> None:
+    done = cli(*command, "--help")
+    assert done.code == 0
+    assert f"Usage: hammerstone {' '.join(command)} " in done.out
+    assert not home.exists(), "to ask for help makes nothing"
+
+
+def test_without_a_command_the_commands_are_listed(cli: Cli) -> None:
+    assert all(command[0] in cli().out for command in commands())
+
+
+def test_the_version_is_that_of_the_package(cli: Cli) -> None:
+    assert cli("--version").out == f"hammerstone {version('hammerstone')}\n"
+
+
+def test_an_unknown_command_is_a_mistake_of_the_caller(cli: Cli) -> None:
+    done = cli("solv")
+    assert done.code == 2
+    assert "No such command 'solv'" in done.err
+
+
+@pytest.mark.parametrize("place", ["before the command", "after it"])
+def test_a_traceback_is_shown_only_with_debug(cli: Cli, place: str) -> None:
+    command = ("tools", "show", "nix")
+    done = cli("--debug", *command) if place == "before the command" else cli(*command, "--debug")
+    assert done.code == 2
+    assert "Traceback (most recent call last):" in done.err
+    assert done.err.endswith("error: there is no tool nix\nhint: see: hammerstone tools list --all\n")
+    assert "Traceback" not in cli(*command).err
+
+
+def test_markup_in_an_error_is_shown_as_it_is(cli: Cli) -> None:
+    assert "error: there is no tool [bold]nix[/]\n" in cli("tools", "show", "[bold]nix[/]").err
+
+
+def test_the_home_of_the_command_line_goes_before_that_of_the_environment(cli: Cli, tmp_path: Path) -> None:
+    cli("tools", "list", "--home", tmp_path / "another")
+    assert (tmp_path / "another" / "hammerstone.db").exists()
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_damaged_home_is_told_with_what_repairs_it(cli: Cli, home: Path) -> None:
+    home.mkdir()
+    (home / "hammerstone.db").write_bytes(b"this is no database, and too long to be taken for an empty one" * 100)
+    for command in (("tools", "list"), ("ledger",), ("label",), ("tasks", "list")):
+        done = cli(*command)
+        assert (done.code, done.out) == (1, "")
+        assert "is not a database, or is damaged\nhint: move " in done.err
+
+
+# generate
+
+
+def test_instances_are_generated_as_json_lines(cli: Cli) -> None:
+    done = cli("generate", "word_sorting", "-n", "3", "--seed", "7")
+    assert done.code == 0
+    assert [set(line) for line in done.lines] == [{"question", "answer"}] * 3
+    assert cli("generate", "word_sorting", "-n", "3", "--seed", "7").out == done.out
+    assert cli("generate", "word_sorting", "-n", "3", "--seed", "8").out != done.out
+
+
+def test_instances_are_generated_in_the_shape_of_big_bench_files(cli: Cli) -> None:
+    done = cli("generate", "dyck", "-n", "2", "--form", "bigbench")
+    assert [set(one) for one in json.loads(done.out)["examples"]] == [{"input", "target"}] * 2
+
+
+def test_an_unknown_task_lists_those_that_can_be_generated(cli: Cli) -> None:
+    done = cli("generate", "cooking")
+    assert (done.code, done.out) == (2, "")
+    assert "word_sorting" in done.err
+
+
+# doctor
+
+
+def test_the_doctor_says_which_sandbox_is_chosen_and_what_it_does_not_cover(cli: Cli, home: Path) -> None:
+    done = cli("doctor", "--json")
+    (shown,) = done.lines
+    assert done.code == 0
+    assert shown["chosen"] == next(one["name"] for one in shown["sandboxes"] if one["available"])
+    assert shown["home_works"]
+    done = cli("doctor")
+    assert f"Chosen: {shown['chosen']}. It does not cover" in done.out
+    assert f"Home: {home}/hammerstone.db: 0 tasks, 0 live tools" in done.out
+
+
+def test_the_doctor_is_not_content_with_a_home_that_cannot_be_used(cli: Cli, home: Path) -> None:
+    home.write_text("")
+    done = cli("doctor")
+    assert done.code == 1
+    assert f"Home: {home} is not a folder (hint: name another" in done.out
+    assert "error: the home cannot be used" in done.err
+
+
+# demo
+
+
+@pytest.mark.usefixtures("made")
+def test_the_demo_does_not_touch_a_home_that_holds_something(cli: Cli, home: Path) -> None:
+    done = cli("demo", "--home", home)
+    assert done.code == 2
+    assert f"error: {home} is not empty\nhint: the demo starts from nothing: name a new folder\n" in done.err
+    with open_store(home) as store:
+        assert len(store.tools()) == 1
+
+
+def test_the_demo_says_which_recordings_are_missing(cli: Cli, tmp_path: Path) -> None:
+    done = cli("demo", "--home", tmp_path / "new", "--recordings", tmp_path / "nowhere")
+    assert (done.code, done.out) == (2, "")
+    assert "error: cannot read the recording " in done.err
+
+
+def test_the_demo_stays_offline_where_live_models_are_set_for_other_commands(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HAMMERSTONE_MAKER", f"mailbox:{tmp_path / 'box'}")
+    assert cli("demo", "--home", tmp_path / "new", "--recordings", tmp_path / "nowhere").code == 2
+    assert not (tmp_path / "box").exists()

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hammerstone.latm.store import open_store
+
+from ..latm.sums import ONE_OFFS, answer, ask, requests, reworded
+from .conftest import LATER, TWELVE, Cli, Recorded, write_lines
+
+ONE_OFF = next(iter(ONE_OFFS))
+
+
+@pytest.mark.usefixtures("made")
+def test_a_file_is_answered_by_tools_without_any_model(cli: Cli, tmp_path: Path) -> None:
+    done = cli("solve", write_lines(tmp_path / "sums.jsonl", requests(3)))
+    assert done.code == 0
+    assert done.out == "sum-0\tparser\t7\nsum-1\tparser\t22\nsum-2\tparser\t239\n"
+    assert " parser          3   3 of 3    100.0 %             0   $0.0000" in done.err
+
+
+@pytest.mark.usefixtures("made")
+def test_with_json_each_answer_is_a_line_and_the_table_stays_off_the_data(cli: Cli, tmp_path: Path) -> None:
+    done = cli("solve", write_lines(tmp_path / "sums.jsonl", requests(2)), "--json")
+    first, second = done.lines
+    assert first.pop("ms") >= 0
+    assert first == {
+        "id": "sum-0",
+        "answer": "7",
+        "route": "parser",
+        "tool": "sum",
+        "version": 1,
+        "model_calls": 0,
+        "cost_usd": 0.0,
+        "error": None,
+        "correct": True,
+    }
+    assert second["answer"] == "22"
+    assert "By route" in done.err
+
+
+@pytest.mark.usefixtures("made")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("sums.jsonl", json.dumps({"id": "1", "question": ask(0)})),
+        ("sums.json", json.dumps({"examples": [{"input": ask(0), "target": "7"}]})),
+        ("sums.csv", f"id,question\n1,{ask(0)}\n"),
+        ("sums.txt", f"{ask(0)}\n"),
+    ],
+)
+def test_every_format_is_read(cli: Cli, tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    done = cli("solve", tmp_path / name)
+    assert (done.code, done.out) == (0, "1\tparser\t7\n")
+
+
+@pytest.mark.usefixtures("made")
+def test_a_dash_reads_standard_input(cli: Cli) -> None:
+    done = cli("solve", "-", stdin=f"{ask(0)}\n{ask(1)}\n")
+    assert (done.code, done.out) == (0, "1\tparser\t7\n2\tparser\t22\n")
+
+
+@pytest.mark.usefixtures("made")
+def test_what_no_tool_is_sure_of_is_listed_with_the_reason(cli: Cli) -> None:
+    done = cli("solve", "-", stdin=f"{ask(0)}\n{ONE_OFF}\n")
+    assert done.code == 0
+    assert done.out == "1\tparser\t7\n2\t-\t(no tool answers this, and no solver is set)\n"
+    assert "not answered: 2: no tool answers this, and no solver is set" in done.err
+
+
+@pytest.mark.usefixtures("made")
+def test_a_line_that_cannot_be_read_is_told_with_its_number_and_the_rest_goes_on(cli: Cli, tmp_path: Path) -> None:
+    rows = [requests(1)[0], "{broken", requests(1, start=1)[0], '{"question": ""}']
+    done = cli("solve", write_lines(tmp_path / "sums.jsonl", rows))
+    assert done.code == 2
+    assert done.out == "sum-0\tparser\t7\nsum-1\tparser\t22\n"
+    assert "error: line 2: the line is not JSON" in done.err
+    assert "error: line 4: its question is empty" in done.err
+
+
+def test_a_tool_is_made_on_the_way_and_answers_from_then_on(cli: Cli, tmp_path: Path, recorded: Recorded) -> None:
+    cold = cli("solve", write_lines(tmp_path / "cold.jsonl", TWELVE), *recorded.options, "--json")
+    assert cold.code == 0
+    assert [one["route"] for one in cold.lines] == ["solver"] * 12
+    assert "making a tool for sum" in cold.err
+    assert "live: the tool sum, routes parser, user" in cold.err
+    warm = cli("solve", write_lines(tmp_path / "warm.jsonl", LATER), *recorded.options, "--json")
+    assert [(one["route"], one["answer"]) for one in warm.lines] == [
+        *(("parser", answer(one.question)) for one in LATER[:2]),
+        ("user", answer(reworded(15))),
+    ]
+
+
+def test_the_same_file_again_pays_nothing(cli: Cli, tmp_path: Path, recorded: Recorded) -> None:
+    file = write_lines(tmp_path / "sums.jsonl", TWELVE[:3])
+    assert [one["model_calls"] for one in cli("solve", file, *recorded.options, "--json").lines] == [1, 1, 1]
+    assert [one["model_calls"] for one in cli("solve", file, *recorded.options, "--json").lines] == [0, 0, 0]
+
+
+def test_a_prompt_that_was_not_recorded_is_told_with_the_nearest_one(cli: Cli, recorded: Recorded) -> None:
+    done = cli("solve", "-", "--solver", recorded.strong, stdin=f"{ONE_OFF}\n")
+    assert done.code == 2
+    assert "has no recording of this prompt (key " in done.err
+    assert "the nearest recorded one is " in done.err
+    assert "+Which city is the capital of France?" in done.err
+    assert "hint: to record it, run again with a live model and --record " in done.err
+
+
+def test_with_a_labeler_requests_wait_in_the_queue(cli: Cli, home: Path) -> None:
+    done = cli("solve", "-", "--solver", "labeler", stdin=f"{ask(0)}\n")
+    assert (done.code, done.out) == (0, "1\tlabeler\t(waits for a labeler)\n")
+    assert "not answered" not in done.err
+    with open_store(home) as store:
+        assert [one.question for one in store.queue()] == [ask(0)]
+
+
+def test_long_answers_stay_on_one_line(cli: Cli, tmp_path: Path, recorded: Recorded) -> None:
+    done = cli("solve", write_lines(tmp_path / "one.jsonl", TWELVE[:1]), *recorded.options)
+    assert done.out.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error", "hint"),
+    [
+        (("solve", "nowhere.jsonl"), 2, "there is no file nowhere.jsonl", "check the path"),
+        (("solve", "."), 2, ". is a folder", "name one file in it"),
+        (("solve", "-", "--maker", "gpt"), 2, "'gpt' does not name a model", "name it as provider:model"),
+        (("solve", "-", "--maker", "recorded:nowhere"), 2, "cannot read the recording nowhere", "check the path"),
+        (("solve", "-", "--maker", "openai:gpt-x"), 2, "OPENAI_API_KEY", ""),
+        (("solve", "-", "--sandbox", "docker"), 2, "docker", "bubblewrap"),
+        (("solve", "-", "--home", "mysql://host/db"), 2, "this database URL cannot be used", "name a folder"),
+        (("solve", "-", "--recipe", "soup"), 2, "soup", ""),
+        (("solve", "-", "--concurrency", "0"), 2, "--concurrency", ""),
+        (("solve",), 2, "Missing argument", ""),
+    ],
+)
+def test_a_mistake_is_told_in_a_sentence_with_what_repairs_it(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], code: int, error: str, hint: str
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    done = cli(*arguments, stdin=f"{ask(0)}\n")
+    assert (done.code, done.out) == (code, "")
+    assert error in done.err
+    assert hint in done.err
+
+
+def test_a_home_that_is_a_file_is_told(cli: Cli, home: Path) -> None:
+    home.write_text("")
+    done = cli("solve", "-", stdin=f"{ask(0)}\n")
+    assert done.code == 1
+    assert f"error: {home} is not a folder\nhint: name another with --home or HAMMERSTONE_HOME\n" in done.err

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hammerstone.latm.records import Attempt, Disagreement, MakingState
+from hammerstone.latm.store import open_store, this_process
+from hammerstone.types import Instance, Source, Usage
+
+from ..latm.sums import ask, instances, tool
+from .conftest import Cli
+
+LONG = "Wrong answer: solve returned '7' where nobody had expected anything of the kind, not in the least, ever\nat all"
+
+
+@pytest.fixture
+def held_back(home: Path) -> Path:
+    """A home where a tool is kept back: it says 7, the stored answer is 999."""
+    with open_store(home) as store:
+        store.add_task("sum", "The sum of two numbers.")
+        for number, one in enumerate(
+            [Instance(question=ask(0), answer="999", source=Source.SOLVER), *instances(5)[1:]]
+        ):
+            store.add_instance("sum", one, request_id=f"r{number}")
+        making = store.start_making("sum", owner=this_process())
+        assert making is not None
+        usage = Usage(input_tokens=10, output_tokens=20)
+        attempt = Attempt(
+            recipe="module", number=1, stage="passed", source="…", problems=(LONG,), usage=usage, cost_usd=0.5
+        )
+        store.add_attempt(making, attempt)
+        differ = Disagreement(instance_id=store.instances("sum")[0].id, question=ask(0), stored="999", tool="7")
+        store.end_making(making, MakingState.HELD_BACK, reason="one differs", tool=tool(), disagreement=differ)
+    return home
+
+
+@pytest.mark.usefixtures("held_back")
+def test_the_list_shows_how_far_each_tasks_tool_is(cli: Cli, held_back: Path) -> None:
+    with open_store(held_back) as store:
+        store.publish(tool("other"))
+        store.add_task("new", "Something else.")
+    done = cli("tasks", "list")
+    assert " sum             5   making held-back          The sum of two numbers." in done.out
+    assert " other           0   tool live: parser, user   " in done.out
+    assert " new             0   collecting                Something else." in done.out
+
+
+@pytest.mark.usefixtures("made")
+def test_the_list_as_json_is_a_line_for_each_task(cli: Cli) -> None:
+    assert cli("tasks", "list", "--json").lines == [
+        {
+            "name": "sum",
+            "description": "The sum of two numbers.",
+            "instances": 5,
+            "standing": "tool live: parser, user",
+        }
+    ]
+
+
+@pytest.mark.usefixtures("held_back")
+def test_a_task_is_shown_with_instances_makings_and_the_disagreement(cli: Cli) -> None:
+    done = cli("tasks", "show", "sum")
+    assert done.code == 0
+    assert f" r0        solver   999               {ask(0)}" in done.out
+    assert "from 5 instances: held-back" in done.out
+    assert " module         1   passed     $0.5000   Wrong answer: solve returned '7' where nobody" in done.out
+    assert "ever at all\n" in done.out, "in a pipe nothing is cut, and a row stays on its line"
+    assert "\none differs\n" in done.out
+    assert "kept back: the tool says '7', the stored answer is '999', for:" in done.err
+    assert "hint: hammerstone tasks settle sum --tool, or --label" in done.err
+
+
+@pytest.mark.usefixtures("held_back")
+def test_a_task_as_json_is_one_document(cli: Cli) -> None:
+    (shown,) = cli("tasks", "show", "sum", "--json").lines
+    assert [one["answer"] for one in shown["instances"]][:2] == ["999", "22"]
+    (making,) = shown["makings"]
+    assert (making["state"], making["disagreement"]["tool"]) == ("held-back", "7")
+    assert making["attempts"][0]["problems"] == [LONG]
+
+
+@pytest.mark.usefixtures("made")
+def test_questions_that_the_tool_refused_are_shown(cli: Cli) -> None:
+    row = json.dumps({"id": "1", "question": "What is the sum of 3 and 4?!", "task": "sum"})
+    cli("solve", "-", "--solver", "labeler", stdin=row)
+    done = cli("tasks", "show", "sum")
+    assert "Questions that the parser refused (material for a next version)" in done.rows
+    assert "What is the sum of 3 and 4?!" in done.rows
+
+
+@pytest.mark.usefixtures("held_back")
+def test_when_the_tool_is_right_it_goes_live(cli: Cli) -> None:
+    done = cli("tasks", "settle", "sum", "--tool")
+    assert (done.code, done.out) == (0, "sum: live\n")
+    assert cli("solve", "-", stdin=ask(0)).out == "1\tparser\t7\n"
+    (shown,) = cli("tasks", "show", "sum", "--json").lines
+    assert (shown["instances"][0]["answer"], shown["instances"][0]["former_answer"]) == ("7", "999")
+
+
+@pytest.mark.usefixtures("held_back")
+def test_when_the_label_is_right_the_tool_is_dropped(cli: Cli) -> None:
+    done = cli("tasks", "settle", "sum", "--label")
+    assert (done.code, done.out) == (0, "sum: failed\n")
+    assert cli("tools", "list", "--json").out == ""
+    assert cli("tasks", "settle", "sum", "--label").code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("show", "nix"), "there is no task nix"),
+        (("settle", "nix", "--tool"), "no tool of nix is held back"),
+        (("settle", "sum"), "say who is right"),
+        (("settle", "sum", "--tool", "--label"), "say who is right"),
+    ],
+)
+@pytest.mark.usefixtures("held_back")
+def test_what_cannot_be_done_is_told(cli: Cli, arguments: tuple[str, ...], error: str) -> None:
+    done = cli("tasks", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert f"error: {error}\nhint: " in done.err

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hammerstone.latm.records import ToolState
+from hammerstone.latm.store import open_store
+from hammerstone.latm.tool import Tool
+
+from ..latm.sums import PRODUCT, SUM, ask, tool
+from .conftest import Cli
+
+
+@pytest.mark.usefixtures("made")
+def test_the_list_shows_each_tool_with_its_routes_and_use(cli: Cli) -> None:
+    cli("solve", "-", stdin=f"{ask(0)}\n{ask(1)}\n")
+    done = cli("tools", "list")
+    assert done.code == 0
+    assert " sum          1   live    parser, user         2" in done.out
+
+
+@pytest.mark.usefixtures("made")
+def test_the_list_as_json_is_a_line_for_each_tool(cli: Cli) -> None:
+    (line,) = cli("tools", "list", "--json").lines
+    assert line.pop("created")
+    assert line == {
+        "name": "sum",
+        "version": 1,
+        "state": "live",
+        "routes": ["parser", "user"],
+        "description": "The sum of two numbers.",
+        "digest": tool().digest,
+        "answers": 0,
+    }
+
+
+def test_earlier_versions_are_listed_when_asked_for(cli: Cli, made: Path) -> None:
+    with open_store(made) as store:
+        store.publish(tool(source=f"{SUM}\n"))
+    assert [one["version"] for one in cli("tools", "list", "--json").lines] == [2]
+    assert [(one["version"], one["state"]) for one in cli("tools", "list", "--all", "--json").lines] == [
+        (1, "replaced"),
+        (2, "live"),
+    ]
+
+
+def test_an_empty_home_says_how_tools_come_to_be(cli: Cli) -> None:
+    done = cli("tools", "list")
+    assert done.code == 0
+    assert "hint: no tool yet: hammerstone demo shows how they come to be" in done.err
+    assert cli("tools", "list", "--json").out == ""
+
+
+@pytest.mark.usefixtures("made")
+def test_a_tool_is_shown_with_its_facts_and_its_whole_source(cli: Cli) -> None:
+    done = cli("tools", "show", "sum")
+    assert done.out.startswith(
+        "tool                  sum, version 1, live\ndescription           The sum of two numbers.\n"
+    )
+    assert done.out.endswith(f"\n\n{SUM.rstrip()}\n"), "no line is cut or wrapped"
+
+
+@pytest.mark.usefixtures("made")
+def test_a_tool_as_json_holds_all_of_it(cli: Cli) -> None:
+    (shown,) = cli("tools", "show", "sum", "--json").lines
+    assert Tool.from_json(json.dumps(shown["content"])) == tool()
+
+
+@pytest.mark.usefixtures("made")
+def test_a_tool_is_disabled_and_enabled_again(cli: Cli) -> None:
+    assert cli("tools", "disable", "sum").out == "sum: version 1 is disabled\n"
+    assert cli("solve", "-", stdin=ask(0)).out.startswith("1\t-\t")
+    assert cli("tools", "enable", "sum").out == "sum: version 1 is live\n"
+    assert cli("solve", "-", stdin=ask(0)).out == "1\tparser\t7\n"
+
+
+def test_an_earlier_version_is_put_into_service_again(cli: Cli, made: Path) -> None:
+    with open_store(made) as store:
+        store.publish(tool(source=f"{SUM}\n"))
+    assert cli("tools", "enable", "sum", "--version", "1").out == "sum: version 1 is live\n"
+    with open_store(made) as store:
+        assert [one.state for one in store.tools(all_versions=True)] == [ToolState.LIVE, ToolState.REPLACED]
+
+
+def test_a_tool_is_removed_when_the_person_says_yes(cli: Cli, made: Path) -> None:
+    refused = cli("tools", "remove", "sum", stdin="n\n")
+    assert refused.code == 1
+    assert (refused.out, refused.err) == ("", "Delete all versions of sum? [y/N]\nnothing was deleted\n")
+    with open_store(made) as store:
+        assert len(store.tools()) == 1
+    assert cli("tools", "remove", "sum", stdin="y\n").out == "sum: removed\n"
+    with open_store(made) as store:
+        assert store.tools() == ()
+        assert len(store.instances("sum")) == 5
+
+
+@pytest.mark.usefixtures("made")
+def test_with_yes_nothing_is_asked(cli: Cli) -> None:
+    done = cli("tools", "remove", "sum", "--yes")
+    assert (done.code, done.out, done.err) == (0, "sum: removed\n", "")
+
+
+@pytest.mark.usefixtures("made")
+def test_a_tool_is_exported_and_imported_into_another_home(cli: Cli, tmp_path: Path) -> None:
+    done = cli("tools", "export", "sum", tmp_path)
+    assert (done.code, done.out) == (0, f"{tmp_path / 'sum'}\n")
+    again = cli("tools", "import", tmp_path / "sum", "--home", tmp_path / "other")
+    assert (again.code, again.out) == (0, "sum: version 1 is live (5 checks passed again)\n")
+    assert cli("solve", "-", "--home", tmp_path / "other", stdin=ask(0)).out == "1\tparser\t7\n"
+
+
+@pytest.mark.usefixtures("made")
+def test_a_folder_that_is_there_is_not_overwritten(cli: Cli, tmp_path: Path) -> None:
+    cli("tools", "export", "sum", tmp_path)
+    done = cli("tools", "export", "sum", tmp_path)
+    assert done.code == 2
+    assert "error: " in done.err
+
+
+def test_a_tool_that_does_not_do_what_it_says_is_not_imported(cli: Cli, home: Path, tmp_path: Path) -> None:
+    with open_store(home) as store:
+        store.publish(tool(source=SUM.replace("left + right", "left - right")))
+    cli("tools", "export", "sum", tmp_path)
+    done = cli("tools", "import", tmp_path / "sum", "--home", tmp_path / "other")
+    assert done.code == 2
+    assert "error: sum does not do what its checks say: " in done.err
+    assert cli("tools", "list", "--home", tmp_path / "other", "--json").out == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("show",), ("show", "--version", "7"), ("export",), ("disable",), ("enable",), ("remove", "--yes")],
+)
+def test_a_tool_that_is_not_there_is_told(cli: Cli, home: Path, arguments: tuple[str, ...]) -> None:
+    with open_store(home) as store:
+        store.publish(tool("product", PRODUCT))
+    command, *options = arguments
+    done = cli("tools", command, "sum", *options)
+    assert (done.code, done.out) == (2, "")
+    assert "error: there is no tool sum" in done.err
+
+
+def test_what_is_no_tool_cannot_be_imported(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "tool.json").write_text("{}")
+    assert cli("tools", "import", tmp_path / "tool.json").code == 2
+    assert cli("tools", "import", tmp_path / "nowhere").code == 2
