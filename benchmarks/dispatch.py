@@ -53,7 +53,8 @@ def question(number: int, left: object, right: object) -> str:
     """One of a thousand kinds: three words of its own among wording that all of them share."""
     rng = random.Random(number)
     a, b, c = rng.sample(WORDS, 3)
-    return f"Please work out the {a} {b} of case {number} when its {c} is {left} and the other one is {right}. Give a number."
+    asked = f"Please work out the {a} {b} of case {number}"
+    return f"{asked} when its {c} is {left} and the other one is {right}. Give a number."
 
 
 def tool(number: int) -> Tool:

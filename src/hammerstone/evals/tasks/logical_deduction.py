@@ -324,7 +324,7 @@ def paraphrase(instance: Instance, rng: random.Random) -> Instance:
     hints += [rng.choice(wording.before).format(article + a, article + b) for a, b in puzzle.pairs]
     rng.shuffle(hints)
     text = f"{rng.choice(wording.setting).format(puzzle.listing)} {rng.choice(_LINKS).format('; '.join(hints))}"
-    question = f"{text} {rng.choice(_REQUESTS)}\n{lettered(list(puzzle.options))}"
+    question = f"{text} {rng.choice(_REQUESTS)}\n{lettered(puzzle.options)}"
     return Instance(question=question, answer=instance.answer, source=instance.source)
 
 
