@@ -50,14 +50,14 @@ def _read(store: Store) -> None:
 def timed(what: str, work: Callable[[], object], unit: str) -> None:
     start = time.perf_counter()
     work()
-    print(f"{what:60} {(time.perf_counter() - start) * 1000:10.2f} {unit}")  # noqa: T201 - what it is for
+    print(f"{what:60} {(time.perf_counter() - start) * 1000:10.2f} {unit}")
 
 
 def rate(what: str, count: int, work: Callable[[int], object]) -> None:
     start = time.perf_counter()
     for number in range(count):
         work(number)
-    print(f"{what:60} {count / (time.perf_counter() - start):10.0f} /s")  # noqa: T201 - what it is for
+    print(f"{what:60} {count / (time.perf_counter() - start):10.0f} /s")
 
 
 def _fill(where: str) -> None:

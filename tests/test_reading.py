@@ -351,7 +351,7 @@ for item in read_requests("-"):
 
 def test_standard_input_is_answered_as_lines_come() -> None:
     # Our own interpreter on a source of our own.
-    with subprocess.Popen(  # noqa: S603
+    with subprocess.Popen(
         [sys.executable, "-c", ECHO], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
     ) as process:
         assert process.stdin is not None
@@ -366,9 +366,7 @@ def test_standard_input_is_answered_as_lines_come() -> None:
 
 @pytest.mark.parametrize("text", ['{"examples": [\n{"input": "Q"}\n]}', "question\nQ\n", "Q", "[\n", ""])
 def test_standard_input_is_told_by_its_first_line(text: str) -> None:
-    done = subprocess.run(  # noqa: S603 - our own interpreter on a source of our own
-        [sys.executable, "-c", ECHO], input=text, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", ECHO], input=text, capture_output=True, text=True, check=False)
     if text == "[\n":
         assert "not valid JSON" in done.stderr
     else:

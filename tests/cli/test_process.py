@@ -25,7 +25,7 @@ PATIENCE = 30.0  # seconds until a test gives up on what should come at once
 def start(home: Path, *arguments: str | Path, **options: object) -> subprocess.Popen[str]:
     """A command that runs beside the test, with pipes for all it reads and writes."""
     environment = {**os.environ, "HAMMERSTONE_HOME": str(home)}
-    pipes = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     command = [*HAMMERSTONE, *map(str, arguments)]
     return subprocess.Popen(command, text=True, env=environment, **{**pipes, **options})  # type: ignore[call-overload]
 

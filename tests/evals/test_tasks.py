@@ -211,7 +211,7 @@ def test_instances_do_not_depend_on_the_hash_seed() -> None:
     digests = set()
     for seed in ("0", "1", "4242"):
         # Our own interpreter on a source of our own.
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [sys.executable, "-c", DIGEST],
             env={**os.environ, "PYTHONHASHSEED": seed},
             capture_output=True,

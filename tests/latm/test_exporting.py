@@ -41,7 +41,7 @@ sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", *sys.argv[1:]]))
 def run_tests(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """The exported tests, in a process in which hammerstone cannot be imported."""
     command = [sys.executable, "-B", "-c", WITHOUT_HAMMERSTONE, *options, str(folder)]
-    return subprocess.run(command, cwd=folder.parent, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    return subprocess.run(command, cwd=folder.parent, capture_output=True, text=True, check=False)
 
 
 def load(folder: Path) -> ModuleType:

@@ -22,7 +22,7 @@ def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """What each run asked and left behind; all but the last were killed."""
     at, every = request.param
     home = tmp_path_factory.mktemp(at) / "home"
-    finished = subprocess.run(  # noqa: S603 - our own script
+    finished = subprocess.run(
         [sys.executable, "-m", "tests.latm.killed_loop", str(home), at, str(every)],
         cwd=Path(__file__).parents[2],
         capture_output=True,

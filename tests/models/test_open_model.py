@@ -110,6 +110,6 @@ def test_the_front_door_and_recordings_load_no_provider_and_no_price_table(tmp_p
         "print([name for name in heavy if name in sys.modules])"
     )
 
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert found.stdout.strip() == "[]"

@@ -181,7 +181,7 @@ anyio.run(main)
 async def test_when_the_host_is_killed_no_process_of_it_is_left(cpython: Sandbox, tmp_path: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path)}  # an empty scratch folder does stay
     command = [sys.executable, "-c", HOST, cpython.name, str(Path(__file__).parent)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as host:  # noqa: ASYNC220, S603 - nothing else runs; our own script
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as host:  # noqa: ASYNC220 - nothing else runs; our own script
         assert host.stdout is not None
         pids: list[int] = json.loads(host.stdout.readline())
         ends = [os.pidfd_open(pid) for pid in pids]

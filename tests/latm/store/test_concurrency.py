@@ -15,7 +15,7 @@ def crowd(where: str) -> list[dict[str, int]]:
     """Several processes at once on a store that is not there yet; what each of their threads says it did."""
     command = [sys.executable, str(Path(__file__).with_name("crowded.py")), where]
     workers = [
-        subprocess.Popen(  # noqa: S603 - our own script
+        subprocess.Popen(
             [*command, str(number), str(THREADS), str(ROUNDS)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -33,7 +33,7 @@ def crowd(where: str) -> list[dict[str, int]]:
 def test_processes_may_make_the_same_new_store_at_once(where: str) -> None:
     homes = [where] if "://" in where else [f"{where}/{number}" for number in range(20)]
     newcomers = [sys.executable, str(Path(__file__).with_name("newcomers.py")), "6", *homes]
-    subprocess.run(newcomers, check=True, timeout=60)  # noqa: S603 - our own script
+    subprocess.run(newcomers, check=True, timeout=60)
     for home in homes:
         with open_store(home) as store:
             assert len(store.tasks()) == 6

@@ -20,7 +20,7 @@ TABLES = {"answers", "attempts", "calls", "counters", "instances", "makings", "q
 
 def deaths(where: str, write: str) -> list[Tables]:
     """What the tables held after each death; the last one came when the write had returned."""
-    finished = subprocess.run(  # noqa: S603 - our own script
+    finished = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("killed.py")), where, write],
         capture_output=True,
         text=True,

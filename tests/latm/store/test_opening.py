@@ -34,7 +34,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def python(program: str, *arguments: str) -> str:
-    finished = subprocess.run(  # noqa: S603 - our own programs
+    finished = subprocess.run(
         [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True, timeout=60
     )
     return finished.stdout
