@@ -30,7 +30,7 @@ FAMILIES = tuple(_LARGEST)
 _Numbers: TypeAlias = tuple[int, ...]
 _WRITING = (
     "Write it without spaces, with parentheses around every operation and with the greater part first in sums and "
-    "products, like ((9-6)*(5+3))."
+    "products, like ((5+3)*(9-6))."
 )
 
 
@@ -60,9 +60,9 @@ def _ask(target: int, numbers: _Numbers) -> str:
 def _ways(numbers: _Numbers, target: int) -> tuple[str, ...]:
     """All the ways of sorted numbers to make the target, as they are to be written."""
     ways: set[str] = set()
-    for value, expressions in _combined(numbers):
+    for value, sign, firsts, seconds in _combined(numbers):
         if value == target:
-            ways |= expressions
+            ways |= _written(firsts, sign, seconds)
     return tuple(sorted(ways))
 
 
@@ -72,16 +72,21 @@ def _values(numbers: _Numbers) -> dict[Fraction, set[str]]:
     if len(numbers) == 1:
         return {Fraction(numbers[0]): {str(numbers[0])}}
     values: defaultdict[Fraction, set[str]] = defaultdict(set)
-    for value, expressions in _combined(numbers):
-        values[value] |= expressions
+    for value, sign, firsts, seconds in _combined(numbers):
+        values[value] |= _written(firsts, sign, seconds)
     return values
 
 
-def _combined(numbers: _Numbers) -> Iterator[tuple[Fraction, set[str]]]:
+def _combined(numbers: _Numbers) -> Iterator[tuple[Fraction, str, set[str], set[str]]]:
+    """Each value that a last operation can make, its sign, and the ways of writing its two parts."""
     for some, rest in _splits(numbers):
         for (x, firsts), (y, seconds) in product(_values(some).items(), _values(rest).items()):
             for sign, value in _operations(x, y):
-                yield value, {f"({first}{sign}{second})" for first in firsts for second in seconds}
+                yield value, sign, firsts, seconds
+
+
+def _written(firsts: set[str], sign: str, seconds: set[str]) -> set[str]:
+    return {f"({first}{sign}{second})" for first in firsts for second in seconds}
 
 
 def _splits(numbers: _Numbers) -> Iterator[tuple[_Numbers, _Numbers]]:
@@ -104,7 +109,7 @@ _FORM = re.compile(
     r"Make 24 from the numbers (\d+), (\d+), (\d+) and (\d+)\. Use each of them exactly once, and \+, -, \* and / as "
     r"you like; fractions may come up on the way, negative numbers may not\. There is only one way\. "
     r"Write it without spaces, with parentheses around every operation and with the greater part first in sums and "
-    r"products, like \(\(9-6\)\*\(5\+3\)\)\."
+    r"products, like \(\(5\+3\)\*\(9-6\)\)\."
 )
 _INNERMOST = re.compile(r"\((\d+(?:/\d+)?),([-+*/]),(\d+(?:/\d+)?)\)")
 
@@ -125,9 +130,9 @@ def check(question: str, answer: str) -> bool:
 
 
 def _worked_out(x: Fraction, sign: str, y: Fraction) -> Fraction | None:
-    if (sign == "/" and y == 0) or (sign != "/" and x < y):
-        return None
-    return {"+": x + y, "-": x - y, "*": x * y, "/": x / (y or 1)}[sign]
+    if sign == "/":
+        return x / y if y else None
+    return {"+": x + y, "-": x - y, "*": x * y}[sign] if x >= y else None
 
 
 _WORDINGS = (
@@ -140,7 +145,7 @@ _WORDINGS = (
 )
 _FORMAT = (
     "Please give the formula with no blanks, each operation in its own pair of parentheses (the outermost too), "
-    "and where you add or multiply, what is larger stands on the left: ((9-6)*(5+3)) would be an example."
+    "and where you add or multiply, what is larger stands on the left: ((5+3)*(9-6)) would be an example."
 )
 
 
@@ -167,7 +172,8 @@ def _three_numbers(rng: random.Random) -> LookAlike:
 
 def _lesser_first(rng: random.Random) -> LookAlike:
     numbers, ways = _of_one_way(rng, 24)
-    return LookAlike(_ask(24, numbers).replace("greater part first", "lesser part first"), _turned(ways[0]), ways[0])
+    question = _ask(24, numbers).replace("greater", "lesser").replace("((5+3)*(9-6))", "((9-6)*(3+5))")
+    return LookAlike(question, _turned(ways[0]), ways[0])
 
 
 def _turned(expression: str) -> str:
@@ -182,7 +188,7 @@ def _turned(expression: str) -> str:
 
 def _signs_only(rng: random.Random) -> LookAlike:
     numbers, ways = _of_one_way(rng, 24)
-    question = f"{_ask(24, numbers)} Answer only with the three signs in the order in which they are written there."
+    question = f"{_ask(24, numbers)} Answer only with its three signs, from left to right and without spaces."
     return LookAlike(question, re.sub(r"[^-+*/]", "", ways[0]), ways[0])
 
 

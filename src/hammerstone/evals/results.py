@@ -1,0 +1,115 @@
+"""What an experiment found, as values that a table, a JSON file and the report are made from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hammerstone.errors import InputError
+from hammerstone.evals.statistics import wilson
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+__all__ = ["Confusion", "Figure", "Result", "Series", "read_results", "write_results"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """`right` of `n`, for one task (or `all`), method and model.
+
+    Costs and tokens are of all `n` together; `None` is unknown. `paper` is the paper's figure in per cent, where it has
+    one (good to about one point: LATM's figures were probably read at 232 of its 240 samples).
+    """
+
+    task: str
+    method: str
+    model: str
+    n: int
+    right: int
+    paper: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+    model_calls: int | None = None
+    detail: str = ""
+
+    @property
+    def share(self) -> float:
+        """Of 1; 0 when nothing was counted."""
+        return self.right / self.n if self.n else 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % Wilson interval, of 1."""
+        return wilson(self.right, self.n)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """A line to be drawn: `y` over `x`. `plot` names the picture it belongs to, `mark` an x worth a mark."""
+
+    plot: str
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    mark: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confusion:
+    """How often what was meant (rows) was taken for what (columns)."""
+
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One experiment. `partial` says why it is not whole; `recorded` is the date of the completions, if replayed."""
+
+    experiment: str
+    title: str
+    seed: int
+    models: Mapping[str, str]
+    figures: tuple[Figure, ...]
+    series: tuple[Series, ...] = ()
+    confusion: Confusion | None = None
+    notes: tuple[str, ...] = field(default=())
+    recorded: str = ""
+    partial: str = ""
+
+
+def write_results(results: tuple[Result, ...], path: Path) -> None:
+    """A JSON list, to be read again by `read_results`."""
+    path.write_text(json.dumps([asdict(one) for one in results], indent=1) + "\n", encoding="utf-8")
+
+
+def read_results(path: Path) -> tuple[Result, ...]:
+    """Raises `InputError` for a file that is not there or of another shape."""
+    from pydantic import ValidationError
+
+    try:
+        return _adapter().validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(
+            f"cannot read the results {path}: {error.strerror}", hint="hammerstone bench … --json"
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"{path} holds no results: {where}: {first['msg']}", hint="run the experiment again"
+        ) from error
+
+
+@cache
+def _adapter() -> TypeAdapter[tuple[Result, ...]]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(tuple[Result, ...])
