@@ -18,7 +18,7 @@ PACKAGES = [path for path in MODULES if path.name == "__init__.py"]
 # Each part may import those above its own line, and itself; parts in one line know nothing of each other.
 LAYERS = (
     ("errors", "types"),
-    ("concurrency", "reading", "settings"),
+    ("concurrency", "reading", "settings", "templates"),
     ("models", "sandbox"),
     ("latm", "toolformer"),
     ("evals",),

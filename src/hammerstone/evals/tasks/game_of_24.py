@@ -188,7 +188,7 @@ def _turned(expression: str) -> str:
 
 def _signs_only(rng: random.Random) -> LookAlike:
     numbers, ways = _of_one_way(rng, 24)
-    question = f"{_ask(24, numbers)} Answer only with its three signs, from left to right and without spaces."
+    question = f"{_ask(24, numbers)} Answer only with the three signs in it, from left to right and without spaces."
     return LookAlike(question, re.sub(r"[^-+*/]", "", ways[0]), ways[0])
 
 

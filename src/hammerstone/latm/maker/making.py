@@ -62,13 +62,16 @@ class Maker:
         user: AccountedModel | None,
         solver: AccountedModel | None,
         settings: LoopSettings,
+        sample: int = 0,
     ) -> None:
+        """`sample` tells independent makings from the same instances apart."""
         self._store = store
         self._sandbox = sandbox
         self._model = model
         self._user = user
         self._solver = solver
         self._settings = settings
+        self._sample = sample
 
     async def make(self, task: Task) -> Making | None:
         """Run one making to its end and store it; `None` if somebody else is making this tool.
@@ -172,7 +175,7 @@ class Maker:
             lot=cast_lots(instances, numbers, spare=recipe == "module"),
             foreign=await to_thread.run_sync(self._foreign, task.name),
             sandbox=self._sandbox,
-            conversation=Conversation(self._model, bill),
+            conversation=Conversation(self._model, bill, sample=self._sample),
             settings=self._settings,
             settle=settle,
             record=record,
