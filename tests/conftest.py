@@ -16,9 +16,12 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def sandbox(anyio_backend: str) -> AsyncIterator[Sandbox]:
-    """This machine's own sandbox, one for all tests: each call has a process of its own anyway."""
+    """This machine's own sandbox, one for all tests of a module: each call has a process of its own anyway.
+
+    Not one for the whole session: anyio's plugin would keep its event loop for as long, and no other could be started.
+    """
     del anyio_backend  # asked for, so that the sandbox lives in the event loop of the tests
     async with open_sandbox() as opened:
         yield opened

@@ -140,3 +140,20 @@ def test_the_demo_stays_offline_where_live_models_are_set_for_other_commands(
     monkeypatch.setenv("HAMMERSTONE_MAKER", f"mailbox:{tmp_path / 'box'}")
     assert cli("demo", "--home", tmp_path / "new", "--recordings", tmp_path / "nowhere").code == 2
     assert not (tmp_path / "box").exists()
+
+
+def test_the_demo_reports_what_was_reached(cli: Cli, tmp_path: Path) -> None:
+    done = cli("demo", "--home", tmp_path / "demo")
+    assert done.code == 0
+    assert "tasks with a live tool that has a parser 6 of 6" in done.rows
+    assert "all to the strong model 130 130 100.0 % 130 $0.3456" in done.rows
+    assert "Recorded completions of a frontier chat model, the same model in every role." in done.rows
+    assert "word_sorting                SSSSSSSSSSSS|PPPPPuuP" in done.err
+    assert f"hammerstone solve FILE --home {tmp_path / 'demo'}" in done.err
+    assert cli("tools", "list", "--home", tmp_path / "demo", "--json").out.count('"live"') == 6
+
+
+def test_the_demo_as_json_is_a_line_for_each_answer_and_one_for_the_whole(cli: Cli, tmp_path: Path) -> None:
+    *answers, whole = cli("demo", "--home", tmp_path / "demo", "--json").lines
+    assert [one["id"] for one in answers] == [f"r{number:03}" for number in range(1, 131)]
+    assert (whole["by_parser"], whole["own_form_after_live"], whole["wrong_by_parser"]) == (36, 36, 0)

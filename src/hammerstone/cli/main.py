@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from hammerstone.cli import demo, doctor, generate, label, ledger, make, solve, tasks, tools
+from hammerstone.cli import bench, demo, doctor, generate, label, ledger, make, solve, tasks, tools
 from hammerstone.cli.terminal import talk, tell_error
 from hammerstone.errors import HammerstoneError
 
@@ -26,7 +26,16 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-for command in (demo.demo, solve.solve, make.make, label.label, ledger.ledger, doctor.doctor, generate.generate):
+for command in (
+    demo.demo,
+    solve.solve,
+    make.make,
+    label.label,
+    ledger.ledger,
+    bench.bench,
+    generate.generate,
+    doctor.doctor,
+):
     app.command()(command)
 app.add_typer(tools.app, name="tools")
 app.add_typer(tasks.app, name="tasks")
@@ -77,6 +86,7 @@ def _tell(error: Exception) -> int:
             return error.exit_code
         case OSError(errno=int(number)):
             where = f"{error.filename}: " if error.filename else ""
+            _abandon_full_output()
             tell_error(f"{where}{os.strerror(number)}")
         case MemoryError():
             tell_error("out of memory")
@@ -84,6 +94,14 @@ def _tell(error: Exception) -> int:
             hint = "this is a fault in hammerstone: run again with --debug and report the traceback"
             tell_error(f"{type(error).__name__}: {error}", hint)
     return 1
+
+
+def _abandon_full_output() -> None:
+    """What is still in the buffer of a full output would fail once more, with a traceback, when the process ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _tell_retries() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,8 @@ from hammerstone.cli.terminal import money, print_json, print_line, show_facts, 
 from hammerstone.errors import NotFoundError, SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hammerstone.latm.records import Making, StoredTool, Task
     from hammerstone.latm.store import Store
 
@@ -103,13 +106,10 @@ def _standing(tool: StoredTool | None, making: Making | None) -> str:
 
 def _show_making(store: Store, making: Making) -> None:
     attempts = store.attempts(making.id)
-    rows = [
-        (one.recipe, str(one.number), one.stage, money(one.cost_usd), _line("; ".join(one.problems)))
-        for one in attempts
-    ]
+    rows = [(one.recipe, str(one.number), one.stage, money(one.cost_usd), _first(one.problems)) for one in attempts]
     when = making.started[:19].replace("T", " ")
     title = f"Making of {when} UTC, from {making.instances} instances: {making.state}"
-    show_table(title, ("recipe", "#attempt", "ended at", "#cost", "problems…"), rows, caption=making.reason)
+    show_table(title, ("recipe", "#attempt", "ended at", "#cost", "problems¶"), rows, caption=making.reason)
     if making.disagreement is not None and making.state == "held-back":
         differ = making.disagreement
         talk(f"[yellow]kept back:[/] the tool says {differ.tool!r}, the stored answer is {differ.stored!r}, for:")
@@ -132,6 +132,14 @@ def _document(store: Store, task: Task) -> dict[str, object]:
         "makings": makings,
         "refused": store.refused_questions(task.name, 1000),
     }
+
+
+def _first(problems: Sequence[str]) -> str:
+    """The first problem in short, and how many more there are; --json has them whole."""
+    if not problems:
+        return ""
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return shorten(problems[0], 200, placeholder=" …") + more
 
 
 def _line(text: str) -> str:

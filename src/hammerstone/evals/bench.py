@@ -15,7 +15,7 @@ from hammerstone.reading import read_requests
 from hammerstone.sandbox import Sandbox
 from hammerstone.types import Instance, Request, Role, Source
 
-__all__ = ["PAPER_TASKS", "Bench", "CostReachedError", "Samples", "read_samples", "samples"]
+__all__ = ["PAPER_TASKS", "Bench", "CostReachedError", "Samples", "generated_samples", "one_bill", "read_samples"]
 
 PAPER_TASKS = (
     *("logical_deduction", "tracking_shuffled_objects", "dyck"),
@@ -35,12 +35,16 @@ class CostReachedError(CallerError):
 
 @dataclass(frozen=True, kw_only=True)
 class Samples:
-    """One task's instances: `shown` to makers and prompts, `asked` of everybody, disjoint."""
+    """One task's instances: `shown` to makers and prompts, `asked` of everybody, disjoint.
+
+    `generated` says that there are more where they came from.
+    """
 
     task: str
     description: str
     shown: tuple[Instance, ...]
     asked: tuple[Instance, ...]
+    generated: bool = True
 
 
 @dataclass(kw_only=True)
@@ -63,9 +67,6 @@ class Bench:
     def model(self, role: Role) -> AccountedModel:
         """The model of a role, with its calls in the store and their cost counted against the bound."""
         return AccountedModel(_Bounded(self.models[role], self), role, self.store)
-
-    def samples(self, name: str) -> Samples:
-        return samples(name, self.n, self.seed)
 
 
 class _Bounded:
@@ -91,7 +92,7 @@ class _Bounded:
         return reply
 
 
-def samples(name: str, n: int, seed: int) -> Samples:
+def generated_samples(name: str, n: int, seed: int) -> Samples:
     """Generated instances of one of hammerstone's own tasks. Raises `NotFoundError` for an unknown one."""
     found = task(name)
     shown = generate_instances(name, LoopSettings().needed, TRAINING_SEED + seed)
@@ -113,7 +114,9 @@ def read_samples(path: str, n: int) -> Samples:
             hint=f"{needed} are shown to the maker, so {needed + 1} or more are needed",
         )
     name = path.rpartition("/")[2].partition(".")[0]
-    return Samples(task=name, description="", shown=tuple(instances[:needed]), asked=tuple(instances[needed:][:n]))
+    return Samples(
+        task=name, description="", shown=tuple(instances[:needed]), asked=tuple(instances[needed:][:n]), generated=False
+    )
 
 
 def one_bill(bills: Sequence[Bill]) -> Bill:

@@ -108,8 +108,6 @@ class Hammerstone:
         return self
 
     async def __aexit__(self, *exc: object) -> bool | None:
-        if exc[0] is not None and self._group is not None:
-            self._group.cancel_scope.cancel()
         return await self._exits.__aexit__(*exc)  # pyright: ignore[reportArgumentType] - passed through as given
 
     # requests

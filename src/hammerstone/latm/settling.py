@@ -16,7 +16,7 @@ def settle(store: Store, name: str, *, tool_is_right: bool) -> Making:
     """
     ends = {MakingState.LIVE, MakingState.HELD_BACK}
     held = next((one for one in store.makings(name) if one.state in ends), None)
-    if held is None or held.state is MakingState.LIVE or held.tool is None or held.disagreement is None:
+    if held is None or held.tool is None or held.disagreement is None:
         raise NotFoundError(f"no tool of {name} is held back", hint="see: hammerstone tasks list")
     if tool_is_right:
         differ = held.disagreement

@@ -108,14 +108,20 @@ async def test_a_parser_that_refuses_too_much_leaves_the_user_route(store: Store
     assert making.reason == "parser route: the parser refused all 1 held-out instances: parse returned None"
 
 
-async def test_refusals_are_counted_over_all_instances(store: Store, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize(("refused_before", "routes"), [(0, (Route.PARSER, Route.USER)), (1, (Route.USER,))])
+async def test_refusals_are_counted_over_all_instances(
+    store: Store, sandbox: Sandbox, refused_before: int, routes: tuple[Route, ...]
+) -> None:
+    """Two of nine are few, though two of the three held-out ones are many; three of nine are too many."""
     fill(store, instances(9))
     lot = lot_of(store)
     assert len(lot.held_out) == 3
-    lefts = [str(PAIRS[number_of(one)][0]) for one in lot.held_out[:2]]
+    lefts = [str(PAIRS[number_of(one)][0]) for one in (*lot.held_out[:2], *lot.verified[:refused_before])]
     refusing = SUM.replace("if match else None", f"if match and match[1] not in {lefts} else None")
-    making = await gate(store, sandbox, refusing)
-    assert making.state is MakingState.LIVE, "two of nine are few, though two of three are many"
+    making = await make(store, sandbox, ScriptedModel([block(refusing)] * 2), user=a_user())
+    assert making.tool is not None
+    assert making.tool.routes == routes
+    assert ("the parser refused 3 of 9 instances" in making.reason) is bool(refused_before)
 
 
 async def test_a_tool_that_no_route_lets_through_fails_with_both_reasons(store: Store, sandbox: Sandbox) -> None:

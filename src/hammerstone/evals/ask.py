@@ -1,0 +1,47 @@
+"""Asking one method all samples of a task, and counting."""
+
+from __future__ import annotations
+
+from hammerstone.concurrency import map_concurrently
+from hammerstone.evals.bench import Bench, Samples, one_bill
+from hammerstone.evals.methods import Method
+from hammerstone.evals.results import Figure
+from hammerstone.latm.accounts import Bill
+from hammerstone.latm.maker.verify import agree
+
+__all__ = ["ask_all"]
+
+
+async def ask_all(
+    bench: Bench, samples: Samples, method: Method, model: str, *, paper: float | None = None, detail: str = ""
+) -> Figure:
+    """Every asked instance once. No answer counts as wrong, and is told in the detail."""
+    bills = [Bill() for _ in samples.asked]
+    done = 0
+
+    async def one(index: int) -> str | None:
+        nonlocal done
+        given = await method.answer(samples.asked[index].question, bills[index])
+        done += 1
+        bench.on_progress(f"{samples.task}: {method.name}", done, len(samples.asked))
+        return given
+
+    answers = await map_concurrently(one, range(len(samples.asked)))
+    total = one_bill(bills)
+    silent = sum(given is None for given in answers)
+    told = [part for part in (detail, f"{silent} without an answer" if silent else "") if part]
+    return Figure(
+        task=samples.task,
+        method=method.name,
+        model=model,
+        n=len(answers),
+        right=sum(
+            given is not None and agree(given, one.answer) for given, one in zip(answers, samples.asked, strict=True)
+        ),
+        paper=paper,
+        input_tokens=total.usage.input_tokens,
+        output_tokens=total.usage.output_tokens,
+        cost_usd=total.cost_usd,
+        model_calls=total.calls,
+        detail="; ".join(told),
+    )

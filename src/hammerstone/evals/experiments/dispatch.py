@@ -1,0 +1,182 @@
+"""The dispatcher's two measurements (LATM, section 4.4): the right existing tool, and the right request for a new one.
+
+Each for the model, for the tools' own parsers, and for both together, as the loop has them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hammerstone.concurrency import map_concurrently
+from hammerstone.evals.bench import Bench, CostReachedError, Samples, one_bill
+from hammerstone.evals.results import Confusion, Figure, Result
+from hammerstone.evals.tries import tool_for
+from hammerstone.latm import parser
+from hammerstone.latm.accounts import Bill
+from hammerstone.latm.dispatcher import Known, New, dispatch
+from hammerstone.latm.records import Task
+from hammerstone.latm.shortlist import holds_wording
+from hammerstone.latm.tool import Tool
+from hammerstone.types import Role, Route
+
+__all__ = ["run_dispatch"]
+
+PAPER_EXISTING, PAPER_NEW = 95.0, 96.0  # GPT-3.5 Turbo: 95 ± 2 and 96 ± 3 per cent
+NEW, UNREAD = "(new)", "(unread)"
+KNOWN_OF_SIX, TESTED = 4, 2  # four known tasks; tested with two of them and with the two that are not known
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One question with the tasks that are known when it arrives. `task` is known or not."""
+
+    question: str
+    task: str
+    known: tuple[str, ...]
+
+    @property
+    def right(self) -> str:
+        return self.task if self.task in self.known else NEW
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdicts:
+    """What each way said of a case; the parsers say nothing where none reproduces the question."""
+
+    model: str
+    parsers: str | None
+
+    @property
+    def both(self) -> str:
+        return self.parsers or self.model
+
+
+async def run_dispatch(bench: Bench, tasks: Sequence[Samples], *, sets: int = 5, size: int = 100) -> Result:
+    """`sets` of `size` questions for each of the two measurements. Needs six tasks or more, as the paper has."""
+    partial = ""
+    existing = [case for number in range(sets) for case in _existing(tasks, size, bench.seed + number)]
+    new = [case for number in range(sets) for case in _new(tasks, size, bench.seed + number)]
+    bills: list[Bill] = []
+    told: dict[str, list[tuple[Case, Verdicts]]] = {"existing": [], "new": []}
+    try:
+        tools = {samples.task: (await tool_for(bench, samples))[0] for samples in tasks}
+        for name, cases in (("existing", existing), ("new", new)):
+            told[name] = await _judge(bench, cases, tasks, tools, bills, name)
+    except CostReachedError as error:
+        partial = error.message
+    model = bench.models[Role.DISPATCHER].name
+    return Result(
+        experiment="dispatch",
+        title="The dispatcher (LATM, section 4.4)",
+        seed=bench.seed,
+        models={role: bench.models[role].name for role in (Role.DISPATCHER, Role.MAKER)},
+        figures=(
+            *_figures("an existing tool", told["existing"], model, PAPER_EXISTING, one_bill(bills)),
+            *_figures("a new tool or an existing one", told["new"], model, PAPER_NEW, one_bill(bills)),
+        ),
+        confusion=_confusion(told["existing"] + told["new"]),
+        notes=(
+            f"{sets} sets of {size} questions each; the model is shown names and descriptions of the known tasks.",
+            "The parsers alone are right about a task that is not known when none of them takes its question.",
+            "The confusion is that of the model, over both measurements.",
+        ),
+        partial=partial,
+    )
+
+
+def _existing(tasks: Sequence[Samples], size: int, seed: int) -> list[Case]:
+    rng = random.Random(f"existing {seed}")  # noqa: S311 - samples, not secrets
+    known = tuple(samples.task for samples in tasks)
+    pool = [(samples.task, one.question) for samples in tasks for one in samples.asked]
+    return [Case(question=asked, task=task, known=known) for task, asked in _draw(rng, pool, size)]
+
+
+def _new(tasks: Sequence[Samples], size: int, seed: int) -> list[Case]:
+    rng = random.Random(f"new {seed}")  # noqa: S311 - samples, not secrets
+    names = [samples.task for samples in tasks]
+    known = sorted(rng.sample(names, KNOWN_OF_SIX), key=names.index)
+    tested = {*rng.sample(known, TESTED), *rng.sample([name for name in names if name not in known], TESTED)}
+    pool = [(samples.task, one.question) for samples in tasks if samples.task in tested for one in samples.asked]
+    return [Case(question=asked, task=task, known=tuple(known)) for task, asked in _draw(rng, pool, size)]
+
+
+def _draw(rng: random.Random, pool: list[tuple[str, str]], size: int) -> list[tuple[str, str]]:
+    """Without replacement as far as the pool goes."""
+    return rng.sample(pool, size) if len(pool) >= size else rng.choices(pool, k=size)
+
+
+async def _judge(
+    bench: Bench,
+    cases: Sequence[Case],
+    tasks: Sequence[Samples],
+    tools: dict[str, Tool | None],
+    bills: list[Bill],
+    name: str,
+) -> list[tuple[Case, Verdicts]]:
+    model = bench.model(Role.DISPATCHER)
+    described = {samples.task: samples.description for samples in tasks}
+    done = 0
+
+    async def one(case: Case) -> tuple[Case, Verdicts]:
+        nonlocal done
+        bill = Bill()
+        listed = [Task(id=0, name=known, description=described[known]) for known in case.known]
+        verdict = await dispatch(model, listed, case.question, bill)
+        said = verdict.name if isinstance(verdict, Known) else NEW if isinstance(verdict, New) else UNREAD
+        parsers = await _parsers(bench, case, tools)
+        bills.append(bill)
+        done += 1
+        bench.on_progress(f"dispatch: {name}", done, len(cases))
+        return case, Verdicts(model=said, parsers=parsers)
+
+    return await map_concurrently(one, cases)
+
+
+async def _parsers(bench: Bench, case: Case, tools: dict[str, Tool | None]) -> str | None:
+    """The known task whose parser reproduces the question; two that do are `UNREAD`."""
+    taken: list[str] = []
+    for name in case.known:
+        tool = tools[name]
+        if tool is None or Route.PARSER not in tool.routes or not holds_wording(case.question, tool.wording):
+            continue
+        if (await parser.answer(bench.sandbox, tool.source, case.question))[1] is not None:
+            taken.append(name)
+    return None if not taken else taken[0] if len(taken) == 1 else UNREAD
+
+
+def _figures(
+    what: str, told: Sequence[tuple[Case, Verdicts]], model: str, paper: float, bill: Bill
+) -> tuple[Figure, ...]:
+    by_model = sum(said.model == case.right for case, said in told)
+    by_parsers = sum((said.parsers or NEW) == case.right for case, said in told)
+    by_both = sum(said.both == case.right for case, said in told)
+    asked = sum(said.parsers is None for _, said in told)
+    n = len(told)
+    return (
+        Figure(
+            task=what, method="dispatcher model", model=model, n=n, right=by_model, paper=paper, model_calls=bill.calls
+        ),
+        Figure(task=what, method="parsers", model="none", n=n, right=by_parsers, model_calls=0),
+        Figure(
+            task=what,
+            method="parsers, then model",
+            model=model,
+            n=n,
+            right=by_both,
+            paper=paper,
+            model_calls=asked,
+            detail=f"the model is asked {asked} times",
+        ),
+    )
+
+
+def _confusion(told: Sequence[tuple[Case, Verdicts]]) -> Confusion:
+    counts = Counter((case.right, said.model) for case, said in told)
+    rows = tuple(sorted({row for row, _ in counts}, key=lambda name: (name.startswith("("), name)))
+    columns = tuple(sorted({*rows, *(column for _, column in counts)}, key=lambda name: (name.startswith("("), name)))
+    return Confusion(
+        rows=rows, columns=columns, counts=tuple(tuple(counts[row, column] for column in columns) for row in rows)
+    )

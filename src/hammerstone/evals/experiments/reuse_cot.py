@@ -1,0 +1,51 @@
+"""Table 5: a strong model's chain of thought handed to the user, against the tool."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hammerstone.evals.ask import ask_all
+from hammerstone.evals.bench import Bench, CostReachedError, Samples
+from hammerstone.evals.methods import ChainOfThought, UserRoute, worked_examples
+from hammerstone.evals.results import Figure, Result
+from hammerstone.evals.tries import tool_for
+from hammerstone.latm.accounts import Bill
+from hammerstone.types import Role, Route
+
+__all__ = ["run_reuse_cot"]
+
+PAPER_REUSED = {"logical_deduction": 36.8, "tracking_shuffled_objects": 63.2}
+PAPER_TOOL = {"logical_deduction": 79.7, "tracking_shuffled_objects": 99.6}
+"""LATM, table 5: GPT-3.5 Turbo with GPT-4's chain of thought, and with its tool."""
+
+
+async def run_reuse_cot(bench: Bench, tasks: Sequence[Samples]) -> Result:
+    """Both ways have the strong model work once and the user model ever after."""
+    figures: list[Figure] = []
+    partial = ""
+    try:
+        for samples in tasks:
+            figures += await _task(bench, samples)
+    except CostReachedError as error:
+        partial = error.message
+    return Result(
+        experiment="reuse-cot",
+        title="A strong model's chain of thought against its tool (LATM, table 5)",
+        seed=bench.seed,
+        models={role: bench.models[role].name for role in (Role.SOLVER, Role.MAKER, Role.USER)},
+        figures=tuple(figures),
+        notes=("The paper's user is GPT-3.5 Turbo, its strong model GPT-4.",),
+        partial=partial,
+    )
+
+
+async def _task(bench: Bench, samples: Samples) -> list[Figure]:
+    user = bench.model(Role.USER)
+    worked = await worked_examples(bench.model(Role.SOLVER), samples.shown, Bill())
+    reused = ChainOfThought(user, worked, name="strong model's chain of thought")
+    figures = [await ask_all(bench, samples, reused, user.name, paper=PAPER_REUSED.get(samples.task))]
+    tool, _ = await tool_for(bench, samples)
+    if tool is not None and Route.USER in tool.routes:
+        route = UserRoute(user, bench.sandbox, tool)
+        figures.append(await ask_all(bench, samples, route, user.name, paper=PAPER_TOOL.get(samples.task)))
+    return figures

@@ -1,0 +1,158 @@
+"""Tables 2 and 4: tool users against prompting alone, and the parser route, which needs no model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hammerstone.evals.ask import ask_all
+from hammerstone.evals.bench import Bench, CostReachedError, Samples, generated_samples, one_bill
+from hammerstone.evals.methods import (
+    ChainOfThought,
+    Direct,
+    Method,
+    ParserRoute,
+    ProgramOfThought,
+    UserRoute,
+    worked_examples,
+)
+from hammerstone.evals.results import Figure, Result, Series
+from hammerstone.evals.tries import tool_for
+from hammerstone.latm.accounts import AccountedModel, Bill
+from hammerstone.latm.tool import Tool
+from hammerstone.types import Role, Route
+
+__all__ = ["METHODS", "run_use"]
+
+METHODS = ("direct", "cot", "pot", "user", "parser")
+
+PAPER_COT = {"logical_deduction": 88.8, "tracking_shuffled_objects": 100.0, "dyck": 63.6, "word_sorting": 90.9}
+PAPER_DIRECT = {"chinese_remainder": 0.0, "schedule_meeting": 55.6}
+PAPER_USER = {
+    "logical_deduction": 79.7,
+    "tracking_shuffled_objects": 99.6,
+    "dyck": 92.2,
+    "word_sorting": 98.3,
+    "chinese_remainder": 100.0,
+    "schedule_meeting": 100.0,
+}
+"""LATM, table 2: GPT-4's few-shot baseline (chain of thought, or direct for the last two), GPT-3.5 Turbo with the tools."""
+
+PARSED = 240  # the parser route costs nothing, so it is asked as many as the paper's test sets hold
+
+
+async def run_use(bench: Bench, tasks: Sequence[Samples], methods: Sequence[str] = METHODS) -> Result:
+    """Each method on each task, one after the other, so that a bound on the cost cuts off whole figures."""
+    figures: list[Figure] = []
+    makings: list[Bill] = []
+    partial = ""
+    try:
+        for samples in tasks:
+            tool, making = (
+                await tool_for(bench, samples) if {"user", "parser", "pot"} & set(methods) else (None, Bill())
+            )
+            makings.append(making)
+            figures += await _task(bench, samples, tool, making, methods)
+    except CostReachedError as error:
+        partial = error.message
+    return Result(
+        experiment="use",
+        title="Tool users against prompting alone (LATM, tables 2 and 4)",
+        seed=bench.seed,
+        models={role: bench.models[role].name for role in (Role.MAKER, Role.USER)},
+        figures=(*figures, *_over_all(figures)),
+        series=_cost_series(figures, one_bill(makings), len(makings)),
+        notes=(
+            "The paper's figure is GPT-4's beside chain of thought (first four tasks) and direct (last two), and GPT-3.5 "
+            "Turbo's beside the tool's user.",
+            "The cost of a tool's ways leaves out its making; the plot of cost per request has it in.",
+        ),
+        partial=partial,
+    )
+
+
+async def _task(
+    bench: Bench, samples: Samples, tool: Tool | None, making: Bill, methods: Sequence[str]
+) -> list[Figure]:
+    user = bench.model(Role.USER)
+    figures: list[Figure] = []
+    for name in methods:
+        method = await _method(bench, samples, tool, user, name, _budget(making, figures, len(samples.asked)))
+        if method is None:
+            continue
+        paper = {"cot": PAPER_COT, "direct": PAPER_DIRECT, "user": PAPER_USER}.get(name, {}).get(samples.task)
+        model = "none" if name == "parser" else user.name
+        asked = _more(bench, samples) if name == "parser" else samples
+        figures.append(await ask_all(bench, asked, method, model, paper=paper))
+    return figures
+
+
+async def _method(
+    bench: Bench, samples: Samples, tool: Tool | None, user: AccountedModel, name: str, budget: int | None
+) -> Method | None:
+    """The method of this name; `None` where it needs a tool and there is none, or one without that route."""
+    match name:
+        case "direct":
+            return Direct(user, samples.shown)
+        case "cot":
+            return ChainOfThought(user, await worked_examples(user, samples.shown, Bill()))
+        case "pot":
+            return ProgramOfThought(user, bench.sandbox, samples.shown, max_tokens=budget)
+        case "user" if tool is not None and Route.USER in tool.routes:
+            return UserRoute(user, bench.sandbox, tool)
+        case "parser" if tool is not None and Route.PARSER in tool.routes:
+            return ParserRoute(bench.sandbox, tool)
+        case _:
+            return None
+
+
+def _more(bench: Bench, samples: Samples) -> Samples:
+    """As many as the paper asked, where instances can be generated."""
+    return generated_samples(samples.task, max(PARSED, bench.n), bench.seed) if samples.generated else samples
+
+
+def _budget(making: Bill, figures: Sequence[Figure], n: int) -> int | None:
+    """Output tokens a request that the tool's way takes, its making divided over `n`; `None` where unknown."""
+    user = next((one.output_tokens for one in figures if one.method == UserRoute.name), 0)
+    tokens = making.usage.output_tokens
+    return -(-(tokens + user) // n) if tokens is not None and user is not None and n else None
+
+
+def _over_all(figures: Sequence[Figure]) -> list[Figure]:
+    """Each method over all tasks that have it."""
+    methods = dict.fromkeys((one.method, one.model) for one in figures)
+    return [_sum([one for one in figures if (one.method, one.model) == key], *key) for key in methods]
+
+
+def _sum(figures: Sequence[Figure], method: str, model: str) -> Figure:
+    def total(values: Sequence[float | None]) -> float | None:
+        return None if None in values else sum(value or 0 for value in values)
+
+    tokens_in, tokens_out = total([one.input_tokens for one in figures]), total([one.output_tokens for one in figures])
+    return Figure(
+        task="all",
+        method=method,
+        model=model,
+        n=sum(one.n for one in figures),
+        right=sum(one.right for one in figures),
+        input_tokens=None if tokens_in is None else int(tokens_in),
+        output_tokens=None if tokens_out is None else int(tokens_out),
+        cost_usd=total([one.cost_usd for one in figures]),
+        model_calls=sum(one.model_calls or 0 for one in figures),
+    )
+
+
+def _cost_series(figures: Sequence[Figure], making: Bill, tasks: int) -> tuple[Series, ...]:
+    """Dollars per request, the making of one tool divided over the requests of its task."""
+    if making.cost_usd is None or not tasks:
+        return ()
+    made = making.cost_usd / tasks
+    each = {one.method: one.cost_usd / one.n for one in _over_all(figures) if one.cost_usd is not None and one.n}
+    counts = (1, 2, 3, 5, 7, 10, 14, 20, 30, 50, 70, 100, 140, 200, 300, 500, 700, 1000)
+    strong = each.get("chain of thought, few-shot")
+    series: list[Series] = []
+    for method, cost in each.items():
+        fixed = made if method.startswith("tool") else 0.0
+        even = made / (strong - cost) if fixed and strong is not None and strong > cost else None
+        dollars = tuple(fixed / count + cost for count in counts)
+        series.append(Series(plot="cost", name=method, x=tuple(map(float, counts)), y=dollars, mark=even))
+    return tuple(series)

@@ -1,0 +1,160 @@
+"""The plots. Each is drawn as wide as a phone shows it, so that its type is read at its own size everywhere."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from textwrap import shorten, wrap
+
+import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from hammerstone.evals.report.styles import Style
+from hammerstone.evals.results import Series
+
+__all__ = ["Dot", "draw_dots", "draw_lines", "draw_stack"]
+
+_WIDTH, _HEIGHT = 340, 230  # px; dots are as high as they are many
+_PER_INCH = 72  # with it, a unit of the drawing is a pixel
+_LETTER = 6.0  # px, of a middling letter: the page's own type is not at hand to be measured
+_INK, _FAINT, _RULE = "#33302b", "#6f6a61", "#e4e1da"
+_LOOK = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "hammerstone",
+    "text.parse_math": False,
+    "font.size": 10.5,
+    "text.color": _INK,
+    "axes.edgecolor": _FAINT,
+    "axes.labelcolor": _FAINT,
+    "axes.spines.left": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": _RULE,
+    "xtick.color": _FAINT,
+    "ytick.color": _FAINT,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dot:
+    """A share with its interval, of 1, and `said` beside it. `paper` is the paper's share."""
+
+    name: str
+    share: float
+    interval: tuple[float, float]
+    said: str
+    paper: float | None
+    style: Style
+
+
+def draw_dots(dots: Sequence[Dot]) -> str:
+    """A row for each: a dot with its interval, the paper's figure as a hollow diamond, and what is said at the end."""
+    names = [_two_lines(dot.name) for dot in dots]
+    heights = [34 if "\n" in name else 24 for name in names]
+    middles = [sum(heights[:index]) + height / 2 for index, height in enumerate(heights)]
+    left = 12 + _LETTER * max(len(line) for name in names for line in name.split("\n"))
+    right = 14 + _LETTER * max(len(dot.said) for dot in dots)
+
+    def paint(axes: Axes) -> None:
+        axes.set(xlim=(0, 1), ylim=(sum(heights), 0), xticks=(0, 0.5, 1))
+        axes.set_yticks(middles, names, color=_INK)
+        axes.grid(visible=False, axis="y")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.0%}"))
+        for middle, dot in zip(middles, dots, strict=True):
+            _paint_dot(axes, middle, dot)
+
+    return _drawn(paint, height=sum(heights) + 24, left=left, right=right)
+
+
+def _paint_dot(axes: Axes, row: float, dot: Dot) -> None:
+    colour = dot.style.colour
+    axes.hlines(row, *dot.interval, color=colour, linewidth=3, alpha=0.45, clip_on=False)
+    axes.plot(dot.share, row, "o", color=colour, markersize=7, clip_on=False)
+    if dot.paper is not None:
+        axes.plot(dot.paper, row, "D", color=_INK, fillstyle="none", markersize=7, clip_on=False)
+    axes.annotate(dot.said, (1, row), (12, 0), textcoords="offset points", va="center_baseline", annotation_clip=False)
+
+
+def draw_lines(
+    series: Sequence[Series], styles: Mapping[str, Style], say: Callable[[float], str], mark: str = ""
+) -> str:
+    """`y` over `x` from nought, with every series' mark: a dotted line, with its `x` after the words `mark`."""
+
+    def paint(axes: Axes) -> None:
+        for one in series:
+            style = styles[one.name]
+            points = "o" if len(one.x) == 1 else ""
+            axes.plot(
+                one.x, one.y, points, color=style.colour, linewidth=2, linestyle=(0, style.dash) if style.dash else "-"
+            )
+        axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
+        _paint_marks(axes, series, mark)
+        _say_values(axes, say)
+
+    return _drawn(paint)
+
+
+def _paint_marks(axes: Axes, series: Sequence[Series], mark: str) -> None:
+    marks = sorted({one.mark for one in series if one.mark is not None})
+    for row, x in enumerate(marks):
+        axes.axvline(x, color=_INK, linewidth=1, linestyle=(0, (2, 2)))
+        low, high = axes.get_xlim()
+        after = x < (low + high) / 2
+        axes.annotate(
+            f"{mark} {x:,.4g}".strip(),
+            (x, 1),
+            (5 if after else -5, -4 - 14 * row),
+            xycoords=axes.get_xaxis_transform(),
+            textcoords="offset points",
+            ha="left" if after else "right",
+            va="top",
+            weight="bold",
+        )
+
+
+def draw_stack(series: Sequence[Series], styles: Mapping[str, Style], say: Callable[[float], str]) -> str:
+    """Parts of a whole, one upon the other, over the `x` of the first."""
+
+    def paint(axes: Axes) -> None:
+        colours = [styles[one.name].colour for one in series]
+        axes.stackplot(series[0].x, *(one.y for one in series), colors=colours, edgecolor="white", linewidth=0.5)
+        axes.margins(0)
+        _say_values(axes, say)
+
+    return _drawn(paint)
+
+
+def _say_values(axes: Axes, say: Callable[[float], str]) -> None:
+    """Values in words at the left, with as much room as they need."""
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: say(value)))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.set_xlabel("requests")
+    left = 12 + _LETTER * max(len(say(value)) for value in axes.get_yticks())
+    axes.set_position((left / _WIDTH, 40 / _HEIGHT, 1 - (left + 12) / _WIDTH, 1 - 50 / _HEIGHT))
+
+
+def _drawn(paint: Callable[[Axes], None], *, height: float = _HEIGHT, left: float = 0, right: float = 0) -> str:
+    """What `paint` draws, with nothing in it of the day, the machine or a user's own settings for matplotlib."""
+    box = (left / _WIDTH, 20 / height, 1 - (left + right) / _WIDTH, 1 - 24 / height)
+    with matplotlib.style.context(["default", _LOOK]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # the browser has fonts for every script
+        drawing = Drawing(figsize=(_WIDTH / _PER_INCH, height / _PER_INCH))
+        paint(drawing.add_axes(box))
+        svg = StringIO()
+        drawing.savefig(svg, format="svg", transparent=True, metadata={"Date": None})
+    return svg.getvalue()
+
+
+def _two_lines(name: str) -> str:
+    """At most two lines of 19 letters, the last one cut."""
+    first, *rest = [shorten(line, 19, placeholder="…") for line in wrap(name, 19)] or [""]
+    return "\n".join([first, shorten(" ".join(rest), 19, placeholder="…")] if rest else [first])

@@ -1,0 +1,29 @@
+"""One colour and one line for each name, the same in every plot of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+__all__ = ["Style", "styles_of"]
+
+# Okabe and Ito (2008), told apart by colour-blind people, without the yellow and the sky blue: too pale for a thin line.
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b0578d", "#4d4a45", "#c98a00")
+_DASHES = ((), (6, 2), (2, 2), (8, 2, 2, 2))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Style:
+    """`dash` is the lengths of strokes and gaps in px; empty for a line without gaps."""
+
+    colour: str
+    dash: tuple[int, ...]
+
+
+def styles_of(names: Iterable[str]) -> Mapping[str, Style]:
+    """Twenty-four that differ, in the order of first appearance; neighbours differ in both."""
+    each = dict.fromkeys(names)
+    return {
+        name: Style(colour=_COLOURS[index % len(_COLOURS)], dash=_DASHES[(index + index // 6) % len(_DASHES)])
+        for index, name in enumerate(each)
+    }

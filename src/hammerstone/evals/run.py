@@ -1,0 +1,115 @@
+"""Running experiments by name, on live or recorded models, with a store that lets a run be broken off and go on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hammerstone.errors import InputError
+from hammerstone.evals.bench import Bench, Samples, generated_samples, read_samples
+from hammerstone.evals.experiments.dispatch import run_dispatch
+from hammerstone.evals.experiments.make import run_make
+from hammerstone.evals.experiments.reuse_cot import run_reuse_cot
+from hammerstone.evals.experiments.use import METHODS, run_use
+from hammerstone.evals.results import Result
+from hammerstone.evals.tasks import TASKS
+from hammerstone.latm.settings import LoopSettings
+from hammerstone.latm.store import open_store
+from hammerstone.models.model import Model
+from hammerstone.sandbox import open_sandbox
+from hammerstone.types import Role
+
+__all__ = ["EXPERIMENTS", "Plan", "run_experiments"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to run, and how much of it. `tasks` are names, or paths of files of instances."""
+
+    experiments: tuple[str, ...]
+    tasks: tuple[str, ...]
+    n: int
+    seed: int = 0
+    methods: tuple[str, ...] = METHODS
+    tries: int = 5  # LATM, table 3
+    sets: int = 5  # LATM, section 4.4: five sets
+    set_size: int = 100  # of 100
+    max_cost: float | None = None
+    settings: LoopSettings = LoopSettings()
+
+
+Experiment = Callable[[Bench, Sequence[Samples], Plan], Awaitable[Result]]
+
+
+async def _use(bench: Bench, tasks: Sequence[Samples], plan: Plan) -> Result:
+    return await run_use(bench, tasks, plan.methods)
+
+
+async def _make(bench: Bench, tasks: Sequence[Samples], plan: Plan) -> Result:
+    return await run_make(bench, tasks, plan.tries)
+
+
+async def _reuse_cot(bench: Bench, tasks: Sequence[Samples], plan: Plan) -> Result:
+    del plan
+    return await run_reuse_cot(bench, tasks)
+
+
+async def _dispatch(bench: Bench, tasks: Sequence[Samples], plan: Plan) -> Result:
+    """Two tasks of six are a third of the pool, and a set is drawn from it without drawing a question twice."""
+    pool = [
+        generated_samples(one.task, max(plan.n, plan.set_size // 2), plan.seed) if one.generated else one
+        for one in tasks
+    ]
+    return await run_dispatch(bench, pool, sets=plan.sets, size=plan.set_size)
+
+
+EXPERIMENTS: Mapping[str, Experiment] = {
+    "use": _use,
+    "make": _make,
+    "reuse-cot": _reuse_cot,
+    "dispatch": _dispatch,
+}
+
+
+async def run_experiments(
+    plan: Plan,
+    models: Mapping[Role, Model],
+    home: str | Path,
+    *,
+    sandbox: str = "auto",
+    on_progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
+    on_result: Callable[[Result], None] = lambda _: None,
+) -> tuple[Result, ...]:
+    """The results in the order of the plan; one that was cut off is marked partial, and the others still run.
+
+    Raises `InputError` for an unknown experiment or a file without enough instances, `NotFoundError` for an unknown
+    task, and the errors of models, store and sandbox.
+    """
+    unknown = [name for name in plan.experiments if name not in EXPERIMENTS]
+    if unknown:
+        raise InputError(f"there is no experiment {unknown[0]!r}", hint=f"one of: all, {', '.join(EXPERIMENTS)}")
+    tasks = [_samples(name, plan) for name in plan.tasks]
+    results: list[Result] = []
+    with open_store(home) as store:
+        async with open_sandbox(sandbox) as confined:
+            bench = Bench(
+                store=store,
+                sandbox=confined,
+                models=models,
+                n=plan.n,
+                seed=plan.seed,
+                max_cost=plan.max_cost,
+                settings=plan.settings,
+                on_progress=on_progress,
+            )
+            for name in plan.experiments:
+                results.append(await EXPERIMENTS[name](bench, tasks, plan))
+                on_result(results[-1])
+    return tuple(results)
+
+
+def _samples(name: str, plan: Plan) -> Samples:
+    if name not in TASKS and ("/" in name or "." in name):
+        return read_samples(name, plan.n)
+    return generated_samples(name, plan.n, plan.seed)

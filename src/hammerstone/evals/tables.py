@@ -1,0 +1,166 @@
+"""Results as tables of text: the same rows for the terminal, the report's page and a Markdown document."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from hammerstone.evals.results import Confusion, Figure, Result, Series
+
+__all__ = ["UNKNOWN", "Table", "about", "interval", "markdown", "money", "number", "percent", "tables"]
+
+UNKNOWN = "unknown"
+COMMAND = "hammerstone bench report"
+
+_Column: TypeAlias = tuple[str, Sequence[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Text in rows.
+
+    Columns are named as the terminal's tables want them: `#` before the name of one that holds numbers, `…` after one
+    that may be cut, `¶` after one that may be wrapped. `heads` are the names alone.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: str = ""
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        return tuple(_head(column) for column in self.columns)
+
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Which columns hold numbers, and are set to the right."""
+        return tuple(column.startswith("#") for column in self.columns)
+
+
+def tables(result: Result) -> tuple[Table, ...]:
+    """Its figures, what its series come to, and its confusion: those of the three that it has."""
+    found = [_figures(result.figures), _series(result.series)]
+    if result.confusion:
+        found.append(_confusion(result.confusion))
+    return tuple(table for table in found if table.rows)
+
+
+def about(result: Result) -> str:
+    """Where the numbers come from: seed, date of the recording, models."""
+    recorded = [f"completions recorded {result.recorded}"] if result.recorded else []
+    models = [f"{role}: {model}" for role, model in result.models.items()]
+    return "; ".join([f"seed {result.seed}", *recorded, *models])
+
+
+def percent(share: float) -> str:
+    """Of a share of 1."""
+    return f"{100 * share:.1f} %"
+
+
+def interval(low: float, high: float) -> str:
+    """Both ends in per cent, of shares of 1."""
+    return f"{100 * low:.1f} to {100 * high:.1f}"
+
+
+def money(dollars: float | None) -> str:
+    """US dollars with four decimals, and with two digits that say something where those would be noughts."""
+    if dollars is None:
+        return UNKNOWN
+    small = 0 < abs(dollars) < 0.001
+    return f"${dollars:,.{1 - math.floor(math.log10(abs(dollars))) if small else 4}f}"
+
+
+def number(value: float) -> str:
+    """A whole number with all its digits, any other with four that say something."""
+    return f"{value:,.0f}" if value == math.floor(value) else f"{value:,.4g}"
+
+
+def markdown(results: Iterable[Result], *, command: str = COMMAND) -> str:
+    """A document of all results, whose head says which command wrote it."""
+    head = f"<!-- Written by `{command}`: do not edit. -->\n\n# Results\n"
+    return "\n".join([head, *(_section(result) for result in results)])
+
+
+def _figures(figures: Sequence[Figure]) -> Table:
+    columns: list[_Column] = [
+        ("task", [one.task for one in figures]),
+        ("method", [one.method for one in figures]),
+        ("model…", [one.model for one in figures]),
+        ("#right", [f"{one.right}/{one.n}" for one in figures]),
+        ("#per cent", [f"{100 * one.share:.1f}" if one.n else "-" for one in figures]),
+        ("#95 % interval", [interval(*one.interval) if one.n else "-" for one in figures]),
+        ("#paper", ["" if one.paper is None else f"{one.paper:.1f}" for one in figures]),
+        ("#tokens in", [_count(one.input_tokens) for one in figures]),
+        ("#tokens out", [_count(one.output_tokens) for one in figures]),
+        ("#cost", [money(one.cost_usd) for one in figures]),
+        ("#calls", [_count(one.model_calls) for one in figures]),
+        ("detail¶", [one.detail for one in figures]),
+    ]
+    silent = [_head(name) for name, cells in columns if set(cells) == {UNKNOWN}]
+    caption = "Tokens, cost and calls are of all n together."
+    return _table(
+        "Figures",
+        [(name, cells) for name, cells in columns if _head(name) not in silent],
+        f"{caption} For every row {UNKNOWN}: {', '.join(silent)}." if silent else caption,
+    )
+
+
+def _series(series: Sequence[Series]) -> Table:
+    drawn = [one for one in series if one.x]
+    columns: list[_Column] = [
+        ("plot", [one.plot for one in drawn]),
+        ("line", [one.name for one in drawn]),
+        ("#points", [number(len(one.x)) for one in drawn]),
+        ("#first", [number(one.y[0]) for one in drawn]),
+        ("#last", [number(one.y[-1]) for one in drawn]),
+        ("#at", [number(one.x[-1]) for one in drawn]),
+        ("#mark", ["" if one.mark is None else number(one.mark) for one in drawn]),
+    ]
+    return _table("Along the requests", columns)
+
+
+def _confusion(confusion: Confusion) -> Table:
+    """Rows are what was meant, columns what it was taken for."""
+    columns = zip(*confusion.counts, strict=True)
+    counts = [(f"#{name}", [number(one) for one in of]) for name, of in zip(confusion.columns, columns, strict=True)]
+    return _table("What was meant, and what it was taken for", [("meant", confusion.rows), *counts])
+
+
+def _table(title: str, columns: Sequence[_Column], caption: str = "") -> Table:
+    """Without the columns that are empty in every row."""
+    kept = [(name, cells) for name, cells in columns if any(cells)]
+    rows = tuple(zip(*(cells for _, cells in kept), strict=True))
+    return Table(title=title, columns=tuple(name for name, _ in kept), rows=rows, caption=caption)
+
+
+def _head(column: str) -> str:
+    return column.strip("#…¶")
+
+
+def _count(value: int | None) -> str:
+    return UNKNOWN if value is None else f"{value:,}"
+
+
+def _section(result: Result) -> str:
+    parts = [f"## {_escaped(result.title)}", f"`{result.experiment}`; {_escaped(about(result))}."]
+    parts += [f"**Partial**: {_escaped(result.partial)}"] if result.partial else []
+    parts += ["\n".join(f"- {_escaped(note)}" for note in result.notes)] if result.notes else []
+    for table in tables(result):
+        parts += [f"### {table.title}", _grid(table)]
+        parts += [table.caption] if table.caption else []
+    return "\n\n".join(parts) + "\n"
+
+
+def _grid(table: Table) -> str:
+    rules = ["--:" if numeric else "---" for numeric in table.numeric]
+    lines = [[_escaped(cell) for cell in line] for line in (table.heads, *table.rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (lines[0], rules, *lines[1:]))
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown shows as it is, on one line. An underscore inside a word is none of Markdown's."""
+    return re.sub(r"([\\`*|<>\[\]]|(?<!\w)_|_(?!\w))", r"\\\1", " ".join(text.split()))
