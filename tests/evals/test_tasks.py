@@ -16,9 +16,9 @@ from dataclasses import replace
 import pytest
 
 from hammerstone.errors import InputError, NotFoundError
-from hammerstone.evals.tasks import TASKS, generate_instances, task
+from hammerstone.evals.tasks import TASKS, generate_instances, near_misses, task
 from hammerstone.evals.tasks.word_sorting import WORDS
-from hammerstone.types import Source
+from hammerstone.types import Instance, Source
 
 NAMES = sorted(TASKS)
 SIX = [
@@ -29,10 +29,12 @@ SIX = [
     "tracking_shuffled_objects",
     "word_sorting",
 ]
+FIVE = ["email_meeting", "game_of_24", "routing", "sudoku", "web_listing"]
 DIGEST = """
 import hashlib
-from hammerstone.evals.tasks import TASKS, generate_instances
-texts = [i.question + i.answer for name in sorted(TASKS) for i in generate_instances(name, 30, 7)]
+from hammerstone.evals.tasks import TASKS, generate_instances, near_misses
+drawn = [i for draw in (generate_instances, near_misses) for name in sorted(TASKS) for i in draw(name, 20, 7)]
+texts = [i.question + i.answer for i in drawn]
 print(hashlib.sha256("".join(texts).encode()).hexdigest())
 """
 
@@ -49,11 +51,33 @@ def wrong_answers(name: str, answer: str) -> set[str]:
         return {" ".join(reversed(words)), " ".join(words[1:]), f"{answer} {words[-1]}", f"{answer} zzz"}
     if name == "chinese_remainder":
         return {str(int(answer) + 1), str(int(answer) - 1), f"0{answer}", "", "none"}
+    if name in ("email_meeting", "game_of_24", "routing", "sudoku", "web_listing"):
+        return wrong_answers_of_the_five(name, answer)
     return {"No time slot works.", "08:00 - 08:30", "17:00 - 18:00", "", answer.replace(" - ", "-")} - {answer}
 
 
-def test_the_six_tasks_are_found_in_their_folder() -> None:
-    assert set(SIX) <= set(TASKS)
+def wrong_answers_of_the_five(name: str, answer: str) -> set[str]:
+    always = {"", f"{answer} ", answer[:-1], f" {answer}"}
+    if name == "email_meeting":
+        return always | {"No time suits everybody.", "Monday 09:00 - 09:20", answer.replace(" - ", "-")} - {answer}
+    if name == "game_of_24":
+        pair = re.search(r"\((\d+)\+(\d+)\)", answer)
+        turned = answer.replace(pair[0], f"({pair[2]}+{pair[1]})") if pair and pair[1] != pair[2] else ""
+        return always | {answer[1:-1], turned, answer.replace("+", "-"), f"{answer}=24", "24", "(24)"} - {answer}
+    if name == "routing":
+        towns, minutes = answer.split(": ")
+        back = " > ".join(reversed(towns.split(" > ")))
+        return always | {towns, f"{back}: {minutes}", answer.replace(" > ", " - "), answer.replace(": ", ": 1")}
+    if name == "sudoku":
+        rows = answer.split(" ")
+        changed = answer.translate(str.maketrans("12", "21"))
+        return always | {" ".join(reversed(rows)), "".join(rows), changed, " ".join(rows[1:]), "1111 1111 1111 1111"}
+    spaced = answer.replace('":', '": ')
+    return always | {spaced, answer.replace("true", "True"), answer.replace("},{", "}, {"), "[]", "{"} - {answer}
+
+
+def test_the_eleven_tasks_are_found_in_their_folder() -> None:
+    assert {*SIX, *FIVE} == set(TASKS)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -65,6 +89,8 @@ def test_a_module_has_the_shape_of_a_task(name: str) -> None:
     assert list(inspect.signature(found.generate).parameters) == ["rng", "family"]
     assert list(inspect.signature(found.check).parameters) == ["question", "answer"]
     assert list(inspect.signature(found.paraphrase).parameters) == ["instance", "rng"]
+    assert list(inspect.signature(found.near_miss).parameters) == ["rng", "kind"]
+    assert len(set(found.NEAR_MISSES)) == len(found.NEAR_MISSES) >= 4
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -74,7 +100,7 @@ def test_the_check_accepts_what_the_generator_answers(name: str) -> None:
         assert instance.source is Source.CALLER
 
 
-@pytest.mark.parametrize("name", SIX)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_check_refuses_answers_that_only_look_right(name: str) -> None:
     for instance in generate_instances(name, 60, 12):
         for wrong in wrong_answers(name, instance.answer):
@@ -133,6 +159,9 @@ OPENINGS = {
     "tracking_shuffled_objects": ["square dance", "trade books", "soccer match", "gift exchange", "holding a ball"],
     "chinese_remainder": [f"a {place} of" for place in "basket field room ship bag truck box container".split()],
     "schedule_meeting": ["of 0.5 hours.", "of 1 hour.", "of 1.5 hours."],
+    "routing": ["has to come through", "must not come", "is closed", "no earlier than", "directions. Which"],
+    "sudoku": ["4x4", "6x6", "9x9"],
+    "web_listing": ["price list", "calendar", "flights"],
 }
 
 
@@ -223,9 +252,14 @@ def test_instances_do_not_depend_on_the_hash_seed() -> None:
 
 
 # Recordings are keyed by the exact questions: a change here makes every recorded run useless, so it must be meant.
-PINNED = "172bf6baaa33b535"
+PINNED = {"six": "172bf6baaa33b535", "five": "", "near-misses": ""}
+
+
+def digest(instances: list[Instance]) -> str:
+    return hashlib.sha256("".join(i.question + i.answer for i in instances).encode()).hexdigest()[:16]
 
 
 def test_instances_are_the_same_as_ever() -> None:
-    texts = [i.question + i.answer for name in SIX for i in generate_instances(name, 30, 7)]
-    assert hashlib.sha256("".join(texts).encode()).hexdigest()[:16] == PINNED
+    assert digest([i for name in SIX for i in generate_instances(name, 30, 7)]) == PINNED["six"]
+    assert digest([i for name in FIVE for i in generate_instances(name, 30, 7)]) == PINNED["five"]
+    assert digest([i for name in SIX + FIVE for i in near_misses(name, 30, 7)]) == PINNED["near-misses"]

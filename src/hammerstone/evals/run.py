@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hammerstone.errors import InputError
 from hammerstone.evals.bench import Bench, Samples, generated_samples, read_samples
 from hammerstone.evals.experiments.dispatch import run_dispatch
 from hammerstone.evals.experiments.make import run_make
+from hammerstone.evals.experiments.near_miss import run_near_miss
 from hammerstone.evals.experiments.reuse_cot import run_reuse_cot
 from hammerstone.evals.experiments.use import METHODS, run_use
 from hammerstone.evals.results import Result
@@ -36,7 +37,7 @@ class Plan:
     sets: int = 5  # LATM, section 4.4: five sets
     set_size: int = 100  # of 100
     max_cost: float | None = None
-    settings: LoopSettings = LoopSettings()
+    settings: LoopSettings = field(default_factory=LoopSettings)
 
 
 Experiment = Callable[[Bench, Sequence[Samples], Plan], Awaitable[Result]]
@@ -64,11 +65,17 @@ async def _dispatch(bench: Bench, tasks: Sequence[Samples], plan: Plan) -> Resul
     return await run_dispatch(bench, pool, sets=plan.sets, size=plan.set_size)
 
 
+async def _near_miss(bench: Bench, tasks: Sequence[Samples], plan: Plan) -> Result:
+    del plan
+    return await run_near_miss(bench, tasks)
+
+
 EXPERIMENTS: Mapping[str, Experiment] = {
     "use": _use,
     "make": _make,
     "reuse-cot": _reuse_cot,
     "dispatch": _dispatch,
+    "near-miss": _near_miss,
 }
 
 

@@ -10,8 +10,10 @@ from typing import TypeAlias
 
 from hammerstone.evals.results import Confusion, Figure, Result, Series
 
-__all__ = ["UNKNOWN", "Table", "about", "interval", "markdown", "money", "number", "percent", "tables"]
+__all__ = ["ALL", "CONFUSION", "Table", "about", "counts_wrong_hits", "markdown", "money", "number", "percent", "tables"]
 
+ALL = "all"  # the task of a figure that is of all tasks together
+CONFUSION = "What was meant, and what it was taken for"  # the title of that table
 UNKNOWN = "unknown"
 COMMAND = "hammerstone bench report"
 
@@ -43,7 +45,7 @@ class Table:
 
 def tables(result: Result) -> tuple[Table, ...]:
     """Its figures, what its series come to, and its confusion: those of the three that it has."""
-    found = [_figures(result.figures), _series(result.series)]
+    found = [_figures(result), _series(result.series)]
     if result.confusion:
         found.append(_confusion(result.confusion))
     return tuple(table for table in found if table.rows)
@@ -56,14 +58,14 @@ def about(result: Result) -> str:
     return "; ".join([f"seed {result.seed}", *recorded, *models])
 
 
+def counts_wrong_hits(experiment: str, figure: Figure) -> bool:
+    """Whether a figure's `right` is of the questions without a wrong hit: an answer from a tool or a cache, not right."""
+    return experiment == "near-miss" or (experiment == "stream" and "wrong hit" in figure.task)
+
+
 def percent(share: float) -> str:
     """Of a share of 1."""
     return f"{100 * share:.1f} %"
-
-
-def interval(low: float, high: float) -> str:
-    """Both ends in per cent, of shares of 1."""
-    return f"{100 * low:.1f} to {100 * high:.1f}"
 
 
 def money(dollars: float | None) -> str:
@@ -85,14 +87,19 @@ def markdown(results: Iterable[Result], *, command: str = COMMAND) -> str:
     return "\n".join([head, *(_section(result) for result in results)])
 
 
-def _figures(figures: Sequence[Figure]) -> Table:
+def _figures(result: Result) -> Table:
+    figures = result.figures
     columns: list[_Column] = [
         ("task", [one.task for one in figures]),
         ("method", [one.method for one in figures]),
         ("model…", [one.model for one in figures]),
         ("#right", [f"{one.right}/{one.n}" for one in figures]),
         ("#per cent", [f"{100 * one.share:.1f}" if one.n else "-" for one in figures]),
-        ("#95 % interval", [interval(*one.interval) if one.n else "-" for one in figures]),
+        ("#95 % interval", [_interval(one) for one in figures]),
+        (
+            "#wrong hits",
+            [f"{one.n - one.right}" if counts_wrong_hits(result.experiment, one) else "" for one in figures],
+        ),
         ("#paper", ["" if one.paper is None else f"{one.paper:.1f}" for one in figures]),
         ("#tokens in", [_count(one.input_tokens) for one in figures]),
         ("#tokens out", [_count(one.output_tokens) for one in figures]),
@@ -127,7 +134,7 @@ def _confusion(confusion: Confusion) -> Table:
     """Rows are what was meant, columns what it was taken for."""
     columns = zip(*confusion.counts, strict=True)
     counts = [(f"#{name}", [number(one) for one in of]) for name, of in zip(confusion.columns, columns, strict=True)]
-    return _table("What was meant, and what it was taken for", [("meant", confusion.rows), *counts])
+    return _table(CONFUSION, [("meant", confusion.rows), *counts])
 
 
 def _table(title: str, columns: Sequence[_Column], caption: str = "") -> Table:
@@ -135,6 +142,11 @@ def _table(title: str, columns: Sequence[_Column], caption: str = "") -> Table:
     kept = [(name, cells) for name, cells in columns if any(cells)]
     rows = tuple(zip(*(cells for _, cells in kept), strict=True))
     return Table(title=title, columns=tuple(name for name, _ in kept), rows=rows, caption=caption)
+
+
+def _interval(figure: Figure) -> str:
+    low, high = figure.interval
+    return f"{100 * low:.1f} to {100 * high:.1f}" if figure.n else "-"
 
 
 def _head(column: str) -> str:

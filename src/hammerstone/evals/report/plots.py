@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
-from textwrap import shorten, wrap
+from textwrap import wrap
 
 import matplotlib.style
 from matplotlib.axes import Axes
@@ -21,6 +21,7 @@ __all__ = ["Dot", "draw_dots", "draw_lines", "draw_stack"]
 _WIDTH, _HEIGHT = 340, 230  # px; dots are as high as they are many
 _PER_INCH = 72  # with it, a unit of the drawing is a pixel
 _LETTER = 6.0  # px, of a middling letter: the page's own type is not at hand to be measured
+_LETTERS = 20  # of a name, in a line
 _INK, _FAINT, _RULE = "#33302b", "#6f6a61", "#e4e1da"
 _LOOK = {
     "svg.fonttype": "none",
@@ -90,11 +91,10 @@ def draw_lines(
 
     def paint(axes: Axes) -> None:
         for one in series:
-            style = styles[one.name]
-            points = "o" if len(one.x) == 1 else ""
-            axes.plot(
-                one.x, one.y, points, color=style.colour, linewidth=2, linestyle=(0, style.dash) if style.dash else "-"
-            )
+            look = styles[one.name]
+            dash = (0, look.dash) if look.dash else "-"
+            point = "o" if len(one.x) == 1 else None  # a line of one point would not be seen
+            axes.plot(one.x, one.y, color=look.colour, linewidth=2, linestyle=dash, marker=point)
         axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
         _paint_marks(axes, series, mark)
         _say_values(axes, say)
@@ -155,6 +155,11 @@ def _drawn(paint: Callable[[Axes], None], *, height: float = _HEIGHT, left: floa
 
 
 def _two_lines(name: str) -> str:
-    """At most two lines of 19 letters, the last one cut."""
-    first, *rest = [shorten(line, 19, placeholder="…") for line in wrap(name, 19)] or [""]
-    return "\n".join([first, shorten(" ".join(rest), 19, placeholder="…")] if rest else [first])
+    """At most two lines of 20 letters, the second one cut; a name may break after its underscores."""
+    lines = [line.replace("_ ", "_") for part in name.split("\n") for line in wrap(part.replace("_", "_ "), _LETTERS)]
+    first, second = lines[0] if lines else "", " ".join(lines[1:])
+    return "\n".join(line for line in (first, _cut(second)) if line)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LETTERS else f"{text[: _LETTERS - 1]}…"

@@ -1,0 +1,118 @@
+"""The rivals: caches that store answers. A hit is whatever they return; whether it is right nobody asks them."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from hammerstone.latm.parser import normalise
+
+__all__ = ["Cache", "Embedding", "ExactCache", "LexicalEmbedding", "ProviderEmbedding", "SemanticCache", "Vector"]
+
+Vector = Mapping[str, float]
+"""Sparse, of length 1: dimension -> weight."""
+
+GRAM = 4
+
+
+class Embedding(Protocol):
+    """Texts as vectors of length 1."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def embed(self, texts: Sequence[str]) -> list[Vector]: ...
+
+
+class LexicalEmbedding:
+    """Character 4-grams, weighted by 1 + log of their count. It needs no weights to be downloaded.
+
+    A stand-in for a trained embedding where none is at hand: it finds texts that share wording, not paraphrases.
+    """
+
+    name = "character 4-grams"
+
+    async def embed(self, texts: Sequence[str]) -> list[Vector]:
+        return [_unit(_grams(text)) for text in texts]
+
+
+class ProviderEmbedding:
+    """An embedding model of a provider, by pydantic-ai's name (`openai:text-embedding-3-small`)."""
+
+    def __init__(self, name: str) -> None:
+        from pydantic_ai.embeddings import Embedder
+
+        self.name = name
+        self._embedder = Embedder(name)
+
+    async def embed(self, texts: Sequence[str]) -> list[Vector]:
+        result = await self._embedder.embed_documents(list(texts))
+        return [_unit({str(index): value for index, value in enumerate(vector)}) for vector in result.embeddings]
+
+
+class Cache(Protocol):
+    """Stores answers under questions."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def look(self, question: str) -> str | None: ...
+
+    async def store(self, question: str, answer: str) -> None: ...
+
+
+class ExactCache:
+    """Hits on the same question, but for outer white space."""
+
+    name = "exact cache"
+
+    def __init__(self) -> None:
+        self._answers: dict[str, str] = {}
+
+    async def look(self, question: str) -> str | None:
+        return self._answers.get(normalise(question))
+
+    async def store(self, question: str, answer: str) -> None:
+        self._answers[normalise(question)] = answer
+
+
+class SemanticCache:
+    """Hits on the most similar stored question, if the cosine is at least `threshold` (usually 0.8 to 0.95)."""
+
+    def __init__(self, embedding: Embedding, threshold: float) -> None:
+        self.name = f"semantic cache, {threshold:g}"
+        self._embedding = embedding
+        self._threshold = threshold
+        self._stored: list[tuple[Vector, str]] = []
+
+    async def look(self, question: str) -> str | None:
+        best = await self.nearest(question)
+        return best[1] if best is not None and best[0] >= self._threshold else None
+
+    async def nearest(self, question: str) -> tuple[float, str] | None:
+        """The highest cosine and the answer stored under it."""
+        (asked,) = await self._embedding.embed([question])
+        scored = [(_cosine(asked, vector), answer) for vector, answer in self._stored]
+        return max(scored, key=lambda pair: pair[0], default=None)
+
+    async def store(self, question: str, answer: str) -> None:
+        (vector,) = await self._embedding.embed([question])
+        self._stored.append((vector, answer))
+
+
+def _grams(text: str) -> Vector:
+    text = normalise(text).lower()
+    counts = Counter(text[i : i + GRAM] for i in range(max(1, len(text) - GRAM + 1)))
+    return {gram: 1 + math.log(count) for gram, count in counts.items()}
+
+
+def _unit(vector: Vector) -> Vector:
+    length = math.sqrt(sum(weight * weight for weight in vector.values())) or 1.0
+    return {dimension: weight / length for dimension, weight in vector.items()}
+
+
+def _cosine(a: Vector, b: Vector) -> float:
+    short, long = (a, b) if len(a) <= len(b) else (b, a)
+    return sum(weight * long.get(dimension, 0.0) for dimension, weight in short.items())

@@ -1,0 +1,122 @@
+"""Which plots a result gets."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from hammerstone.evals.report.plots import Dot, draw_dots, draw_lines, draw_stack
+from hammerstone.evals.report.readings import answers, by_task, over_all, way_of, wrong, wrong_hits
+from hammerstone.evals.report.styles import Style, styles_of
+from hammerstone.evals.report.svg import inline
+from hammerstone.evals.results import Figure, Result, Series
+from hammerstone.evals.tables import ALL, money, number, percent
+
+__all__ = ["Entry", "Plot", "draw", "styles_for"]
+
+_Row: TypeAlias = tuple[str, Figure]  # a name, and what it has reached
+
+_FEW = 10  # counted, so that the count says more than per cents
+_MANY = 24  # panels; past them only the one of all tasks is drawn, and the table has the others
+_TITLES = {"cost": "Cost per request", "routes": "Routes along the stream", "accuracy": "Accuracy along the stream"}
+_SAYING = {"cost": money, "routes": percent, "accuracy": percent}
+_MARKS = {"cost": "break-even"}
+_MEASURED = "Dots are measured, with their 95 % intervals."
+_PAPER = "Diamonds are the paper's figures."
+_WRONG = "Questions that were answered wrongly from a tool or a cache: the fewer the better."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A line of a legend. `value` is where its line ends; an area has a filled swatch."""
+
+    name: str
+    value: str
+    style: Style
+    area: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plot:
+    """A drawing with the words around it."""
+
+    title: str
+    svg: str
+    legend: tuple[Entry, ...] = ()
+    caption: str = ""
+
+
+def styles_for(results: Sequence[Result]) -> Mapping[str, Style]:
+    """For every way and every series of all results, so that a name looks the same on the whole page."""
+    ways = [way_of(one, result.figures) for result in results for one in result.figures]
+    return styles_of([*ways, *(one.name for result in results for one in result.series)])
+
+
+def draw(result: Result, styles: Mapping[str, Style], prefix: str) -> tuple[Plot, ...]:
+    """`prefix` begins the ids of the drawings; no two results of a page may have the same."""
+    plots = [*_answer_panels(result, styles), *_wrong_panels(result, styles), *_curves(result.series, styles)]
+    return tuple(
+        replace(plot, svg=inline(plot.svg, prefix=f"{prefix}{at}-", label=f"{plot.title}. {plot.caption}"))
+        for at, plot in enumerate(plots, 1)
+    )
+
+
+def _answer_panels(result: Result, styles: Mapping[str, Style]) -> Iterator[Plot]:
+    for title, rows in _rows(result):
+        caption = f"{_MEASURED} {_PAPER}" if any(one.paper is not None for _, one in rows) else _MEASURED
+        yield Plot(title=title, svg=draw_dots([_dot(row, result, styles) for row in rows]), caption=caption)
+
+
+def _rows(result: Result) -> Iterator[tuple[str, Sequence[_Row]]]:
+    """A panel for each task, with a row for each way; the other way round for makings, and where there is one way."""
+    figures = answers(result)
+    ways: defaultdict[str, list[_Row]] = defaultdict(list)
+    for one in figures:
+        ways[way_of(one, result.figures)].append((one.task, one))
+    if len(ways) == 1 or result.experiment == "make":
+        yield from ((way.replace("\n", ", "), rows) for way, rows in ways.items())
+        return
+    groups = by_task(figures)
+    for task, of in groups.items() if len(groups) <= _MANY else [(ALL, over_all(figures))]:
+        if of:
+            yield _title(task), [(way_of(one, result.figures), one) for one in of]
+
+
+def _wrong_panels(result: Result, styles: Mapping[str, Style]) -> Iterator[Plot]:
+    figures = over_all(wrong_hits(result))
+    if figures:
+        rows = [(way_of(one, result.figures), wrong(one)) for one in figures]
+        dots = [_dot(row, result, styles) for row in rows]
+        yield Plot(title="Wrong hits", svg=draw_dots(dots), caption=f"{_WRONG} {_MEASURED}")
+
+
+def _dot(row: _Row, result: Result, styles: Mapping[str, Style]) -> Dot:
+    name, one = row
+    return Dot(
+        name=name,
+        share=one.share,
+        interval=one.interval,
+        said=f"{one.right} of {one.n}" if one.n <= _FEW else percent(one.share),
+        paper=None if one.paper is None else one.paper / 100,
+        style=styles[way_of(one, result.figures)],
+    )
+
+
+def _curves(series: Sequence[Series], styles: Mapping[str, Style]) -> Iterator[Plot]:
+    plots: defaultdict[str, list[Series]] = defaultdict(list)
+    for one in series:
+        if one.x:
+            plots[one.plot].append(one)
+    for name, drawn in plots.items():
+        say = _SAYING.get(name, number)
+        stacked = name == "routes" and len({one.x for one in drawn}) == 1
+        svg = draw_stack(drawn, styles, say) if stacked else draw_lines(drawn, styles, say, _MARKS.get(name, ""))
+        legend = [Entry(name=one.name, value=say(one.y[-1]), style=styles[one.name], area=stacked) for one in drawn]
+        caption = f"The numbers beside the names are those after {number(drawn[0].x[-1])} requests."
+        yield Plot(title=_TITLES.get(name, _title(name)), svg=svg, legend=tuple(legend), caption=caption)
+
+
+def _title(name: str) -> str:
+    return "All tasks" if name == ALL else name

@@ -1,0 +1,69 @@
+"""Writing the report where it is wanted, without overwriting anything but an earlier report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hammerstone.errors import InputError, SettingsError
+from hammerstone.evals.results import Result
+
+__all__ = ["write_report"]
+
+GENERATOR = '<meta name="generator" content="hammerstone bench">'
+_HEAD = 2048  # bytes in which that line stands
+_HINT = "give the path of a new file, such as report.html, in a folder that can be written to"
+
+
+def write_report(results: Sequence[Result], path: Path, *, title: str = "hammerstone bench") -> None:
+    """One page of HTML with every figure and its plots; the same results give the same bytes.
+
+    Raises `InputError` where `path` cannot be written or holds anything but an earlier report, or where a series or a
+    confusion is of unequal lengths; `SettingsError` where the extra `bench` is not installed.
+    """
+    _check_path(path)
+    for result in results:
+        _check_shape(result)
+    try:
+        from hammerstone.evals.report.html import render
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"the report needs {error.name}, which is not installed", hint="pip install 'hammerstone[bench]'"
+        ) from error
+    page = render(results, title=title, generator=GENERATOR)
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write the report {path}: {error.strerror}", hint=_HINT) from error
+
+
+def _check_path(path: Path) -> None:
+    """Nothing is lost: what stands at `path` is nothing, or a report of ours."""
+    try:
+        if path.is_dir():
+            raise InputError(f"the report's path {path} is a folder", hint=f"--report {path / 'report.html'}")
+        if not path.parent.is_dir():
+            raise InputError(f"there is no folder {path.parent}", hint=f"mkdir -p {path.parent}")
+        earlier = not path.exists() or _is_report(path)
+    except OSError as error:
+        raise InputError(f"cannot write the report {path}: {error.strerror}", hint=_HINT) from error
+    if not earlier:
+        raise InputError(f"{path} exists and is no earlier report of hammerstone", hint="move it, or give another path")
+
+
+def _is_report(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return GENERATOR.encode() in file.read(_HEAD)
+
+
+def _check_shape(result: Result) -> None:
+    uneven = [f"series {one.name!r}" for one in result.series if len(one.x) != len(one.y)]
+    if found := result.confusion:
+        shape = [len(found.columns)] * len(found.rows)
+        uneven += ["confusion"] if [len(row) for row in found.counts] != shape else []
+    if uneven:
+        raise InputError(
+            f"experiment {result.experiment}: {', '.join(uneven)} of unequal lengths", hint="run the experiment again"
+        )
