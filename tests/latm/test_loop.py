@@ -262,8 +262,9 @@ async def test_two_requests_that_name_a_new_task_at_the_same_time_get_one_task(s
     names = iter(("sum", "addition"))
 
     async def sort(prompt: Prompt) -> str:
-        if "- sum: " in prompt.messages[0].content:
-            return '{"kind": "sum"}'
+        for known in ("sum", "addition"):  # whichever came first
+            if f"- {known}: " in prompt.messages[0].content:
+                return json.dumps({"kind": known})
         name = next(names)
         if name == "addition":
             both_asked.set()
@@ -274,8 +275,19 @@ async def test_two_requests_that_name_a_new_task_at_the_same_time_get_one_task(s
     settings = replace(SETTINGS, concurrency=2)
     async with Hammerstone(store=store, sandbox=NO_SANDBOX, models=models, settings=settings) as loop:
         answers = await answers_of(loop, requests(2))
-    assert len(store.tasks()) == 1
-    assert [one.task for one in answers] == ["sum", "sum"]
+    (task,) = store.tasks()
+    assert [one.task for one in answers] == [task.name, task.name]
+
+
+async def test_a_question_that_was_sorted_once_is_not_sorted_again_though_more_tasks_are_known(store: Store) -> None:
+    sorter = FunctionModel(lambda _: '{"new": "sum", "description": "Sums."}')
+    async with Hammerstone(
+        store=store, sandbox=NO_SANDBOX, models=Models(dispatcher=sorter, solver=solver()), settings=SETTINGS
+    ) as loop:
+        await answers_of(loop, requests(1))
+        store.add_task("another", "What came meanwhile.")
+        (again,) = await answers_of(loop, requests(1))
+    assert (again.task, again.model_calls, len(sorter.prompts)) == ("sum", 0, 1)
 
 
 # models that are down

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import hammerstone
-from hammerstone.errors import InputError, SandboxError, SettingsError, StoreError
+from hammerstone.errors import InputError, SettingsError, StoreError
 from hammerstone.latm.opening import name_models, open_blocking, open_hammerstone
 from hammerstone.latm.records import MakingState
 from hammerstone.latm.store import open_store
@@ -88,7 +88,7 @@ def test_a_name_that_means_no_model_is_refused_before_a_home_is_made(tmp_path: P
 
 
 def test_an_unknown_sandbox_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SandboxError, match="there is no sandbox 'docker'"), open_blocking(tmp_path, sandbox="docker"):
+    with pytest.raises(SettingsError, match="there is no sandbox 'docker'"), open_blocking(tmp_path, sandbox="docker"):
         raise AssertionError("it has opened")
 
 

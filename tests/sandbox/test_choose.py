@@ -7,7 +7,7 @@ from typing import Self
 
 import pytest
 
-from hammerstone.errors import SandboxError
+from hammerstone.errors import SandboxError, SettingsError
 from hammerstone.sandbox import Limits, Outcome, Status, choose, open_sandbox, survey
 
 pytestmark = pytest.mark.anyio
@@ -101,7 +101,7 @@ async def test_none_available_says_what_to_install() -> None:
 
 @pytest.mark.usefixtures("backends")
 async def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(SandboxError, match="no sandbox 'unconfined'") as caught:
+    with pytest.raises(SettingsError, match="no sandbox 'unconfined'") as caught:
         async with open_sandbox("unconfined"):
             pass
     assert "bubblewrap" in caught.value.hint

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from hammerstone.evals.results import Confusion, Figure, Result, Series
 
-__all__ = ["ALL", "CONFUSION", "Table", "about", "counts_wrong_hits", "markdown", "money", "number", "percent", "tables"]
+__all__ = [
+    "ALL",
+    "CONFUSION",
+    "Table",
+    "about",
+    "counts_wrong_hits",
+    "markdown",
+    "money",
+    "number",
+    "percent",
+    "tables",
+    "value_in",
+]
 
 ALL = "all"  # the task of a figure that is of all tasks together
 CONFUSION = "What was meant, and what it was taken for"  # the title of that table
 UNKNOWN = "unknown"
-COMMAND = "hammerstone bench report"
+COMMAND = "hammerstone bench all"
 
 _Column: TypeAlias = tuple[str, Sequence[str]]
 
@@ -59,7 +71,7 @@ def about(result: Result) -> str:
 
 
 def counts_wrong_hits(experiment: str, figure: Figure) -> bool:
-    """Whether a figure's `right` is of the questions without a wrong hit: an answer from a tool or a cache, not right."""
+    """Whether `right` counts the questions without a wrong hit: an answer from a tool or a cache that is not right."""
     return experiment == "near-miss" or (experiment == "stream" and "wrong hit" in figure.task)
 
 
@@ -79,6 +91,11 @@ def money(dollars: float | None) -> str:
 def number(value: float) -> str:
     """A whole number with all its digits, any other with four that say something."""
     return f"{value:,.0f}" if value == math.floor(value) else f"{value:,.4g}"
+
+
+def value_in(plot: str) -> Callable[[float], str]:
+    """How the values of a plot are said: as money, in per cent, or as they are."""
+    return {"cost": money, "routes": percent, "accuracy": percent}.get(plot, number)
 
 
 def markdown(results: Iterable[Result], *, command: str = COMMAND) -> str:
@@ -101,19 +118,17 @@ def _figures(result: Result) -> Table:
             [f"{one.n - one.right}" if counts_wrong_hits(result.experiment, one) else "" for one in figures],
         ),
         ("#paper", ["" if one.paper is None else f"{one.paper:.1f}" for one in figures]),
-        ("#tokens in", [_count(one.input_tokens) for one in figures]),
-        ("#tokens out", [_count(one.output_tokens) for one in figures]),
+        ("#tokens each", [_tokens_each(one) for one in figures]),
+        ("#cost each", [money(_each(one.cost_usd, one.n)) for one in figures]),
         ("#cost", [money(one.cost_usd) for one in figures]),
-        ("#calls", [_count(one.model_calls) for one in figures]),
+        ("#calls", [UNKNOWN if one.model_calls is None else number(one.model_calls) for one in figures]),
         ("detail¶", [one.detail for one in figures]),
     ]
     silent = [_head(name) for name, cells in columns if set(cells) == {UNKNOWN}]
-    caption = "Tokens, cost and calls are of all n together."
-    return _table(
-        "Figures",
-        [(name, cells) for name, cells in columns if _head(name) not in silent],
-        f"{caption} For every row {UNKNOWN}: {', '.join(silent)}." if silent else caption,
-    )
+    caption = "Each: of one request, tokens in and out together. Cost and calls: of all n together."
+    if silent:
+        caption = f"Of every row {UNKNOWN}: {', '.join(silent)}." + (f" {caption}" if len(silent) < 4 else "")
+    return _table("Figures", [(name, cells) for name, cells in columns if _head(name) not in silent], caption)
 
 
 def _series(series: Sequence[Series]) -> Table:
@@ -122,8 +137,8 @@ def _series(series: Sequence[Series]) -> Table:
         ("plot", [one.plot for one in drawn]),
         ("line", [one.name for one in drawn]),
         ("#points", [number(len(one.x)) for one in drawn]),
-        ("#first", [number(one.y[0]) for one in drawn]),
-        ("#last", [number(one.y[-1]) for one in drawn]),
+        ("#first", [value_in(one.plot)(one.y[0]) for one in drawn]),
+        ("#last", [value_in(one.plot)(one.y[-1]) for one in drawn]),
         ("#at", [number(one.x[-1]) for one in drawn]),
         ("#mark", ["" if one.mark is None else number(one.mark) for one in drawn]),
     ]
@@ -153,8 +168,14 @@ def _head(column: str) -> str:
     return column.strip("#…¶")
 
 
-def _count(value: int | None) -> str:
-    return UNKNOWN if value is None else f"{value:,}"
+def _tokens_each(figure: Figure) -> str:
+    read, written = figure.input_tokens, figure.output_tokens
+    each = _each(None if read is None or written is None else read + written, figure.n)
+    return UNKNOWN if each is None else f"{each:,.0f}"
+
+
+def _each(value: float | None, n: int) -> float | None:
+    return None if value is None or not n else value / n
 
 
 def _section(result: Result) -> str:

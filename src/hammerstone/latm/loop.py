@@ -191,16 +191,25 @@ class Hammerstone:
                 journey.refusals.append(f"dispatcher: {error.message}")
 
     async def _ask_dispatcher(self, model: AccountedModel, journey: _Journey) -> str | None:
-        """A new task is named under a lock, and only if no other request has named one meanwhile."""
-        tasks = await self._catalog.tasks(journey.request.question)
-        verdict = await dispatcher.dispatch(model, tasks, journey.request.question, journey.bill)
+        """The task that this question was once found to be of, or else the model's verdict, which is kept.
+
+        A new task is named under a lock, and only if no other request has named one meanwhile.
+        """
+        question = journey.request.question
+        assigned = await to_thread.run_sync(self.store.assigned, question)
+        if assigned is not None:
+            return assigned
+        tasks = await self._catalog.tasks(question)
+        verdict = await dispatcher.dispatch(model, tasks, question, journey.bill)
         if isinstance(verdict, dispatcher.New):
             async with self._naming:
-                again = await self._catalog.tasks(journey.request.question)
+                again = await self._catalog.tasks(question)
                 if [task.name for task in again] != [task.name for task in tasks]:
-                    verdict = await dispatcher.dispatch(model, again, journey.request.question, journey.bill)
+                    verdict = await dispatcher.dispatch(model, again, question, journey.bill)
                 if isinstance(verdict, dispatcher.New):
-                    await to_thread.run_sync(self.store.add_task, verdict.name, verdict.description)
+                    await to_thread.run_sync(self.store.assign, question, verdict.name, verdict.description)
+        if isinstance(verdict, dispatcher.Known):
+            await to_thread.run_sync(self.store.assign, question, verdict.name)
         if verdict is None:
             journey.refusals.append("dispatcher: two replies in a row could not be read")
         return verdict.name if verdict else None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hammerstone.errors import SandboxError
+from hammerstone.errors import SandboxError, SettingsError
 from hammerstone.sandbox.contract import Limits, Status
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ async def _choose(backend: str, workers: int) -> Sandbox:
     if backend in BACKENDS:
         return await _proved(backend, workers)
     if backend != "auto":
-        raise SandboxError(f"there is no sandbox {backend!r}", hint=f"one of: auto, {', '.join(BACKENDS)}")
+        raise SettingsError(f"there is no sandbox {backend!r}", hint=f"one of: auto, {', '.join(BACKENDS)}")
     failures: list[str] = []
     for name in BACKENDS:
         try:

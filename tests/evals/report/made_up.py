@@ -162,7 +162,9 @@ def near_miss() -> Result:
     ways = ("hammerstone, parser route", "exact cache", "semantic cache, threshold 0.8")
     ways += ("semantic cache, threshold 0.9", "semantic cache, at hammerstone's hit rate")
     figures = [
-        Figure(task=task, method=way, model="none", n=23, right=23 - wrong, model_calls=0, detail="own form: 21 of 23 hit")
+        Figure(
+            task=task, method=way, model="none", n=23, right=23 - wrong, model_calls=0, detail="own form: 21 of 23 hit"
+        )
         for task in TASKS
         for way, wrong in zip(ways, (0, 0, 19, 11, 17), strict=True)
     ]
@@ -179,7 +181,11 @@ def reuse_cot() -> Result:
     kept = {METHODS[1]: "strong model's chain of thought", METHODS[3]: METHODS[3]}
     figures = tuple(replace(one, method=kept[one.method]) for one in use().figures if one.method in kept)
     return replace(
-        use(), experiment="reuse-cot", title="A strong model's chain of thought against its tool", figures=figures, series=()
+        use(),
+        experiment="reuse-cot",
+        title="A strong model's chain of thought against its tool",
+        figures=figures,
+        series=(),
     )
 
 

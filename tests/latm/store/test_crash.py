@@ -15,7 +15,7 @@ from hammerstone.latm.store import Store, open_store, this_process
 from .examples import a_call, a_tool, an_answer, an_instance
 
 Tables = dict[str, list[list[str]]]
-TABLES = {"answers", "attempts", "calls", "counters", "instances", "makings", "queue", "tasks", "tools"}
+TABLES = {"answers", "attempts", "calls", "counters", "dispatches", "instances", "makings", "queue", "tasks", "tools"}
 
 
 def deaths(where: str, write: str) -> list[Tables]:

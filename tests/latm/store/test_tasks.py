@@ -34,3 +34,12 @@ def test_what_was_stored_is_there_after_reopening(where: str) -> None:
         task = store.add_task("sums", "Add numbers.")
     with open_store(where) as store:
         assert store.tasks() == (task,)
+
+
+def test_a_question_keeps_the_task_it_was_once_found_to_be_of(store: Store) -> None:
+    assert store.assigned("1 + 1?") is None
+    store.assign("1 + 1?", "sums", "adds")
+    store.assign("1 + 1?", "other")
+    assert store.assigned("1 + 1?") == "sums"
+    assert store.assigned("1 + 2?") is None
+    assert [(task.name, task.description) for task in store.tasks()] == [("sums", "adds"), ("other", "")]

@@ -12,20 +12,18 @@ from hammerstone.evals.report.readings import answers, by_task, over_all, way_of
 from hammerstone.evals.report.styles import Style, styles_of
 from hammerstone.evals.report.svg import inline
 from hammerstone.evals.results import Figure, Result, Series
-from hammerstone.evals.tables import ALL, money, number, percent
+from hammerstone.evals.tables import ALL, number, percent, value_in
 
-__all__ = ["Entry", "Plot", "draw", "styles_for"]
+__all__ = ["Entry", "Plot", "draw"]
 
 _Row: TypeAlias = tuple[str, Figure]  # a name, and what it has reached
 
 _FEW = 10  # counted, so that the count says more than per cents
 _MANY = 24  # panels; past them only the one of all tasks is drawn, and the table has the others
 _TITLES = {"cost": "Cost per request", "routes": "Routes along the stream", "accuracy": "Accuracy along the stream"}
-_SAYING = {"cost": money, "routes": percent, "accuracy": percent}
+_PARTS = "routes"  # the plot whose series are parts of a whole
 _MARKS = {"cost": "break-even"}
-_MEASURED = "Dots are measured, with their 95 % intervals."
-_PAPER = "Diamonds are the paper's figures."
-_WRONG = "Questions that were answered wrongly from a tool or a cache: the fewer the better."
+_WRONG = "Answers from a tool or a cache that were not right, of all questions: the fewer the better."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,33 +38,29 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Plot:
-    """A drawing with the words around it."""
+    """A drawing with the words around it; `dots` says that it holds figures with their intervals."""
 
     title: str
     svg: str
+    dots: bool = False
     legend: tuple[Entry, ...] = ()
     caption: str = ""
 
 
-def styles_for(results: Sequence[Result]) -> Mapping[str, Style]:
-    """For every way and every series of all results, so that a name looks the same on the whole page."""
-    ways = [way_of(one, result.figures) for result in results for one in result.figures]
-    return styles_of([*ways, *(one.name for result in results for one in result.series)])
-
-
-def draw(result: Result, styles: Mapping[str, Style], prefix: str) -> tuple[Plot, ...]:
+def draw(result: Result, prefix: str) -> tuple[Plot, ...]:
     """`prefix` begins the ids of the drawings; no two results of a page may have the same."""
+    ways = [way_of(one, result.figures) for one in result.figures]
+    styles = styles_of([*ways, *(one.name for one in result.series if one.plot != _PARTS)])
     plots = [*_answer_panels(result, styles), *_wrong_panels(result, styles), *_curves(result.series, styles)]
     return tuple(
-        replace(plot, svg=inline(plot.svg, prefix=f"{prefix}{at}-", label=f"{plot.title}. {plot.caption}"))
+        replace(plot, svg=inline(plot.svg, prefix=f"{prefix}{at}-", label=f"{plot.title}. {plot.caption}".strip()))
         for at, plot in enumerate(plots, 1)
     )
 
 
 def _answer_panels(result: Result, styles: Mapping[str, Style]) -> Iterator[Plot]:
     for title, rows in _rows(result):
-        caption = f"{_MEASURED} {_PAPER}" if any(one.paper is not None for _, one in rows) else _MEASURED
-        yield Plot(title=title, svg=draw_dots([_dot(row, result, styles) for row in rows]), caption=caption)
+        yield Plot(title=title, svg=draw_dots([_dot(row, result, styles) for row in rows]), dots=True)
 
 
 def _rows(result: Result) -> Iterator[tuple[str, Sequence[_Row]]]:
@@ -89,7 +83,7 @@ def _wrong_panels(result: Result, styles: Mapping[str, Style]) -> Iterator[Plot]
     if figures:
         rows = [(way_of(one, result.figures), wrong(one)) for one in figures]
         dots = [_dot(row, result, styles) for row in rows]
-        yield Plot(title="Wrong hits", svg=draw_dots(dots), caption=f"{_WRONG} {_MEASURED}")
+        yield Plot(title="Wrong hits", svg=draw_dots(dots), dots=True, caption=_WRONG)
 
 
 def _dot(row: _Row, result: Result, styles: Mapping[str, Style]) -> Dot:
@@ -110,12 +104,24 @@ def _curves(series: Sequence[Series], styles: Mapping[str, Style]) -> Iterator[P
         if one.x:
             plots[one.plot].append(one)
     for name, drawn in plots.items():
-        say = _SAYING.get(name, number)
-        stacked = name == "routes" and len({one.x for one in drawn}) == 1
-        svg = draw_stack(drawn, styles, say) if stacked else draw_lines(drawn, styles, say, _MARKS.get(name, ""))
-        legend = [Entry(name=one.name, value=say(one.y[-1]), style=styles[one.name], area=stacked) for one in drawn]
-        caption = f"The numbers beside the names are those after {number(drawn[0].x[-1])} requests."
-        yield Plot(title=_TITLES.get(name, _title(name)), svg=svg, legend=tuple(legend), caption=caption)
+        yield _area(drawn) if name == _PARTS and len({one.x for one in drawn}) == 1 else _line(name, drawn, styles)
+
+
+def _area(series: Sequence[Series]) -> Plot:
+    styles = styles_of(one.name for one in series)
+    return _curve(_PARTS, series, styles, draw_stack(series, styles, value_in(_PARTS)), area=True)
+
+
+def _line(name: str, series: Sequence[Series], styles: Mapping[str, Style]) -> Plot:
+    styles = {**styles_of(one.name for one in series), **styles}
+    return _curve(name, series, styles, draw_lines(series, styles, value_in(name), _MARKS.get(name, "")), area=False)
+
+
+def _curve(name: str, series: Sequence[Series], styles: Mapping[str, Style], svg: str, *, area: bool) -> Plot:
+    say = value_in(name)
+    legend = [Entry(name=one.name, value=say(one.y[-1]), style=styles[one.name], area=area) for one in series]
+    caption = f"Beside the names: after {number(series[0].x[-1])} requests."
+    return Plot(title=_TITLES.get(name, _title(name)), svg=svg, legend=tuple(legend), caption=caption)
 
 
 def _title(name: str) -> str:

@@ -1,57 +1,46 @@
-"""What each result comes to, for the top of the page: a number, and what it is measured against."""
+"""What a result comes to, for the top of the page."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hammerstone.evals.report.readings import answers, over_all, way_of, wrong, wrong_hits
-from hammerstone.evals.report.styles import Style
 from hammerstone.evals.results import Figure, Result
-from hammerstone.evals.tables import ALL, number, percent
+from hammerstone.evals.tables import number, percent
 
-__all__ = ["Bar", "Card", "headlines"]
+__all__ = ["Headline", "headlines"]
 
 _OURS = "hammerstone"
-_BARS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bar:
-    """A way, and its share in per cent."""
-
-    name: str
-    width: float
-    said: str
-    style: Style
-
-
-@dataclass(frozen=True, kw_only=True)
-class Card:
-    """`value` is what is read first, `text` says of what."""
+class Headline:
+    """`value` is what is read first, `text` says of what, and how the others did."""
 
     value: str
     text: str
-    bars: tuple[Bar, ...] = ()
 
 
-def headlines(result: Result, styles: Mapping[str, Style]) -> Iterator[Card]:
-    """Right answers, wrong hits, break-even: those of them that the result has."""
+def headlines(result: Result) -> Iterator[Headline]:
+    """Right answers, wrong hits, break-even: those of them that the result has.
+
+    hammerstone's own way is in front where it is one of several under that name, else the best one.
+    """
     right, missed = over_all(answers(result)), [wrong(one) for one in over_all(wrong_hits(result))]
     if right:
-        leading = _ours(right) or max(right, key=lambda one: one.share)
-        text = f"{_way(leading, result)}: {leading.right} of {leading.n}"
-        yield Card(value=percent(leading.share), text=text, bars=_bars(right, result, styles))
+        first = _ours(right) or max(right, key=lambda one: one.share)
+        text = f"{_way(first, result)}: {first.right} of {first.n}{_others(first, right)}"
+        yield Headline(value=percent(first.share), text=text)
     if missed:
-        leading = _ours(missed) or min(missed, key=lambda one: one.share)
-        text = f"wrong hits, {_way(leading, result)}"
-        yield Card(value=f"{leading.right} of {leading.n}", text=text, bars=_bars(missed, result, styles))
-    marks = {one.mark: one.name for one in reversed(result.series) if one.plot == "cost" and one.mark is not None}
+        first = _ours(missed) or min(missed, key=lambda one: one.share)
+        text = f"wrong hits, {_way(first, result)}{_others(first, missed)}"
+        yield Headline(value=f"{first.right} of {first.n}", text=text)
+    marks = [(one.mark, one.name) for one in result.series if one.plot == "cost" and one.mark is not None]
     if marks:
-        first = min(marks)
-        text = f"requests until making has paid for itself: {marks[first]}"
-        yield Card(value=number(math.ceil(first)), text=text)
+        requests, name = min(marks)
+        yield Headline(value=number(math.ceil(requests)), text=f"requests until making has paid for itself, {name}")
 
 
 def _ours(figures: Sequence[Figure]) -> Figure | None:
@@ -62,16 +51,8 @@ def _way(figure: Figure, result: Result) -> str:
     return way_of(figure, result.figures).replace("\n", ", ")
 
 
-def _bars(figures: Sequence[Figure], result: Result, styles: Mapping[str, Style]) -> tuple[Bar, ...]:
-    """One for each way; of a single way, one for each task."""
-    single = len(figures) == 1
-    rows = [one for one in answers(result) if one.task != ALL] if single else figures
-    return tuple(
-        Bar(
-            name=one.task if single else _way(one, result),
-            width=100 * one.share,
-            said=percent(one.share),
-            style=styles[way_of(one, result.figures)],
-        )
-        for one in rows[:_BARS]
-    )
+def _others(first: Figure, figures: Sequence[Figure]) -> str:
+    shares = sorted(one.share for one in figures if one is not first)
+    if len(shares) < 2:
+        return "".join(f"; the other way {percent(share)}" for share in shares)
+    return f"; the {len(shares)} other ways {percent(shares[0])} to {percent(shares[-1])}"

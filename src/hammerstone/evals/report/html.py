@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from hammerstone.evals.report.drawing import Plot, draw, styles_for
-from hammerstone.evals.report.headlines import Card, headlines
-from hammerstone.evals.report.styles import Style
+from hammerstone.evals.report.drawing import Plot, draw
+from hammerstone.evals.report.headlines import Headline, headlines
 from hammerstone.evals.results import Confusion, Result
 from hammerstone.evals.tables import CONFUSION, Table, about, tables
 
@@ -37,16 +35,16 @@ class _Section:
     anchor: str
     result: Result
     about: str
-    cards: tuple[Card, ...]
+    papers: bool
+    headlines: tuple[Headline, ...]
     plots: tuple[Plot, ...]
     heat: tuple[tuple[_Cell, ...], ...]
     tables: tuple[Table, ...]
 
 
 def render(results: Sequence[Result], *, title: str, generator: str) -> str:
-    """All of the page; `generator` is put into its head as it is."""
-    styles = styles_for(results)
-    sections = [_section(f"e{at}", result, styles) for at, result in enumerate(results, 1)]
+    """All of the page; `generator` is the name that its head says wrote it."""
+    sections = [_section(f"e{at}", result) for at, result in enumerate(results, 1)]
     environment = Environment(
         loader=PackageLoader(__package__ or "", "templates"),
         autoescape=True,
@@ -56,24 +54,30 @@ def render(results: Sequence[Result], *, title: str, generator: str) -> str:
         keep_trailing_newline=True,
     )
     return environment.get_template("report.html").render(
+        breakable=_breakable,
         title=title,
-        generator=Markup(generator),  # noqa: S704 - our own constant
-        style=Markup(files(__package__ or "").joinpath("templates/report.css").read_text(encoding="utf-8")),
+        generator=generator,
         sections=sections,
         recorded=sorted({result.recorded for result in results} - {""}),
     )
 
 
-def _section(anchor: str, result: Result, styles: Mapping[str, Style]) -> _Section:
+def _section(anchor: str, result: Result) -> _Section:
     return _Section(
         anchor=anchor,
         result=result,
         about=about(result),
-        cards=tuple(headlines(result, styles)),
-        plots=draw(result, styles, f"{anchor}-"),
+        papers=any(one.paper is not None for one in result.figures),
+        headlines=tuple(headlines(result)),
+        plots=draw(result, f"{anchor}-"),
         heat=_heat(result.confusion) if result.confusion else (),
         tables=tuple(table for table in tables(result) if table.title != CONFUSION),
     )
+
+
+def _breakable(name: str) -> Markup:
+    """A name that may be broken into lines after its underscores."""
+    return Markup("_<wbr>").join(name.split("_"))
 
 
 def _heat(confusion: Confusion) -> tuple[tuple[_Cell, ...], ...]:

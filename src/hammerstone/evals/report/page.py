@@ -10,8 +10,9 @@ from hammerstone.evals.results import Result
 
 __all__ = ["write_report"]
 
-GENERATOR = '<meta name="generator" content="hammerstone bench">'
-_HEAD = 2048  # bytes in which that line stands
+_GENERATOR = "hammerstone bench"
+_SIGN = f'<meta name="generator" content="{_GENERATOR}">'
+_HEAD = 1024  # bytes in which that line stands
 _HINT = "give the path of a new file, such as report.html, in a folder that can be written to"
 
 
@@ -30,7 +31,7 @@ def write_report(results: Sequence[Result], path: Path, *, title: str = "hammers
         raise SettingsError(
             f"the report needs {error.name}, which is not installed", hint="pip install 'hammerstone[bench]'"
         ) from error
-    page = render(results, title=title, generator=GENERATOR)
+    page = render(results, title=title, generator=_GENERATOR)
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
@@ -55,7 +56,7 @@ def _is_report(path: Path) -> bool:
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        return GENERATOR.encode() in file.read(_HEAD)
+        return _SIGN.encode() in file.read(_HEAD)
 
 
 def _check_shape(result: Result) -> None:

@@ -1,7 +1,10 @@
 """The plots. Each is drawn as wide as a phone shows it, so that its type is read at its own size everywhere."""
 
+# pyright: reportUnknownMemberType=false
+# matplotlib's stubs leave the keyword arguments of most methods without a type.
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +14,11 @@ from textwrap import wrap
 import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from hammerstone.evals.report.styles import Style
 from hammerstone.evals.results import Series
+from hammerstone.evals.tables import number
 
 __all__ = ["Dot", "draw_dots", "draw_lines", "draw_stack"]
 
@@ -22,7 +26,9 @@ _WIDTH, _HEIGHT = 340, 230  # px; dots are as high as they are many
 _PER_INCH = 72  # with it, a unit of the drawing is a pixel
 _LETTER = 6.0  # px, of a middling letter: the page's own type is not at hand to be measured
 _LETTERS = 20  # of a name, in a line
-_INK, _FAINT, _RULE = "#33302b", "#6f6a61", "#e4e1da"
+_INK, _FAINT, _RULE, _CARD = "#33302b", "#6f6a61", "#e4e1da", "#fffefb"
+_CROWDED = 8  # times the middle x is less than the last: the points are not evenly spaced
+_FLAT = 40  # times the lowest value is less than the highest: on an even scale it lies on the floor
 _LOOK = {
     "svg.fonttype": "none",
     "svg.hashsalt": "hammerstone",
@@ -61,14 +67,15 @@ def draw_dots(dots: Sequence[Dot]) -> str:
     names = [_two_lines(dot.name) for dot in dots]
     heights = [34 if "\n" in name else 24 for name in names]
     middles = [sum(heights[:index]) + height / 2 for index, height in enumerate(heights)]
-    left = 12 + _LETTER * max(len(line) for name in names for line in name.split("\n"))
-    right = 14 + _LETTER * max(len(dot.said) for dot in dots)
+    left = 16 + _LETTER * max(len(line) for name in names for line in name.split("\n"))
+    right = 14 + _LETTER * max(len("100.0 %"), *(len(dot.said) for dot in dots))  # one scale for all panels
 
     def paint(axes: Axes) -> None:
         axes.set(xlim=(0, 1), ylim=(sum(heights), 0), xticks=(0, 0.5, 1))
         axes.set_yticks(middles, names, color=_INK)
         axes.grid(visible=False, axis="y")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{share:.0%}"))
+        axes.xaxis.set_major_formatter(_words(lambda share: f"{100 * share:.0f} %"))
+        axes.tick_params("y", pad=10)
         for middle, dot in zip(middles, dots, strict=True):
             _paint_dot(axes, middle, dot)
 
@@ -78,7 +85,7 @@ def draw_dots(dots: Sequence[Dot]) -> str:
 def _paint_dot(axes: Axes, row: float, dot: Dot) -> None:
     colour = dot.style.colour
     axes.hlines(row, *dot.interval, color=colour, linewidth=3, alpha=0.45, clip_on=False)
-    axes.plot(dot.share, row, "o", color=colour, markersize=7, clip_on=False)
+    axes.plot(dot.share, row, "o", color=colour, markersize=6.5, clip_on=False)
     if dot.paper is not None:
         axes.plot(dot.paper, row, "D", color=_INK, fillstyle="none", markersize=7, clip_on=False)
     axes.annotate(dot.said, (1, row), (12, 0), textcoords="offset points", va="center_baseline", annotation_clip=False)
@@ -95,28 +102,42 @@ def draw_lines(
             dash = (0, look.dash) if look.dash else "-"
             point = "o" if len(one.x) == 1 else None  # a line of one point would not be seen
             axes.plot(one.x, one.y, color=look.colour, linewidth=2, linestyle=dash, marker=point)
-        axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
-        _paint_marks(axes, series, mark)
+        _set_scales(axes, series)
+        _paint_marks(axes, series, styles, mark)
         _say_values(axes, say)
 
     return _drawn(paint)
 
 
-def _paint_marks(axes: Axes, series: Sequence[Series], mark: str) -> None:
-    marks = sorted({one.mark for one in series if one.mark is not None})
-    for row, x in enumerate(marks):
-        axes.axvline(x, color=_INK, linewidth=1, linestyle=(0, (2, 2)))
-        low, high = axes.get_xlim()
-        after = x < (low + high) / 2
+def _set_scales(axes: Axes, series: Sequence[Series]) -> None:
+    """From nought where that leaves something to see; logarithmic where the points lie so, or most would be flat."""
+    xs = sorted(x for one in series for x in one.x)
+    ys = sorted(y for one in series for y in one.y)
+    if 0 < _CROWDED * xs[len(xs) // 2] < xs[-1]:
+        axes.set_xscale("log")
+    if 0 < _FLAT * ys[0] < ys[-1]:
+        axes.set_yscale("log")
+    elif 0 < ys[0] < ys[-1] / 2:
+        axes.set_ylim(bottom=0)
+
+
+def _paint_marks(axes: Axes, series: Sequence[Series], styles: Mapping[str, Style], mark: str) -> None:
+    marked = [one for one in series if one.mark is not None]
+    for row, one in enumerate(marked):
+        colour, x = styles[one.name].colour, one.mark or 0.0
+        axes.axvline(x, color=colour, linewidth=1.2, linestyle=(0, (2, 2)))
+        after = axes.transAxes.inverted().transform(axes.transData.transform((x, 0.5)))[0] < 0.5
         axes.annotate(
-            f"{mark} {x:,.4g}".strip(),
+            f"{mark} {number(math.ceil(x))}" if mark else number(x),
             (x, 1),
-            (5 if after else -5, -4 - 14 * row),
+            (5 if after else -5, -3 - 15 * row),
             xycoords=axes.get_xaxis_transform(),
             textcoords="offset points",
             ha="left" if after else "right",
             va="top",
             weight="bold",
+            color=colour,
+            bbox={"boxstyle": "square,pad=0.15", "facecolor": _CARD, "edgecolor": "none", "alpha": 0.85},
         )
 
 
@@ -134,12 +155,25 @@ def draw_stack(series: Sequence[Series], styles: Mapping[str, Style], say: Calla
 
 def _say_values(axes: Axes, say: Callable[[float], str]) -> None:
     """Values in words at the left, with as much room as they need."""
-    axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: say(value)))
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.set_xlabel("requests")
+    for axis, words in ((axes.xaxis, number), (axes.yaxis, say)):
+        if axis.get_scale() == "log":
+            axis.set_minor_locator(NullLocator())
+        else:
+            axis.set_major_locator(MaxNLocator(5))
+        axis.set_major_formatter(_words(words))
+    logarithmic = [
+        name for name, axis in (("requests", axes.xaxis), ("values", axes.yaxis)) if axis.get_scale() == "log"
+    ]
+    axes.set_xlabel(f"requests (logarithmic: {' and '.join(logarithmic)})" if logarithmic else "requests")
     left = 12 + _LETTER * max(len(say(value)) for value in axes.get_yticks())
-    axes.set_position((left / _WIDTH, 40 / _HEIGHT, 1 - (left + 12) / _WIDTH, 1 - 50 / _HEIGHT))
+    axes.set_position((left / _WIDTH, 40 / _HEIGHT, 1 - (left + 14) / _WIDTH, 1 - 50 / _HEIGHT))
+
+
+def _words(say: Callable[[float], str]) -> FuncFormatter:
+    def text(value: float, _at: int | None) -> str:
+        return say(value)
+
+    return FuncFormatter(text)
 
 
 def _drawn(paint: Callable[[Axes], None], *, height: float = _HEIGHT, left: float = 0, right: float = 0) -> str:

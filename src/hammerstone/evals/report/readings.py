@@ -49,7 +49,7 @@ def over_all(figures: Sequence[Figure]) -> Sequence[Figure]:
     ways: defaultdict[tuple[str, str], list[Figure]] = defaultdict(list)
     for one in figures:
         ways[one.method, one.model].append(one)
-    return [_sum(of) for of in ways.values() if {one.task for one in of} == groups.keys()]
+    return [_sum(of) for of in ways.values() if {one.task for one in of} == set(groups)]
 
 
 def _sum(figures: Sequence[Figure]) -> Figure:

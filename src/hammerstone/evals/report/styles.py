@@ -1,4 +1,4 @@
-"""One colour and one line for each name, the same in every plot of a page."""
+"""One colour and one line for each name, the same in every plot of a result."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 __all__ = ["Style", "styles_of"]
 
-# Okabe and Ito (2008), told apart by colour-blind people, without the yellow and the sky blue: too pale for a thin line.
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#b0578d", "#4d4a45", "#c98a00")
+# Okabe and Ito (2008), for colour-blind people; their yellow and sky blue are too pale for a thin line, so grey stands in.
+_COLOURS = ("#0072b2", "#009e73", "#d55e00", "#b0578d", "#4d4a45", "#c98a00")
 _DASHES = ((), (6, 2), (2, 2), (8, 2, 2, 2))
 
 

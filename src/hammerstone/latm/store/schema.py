@@ -92,6 +92,14 @@ tasks = Table(
     Column("created", Text, nullable=False),
 )
 
+dispatches = Table(
+    "dispatches",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("question_sha256", Text, nullable=False, unique=True),
+    Column("task_id", _Id, ForeignKey("tasks.id"), nullable=False),
+)
+
 instances = Table(
     "instances",
     metadata,

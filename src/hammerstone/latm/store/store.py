@@ -70,6 +70,16 @@ class Store:
         with self._database.write() as connection:
             return tasks.ensure(connection, name, description)
 
+    def assign(self, question: str, name: str, description: str = "") -> Task:
+        """Keep that this question is of task `name`, which is added if it is not there."""
+        with self._database.write() as connection:
+            return tasks.assign(connection, question, name, description)
+
+    def assigned(self, question: str) -> str | None:
+        """The task that this very question was once found to be of."""
+        with self._database.read() as connection:
+            return tasks.assigned(connection, question)
+
     # instances
 
     def add_instance(self, task_name: str, instance: Instance, *, request_id: str) -> StoredInstance | None:

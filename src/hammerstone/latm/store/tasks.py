@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -14,8 +15,9 @@ from hammerstone.latm.store.database import insert_new, timestamp
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
-__all__ = ["ensure", "every", "find", "locked"]
+__all__ = ["assign", "assigned", "ensure", "every", "find", "locked"]
 
+_DISPATCHES = schema.dispatches
 _TASKS = schema.tasks
 
 
@@ -31,6 +33,21 @@ def find(connection: Connection, name: str) -> Task | None:
 def ensure(connection: Connection, name: str, description: str) -> Task:
     insert_new(connection, _TASKS, {"name": name, "description": description, "created": timestamp()})
     return locked(connection, name)
+
+
+def assign(connection: Connection, question: str, name: str, description: str) -> Task:
+    task = ensure(connection, name, description)
+    insert_new(connection, _DISPATCHES, {"question_sha256": _sha256(question), "task_id": task.id})
+    return task
+
+
+def assigned(connection: Connection, question: str) -> str | None:
+    name = select(_TASKS.c.name).join(_DISPATCHES).where(_DISPATCHES.c.question_sha256 == _sha256(question))
+    return connection.execute(name).scalar()
+
+
+def _sha256(question: str) -> str:
+    return hashlib.sha256(question.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def locked(connection: Connection, name: str) -> Task:

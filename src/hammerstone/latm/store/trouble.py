@@ -42,7 +42,10 @@ _UNREACHABLE = _Meaning(
     message="the database {where} cannot be reached: {reason}",
     hint="check that PostgreSQL runs there, and the host, the port, the user and the password",
 )
-_FAILED = _Meaning(message="the database {where} failed: {reason}", hint="")
+_FAILED = _Meaning(
+    message="the database {where} failed: {reason}",
+    hint="what was stored before is still there; check the disk under it, its room and its rights, and try again",
+)
 _DENIED = _Meaning(message="the database {where} does not let this user in", hint="check the user and its rights")
 
 _SHARED = _Meaning(

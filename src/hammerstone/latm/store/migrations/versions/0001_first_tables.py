@@ -16,6 +16,7 @@ ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     _counters()
     _tasks()
+    _dispatches()
     _instances()
     _tools()
     _makings()
@@ -63,6 +64,18 @@ def _tasks() -> None:
         _column("created", sa.Text()),
         _primary("tasks"),
         _unique("tasks", "name"),
+    )
+
+
+def _dispatches() -> None:
+    op.create_table(
+        "dispatches",
+        _column("id", ID),
+        _column("question_sha256", sa.Text()),
+        _column("task_id", ID),
+        _primary("dispatches"),
+        _foreign("dispatches", "task_id", "tasks.id"),
+        _unique("dispatches", "question_sha256"),
     )
 
 
