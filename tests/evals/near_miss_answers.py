@@ -23,13 +23,13 @@ def found(pattern: str, text: str) -> re.Match[str]:
 def right_word_sorting(question: str) -> str:
     asked, words = question.split(": List: ")
     left, order = words.split(), list[str]()
-    key: Callable[[str], object] = str
+    key: Callable[[str], str] = str
     if "last letter" in asked:
         key = lambda word: word[-1]  # noqa: E731 - a rule by its place
     elif "number of characters" in asked:
         key = lambda word: f"{len(word):02}{word}"  # noqa: E731 - a rule by its place
     while left:
-        order.append(min(left, key=key))  # type: ignore[type-var]
+        order.append(min(left, key=key))
         left.remove(order[-1])
     if "descending" in asked:
         order.reverse()

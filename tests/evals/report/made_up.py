@@ -45,11 +45,16 @@ def use() -> Result:
         title="Tool users against prompting alone (LATM, tables 2 and 4)",
         seed=7,
         models=MODELS,
-        figures=tuple(figures),
+        figures=(*figures, *(_over_all(figures, method) for method in METHODS)),
         series=series,
         notes=("One model played both roles: the gap between strong and cheap models is not measured.",),
         recorded="2026-11-17",
     )
+
+
+def _over_all(figures: list[Figure], method: str) -> Figure:
+    of = [one for one in figures if one.method == method]
+    return replace(of[0], task="all", n=sum(one.n for one in of), right=sum(one.right for one in of), paper=None)
 
 
 def make() -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -55,6 +56,7 @@ def render(results: Sequence[Result], *, title: str, generator: str) -> str:
     )
     return environment.get_template("report.html").render(
         breakable=_breakable,
+        grouped=_grouped,
         title=title,
         generator=generator,
         sections=sections,
@@ -73,6 +75,12 @@ def _section(anchor: str, result: Result) -> _Section:
         heat=_heat(result.confusion) if result.confusion else (),
         tables=tuple(table for table in tables(result) if table.title != CONFUSION),
     )
+
+
+def _grouped(table: Table) -> list[tuple[str, list[tuple[str, ...]]]]:
+    """Neighbouring rows that begin alike under their common beginning."""
+    groups = groupby(table.rows, key=lambda row: row[0])
+    return [(name, [row[1:] for row in rows]) for name, rows in groups]
 
 
 def _breakable(name: str) -> Markup:

@@ -161,10 +161,9 @@ def _say_values(axes: Axes, say: Callable[[float], str]) -> None:
         else:
             axis.set_major_locator(MaxNLocator(5))
         axis.set_major_formatter(_words(words))
-    logarithmic = [
-        name for name, axis in (("requests", axes.xaxis), ("values", axes.yaxis)) if axis.get_scale() == "log"
-    ]
-    axes.set_xlabel(f"requests (logarithmic: {' and '.join(logarithmic)})" if logarithmic else "requests")
+    scales = {("log", "linear"): "; their scale is logarithmic", ("log", "log"): "; both scales are logarithmic"}
+    scales[("linear", "log")] = "; the values' scale is logarithmic"
+    axes.set_xlabel("requests" + scales.get((axes.get_xscale(), axes.get_yscale()), ""))
     left = 12 + _LETTER * max(len(say(value)) for value in axes.get_yticks())
     axes.set_position((left / _WIDTH, 40 / _HEIGHT, 1 - (left + 14) / _WIDTH, 1 - 50 / _HEIGHT))
 

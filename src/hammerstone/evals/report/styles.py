@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 __all__ = ["Style", "styles_of"]
 
-# Okabe and Ito (2008), for colour-blind people; their yellow and sky blue are too pale for a thin line, so grey stands in.
+# After Okabe and Ito (2008), for colour-blind people; their yellow and sky blue are too pale for a thin line.
 _COLOURS = ("#0072b2", "#009e73", "#d55e00", "#b0578d", "#4d4a45", "#c98a00")
 _DASHES = ((), (6, 2), (2, 2), (8, 2, 2, 2))
 
