@@ -127,7 +127,9 @@ def _figures(result: Result) -> Table:
     silent = [_head(name) for name, cells in columns if set(cells) == {UNKNOWN}]
     caption = "Each: of one request, tokens in and out together. Cost and calls: of all n together."
     if silent:
-        caption = f"Of every row {UNKNOWN}: {', '.join(silent)}." + (f" {caption}" if len(silent) < 4 else "")
+        caption = f"{UNKNOWN.capitalize()} in every row: {', '.join(silent)}." + (
+            f" {caption}" if len(silent) < 4 else ""
+        )
     return _table("Figures", [(name, cells) for name, cells in columns if _head(name) not in silent], caption)
 
 

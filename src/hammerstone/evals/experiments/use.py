@@ -35,7 +35,7 @@ PAPER_USER = {
     "chinese_remainder": 100.0,
     "schedule_meeting": 100.0,
 }
-"""LATM, table 2: GPT-4's few-shot baseline (chain of thought, or direct for the last two), GPT-3.5 Turbo with the tools."""
+"""LATM, table 2: GPT-4's few-shot baseline (chain of thought; direct for the last two), GPT-3.5 Turbo with tools."""
 
 PARSED = 240  # the parser route costs nothing, so it is asked as many as the paper's test sets hold
 
@@ -62,8 +62,8 @@ async def run_use(bench: Bench, tasks: Sequence[Samples], methods: Sequence[str]
         figures=(*figures, *_over_all(figures)),
         series=_cost_series(figures, one_bill(makings), len(makings)),
         notes=(
-            "The paper's figure is GPT-4's beside chain of thought (first four tasks) and direct (last two), and GPT-3.5 "
-            "Turbo's beside the tool's user.",
+            "The paper's figure is GPT-4's beside chain of thought (first four tasks) and direct (last two), and "
+            "GPT-3.5 Turbo's beside the tool's user.",
             "The cost of a tool's ways leaves out its making; the plot of cost per request has it in.",
         ),
         partial=partial,

@@ -35,12 +35,12 @@ def headlines(result: Result) -> Iterator[Headline]:
         yield Headline(value=percent(first.share), text=text)
     if missed:
         first = _ours(missed) or min(missed, key=lambda one: one.share)
-        text = f"wrong hits, {_way(first, result)}{_others(first, missed)}"
+        text = f"wrong hits: {_way(first, result)}{_others(first, missed)}"
         yield Headline(value=f"{first.right} of {first.n}", text=text)
     marks = [(one.mark, one.name) for one in result.series if one.plot == "cost" and one.mark is not None]
     if marks:
         requests, name = min(marks)
-        yield Headline(value=number(math.ceil(requests)), text=f"requests until making has paid for itself, {name}")
+        yield Headline(value=number(math.ceil(requests)), text=f"requests until making has paid for itself: {name}")
 
 
 def _ours(figures: Sequence[Figure]) -> Figure | None:

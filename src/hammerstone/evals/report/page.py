@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 
 from hammerstone.errors import InputError, SettingsError
@@ -20,7 +21,7 @@ def write_report(results: Sequence[Result], path: Path, *, title: str = "hammers
     """One page of HTML with every figure and its plots; the same results give the same bytes.
 
     Raises `InputError` where `path` cannot be written or holds anything but an earlier report, or where a series or a
-    confusion is of unequal lengths; `SettingsError` where the extra `bench` is not installed.
+    confusion cannot be drawn; `SettingsError` where the extra `bench` is not installed.
     """
     _check_path(path)
     for result in results:
@@ -60,11 +61,17 @@ def _is_report(path: Path) -> bool:
 
 
 def _check_shape(result: Result) -> None:
-    uneven = [f"series {one.name!r}" for one in result.series if len(one.x) != len(one.y)]
+    """What no experiment writes, but a file of results can hold."""
+    wrong = [
+        f"series {one.name!r}"
+        for one in result.series
+        if len(one.x) != len(one.y) or not all(map(isfinite, (*one.x, *one.y, one.mark or 0.0)))
+    ]
     if found := result.confusion:
         shape = [len(found.columns)] * len(found.rows)
-        uneven += ["confusion"] if [len(row) for row in found.counts] != shape else []
-    if uneven:
+        wrong += ["confusion"] if [len(row) for row in found.counts] != shape else []
+    if wrong:
         raise InputError(
-            f"experiment {result.experiment}: {', '.join(uneven)} of unequal lengths", hint="run the experiment again"
+            f"experiment {result.experiment}: its {wrong[0]} is of unequal lengths, or holds what is no number",
+            hint="run the experiment again",
         )

@@ -26,7 +26,7 @@ _WIDTH, _HEIGHT = 340, 230  # px; dots are as high as they are many
 _PER_INCH = 72  # with it, a unit of the drawing is a pixel
 _LETTER = 6.0  # px, of a middling letter: the page's own type is not at hand to be measured
 _LETTERS = 20  # of a name, in a line
-_INK, _FAINT, _RULE, _CARD = "#33302b", "#6f6a61", "#e4e1da", "#fffefb"
+_INK, _FAINT, _RULE = "#33302b", "#6f6a61", "#e4e1da"
 _CROWDED = 8  # times the middle x is less than the last: the points are not evenly spaced
 _FLAT = 40  # times the lowest value is less than the highest: on an even scale it lies on the floor
 _LOOK = {
@@ -64,8 +64,8 @@ class Dot:
 
 def draw_dots(dots: Sequence[Dot]) -> str:
     """A row for each: a dot with its interval, the paper's figure as a hollow diamond, and what is said at the end."""
-    names = [_two_lines(dot.name) for dot in dots]
-    heights = [34 if "\n" in name else 24 for name in names]
+    names = [_lines(dot.name) for dot in dots]
+    heights = [24 + 12 * name.count("\n") for name in names]
     middles = [sum(heights[:index]) + height / 2 for index, height in enumerate(heights)]
     left = 16 + _LETTER * max(len(line) for name in names for line in name.split("\n"))
     right = 14 + _LETTER * max(len("100.0 %"), *(len(dot.said) for dot in dots))  # one scale for all panels
@@ -137,7 +137,6 @@ def _paint_marks(axes: Axes, series: Sequence[Series], styles: Mapping[str, Styl
             va="top",
             weight="bold",
             color=colour,
-            bbox={"boxstyle": "square,pad=0.15", "facecolor": _CARD, "edgecolor": "none", "alpha": 0.85},
         )
 
 
@@ -155,11 +154,11 @@ def draw_stack(series: Sequence[Series], styles: Mapping[str, Style], say: Calla
 
 def _say_values(axes: Axes, say: Callable[[float], str]) -> None:
     """Values in words at the left, with as much room as they need."""
-    for axis, words in ((axes.xaxis, number), (axes.yaxis, say)):
+    for axis, words, whole in ((axes.xaxis, number, True), (axes.yaxis, say, False)):
         if axis.get_scale() == "log":
             axis.set_minor_locator(NullLocator())
         else:
-            axis.set_major_locator(MaxNLocator(5))
+            axis.set_major_locator(MaxNLocator(5, integer=whole))
         axis.set_major_formatter(_words(words))
     scales = {("log", "linear"): "; their scale is logarithmic", ("log", "log"): "; both scales are logarithmic"}
     scales[("linear", "log")] = "; the values' scale is logarithmic"
@@ -187,12 +186,7 @@ def _drawn(paint: Callable[[Axes], None], *, height: float = _HEIGHT, left: floa
     return svg.getvalue()
 
 
-def _two_lines(name: str) -> str:
-    """At most two lines of 20 letters, the second one cut; a name may break after its underscores."""
+def _lines(name: str) -> str:
+    """At most three lines of 20 letters, the last one cut; a name may break after its underscores."""
     lines = [line.replace("_ ", "_") for part in name.split("\n") for line in wrap(part.replace("_", "_ "), _LETTERS)]
-    first, second = lines[0] if lines else "", " ".join(lines[1:])
-    return "\n".join(line for line in (first, _cut(second)) if line)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LETTERS else f"{text[: _LETTERS - 1]}…"
+    return "\n".join(lines if len(lines) < 4 else [*lines[:2], f"{lines[2][: _LETTERS - 1]}…"])

@@ -1,0 +1,214 @@
+"""The drawings: every mark stands where its number says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+
+from hammerstone.evals.report.drawing import Plot, draw
+from hammerstone.evals.results import Figure, Result, Series
+
+from .made_up import METHODS, TASKS, dispatch, make, near_miss, stream, unheard_of, use
+
+
+def plot_of(result: Result, title: str) -> Plot:
+    (found,) = [plot for plot in draw(result, "x") if plot.title == title]
+    return found
+
+
+def elements(plot: Plot, tag: str) -> list[ElementTree.Element]:
+    return list(ElementTree.fromstring(plot.svg).iter(tag))
+
+
+def words(plot: Plot) -> list[str]:
+    return [element.text or "" for element in elements(plot, "text")]
+
+
+def at(plot: Plot, text: str) -> tuple[float, float]:
+    """Where a word of the drawing stands: of a tick, its middle."""
+    (found,) = [element for element in elements(plot, "text") if element.text == text]
+    return float(found.attrib["x"]), float(found.attrib["y"])
+
+
+def share_at(plot: Plot, x: float) -> float:
+    """The share that a place stands for, by the ticks."""
+    nought, whole = at(plot, "0 %")[0], at(plot, "100 %")[0]
+    return (x - nought) / (whole - nought)
+
+
+def marks(plot: Plot) -> list[float]:
+    """Shares of the dots and diamonds, from the top down."""
+    return [share_at(plot, float(one.attrib["x"])) for one in elements(plot, "use") if one.attrib.get("y")]
+
+
+def spans(plot: Plot) -> list[tuple[float, float]]:
+    """Shares of both ends of the horizontal lines that are intervals: those with a width of three."""
+    found = [one.attrib["d"] for one in elements(plot, "path") if "stroke-width: 3" in one.attrib.get("style", "")]
+    ends = [[float(number) for number in re.findall(r"[\d.]+", line)] for line in found]
+    return [(share_at(plot, line[0]), share_at(plot, line[2])) for line in ends]
+
+
+def one_task(figures: Sequence[Figure]) -> Result:
+    return replace(use(), figures=tuple(figures), series=())
+
+
+FIGURES = (
+    Figure(task="a", method="low", model="", n=20, right=3),
+    Figure(task="a", method="high", model="", n=40, right=37, paper=50.0),
+    Figure(task="a", method="none", model="", n=11, right=0, paper=98.3),
+)
+
+
+def test_dots_diamonds_and_intervals_stand_where_their_numbers_say() -> None:
+    plot = plot_of(one_task(FIGURES), "a")
+    assert marks(plot) == pytest.approx([3 / 20, 37 / 40, 0.5, 0, 0.983], abs=0.003)
+    for drawn, figure in zip(spans(plot), FIGURES, strict=True):
+        assert drawn == pytest.approx(figure.interval, abs=0.003)
+    assert [word for word in words(plot) if word in {"15.0 %", "92.5 %", "0.0 %"}] == ["15.0 %", "92.5 %", "0.0 %"]
+
+
+def test_rows_stand_in_the_order_of_the_figures_each_beside_its_name() -> None:
+    plot = plot_of(one_task(FIGURES), "a")
+    rows = [at(plot, name)[1] for name in ("low", "high", "none")]
+    assert rows == sorted(rows)
+    said = [at(plot, text)[1] for text in ("15.0 %", "92.5 %", "0.0 %")]
+    assert said == pytest.approx(rows, abs=2)
+
+
+def test_only_the_papers_figures_are_hollow() -> None:
+    for method, hollow in (("low", 0), ("high", 1)):
+        of = [one for one in FIGURES if one.method == method]
+        plot = draw(one_task(of), "x")[0]
+        assert len(marks(plot)) == 1 + hollow
+
+
+def test_each_task_has_a_panel_and_all_together_come_first() -> None:
+    assert [plot.title for plot in draw(use(), "x")] == ["All tasks", *TASKS, "Cost per request"]
+    for plot in draw(use(), "x")[:-1]:
+        assert {"tool, user", "tool, parser", "program of thought"} <= set(words(plot))
+
+
+def test_makings_are_counted_task_by_task() -> None:
+    (plot,) = draw(make(), "x")
+    assert [word for word in words(plot) if " of 5" in word] == [f"{one.right} of 5" for one in make().figures]
+    shares = [share for one in make().figures for share in (one.right / 5, (one.paper or 0) / 100)]
+    assert marks(plot) == pytest.approx(shares, abs=0.003)
+
+
+def test_a_method_with_several_models_is_told_apart_by_the_model() -> None:
+    figures = [replace(FIGURES[0], model=model) for model in ("model-one", "model-two")]
+    assert {"low", "model-one", "model-two"} <= set(words(plot_of(one_task(figures), "a")))
+    assert "model-one" not in words(plot_of(one_task([*figures[:1], FIGURES[1]]), "a"))
+
+
+def test_wrong_hits_are_what_is_missing_from_the_right_ones() -> None:
+    (plot,) = draw(near_miss(), "x")
+    assert plot.title == "Wrong hits"
+    assert marks(plot) == pytest.approx([0, 0, 19 / 23, 11 / 23, 17 / 23], abs=0.003)
+    low, high = near_miss().figures[2].interval
+    assert spans(plot)[2][0] > 1 - high
+    assert spans(plot)[2][1] < 1 - low, "over six tasks the interval is narrower than over one"
+
+
+def test_wrong_hits_of_the_stream_are_apart_from_its_answers() -> None:
+    titles = [plot.title for plot in draw(stream(), "x")]
+    assert titles == [
+        *("All tasks", "Wrong hits", "Cost per request", "Routes along the stream", "Accuracy along the stream")
+    ]
+    assert marks(plot_of(stream(), "Wrong hits")) == pytest.approx([0, 0, 41 / 300], abs=0.003)
+
+
+def test_the_break_even_stands_at_its_request() -> None:
+    plot = plot_of(stream(), "Cost per request")
+    assert "break-even 87" in words(plot)
+    (line,) = [
+        one.attrib["d"] for one in elements(plot, "path") if "stroke-dasharray: 2.4,2.4" in one.attrib.get("style", "")
+    ]
+    x = float(re.findall(r"[\d.]+", line)[0])
+    nought, later = at(plot, "0")[0], at(plot, "240")[0]
+    assert 240 * (x - nought) / (later - nought) == pytest.approx(87, abs=0.7)
+
+
+def test_counts_that_are_spread_over_decades_are_drawn_so_and_it_is_said() -> None:
+    plot = plot_of(use(), "Cost per request")
+    assert "requests; both scales are logarithmic" in words(plot)
+    assert at(plot, "100")[0] - at(plot, "10")[0] == pytest.approx(at(plot, "10")[0] - at(plot, "1")[0], abs=0.02)
+    assert {"break-even 13", "break-even 15"} <= set(words(plot))
+    assert "requests" in words(plot_of(stream(), "Cost per request"))
+
+
+def test_routes_are_parts_of_a_whole() -> None:
+    plot = plot_of(stream(), "Routes along the stream")
+    assert [entry.area for entry in plot.legend] == [True] * 3
+    layers = [one for one in elements(plot, "use") if "fill: #" in one.attrib.get("style", "")]
+    assert len({one.attrib["style"] for one in layers}) == 3
+
+
+def test_routes_of_unequal_lengths_are_drawn_as_lines() -> None:
+    series = (
+        Series(plot="routes", name="parser", x=(1, 2, 3), y=(0.1, 0.2, 0.3)),
+        Series(plot="routes", name="solver", x=(1, 2), y=(0.9, 0.8)),
+    )
+    plot = plot_of(replace(stream(), series=series), "Routes along the stream")
+    assert [entry.area for entry in plot.legend] == [False, False]
+
+
+def test_a_plot_that_nobody_has_heard_of_is_drawn_as_lines() -> None:
+    plot = plot_of(unheard_of(), "age")
+    assert [entry.value for entry in plot.legend] == ["13"]
+    assert {"1", "2", "3", "5", "10"} & set(words(plot))
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        Series(plot="cost", name="one point", x=(1,), y=(0.5,), mark=1),
+        Series(plot="cost", name="free", x=(1, 10, 1000), y=(0, 0, 0), mark=0),
+        Series(plot="cost", name="marked at nought", x=(1, 2, 5, 1000), y=(9, 3, 2, 0.01), mark=0),
+        Series(plot="cost", name="marked far out", x=(1, 2, 3), y=(1, 2, 3), mark=1e9),
+        Series(plot="lost", name="below nought", x=(-3, 0, 4), y=(-1, 0, 2)),
+    ],
+    ids=lambda one: one.name,
+)
+def test_unusual_series_are_drawn_too(series: Series) -> None:
+    (plot,) = draw(replace(unheard_of(), figures=(), series=(series,)), "x")
+    assert len(words(plot)) > 2
+
+
+def test_names_of_any_script_and_length_are_drawn() -> None:
+    figures = [
+        Figure(task="並べ替え", method="用户 🪨", model="", n=7, right=3),
+        Figure(task="並べ替え", method="a_very_" * 20, model="", n=7, right=3),
+        Figure(task="並べ替え", method="x" * 90, model="", n=7, right=3),
+        Figure(task="並べ替え", method="", model="", n=7, right=3),
+    ]
+    plot = plot_of(one_task(figures), "並べ替え")
+    assert "用户 🪨" in words(plot)
+    assert max(len(word) for word in words(plot)) <= 20
+
+
+def test_past_two_dozen_tasks_only_all_together_are_drawn() -> None:
+    figures = [replace(one, task=f"task {number}") for number in range(25) for one in FIGURES]
+    (plot,) = draw(one_task(figures), "x")
+    assert plot.title == "All tasks"
+    assert [word for word in words(plot) if "." in word] == ["15.0 %", "92.5 %", "0.0 %"]
+
+
+def test_the_same_name_looks_the_same_in_all_plots_of_a_result() -> None:
+    panels = draw(use(), "x")
+    cost = plot_of(use(), "Cost per request")
+    colours = {entry.name: entry.style.colour for entry in cost.legend}
+    for plot in panels[:-1]:
+        assert all(f"fill: {colour}" in plot.svg for colour in colours.values())
+    assert len({*colours.values()}) == len(METHODS[1::2]) + 1
+
+
+def test_a_drawing_is_read_out_by_its_title() -> None:
+    for plot in draw(dispatch(), "x"):
+        root = ElementTree.fromstring(plot.svg)
+        assert root.attrib["role"] == "img"
+        assert root.attrib["aria-label"].startswith(plot.title)
