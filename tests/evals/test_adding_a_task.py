@@ -15,13 +15,21 @@ GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "requests.md"
 USE = """
 import random
 from hammerstone.errors import InputError
-from hammerstone.evals.tasks import TASKS, generate_instances, task
+from hammerstone.evals.tasks import TASKS, generate_instances, near_misses, task
+from hammerstone.evals.traffic import traffic
 assert "dyck" in TASKS
 roman = task("roman_numerals")
 instances = generate_instances("roman_numerals", 150, 1)
 assert all(roman.check(i.question, i.answer) for i in instances)
 assert not any(roman.check(i.question, i.answer + "I") for i in instances)
 assert roman.paraphrase(instances[0], random.Random(1)).answer == instances[0].answer
+alike = near_misses("roman_numerals", 60, 1)
+assert len({i.question for i in alike}) == 60
+assert sum("right to left" in i.question for i in alike) == 30
+for i in alike:
+    number = int("".join(c for c in i.question if c.isdigit()))
+    assert not roman.check(f"Write {number} in Roman numerals.", i.answer), i
+assert "roman_numerals" in {item.task for item in traffic(60, 1, tasks=("roman_numerals", "dyck"))}
 try:
     generate_instances("roman_numerals", 300, 1)
 except InputError as error:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hammerstone.concurrency import map_concurrently
-from hammerstone.evals.bench import Bench, Samples, one_bill
+from hammerstone.evals.bench import Bench, Samples, for_each, one_bill
 from hammerstone.evals.methods import Method
 from hammerstone.evals.results import Figure
 from hammerstone.latm.accounts import Bill
@@ -15,7 +14,10 @@ __all__ = ["ask_all"]
 async def ask_all(
     bench: Bench, samples: Samples, method: Method, model: str, *, paper: float | None = None, detail: str = ""
 ) -> Figure:
-    """Every asked instance once. No answer counts as wrong, and is told in the detail."""
+    """Every asked instance once. No answer counts as wrong, and is told in the detail.
+
+    Raises `CostReachedError` and the errors of model and sandbox: then there is no figure, but no completion is lost.
+    """
     bills = [Bill() for _ in samples.asked]
     done = 0
 
@@ -26,7 +28,7 @@ async def ask_all(
         bench.on_progress(f"{samples.task}: {method.name}", done, len(samples.asked))
         return given
 
-    answers = await map_concurrently(one, range(len(samples.asked)))
+    answers = await for_each(one, range(len(samples.asked)))
     total = one_bill(bills)
     silent = sum(given is None for given in answers)
     told = [part for part in (detail, f"{silent} without an answer" if silent else "") if part]

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
 
-from hammerstone.errors import CallerError, InputError
+import anyio
+from anyio import to_thread
+
+from hammerstone.concurrency import map_concurrently
+from hammerstone.errors import CallerError, InputError, ModelError, OperatorError
 from hammerstone.evals.tasks import generate_instances, task
 from hammerstone.latm.accounts import AccountedModel, Bill
+from hammerstone.latm.parser import normalise
 from hammerstone.latm.settings import LoopSettings
 from hammerstone.latm.store import Store
+from hammerstone.latm.tool import tool_name
 from hammerstone.models.model import Model, Prompt, Reply
-from hammerstone.reading import read_requests
+from hammerstone.reading import Unreadable, read_requests
 from hammerstone.sandbox import Sandbox
 from hammerstone.types import Instance, Request, Role, Source
 
-__all__ = ["PAPER_TASKS", "Bench", "CostReachedError", "Samples", "generated_samples", "one_bill", "read_samples"]
+__all__ = [
+    "PAPER_TASKS",
+    "Bench",
+    "CostReachedError",
+    "Samples",
+    "for_each",
+    "generated_samples",
+    "one_bill",
+    "read_samples",
+]
 
 PAPER_TASKS = (
     *("logical_deduction", "tracking_shuffled_objects", "dyck"),
@@ -25,6 +43,9 @@ PAPER_TASKS = (
 
 TRAINING_SEED = 101  # instances that makers and few-shot prompts are shown
 TEST_SEED = 202  # instances that are asked: never those
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 class CostReachedError(CallerError):
@@ -51,7 +72,9 @@ class Samples:
 class Bench:
     """One run. Completions are kept in `store`, so that a run that is broken off goes on without paying again.
 
-    `n` instances are asked per task, `seed` draws them. `on_progress(what, done, total)` is told of every step.
+    `n` instances are asked per task, `seed` draws them. `max_cost` bounds what this run pays, in US dollars: no call
+    begins after it, and the few that are then under way are still paid. `spent` is what it has paid so far, `None` once
+    a price was unknown. `on_progress(what, done, total)` is told of every step, `on_spent(dollars)` of every paid call.
     """
 
     store: Store
@@ -62,14 +85,43 @@ class Bench:
     max_cost: float | None = None
     settings: LoopSettings = field(default_factory=LoopSettings)
     on_progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None
-    spent: float = 0.0
+    on_spent: Callable[[float | None], None] = lambda _dollars: None
+    spent: float | None = 0.0
+
+    def __post_init__(self) -> None:
+        self._opened: dict[Role, AccountedModel] = {}
+        # Under a bound few calls are under way at a time, and so few go beyond it.
+        self.turns = anyio.CapacityLimiter(math.inf if self.max_cost is None else self.settings.concurrency)
 
     def model(self, role: Role) -> AccountedModel:
-        """The model of a role, with its calls in the store and their cost counted against the bound."""
-        return AccountedModel(_Bounded(self.models[role], self), role, self.store)
+        """The model of a role, with its calls in the store and their cost counted against the bound.
+
+        One object for each role: it is what keeps equal prompts at the same moment from being paid twice.
+        """
+        if role not in self._opened:
+            self._opened[role] = _CountedModel(_BoundedModel(self.models[role], self), role, self.store)
+        return self._opened[role]
+
+    def check_bound(self) -> None:
+        """Raises `CostReachedError` if nothing more may be paid."""
+        if self.max_cost is None or (self.spent is not None and self.spent < self.max_cost):
+            return
+        if self.spent is None:
+            raise CostReachedError(
+                f"a call was paid whose price is unknown, so the bound of ${self.max_cost:.2f} cannot be kept",
+                hint="leave out --max-cost, or use a model whose price is known",
+            )
+        raise CostReachedError(
+            f"${self.spent:.2f} are spent, the bound is ${self.max_cost:.2f}",
+            hint="run the same command again with a higher --max-cost: what is paid is not paid again",
+        )
+
+    def note_cost(self, cost_usd: float | None) -> None:
+        self.spent = None if self.spent is None or cost_usd is None else self.spent + cost_usd
+        self.on_spent(self.spent)
 
 
-class _Bounded:
+class _BoundedModel:
     """A model that is not asked any more once the bound on the cost is reached."""
 
     def __init__(self, model: Model, bench: Bench) -> None:
@@ -81,15 +133,54 @@ class _Bounded:
         return self._model.name
 
     async def complete(self, prompt: Prompt) -> Reply:
-        bench = self._bench
-        if bench.max_cost is not None and bench.spent >= bench.max_cost:
-            raise CostReachedError(
-                f"${bench.spent:.2f} are spent, the bound is ${bench.max_cost:.2f}",
-                hint="run the same command again with a higher --max-cost: what is paid is not paid again",
-            )
-        reply = await self._model.complete(prompt)
-        bench.spent += reply.cost_usd or 0.0
-        return reply
+        async with self._bench.turns:
+            self._bench.check_bound()
+            reply = await self._model.complete(prompt)
+            self._bench.note_cost(reply.cost_usd)
+            return reply
+
+
+class _CountedModel(AccountedModel):
+    """Bills what is answered from the store as well: a figure says what its calls cost, whoever paid them and when.
+
+    Else the figures of a run that goes on after a break, or of an experiment that asks what another has asked, would
+    come out cheaper than they are.
+    """
+
+    async def complete(self, prompt: Prompt, bill: Bill) -> str:
+        """Raises `OperatorError` for a model that fails, not `ModelError`, which a maker takes for a try that came to
+        nothing: a figure must not count an outage. What is paid is stored, so the run can go on later.
+        """
+        paid = Bill(request_id=bill.request_id, task=bill.task)
+        try:
+            text = await super().complete(prompt, paid)
+        except ModelError as error:
+            raise OperatorError(error.message, hint=error.hint) from error
+        stored = None if paid.calls else await to_thread.run_sync(self._store.find_call, prompt.key, self.name)
+        if stored is not None:
+            paid.add(Bill(calls=1, cost_usd=stored.cost_usd, usage=stored.usage))
+        bill.add(paid)
+        return text
+
+
+async def for_each(function: Callable[[A], Awaitable[B]], items: Sequence[A]) -> list[B]:
+    """`map_concurrently`, but a bound on the cost that is reached cancels no call under way: it is paid, and is kept.
+
+    Raises `CostReachedError` once all have ended.
+    """
+    results: dict[int, B] = {}
+    reached: list[CostReachedError] = []
+
+    async def one(index: int) -> None:
+        try:
+            results[index] = await function(items[index])
+        except CostReachedError as error:
+            reached.append(error)
+
+    await map_concurrently(one, range(len(items)))
+    if reached:
+        raise reached[0]
+    return [results[index] for index in range(len(items))]
 
 
 def generated_samples(name: str, n: int, seed: int) -> Samples:
@@ -102,21 +193,31 @@ def generated_samples(name: str, n: int, seed: int) -> Samples:
 
 
 def read_samples(path: str, n: int) -> Samples:
-    """Instances of any task from a file, the first ones shown, as in the paper. Raises `InputError`."""
-    instances: list[Instance] = []
+    """Instances of any task from a file, the first ones shown, as in the paper. Each question counts once.
+
+    Raises `InputError` for a file that cannot be read or has too few, and for an item that is no instance.
+    """
+    instances: dict[str, Instance] = {}
     for item in read_requests(path):
-        if isinstance(item, Request) and item.answer is not None:
-            instances.append(Instance(question=item.question, answer=item.answer, source=Source.CALLER))
+        instance = _instance(path, item)
+        instances.setdefault(normalise(instance.question), instance)
     needed = LoopSettings().needed
     if len(instances) <= needed:
         raise InputError(
-            f"{path} has {len(instances)} instances with an answer",
+            f"{path} has {len(instances)} different instances",
             hint=f"{needed} are shown to the maker, so {needed + 1} or more are needed",
         )
-    name = path.rpartition("/")[2].partition(".")[0]
-    return Samples(
-        task=name, description="", shown=tuple(instances[:needed]), asked=tuple(instances[needed:][:n]), generated=False
-    )
+    every = tuple(instances.values())
+    name = tool_name(Path(path).name.partition(".")[0]) or "task"
+    return Samples(task=name, description="", shown=every[:needed], asked=every[needed:][:n], generated=False)
+
+
+def _instance(path: str, item: Request | Unreadable) -> Instance:
+    if isinstance(item, Unreadable):
+        raise InputError(f"{path}, line {item.line}: {item.why}", hint="every item must be a question with its answer")
+    if item.answer is None:
+        raise InputError(f"{path}: request {item.id} has no answer", hint='add "answer" (or "target") to each item')
+    return Instance(question=item.question, answer=item.answer, source=Source.CALLER)
 
 
 def one_bill(bills: Sequence[Bill]) -> Bill:

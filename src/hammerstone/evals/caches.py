@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from hammerstone.errors import SettingsError
 from hammerstone.latm.parser import normalise
 
 __all__ = ["Cache", "Embedding", "ExactCache", "LexicalEmbedding", "ProviderEmbedding", "SemanticCache", "Vector"]
@@ -39,16 +40,38 @@ class LexicalEmbedding:
 
 
 class ProviderEmbedding:
-    """An embedding model of a provider, by pydantic-ai's name (`openai:text-embedding-3-small`)."""
+    """An embedding model of a provider, by pydantic-ai's name (`openai:text-embedding-3-small`).
+
+    Each text is sent once. Raises `SettingsError` for a model that cannot be used, `ModelError` for one that fails.
+    """
 
     def __init__(self, name: str) -> None:
         from pydantic_ai.embeddings import Embedder
 
         self.name = name
         self._embedder = Embedder(name)
+        self._vectors: dict[str, Vector] = {}
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
-        result = await self._embedder.embed_documents(list(texts))
+        fresh = [text for text in dict.fromkeys(texts) if text not in self._vectors]
+        if fresh:
+            self._vectors.update(zip(fresh, await self._ask(fresh), strict=True))
+        return [self._vectors[text] for text in texts]
+
+    async def _ask(self, texts: Sequence[str]) -> list[Vector]:
+        from pydantic_ai.exceptions import AgentRunError, UserError
+
+        from hammerstone.models.provider_errors import model_error
+
+        try:
+            result = await self._embedder.embed_documents(list(texts))
+        except AgentRunError as error:
+            raise model_error(error, self.name) from error
+        except (ImportError, UserError, ValueError) as error:
+            raise SettingsError(
+                f"cannot use the embedding {self.name!r}: {error}",
+                hint="name it as provider:model, with its API key in the environment",
+            ) from error
         return [_unit({str(index): value for index, value in enumerate(vector)}) for vector in result.embeddings]
 
 
@@ -81,15 +104,15 @@ class ExactCache:
 class SemanticCache:
     """Hits on the most similar stored question, if the cosine is at least `threshold` (usually 0.8 to 0.95)."""
 
-    def __init__(self, embedding: Embedding, threshold: float) -> None:
-        self.name = f"semantic cache, {threshold:g}"
+    def __init__(self, embedding: Embedding, threshold: float, *, name: str = "") -> None:
+        self.name = name or f"semantic cache, {threshold:g}"
+        self.threshold = threshold
         self._embedding = embedding
-        self._threshold = threshold
         self._stored: list[tuple[Vector, str]] = []
 
     async def look(self, question: str) -> str | None:
         best = await self.nearest(question)
-        return best[1] if best is not None and best[0] >= self._threshold else None
+        return best[1] if best is not None and best[0] >= self.threshold else None
 
     async def nearest(self, question: str) -> tuple[float, str] | None:
         """The highest cosine and the answer stored under it."""

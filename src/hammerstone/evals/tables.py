@@ -71,8 +71,11 @@ def about(result: Result) -> str:
 
 
 def counts_wrong_hits(experiment: str, figure: Figure) -> bool:
-    """Whether `right` counts the questions without a wrong hit: an answer from a tool or a cache that is not right."""
-    return experiment == "near-miss" or (experiment == "stream" and "wrong hit" in figure.task)
+    """Whether `right` counts the questions without a wrong hit: an answer from a tool or a cache that is not right.
+
+    All of the experiment near-miss is of that kind; any other says so in the figure's task or method.
+    """
+    return experiment == "near-miss" or "wrong hit" in f"{figure.task} {figure.method}"
 
 
 def percent(share: float) -> str:
@@ -89,8 +92,8 @@ def money(dollars: float | None) -> str:
 
 
 def number(value: float) -> str:
-    """A whole number with all its digits, any other with four that say something."""
-    return f"{value:,.0f}" if value == math.floor(value) else f"{value:,.4g}"
+    """Whole from a thousand on; below it with four digits that say something."""
+    return f"{value:,.0f}" if abs(value) >= 1000 or value == math.floor(value) else f"{value:.4g}"
 
 
 def value_in(plot: str) -> Callable[[float], str]:
@@ -118,8 +121,8 @@ def _figures(result: Result) -> Table:
             [f"{one.n - one.right}" if counts_wrong_hits(result.experiment, one) else "" for one in figures],
         ),
         ("#paper", ["" if one.paper is None else f"{one.paper:.1f}" for one in figures]),
-        ("#tokens each", [_tokens_each(one) for one in figures]),
-        ("#cost each", [money(_each(one.cost_usd, one.n)) for one in figures]),
+        ("#tokens each", [_each(_tokens(one), one.n, lambda tokens: f"{tokens:,.0f}") for one in figures]),
+        ("#cost each", [_each(one.cost_usd, one.n, money) for one in figures]),
         ("#cost", [money(one.cost_usd) for one in figures]),
         ("#calls", [UNKNOWN if one.model_calls is None else number(one.model_calls) for one in figures]),
         ("detail¶", [one.detail for one in figures]),
@@ -170,14 +173,15 @@ def _head(column: str) -> str:
     return column.strip("#…¶")
 
 
-def _tokens_each(figure: Figure) -> str:
+def _tokens(figure: Figure) -> int | None:
     read, written = figure.input_tokens, figure.output_tokens
-    each = _each(None if read is None or written is None else read + written, figure.n)
-    return UNKNOWN if each is None else f"{each:,.0f}"
+    return None if read is None or written is None else read + written
 
 
-def _each(value: float | None, n: int) -> float | None:
-    return None if value is None or not n else value / n
+def _each(total: float | None, n: int, say: Callable[[float], str]) -> str:
+    if total is None:
+        return UNKNOWN
+    return say(total / n) if n else "-"
 
 
 def _section(result: Result) -> str:

@@ -1,10 +1,10 @@
 """Generated streams with what real traffic has: tasks of all frequencies, typing errors, drift, look-alikes, repeats.
 
-Two of the tasks drift. One changes its template: from some request on, all that it asks in its own form comes in one
-other wording, with the same answers. The other changes its rule under the same words: from some request on, the caller
-expects the same answers written otherwise, which the questions leave open and nothing in them tells. Whoever only reads
-questions must fail there, and only a caller's corrections can help: such items are marked `rule_changed`, to be
-counted apart.
+The two most frequent tasks drift. One changes its template: from some request on, all that it asks in its own form
+comes in one other wording, with the same answers. The other changes its rule under the same words: from some request
+on, the caller expects the same answers written otherwise, which the questions leave open and nothing in them tells.
+Whoever only reads questions must fail there, and only a caller's corrections can help: such items are marked
+`rule_changed`, to be counted apart. (Paraphrases say which form of answer they want, and keep it.)
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def traffic(
         )
     rng = random.Random(f"traffic {seed}")  # noqa: S311 - samples, not secrets
     counts = _counts(n, shares)
-    ranked = rng.sample(sorted({*tasks}), len({*tasks}))
+    ranked = _ranked({*tasks}, rng)
     drift = _drifting(ranked) if counts["drift"] else _Drift()
     entries = _arranged(_entries(ranked, counts, drift, rng), drift, rng)
     items = _with_repeats(_items(entries, drift, seed, rng), counts["repeat"], drift, rng)
@@ -118,20 +118,32 @@ def _counts(n: int, shares: Mapping[Kind, float]) -> Counter[Kind]:
     return counts
 
 
+def _ranked(tasks: set[str], rng: random.Random) -> list[str]:
+    """The most frequent first; one that can change its rule, if there is any, is first or second."""
+    ranked = rng.sample(sorted(tasks), len(tasks))
+    changing = next((name for name in ranked if name in _OTHER_RULES), None)
+    if changing in ranked[2:]:
+        ranked.remove(changing)
+        ranked.insert(1, changing)
+    return ranked
+
+
 def _drifting(ranked: list[str]) -> _Drift:
-    """The most frequent task that can change its rule, unless it is the only one, and the most frequent other."""
-    rule = next((name for name in ranked if name in _OTHER_RULES), None) if len(ranked) > 1 else None
+    if len(ranked) == 1:
+        return _Drift(template=ranked[0])
+    rule = next((name for name in ranked[:2] if name in _OTHER_RULES), None)
     return _Drift(template=next(name for name in ranked if name != rule), rule=rule)
 
 
 def _entries(ranked: list[str], counts: Counter[Kind], drift: _Drift, rng: random.Random) -> list[_Entry]:
-    """What is to come but repeats, in no order.
+    """What is to come but repeats, in no order. Of what both ask in their own form, the same part drifts.
 
     Whatever asks nearly in a task's own wording is not of the task whose rule changes: its right answer would be open.
     """
-    by_rule = counts["drift"] // 2 if drift.rule else 0
-    drifting = [drift.rule] * by_rule + [drift.template] * (counts["drift"] - by_rule)
     own = _frequent(ranked, ranked, counts["own"] + counts["drift"], rng)
+    asked = own.count(drift.template) + own.count(drift.rule)
+    by_rule = round(counts["drift"] * own.count(drift.rule) / asked) if asked else 0
+    drifting = [drift.rule] * by_rule + [drift.template] * (counts["drift"] - by_rule)
     for name in drifting:
         own.remove(name if name in own else own[-1])
     steady = [name for name in ranked if name != drift.rule]
@@ -216,6 +228,8 @@ _WORD = re.compile(r'"[^"]*"|<[^>]*>|\b([a-z]{5,})\b')
 
 def _mistyped(of: str, question: str, rng: random.Random) -> str:
     places = [found.span(1) for found in _WORD.finditer(question) if found[1] in _fixed_words(of)]
+    if not places:
+        raise InputError(f"{of} has no fixed wording to mistype", hint="leave out the share of typos, or the task")
     start, end = rng.choice(places)
     k = rng.randrange(start + 1, end - 1)
     dropped = question[:k] + question[k + 1 :]

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from anyio import to_thread
 
-from hammerstone.evals.bench import Bench, Samples
+from hammerstone.evals.bench import Bench, Samples, one_bill
 from hammerstone.latm.accounts import Bill
 from hammerstone.latm.maker import Maker
-from hammerstone.latm.records import Attempt, Making
+from hammerstone.latm.records import Attempt, Making, MakingState
 from hammerstone.latm.store import open_store
 from hammerstone.latm.tool import Tool
-from hammerstone.types import Role, Usage
+from hammerstone.types import Role
 
 __all__ = ["Try", "make_try", "tool_for"]
 
@@ -27,7 +27,7 @@ class Try:
 
     @property
     def tool(self) -> Tool | None:
-        return self.making.tool if self.making.state == "live" else None
+        return self.making.tool if self.making.state is MakingState.LIVE else None
 
     @property
     def reason(self) -> str:
@@ -35,15 +35,15 @@ class Try:
         if self.tool is not None:
             return ""
         stage = self.attempts[-1].stage if self.attempts else "reply"
+        if self.making.state is MakingState.HELD_BACK:
+            stage = "held back"
         return f"{stage}: {' '.join(self.making.reason.split())[:160]}"
 
     @property
     def bill(self) -> Bill:
-        """What the maker's replies have cost."""
-        total = Bill()
-        for attempt in self.attempts:
-            total.add(Bill(calls=1, cost_usd=attempt.cost_usd, usage=attempt.usage))
-        return total
+        """What the maker's replies have cost. What the gate found is kept as an attempt too, and is no reply."""
+        replies = [one for one in self.attempts if one.stage != "gate"]
+        return one_bill([Bill(calls=1, cost_usd=one.cost_usd, usage=one.usage) for one in replies])
 
 
 async def make_try(bench: Bench, samples: Samples, number: int) -> Try:
@@ -70,7 +70,7 @@ async def make_try(bench: Bench, samples: Samples, number: int) -> Try:
 
 async def tool_for(bench: Bench, samples: Samples, tries: int = 3) -> tuple[Tool | None, Bill]:
     """The tool of the first try that ends in one, and what the tries up to it have cost."""
-    total = Bill(usage=Usage(input_tokens=0, output_tokens=0))
+    total = Bill()
     for number in range(tries):
         made = await make_try(bench, samples, number)
         total.add(made.bill)

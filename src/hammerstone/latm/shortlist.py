@@ -17,7 +17,7 @@ from hammerstone.latm.parser import normalise
 __all__ = ["SHARE", "N", "Shortlist", "grams", "holds_wording", "wording"]
 
 N = 5
-SHARE = 0.8
+SHARE = 0.9
 MAX_WORDING = 400  # enough to tell thousands of tasks apart; keeps tools and the index small
 
 T = TypeVar("T")

@@ -20,8 +20,12 @@ def plot_of(result: Result, title: str) -> Plot:
     return found
 
 
+def root(plot: Plot) -> ElementTree.Element:
+    return ElementTree.fromstring(plot.svg)  # noqa: S314 - our own drawing
+
+
 def elements(plot: Plot, tag: str) -> list[ElementTree.Element]:
-    return list(ElementTree.fromstring(plot.svg).iter(tag))
+    return list(root(plot).iter(tag))
 
 
 def words(plot: Plot) -> list[str]:
@@ -50,6 +54,11 @@ def spans(plot: Plot) -> list[tuple[float, float]]:
     found = [one.attrib["d"] for one in elements(plot, "path") if "stroke-width: 3" in one.attrib.get("style", "")]
     ends = [[float(number) for number in re.findall(r"[\d.]+", line)] for line in found]
     return [(share_at(plot, line[0]), share_at(plot, line[2])) for line in ends]
+
+
+def mark_lines(plot: Plot) -> list[str]:
+    """The upright lines of marks: dotted, and of a width that no other line has."""
+    return [one.attrib["d"] for one in elements(plot, "path") if "2.4,2.4" in one.attrib.get("style", "")]
 
 
 def one_task(figures: Sequence[Figure]) -> Result:
@@ -125,9 +134,7 @@ def test_wrong_hits_of_the_stream_are_apart_from_its_answers() -> None:
 def test_the_break_even_stands_at_its_request() -> None:
     plot = plot_of(stream(), "Cost per request")
     assert "break-even 87" in words(plot)
-    (line,) = [
-        one.attrib["d"] for one in elements(plot, "path") if "stroke-dasharray: 2.4,2.4" in one.attrib.get("style", "")
-    ]
+    (line,) = mark_lines(plot)
     x = float(re.findall(r"[\d.]+", line)[0])
     nought, later = at(plot, "0")[0], at(plot, "240")[0]
     assert 240 * (x - nought) / (later - nought) == pytest.approx(87, abs=0.7)
@@ -179,15 +186,24 @@ def test_unusual_series_are_drawn_too(series: Series) -> None:
     assert len(words(plot)) > 2
 
 
+def test_a_mark_beyond_the_last_request_is_told_and_leaves_the_lines_their_room() -> None:
+    series = (Series(plot="cost", name="late", x=(1, 2, 3), y=(3, 2, 1), mark=5000),)
+    plot = plot_of(replace(stream(), series=series), "Cost per request")
+    assert "break-even 5,000 →" in words(plot)
+    assert mark_lines(plot) == []
+    assert {"1", "2", "3"} <= set(words(plot))
+
+
 def test_names_of_any_script_and_length_are_drawn() -> None:
     figures = [
         Figure(task="並べ替え", method="用户 🪨", model="", n=7, right=3),
         Figure(task="並べ替え", method="a_very_" * 20, model="", n=7, right=3),
         Figure(task="並べ替え", method="x" * 90, model="", n=7, right=3),
         Figure(task="並べ替え", method="", model="", n=7, right=3),
+        Figure(task="並べ替え", method="half \ud83e bell\x07", model="", n=7, right=3),
     ]
     plot = plot_of(one_task(figures), "並べ替え")
-    assert "用户 🪨" in words(plot)
+    assert {"用户 🪨", "half  bell"} <= {word.strip() for word in words(plot)}
     assert max(len(word) for word in words(plot)) <= 20
 
 
@@ -209,6 +225,5 @@ def test_the_same_name_looks_the_same_in_all_plots_of_a_result() -> None:
 
 def test_a_drawing_is_read_out_by_its_title() -> None:
     for plot in draw(dispatch(), "x"):
-        root = ElementTree.fromstring(plot.svg)
-        assert root.attrib["role"] == "img"
-        assert root.attrib["aria-label"].startswith(plot.title)
+        assert root(plot).attrib["role"] == "img"
+        assert root(plot).attrib["aria-label"].startswith(plot.title)

@@ -179,6 +179,10 @@ def test_names_are_shown_as_they_are_written(page_of: Callable[..., Page]) -> No
     assert any("<script>" in text for drawing in page.drawn for text in drawing)
 
 
+def test_half_a_character_does_not_stop_the_report(page_of: Callable[..., Page]) -> None:
+    assert "a ? b" in page_of(replace(make(), title="a \ud83e b", notes=("\x00",))).text
+
+
 def test_nothing_is_loaded_from_anywhere(page: Page) -> None:
     assert not {tag.name for tag in page.tags} & {"script", "link", "img", "iframe", "object", "embed", "base", "image"}
     for tag in page.tags:

@@ -173,7 +173,10 @@ async def test_a_parser_that_takes_another_tasks_question_is_told_to_refuse_it(s
     assert f"Of another kind, and must be refused, but is answered:\n{ask(1, 'product')}" in told
 
 
-STORY = "A farmer has {} sheep in the meadow and buys {} more at the market in the next village. How many has she now?"
+STORY = (
+    "A farmer has {} sheep in the meadow and buys {} more at the market in the next village. "
+    "It rains a little, and on the way home none of them is lost or stolen. How many has she now?"
+)
 READ_WHOLE = r"""
 import re
 
@@ -182,12 +185,13 @@ def solve(has: int, buys: int) -> str:
 
 def parse(question: str) -> dict | None:
     has = r"A farmer has (\d+) sheep in the meadow and buys (\d+) more at the market in the next village. "
-    match = re.fullmatch(has + r"How many has she now\?", question)
+    way = "It rains a little, and on the way home none of them is lost or stolen. "
+    match = re.fullmatch(has + way + r"How many has she now\?", question)
     return {"has": int(match[1]), "buys": int(match[2])} if match else None
 
 def unparse(has: int, buys: int) -> str:
     return (f"A farmer has {has} sheep in the meadow and buys {buys} more at the market in the next village."
-            " How many has she now?")
+            " It rains a little, and on the way home none of them is lost or stolen. How many has she now?")
 """
 CARRIES_THE_REST = r"""
 import re

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hammerstone.concurrency import map_concurrently
-from hammerstone.evals.bench import Bench, CostReachedError, Samples, one_bill
+from hammerstone.errors import InputError
+from hammerstone.evals.bench import Bench, CostReachedError, Samples, for_each, one_bill
 from hammerstone.evals.results import Confusion, Figure, Result
 from hammerstone.evals.tries import tool_for
 from hammerstone.latm import parser
@@ -22,7 +22,7 @@ from hammerstone.latm.shortlist import holds_wording
 from hammerstone.latm.tool import Tool
 from hammerstone.types import Role, Route
 
-__all__ = ["run_dispatch"]
+__all__ = ["check_tasks", "run_dispatch"]
 
 PAPER_EXISTING, PAPER_NEW = 95.0, 96.0  # GPT-3.5 Turbo: 95 ± 2 and 96 ± 3 per cent
 NEW, UNREAD = "(new)", "(unread)"
@@ -44,10 +44,15 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdicts:
-    """What each way said of a case; the parsers say nothing where none reproduces the question."""
+    """What each way said of a case, and what the model's word has cost.
+
+    The parsers say nothing where none reproduces the question. Where two do, the loop asks the model which of them is
+    meant; that is not measured here, and counts as wrong.
+    """
 
     model: str
     parsers: str | None
+    bill: Bill
 
     @property
     def both(self) -> str:
@@ -55,16 +60,19 @@ class Verdicts:
 
 
 async def run_dispatch(bench: Bench, tasks: Sequence[Samples], *, sets: int = 5, size: int = 100) -> Result:
-    """`sets` of `size` questions for each of the two measurements. Needs six tasks or more, as the paper has."""
+    """`sets` of `size` questions for each of the two measurements.
+
+    Raises `InputError` for fewer tasks than the paper has, and the errors of models, store and sandbox.
+    """
+    check_tasks(tasks)
     partial = ""
     existing = [case for number in range(sets) for case in _existing(tasks, size, bench.seed + number)]
     new = [case for number in range(sets) for case in _new(tasks, size, bench.seed + number)]
-    bills: list[Bill] = []
     told: dict[str, list[tuple[Case, Verdicts]]] = {"existing": [], "new": []}
     try:
         tools = {samples.task: (await tool_for(bench, samples))[0] for samples in tasks}
         for name, cases in (("existing", existing), ("new", new)):
-            told[name] = await _judge(bench, cases, tasks, tools, bills, name)
+            told[name] = await _judge(bench, cases, tasks, tools, name)
     except CostReachedError as error:
         partial = error.message
     model = bench.models[Role.DISPATCHER].name
@@ -74,8 +82,8 @@ async def run_dispatch(bench: Bench, tasks: Sequence[Samples], *, sets: int = 5,
         seed=bench.seed,
         models={role: bench.models[role].name for role in (Role.DISPATCHER, Role.MAKER)},
         figures=(
-            *_figures("an existing tool", told["existing"], model, PAPER_EXISTING, one_bill(bills)),
-            *_figures("a new tool or an existing one", told["new"], model, PAPER_NEW, one_bill(bills)),
+            *_figures("an existing tool", told["existing"], model, PAPER_EXISTING),
+            *_figures("a new tool or an existing one", told["new"], model, PAPER_NEW),
         ),
         confusion=_confusion(told["existing"] + told["new"]),
         notes=(
@@ -85,6 +93,16 @@ async def run_dispatch(bench: Bench, tasks: Sequence[Samples], *, sets: int = 5,
         ),
         partial=partial,
     )
+
+
+def check_tasks(tasks: Sequence[Samples]) -> None:
+    """Raises `InputError` if there are too few to know some of them and not others."""
+    needed = KNOWN_OF_SIX + TESTED
+    if len(tasks) < needed:
+        raise InputError(
+            f"the dispatcher is measured with {needed} tasks or more, and there are {len(tasks)}",
+            hint="name more with --tasks, or run another experiment",
+        )
 
 
 def _existing(tasks: Sequence[Samples], size: int, seed: int) -> list[Case]:
@@ -113,7 +131,6 @@ async def _judge(
     cases: Sequence[Case],
     tasks: Sequence[Samples],
     tools: dict[str, Tool | None],
-    bills: list[Bill],
     name: str,
 ) -> list[tuple[Case, Verdicts]]:
     model = bench.model(Role.DISPATCHER)
@@ -127,12 +144,11 @@ async def _judge(
         verdict = await dispatch(model, listed, case.question, bill)
         said = verdict.name if isinstance(verdict, Known) else NEW if isinstance(verdict, New) else UNREAD
         parsers = await _parsers(bench, case, tools)
-        bills.append(bill)
         done += 1
         bench.on_progress(f"dispatch: {name}", done, len(cases))
-        return case, Verdicts(model=said, parsers=parsers)
+        return case, Verdicts(model=said, parsers=parsers, bill=bill)
 
-    return await map_concurrently(one, cases)
+    return await for_each(one, cases)
 
 
 async def _parsers(bench: Bench, case: Case, tools: dict[str, Tool | None]) -> str | None:
@@ -147,33 +163,39 @@ async def _parsers(bench: Bench, case: Case, tools: dict[str, Tool | None]) -> s
     return None if not taken else taken[0] if len(taken) == 1 else UNREAD
 
 
-def _figures(
-    what: str, told: Sequence[tuple[Case, Verdicts]], model: str, paper: float, bill: Bill
-) -> tuple[Figure, ...]:
-    by_model = sum(said.model == case.right for case, said in told)
-    by_parsers = sum((said.parsers or NEW) == case.right for case, said in told)
-    by_both = sum(said.both == case.right for case, said in told)
-    asked = sum(said.parsers is None for _, said in told)
-    n = len(told)
-    return (
-        Figure(
-            task=what, method="dispatcher model", model=model, n=n, right=by_model, paper=paper, model_calls=bill.calls
-        ),
-        Figure(task=what, method="parsers", model="none", n=n, right=by_parsers, model_calls=0),
-        Figure(
-            task=what,
-            method="parsers, then model",
-            model=model,
-            n=n,
-            right=by_both,
-            paper=paper,
-            model_calls=asked,
-            detail=f"the model is asked {asked} times",
-        ),
+def _figures(what: str, told: Sequence[tuple[Case, Verdicts]], model: str, paper: float) -> list[Figure]:
+    """The three ways, each with what was paid where it asks the model; none for a measurement that was cut off."""
+    every = [said for _, said in told]
+    left = [said for said in every if said.parsers is None]
+    ways = (
+        ("dispatcher model", [said.model for said in every], every),
+        ("parsers", [said.parsers or NEW for said in every], []),
+        ("parsers, then model", [said.both for said in every], left),
     )
+    figures: list[Figure] = []
+    for method, given, asked in ways if told else ():
+        bill = one_bill([said.bill for said in asked])
+        figures.append(
+            Figure(
+                task=what,
+                method=method,
+                model="none" if method == "parsers" else model,
+                n=len(told),
+                right=sum(one == case.right for one, (case, _) in zip(given, told, strict=True)),
+                paper=None if method == "parsers" else paper,
+                input_tokens=bill.usage.input_tokens,
+                output_tokens=bill.usage.output_tokens,
+                cost_usd=bill.cost_usd,
+                model_calls=bill.calls,
+                detail=f"the model is asked about {len(left)} of {len(told)} questions" if asked is left else "",
+            )
+        )
+    return figures
 
 
-def _confusion(told: Sequence[tuple[Case, Verdicts]]) -> Confusion:
+def _confusion(told: Sequence[tuple[Case, Verdicts]]) -> Confusion | None:
+    if not told:
+        return None
     counts = Counter((case.right, said.model) for case, said in told)
     rows = tuple(sorted({row for row, _ in counts}, key=lambda name: (name.startswith("("), name)))
     columns = tuple(sorted({*rows, *(column for _, column in counts)}, key=lambda name: (name.startswith("("), name)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hammerstone.concurrency import map_concurrently
-from hammerstone.evals.bench import Bench, CostReachedError, Samples
+from hammerstone.evals.bench import Bench, CostReachedError, Samples, for_each, one_bill
 from hammerstone.evals.methods import Method, ParserRoute, UserRoute
 from hammerstone.evals.results import Figure, Result
 from hammerstone.evals.tries import Try, make_try
@@ -52,16 +52,15 @@ async def run_make(bench: Bench, tasks: Sequence[Samples], tries: int) -> Result
         return made, verdict
 
     ended = await map_concurrently(one, jobs)
-    figures = [
-        _figure(bench, samples, [end for (of, _), end in zip(jobs, ended, strict=True) if of is samples and end])
-        for samples in tasks
+    by_task = [
+        (samples, [end for (of, _), end in zip(jobs, ended, strict=True) if of is samples and end]) for samples in tasks
     ]
     return Result(
         experiment="make",
         title="Valid tools (LATM, table 3)",
         seed=bench.seed,
         models={Role.MAKER: bench.models[Role.MAKER].name, Role.USER: bench.models[Role.USER].name},
-        figures=tuple(figures),
+        figures=tuple(_figure(bench, samples, ends) for samples, ends in by_task if ends),
         notes=(
             f"Valid: live, never wrong on {bench.n} fresh instances, and {ANSWERED:.0%} of them answered.",
             "The paper's figures are of 5 tries by GPT-4, judged on its 3 validation samples.",
@@ -79,7 +78,7 @@ async def _judge(bench: Bench, samples: Samples, tool: Tool | None) -> str:
         if Route.PARSER in tool.routes
         else UserRoute(bench.model(Role.USER), bench.sandbox, tool)
     )
-    answers = await map_concurrently(lambda one: method.answer(one.question, Bill()), samples.asked)
+    answers = await for_each(lambda one: method.answer(one.question, Bill()), samples.asked)
     wrong = sum(
         given is not None and not agree(given, one.answer) for given, one in zip(answers, samples.asked, strict=True)
     )
@@ -92,11 +91,8 @@ async def _judge(bench: Bench, samples: Samples, tool: Tool | None) -> str:
 
 
 def _figure(bench: Bench, samples: Samples, ended: Sequence[tuple[Try, str]]) -> Figure:
-    total = Bill()
-    for made, _ in ended:
-        total.add(made.bill)
+    total = one_bill([made.bill for made, _ in ended])
     reasons = [verdict for _, verdict in ended if verdict]
-    attempts = sum(len(made.attempts) for made, _ in ended)
     paper = PAPER.get(samples.task)
     return Figure(
         task=samples.task,
@@ -108,6 +104,6 @@ def _figure(bench: Bench, samples: Samples, ended: Sequence[tuple[Try, str]]) ->
         input_tokens=total.usage.input_tokens,
         output_tokens=total.usage.output_tokens,
         cost_usd=total.cost_usd,
-        model_calls=attempts,
-        detail="; ".join([f"{attempts} replies of the maker", *reasons]),
+        model_calls=total.calls,
+        detail="; ".join([f"{total.calls} replies of the maker", *reasons]),
     )

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from hammerstone.errors import InputError
 from hammerstone.evals.bench import Bench, CostReachedError, Samples, generated_samples
-from hammerstone.evals.caches import Cache, Embedding, ExactCache, LexicalEmbedding, SemanticCache
+from hammerstone.evals.caches import Embedding, ExactCache, LexicalEmbedding, SemanticCache
 from hammerstone.evals.results import Figure, Result
-from hammerstone.evals.tasks import near_misses
+from hammerstone.evals.tasks import TASKS, near_misses
 from hammerstone.evals.tries import tool_for
 from hammerstone.latm import parser
 from hammerstone.latm.maker.verify import agree
@@ -20,11 +22,12 @@ from hammerstone.latm.shortlist import holds_wording
 from hammerstone.latm.tool import Tool
 from hammerstone.types import Instance, Role, Route
 
-__all__ = ["THRESHOLDS", "run_near_miss"]
+__all__ = ["THRESHOLDS", "check_own", "run_near_miss"]
 
 THRESHOLDS = (0.8, 0.9, 0.95)  # what semantic caches are usually set to
 STORED = 100  # questions per task that the caches have seen
 EQUAL_HITS = "at hammerstone's hit rate"
+NEVER = 1.01  # no cosine is that high
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,24 @@ class Count:
     asked: int
     hits: int
     wrong: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """What one way did with questions in the task's own form, and with near-misses."""
+
+    method: str
+    own: Count
+    near: Count
+
+
+class Way(Protocol):
+    """What may answer at once: a cache, or the tools."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def look(self, question: str) -> str | None: ...
 
 
 class Tools:
@@ -55,71 +76,85 @@ class Tools:
         ]
         return given[0] if len(given) == 1 else None
 
-    async def store(self, question: str, answer: str) -> None:
-        """A tool is made once; it stores how to answer, not answers."""
-
 
 async def run_near_miss(bench: Bench, tasks: Sequence[Samples], embedding: Embedding | None = None) -> Result:
-    """`bench.n` near-misses and as many own-form questions per task, for each way."""
+    """`bench.n` near-misses and as many own-form questions per task, for each way.
+
+    Raises `InputError` for tasks that are read from files, and the errors of models, store and sandbox.
+    """
+    check_own(tasks)
     embedding = embedding or LexicalEmbedding()
-    tools: list[Tool] = []
+    tools: dict[str, Tool | None] = {}
     partial = ""
     try:
         for samples in tasks:
-            tool, _ = await tool_for(bench, samples)
-            tools += [tool] if tool is not None else []
+            tools[samples.task], _ = await tool_for(bench, samples)
     except CostReachedError as error:
         partial = error.message
-    figures: list[Figure] = []
-    for number, samples in enumerate(tasks, 1):
-        figures += await _task(bench, samples, Tools(bench, tools), embedding)
-        bench.on_progress("near-misses", number, len(tasks))
+    way = Tools(bench, [tool for tool in tools.values() if tool is not None])
+    tried = [samples.task for samples in tasks if samples.task in tools]
+    counts: list[tuple[str, Counts]] = []
+    for number, name in enumerate(tried, 1):
+        counts += [(name, one) for one in await _task(bench, name, way, embedding)]
+        bench.on_progress("near-misses", number, len(tried))
     return Result(
         experiment="near-miss",
         title="Wrong hits on look-alike questions",
         seed=bench.seed,
         models={Role.MAKER: bench.models[Role.MAKER].name},
-        figures=(*figures, *_over_all(figures)),
+        figures=(*(_figure(name, one) for name, one in counts), *_over_all([one for _, one in counts])),
         notes=(
             "Right counts the near-misses without a wrong hit: n minus right is the number of wrong hits.",
             f"The caches have {STORED} answered questions of the task; their embedding: {embedding.name}.",
             f"'{EQUAL_HITS}' is the semantic cache with the threshold at which it hits as many own-form questions.",
+            *(f"{name}: no tool came of the makings." for name, tool in tools.items() if tool is None),
         ),
         partial=partial,
     )
 
 
-async def _task(bench: Bench, samples: Samples, tools: Tools, embedding: Embedding) -> list[Figure]:
-    seen = generated_samples(samples.task, STORED + bench.n, bench.seed).asked
+def check_own(tasks: Sequence[Samples]) -> None:
+    """Raises `InputError` for a task from a file: nobody knows what would be a near-miss of it."""
+    for samples in tasks:
+        if not samples.generated:
+            raise InputError(
+                f"near-misses are made of hammerstone's own tasks alone, and {samples.task} is read from a file",
+                hint=f"leave it out of --tasks, or run another experiment; its own tasks are {', '.join(TASKS)}",
+            )
+
+
+async def _task(bench: Bench, name: str, tools: Tools, embedding: Embedding) -> list[Counts]:
+    seen = generated_samples(name, STORED + bench.n, bench.seed).asked
     stored, fresh = seen[bench.n :], seen[: bench.n]
-    alike = near_misses(samples.task, bench.n, bench.seed)
-    ours = await _count(tools, fresh)
-    ways: list[Cache] = [tools, ExactCache(), *(SemanticCache(embedding, one) for one in THRESHOLDS)]
-    for way in ways:
+    alike = near_misses(name, bench.n, bench.seed)
+    caches = [ExactCache(), *(SemanticCache(embedding, one) for one in THRESHOLDS)]
+    for cache in caches:
         for one in stored:
-            await way.store(one.question, one.answer)
-    equal = await _with_hits(embedding, stored, fresh, ours.hits)
-    return [await _figure(samples.task, way, fresh, alike) for way in (*ways, equal)]
+            await cache.store(one.question, one.answer)
+    ours = await _counts(tools, fresh, alike)
+    caches.append(await _with_hits(embedding, stored, fresh, ours.own.hits))
+    return [ours, *[await _counts(cache, fresh, alike) for cache in caches]]
 
 
 async def _with_hits(
     embedding: Embedding, stored: Sequence[Instance], fresh: Sequence[Instance], hits: int
 ) -> SemanticCache:
     """The semantic cache whose threshold lets through as many of the fresh questions as hammerstone answers."""
-    probe = SemanticCache(embedding, 0.0)
-    for one in stored:
-        await probe.store(one.question, one.answer)
-    found = [await probe.nearest(one.question) for one in fresh]
-    scores = sorted((best[0] for best in found if best is not None), reverse=True)
-    threshold = scores[min(hits, len(scores)) - 1] if scores and hits else 1.01
-    cache = SemanticCache(embedding, threshold)
-    cache.name = f"semantic cache, {EQUAL_HITS}"
+    cache = SemanticCache(embedding, NEVER, name=f"semantic cache, {EQUAL_HITS}")
     for one in stored:
         await cache.store(one.question, one.answer)
+    found = [await cache.nearest(one.question) for one in fresh]
+    scores = sorted((best[0] for best in found if best is not None), reverse=True)
+    if hits and scores:
+        cache.threshold = scores[min(hits, len(scores)) - 1]
     return cache
 
 
-async def _count(way: Cache | Tools, questions: Sequence[Instance]) -> Count:
+async def _counts(way: Way, fresh: Sequence[Instance], alike: Sequence[Instance]) -> Counts:
+    return Counts(method=way.name, own=await _count(way, fresh), near=await _count(way, alike))
+
+
+async def _count(way: Way, questions: Sequence[Instance]) -> Count:
     given = [await way.look(one.question) for one in questions]
     wrong = sum(
         answer is not None and not agree(answer, one.answer) for answer, one in zip(given, questions, strict=True)
@@ -127,11 +162,11 @@ async def _count(way: Cache | Tools, questions: Sequence[Instance]) -> Count:
     return Count(asked=len(questions), hits=sum(answer is not None for answer in given), wrong=wrong)
 
 
-async def _figure(task: str, way: Cache | Tools, fresh: Sequence[Instance], alike: Sequence[Instance]) -> Figure:
-    own, near = await _count(way, fresh), await _count(way, alike)
+def _figure(task: str, counts: Counts) -> Figure:
+    own, near = counts.own, counts.near
     return Figure(
         task=task,
-        method=way.name,
+        method=counts.method,
         model="none",
         n=near.asked,
         right=near.asked - near.wrong,
@@ -140,15 +175,17 @@ async def _figure(task: str, way: Cache | Tools, fresh: Sequence[Instance], alik
     )
 
 
-def _over_all(figures: Sequence[Figure]) -> list[Figure]:
-    return [
-        Figure(
-            task="all",
-            method=method,
-            model="none",
-            n=sum(one.n for one in figures if one.method == method),
-            right=sum(one.right for one in figures if one.method == method),
-            model_calls=0,
+def _over_all(counts: Sequence[Counts]) -> list[Figure]:
+    methods = dict.fromkeys(one.method for one in counts)
+    return [_figure("all", _sum(method, [one for one in counts if one.method == method])) for method in methods]
+
+
+def _sum(method: str, counts: Sequence[Counts]) -> Counts:
+    def total(parts: Sequence[Count]) -> Count:
+        return Count(
+            asked=sum(one.asked for one in parts),
+            hits=sum(one.hits for one in parts),
+            wrong=sum(one.wrong for one in parts),
         )
-        for method in dict.fromkeys(one.method for one in figures)
-    ]
+
+    return Counts(method=method, own=total([one.own for one in counts]), near=total([one.near for one in counts]))

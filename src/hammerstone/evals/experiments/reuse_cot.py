@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from hammerstone.evals.ask import ask_all
 from hammerstone.evals.bench import Bench, CostReachedError, Samples
@@ -25,7 +25,8 @@ async def run_reuse_cot(bench: Bench, tasks: Sequence[Samples]) -> Result:
     partial = ""
     try:
         for samples in tasks:
-            figures += await _task(bench, samples)
+            async for figure in _task(bench, samples):
+                figures.append(figure)
     except CostReachedError as error:
         partial = error.message
     return Result(
@@ -39,13 +40,13 @@ async def run_reuse_cot(bench: Bench, tasks: Sequence[Samples]) -> Result:
     )
 
 
-async def _task(bench: Bench, samples: Samples) -> list[Figure]:
+async def _task(bench: Bench, samples: Samples) -> AsyncIterator[Figure]:
+    """Each figure as it is finished, so that those before a bound on the cost stay."""
     user = bench.model(Role.USER)
     worked = await worked_examples(bench.model(Role.SOLVER), samples.shown, Bill())
     reused = ChainOfThought(user, worked, name="strong model's chain of thought")
-    figures = [await ask_all(bench, samples, reused, user.name, paper=PAPER_REUSED.get(samples.task))]
+    yield await ask_all(bench, samples, reused, user.name, paper=PAPER_REUSED.get(samples.task))
     tool, _ = await tool_for(bench, samples)
     if tool is not None and Route.USER in tool.routes:
         route = UserRoute(user, bench.sandbox, tool)
-        figures.append(await ask_all(bench, samples, route, user.name, paper=PAPER_TOOL.get(samples.task)))
-    return figures
+        yield await ask_all(bench, samples, route, user.name, paper=PAPER_TOOL.get(samples.task))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
+from hammerstone.errors import InputError
 from hammerstone.evals.ask import ask_all
 from hammerstone.evals.bench import Bench, CostReachedError, Samples, generated_samples, one_bill
 from hammerstone.evals.methods import (
@@ -21,7 +22,7 @@ from hammerstone.latm.accounts import AccountedModel, Bill
 from hammerstone.latm.tool import Tool
 from hammerstone.types import Role, Route
 
-__all__ = ["METHODS", "run_use"]
+__all__ = ["METHODS", "check_methods", "run_use"]
 
 METHODS = ("direct", "cot", "pot", "user", "parser")
 
@@ -41,9 +42,14 @@ PARSED = 240  # the parser route costs nothing, so it is asked as many as the pa
 
 
 async def run_use(bench: Bench, tasks: Sequence[Samples], methods: Sequence[str] = METHODS) -> Result:
-    """Each method on each task, one after the other, so that a bound on the cost cuts off whole figures."""
+    """Each method on each task, one after the other, so that a bound on the cost cuts off whole figures.
+
+    Raises `InputError` for a method that there is not, and the errors of models, store and sandbox.
+    """
+    check_methods(methods)
     figures: list[Figure] = []
     makings: list[Bill] = []
+    lacking: list[str] = []
     partial = ""
     try:
         for samples in tasks:
@@ -51,7 +57,9 @@ async def run_use(bench: Bench, tasks: Sequence[Samples], methods: Sequence[str]
                 await tool_for(bench, samples) if {"user", "parser", "pot"} & set(methods) else (None, Bill())
             )
             makings.append(making)
-            figures += await _task(bench, samples, tool, making, methods)
+            lacking += _lacking(samples.task, tool, methods)
+            async for figure in _task(bench, samples, tool, making, methods):
+                figures.append(figure)
     except CostReachedError as error:
         partial = error.message
     return Result(
@@ -65,14 +73,34 @@ async def run_use(bench: Bench, tasks: Sequence[Samples], methods: Sequence[str]
             "The paper's figure is GPT-4's beside chain of thought (first four tasks) and direct (last two), and "
             "GPT-3.5 Turbo's beside the tool's user.",
             "The cost of a tool's ways leaves out its making; the plot of cost per request has it in.",
+            *lacking,
         ),
         partial=partial,
     )
 
 
+def check_methods(methods: Sequence[str]) -> None:
+    """Raises `InputError` for one that there is not."""
+    for name in methods:
+        if name not in METHODS:
+            raise InputError(f"there is no method {name!r}", hint=f"the methods are {', '.join(METHODS)}")
+
+
+def _lacking(task: str, tool: Tool | None, methods: Sequence[str]) -> list[str]:
+    """Which of a tool's ways have no figure for this task: who compares the sums over all tasks must know."""
+    ways = [route for route in (Route.USER, Route.PARSER) if route in methods]
+    return [
+        f"{task} has no figure for the tool's {route}: "
+        + ("no tool came of the makings." if tool is None else "that route did not pass the gate.")
+        for route in ways
+        if tool is None or route not in tool.routes
+    ]
+
+
 async def _task(
     bench: Bench, samples: Samples, tool: Tool | None, making: Bill, methods: Sequence[str]
-) -> list[Figure]:
+) -> AsyncIterator[Figure]:
+    """Each figure as it is finished, so that those before a bound on the cost stay."""
     user = bench.model(Role.USER)
     figures: list[Figure] = []
     for name in methods:
@@ -83,7 +111,7 @@ async def _task(
         model = "none" if name == "parser" else user.name
         asked = _more(bench, samples) if name == "parser" else samples
         figures.append(await ask_all(bench, asked, method, model, paper=paper))
-    return figures
+        yield figures[-1]
 
 
 async def _method(

@@ -68,7 +68,7 @@ def _rows(result: Result) -> Iterator[tuple[str, Sequence[_Row]]]:
     figures = answers(result)
     ways: defaultdict[str, list[_Row]] = defaultdict(list)
     for one in figures:
-        ways[way_of(one, result.figures)].append((one.task, one))
+        ways[way_of(one, result.figures)].append((_title(one.task), one))
     if len(ways) == 1 or result.experiment == "make":
         yield from ((way.replace("\n", ", "), rows) for way, rows in ways.items())
         return

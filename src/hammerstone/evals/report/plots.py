@@ -94,7 +94,7 @@ def _paint_dot(axes: Axes, row: float, dot: Dot) -> None:
 def draw_lines(
     series: Sequence[Series], styles: Mapping[str, Style], say: Callable[[float], str], mark: str = ""
 ) -> str:
-    """`y` over `x` from nought, with every series' mark: a dotted line, with its `x` after the words `mark`."""
+    """`y` over `x`, with every series' mark: a dotted line, with its `x` after the words `mark`."""
 
     def paint(axes: Axes) -> None:
         for one in series:
@@ -122,14 +122,17 @@ def _set_scales(axes: Axes, series: Sequence[Series]) -> None:
 
 
 def _paint_marks(axes: Axes, series: Sequence[Series], styles: Mapping[str, Style], mark: str) -> None:
-    marked = [one for one in series if one.mark is not None]
-    for row, one in enumerate(marked):
-        colour, x = styles[one.name].colour, one.mark or 0.0
-        axes.axvline(x, color=colour, linewidth=1.2, linestyle=(0, (2, 2)))
-        after = axes.transAxes.inverted().transform(axes.transData.transform((x, 0.5)))[0] < 0.5
+    """A mark beyond the last `x` is only told, with an arrow: a line there would press all others together."""
+    last = max(x for one in series for x in one.x)
+    marked = [(one.mark, styles[one.name].colour) for one in series if one.mark is not None]
+    for row, (x, colour) in enumerate(marked):
+        place = min(x, last)
+        if place == x:
+            axes.axvline(x, color=colour, linewidth=1.2, linestyle=(0, (2, 2)))
+        after = axes.transAxes.inverted().transform(axes.transData.transform((place, 0.5)))[0] < 0.5
         axes.annotate(
-            f"{mark} {number(math.ceil(x))}" if mark else number(x),
-            (x, 1),
+            (f"{mark} {number(math.ceil(x))}" if mark else number(x)) + (" →" if place < x else ""),
+            (place, 1),
             (5 if after else -5, -3 - 15 * row),
             xycoords=axes.get_xaxis_transform(),
             textcoords="offset points",
@@ -188,5 +191,7 @@ def _drawn(paint: Callable[[Axes], None], *, height: float = _HEIGHT, left: floa
 
 def _lines(name: str) -> str:
     """At most three lines of 20 letters, the last one cut; a name may break after its underscores."""
-    lines = [line.replace("_ ", "_") for part in name.split("\n") for line in wrap(part.replace("_", "_ "), _LETTERS)]
+    printed = "".join(letter for letter in name if letter.isprintable() or letter == "\n")  # SVG allows no others
+    parts = printed.replace("_", "_ ").split("\n")
+    lines = [line.replace("_ ", "_") for part in parts for line in wrap(part, _LETTERS)]
     return "\n".join(lines if len(lines) < 4 else [*lines[:2], f"{lines[2][: _LETTERS - 1]}…"])

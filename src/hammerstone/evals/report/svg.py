@@ -10,7 +10,7 @@ __all__ = ["inline"]
 _LONG = re.compile(r"-?\d+\.\d{3,}")
 _REFERENCE = re.compile(r"#([\w.-]+)")
 _GEOMETRY = ("d", "x", "y", "width", "height", "points", "transform")
-_SPOKEN_FOR = re.compile(r"font-family: [^;]*(; )?")  # the page's own type is used
+_FONT = re.compile(r"font-family: [^;]*(; )?")  # the page's own type is used
 
 
 def inline(drawing: str, *, prefix: str, label: str) -> str:
@@ -21,7 +21,7 @@ def inline(drawing: str, *, prefix: str, label: str) -> str:
     """
     root = ElementTree.fromstring(drawing)  # noqa: S314 - our own drawing
     for parent in root.iter():
-        for child in [one for one in parent if _name(one.tag) in {"metadata", "style"}]:
+        for child in [one for one in parent if _name(one.tag) in {"metadata"}]:
             parent.remove(child)
     used = {name for element in root.iter() for value in element.attrib.values() for name in _REFERENCE.findall(value)}
     for element in root.iter():
@@ -40,7 +40,7 @@ def _name(qualified: str) -> str:
 def _shortened(key: str, value: str) -> str:
     if key in _GEOMETRY:
         return _LONG.sub(lambda found: f"{float(found[0]):.2f}".rstrip("0").rstrip("."), " ".join(value.split()))
-    return _SPOKEN_FOR.sub("", value) if key == "style" else value
+    return _FONT.sub("", value) if key == "style" else value
 
 
 def _rename(element: ElementTree.Element, used: set[str], prefix: str) -> None:
