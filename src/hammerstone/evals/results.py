@@ -102,8 +102,9 @@ def read_results(path: Path) -> tuple[Result, ...]:
         ) from error
     except ValidationError as error:
         first = error.errors()[0]
-        where = "".join(f"{part}: " for part in (".".join(map(str, first["loc"])),) if part)
-        raise InputError(f"{path} holds no results: {where}{first['msg']}", hint="run the experiment again") from error
+        where = ".".join(str(part) for part in first["loc"])
+        message = f"{path} holds no results: {where + ': ' if where else ''}{first['msg']}"
+        raise InputError(message, hint="run the experiment again") from error
 
 
 @cache

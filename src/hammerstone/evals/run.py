@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hammerstone.errors import InputError
 from hammerstone.evals.bench import Bench, Samples, generated_samples, read_samples
-from hammerstone.evals.experiments.dispatch import run_dispatch
+from hammerstone.evals.experiments.dispatch import check_tasks, run_dispatch
 from hammerstone.evals.experiments.make import run_make
-from hammerstone.evals.experiments.near_miss import run_near_miss
+from hammerstone.evals.experiments.near_miss import check_own, run_near_miss
 from hammerstone.evals.experiments.reuse_cot import run_reuse_cot
-from hammerstone.evals.experiments.use import METHODS, run_use
+from hammerstone.evals.experiments.use import METHODS, check_methods, run_use
 from hammerstone.evals.results import Result
 from hammerstone.evals.tasks import TASKS
 from hammerstone.latm.settings import LoopSettings
@@ -57,7 +57,7 @@ async def _reuse_cot(bench: Bench, tasks: Sequence[Samples], plan: Plan) -> Resu
 
 
 async def _dispatch(bench: Bench, tasks: Sequence[Samples], plan: Plan) -> Result:
-    """Two tasks of six are a third of the pool, and a set is drawn from it without drawing a question twice."""
+    """Half a set of each task is enough to draw a set from four of them without a question twice."""
     pool = [
         generated_samples(one.task, max(plan.n, plan.set_size // 2), plan.seed) if one.generated else one
         for one in tasks
@@ -85,18 +85,20 @@ async def run_experiments(
     home: str | Path,
     *,
     sandbox: str = "auto",
+    recorded: str = "",
     on_progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
+    on_spent: Callable[[float | None], None] = lambda _dollars: None,
     on_result: Callable[[Result], None] = lambda _: None,
 ) -> tuple[Result, ...]:
     """The results in the order of the plan; one that was cut off is marked partial, and the others still run.
 
-    Raises `InputError` for an unknown experiment or a file without enough instances, `NotFoundError` for an unknown
-    task, and the errors of models, store and sandbox.
+    `recorded` is the date of the completions, where they are replayed. Before anything is paid it raises `InputError`
+    for an experiment or a method that there is not, tasks that an experiment cannot be run on, or a file that cannot be
+    read or has too few instances, and `NotFoundError` for an unknown task. Later the errors of models, store and
+    sandbox.
     """
-    unknown = [name for name in plan.experiments if name not in EXPERIMENTS]
-    if unknown:
-        raise InputError(f"there is no experiment {unknown[0]!r}", hint=f"one of: all, {', '.join(EXPERIMENTS)}")
     tasks = [_samples(name, plan) for name in plan.tasks]
+    _check(plan, tasks)
     results: list[Result] = []
     with open_store(home) as store:
         async with open_sandbox(sandbox) as confined:
@@ -109,11 +111,29 @@ async def run_experiments(
                 max_cost=plan.max_cost,
                 settings=plan.settings,
                 on_progress=on_progress,
+                on_spent=on_spent,
             )
             for name in plan.experiments:
-                results.append(await EXPERIMENTS[name](bench, tasks, plan))
+                results.append(replace(await EXPERIMENTS[name](bench, tasks, plan), recorded=recorded))
                 on_result(results[-1])
     return tuple(results)
+
+
+def _check(plan: Plan, tasks: Sequence[Samples]) -> None:
+    """Raises `InputError` for a plan that some experiment could not follow to its end."""
+    for name in plan.experiments:
+        if name not in EXPERIMENTS:
+            raise InputError(f"there is no experiment {name!r}", hint=f"one of: all, {', '.join(EXPERIMENTS)}")
+    names = [samples.task for samples in tasks]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"there are {names.count(name)} tasks of the name {name}", hint="name each task once")
+    if "use" in plan.experiments:
+        check_methods(plan.methods)
+    if "dispatch" in plan.experiments:
+        check_tasks(tasks)
+    if "near-miss" in plan.experiments:
+        check_own(tasks)
 
 
 def _samples(name: str, plan: Plan) -> Samples:

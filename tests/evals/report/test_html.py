@@ -191,6 +191,10 @@ def test_nothing_is_loaded_from_anywhere(page: Page) -> None:
     assert not re.search(r"@import|url\((?!#)", page.source)
 
 
+def test_no_drawing_brings_a_style_sheet_for_the_whole_page(page: Page) -> None:
+    assert [tag.name for tag in page.tags].count("style") == 1
+
+
 def test_ids_are_unique_and_what_refers_to_one_finds_it(page: Page) -> None:
     ids = [tag.attributes["id"] for tag in page.tags if "id" in tag.attributes]
     assert len(ids) == len(set(ids))

@@ -115,7 +115,7 @@ def test_a_users_own_settings_for_matplotlib_change_nothing(tmp_path: Path) -> N
     import matplotlib
 
     write_report([use()], tmp_path / "plain.html")
-    with matplotlib.rc_context({"font.size": 22, "axes.facecolor": "red", "svg.fonttype": "path"}):
+    with matplotlib.rc_context({"axes.linewidth": 5, "xtick.labelsize": 30, "svg.fonttype": "path"}):
         write_report([use()], tmp_path / "loud.html")
     assert (tmp_path / "loud.html").read_bytes() == (tmp_path / "plain.html").read_bytes()
     assert matplotlib.rcParams["svg.fonttype"] == "path"

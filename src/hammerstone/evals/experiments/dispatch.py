@@ -169,7 +169,7 @@ def _figures(what: str, told: Sequence[tuple[Case, Verdicts]], model: str, paper
     left = [said for said in every if said.parsers is None]
     ways = (
         ("dispatcher model", [said.model for said in every], every),
-        ("parsers", [said.parsers or NEW for said in every], []),
+        ("parsers", [said.parsers or NEW for said in every], list[Verdicts]()),
         ("parsers, then model", [said.both for said in every], left),
     )
     figures: list[Figure] = []

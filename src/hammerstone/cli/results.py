@@ -1,0 +1,90 @@
+"""Results of experiments on a terminal, fitted to its width. In a pipe or a file nothing is left out."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from itertools import groupby
+from textwrap import wrap
+from typing import TYPE_CHECKING
+
+from hammerstone.cli.terminal import WIDE, show_table, show_text, talk
+
+if TYPE_CHECKING:
+    from hammerstone.evals.results import Result
+    from hammerstone.evals.tables import Table
+
+__all__ = ["show_result"]
+
+TABLE_GAP, GAP = 3, 2  # screen columns between two of a table, and of the narrow form
+NAMES = 30  # screen columns that the names of methods are worth before one of the others is left out
+SPARED = ("model", "cost", "calls", "tokens each", "cost each", "paper")  # left out in this order where room is short
+
+
+def show_result(result: Result) -> None:
+    """Where the numbers come from, then the tables."""
+    from hammerstone.evals.tables import CONFUSION, about, tables
+
+    width = shutil.get_terminal_size((WIDE, 25)).columns
+    notes = [line for note in result.notes for line in wrap(f"- {note}", width, subsequent_indent="  ")]
+    show_text("\n".join([result.title, *wrap(about(result), width), *notes, ""]))
+    for table in tables(result):
+        if _needed(table) <= width:
+            show_table("", table.columns, table.rows, caption=table.caption)
+        elif table.title == CONFUSION:
+            _show_numbered(table)
+        else:
+            show_text("\n".join([*_narrow(table, width), ""]))
+    if result.partial:
+        talk(f"[yellow]partial:[/] {result.partial}")
+
+
+def _needed(table: Table) -> int:
+    """Screen columns of the whole table, nothing cut or wrapped."""
+    cells = zip(table.heads, *table.rows, strict=True)
+    return sum(max(map(len, column)) for column in cells) + TABLE_GAP * (len(table.columns) - 1)
+
+
+def _show_numbered(table: Table) -> None:
+    """Numbers for the heads of the columns; they stand before the names of the rows, and below where there is none."""
+    number = {name: str(at) for at, name in enumerate(table.heads[1:], 1)}
+    rows = [(f"{number[row[0]]} {row[0]}", *row[1:]) for row in table.rows]
+    others = number.keys() - {row[0] for row in table.rows}
+    caption = ", ".join(f"{at} {name}" for name, at in number.items() if name in others)
+    show_table("", (table.columns[0], *(f"#{at}" for at in number.values())), rows, caption=caption)
+
+
+def _narrow(table: Table, width: int) -> Iterator[str]:
+    """Lines: rows that begin alike under their common beginning, each detail under its row."""
+    heads, spared = _chosen(table, width)
+    places = [table.heads.index(head) for head in heads]
+    widths = [max(len(row[at]) for row in (table.heads, *table.rows)) for at in places]
+    names = min(width - sum(widths) - GAP * len(widths), 2 + max(len(row[1]) for row in table.rows))
+
+    def line(name: str, row: tuple[str, ...]) -> str:
+        cells = [row[at].rjust(room) for at, room in zip(places, widths, strict=True)]
+        return (" " * GAP).join([name.ljust(names), *cells]).rstrip()
+
+    yield line("", table.heads)
+    for beginning, rows in groupby(table.rows, key=lambda row: row[0]):
+        yield beginning
+        for row in rows:
+            first, *others = wrap(f"  {row[1]}", names, subsequent_indent="    ")
+            yield line(first, row)
+            yield from others
+            detail = row[table.heads.index("detail")] if "detail" in table.heads else ""
+            yield from wrap(detail, width, initial_indent="    ", subsequent_indent="    ")
+    below = [table.caption, f"No room here for {', '.join(spared)}: --json has all." if spared else ""]
+    yield from ("", *(line for text in below for line in wrap(text, width)))
+
+
+def _chosen(table: Table, width: int) -> tuple[list[str], list[str]]:
+    """The heads after the first two that find room beside a name, and those left out."""
+    heads = [head for head in table.heads[2:] if head != "detail"]
+    spared: list[str] = []
+    for head in (head for head in SPARED if head in heads):
+        columns = [[row[table.heads.index(one)] for row in (table.heads, *table.rows)] for one in heads]
+        if NAMES + sum(GAP + max(map(len, column)) for column in columns) > width:
+            heads.remove(head)
+            spared.append(head)
+    return heads, spared
