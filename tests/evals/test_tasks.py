@@ -217,6 +217,31 @@ def test_a_meeting_is_impossible_about_as_often_as_the_paper_says() -> None:
     assert 0.33 < answers.count("No time slot works.") / 600 < 0.53  # 107 of 250 there
 
 
+def test_a_page_holds_entities_and_its_json_the_characters_they_stand_for() -> None:
+    instances = generate_instances("web_listing", 200, 2)
+    pages = "".join(instance.question.split("Answer with")[0] for instance in instances)
+    answers = "".join(instance.answer for instance in instances)
+    assert pages.isascii()
+    assert {"&amp;", "&quot;", "&#233;"} <= {*re.findall(r"&#?\w+;", pages)}
+    assert {"&", '\\"', "é"} <= {*re.findall(r'&|\\"|é', answers)}
+    assert not re.search(r"&\w+;", answers)
+
+
+def test_a_mail_may_take_back_what_an_earlier_one_said() -> None:
+    threads = [instance.question for instance in generate_instances("email_meeting", 80, 2)]
+    assert 15 <= sum("forget what I wrote" in thread or "after all" in thread for thread in threads) <= 20
+    senders = [re.findall(r"From: (\w+)", thread) for thread in threads]
+    assert {len({*names}) for names in senders} == {2, 3, 4}
+
+
+def test_a_condition_of_a_route_keeps_the_driver_from_the_quickest() -> None:
+    for instance in generate_instances("routing", 60, 2):
+        condition = re.search(r"directions\. (The .+) Which", instance.question)
+        if condition:
+            free = instance.question.replace(f" {condition[1]}", "")
+            assert not task("routing").check(free, instance.answer)
+
+
 def test_an_unknown_task_is_answered_with_the_known_ones() -> None:
     with pytest.raises(NotFoundError) as caught:
         task("sorting")

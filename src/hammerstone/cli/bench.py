@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hammerstone.cli.options import Backend, Json, Maker, SandboxName, User
-from hammerstone.cli.terminal import money, percent, print_json, progress, show_table, talk
+from hammerstone.cli.terminal import money, print_json, progress, talk
+from hammerstone.errors import RecordingError, SettingsError
 
 if TYPE_CHECKING:
-    from hammerstone.evals.results import Figure, Result
+    from hammerstone.evals.results import Result
+    from hammerstone.evals.run import Plan
+    from hammerstone.models.model import Model
+    from hammerstone.types import Role
 
 __all__ = ["bench"]
 
+EXPERIMENT_NAMES = "use, make, reuse-cot, dispatch, near-miss"
+HOW_TO_RECORD = (
+    "to record it, run the same command with live models: --maker MODEL --user MODEL --recordings {} --record"
+)
 PAPER_TASKS = "logical_deduction,tracking_shuffled_objects,dyck,word_sorting,chinese_remainder,schedule_meeting"
 
 
 def bench(
-    experiment: Annotated[str, typer.Argument(help="use, make, reuse-cot, dispatch, or all.")],
+    experiment: Annotated[str, typer.Argument(help=f"{EXPERIMENT_NAMES}, or all.")],
     tasks: Annotated[str, typer.Option("--tasks", help="Names or files, with commas between.")] = PAPER_TASKS,
     n: Annotated[int, typer.Option("-n", min=1, help="Samples per task.")] = 20,
     seed: Annotated[int, typer.Option("--seed", help="Draws the samples.")] = 0,
@@ -36,9 +47,16 @@ def bench(
     ] = None,
     record: Annotated[bool, typer.Option("--record", help="Record the completions of --maker and --user.")] = False,
     home: Annotated[
-        str | None, typer.Option("--home", help="Keeps completions, so that a run that is broken off goes on there.")
+        str | None,
+        typer.Option(
+            "--home",
+            help="Where the completions of live models are kept, so that a run that is broken off goes on there. "
+            "Default: bench, in the user's data folder.",
+        ),
     ] = None,
-    max_cost: Annotated[float | None, typer.Option("--max-cost", help="Stop when this many dollars are spent.")] = None,
+    max_cost: Annotated[
+        float | None, typer.Option("--max-cost", min=0, help="Stop when this run has spent so many dollars.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Keep the results in this JSON file too.")] = None,
     sandbox: SandboxName = Backend.AUTO,
     json: Json = False,
@@ -47,80 +65,107 @@ def bench(
 
     Without --maker and --user, recorded completions of a strong model are replayed: no key, no network.
     """
-    import anyio
-
     from hammerstone.evals.demo import demo_models
-    from hammerstone.evals.results import write_results
-    from hammerstone.evals.run import EXPERIMENTS, Plan, run_experiments
+    from hammerstone.evals.run import EXPERIMENTS, Plan
     from hammerstone.settings import recordings as shipped
 
     plan = Plan(
         experiments=tuple(EXPERIMENTS) if experiment == "all" else (experiment,),
-        tasks=tuple(name.strip() for name in tasks.split(",")),
+        tasks=_names(tasks),
         n=n,
         seed=seed,
-        methods=tuple(name.strip() for name in methods.split(",")),
+        methods=_names(methods),
         tries=tries,
         sets=sets,
         max_cost=max_cost,
     )
-    models = demo_models(recordings or shipped("bench"), maker=maker, user=user, record=record)
+    folder, live = recordings or shipped("bench"), maker is not None or user is not None
+    if record and not live:
+        raise SettingsError("there is no live model to record", hint="name one with --maker, and one with --user")
+    if not live and not folder.is_dir():
+        raise RecordingError(f"there is no folder of recordings {folder}", hint=HOW_TO_RECORD.format(folder))
+    models = demo_models(folder, maker=maker, user=user, record=record)
+    recorded = "" if live else _dates(folder)
+    with _store(home, temporary=record or not live) as where, _told_how_to_record(folder):
+        results = _run(plan, models, where, sandbox=sandbox, recorded=recorded, out=out, json=json)
+    if any(result.partial for result in results):
+        talk("[bold cyan]hint:[/] run the same command again with a higher --max-cost: what is paid is not paid again")
+        raise typer.Exit(2)
 
-    async def run(where: str) -> tuple[Result, ...]:
+
+def _run(
+    plan: Plan, models: Mapping[Role, Model], where: str, *, sandbox: str, recorded: str, out: Path | None, json: bool
+) -> list[Result]:
+    """Each result is shown and kept as its experiment ends: what comes after it may fail."""
+    import anyio
+
+    from hammerstone.cli.results import show_result
+    from hammerstone.evals.results import write_results
+    from hammerstone.evals.run import run_experiments
+
+    if out is not None:
+        out.open("ab").close()  # found out now, not after everything is paid
+    results: list[Result] = []
+
+    def keep(result: Result) -> None:
+        results.append(result)
+        if out is not None:
+            write_results(tuple(results), out)
+        print_json(result) if json else show_result(result)
+
+    async def run() -> None:
         with progress("benchmark") as bar:
 
             def note(what: str, done: int, total: int) -> None:
                 bar.update(bar.task_ids[0], description=what, completed=done, total=total)
 
-            return await run_experiments(
+            def note_spent(dollars: float | None) -> None:
+                bar.update(bar.task_ids[0], note=money(dollars))
+
+            await run_experiments(
                 plan,
                 models,
                 where,
                 sandbox=sandbox,
+                recorded=recorded,
                 on_progress=note,
-                on_result=lambda one: None if json else _show(one),
+                on_spent=note_spent,
+                on_result=keep,
             )
 
-    with tempfile.TemporaryDirectory() as folder:
-        results = anyio.run(run, home or folder)
-    if out is not None:
-        write_results(results, out)
-    if json:
-        for result in results:
-            print_json(result)
-    if any(result.partial for result in results):
-        raise typer.Exit(2)
+    anyio.run(run)
+    return results
 
 
-def _show(result: Result) -> None:
-    show_table(
-        result.title,
-        ("task", "method", "#right", "#n", "#%", "#95 % interval", "#paper", "#tokens each", "#cost each"),
-        [_row(figure) for figure in result.figures],
-        caption="\n".join([*result.notes, f"seed {result.seed}; {_models(result)}"]),
-    )
-    for figure in result.figures:
-        if figure.detail:
-            talk(f"[dim]{figure.task}, {figure.method}:[/] {figure.detail}")
-    if result.partial:
-        talk(f"[yellow]partial:[/] {result.partial}")
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def _row(figure: Figure) -> tuple[str, ...]:
-    low, high = figure.interval
-    tokens = None if figure.input_tokens is None else figure.input_tokens + (figure.output_tokens or 0)
-    return (
-        figure.task,
-        figure.method,
-        str(figure.right),
-        str(figure.n),
-        percent(figure.right, figure.n).removesuffix(" %"),
-        f"{100 * low:.1f} to {100 * high:.1f}",
-        "-" if figure.paper is None else f"{figure.paper:.1f}",
-        "unknown" if tokens is None else f"{tokens / max(1, figure.n):,.0f}",
-        money(None if figure.cost_usd is None else figure.cost_usd / max(1, figure.n)),
-    )
+def _dates(folder: Path) -> str:
+    """When the completions were recorded: a day, or the first and the last."""
+    from hammerstone.models.recordings import read_records
+
+    days = sorted({record.recorded for record in read_records(folder).values()})
+    return " to ".join(dict.fromkeys((days[0], days[-1]))) if days else ""
 
 
-def _models(result: Result) -> str:
-    return ", ".join(f"{role}: {name}" for role, name in result.models.items())
+@contextmanager
+def _store(home: str | None, *, temporary: bool) -> Generator[str]:
+    """Where completions are kept: not for long where they are replayed, or recorded in files of their own."""
+    from platformdirs import user_data_path
+
+    if home is None and temporary:
+        with tempfile.TemporaryDirectory() as folder:
+            yield folder
+    else:
+        yield home or str(user_data_path("hammerstone") / "bench")
+
+
+@contextmanager
+def _told_how_to_record(folder: Path) -> Generator[None]:
+    """A recording's own hint speaks of the files and the option of `solve`."""
+    try:
+        yield
+    except RecordingError as error:
+        hint = re.sub(r"^to record it, .*", lambda _: HOW_TO_RECORD.format(folder), error.hint, flags=re.DOTALL)
+        raise RecordingError(error.message, hint=hint) from error

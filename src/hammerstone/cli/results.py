@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from itertools import groupby
-from textwrap import wrap
+from textwrap import wrap as wrap_text
 from typing import TYPE_CHECKING
 
 from hammerstone.cli.terminal import WIDE, show_table, show_text, talk
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["show_result"]
 
 TABLE_GAP, GAP = 3, 2  # screen columns between two of a table, and of the narrow form
-NAMES = 30  # screen columns that the names of methods are worth before one of the others is left out
+NAMES = 28  # screen columns that the names of methods are worth before one of the others is left out
 SPARED = ("model", "cost", "calls", "tokens each", "cost each", "paper")  # left out in this order where room is short
+
+wrap = partial(wrap_text, break_on_hyphens=False)
 
 
 def show_result(result: Result) -> None:
@@ -30,7 +33,7 @@ def show_result(result: Result) -> None:
     show_text("\n".join([result.title, *wrap(about(result), width), *notes, ""]))
     for table in tables(result):
         if _needed(table) <= width:
-            show_table("", table.columns, table.rows, caption=table.caption)
+            show_table(table.title, table.columns, table.rows, caption=table.caption)
         elif table.title == CONFUSION:
             _show_numbered(table)
         else:
@@ -51,7 +54,7 @@ def _show_numbered(table: Table) -> None:
     rows = [(f"{number[row[0]]} {row[0]}", *row[1:]) for row in table.rows]
     others = number.keys() - {row[0] for row in table.rows}
     caption = ", ".join(f"{at} {name}" for name, at in number.items() if name in others)
-    show_table("", (table.columns[0], *(f"#{at}" for at in number.values())), rows, caption=caption)
+    show_table(table.title, (table.columns[0], *(f"#{at}" for at in number.values())), rows, caption=caption)
 
 
 def _narrow(table: Table, width: int) -> Iterator[str]:
@@ -65,6 +68,7 @@ def _narrow(table: Table, width: int) -> Iterator[str]:
         cells = [row[at].rjust(room) for at, room in zip(places, widths, strict=True)]
         return (" " * GAP).join([name.ljust(names), *cells]).rstrip()
 
+    yield table.title
     yield line("", table.heads)
     for beginning, rows in groupby(table.rows, key=lambda row: row[0]):
         yield beginning

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from hammerstone.evals.results import Figure, Result, Series
+from hammerstone.evals.results import Confusion, Figure, Result, Series
 from hammerstone.evals.statistics import wilson
 
 from .made_up import METHODS, MODELS, REQUESTS, TASKS, dispatch, everything, make, near_miss, stream, unheard_of, use
@@ -129,6 +129,7 @@ def test_a_partial_result_says_so_at_the_top_and_in_its_part(page_of: Callable[.
     assert page.text.count(reason) == 2
     assert page.text.index(reason) < page.text.index("Headlines" if "Headlines" in page.text else "90.1 %")
     assert "(partial)" in page.text
+    assert [tag.name for tag in page.tags if tag.attributes.get("class") == "banner"] == ["p", "p"]
 
 
 def test_a_whole_result_has_no_banner(page_of: Callable[..., Page]) -> None:
@@ -156,6 +157,17 @@ def test_the_confusion_is_a_table_of_its_counts(page_of: Callable[..., Page]) ->
     rows = page_of(dispatch()).table("meant", *confusion.columns)
     expected = [[name, *map(str, counts)] for name, counts in zip(confusion.rows, confusion.counts, strict=True)]
     assert rows == expected
+
+
+def test_a_deep_cell_has_pale_figures_and_the_right_ones_are_framed(page_of: Callable[..., Page]) -> None:
+    confusion = Confusion(rows=("a", "b"), columns=("a", "b"), counts=((9, 1), (5, 0)))
+    page = page_of(replace(dispatch(), confusion=confusion))
+    cells = [tag.attributes for tag in page.tags if tag.attributes.get("class", "").startswith("count")]
+    assert [cell["class"] for cell in cells] == ["count dark right", "count", "count dark", "count right none"]
+    assert [cell["style"] for cell in cells] == [
+        *("background:#1a6191", "background:#e6edf3"),
+        *("background:#004f85", "background:#ffffff"),
+    ]
 
 
 def test_names_are_shown_as_they_are_written(page_of: Callable[..., Page]) -> None:

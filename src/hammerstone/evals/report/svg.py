@@ -21,7 +21,7 @@ def inline(drawing: str, *, prefix: str, label: str) -> str:
     """
     root = ElementTree.fromstring(drawing)  # noqa: S314 - our own drawing
     for parent in root.iter():
-        for child in [one for one in parent if _name(one.tag) in {"metadata"}]:
+        for child in [one for one in parent if _name(one.tag) in {"metadata", "style"}]:
             parent.remove(child)
     used = {name for element in root.iter() for value in element.attrib.values() for name in _REFERENCE.findall(value)}
     for element in root.iter():
