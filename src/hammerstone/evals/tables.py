@@ -13,6 +13,7 @@ from hammerstone.evals.results import Confusion, Figure, Result, Series
 __all__ = [
     "ALL",
     "CONFUSION",
+    "DETAIL",
     "Table",
     "about",
     "counts_wrong_hits",
@@ -26,6 +27,7 @@ __all__ = [
 
 ALL = "all"  # the task of a figure that is of all tasks together
 CONFUSION = "What was meant, and what it was taken for"  # the title of that table
+DETAIL = "detail"  # the column of the longest texts, always the last
 UNKNOWN = "unknown"
 COMMAND = "hammerstone bench all"
 
@@ -125,7 +127,7 @@ def _figures(result: Result) -> Table:
         ("#cost each", [_each(one.cost_usd, one.n, money) for one in figures]),
         ("#cost", [money(one.cost_usd) for one in figures]),
         ("#calls", [UNKNOWN if one.model_calls is None else number(one.model_calls) for one in figures]),
-        ("detail¶", [one.detail for one in figures]),
+        (f"{DETAIL}¶", [one.detail for one in figures]),
     ]
     silent = [_head(name) for name, cells in columns if set(cells) == {UNKNOWN}]
     caption = "Each: of one request, tokens in and out together. Cost and calls: of all n together."

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from hammerstone.evals.report.drawing import Plot, draw
 from hammerstone.evals.report.headlines import Headline, headlines
 from hammerstone.evals.results import Confusion, Result
-from hammerstone.evals.tables import CONFUSION, Table, about, tables
+from hammerstone.evals.tables import CONFUSION, DETAIL, Table, about, tables
 
 __all__ = ["render"]
 
@@ -77,10 +77,11 @@ def _section(anchor: str, result: Result) -> _Section:
     )
 
 
-def _grouped(table: Table) -> list[tuple[str, list[tuple[str, ...]]]]:
-    """Neighbouring rows that begin alike under their common beginning."""
+def _grouped(table: Table) -> list[tuple[str, list[tuple[tuple[str, ...], str]]]]:
+    """Neighbouring rows that begin alike under their common beginning, each with its detail apart."""
+    end = -1 if table.heads[-1] == DETAIL else None
     groups = groupby(table.rows, key=lambda row: row[0])
-    return [(name, [row[1:] for row in rows]) for name, rows in groups]
+    return [(name, [(row[1:end], row[-1] if end else "") for row in rows]) for name, rows in groups]
 
 
 def _breakable(name: str) -> Markup:
