@@ -124,9 +124,7 @@ async def measure(store: Store, questions: int, tools: int) -> None:
     async with open_sandbox() as sandbox:
         catalog = Catalog(store)
         loading, _ = await timed(partial(by_shortlist, catalog, sandbox, hits[0]))
-        print(
-            f"first question, which reads {tools} tools from the store: {loading:.0f} ms (at each change)"
-        )
+        print(f"first question, which reads {tools} tools from the store: {loading:.0f} ms (at each change)")
         passes = (
             ("one tool reproduces it, its first question since the start", hits),
             ("one tool reproduces it, a later question", again),

@@ -1,7 +1,7 @@
-"""Checks the documents: links lead somewhere, the command reference is up to date, and the README shows real output.
+"""Checks the documents: links lead somewhere, and generated parts (commands, results, the README's output) are real.
 
 uv run python docs/check.py            # say what is wrong; exit code 1
-uv run python docs/check.py --write    # bring docs/commands.md and the README's output up to date
+uv run python docs/check.py --write    # bring the generated parts up to date
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = ROOT / "docs" / "commands.md"
+RESULTS = ROOT / "docs" / "results.md"
 README = ROOT / "README.md"
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
 DEMO = re.compile(r"(<!-- output of: uv run hammerstone demo -->\n```text\n)(.*?)(\n```)", re.DOTALL)
@@ -55,13 +56,21 @@ def demo_output() -> str:
     return (text[:by_task] + text[reached:]).strip("\n")  # the README leaves two of the tables out
 
 
+def results() -> str:
+    """All experiments on the recorded completions."""
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / "results.md"
+        run(sys.executable, "-m", "hammerstone", "bench", "all", "--markdown", str(written))
+        return written.read_text(encoding="utf-8")
+
+
 def stale(write: bool) -> list[str]:
     """Generated parts that differ from what the commands print now."""
     found: list[str] = []
     readme = README.read_text(encoding="utf-8")
     output = demo_output()
     fresh = DEMO.sub(lambda match: match[1] + output + match[3], readme)
-    for path, text in ((COMMANDS, command_reference()), (README, fresh)):
+    for path, text in ((COMMANDS, command_reference()), (RESULTS, results()), (README, fresh)):
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             found.append(f"{path.relative_to(ROOT)} is not what the commands print: run docs/check.py --write")
             if write:

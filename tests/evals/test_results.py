@@ -66,7 +66,7 @@ def test_a_value_of_another_kind_is_told_with_the_place(tmp_path: Path) -> None:
     write_results((replace(use(), figures=(FIGURE,), series=()),), tmp_path / "bad.json")
     text = (tmp_path / "bad.json").read_text()
     (tmp_path / "bad.json").write_text(text.replace('"n": 20', '"n": "twenty"'))
-    with pytest.raises(InputError, match="0.figures.0.n: "):
+    with pytest.raises(InputError, match=r"0\.figures\.0\.n: "):
         read_results(tmp_path / "bad.json")
 
 

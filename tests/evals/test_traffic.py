@@ -22,7 +22,7 @@ import hashlib
 from hammerstone.evals.traffic import traffic
 print(hashlib.sha256(repr(traffic(300, 1, tasks={sorted(RIGHT)})).encode()).hexdigest()[:16])
 """
-PINNED = ""  # recordings are keyed by the exact questions
+PINNED = "c222e60ad50e3c2d"  # recordings are keyed by the exact questions
 
 
 @pytest.fixture(scope="module")

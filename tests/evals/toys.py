@@ -6,13 +6,14 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import TypeAlias
 
 from hammerstone.evals.bench import Bench, Samples
 from hammerstone.latm.settings import LoopSettings
 from hammerstone.latm.store import Store
 from hammerstone.models.model import Model, Prompt, Reply
 from hammerstone.sandbox import Sandbox
-from hammerstone.testing import FunctionModel
+from hammerstone.testing import FunctionModel, ScriptedModel
 from hammerstone.types import Instance, Role, Source, Usage
 
 from ..latm.sums import PAIRS, SETTINGS, SUM, asked, block
@@ -21,6 +22,7 @@ __all__ = [
     "ANSWERS",
     "KINDS",
     "PRICE",
+    "Fake",
     "dispatcher",
     "maker",
     "new_bench",
@@ -50,6 +52,7 @@ ANSWERS: Mapping[str, Callable[[int, int], int]] = {
     "minimum": min,
     "remainder": lambda left, right: left % right,
 }
+Fake: TypeAlias = "FunctionModel | ScriptedModel"
 PRICE = 0.25  # US dollars a call, exact in binary, so that bills add up
 
 
@@ -134,9 +137,9 @@ def dispatcher(reply: Callable[[str, list[str]], str]) -> FunctionModel:
     return priced(sort, "dispatcher")
 
 
-def roles(**models: Model) -> dict[Role, Model]:
+def roles(**models: Fake) -> dict[Role, Fake]:
     """A careful model for each role that is not given."""
-    usual: dict[str, Model] = {"maker": maker(), "user": user(), "solver": priced(right, "solver")}
+    usual: dict[str, Fake] = {"maker": maker(), "user": user(), "solver": priced(right, "solver")}
     unasked = FunctionModel(lambda prompt: f"not to be asked: {prompt}", name="dispatcher")
     return {role: {**usual, **models}.get(role.value, unasked) for role in Role}
 

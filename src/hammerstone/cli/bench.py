@@ -27,6 +27,12 @@ EXPERIMENT_NAMES = "use, make, reuse-cot, dispatch, near-miss"
 HOW_TO_RECORD = (
     "to record it, run the same command with live models: --maker MODEL --user MODEL --recordings {} --record"
 )
+RECORDED_NOTE = (
+    "Recorded completions of a frontier chat model, the same model in every role: the gap between a strong and a cheap "
+    "model is not measured. It could think before it wrote, and its short replies are not independent draws, so the "
+    "accuracy of prompting alone is an upper bound (see examples/recordings/README.md). Tokens are estimated from "
+    "characters; prices are illustrations."
+)
 PAPER_TASKS = "logical_deduction,tracking_shuffled_objects,dyck,word_sorting,chinese_remainder,schedule_meeting"
 
 
@@ -58,6 +64,12 @@ def bench(
         float | None, typer.Option("--max-cost", min=0, help="Stop when this run has spent so many dollars.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Keep the results in this JSON file too.")] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write the results as one page with plots to this HTML file.")
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option("--markdown", help="Write the results as tables to this Markdown file.")
+    ] = None,
     sandbox: SandboxName = Backend.AUTO,
     json: Json = False,
 ) -> None:
@@ -88,6 +100,7 @@ def bench(
     recorded = "" if live else _dates(folder)
     with _store(home, temporary=record or not live) as where, _told_how_to_record(folder):
         results = _run(plan, models, where, sandbox=sandbox, recorded=recorded, out=out, json=json)
+    _write(results, report, markdown)
     if any(result.partial for result in results):
         talk("[bold cyan]hint:[/] run the same command again with a higher --max-cost: what is paid is not paid again")
         raise typer.Exit(2)
@@ -128,6 +141,7 @@ def _run(
                 where,
                 sandbox=sandbox,
                 recorded=recorded,
+                notes=(RECORDED_NOTE,) if recorded else (),
                 on_progress=note,
                 on_spent=note_spent,
                 on_result=keep,
@@ -135,6 +149,18 @@ def _run(
 
     anyio.run(run)
     return results
+
+
+def _write(results: list[Result], report: Path | None, markdown: Path | None) -> None:
+    if report is not None:
+        from hammerstone.evals.report import write_report
+
+        write_report(results, report)
+        talk(f"the report is in {report}")
+    if markdown is not None:
+        from hammerstone.evals.tables import markdown as written
+
+        markdown.write_text(written(results), encoding="utf-8")
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hammerstone.errors import SettingsError
 from hammerstone.latm.parser import normalise
+
+if TYPE_CHECKING:
+    from pydantic_ai.embeddings import EmbeddingModel
+    from pydantic_ai.providers import Provider
 
 __all__ = ["Cache", "Embedding", "ExactCache", "LexicalEmbedding", "ProviderEmbedding", "SemanticCache", "Vector"]
 
@@ -46,10 +51,7 @@ class ProviderEmbedding:
     """
 
     def __init__(self, name: str) -> None:
-        from pydantic_ai.embeddings import Embedder
-
         self.name = name
-        self._embedder = Embedder(name)
         self._vectors: dict[str, Vector] = {}
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
@@ -64,7 +66,9 @@ class ProviderEmbedding:
         from hammerstone.models.provider_errors import model_error
 
         try:
-            result = await self._embedder.embed_documents(list(texts))
+            model, provider = self._found
+            async with provider:  # closes its connections afterwards
+                result = await model.embed(texts, input_type="document")
         except AgentRunError as error:
             raise model_error(error, self.name) from error
         except (ImportError, UserError, ValueError) as error:
@@ -73,6 +77,19 @@ class ProviderEmbedding:
                 hint="name it as provider:model, with its API key in the environment",
             ) from error
         return [_unit({str(index): value for index, value in enumerate(vector)}) for vector in result.embeddings]
+
+    @cached_property
+    def _found(self) -> tuple[EmbeddingModel, Provider[Any]]:
+        from pydantic_ai.embeddings import infer_embedding_model
+        from pydantic_ai.providers import infer_provider
+
+        providers: list[Provider[Any]] = []
+
+        def keep(kind: str) -> Provider[Any]:
+            providers.append(infer_provider(kind))
+            return providers[0]
+
+        return infer_embedding_model(self.name, provider_factory=keep), providers[0]
 
 
 class Cache(Protocol):

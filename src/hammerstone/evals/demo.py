@@ -121,7 +121,7 @@ def demo_models(recordings: Path, *, maker: str | None, user: str | None, record
 
 
 def _illustrated(model: Model, rates: Rates, role: Role) -> Model:
-    return IllustratedModel(model, rates, name=f"{role}.jsonl" if isinstance(model, RecordedModel) else model.name)
+    return IllustratedModel(model, rates, name=f"recorded {role}" if isinstance(model, RecordedModel) else model.name)
 
 
 async def run_demo(

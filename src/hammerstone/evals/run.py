@@ -86,16 +86,17 @@ async def run_experiments(
     *,
     sandbox: str = "auto",
     recorded: str = "",
+    notes: tuple[str, ...] = (),
     on_progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
     on_spent: Callable[[float | None], None] = lambda _dollars: None,
     on_result: Callable[[Result], None] = lambda _: None,
 ) -> tuple[Result, ...]:
     """The results in the order of the plan; one that was cut off is marked partial, and the others still run.
 
-    `recorded` is the date of the completions, where they are replayed. Before anything is paid it raises `InputError`
-    for an experiment or a method that there is not, tasks that an experiment cannot be run on, or a file that cannot be
-    read or has too few instances, and `NotFoundError` for an unknown task. Later the errors of models, store and
-    sandbox.
+    `recorded` is the date of the completions, where they are replayed; `notes` are added to each result's own. Before
+    anything is paid it raises `InputError` for an experiment or a method that there is not, tasks that an experiment
+    cannot be run on, or a file that cannot be read or has too few instances, and `NotFoundError` for an unknown task.
+    Later the errors of models, store and sandbox.
     """
     tasks = [_samples(name, plan) for name in plan.tasks]
     _check(plan, tasks)
@@ -114,7 +115,8 @@ async def run_experiments(
                 on_spent=on_spent,
             )
             for name in plan.experiments:
-                results.append(replace(await EXPERIMENTS[name](bench, tasks, plan), recorded=recorded))
+                result = await EXPERIMENTS[name](bench, tasks, plan)
+                results.append(replace(result, recorded=recorded, notes=(*result.notes, *notes)))
                 on_result(results[-1])
     return tuple(results)
 

@@ -16,7 +16,9 @@ class Tag:
 
 @dataclass
 class Page(HTMLParser):
-    """`prose` is the text outside of drawings, `drawn` that of each drawing; a spanned cell stands in all its rows."""
+    """`prose` is the text outside of drawings, `drawn` that of each drawing; a spanned cell stands in all its
+    rows, and the detail below a row at its end.
+    """
 
     source: str
     tags: list[Tag] = field(default_factory=list[Tag])
@@ -46,7 +48,7 @@ class Page(HTMLParser):
             self._headlines.append("")
         if tag == "table":
             self.tables.append([])
-        if tag == "tr":
+        if tag == "tr" and here.attributes.get("class") != "detail":
             self.tables[-1].append([])
         if tag in {"td", "th"}:
             if tag == "td" and not self.tables[-1][-1] and self.spanned:

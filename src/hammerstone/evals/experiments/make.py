@@ -85,7 +85,7 @@ async def _judge(bench: Bench, samples: Samples, tool: Tool | None) -> str:
     silent = sum(given is None for given in answers)
     if wrong:
         return f"fresh instances: {wrong} of {len(answers)} wrong by {method.name}"
-    if silent > (1 - ANSWERED) * len(answers):
+    if len(answers) - silent < ANSWERED * len(answers):
         return f"fresh instances: {silent} of {len(answers)} not answered by {method.name}"
     return ""
 

@@ -29,13 +29,18 @@ async def run_reuse_cot(bench: Bench, tasks: Sequence[Samples]) -> Result:
                 figures.append(figure)
     except CostReachedError as error:
         partial = error.message
+    with_tool = {one.task for one in figures if one.method == UserRoute.name}
+    without = [samples.task for samples in tasks if samples.task not in with_tool and not partial]
     return Result(
         experiment="reuse-cot",
         title="A strong model's chain of thought against its tool (LATM, table 5)",
         seed=bench.seed,
         models={role: bench.models[role].name for role in (Role.SOLVER, Role.MAKER, Role.USER)},
         figures=tuple(figures),
-        notes=("The paper's user is GPT-3.5 Turbo, its strong model GPT-4.",),
+        notes=(
+            "The paper's user is GPT-3.5 Turbo, its strong model GPT-4.",
+            *(f"{name}: no tool with a user route came of the makings." for name in without),
+        ),
         partial=partial,
     )
 
