@@ -30,6 +30,8 @@ async def task_group() -> AsyncGenerator[TaskGroup]:
 
 async def map_concurrently(function: Callable[[A], Awaitable[B]], items: Sequence[A]) -> list[B]:
     """`function` of every item side by side, the results in order."""
+    if len(items) == 1:
+        return [await function(items[0])]
     results: dict[int, B] = {}
 
     async def one(index: int) -> None:

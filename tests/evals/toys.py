@@ -128,13 +128,13 @@ def maker(tools: Mapping[str, str] | None = None) -> FunctionModel:
     return priced(propose, "maker")
 
 
-def dispatcher(reply: Callable[[str, list[str]], str]) -> FunctionModel:
-    """Says what `reply` makes of a question and of the names that it is shown."""
+def dispatcher(reply: Callable[[str, list[str]], str], name: str = "dispatcher") -> FunctionModel:
+    """Says what `reply` makes of a question and of the names that it is shown. The store knows it by its `name`."""
 
     def sort(prompt: Prompt) -> str:
         return reply(asked(prompt), re.findall(r"^- (\w+): ", prompt.messages[-1].content, re.MULTILINE))
 
-    return priced(sort, "dispatcher")
+    return priced(sort, name)
 
 
 def roles(**models: Fake) -> dict[Role, Fake]:

@@ -14,7 +14,7 @@ from hammerstone.sandbox import Sandbox
 from hammerstone.types import Instance, Role, Source
 
 from ...latm.sums import SUM, block
-from ..toys import PRICE, maker, new_bench, priced, right, roles, samples, source, user
+from ..toys import PRICE, maker, new_bench, priced, right, roles, samples, source
 
 pytestmark = pytest.mark.anyio
 
