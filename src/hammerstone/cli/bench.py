@@ -33,6 +33,10 @@ RECORDED_NOTE = (
     "accuracy of prompting alone is an upper bound (see examples/recordings/README.md). Tokens are estimated from "
     "characters; prices are illustrations."
 )
+ESTIMATES_NOTE = (
+    "Where a model does not tell its tokens or its price, estimates stand in: tokens from characters, and for a million of "
+    "them, in and out, $5 and $25 in the strong roles, $0.25 and $2 in the cheap."
+)
 PAPER_TASKS = "logical_deduction,tracking_shuffled_objects,dyck,word_sorting,chinese_remainder,schedule_meeting"
 
 
@@ -98,8 +102,9 @@ def bench(
         raise RecordingError(f"there is no folder of recordings {folder}", hint=HOW_TO_RECORD.format(folder))
     models = demo_models(folder, maker=maker, user=user, record=record)
     recorded = "" if live else _dates(folder)
+    note = ESTIMATES_NOTE if live or recordings else RECORDED_NOTE
     with _store(home, temporary=record or not live) as where, _told_how_to_record(folder):
-        results = _run(plan, models, where, sandbox=sandbox, recorded=recorded, out=out, json=json)
+        results = _run(plan, models, where, sandbox=sandbox, recorded=recorded, note=note, out=out, json=json)
     _write(results, report, markdown)
     if any(result.partial for result in results):
         talk("[bold cyan]hint:[/] run the same command again with a higher --max-cost: what is paid is not paid again")
@@ -107,7 +112,15 @@ def bench(
 
 
 def _run(
-    plan: Plan, models: Mapping[Role, Model], where: str, *, sandbox: str, recorded: str, out: Path | None, json: bool
+    plan: Plan,
+    models: Mapping[Role, Model],
+    where: str,
+    *,
+    sandbox: str,
+    recorded: str,
+    note: str,
+    out: Path | None,
+    json: bool,
 ) -> list[Result]:
     """Each result is shown and kept as its experiment ends: what comes after it may fail."""
     import anyio
@@ -129,10 +142,10 @@ def _run(
     async def run() -> None:
         with progress("benchmark") as bar:
 
-            def note(what: str, done: int, total: int) -> None:
+            def show_step(what: str, done: int, total: int) -> None:
                 bar.update(bar.task_ids[0], description=what, completed=done, total=total)
 
-            def note_spent(dollars: float | None) -> None:
+            def show_spent(dollars: float | None) -> None:
                 bar.update(bar.task_ids[0], note=money(dollars))
 
             await run_experiments(
@@ -141,9 +154,9 @@ def _run(
                 where,
                 sandbox=sandbox,
                 recorded=recorded,
-                notes=(RECORDED_NOTE,) if recorded else (),
-                on_progress=note,
-                on_spent=note_spent,
+                notes=(note,),
+                on_progress=show_step,
+                on_spent=show_spent,
                 on_result=keep,
             )
 

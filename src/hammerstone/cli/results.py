@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import groupby
 from textwrap import wrap as wrap_text
@@ -19,7 +19,9 @@ __all__ = ["show_result"]
 
 TABLE_GAP, GAP = 3, 2  # screen columns between two of a table, and of the narrow form
 NAMES = 28  # screen columns that the names of methods are worth before one of the others is left out
-SPARED = ("model", "cost", "calls", "tokens each", "cost each", "paper")  # left out in this order where room is short
+# Left out in this order where room is short:
+SPARED = ("model", "cost", "calls", "tokens each", "cost each", "paper", "per cent")
+DETAIL = "detail"  # as `hammerstone.evals.tables` heads the column of the longest texts
 
 wrap = partial(wrap_text, break_on_hyphens=False)
 
@@ -60,35 +62,41 @@ def _show_numbered(table: Table) -> None:
 def _narrow(table: Table, width: int) -> Iterator[str]:
     """Lines: rows that begin alike under their common beginning, each detail under its row."""
     heads, spared = _chosen(table, width)
-    places = [table.heads.index(head) for head in heads]
-    widths = [max(len(row[at]) for row in (table.heads, *table.rows)) for at in places]
-    names = min(width - sum(widths) - GAP * len(widths), 2 + max(len(row[1]) for row in table.rows))
+    rooms = [_room(table, head) for head in heads]
+    names = min(width - sum(rooms) - GAP * len(rooms), 2 + max(len(row[1]) for row in table.rows))
 
-    def line(name: str, row: tuple[str, ...]) -> str:
-        cells = [row[at].rjust(room) for at, room in zip(places, widths, strict=True)]
-        return (" " * GAP).join([name.ljust(names), *cells]).rstrip()
+    def line(name: str, cells: Iterable[str]) -> str:
+        return (" " * GAP).join([name.ljust(names), *map(str.rjust, cells, rooms)]).rstrip()
 
     yield table.title
-    yield line("", table.heads)
+    yield line("", [_short(head) for head in heads])
     for beginning, rows in groupby(table.rows, key=lambda row: row[0]):
         yield beginning
         for row in rows:
+            cell = dict(zip(table.heads, row, strict=True))
             first, *others = wrap(f"  {row[1]}", names, subsequent_indent="    ")
-            yield line(first, row)
+            yield line(first, [cell[head] for head in heads])
             yield from others
-            detail = row[table.heads.index("detail")] if "detail" in table.heads else ""
-            yield from wrap(detail, width, initial_indent="    ", subsequent_indent="    ")
+            yield from wrap(cell.get(DETAIL, ""), width, initial_indent="    ", subsequent_indent="    ")
     below = [table.caption, f"No room here for {', '.join(spared)}: --json has all." if spared else ""]
     yield from ("", *(line for text in below for line in wrap(text, width)))
 
 
 def _chosen(table: Table, width: int) -> tuple[list[str], list[str]]:
     """The heads after the first two that find room beside a name, and those left out."""
-    heads = [head for head in table.heads[2:] if head != "detail"]
+    heads = [head for head in table.heads[2:] if head != DETAIL]
     spared: list[str] = []
     for head in (head for head in SPARED if head in heads):
-        columns = [[row[table.heads.index(one)] for row in (table.heads, *table.rows)] for one in heads]
-        if NAMES + sum(GAP + max(map(len, column)) for column in columns) > width:
+        if NAMES + sum(GAP + _room(table, one) for one in heads) > width:
             heads.remove(head)
             spared.append(head)
     return heads, spared
+
+
+def _room(table: Table, head: str) -> int:
+    at = table.heads.index(head)
+    return max(len(_short(head)), *(len(row[at]) for row in table.rows))
+
+
+def _short(head: str) -> str:
+    return "%" if head == "per cent" else head
