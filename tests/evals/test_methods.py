@@ -192,6 +192,13 @@ async def test_the_user_writes_the_arguments_and_the_tool_answers(
     assert await answered(UserRoute(bench.model(Role.USER), sandbox, tool()), reworded(15)) == answer
 
 
+async def test_a_question_that_the_user_refuses_is_not_put_to_the_tool(store: Store) -> None:
+    bench, _ = replying(store, "null")
+    fake = FakeSandbox({"solve": lambda **_: "80"})
+    assert await answered(UserRoute(bench.model(Role.USER), fake, tool())) is None
+    assert fake.calls == []
+
+
 async def test_the_user_is_shown_the_tools_demonstrations(store: Store, sandbox: Sandbox) -> None:
     bench, model = replying(store, "null", sandbox=sandbox)
     await answered(UserRoute(bench.model(Role.USER), sandbox, tool()))

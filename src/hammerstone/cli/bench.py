@@ -34,8 +34,8 @@ RECORDED_NOTE = (
     "characters; prices are illustrations."
 )
 ESTIMATES_NOTE = (
-    "Where a model does not tell its tokens or its price, estimates stand in: tokens from characters, and for a million of "
-    "them, in and out, $5 and $25 in the strong roles, $0.25 and $2 in the cheap."
+    "Where a model does not tell its tokens or its price, estimates stand in: tokens from characters, and for a "
+    "million of them, in and out, $5 and $25 in the strong roles, $0.25 and $2 in the cheap."
 )
 PAPER_TASKS = "logical_deduction,tracking_shuffled_objects,dyck,word_sorting,chinese_remainder,schedule_meeting"
 
