@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,12 +24,23 @@ HAMMERSTONE = (sys.executable, "-m", "hammerstone")
 PATIENCE = 30.0  # seconds until a test gives up on what should come at once
 
 
-def start(home: Path, *arguments: str | Path, **options: object) -> subprocess.Popen[str]:
-    """A command that runs beside the test, with pipes for all it reads and writes."""
+@contextmanager
+def start(home: Path, *arguments: str | Path, **options: object) -> Generator[subprocess.Popen[str]]:
+    """A command that runs beside the test, with pipes for all it reads and writes; killed if it outlives the test."""
     environment = {**os.environ, "HAMMERSTONE_HOME": str(home)}
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     command = [*HAMMERSTONE, *map(str, arguments)]
-    return subprocess.Popen(command, text=True, env=environment, **{**pipes, **options})  # type: ignore[call-overload]
+    listening = {"preexec_fn": listen_to_ctrl_c}
+    with subprocess.Popen(command, text=True, env=environment, **{**pipes, **listening, **options}) as process:  # type: ignore[call-overload]
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def listen_to_ctrl_c() -> None:
+    """A shell starts what runs in its background with Ctrl-C ignored, and the tests may run there."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def shell(home: Path, line: str) -> subprocess.CompletedProcess[str]:
