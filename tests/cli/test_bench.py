@@ -80,6 +80,15 @@ def test_recorded_experiments_run_without_a_model(cli: Cli, recorded_bench: Benc
     assert not data.exists()  # nothing was paid, so nothing is kept
 
 
+def test_a_model_in_the_environment_does_not_make_a_replay_one_that_pays(
+    cli: Cli, recorded_bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HAMMERSTONE_MAKER", "HAMMERSTONE_USER"):
+        monkeypatch.setenv(name, f"mailbox:{tmp_path / 'box'}")
+    assert cli(*recorded_bench.use("--methods", "direct")).code == 0
+    assert not (tmp_path / "box").exists()
+
+
 def test_the_day_of_the_recording_and_the_seed_are_told(cli: Cli, recorded_bench: Bench) -> None:
     line = (recorded_bench.recordings / "user.jsonl").read_text().splitlines()[0]
     about = f"seed 3; completions recorded {json.loads(line)['recorded']}; maker: recorded maker; user: recorded user"

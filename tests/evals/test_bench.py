@@ -348,7 +348,12 @@ async def test_for_each_keeps_the_order_and_raises_other_errors_at_once() -> Non
 async def test_a_figure_counts_right_answers_no_answers_tokens_and_cost(store: Store) -> None:
     given = samples(count=4)
     replies = [given.asked[0].answer, "wrong", "", f" {given.asked[3].answer}\n"]
-    bench = new_bench(store, NOWHERE, {Role.USER: ScriptedModel([paid(one) for one in replies])}, max_cost=9)
+    by_question = {one.question: paid(said) for one, said in zip(given.asked, replies, strict=True)}
+
+    def reply(prompt: Prompt) -> Reply:  # whichever is asked first
+        return next(said for question, said in by_question.items() if question in prompt.messages[-1].content)
+
+    bench = new_bench(store, NOWHERE, {Role.USER: FunctionModel(reply)}, max_cost=9)
     steps: list[tuple[str, int, int]] = []
     bench.on_progress = lambda what, done, total: steps.append((what, done, total))
     figure = await ask_all(bench, given, Direct(bench.model(Role.USER), given.shown), "a-1", paper=55.5, detail="few")

@@ -101,7 +101,10 @@ def test_series_and_confusion_are_tables_too() -> None:
     assert heat.rows == (("a", "1", "0", "2"), ("b", "0", "3", "4,000"))
 
 
-def test_the_terminal_shows_a_table_with_its_columns(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_terminal_shows_a_table_with_its_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "240")
     (table,) = tables(RESULT)
     show_table(RESULT.title, table.columns, table.rows, caption=table.caption)
     shown = capsys.readouterr().out

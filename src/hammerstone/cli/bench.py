@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hammerstone.cli.options import Backend, Json, Maker, SandboxName, User
+from hammerstone.cli.options import Backend, Json, LiveMaker, LiveUser, SandboxName
 from hammerstone.cli.terminal import money, print_json, progress, talk
 from hammerstone.errors import RecordingError, SettingsError
 
@@ -50,8 +50,8 @@ def bench(
     ),
     tries: Annotated[int, typer.Option("--tries", min=1, help="For make: makings per task.")] = 3,
     sets: Annotated[int, typer.Option("--sets", min=1, help="For dispatch: sets of 100.")] = 1,
-    maker: Maker = None,
-    user: User = None,
+    maker: LiveMaker = None,
+    user: LiveUser = None,
     recordings: Annotated[
         Path | None, typer.Option("--recordings", help="Where recorded completions are read, or with --record written.")
     ] = None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hammerstone.cli.options import Backend, Json, SandboxName
+from hammerstone.cli.options import Backend, Json, LiveMaker, LiveUser, SandboxName
 from hammerstone.cli.terminal import money, percent, print_json, print_line, progress, show_table, talk
 from hammerstone.errors import InputError
 
@@ -35,8 +35,8 @@ MARK = {"parser": ("P", "green"), "user": ("U", "yellow"), "solver": ("S", "red"
 
 def demo(
     home: Annotated[Path | None, typer.Option("--home", help="A new folder for the demo's store.")] = None,
-    maker: Annotated[str | None, typer.Option("--maker", help="A live strong model instead of the recordings.")] = None,
-    user: Annotated[str | None, typer.Option("--user", help="A live cheap model. Default: the maker.")] = None,
+    maker: LiveMaker = None,
+    user: LiveUser = None,
     recordings: Annotated[
         Path | None, typer.Option("--recordings", help="Where recorded completions are read, or with --record written.")
     ] = None,

@@ -13,6 +13,8 @@ __all__ = [
     "Dispatcher",
     "Home",
     "Json",
+    "LiveMaker",
+    "LiveUser",
     "Maker",
     "Recipe",
     "Record",
@@ -61,6 +63,13 @@ User = Annotated[
         help="The cheap model: writes arguments, and sorts requests. Default: the maker.",
         rich_help_panel=_MODELS,
     ),
+]
+# Where recorded completions are what is usual, the environment must not turn a command into one that pays.
+LiveMaker = Annotated[
+    str | None, typer.Option("--maker", help="A live strong model instead of the recordings.", rich_help_panel=_MODELS)
+]
+LiveUser = Annotated[
+    str | None, typer.Option("--user", help="A live cheap model. Default: the maker.", rich_help_panel=_MODELS)
 ]
 Dispatcher = Annotated[
     str | None,
