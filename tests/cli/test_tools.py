@@ -146,3 +146,14 @@ def test_what_is_no_tool_cannot_be_imported(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "tool.json").write_text("{}")
     assert cli("tools", "import", tmp_path / "tool.json").code == 2
     assert cli("tools", "import", tmp_path / "nowhere").code == 2
+
+
+@pytest.mark.usefixtures("made")
+def test_each_change_of_a_tool_can_be_told_as_json(cli: Cli, tmp_path: Path) -> None:
+    exported = json.loads(cli("tools", "export", "sum", tmp_path / "out", "--json").out)
+    assert Path(exported["folder"]).is_dir()
+    assert json.loads(cli("tools", "disable", "sum", "--json").out)["state"] == "disabled"
+    assert json.loads(cli("tools", "enable", "sum", "--json").out)["state"] == "live"
+    assert json.loads(cli("tools", "remove", "sum", "--yes", "--json").out) == {"name": "sum", "state": "removed"}
+    imported = json.loads(cli("tools", "import", exported["folder"], "--json").out)
+    assert (imported["name"], imported["state"], imported["digest"]) == ("sum", "live", exported["digest"])

@@ -72,12 +72,15 @@ def export(
     folder: Annotated[Path, typer.Argument(help="Where the package folder is written.")] = Path(),
     version: Version = None,
     home: Home = None,
+    json: Json = False,
 ) -> None:
     """Write a tool as an importable module, with a test file that needs no hammerstone."""
     from hammerstone.latm.exporting import export_tool
 
     with open_home(home) as store:
-        print_line(str(export_tool(_find(store, name, version), folder)))
+        stored = _find(store, name, version)
+        written = str(export_tool(stored, folder))
+    print_json(_summary(stored) | {"folder": written}) if json else print_line(written)
 
 
 @app.command("import")
@@ -85,6 +88,7 @@ def import_(
     path: Annotated[Path, typer.Argument(help="An exported folder, or its tool.json.")],
     home: Home = None,
     sandbox: SandboxName = Backend.AUTO,
+    json: Json = False,
 ) -> None:
     """Check an exported tool again, all of it, and make it live."""
     import anyio
@@ -101,24 +105,28 @@ def import_(
     anyio.run(run)
     with open_home(home) as store:
         stored = store.publish(tool)
-    print_line(f"{stored.task}: version {stored.version} is live ({len(tool.checks)} checks passed again)")
+    said = f"{stored.task}: version {stored.version} is live ({len(tool.checks)} checks passed again)"
+    print_json(_summary(stored) | {"checks": len(tool.checks)}) if json else print_line(said)
 
 
 @app.command()
-def disable(name: Name, home: Home = None) -> None:
+def disable(name: Name, home: Home = None, json: Json = False) -> None:
     """Take a tool out of service, and keep it. No other is made in its place."""
-    _set_state(home, name, "disabled")
+    _set_state(home, name, "disabled", json=json)
 
 
 @app.command()
-def enable(name: Name, version: Version = None, home: Home = None) -> None:
+def enable(name: Name, version: Version = None, home: Home = None, json: Json = False) -> None:
     """Put a disabled tool, or an earlier version, into service."""
-    _set_state(home, name, "live", version)
+    _set_state(home, name, "live", version, json=json)
 
 
 @app.command()
 def remove(
-    name: Name, home: Home = None, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False
+    name: Name,
+    home: Home = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
 ) -> None:
     """Delete all versions of a tool. Its task's instances stay, and a new tool may be made from them."""
     with open_home(home) as store:
@@ -127,7 +135,7 @@ def remove(
             talk("nothing was deleted")
             raise typer.Exit(1)
         store.remove_tool(name)
-    print_line(f"{name}: removed")
+    print_json({"name": name, "state": "removed"}) if json else print_line(f"{name}: removed")
 
 
 def _find(store: Store, name: str, version: int | None) -> StoredTool:
@@ -138,12 +146,13 @@ def _find(store: Store, name: str, version: int | None) -> StoredTool:
     return tool
 
 
-def _set_state(home: str | None, name: str, state: str, version: int | None = None) -> None:
+def _set_state(home: str | None, name: str, state: str, version: int | None = None, *, json: bool) -> None:
     from hammerstone.latm.records import ToolState
 
     with open_home(home) as store:
         stored = store.set_tool_state(name, version, ToolState(state))
-    print_line(f"{stored.task}: version {stored.version} is {stored.state}")
+    said = f"{stored.task}: version {stored.version} is {stored.state}"
+    print_json(_summary(stored)) if json else print_line(said)
 
 
 def _used(store: Store) -> dict[str, int]:
