@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -115,7 +117,7 @@ def test_with_json_each_experiment_is_a_line(cli: Cli, recorded_bench: Bench, tm
 
 
 def test_results_are_kept_in_a_file_as_well(cli: Cli, recorded_bench: Bench, tmp_path: Path) -> None:
-    (tmp_path / "out.json").write_text("an earlier one")
+    assert cli(*recorded_bench.use("--out", tmp_path / "out.json", "--methods", "direct")).code == 0
     done = cli(*recorded_bench.use("--out", tmp_path / "out.json", "--methods", "parser"))
     (result,) = read_results(tmp_path / "out.json")
     assert done.code == 0
@@ -123,6 +125,52 @@ def test_results_are_kept_in_a_file_as_well(cli: Cli, recorded_bench: Bench, tmp
         ("sum", "tool, parser", 4, 4),
         ("all", "tool, parser", 4, 4),
     ]
+
+
+@pytest.mark.parametrize("option", ["--out", "--report", "--markdown"])
+def test_what_is_no_earlier_result_is_not_written_over_and_that_is_told_before_anything_runs(
+    cli: Cli, recorded_bench: Bench, tmp_path: Path, option: str
+) -> None:
+    notes = tmp_path / "notes"
+    notes.write_text("# my own\n")
+    done = cli(*recorded_bench.use(option, notes, *recorded_bench.live, "--home", tmp_path / "home"))
+    assert done.code == 2
+    assert f"{notes} exists and " in done.err
+    assert "hint: move it, or give another path" in done.err
+    assert (notes.read_text(), (tmp_path / "home").exists()) == ("# my own\n", False)
+
+
+def test_a_markdown_document_says_which_command_wrote_it_and_may_be_written_again(
+    cli: Cli, recorded_bench: Bench, tmp_path: Path
+) -> None:
+    written = tmp_path / "results.md"
+    for _ in range(2):
+        assert cli(*recorded_bench.use("--markdown", written, "--methods", "parser")).code == 0
+    assert written.read_text().startswith("<!-- Written by `hammerstone bench use`: do not edit. -->")
+
+
+def test_more_users_than_one_are_measured_recorded_and_replayed(
+    cli: Cli, recorded_bench: Bench, tmp_path: Path
+) -> None:
+    folder = tmp_path / "new"
+    user = tmp_path / "another.jsonl"
+    shutil.copy(recorded_bench.recordings / "user.jsonl", user)
+    command = ("bench", "use", "--tasks", recorded_bench.file, "-n", "4", "--methods", "direct")
+    assert (
+        cli(*command, *recorded_bench.live, "--user", f"recorded:{user}", "--recordings", folder, "--record").code == 0
+    )
+    assert (folder / "user2.jsonl").read_text() == (folder / "user.jsonl").read_text()
+    rows = cli(*command, "--recordings", folder).rows
+    assert [row.split(" 4/4 ")[0] for row in rows if row.startswith("sum ")] == [
+        "sum direct, few-shot recorded user",
+        "sum direct, few-shot recorded user2",
+    ]
+
+
+def test_an_embedding_that_cannot_be_used_is_told(cli: Cli) -> None:
+    done = cli("bench", "near-miss", "--tasks", "dyck", "-n", "2", "--embedding", "nobody:nothing")
+    assert done.code == 2
+    assert "cannot use the embedding 'nobody:nothing'" in done.err
 
 
 def test_only_the_shipped_recordings_are_described_as_such(cli: Cli, recorded_bench: Bench) -> None:
@@ -208,16 +256,7 @@ def test_what_was_measured_before_a_recording_is_missed_is_kept(recorded_bench: 
     )
     models = {role: RecordedModel(recorded_bench.recordings / f"{role}.jsonl") for role in Role}
     with pytest.raises(RecordingError):
-        bench._run(
-            plan,
-            models,
-            str(tmp_path / "home"),
-            sandbox="auto",
-            recorded="",
-            note="",
-            out=tmp_path / "out.json",
-            json=True,
-        )
+        bench._run(partial(run_experiments, plan, models, tmp_path / "home"), out=tmp_path / "out.json", json=True)
     assert [one.experiment for one in read_results(tmp_path / "out.json")] == ["use"]
 
 

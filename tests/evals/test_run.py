@@ -14,8 +14,9 @@ from hammerstone.evals.results import Result
 from hammerstone.evals.run import EXPERIMENTS, Plan, run_experiments
 from hammerstone.types import Role
 
-from ..latm.sums import SETTINGS
-from .toys import KINDS, PRICE, Fake, dispatcher, roles, samples
+from ..latm.sums import SETTINGS, block
+from .toys import KINDS, PRICE, Fake, dispatcher, priced, roles, samples
+from .words import SORTING, own
 
 pytestmark = pytest.mark.anyio
 
@@ -54,7 +55,7 @@ async def test_experiments_run_in_the_order_of_the_plan_on_tasks_from_files(
 
 
 async def test_all_experiments_that_there_are_can_be_planned(tmp_path: Path, files: tuple[str, ...]) -> None:
-    assert list(EXPERIMENTS)[:5] == ["use", "make", "reuse-cot", "dispatch", "near-miss"]
+    assert list(EXPERIMENTS) == ["use", "make", "reuse-cot", "dispatch", "near-miss", "stream"]
     models = roles(dispatcher=dispatcher(lambda _, known: json.dumps({"kind": known[0]})))
     given = plan("reuse-cot", "dispatch", tasks=files, sets=1, set_size=10)
     results = await run(tmp_path / "home", given, models)
@@ -88,8 +89,10 @@ async def test_generated_tasks_are_named(tmp_path: Path) -> None:
         ({"tasks": ("sorting",)}, "there is no task 'sorting'", "word_sorting"),
         ({"tasks": ("none.json",)}, "there is no file none.json", "check the path"),
         ({"tasks": ("a/b",)}, "there is no file a/b", "check the path"),
-        ({"methods": ("direct", "tool")}, "there is no method 'tool'", "direct, cot, pot, user, parser"),
+        ({"methods": ("direct", "tool")}, "there is no method 'tool'", "direct, cot, user, pot, parser"),
         ({"tasks": ("dyck", "dyck")}, "there are 2 tasks of the name dyck", "name each task once"),
+        ({"experiments": ("use", "stream"), "requests": 3}, "a stream of 3 requests shows nothing", "--requests"),
+        ({"tasks": ("dyck=none.json",)}, "there is no file none.json", "check the path"),
         ({"experiments": ("use", "dispatch")}, "measured with 6 tasks or more, and there are 1", "--tasks"),
     ],
 )
@@ -107,12 +110,34 @@ async def test_a_plan_that_makes_no_sense_is_told_before_anything_is_paid(
     assert not (tmp_path / "home").exists()
 
 
+async def test_the_tool_of_a_known_task_is_asked_all_that_a_file_holds(tmp_path: Path) -> None:
+    """Made from generated instances; the methods that pay are asked the first n of the file, the parser all."""
+    given = [item.request for item in own(9, seed=7)]
+    (tmp_path / "words.json").write_text(
+        json.dumps({"examples": [{"input": one.question, "target": one.answer} for one in given]})
+    )
+    models = roles(maker=priced(lambda _: block(SORTING), "maker"), user=priced(lambda _: "null", "user"))
+    asked = plan("use", tasks=(f"word_sorting={tmp_path / 'words.json'}",), methods=("direct", "parser"))
+    (result,) = await run(tmp_path / "home", asked, models)
+    assert [(one.task, one.method, one.right, one.n, one.paper) for one in result.figures if one.task != "all"] == [
+        ("word_sorting", "direct, few-shot", 0, 4, None),
+        ("word_sorting", "tool, parser", 9, 9, 98.3),
+    ]
+
+
+async def test_the_tool_of_a_task_nobody_knows_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "words.json").write_text('{"examples": [{"input": "x", "target": "y"}]}')
+    with pytest.raises(NotFoundError, match="there is no task 'sorting'"):
+        await run(tmp_path / "home", plan("use", tasks=(f"sorting={tmp_path / 'words.json'}",)), roles())
+
+
+@pytest.mark.parametrize("name", ["near-miss", "stream"])
 async def test_near_misses_of_a_file_are_refused_before_the_experiments_in_front_of_it_are_paid(
-    tmp_path: Path, files: tuple[str, ...]
+    tmp_path: Path, files: tuple[str, ...], name: str
 ) -> None:
     models = roles()
     with pytest.raises(InputError, match="sum is read from a file"):
-        await run(tmp_path / "home", plan("use", "near-miss", tasks=(*PAPER_TASKS, files[0])), models)
+        await run(tmp_path / "home", plan("use", name, tasks=(*PAPER_TASKS, files[0])), models)
     assert paid(models) == 0
 
 

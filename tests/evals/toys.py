@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
 from hammerstone.evals.bench import Bench, Samples
+from hammerstone.evals.caches import Vector
 from hammerstone.latm.settings import LoopSettings
 from hammerstone.latm.store import Store
 from hammerstone.models.model import Model, Prompt, Reply
@@ -22,6 +23,7 @@ __all__ = [
     "ANSWERS",
     "KINDS",
     "PRICE",
+    "Alike",
     "Fake",
     "dispatcher",
     "maker",
@@ -54,6 +56,15 @@ ANSWERS: Mapping[str, Callable[[int, int], int]] = {
 }
 Fake: TypeAlias = "FunctionModel | ScriptedModel"
 PRICE = 0.25  # US dollars a call, exact in binary, so that bills add up
+
+
+class Alike:
+    """An embedding that sees no difference at all."""
+
+    name = "all alike"
+
+    async def embed(self, texts: Sequence[str]) -> list[Vector]:
+        return [{"x": 1.0} for _ in texts]
 
 
 def source(kind: str = "sum") -> str:
@@ -153,6 +164,7 @@ def new_bench(
     max_cost: float | None = None,
     settings: LoopSettings = SETTINGS,
     at_once: int = 1,
+    **options,
 ) -> Bench:
     return Bench(
         store=store,
@@ -161,4 +173,5 @@ def new_bench(
         n=n,
         max_cost=max_cost,
         settings=replace(settings, concurrency=at_once),
+        **options,
     )

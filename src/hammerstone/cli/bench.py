@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hammerstone.cli.options import Backend, Json, LiveMaker, LiveUser, SandboxName
+from hammerstone.cli.options import Backend, Json, LiveMaker, SandboxName
 from hammerstone.cli.terminal import money, print_json, progress, talk
-from hammerstone.errors import RecordingError, SettingsError
+from hammerstone.errors import InputError, RecordingError, SettingsError
 
 if TYPE_CHECKING:
     from hammerstone.evals.results import Result
-    from hammerstone.evals.run import Plan
-    from hammerstone.models.model import Model
-    from hammerstone.types import Role
 
 __all__ = ["bench"]
 
-EXPERIMENT_NAMES = "use, make, reuse-cot, dispatch, near-miss"
+EXPERIMENT_NAMES = "use, make, reuse-cot, dispatch, near-miss, stream"
 HOW_TO_RECORD = (
     "to record it, run the same command with live models: --maker MODEL --user MODEL --recordings {} --record"
 )
@@ -42,16 +40,35 @@ PAPER_TASKS = "logical_deduction,tracking_shuffled_objects,dyck,word_sorting,chi
 
 def bench(
     experiment: Annotated[str, typer.Argument(help=f"{EXPERIMENT_NAMES}, or all.")],
-    tasks: Annotated[str, typer.Option("--tasks", help="Names or files, with commas between.")] = PAPER_TASKS,
+    tasks: Annotated[
+        str,
+        typer.Option("--tasks", help="Names, files, or NAME=FILE: that task's tool on a file. With commas between."),
+    ] = PAPER_TASKS,
     n: Annotated[int, typer.Option("-n", min=1, help="Samples per task.")] = 20,
     seed: Annotated[int, typer.Option("--seed", help="Draws the samples.")] = 0,
-    methods: Annotated[str, typer.Option("--methods", help="For use: direct, cot, pot, user, parser.")] = (
+    methods: Annotated[str, typer.Option("--methods", help="For use: direct, cot, user, pot, parser.")] = (
         "direct,cot,user,parser"
     ),
     tries: Annotated[int, typer.Option("--tries", min=1, help="For make: makings per task.")] = 3,
     sets: Annotated[int, typer.Option("--sets", min=1, help="For dispatch: sets of 100.")] = 1,
+    requests: Annotated[int, typer.Option("--requests", min=1, help="For stream: its length.")] = 400,
     maker: LiveMaker = None,
-    user: LiveUser = None,
+    user: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--user",
+            help="A live cheap model. Default: the maker. More than one: use and reuse-cot measure each of them.",
+            rich_help_panel="Models",
+        ),
+    ] = None,
+    embedding: Annotated[
+        str | None,
+        typer.Option(
+            "--embedding",
+            help="Of the semantic caches: openai:text-embedding-3-small, … Default: character 4-grams.",
+            rich_help_panel="Models",
+        ),
+    ] = None,
     recordings: Annotated[
         Path | None, typer.Option("--recordings", help="Where recorded completions are read, or with --record written.")
     ] = None,
@@ -81,8 +98,9 @@ def bench(
 
     Without --maker and --user, recorded completions of a strong model are replayed: no key, no network.
     """
-    from hammerstone.evals.demo import demo_models
-    from hammerstone.evals.run import EXPERIMENTS, Plan
+    from hammerstone.evals.caches import ProviderEmbedding
+    from hammerstone.evals.demo import demo_models, more_users
+    from hammerstone.evals.run import EXPERIMENTS, Plan, run_experiments
     from hammerstone.settings import recordings as shipped
 
     plan = Plan(
@@ -93,44 +111,42 @@ def bench(
         methods=_names(methods),
         tries=tries,
         sets=sets,
+        requests=requests,
         max_cost=max_cost,
     )
-    folder, live = recordings or shipped("bench"), maker is not None or user is not None
+    _check_outputs(out, report, markdown)
+    folder, live = recordings or shipped("bench"), maker is not None or bool(user)
     if record and not live:
         raise SettingsError("there is no live model to record", hint="name one with --maker, and one with --user")
     if not live and not folder.is_dir():
         raise RecordingError(f"there is no folder of recordings {folder}", hint=HOW_TO_RECORD.format(folder))
-    models = demo_models(folder, maker=maker, user=user, record=record)
-    recorded = "" if live else _dates(folder)
-    note = ESTIMATES_NOTE if live or recordings else RECORDED_NOTE
+    run = partial(
+        run_experiments,
+        plan,
+        demo_models(folder, maker=maker, user=user[0] if user else None, record=record),
+        more_users=more_users(folder, user[1:] if user else (), live=live, record=record),
+        embedding=ProviderEmbedding(embedding) if embedding else None,
+        sandbox=sandbox,
+        recorded="" if live else _dates(folder),
+        notes=(ESTIMATES_NOTE if live or recordings else RECORDED_NOTE,),
+    )
     with _store(home, temporary=record or not live) as where, _told_how_to_record(folder):
-        results = _run(plan, models, where, sandbox=sandbox, recorded=recorded, note=note, out=out, json=json)
-    _write(results, report, markdown)
+        results = _run(partial(run, home=where), out=out, json=json)
+    _write(results, report, markdown, command=f"hammerstone bench {experiment}")
     if any(result.partial for result in results):
         talk("[bold cyan]hint:[/] run the same command again with a higher --max-cost: what is paid is not paid again")
         raise typer.Exit(2)
 
 
 def _run(
-    plan: Plan,
-    models: Mapping[Role, Model],
-    where: str,
-    *,
-    sandbox: str,
-    recorded: str,
-    note: str,
-    out: Path | None,
-    json: bool,
+    run_experiments: Callable[..., Awaitable[tuple[Result, ...]]], *, out: Path | None, json: bool
 ) -> list[Result]:
     """Each result is shown and kept as its experiment ends: what comes after it may fail."""
     import anyio
 
     from hammerstone.cli.results import show_result
     from hammerstone.evals.results import write_results
-    from hammerstone.evals.run import run_experiments
 
-    if out is not None:
-        out.open("ab").close()  # found out now, not after everything is paid
     results: list[Result] = []
 
     def keep(result: Result) -> None:
@@ -148,23 +164,29 @@ def _run(
             def show_spent(dollars: float | None) -> None:
                 bar.update(bar.task_ids[0], note=money(dollars))
 
-            await run_experiments(
-                plan,
-                models,
-                where,
-                sandbox=sandbox,
-                recorded=recorded,
-                notes=(note,),
-                on_progress=show_step,
-                on_spent=show_spent,
-                on_result=keep,
-            )
+            await run_experiments(on_progress=show_step, on_spent=show_spent, on_result=keep)
 
     anyio.run(run)
     return results
 
 
-def _write(results: list[Result], report: Path | None, markdown: Path | None) -> None:
+def _check_outputs(out: Path | None, report: Path | None, markdown: Path | None) -> None:
+    """Found out now, not after everything is paid: each can be written, and replaces nothing but its like."""
+    from hammerstone.evals.tables import MARK
+
+    for path, sign in ((out, '[\n {\n  "experiment": "'), (markdown, MARK)):
+        if path is not None:
+            path.open("ab").close()
+            head = path.read_text(encoding="utf-8", errors="replace")[:80]
+            if head and not head.startswith(sign):
+                raise InputError(f"{path} exists and holds no results", hint="move it, or give another path")
+    if report is not None:
+        from hammerstone.evals.report import check_report_path
+
+        check_report_path(report)
+
+
+def _write(results: list[Result], report: Path | None, markdown: Path | None, *, command: str) -> None:
     if report is not None:
         from hammerstone.evals.report import write_report
 
@@ -173,7 +195,7 @@ def _write(results: list[Result], report: Path | None, markdown: Path | None) ->
     if markdown is not None:
         from hammerstone.evals.tables import markdown as written
 
-        markdown.write_text(written(results), encoding="utf-8")
+        markdown.write_text(written(results, command=command), encoding="utf-8")
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from anyio import to_thread
 
 from hammerstone.concurrency import map_concurrently
 from hammerstone.errors import CallerError, InputError, ModelError, OperatorError
+from hammerstone.evals.caches import Embedding, LexicalEmbedding
 from hammerstone.evals.tasks import generate_instances, task
 from hammerstone.latm.accounts import AccountedModel, Bill
 from hammerstone.latm.parser import normalise
@@ -58,13 +59,14 @@ class CostReachedError(CallerError):
 class Samples:
     """One task's instances: `shown` to makers and prompts, `asked` of everybody, disjoint.
 
-    `generated` says that there are more where they came from.
+    `more` are asked of what costs nothing alone. `generated` says that there are others where they came from.
     """
 
     task: str
     description: str
     shown: tuple[Instance, ...]
     asked: tuple[Instance, ...]
+    more: tuple[Instance, ...] = ()
     generated: bool = True
 
 
@@ -72,14 +74,18 @@ class Samples:
 class Bench:
     """One run. Completions are kept in `store`, so that a run that is broken off goes on without paying again.
 
-    `n` instances are asked per task, `seed` draws them. `max_cost` bounds what this run pays, in US dollars: no call
-    begins after it, and the few that are then under way are still paid. `spent` is what it has paid so far, `None` once
-    a price was unknown. `on_progress(what, done, total)` is told of every step, `on_spent(dollars)` of every paid call.
+    `more_users` are measured beside the user where the experiment is about users, `embedding` is that of the semantic
+    caches it compares with. `n` instances are asked per task, `seed` draws them. `max_cost` bounds what this run pays,
+    in US dollars: no call begins after it, and the few that are then under way are still paid. `spent` is what it has
+    paid so far, `None` once a price was unknown. `on_progress(what, done, total)` is told of every step,
+    `on_spent(dollars)` of every paid call.
     """
 
     store: Store
     sandbox: Sandbox
     models: Mapping[Role, Model]
+    more_users: tuple[Model, ...] = ()
+    embedding: Embedding = field(default_factory=LexicalEmbedding)
     n: int
     seed: int = 0
     max_cost: float | None = None
@@ -90,6 +96,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         self._opened: dict[Role, AccountedModel] = {}
+        self._more_users = [self._counted(model, Role.USER) for model in self.more_users]
         # Under a bound few calls are under way at a time, and so few go beyond it.
         self.turns = anyio.CapacityLimiter(math.inf if self.max_cost is None else self.settings.concurrency)
 
@@ -99,8 +106,15 @@ class Bench:
         One object for each role: it is what keeps equal prompts at the same moment from being paid twice.
         """
         if role not in self._opened:
-            self._opened[role] = _CountedModel(_BoundedModel(self.models[role], self), role, self.store)
+            self._opened[role] = self._counted(self.models[role], role)
         return self._opened[role]
+
+    def users(self) -> list[AccountedModel]:
+        """The user, and those that are measured beside it."""
+        return [self.model(Role.USER), *self._more_users]
+
+    def _counted(self, model: Model, role: Role) -> AccountedModel:
+        return _CountedModel(_BoundedModel(model, self), role, self.store)
 
     def check_bound(self) -> None:
         """Raises `CostReachedError` if nothing more may be paid."""
@@ -192,24 +206,29 @@ def generated_samples(name: str, n: int, seed: int) -> Samples:
     return Samples(task=name, description=found.DESCRIPTION, shown=shown, asked=tuple(asked[:n]))
 
 
-def read_samples(path: str, n: int) -> Samples:
+def read_samples(path: str, n: int, *, name: str = "") -> Samples:
     """Instances of any task from a file, the first ones shown, as in the paper. Each question counts once.
 
-    Raises `InputError` for a file that cannot be read or has too few, and for an item that is no instance.
+    With the `name` of one of hammerstone's own tasks, generated instances are shown and all of the file is asked.
+    Raises `InputError` for a file that cannot be read or has too few, and for an item that is no instance, and
+    `NotFoundError` for an unknown name.
     """
     instances: dict[str, Instance] = {}
     for item in read_requests(path):
         instance = _instance(path, item)
         instances.setdefault(normalise(instance.question), instance)
+    every = tuple(instances.values())
+    if name:
+        own = generated_samples(name, 0, 0)
+        return replace(own, asked=every[:n], more=every[n:], generated=False)
     needed = LoopSettings().needed
-    if len(instances) <= needed:
+    if len(every) <= needed:
         raise InputError(
-            f"{path} has {len(instances)} different instances",
+            f"{path} has {len(every)} different instances",
             hint=f"{needed} are shown to the maker, so {needed + 1} or more are needed",
         )
-    every = tuple(instances.values())
-    name = tool_name(Path(path).name.partition(".")[0]) or "task"
-    return Samples(task=name, description="", shown=every[:needed], asked=every[needed:][:n], generated=False)
+    name, rest = tool_name(Path(path).name.partition(".")[0]) or "task", every[needed:]
+    return Samples(task=name, description="", shown=every[:needed], asked=rest[:n], more=rest[n:], generated=False)
 
 
 def _instance(path: str, item: Request | Unreadable) -> Instance:

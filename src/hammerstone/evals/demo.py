@@ -23,7 +23,7 @@ from hammerstone.models.model import Model
 from hammerstone.sandbox import Sandbox, open_sandbox
 from hammerstone.types import Role, Route
 
-__all__ = ["Baseline", "Demonstration", "demo_models", "run_demo"]
+__all__ = ["Baseline", "Demonstration", "demo_models", "more_users", "run_demo"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +118,18 @@ def demo_models(recordings: Path, *, maker: str | None, user: str | None, record
         return RecordingModel(live, file) if record else live
 
     return {role: _illustrated(of_role(role), rates[role], role) for role in Role}
+
+
+def more_users(recordings: Path, specs: Sequence[str], *, live: bool, record: bool) -> tuple[Model, ...]:
+    """Further user models, each with a file of its own: `user2.jsonl`, … Without live ones, those files."""
+    if not live:
+        return tuple(
+            IllustratedModel(RecordedModel(file), CHEAP, name=f"recorded {file.stem}")
+            for file in sorted(recordings.glob("user[0-9]*.jsonl"))
+        )
+    opened = [(open_model(spec), recordings / f"user{number}.jsonl") for number, spec in enumerate(specs, 2)]
+    models = [RecordingModel(model, file) if record else model for model, file in opened]
+    return tuple(IllustratedModel(model, CHEAP, name=model.name) for model in models)
 
 
 def _illustrated(model: Model, rates: Rates, role: Role) -> Model:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from hammerstone.errors import InputError
 from hammerstone.evals.bench import Bench, Samples, generated_samples, read_samples
+from hammerstone.evals.caches import Embedding, LexicalEmbedding
 from hammerstone.evals.experiments.dispatch import check_tasks, run_dispatch
 from hammerstone.evals.experiments.make import run_make
 from hammerstone.evals.experiments.near_miss import check_own, run_near_miss
 from hammerstone.evals.experiments.reuse_cot import run_reuse_cot
+from hammerstone.evals.experiments.stream import check_requests, run_stream
 from hammerstone.evals.experiments.use import METHODS, check_methods, run_use
 from hammerstone.evals.results import Result
 from hammerstone.evals.tasks import TASKS
@@ -26,7 +28,9 @@ __all__ = ["EXPERIMENTS", "Plan", "run_experiments"]
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What to run, and how much of it. `tasks` are names, or paths of files of instances."""
+    """What to run, and how much of it. `tasks` are names, paths of files of instances, or `name=path`:
+    the tool of a task of hammerstone's own, asked the instances of a file.
+    """
 
     experiments: tuple[str, ...]
     tasks: tuple[str, ...]
@@ -36,6 +40,7 @@ class Plan:
     tries: int = 5  # LATM, table 3
     sets: int = 5  # LATM, section 4.4: five sets
     set_size: int = 100  # of 100
+    requests: int = 400  # of the stream
     max_cost: float | None = None
     settings: LoopSettings = field(default_factory=LoopSettings)
 
@@ -70,12 +75,17 @@ async def _near_miss(bench: Bench, tasks: Sequence[Samples], plan: Plan) -> Resu
     return await run_near_miss(bench, tasks)
 
 
+async def _stream(bench: Bench, tasks: Sequence[Samples], plan: Plan) -> Result:
+    return await run_stream(bench, [one.task for one in tasks], plan.requests)
+
+
 EXPERIMENTS: Mapping[str, Experiment] = {
     "use": _use,
     "make": _make,
     "reuse-cot": _reuse_cot,
     "dispatch": _dispatch,
     "near-miss": _near_miss,
+    "stream": _stream,
 }
 
 
@@ -84,6 +94,8 @@ async def run_experiments(
     models: Mapping[Role, Model],
     home: str | Path,
     *,
+    more_users: tuple[Model, ...] = (),
+    embedding: Embedding | None = None,
     sandbox: str = "auto",
     recorded: str = "",
     notes: tuple[str, ...] = (),
@@ -93,6 +105,7 @@ async def run_experiments(
 ) -> tuple[Result, ...]:
     """The results in the order of the plan; one that was cut off is marked partial, and the others still run.
 
+    `more_users` are measured beside the user by `use` and `reuse-cot`; `embedding` is that of the semantic caches.
     `recorded` is the date of the completions, where they are replayed; `notes` are added to each result's own. Before
     anything is paid it raises `InputError` for an experiment or a method that there is not, tasks that an experiment
     cannot be run on, or a file that cannot be read or has too few instances, and `NotFoundError` for an unknown task.
@@ -107,6 +120,8 @@ async def run_experiments(
                 store=store,
                 sandbox=confined,
                 models=models,
+                more_users=more_users,
+                embedding=embedding or LexicalEmbedding(),
                 n=plan.n,
                 seed=plan.seed,
                 max_cost=plan.max_cost,
@@ -134,11 +149,16 @@ def _check(plan: Plan, tasks: Sequence[Samples]) -> None:
         check_methods(plan.methods)
     if "dispatch" in plan.experiments:
         check_tasks(tasks)
-    if "near-miss" in plan.experiments:
+    if {"near-miss", "stream"} & set(plan.experiments):
         check_own(tasks)
+    if "stream" in plan.experiments:
+        check_requests(plan.requests)
 
 
 def _samples(name: str, plan: Plan) -> Samples:
+    own, _, path = name.partition("=")
+    if path:
+        return read_samples(path, plan.n, name=own)
     if name not in TASKS and ("/" in name or "." in name):
         return read_samples(name, plan.n)
     return generated_samples(name, plan.n, plan.seed)

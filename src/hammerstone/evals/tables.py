@@ -14,6 +14,7 @@ __all__ = [
     "ALL",
     "CONFUSION",
     "DETAIL",
+    "MARK",
     "Table",
     "about",
     "counts_wrong_hits",
@@ -30,6 +31,7 @@ CONFUSION = "What was meant, and what it was taken for"  # the title of that tab
 DETAIL = "detail"  # the column of the longest texts, always the last
 UNKNOWN = "unknown"
 COMMAND = "hammerstone bench all"
+MARK = "<!-- Written by `hammerstone bench"  # begins a Markdown document of results
 
 _Column: TypeAlias = tuple[str, Sequence[str]]
 

@@ -145,8 +145,8 @@ async def test_without_tools_the_parsers_take_nothing(store: Store, sandbox: San
     assert shares(result)[NEW, BOTH] == (30, 30)
 
 
-async def test_a_question_that_two_parsers_take_is_not_sorted_by_them(store: Store, sandbox: Sandbox) -> None:
-    """Two tasks with the same questions: neither parser can know which is meant."""
+async def test_of_two_tasks_whose_parsers_take_a_question_the_model_chooses(store: Store, sandbox: Sandbox) -> None:
+    """Two tasks with the same questions: neither parser can know which is meant. This model takes the first."""
     twin = replace(TASKS[0], task="addition")
     tasks = [TASKS[0], twin, *TASKS[2:]]
     tools = {kind: SUM.replace("left + right", code).replace("sum", kind) for kind, code in KINDS.items()}
@@ -154,7 +154,10 @@ async def test_a_question_that_two_parsers_take_is_not_sorted_by_them(store: Sto
     result = await run_dispatch(new_bench(store, sandbox, models), tasks, sets=1, size=60)
     doubled = 20
     assert shares(result)[EXISTING, PARSERS] == (60 - doubled, 60)
-    assert shares(result)[EXISTING, BOTH] == (60 - doubled, 60)
+    assert shares(result)[EXISTING, BOTH] == (60 - doubled // 2, 60)
+    both = figure(result, EXISTING, BOTH)
+    assert (both.model_calls, both.cost_usd) == (doubled, doubled * PRICE)
+    assert both.detail == f"the model is asked about {doubled} of 60 questions"
 
 
 # what is asked

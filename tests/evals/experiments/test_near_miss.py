@@ -18,7 +18,7 @@ from hammerstone.sandbox import Sandbox
 from hammerstone.types import Role, Route
 
 from ...latm.sums import tool
-from ..toys import PRICE, maker, new_bench, priced, roles, samples
+from ..toys import PRICE, Alike, maker, new_bench, priced, roles, samples
 
 pytestmark = pytest.mark.anyio
 
@@ -60,15 +60,6 @@ SEMANTIC = tuple(f"semantic cache, {one:g}" for one in THRESHOLDS)
 TASKS = [generated_samples(NAME, 5, 0)]
 
 
-class Alike:
-    """An embedding that sees no difference at all."""
-
-    name = "all alike"
-
-    async def embed(self, texts: Sequence[str]) -> list[Vector]:
-        return [{"x": 1.0} for _ in texts]
-
-
 class Apart:
     """One that sees nothing in common."""
 
@@ -83,8 +74,8 @@ class Apart:
 
 
 async def run(store: Store, sandbox: Sandbox, code: str = STRICT, n: int = 5, **options) -> Result:
-    bench = new_bench(store, sandbox, roles(maker=maker({NAME: code}), user=priced(lambda _: "null", "user")), n=n)
-    return await run_near_miss(bench, TASKS, **options)
+    models = roles(maker=maker({NAME: code}), user=priced(lambda _: "null", "user"))
+    return await run_near_miss(new_bench(store, sandbox, models, n=n, **options), TASKS)
 
 
 def of_task(result: Result, task: str = NAME) -> dict[str, Figure]:
@@ -180,7 +171,7 @@ async def test_the_sums_over_all_tasks_hold_hits_and_wrong_ones(store: Store, sa
     code = STRICT.replace("sorted(words)", "sorted(words, reverse=True)")  # wrong for its own maker: no tool
     models = roles(maker=maker({NAME: LAX, "dyck": code}), user=priced(lambda _: "null", "user"))
     tasks = [*TASKS, generated_samples("dyck", 5, 0)]
-    result = await run_near_miss(new_bench(store, sandbox, models, n=5), tasks, Alike())
+    result = await run_near_miss(new_bench(store, sandbox, models, n=5, embedding=Alike()), tasks)
     one = of_task(result, "all")[OURS]
     assert (one.right, one.n) == (7, 10)
     assert one.detail == "own form: 5 of 10 hit, 0 of them wrong; near-misses: 3 hit"

@@ -17,7 +17,7 @@ from hammerstone.testing import FunctionModel
 from hammerstone.types import Role
 
 from ...latm.sums import SUM, block
-from ..toys import PRICE, maker, new_bench, paid, right, roles, samples, source, user
+from ..toys import PRICE, maker, new_bench, paid, priced, right, roles, samples, source, user
 
 pytestmark = pytest.mark.anyio
 
@@ -30,17 +30,11 @@ def by_task(result: Result) -> dict[tuple[str, str], Figure]:
     return {(one.task, one.method): one for one in result.figures}
 
 
-@pytest.fixture(scope="module")
-def methods() -> tuple[str, ...]:
-    """As they must stand for the user's tokens to be in the budget of the programs."""
-    return ("direct", "cot", "user", "parser", "pot")
-
-
 async def test_a_careful_user_is_right_by_every_method_on_every_task(store: Store, sandbox: Sandbox) -> None:
     result = await run_use(new_bench(store, sandbox), TASKS)
     figures = by_task(result)
     assert list(figures) == [
-        (task, method) for task in ("sum", "product", "all") for method in (DIRECT, COT, POT, USER, PARSER)
+        (task, method) for task in ("sum", "product", "all") for method in (DIRECT, COT, USER, POT, PARSER)
     ]
     assert {(one.right, one.n) for (task, _), one in figures.items() if task != "all"} == {(4, 4)}
     assert {(one.right, one.n) for (task, _), one in figures.items() if task == "all"} == {(8, 8)}
@@ -99,18 +93,20 @@ async def test_the_papers_figure_stands_beside_the_method_it_is_of(store: Store,
     assert papers == {
         ("dyck", COT): PAPER_COT["dyck"],
         ("dyck", USER): PAPER_USER["dyck"],
+        ("dyck", PARSER): PAPER_USER["dyck"],
         ("schedule_meeting", DIRECT): PAPER_DIRECT["schedule_meeting"],
         ("schedule_meeting", USER): PAPER_USER["schedule_meeting"],
+        ("schedule_meeting", PARSER): PAPER_USER["schedule_meeting"],
     }
     assert (PAPER_COT["dyck"], PAPER_USER["schedule_meeting"]) == (63.6, 100.0)
 
 
-async def test_methods_are_run_as_they_are_named_and_without_a_tools_ways_none_is_made(
+async def test_only_methods_that_are_named_are_run_and_without_a_tools_ways_none_is_made(
     store: Store, sandbox: Sandbox
 ) -> None:
     models = roles()
     result = await run_use(new_bench(store, sandbox, models), TASKS, ("cot", "direct"))
-    assert [one.method for one in result.figures if one.task == "sum"] == [COT, DIRECT]
+    assert [one.method for one in result.figures if one.task == "sum"] == [DIRECT, COT]
     assert models[Role.MAKER].prompts == []
 
 
@@ -120,6 +116,24 @@ async def test_a_method_that_is_not_there_is_told_before_anything_is_paid(store:
         await run_use(new_bench(store, sandbox, models), TASKS, ("direct", "tool"))
     assert ", ".join(METHODS) in told.value.hint
     assert models[Role.USER].prompts == []
+
+
+async def test_each_of_several_users_is_measured_and_the_parser_once(store: Store, sandbox: Sandbox) -> None:
+    """The second one knows nothing but how to write arguments."""
+
+    def poor(prompt: Prompt) -> str:
+        return right(prompt) if "one JSON object" in prompt.messages[-1].content else "0"
+
+    other = priced(poor, "another")
+    result = await run_use(new_bench(store, sandbox, more_users=(other,)), TASKS, ("direct", "user", "parser"))
+    found = [(one.method, one.model, one.right) for one in result.figures if one.task == "all"]
+    assert sorted(found) == sorted(
+        [(DIRECT, "user", 8), (USER, "user", 8), (DIRECT, "another", 0), (USER, "another", 8), (PARSER, "none", 8)]
+    )
+    assert {one.name for one in result.series} == {
+        *(f"{method}\n{model}" for method in (DIRECT, USER) for model in ("user", "another")),
+        PARSER,
+    }
 
 
 async def test_worked_examples_are_the_users_own_and_of_shown_questions(store: Store, sandbox: Sandbox) -> None:
@@ -132,12 +146,10 @@ async def test_worked_examples_are_the_users_own_and_of_shown_questions(store: S
     assert all(prompt.messages[0].content.count("I take the sum.") == 3 for prompt in asked)
 
 
-async def test_a_program_has_as_many_tokens_as_the_tools_way_took(
-    store: Store, sandbox: Sandbox, methods: tuple[str, ...]
-) -> None:
-    """10 tokens of the maker over 4 questions, and 10 of the user for each."""
+async def test_a_program_has_as_many_tokens_as_the_tools_way_took(store: Store, sandbox: Sandbox) -> None:
+    """10 tokens of the maker over 4 questions, and 10 of the user for each, in whatever order they are named."""
     models = roles()
-    await run_use(new_bench(store, sandbox, models), TASKS[:1], methods)
+    await run_use(new_bench(store, sandbox, models), TASKS[:1], ("pot", "user"))
     assert {one.max_tokens for one in models[Role.USER].prompts} == {None, 13}
 
 
@@ -206,13 +218,13 @@ async def test_figures_finished_before_the_bound_stay_also_those_of_the_task_tha
 
 
 async def test_a_run_with_a_higher_bound_pays_for_the_rest_and_finds_the_same_as_one_in_one_go(
-    store: Store, sandbox: Sandbox, tmp_path: Path, methods: tuple[str, ...]
+    store: Store, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     first, second, whole = roles(), roles(), roles()
-    cut = await run_use(new_bench(store, sandbox, first, max_cost=20 * PRICE), TASKS, methods)
-    rest = await run_use(new_bench(store, sandbox, second, max_cost=99 * PRICE), TASKS, methods)
+    cut = await run_use(new_bench(store, sandbox, first, max_cost=20 * PRICE), TASKS)
+    rest = await run_use(new_bench(store, sandbox, second, max_cost=99 * PRICE), TASKS)
     with open_store(tmp_path / "other") as other:
-        at_once = await run_use(new_bench(other, sandbox, whole), TASKS, methods)
+        at_once = await run_use(new_bench(other, sandbox, whole), TASKS)
     assert cut.partial
     assert rest == at_once
     paid = [sum(len(model.prompts) for model in models.values()) for models in (first, second, whole)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hammerstone.errors import InputError
@@ -16,7 +16,7 @@ from hammerstone.evals.results import Confusion, Figure, Result
 from hammerstone.evals.tries import tool_for
 from hammerstone.latm import parser
 from hammerstone.latm.accounts import Bill
-from hammerstone.latm.dispatcher import Known, New, dispatch
+from hammerstone.latm.dispatcher import Known, New, choose, dispatch
 from hammerstone.latm.records import Task
 from hammerstone.latm.shortlist import holds_wording
 from hammerstone.latm.tool import Tool
@@ -44,19 +44,27 @@ class Case:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdicts:
-    """What each way said of a case, and what the model's word has cost.
+    """What each way said of a case. `taken` are the tasks whose parsers reproduce the question.
 
-    The parsers say nothing where none reproduces the question. Where two do, the loop asks the model which of them is
-    meant; that is not measured here, and counts as wrong.
+    `chosen` is the one that the model takes for the most specific where several do. `bill` is what the model's own
+    word has cost, `asked` what both ways together have paid it.
     """
 
     model: str
-    parsers: str | None
+    taken: tuple[str, ...]
+    chosen: str | None
     bill: Bill
+    asked: Bill
+
+    @property
+    def parsers(self) -> str:
+        """Alone they cannot tell which of several is meant."""
+        return NEW if not self.taken else self.taken[0] if len(self.taken) == 1 else UNREAD
 
     @property
     def both(self) -> str:
-        return self.parsers or self.model
+        """As in the loop."""
+        return self.parsers if len(self.taken) == 1 else self.chosen or self.model
 
 
 async def run_dispatch(bench: Bench, tasks: Sequence[Samples], *, sets: int = 5, size: int = 100) -> Result:
@@ -130,29 +138,39 @@ async def _judge(
     bench: Bench,
     cases: Sequence[Case],
     tasks: Sequence[Samples],
-    tools: dict[str, Tool | None],
+    tools: Mapping[str, Tool | None],
     name: str,
 ) -> list[tuple[Case, Verdicts]]:
-    model = bench.model(Role.DISPATCHER)
     described = {samples.task: samples.description for samples in tasks}
     done = 0
 
     async def one(case: Case) -> tuple[Case, Verdicts]:
         nonlocal done
-        bill = Bill()
-        listed = [Task(id=0, name=known, description=described[known]) for known in case.known]
-        verdict = await dispatch(model, listed, case.question, bill)
-        said = verdict.name if isinstance(verdict, Known) else NEW if isinstance(verdict, New) else UNREAD
-        parsers = await _parsers(bench, case, tools)
+        verdicts = await _verdicts(bench, case, described, tools)
         done += 1
         bench.on_progress(f"dispatch: {name}", done, len(cases))
-        return case, Verdicts(model=said, parsers=parsers, bill=bill)
+        return case, verdicts
 
     return await for_each(one, cases)
 
 
-async def _parsers(bench: Bench, case: Case, tools: dict[str, Tool | None]) -> str | None:
-    """The known task whose parser reproduces the question; two that do are `UNREAD`."""
+async def _verdicts(
+    bench: Bench, case: Case, described: Mapping[str, str], tools: Mapping[str, Tool | None]
+) -> Verdicts:
+    model, bill, asked = bench.model(Role.DISPATCHER), Bill(), Bill()
+    tasks = [Task(id=0, name=known, description=described[known]) for known in case.known]
+    verdict = await dispatch(model, tasks, case.question, bill)
+    said = verdict.name if isinstance(verdict, Known) else NEW if isinstance(verdict, New) else UNREAD
+    taken = await _parsers(bench, case, tools)
+    several = [task for task in tasks if task.name in taken] if len(taken) > 1 else []
+    chosen = await choose(model, several, case.question, asked) if several else None
+    if len(taken) != 1 and chosen is None:
+        asked.add(bill)
+    return Verdicts(model=said, taken=taken, chosen=chosen, bill=bill, asked=asked)
+
+
+async def _parsers(bench: Bench, case: Case, tools: Mapping[str, Tool | None]) -> tuple[str, ...]:
+    """The known tasks whose parsers reproduce the question."""
     taken: list[str] = []
     for name in case.known:
         tool = tools[name]
@@ -160,21 +178,21 @@ async def _parsers(bench: Bench, case: Case, tools: dict[str, Tool | None]) -> s
             continue
         if (await parser.answer(bench.sandbox, tool.source, case.question))[1] is not None:
             taken.append(name)
-    return None if not taken else taken[0] if len(taken) == 1 else UNREAD
+    return tuple(taken)
 
 
 def _figures(what: str, told: Sequence[tuple[Case, Verdicts]], model: str, paper: float) -> list[Figure]:
     """The three ways, each with what was paid where it asks the model; none for a measurement that was cut off."""
     every = [said for _, said in told]
-    left = [said for said in every if said.parsers is None]
+    left = [said for said in every if said.asked.calls]
     ways = (
-        ("dispatcher model", [said.model for said in every], every),
-        ("parsers", [said.parsers or NEW for said in every], list[Verdicts]()),
-        ("parsers, then model", [said.both for said in every], left),
+        ("dispatcher model", [said.model for said in every], [said.bill for said in every]),
+        ("parsers", [said.parsers for said in every], list[Bill]()),
+        ("parsers, then model", [said.both for said in every], [said.asked for said in every]),
     )
     figures: list[Figure] = []
-    for method, given, asked in ways if told else ():
-        bill = one_bill([said.bill for said in asked])
+    for method, given, bills in ways if told else ():
+        bill = one_bill(bills)
         figures.append(
             Figure(
                 task=what,
@@ -187,7 +205,9 @@ def _figures(what: str, told: Sequence[tuple[Case, Verdicts]], model: str, paper
                 output_tokens=bill.usage.output_tokens,
                 cost_usd=bill.cost_usd,
                 model_calls=bill.calls,
-                detail=f"the model is asked about {len(left)} of {len(told)} questions" if asked is left else "",
+                detail=f"the model is asked about {len(left)} of {len(told)} questions"
+                if method == "parsers, then model"
+                else "",
             )
         )
     return figures

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from hammerstone.errors import InputError
 from hammerstone.evals.bench import Bench, CostReachedError, Samples, generated_samples
-from hammerstone.evals.caches import Embedding, ExactCache, LexicalEmbedding, SemanticCache
+from hammerstone.evals.caches import Embedding, ExactCache, SemanticCache
 from hammerstone.evals.results import Figure, Result
 from hammerstone.evals.tasks import TASKS, near_misses
 from hammerstone.evals.tries import tool_for
@@ -77,13 +77,12 @@ class Tools:
         return given[0] if len(given) == 1 else None
 
 
-async def run_near_miss(bench: Bench, tasks: Sequence[Samples], embedding: Embedding | None = None) -> Result:
+async def run_near_miss(bench: Bench, tasks: Sequence[Samples]) -> Result:
     """`bench.n` near-misses and as many own-form questions per task, for each way.
 
     Raises `InputError` for tasks that are read from files, and the errors of models, store and sandbox.
     """
     check_own(tasks)
-    embedding = embedding or LexicalEmbedding()
     tools: dict[str, Tool | None] = {}
     partial = ""
     try:
@@ -95,7 +94,7 @@ async def run_near_miss(bench: Bench, tasks: Sequence[Samples], embedding: Embed
     tried = [samples.task for samples in tasks if samples.task in tools]
     counts: list[tuple[str, Counts]] = []
     for number, name in enumerate(tried, 1):
-        counts += [(name, one) for one in await _task(bench, name, way, embedding)]
+        counts += [(name, one) for one in await _task(bench, name, way)]
         bench.on_progress("near-misses", number, len(tried))
     return Result(
         experiment="near-miss",
@@ -105,7 +104,7 @@ async def run_near_miss(bench: Bench, tasks: Sequence[Samples], embedding: Embed
         figures=(*(_figure(name, one) for name, one in counts), *_over_all([one for _, one in counts])),
         notes=(
             "Right counts the near-misses without a wrong hit: n minus right is the number of wrong hits.",
-            f"The caches have {STORED} answered questions of the task; their embedding: {embedding.name}.",
+            f"The caches have {STORED} answered questions of the task; their embedding: {bench.embedding.name}.",
             f"'{EQUAL_HITS}' is the semantic cache with the threshold at which it hits as many own-form questions.",
             *(f"{name}: no tool came of the makings." for name, tool in tools.items() if tool is None),
         ),
@@ -114,25 +113,25 @@ async def run_near_miss(bench: Bench, tasks: Sequence[Samples], embedding: Embed
 
 
 def check_own(tasks: Sequence[Samples]) -> None:
-    """Raises `InputError` for a task from a file: nobody knows what would be a near-miss of it."""
+    """Raises `InputError` for a task from a file: nobody knows what would be a near-miss or a paraphrase of it."""
     for samples in tasks:
         if not samples.generated:
             raise InputError(
-                f"near-misses are made of hammerstone's own tasks alone, and {samples.task} is read from a file",
+                f"look-alikes are made of hammerstone's own tasks alone, and {samples.task} is read from a file",
                 hint=f"leave it out of --tasks, or run another experiment; its own tasks are {', '.join(TASKS)}",
             )
 
 
-async def _task(bench: Bench, name: str, tools: Tools, embedding: Embedding) -> list[Counts]:
+async def _task(bench: Bench, name: str, tools: Tools) -> list[Counts]:
     seen = generated_samples(name, STORED + bench.n, bench.seed).asked
     stored, fresh = seen[bench.n :], seen[: bench.n]
     alike = near_misses(name, bench.n, bench.seed)
-    caches = [ExactCache(), *(SemanticCache(embedding, one) for one in THRESHOLDS)]
+    caches = [ExactCache(), *(SemanticCache(bench.embedding, one) for one in THRESHOLDS)]
     for cache in caches:
         for one in stored:
             await cache.store(one.question, one.answer)
     ours = await _counts(tools, fresh, alike)
-    caches.append(await _with_hits(embedding, stored, fresh, ours.own.hits))
+    caches.append(await _with_hits(bench.embedding, stored, fresh, ours.own.hits))
     return [ours, *[await _counts(cache, fresh, alike) for cache in caches]]
 
 

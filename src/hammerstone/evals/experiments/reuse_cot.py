@@ -10,6 +10,7 @@ from hammerstone.evals.methods import ChainOfThought, UserRoute, worked_examples
 from hammerstone.evals.results import Figure, Result
 from hammerstone.evals.tries import tool_for
 from hammerstone.latm.accounts import Bill
+from hammerstone.latm.tool import Tool
 from hammerstone.types import Role, Route
 
 __all__ = ["run_reuse_cot"]
@@ -47,11 +48,12 @@ async def run_reuse_cot(bench: Bench, tasks: Sequence[Samples]) -> Result:
 
 async def _task(bench: Bench, samples: Samples) -> AsyncIterator[Figure]:
     """Each figure as it is finished, so that those before a bound on the cost stay."""
-    user = bench.model(Role.USER)
     worked = await worked_examples(bench.model(Role.SOLVER), samples.shown, Bill())
-    reused = ChainOfThought(user, worked, name="strong model's chain of thought")
-    yield await ask_all(bench, samples, reused, user.name, paper=PAPER_REUSED.get(samples.task))
-    tool, _ = await tool_for(bench, samples)
-    if tool is not None and Route.USER in tool.routes:
-        route = UserRoute(user, bench.sandbox, tool)
-        yield await ask_all(bench, samples, route, user.name, paper=PAPER_TOOL.get(samples.task))
+    tool: Tool | None = None
+    for user in bench.users():
+        reused = ChainOfThought(user, worked, name="strong model's chain of thought")
+        yield await ask_all(bench, samples, reused, user.name, paper=PAPER_REUSED.get(samples.task))
+        tool = tool or (await tool_for(bench, samples))[0]
+        if tool is not None and Route.USER in tool.routes:
+            route = UserRoute(user, bench.sandbox, tool)
+            yield await ask_all(bench, samples, route, user.name, paper=PAPER_TOOL.get(samples.task))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 from hammerstone.errors import InputError
 from hammerstone.evals.ask import ask_all
@@ -24,7 +25,7 @@ from hammerstone.types import Role, Route
 
 __all__ = ["METHODS", "check_methods", "run_use"]
 
-METHODS = ("direct", "cot", "pot", "user", "parser")
+METHODS = ("direct", "cot", "user", "pot", "parser")  # in this order: pot may take as many tokens as user took
 
 PAPER_COT = {"logical_deduction": 88.8, "tracking_shuffled_objects": 100.0, "dyck": 63.6, "word_sorting": 90.9}
 PAPER_DIRECT = {"chinese_remainder": 0.0, "schedule_meeting": 55.6}
@@ -42,7 +43,8 @@ PARSED = 240  # the parser route costs nothing, so it is asked as many as the pa
 
 
 async def run_use(bench: Bench, tasks: Sequence[Samples], methods: Sequence[str] = METHODS) -> Result:
-    """Each method on each task, one after the other, so that a bound on the cost cuts off whole figures.
+    """Each method on each task, with each of the bench's users, one after the other: a bound on the cost cuts off whole
+    figures.
 
     Raises `InputError` for a method that there is not, and the errors of models, store and sandbox.
     """
@@ -71,8 +73,9 @@ async def run_use(bench: Bench, tasks: Sequence[Samples], methods: Sequence[str]
         series=_cost_series(figures, one_bill(makings), len(makings)),
         notes=(
             "The paper's figure is GPT-4's beside chain of thought (first four tasks) and direct (last two), and "
-            "GPT-3.5 Turbo's beside the tool's user.",
-            "The cost of a tool's ways leaves out its making; the plot of cost per request has it in.",
+            "GPT-3.5 Turbo's with the tool beside both of the tool's ways: the paper has no parser route.",
+            "The cost of a tool's ways leaves out its making; the plot of cost per request has it in, and marks where "
+            "the tool has become cheaper than the user's own chain of thought.",
             *lacking,
         ),
         partial=partial,
@@ -101,17 +104,21 @@ async def _task(
     bench: Bench, samples: Samples, tool: Tool | None, making: Bill, methods: Sequence[str]
 ) -> AsyncIterator[Figure]:
     """Each figure as it is finished, so that those before a bound on the cost stay."""
-    user = bench.model(Role.USER)
-    figures: list[Figure] = []
-    for name in methods:
-        method = await _method(bench, samples, tool, user, name, _budget(making, figures, len(samples.asked)))
-        if method is None:
-            continue
-        paper = {"cot": PAPER_COT, "direct": PAPER_DIRECT, "user": PAPER_USER}.get(name, {}).get(samples.task)
-        model = "none" if name == "parser" else user.name
-        asked = _more(bench, samples) if name == "parser" else samples
-        figures.append(await ask_all(bench, asked, method, model, paper=paper))
-        yield figures[-1]
+    for user in bench.users():
+        figures: list[Figure] = []
+        for name in (name for name in METHODS if name in methods and name != "parser"):
+            method = await _method(bench, samples, tool, user, name, _budget(making, figures, len(samples.asked)))
+            if method is not None:
+                figures.append(await ask_all(bench, samples, method, user.name, paper=_paper(name, samples.task)))
+                yield figures[-1]
+    if "parser" in methods and tool is not None and Route.PARSER in tool.routes:
+        route = ParserRoute(bench.sandbox, tool)
+        yield await ask_all(bench, _more(bench, samples), route, "none", paper=_paper("parser", samples.task))
+
+
+def _paper(method: str, task: str) -> float | None:
+    figures = {"cot": PAPER_COT, "direct": PAPER_DIRECT, "user": PAPER_USER, "parser": PAPER_USER}
+    return figures.get(method, {}).get(task)
 
 
 async def _method(
@@ -127,15 +134,15 @@ async def _method(
             return ProgramOfThought(user, bench.sandbox, samples.shown, max_tokens=budget)
         case "user" if tool is not None and Route.USER in tool.routes:
             return UserRoute(user, bench.sandbox, tool)
-        case "parser" if tool is not None and Route.PARSER in tool.routes:
-            return ParserRoute(bench.sandbox, tool)
         case _:
             return None
 
 
 def _more(bench: Bench, samples: Samples) -> Samples:
-    """As many as the paper asked, where instances can be generated."""
-    return generated_samples(samples.task, max(PARSED, bench.n), bench.seed) if samples.generated else samples
+    """As many as the paper asked, where instances can be generated; else all that the file holds."""
+    if samples.generated:
+        return generated_samples(samples.task, max(PARSED, bench.n), bench.seed)
+    return replace(samples, asked=samples.asked + samples.more)
 
 
 def _budget(making: Bill, figures: Sequence[Figure], n: int) -> int | None:
@@ -170,17 +177,28 @@ def _sum(figures: Sequence[Figure], method: str, model: str) -> Figure:
 
 
 def _cost_series(figures: Sequence[Figure], making: Bill, tasks: int) -> tuple[Series, ...]:
-    """Dollars per request, the making of one tool divided over the requests of its task."""
+    """Dollars per request, the making of one tool divided over the requests of its task.
+
+    A tool's break-even is where it has become cheaper than the chain of thought of the same user, or of the first one.
+    """
     if making.cost_usd is None or not tasks:
         return ()
     made = making.cost_usd / tasks
-    each = {one.method: one.cost_usd / one.n for one in _over_all(figures) if one.cost_usd is not None and one.n}
+    every = [one for one in _over_all(figures) if one.cost_usd is not None and one.n]
+    thought = {one.model: _each(one) for one in every if one.method == "chain of thought, few-shot"}
+    first = next(iter(thought.values()), None)
     counts = (1, 2, 3, 5, 7, 10, 14, 20, 30, 50, 70, 100, 140, 200, 300, 500, 700, 1000)
-    strong = each.get("chain of thought, few-shot")
     series: list[Series] = []
-    for method, cost in each.items():
-        fixed = made if method.startswith("tool") else 0.0
+    for one in every:
+        cost, strong = _each(one), thought.get(one.model, first)
+        fixed = made if one.method.startswith("tool") else 0.0
         even = made / (strong - cost) if fixed and strong is not None and strong > cost else None
+        several = len({other.model for other in every if other.method == one.method}) > 1
+        name = f"{one.method}\n{one.model}" if several else one.method
         dollars = tuple(fixed / count + cost for count in counts)
-        series.append(Series(plot="cost", name=method, x=tuple(map(float, counts)), y=dollars, mark=even))
+        series.append(Series(plot="cost", name=name, x=tuple(map(float, counts)), y=dollars, mark=even))
     return tuple(series)
+
+
+def _each(figure: Figure) -> float:
+    return (figure.cost_usd or 0.0) / figure.n

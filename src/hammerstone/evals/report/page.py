@@ -9,7 +9,7 @@ from pathlib import Path
 from hammerstone.errors import InputError, SettingsError
 from hammerstone.evals.results import Result
 
-__all__ = ["write_report"]
+__all__ = ["check_report_path", "write_report"]
 
 _GENERATOR = "hammerstone bench"
 _SIGN = f'<meta name="generator" content="{_GENERATOR}">'
@@ -23,7 +23,7 @@ def write_report(results: Sequence[Result], path: Path, *, title: str = "hammers
     Raises `InputError` where `path` cannot be written or holds anything but an earlier report, or where a series or a
     confusion cannot be drawn; `SettingsError` where the extra `bench` is not installed.
     """
-    _check_path(path)
+    check_report_path(path)
     for result in results:
         _check_shape(result)
     try:
@@ -39,8 +39,8 @@ def write_report(results: Sequence[Result], path: Path, *, title: str = "hammers
         raise InputError(f"cannot write the report {path}: {error.strerror}", hint=_HINT) from error
 
 
-def _check_path(path: Path) -> None:
-    """Nothing is lost: what stands at `path` is nothing, or a report of ours."""
+def check_report_path(path: Path) -> None:
+    """Nothing is lost: what stands at `path` is nothing, or a report of ours. Raises `InputError` for anything else."""
     try:
         if path.is_dir():
             raise InputError(f"the report's path {path} is a folder", hint=f"--report {path / 'report.html'}")

@@ -1,0 +1,289 @@
+"""What the paper left out: a mixed stream from cold, end to end, against what else could be done with it.
+
+Requests whose right answer nothing in their question tells (the caller's rule has changed) are counted apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from hammerstone.errors import InputError
+from hammerstone.evals.bench import Bench, CostReachedError, one_bill
+from hammerstone.evals.caches import ExactCache, SemanticCache
+from hammerstone.evals.experiments.near_miss import THRESHOLDS
+from hammerstone.evals.results import Figure, Result, Series
+from hammerstone.evals.tables import ALL
+from hammerstone.evals.traffic import Kind, TrafficItem, traffic
+from hammerstone.evals.ways import LoopRun, Step, through_cache, through_loop, through_mix, through_model
+from hammerstone.types import Role, Route
+
+__all__ = ["STREAM_SHARES", "check_requests", "run_stream"]
+
+STREAM_SHARES: Mapping[Kind, float] = MappingProxyType(
+    {
+        "own": 0.66,
+        "paraphrase": 0.06,
+        "typo": 0.05,
+        "drift": 0.12,
+        "near-miss": 0.04,
+        "one-off": 0.02,
+        "repeat": 0.05,
+    }
+)
+"""No tool can serve near-misses and one-offs: together they bound what can be spared, so they are few here."""
+
+OURS, STRONG, CHEAP = "hammerstone", "everything to the strong model", "everything to the cheap model"
+MIX = "mix of strong and cheap, by chance, at hammerstone's cost"
+RULE_CHANGED = "rule changed"
+BLOCK = 40  # requests that a point of a plot sums up
+EVERY = 10  # requests between two points of a running mean
+
+_Ways = Mapping[str, Sequence[Step]]
+
+
+async def run_stream(bench: Bench, tasks: Sequence[str], requests: int) -> Result:
+    """`requests` of generated traffic (`STREAM_SHARES`) by every way.
+
+    A bound on the cost cuts the stream off for all ways, or leaves out those that were not paid any more. Raises the
+    errors of models, store and sandbox.
+    """
+    items = traffic(requests, bench.seed, tasks=tasks, shares=STREAM_SHARES)
+    run = await through_loop(bench, items)
+    items = items[: len(run.steps)]
+    ways: dict[str, Sequence[Step]] = {OURS: run.steps}
+    partial = run.partial
+    try:
+        await _add_rivals(bench, items, ways)
+    except CostReachedError as error:
+        partial = partial or error.message
+    return Result(
+        experiment="stream",
+        title="A mixed stream from cold, end to end",
+        seed=bench.seed,
+        models={role: bench.models[role].name for role in Role},
+        figures=_figures(items, ways, run),
+        series=_series(items, ways),
+        notes=_notes(items, ways, run, bench.embedding.name),
+        partial=partial,
+    )
+
+
+def check_requests(requests: int) -> None:
+    """Raises `InputError` for a stream too short to have halves that can be compared."""
+    if requests < BLOCK:
+        raise InputError(f"a stream of {requests} requests shows nothing", hint=f"ask for {BLOCK} or more: --requests")
+
+
+async def _add_rivals(bench: Bench, items: Sequence[TrafficItem], ways: dict[str, Sequence[Step]]) -> None:
+    """Raises `CostReachedError`: those that were paid until then are there."""
+    ways[STRONG] = await through_model(bench, items, Role.SOLVER)
+    for cache in (ExactCache(), *(SemanticCache(bench.embedding, one) for one in THRESHOLDS)):
+        ways[cache.name] = await through_cache(cache, items, ways[STRONG])
+    ways[CHEAP] = await through_model(bench, items, Role.USER)
+    costs = [one_bill([step.bill for step in ways[name]]).cost_usd for name in (OURS, STRONG, CHEAP)]
+    if None not in costs:
+        ways[MIX] = through_mix(ways[STRONG], ways[CHEAP], costs[0] or 0.0, bench.seed)
+
+
+# figures
+
+
+def _figures(items: Sequence[TrafficItem], ways: _Ways, run: LoopRun) -> tuple[Figure, ...]:
+    counted = [k for k, item in enumerate(items) if not item.rule_changed]
+    parts: dict[str, list[int]] = {ALL: counted}
+    for kind in STREAM_SHARES:
+        parts[kind] = [k for k in counted if items[k].kind == kind]
+    parts[RULE_CHANGED] = [k for k, item in enumerate(items) if item.rule_changed]
+    half = len(items) // 2
+    figures = [
+        _figure(part, name, items, steps, ks, _strong_calls(steps, half) if part == ALL else "")
+        for part, ks in parts.items()
+        for name, steps in ways.items()
+        if ks
+    ]
+    figures += [_wrong_hits(name, items, steps, counted) for name, steps in ways.items() if _may_hit(name)]
+    return (*figures, *_by_route(items, run, counted), *_by_tool(items, run, counted))
+
+
+def _figure(
+    task: str, method: str, items: Sequence[TrafficItem], steps: Sequence[Step], ks: Sequence[int], detail: str = ""
+) -> Figure:
+    bill = one_bill([steps[k].bill for k in ks])
+    return Figure(
+        task=task,
+        method=method,
+        model="",
+        n=len(ks),
+        right=sum(steps[k].right(items[k]) for k in ks),
+        input_tokens=bill.usage.input_tokens,
+        output_tokens=bill.usage.output_tokens,
+        cost_usd=bill.cost_usd,
+        model_calls=bill.calls,
+        detail=detail,
+    )
+
+
+def _strong_calls(steps: Sequence[Step], half: int) -> str:
+    return (
+        f"strong calls: {sum(step.strong for step in steps)} for all {len(steps)} requests, "
+        f"{sum(step.strong for step in steps[half:])} for the last {len(steps) - half}"
+    )
+
+
+def _may_hit(name: str) -> bool:
+    return name not in (STRONG, CHEAP, MIX)
+
+
+def _wrong_hits(method: str, items: Sequence[TrafficItem], steps: Sequence[Step], ks: Sequence[int]) -> Figure:
+    """Right counts the requests without a wrong hit."""
+    hits = [k for k in ks if steps[k].hit]
+    wrong = sum(not steps[k].right(items[k]) for k in hits)
+    return Figure(
+        task="wrong hits",
+        method=method,
+        model="",
+        n=len(ks),
+        right=len(ks) - wrong,
+        detail=f"{len(hits)} of {len(ks)} hit",
+    )
+
+
+def _by_route(items: Sequence[TrafficItem], run: LoopRun, counted: Sequence[int]) -> list[Figure]:
+    served = {route: [k for k in counted if run.steps[k].route is route] for route in Route}
+    return [_figure(f"{OURS}, by route", route, items, run.steps, ks) for route, ks in served.items() if ks]
+
+
+def _by_tool(items: Sequence[TrafficItem], run: LoopRun, counted: Sequence[int]) -> list[Figure]:
+    """How often each tool was used again, and how often it was right."""
+    figures: list[Figure] = []
+    for name, live_at in run.live_at.items():
+        ks = [k for k in counted if run.steps[k].tool == name]
+        parsed = sum(run.steps[k].route is Route.PARSER for k in ks)
+        detail = f"made at request {live_at}; {parsed} times by its parser, {len(ks) - parsed} times by the user"
+        figures.append(_figure(f"{OURS}, uses of each tool", name, items, run.steps, ks, detail))
+    return figures
+
+
+# series
+
+
+def _series(items: Sequence[TrafficItem], ways: _Ways) -> tuple[Series, ...]:
+    if not items:
+        return ()
+    return (
+        *(one for name, steps in ways.items() if (one := _cost(name, steps, ways.get(STRONG)))),
+        *_routes(ways[OURS]),
+        *(_strong(name, steps) for name, steps in ways.items() if name not in (CHEAP, MIX)),
+        *(_accuracy(name, items, steps) for name, steps in ways.items()),
+    )
+
+
+def _points(count: int) -> tuple[int, ...]:
+    return (*range(EVERY, count, EVERY), count)
+
+
+def _cost(name: str, steps: Sequence[Step], strong: Sequence[Step] | None) -> Series | None:
+    """Mean dollars per request so far; with hammerstone's, where it has paid for itself."""
+    paid = _running(steps)
+    if paid is None:
+        return None
+    xs = _points(len(steps))
+    dear = _running(strong) if strong is not None and name == OURS else None
+    even = _break_even(paid, dear) if dear is not None else None
+    return Series(plot="cost", name=name, x=tuple(map(float, xs)), y=tuple(paid[x - 1] / x for x in xs), mark=even)
+
+
+def _running(steps: Sequence[Step]) -> list[float] | None:
+    """What all until then have cost; `None` where a price is unknown."""
+    sums: list[float] = []
+    for step in steps:
+        if step.bill.cost_usd is None:
+            return None
+        sums.append((sums[-1] if sums else 0.0) + step.bill.cost_usd)
+    return sums
+
+
+def _break_even(paid: Sequence[float], dear: Sequence[float]) -> float | None:
+    """The number of the request from which on the first has cost less than the second, to the end."""
+    behind = [k for k, (one, other) in enumerate(zip(paid, dear, strict=True), 1) if one >= other]
+    after = max(behind, default=0) + 1
+    return float(after) if after <= len(paid) else None
+
+
+def _routes(steps: Sequence[Step]) -> list[Series]:
+    blocks = _blocks(steps)
+    xs = tuple(float(min((at + 1) * BLOCK, len(steps))) for at in range(len(blocks)))
+    taken = [route for route in Route if any(step.route is route for step in steps)]
+    return [
+        Series(
+            plot="routes",
+            name=route,
+            x=xs,
+            y=tuple(sum(step.route is route for step in block) / len(block) for block in blocks),
+        )
+        for route in taken
+    ]
+
+
+def _blocks(steps: Sequence[Step]) -> list[Sequence[Step]]:
+    return [steps[at : at + BLOCK] for at in range(0, len(steps), BLOCK)]
+
+
+def _strong(name: str, steps: Sequence[Step]) -> Series:
+    """Calls of the strong model per request, in blocks."""
+    blocks = _blocks(steps)
+    xs = tuple(float(min((at + 1) * BLOCK, len(steps))) for at in range(len(blocks)))
+    return Series(
+        plot="strong calls",
+        name=name,
+        x=xs,
+        y=tuple(sum(step.strong for step in block) / len(block) for block in blocks),
+    )
+
+
+def _accuracy(name: str, items: Sequence[TrafficItem], steps: Sequence[Step]) -> Series:
+    """Of all so far whose right answer their question tells."""
+    right = [(step.right(item), not item.rule_changed) for item, step in zip(items, steps, strict=True)]
+    xs = [x for x in _points(len(items)) if any(counts for _, counts in right[:x])]
+    shares = [sum(one and counts for one, counts in right[:x]) / sum(counts for _, counts in right[:x]) for x in xs]
+    return Series(plot="accuracy", name=name, x=tuple(map(float, xs)), y=tuple(shares))
+
+
+# notes
+
+
+def _notes(items: Sequence[TrafficItem], ways: _Ways, run: LoopRun, embedding: str) -> tuple[str, ...]:
+    changed = sum(item.rule_changed for item in items)
+    return (
+        "Kinds: " + ", ".join(f"{sum(item.kind == kind for item in items)} {kind}" for kind in STREAM_SHARES) + ".",
+        f"{RULE_CHANGED}: {changed} requests whose caller has come to expect another answer to the same words. Nothing "
+        "in the question tells, so every way fails; they are counted apart from all other figures.",
+        "Near-misses and one-offs are questions that no tool serves. They are few in this stream: with more of them "
+        "the strong model is spared less.",
+        *_spared(ways),
+        f"The caches' embedding: {embedding}. A look into a cache counts as free.",
+        *([f"{run.failed_makings} makings ended without a live tool."] if run.failed_makings else []),
+        *([] if MIX in ways else ["Without known prices there is no mix at hammerstone's cost."]),
+    )
+
+
+def _spared(ways: _Ways) -> list[str]:
+    """How many strong calls fewer over the last half, and whether making has paid for itself."""
+    ours, strong = ways[OURS], ways.get(STRONG)
+    if strong is None:
+        return []
+    half = len(ours) // 2
+    few, many = (sum(step.strong for step in steps[half:]) for steps in (ours, strong))
+    spared = (
+        [
+            f"Over the last half {OURS} calls the strong model {few} times, makings included, for {len(ours) - half} "
+            f"requests: {100 * (1 - few / many):.1f} % fewer than the {many} of {STRONG}."
+        ]
+        if many
+        else []
+    )
+    cost = _cost(OURS, ours, strong)
+    if cost is not None and cost.mark is None:
+        spared.append("Making has not paid for itself by the end of this stream.")
+    return spared

@@ -1,0 +1,182 @@
+"""The stream experiment: what is counted, what apart, and what its plots hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hammerstone.errors import InputError
+from hammerstone.evals.experiments.stream import BLOCK, CHEAP, MIX, OURS, STREAM_SHARES, STRONG, run_stream
+from hammerstone.evals.experiments.stream import check_requests as check
+from hammerstone.evals.results import Figure, Result, Series
+from hammerstone.evals.traffic import traffic
+from hammerstone.latm.store import Store, open_store
+from hammerstone.models.model import Prompt, Reply
+from hammerstone.sandbox import Sandbox
+from hammerstone.testing import FunctionModel
+from hammerstone.types import Role
+
+from ..toys import PRICE, Alike, new_bench, priced
+from ..words import NAME, items, models
+
+pytestmark = pytest.mark.anyio
+
+N = 80
+ITEMS = items(N)
+COUNTED = sum(not item.rule_changed for item in ITEMS)
+CACHES = ["exact cache", *(f"semantic cache, {one:g}" for one in (0.8, 0.9, 0.95))]
+
+
+async def run(store: Store, sandbox: Sandbox, given: dict[Role, FunctionModel] | None = None, **options) -> Result:
+    return await run_stream(new_bench(store, sandbox, given or models(ITEMS), **options), [NAME], N)
+
+
+def figures(result: Result, task: str) -> dict[str, Figure]:
+    return {one.method: one for one in result.figures if one.task == task}
+
+
+def paid(given: dict[Role, FunctionModel]) -> int:
+    return sum(len(model.prompts) for model in given.values())
+
+
+def series(result: Result, plot: str) -> dict[str, Series]:
+    return {one.name: one for one in result.series if one.plot == plot}
+
+
+async def test_every_way_answers_the_whole_stream(store: Store, sandbox: Sandbox) -> None:
+    result = await run(store, sandbox)
+    over_all = figures(result, "all")
+    assert list(over_all) == [OURS, STRONG, *CACHES, CHEAP, MIX]
+    assert {one.n for one in over_all.values()} == {COUNTED}
+    assert over_all[STRONG].right == COUNTED
+    assert over_all[CHEAP].right == 0
+    assert over_all[OURS].right == COUNTED
+    assert (result.partial, set(result.models)) == ("", {role.value for role in Role})
+
+
+async def test_each_kind_of_request_has_a_figure_of_its_own(store: Store, sandbox: Sandbox) -> None:
+    result = await run(store, sandbox)
+    kinds = Counter(item.kind for item in ITEMS if not item.rule_changed)
+    for kind in STREAM_SHARES:
+        assert figures(result, kind)[OURS].n == kinds[kind]
+    assert sum(figures(result, kind)[OURS].right for kind in STREAM_SHARES) == figures(result, "all")[OURS].right
+
+
+async def test_a_rule_that_changed_under_the_same_words_is_counted_apart(store: Store, sandbox: Sandbox) -> None:
+    """Of one task alone only the template drifts; with a second one a rule changes too."""
+    asked = traffic(N, 0, tasks=(NAME, "dyck"), shares=STREAM_SHARES)
+    changed = sum(item.rule_changed for item in asked)
+    # Who reads questions answers by the old rule.
+    old = {item.request.question: (item.request.answer or "").replace(",", "") for item in asked}
+    given = models(asked, solver=old.__getitem__)
+    result = await run_stream(new_bench(store, sandbox, given), [NAME, "dyck"], N)
+    assert changed > 0
+    assert figures(result, "rule changed")[STRONG].n == changed
+    assert figures(result, "rule changed")[STRONG].right == 0
+    assert figures(result, "all")[STRONG].n == N - changed
+    assert figures(result, "all")[STRONG].right == N - changed
+    assert any(note.startswith(f"rule changed: {changed} requests") for note in result.notes)
+
+
+async def test_wrong_hits_are_counted_of_what_can_hit_alone(store: Store, sandbox: Sandbox) -> None:
+    """A cache that sees no difference is wrong on all but the first list and its repeats; the tool never is."""
+    bench = new_bench(store, sandbox, models(ITEMS), embedding=Alike())
+    found = figures(await run_stream(bench, [NAME], N), "wrong hits")
+    assert list(found) == [OURS, *CACHES]
+    assert found[OURS].right == COUNTED
+    assert found["exact cache"].right == COUNTED
+    same = sum(item.request.answer == ITEMS[0].request.answer for item in ITEMS)
+    assert {found[f"semantic cache, {one:g}"].right for one in (0.8, 0.9, 0.95)} == {same}
+    repeats = sum(item.kind == "repeat" for item in ITEMS)
+    assert found["exact cache"].detail == f"{repeats} of {COUNTED} hit"
+
+
+async def test_routes_and_tools_are_counted_and_told_when_made(store: Store, sandbox: Sandbox) -> None:
+    result = await run(store, sandbox)
+    routes, tools = figures(result, f"{OURS}, by route"), figures(result, f"{OURS}, uses of each tool")
+    assert set(routes) == {"parser", "solver"}  # this user refuses everything
+    assert sum(one.n for one in routes.values()) == COUNTED
+    assert routes["parser"].right == routes["parser"].n
+    assert tools[NAME].n == routes["parser"].n
+    assert tools[NAME].detail.endswith(f"{routes['parser'].n} times by its parser, 0 times by the user")
+
+
+async def test_strong_calls_fall_and_the_note_says_by_how_much(store: Store, sandbox: Sandbox) -> None:
+    result = await run(store, sandbox)
+    calls = series(result, "strong calls")
+    assert calls[STRONG].y == (1.0, 1.0)
+    assert calls[OURS].x == (float(BLOCK), float(N))
+    few = round(calls[OURS].y[1] * BLOCK)
+    assert 0 < few < BLOCK
+    assert any(f"calls the strong model {few} times" in note and "than the 40 of" in note for note in result.notes)
+    assert f"{few} for the last 40" in figures(result, "all")[OURS].detail
+
+
+async def test_shares_of_routes_add_up_along_the_stream(store: Store, sandbox: Sandbox) -> None:
+    routes = series(await run(store, sandbox), "routes").values()
+    for at in range(N // BLOCK):
+        assert sum(one.y[at] for one in routes) == pytest.approx(1.0)
+
+
+async def test_the_break_even_is_the_request_from_which_on_it_stays_cheaper(store: Store, sandbox: Sandbox) -> None:
+    cost = series(await run(store, sandbox), "cost")
+    ours, strong = cost[OURS], cost[STRONG]
+    assert ours.mark is not None
+    assert strong.mark is None
+    later = [(one, other) for x, one, other in zip(ours.x, ours.y, strong.y, strict=True) if x >= ours.mark]
+    assert later
+    assert all(one < other for one, other in later)
+    assert ours.y[0] > strong.y[0]  # a dispatcher's call beside each of the solver's
+
+
+async def test_without_a_break_even_that_is_said(store: Store, sandbox: Sandbox) -> None:
+    given = models(ITEMS)
+    given[Role.MAKER] = priced(lambda _: "no tool", "maker")
+    result = await run(store, sandbox, given)
+    assert series(result, "cost")[OURS].mark is None
+    assert "Making has not paid for itself by the end of this stream." in result.notes
+    assert any("makings ended without a live tool" in note for note in result.notes)
+
+
+async def test_without_prices_there_is_no_mix_and_no_cost(store: Store, sandbox: Sandbox) -> None:
+    given = models(ITEMS)
+
+    def free(role: Role) -> FunctionModel:
+        async def reply(prompt: Prompt) -> Reply:
+            return replace(await given[role].complete(prompt), cost_usd=None)
+
+        return FunctionModel(reply, name=role)
+
+    result = await run(store, sandbox, {role: free(role) for role in Role})
+    assert list(figures(result, "all")) == [OURS, STRONG, *CACHES, CHEAP]
+    assert series(result, "cost") == {}
+    assert "Without known prices there is no mix at hammerstone's cost." in result.notes
+
+
+async def test_a_bound_on_the_cost_cuts_the_stream_for_all(store: Store, sandbox: Sandbox) -> None:
+    result = await run(store, sandbox, max_cost=10 * PRICE)
+    assert result.partial == "$2.50 are spent, the bound is $2.50"
+    (n,) = {one.n for one in figures(result, "all").values()}
+    assert 0 < n < COUNTED
+
+
+async def test_a_run_that_was_cut_off_goes_on_without_paying_again(
+    tmp_path: Path, store: Store, sandbox: Sandbox
+) -> None:
+    first, second, whole = models(ITEMS), models(ITEMS), models(ITEMS)
+    await run(store, sandbox, first, max_cost=10 * PRICE)
+    rest = await run(store, sandbox, second)
+    with open_store(tmp_path / "another home") as other:
+        assert rest == await run(other, sandbox, whole)
+    assert paid(first) == 10
+    assert paid(first) + paid(second) == paid(whole)
+
+
+def test_a_stream_too_short_to_show_anything_is_refused() -> None:
+    check(BLOCK)
+    with pytest.raises(InputError, match="a stream of 39 requests shows nothing") as told:
+        check(BLOCK - 1)
+    assert "--requests" in told.value.hint
