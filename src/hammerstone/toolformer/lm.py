@@ -1,0 +1,247 @@
+"""A causal language model with its tokenizer, and a key-value cache that can be branched, cut, and joined.
+
+The cache is ragged: rows of different lengths share one tensor, each pushed against the right end, so that the next
+token of every row has the same place in it:
+
+    row 0   · · a b c        keys (rows, heads, width, size), width = the longest row
+    row 1   · d e f g        what lies left of a row (·) is masked out and never read
+    row 2   h i j k l
+
+Keys hold their own positions (rotary embeddings are applied before they are stored; learned ones are added to the
+input), so a row may be moved within the tensor without being computed again. That is what makes it cheap to go on from
+the middle of a document (annotate), and to hold rows that stand at different points (decode).
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# transformers' own types are partial.
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import DynamicCache
+
+from hammerstone.errors import InputError, SettingsError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+__all__ = ["LanguageModel", "Past", "best_device", "join", "load_model"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """What a model has read, row by row: keys and values of each layer, (rows, heads, width, size).
+
+    `lengths`, (rows,), counts the tokens of each row; a row lies at the right end of the width.
+    """
+
+    layers: tuple[tuple[Tensor, Tensor], ...]
+    lengths: Tensor
+
+    @property
+    def width(self) -> int:
+        return self.layers[0][0].shape[2] if self.layers else 0
+
+    def rows(self, chosen: Tensor | Sequence[int]) -> Past:
+        """Some of the rows, in the given order, a row as often as it is named; no wider than the longest of them."""
+        index = torch.as_tensor(chosen, device=self.lengths.device)
+        lengths = self.lengths[index]
+        start = self.width - int(lengths.max())
+        return Past(layers=tuple((k[index, :, start:], v[index, :, start:]) for k, v in self.layers), lengths=lengths)
+
+    def cut(self, lengths: Tensor | Sequence[int]) -> Past:
+        """Each row's first tokens alone, as many as `lengths` says: 1 or more, and no more than it has."""
+        kept = torch.as_tensor(lengths, device=self.lengths.device)
+        width = int(kept.max())
+        # Row r keeps columns W - l_r to W - l_r + k_r of W, and they come to lie in front of the new right end.
+        columns = torch.arange(width, device=kept.device) - width  # (width,): -width to -1
+        source = (self.width - self.lengths + kept)[:, None] + columns[None, :]  # (rows, width)
+        source = source.clamp(min=0)[:, None, :, None]  # what is left of a row is masked out: any column will do
+
+        def moved(states: Tensor) -> Tensor:
+            return states.gather(2, source.expand(-1, states.shape[1], -1, states.shape[3]))
+
+        return Past(layers=tuple((moved(k), moved(v)) for k, v in self.layers), lengths=kept)
+
+    def padded(self, width: int) -> Past:
+        """The same rows in a wider tensor."""
+        more = width - self.width
+
+        def grown(states: Tensor) -> Tensor:
+            return torch.nn.functional.pad(states, (0, 0, more, 0))
+
+        return Past(layers=tuple((grown(k), grown(v)) for k, v in self.layers), lengths=self.lengths)
+
+
+def join(parts: Sequence[Past]) -> Past:
+    """All rows of all parts, in order."""
+    width = max(part.width for part in parts)
+    wide = [part.padded(width) for part in parts]
+    layers = tuple(
+        (torch.cat([part.layers[at][0] for part in wide]), torch.cat([part.layers[at][1] for part in wide]))
+        for at in range(len(wide[0].layers))
+    )
+    return Past(layers=layers, lengths=torch.cat([part.lengths for part in wide]))
+
+
+class LanguageModel:
+    """A causal language model of the Hugging Face kind, in evaluation mode, with its fast tokenizer.
+
+    `read` counts the tokens that it was given so far, padding left out: what a benchmark counts instead of time.
+    """
+
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, *, name: str = "") -> None:
+        """Raises `InputError` for a tokenizer that cannot do what is asked of it here."""
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+        self.name = name or str(getattr(model.config, "_name_or_path", "") or type(model).__name__)
+        self.read = 0
+        self.start_id = _start_id(tokenizer)
+        _check_tokenizer(tokenizer)
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+    @property
+    def context(self) -> int:
+        """The most tokens that the model can read."""
+        limit = getattr(self.model.config, "max_position_embeddings", None)
+        return int(limit) if limit else 10**9
+
+    def encode(self, text: str) -> list[int]:
+        """Tokens of a text, none added before or after it."""
+        return [*self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]]
+
+    def encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Tokens, and for each the characters of the text that it stands for."""
+        read = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        return [*read["input_ids"]], [tuple(span) for span in read["offset_mapping"]]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return str(self.tokenizer.decode([*ids], skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+    @torch.inference_mode()
+    def forward(
+        self, rows: Sequence[Sequence[int]], past: Past | None = None, *, keep: int | None = None
+    ) -> tuple[Tensor, Past]:
+        """Read one or more tokens in each row, after what the row's `past` holds.
+
+        Returns logits (rows, width, vocabulary) of the last `keep` columns (all of them by default), each row at the
+        right end, and the past with the new tokens. Raises `InputError` for rows beyond the model's context.
+        """
+        width, held = max(map(len, rows)), past.width if past is not None else 0
+        new = torch.tensor([len(row) for row in rows], device=self.device)
+        before = past.lengths if past is not None else torch.zeros_like(new)
+        self._check_lengths(before + new)
+        self.read += int(new.sum())
+        ids = torch.tensor([[0] * (width - len(row)) + [*row] for row in rows], device=self.device)
+        # (rows, held + width): a short row has padding between its past and its new tokens, left out like all padding
+        mask = torch.cat([_right(before, held), _right(new, width)], dim=1)
+        columns = torch.arange(width, device=self.device)
+        positions = (columns[None] - (width - new)[:, None] + before[:, None]).clamp(min=0)  # (rows, width)
+        options: dict[str, Any] = {} if keep is None else {"logits_to_keep": keep}
+        out = self.model(
+            input_ids=ids,
+            attention_mask=mask.long(),
+            position_ids=positions,
+            past_key_values=_as_cache(past),
+            use_cache=True,
+            **options,
+        )
+        layers = tuple((layer.keys, layer.values) for layer in out.past_key_values.layers)
+        return out.logits, _closed(Past(layers=layers, lengths=before + new), mask)
+
+    def _check_lengths(self, lengths: Tensor) -> None:
+        longest = int(lengths.max())
+        if longest > self.context:
+            raise InputError(
+                f"{self.name} reads at most {self.context} tokens, and {longest} were to be read",
+                hint="cut the documents shorter (max_tokens), or use a model with a longer context",
+            )
+
+
+def _right(lengths: Tensor, width: int) -> Tensor:
+    """(rows, width): true for the last `lengths` columns."""
+    return torch.arange(width, device=lengths.device)[None] >= (width - lengths)[:, None]
+
+
+def _closed(past: Past, mask: Tensor) -> Past:
+    """The columns of each row that hold something, pushed to the right end, and no wider than the longest row."""
+    width = int(past.lengths.max())
+    if torch.equal(mask, _right(past.lengths, past.width)):  # there are no gaps
+        start = past.width - width
+        return Past(layers=tuple((k[:, :, start:], v[:, :, start:]) for k, v in past.layers), lengths=past.lengths)
+    order = mask.long().argsort(dim=1, stable=True)[:, -width:]  # (rows, width)
+    source = order[:, None, :, None]
+
+    def moved(states: Tensor) -> Tensor:
+        return states.gather(2, source.expand(-1, states.shape[1], -1, states.shape[3]))
+
+    return Past(layers=tuple((moved(k), moved(v)) for k, v in past.layers), lengths=past.lengths)
+
+
+def _as_cache(past: Past | None) -> DynamicCache:
+    cache = DynamicCache()
+    if past is not None:
+        for at, (keys, values) in enumerate(past.layers):
+            cache.update(keys, values, at)
+    return cache
+
+
+def _start_id(tokenizer: PreTrainedTokenizerFast) -> int:
+    """The token that a text begins after: the tokenizer's first, or else its last (as GPT-2's)."""
+    found: Any = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+    if found is None:
+        raise InputError(
+            "this tokenizer has neither a token for the beginning of a text nor one for its end",
+            hint="set tokenizer.bos_token or tokenizer.eos_token",
+        )
+    return int(found)
+
+
+def _check_tokenizer(tokenizer: PreTrainedTokenizerFast) -> None:
+    """Calls are ordinary text: a tokenizer that cannot write them cannot learn them."""
+    if not getattr(tokenizer, "is_fast", False):
+        raise InputError("this tokenizer is not a fast one", hint="save it with the tokenizers library's format")
+    sample = "[A(1) -> 2]"
+    ids = tokenizer(sample, add_special_tokens=False)["input_ids"]
+    written = str(tokenizer.decode(ids, clean_up_tokenization_spaces=False))
+    lost = [mark for mark in ("[", "]", "(", ")", "->") if mark not in written.replace("- >", "->")]
+    if lost:
+        raise InputError(
+            f"this tokenizer cannot write {' '.join(lost)}, which calls are made of",
+            hint="use a model whose tokenizer covers ASCII, as byte-level ones do",
+        )
+
+
+def best_device() -> torch.device:
+    """A GPU where there is one."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def load_model(path: str | Path) -> LanguageModel:
+    """A model and its tokenizer from a folder, or by name from the Hugging Face hub, on the best device.
+
+    On a GPU in bfloat16, else in float32. Raises `SettingsError` for what cannot be loaded.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    device = best_device()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(path))
+        dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+        model: Any = AutoModelForCausalLM.from_pretrained(str(path), dtype=dtype)
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"cannot load the model {path}: {str(error).splitlines()[0]}",
+            hint="give a folder with config.json, weights and tokenizer.json, or a name on the Hugging Face hub",
+        ) from error
+    return LanguageModel(model.to(device), tokenizer, name=str(path))
