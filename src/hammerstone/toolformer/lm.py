@@ -128,12 +128,13 @@ class LanguageModel:
 
     @torch.inference_mode()
     def forward(
-        self, rows: Sequence[Sequence[int]], past: Past | None = None, *, keep: int | None = None
+        self, rows: Sequence[Sequence[int]], past: Past | None = None, *, keep: int | Sequence[int] | None = None
     ) -> tuple[Tensor, Past]:
         """Read one or more tokens in each row, after what the row's `past` holds.
 
-        Returns logits (rows, width, vocabulary) of the last `keep` columns (all of them by default), each row at the
-        right end, and the past with the new tokens. Raises `InputError` for rows beyond the model's context.
+        Returns logits (rows, width, vocabulary), each row at the right end, and the past with the new tokens. `keep`
+        leaves only the last so many columns, or those of the given numbers. Raises `InputError` for rows beyond the
+        model's context.
         """
         width, held = max(map(len, rows)), past.width if past is not None else 0
         new = torch.tensor([len(row) for row in rows], device=self.device)
@@ -145,7 +146,8 @@ class LanguageModel:
         mask = torch.cat([_right(before, held), _right(new, width)], dim=1)
         columns = torch.arange(width, device=self.device)
         positions = (columns[None] - (width - new)[:, None] + before[:, None]).clamp(min=0)  # (rows, width)
-        options: dict[str, Any] = {} if keep is None else {"logits_to_keep": keep}
+        columns_kept = keep if isinstance(keep, int) else torch.tensor(keep, device=self.device) if keep else None
+        options: dict[str, Any] = {} if columns_kept is None else {"logits_to_keep": columns_kept}
         out = self.model(
             input_ids=ids,
             attention_mask=mask.long(),

@@ -1,6 +1,6 @@
 """What the stages hand on: a document, and what is proposed, run and measured in it. One JSON object a line.
 
-{"id": "a1", "text": "Out of 1400 …", "date": "2023-02-09", "proposals": [
+{"id": "a1", "text": "Out of 1400 …", "date": "2023-02-09", "apis": ["Calculator"], "proposals": [
    {"api": "Calculator", "input": "400 / 1400", "position": 27, "probability": 0.31,
     "result": "0.29", "failure": null, "losses": {"with_result": 0.4, "with_call": 2.1, "without": 1.9}}]}
 """
@@ -60,11 +60,15 @@ class Proposal:
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """A text of the corpus. `date` is when it was written, in ISO form, where that is known."""
+    """A text of the corpus. `date` is when it was written, in ISO form, where that is known.
+
+    `apis` are the tools that it is good for; empty for all of them.
+    """
 
     id: str
     text: str
     date: str | None = None
+    apis: tuple[str, ...] = ()
     proposals: tuple[Proposal, ...] = ()
 
 
