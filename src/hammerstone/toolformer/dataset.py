@@ -12,7 +12,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -27,6 +28,7 @@ __all__ = ["DatasetSettings", "build_dataset", "chosen_calls"]
 
 MOST = 25_000  # examples per tool (section 4.1)
 FILES = ("train.jsonl", "control.jsonl", "messages.jsonl")
+MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,24 +61,34 @@ def build_dataset(source: Path, target: Path, settings: DatasetSettings) -> Coun
     kept, and for a target that holds anything else; `OperatorError` where it cannot be written.
     """
     taken = _taken(source, settings)
-    counts: Counter[str] = Counter()
-    texts: dict[str, list[str]] = {name: [] for name in FILES}
-    for document in read_shards(source):
-        calls = [one for one in chosen_calls(document, settings) if document.id in taken[one.api]]
-        if not calls and not settings.without_calls:
-            counts["dropped: no call"] += 1
-            continue
-        counts.update(f"calls: {one.api}" for one in calls)
-        counts["documents with calls" if calls else "documents without calls"] += 1
-        for name, line in zip(FILES, _lines(document, calls), strict=True):
-            texts[name].append(json.dumps(line, ensure_ascii=False) + "\n")
-    if not counts["documents with calls"]:
+    if not any(taken.values()):
         raise InputError(
             f"no call in {source} is kept",
-            hint="lower tau_f (`hammerstone toolformer filter --explain` shows what it would keep), or annotate more text",
+            hint="lower tau_f (`hammerstone toolformer filter --explain` shows the gains), or annotate more text",
         )
-    _write(target, {name: "".join(lines) for name, lines in texts.items()}, settings, counts)
+    counts: Counter[str] = Counter()
+    try:
+        _claim(target)
+        with ExitStack() as stack:
+            files = [stack.enter_context((target / f".{name}.tmp").open("w", encoding="utf-8")) for name in FILES]
+            for document in read_shards(source):
+                calls = [one for one in chosen_calls(document, settings) if document.id in taken[one.api]]
+                _count(calls, settings, counts)
+                if calls or settings.without_calls:
+                    for file, line in zip(files, _lines(document, calls), strict=True):
+                        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        _finish(target, settings, counts)
+    except OSError as error:
+        raise OperatorError(
+            f"cannot write the dataset into {target}: {error.strerror}", hint="make room, or give another folder"
+        ) from error
     return counts
+
+
+def _count(calls: Sequence[Proposal], settings: DatasetSettings, counts: Counter[str]) -> None:
+    counts.update(f"calls: {one.api}" for one in calls)
+    without = "documents without calls" if settings.without_calls else "dropped: no call"
+    counts["documents with calls" if calls else without] += 1
 
 
 def _gain(proposal: Proposal) -> float:
@@ -120,32 +132,27 @@ def _messages(text: str, calls: Sequence[tuple[int, Call]]) -> list[JSON]:
     return [*messages, {"role": "assistant", "content": text[done:]}]
 
 
-def _write(target: Path, texts: Mapping[str, str], settings: DatasetSettings, counts: Counter[str]) -> None:
-    manifest = {
-        "stage": "dataset",
-        "settings": {**asdict(settings), "tau_f": dict(settings.tau_f)},
-        "counts": dict(sorted(counts.items())),
-        "sha256": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()},
-    }
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        _check_target(target)
-        for name, text in {**texts, "manifest.json": json.dumps(manifest, indent=1) + "\n"}.items():
-            unfinished = target / f".{name}.tmp"
-            unfinished.write_text(text, encoding="utf-8")
-            unfinished.replace(target / name)
-    except OSError as error:
-        raise OperatorError(
-            f"cannot write the dataset into {target}: {error.strerror}", hint="make room, or give another folder"
-        ) from error
-
-
-def _check_target(target: Path) -> None:
-    strange = sorted({path.name for path in target.iterdir()} - {*FILES, "manifest.json"} - _unfinished())
+def _claim(target: Path) -> None:
+    """A folder of a dataset holds nothing else."""
+    target.mkdir(parents=True, exist_ok=True)
+    ours = {*FILES, MANIFEST, *(f".{name}.tmp" for name in (*FILES, MANIFEST))}
+    strange = sorted({path.name for path in target.iterdir()} - ours)
     if strange:
         raise InputError(f"{target} holds {strange[0]}, which is no part of a dataset", hint="give an empty folder")
 
 
-def _unfinished() -> set[str]:
-    names: Iterable[str] = (*FILES, "manifest.json")
-    return {f".{name}.tmp" for name in names}
+def _finish(target: Path, settings: DatasetSettings, counts: Counter[str]) -> None:
+    hashes: dict[str, JSON] = {}
+    for name in FILES:
+        unfinished = target / f".{name}.tmp"
+        with unfinished.open("rb") as file:
+            hashes[name] = hashlib.file_digest(file, "sha256").hexdigest()
+        unfinished.replace(target / name)
+    manifest = {
+        "stage": "dataset",
+        "settings": {**asdict(settings), "tau_f": dict(settings.tau_f)},
+        "counts": dict(sorted(counts.items())),
+        "sha256": hashes,
+    }
+    (target / f".{MANIFEST}.tmp").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    (target / f".{MANIFEST}.tmp").replace(target / MANIFEST)
