@@ -27,9 +27,9 @@ HOW_TO_RECORD = (
 )
 RECORDED_NOTE = (
     "Recorded completions of a frontier chat model, the same model in every role: the gap between a strong and a cheap "
-    "model is not measured. It could think before it wrote, and its short replies are not independent draws, so the "
-    "accuracy of prompting alone is an upper bound (see examples/recordings/README.md). Tokens are estimated from "
-    "characters; prices are illustrations."
+    "model is not measured. It could think before it wrote, also where it answers directly, so the accuracy of "
+    "prompting alone is an upper bound (see examples/recordings/README.md). Tokens are estimated from characters; "
+    "prices are illustrations."
 )
 ESTIMATES_NOTE = (
     "Where a model does not tell its tokens or its price, estimates stand in: tokens from characters, and for a "

@@ -236,6 +236,8 @@ def load_model(path: str | Path) -> LanguageModel:
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    if Path(path).is_absolute() and not Path(path).is_dir():
+        raise SettingsError(f"there is no folder {path}", hint="give the folder of a model, or a name on the hub")
     device = best_device()
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(path))

@@ -10,6 +10,7 @@ import pytest
 
 from hammerstone.errors import InputError
 from hammerstone.evals.experiments.stream import BLOCK, CHEAP, MIX, OURS, STREAM_SHARES, STRONG, run_stream
+from hammerstone.evals.experiments.stream import _break_even as break_even
 from hammerstone.evals.experiments.stream import check_requests as check
 from hammerstone.evals.results import Figure, Result, Series
 from hammerstone.evals.traffic import traffic
@@ -130,6 +131,16 @@ async def test_the_break_even_is_the_request_from_which_on_it_stays_cheaper(stor
     assert later
     assert all(one < other for one, other in later)
     assert ours.y[0] > strong.y[0]  # a dispatcher's call beside each of the solver's
+
+
+def test_a_break_even_beyond_the_end_is_reckoned_from_the_last_half() -> None:
+    """Four requests at 5 and then nothing, against 2 each: 20 against 16 after eight, and 2 saved by each from then."""
+    paid = [5.0, 10.0, 15.0, 20.0, 20.0, 20.0, 20.0, 20.0]
+    dear = [2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0]
+    assert break_even(paid, dear) == 10.0
+    assert break_even([*paid, 20.0, 20.0, 20.0], [*dear, 18.0, 20.0, 22.0]) == 11.0
+    assert break_even(dear, paid) == 1.0
+    assert break_even(paid, paid) is None
 
 
 async def test_without_a_break_even_that_is_said(store: Store, sandbox: Sandbox) -> None:

@@ -205,10 +205,17 @@ def _running(steps: Sequence[Step]) -> list[float] | None:
 
 
 def _break_even(paid: Sequence[float], dear: Sequence[float]) -> float | None:
-    """The number of the request from which on the first has cost less than the second, to the end."""
+    """The number of the request from which on the first has cost less than the second, to the end.
+
+    Where that is not reached, the number at which it would be if all went on as over the last half; `None` for never.
+    """
     behind = [k for k, (one, other) in enumerate(zip(paid, dear, strict=True), 1) if one >= other]
     after = max(behind, default=0) + 1
-    return float(after) if after <= len(paid) else None
+    if after <= len(paid):
+        return float(after)
+    half = len(paid) // 2
+    saved = ((dear[-1] - dear[half - 1]) - (paid[-1] - paid[half - 1])) / (len(paid) - half) if half else 0.0
+    return len(paid) + (paid[-1] - dear[-1]) / saved if saved > 0 else None
 
 
 def _routes(steps: Sequence[Step]) -> list[Series]:
@@ -258,13 +265,22 @@ def _notes(items: Sequence[TrafficItem], ways: _Ways, run: LoopRun, embedding: s
     return (
         "Kinds: " + ", ".join(f"{sum(item.kind == kind for item in items)} {kind}" for kind in STREAM_SHARES) + ".",
         f"{RULE_CHANGED}: {changed} requests whose caller has come to expect another answer to the same words. Nothing "
-        "in the question tells, so every way fails; they are counted apart from all other figures.",
+        "in the question tells, so whoever reads questions alone must fail; they are counted apart from all else.",
         "Near-misses and one-offs are questions that no tool serves. They are few in this stream: with more of them "
         "the strong model is spared less.",
         *_spared(ways),
         f"The caches' embedding: {embedding}. A look into a cache counts as free.",
         *([f"{run.failed_makings} makings ended without a live tool."] if run.failed_makings else []),
-        *([] if MIX in ways else ["Without known prices there is no mix at hammerstone's cost."]),
+        *_mixed(ways),
+    )
+
+
+def _mixed(ways: _Ways) -> list[str]:
+    if MIX not in ways:
+        return ["Without known prices there is no mix at hammerstone's cost."]
+    ours, strong = (one_bill([step.bill for step in ways[name]]).cost_usd or 0.0 for name in (OURS, STRONG))
+    return ["hammerstone's cost would have paid the strong model for everything: so that is the mix."] * (
+        ours >= strong
     )
 
 
@@ -284,6 +300,7 @@ def _spared(ways: _Ways) -> list[str]:
         else []
     )
     cost = _cost(OURS, ours, strong)
-    if cost is not None and cost.mark is None:
-        spared.append("Making has not paid for itself by the end of this stream.")
+    if cost is not None and (cost.mark is None or cost.mark > len(ours)):
+        when = "" if cost.mark is None else f"; at the rates of the last half it would have by request {cost.mark:,.0f}"
+        spared.append(f"Making has not paid for itself by the end of this stream{when}.")
     return spared
