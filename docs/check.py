@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 COMMANDS = ROOT / "docs" / "commands.md"
 RESULTS = ROOT / "docs" / "results.md"
+REPORT = ROOT / "docs" / "report.html"
 README = ROOT / "README.md"
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
 DEMO = re.compile(r"(<!-- output of: uv run hammerstone demo -->\n```text\n)(.*?)(\n```)", re.DOTALL)
@@ -56,12 +57,12 @@ def demo_output() -> str:
     return (text[:by_task] + text[reached:]).strip("\n")  # the README leaves two of the tables out
 
 
-def results() -> str:
-    """All experiments on the recorded completions."""
+def results() -> tuple[str, str]:
+    """All experiments on the recorded completions, as tables and as the page with plots."""
     with tempfile.TemporaryDirectory() as folder:
-        written = Path(folder) / "results.md"
-        run(sys.executable, "-m", "hammerstone", "bench", "all", "--markdown", str(written))
-        return written.read_text(encoding="utf-8")
+        tables, page = Path(folder) / "results.md", Path(folder) / "report.html"
+        run(sys.executable, "-m", "hammerstone", "bench", "all", "--markdown", str(tables), "--report", str(page))
+        return tables.read_text(encoding="utf-8"), page.read_text(encoding="utf-8")
 
 
 def stale(write: bool) -> list[str]:
@@ -70,7 +71,8 @@ def stale(write: bool) -> list[str]:
     readme = README.read_text(encoding="utf-8")
     output = demo_output()
     fresh = DEMO.sub(lambda match: match[1] + output + match[3], readme)
-    for path, text in ((COMMANDS, command_reference()), (RESULTS, results()), (README, fresh)):
+    tables, page = results()
+    for path, text in ((COMMANDS, command_reference()), (RESULTS, tables), (REPORT, page), (README, fresh)):
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             found.append(f"{path.relative_to(ROOT)} is not what the commands print: run docs/check.py --write")
             if write:

@@ -5,6 +5,7 @@ Requests whose right answer nothing in their question tells (the caller's rule h
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -215,7 +216,7 @@ def _break_even(paid: Sequence[float], dear: Sequence[float]) -> float | None:
         return float(after)
     half = len(paid) // 2
     saved = ((dear[-1] - dear[half - 1]) - (paid[-1] - paid[half - 1])) / (len(paid) - half) if half else 0.0
-    return len(paid) + (paid[-1] - dear[-1]) / saved if saved > 0 else None
+    return float(len(paid) + math.ceil((paid[-1] - dear[-1]) / saved)) if saved > 0 else None
 
 
 def _routes(steps: Sequence[Step]) -> list[Series]:

@@ -20,7 +20,12 @@ _Row: TypeAlias = tuple[str, Figure]  # a name, and what it has reached
 
 _FEW = 10  # counted, so that the count says more than per cents
 _MANY = 24  # panels; past them only the one of all tasks is drawn, and the table has the others
-_TITLES = {"cost": "Cost per request", "routes": "Routes along the stream", "accuracy": "Accuracy along the stream"}
+_TITLES = {
+    "cost": "Cost per request",
+    "routes": "Routes along the stream",
+    "strong calls": "Calls of the strong model, per request",
+    "accuracy": "Accuracy along the stream",
+}
 _PARTS = "routes"  # the plot whose series are parts of a whole
 _MARKS = {"cost": "break-even"}
 _WRONG = "Answers from a tool or a cache that were not right, of all questions: the fewer the better."

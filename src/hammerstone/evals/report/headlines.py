@@ -37,10 +37,12 @@ def headlines(result: Result) -> Iterator[Headline]:
         first = _ours(missed) or min(missed, key=lambda one: one.share)
         text = f"wrong hits: {_way(first, result)}{_others(first, missed)}"
         yield Headline(value=f"{first.right} of {first.n}", text=text)
-    marks = [(one.mark, one.name) for one in result.series if one.plot == "cost" and one.mark is not None]
+    marks = [(one.mark, one.name, one.x[-1]) for one in result.series if one.plot == "cost" and one.mark is not None]
     if marks:
-        requests, name = min(marks)
-        yield Headline(value=number(math.ceil(requests)), text=f"requests until making has paid for itself: {name}")
+        requests, name, last = min(marks)
+        reckoned = " (reckoned, beyond what was measured)" if requests > last else ""
+        text = f"requests until making has paid for itself{reckoned}: {name}"
+        yield Headline(value=number(math.ceil(requests)), text=text)
 
 
 def _ours(figures: Sequence[Figure]) -> Figure | None:
