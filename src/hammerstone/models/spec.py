@@ -1,7 +1,13 @@
-"""Which model a name stands for: `provider:model`, `recorded:FILE` or `mailbox:DIR`."""
+"""Which model a name stands for: `provider:model`, `recorded:FILE`, `mailbox:DIR`, or a kind that a package adds.
+
+A package adds one by an entry point of the group `hammerstone.models`: its name is the kind, and what it loads makes a
+model of what stands after the colon. `local:FOLDER` comes in this way, with the extra `toolformer`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from hammerstone.errors import SettingsError
@@ -40,7 +46,7 @@ def open_model(
     if not kind or not rest:
         raise SettingsError(
             f"{spec!r} does not name a model",
-            hint=f"name it as provider:model ({EXAMPLES}), recorded:FILE or mailbox:DIR",
+            hint=f"name it as provider:model ({EXAMPLES}), recorded:FILE, mailbox:DIR or local:FOLDER",
         )
     if concurrency < 1 or attempts < 1:
         raise SettingsError("concurrency and attempts start at 1", hint="allow one request and one attempt at least")
@@ -50,7 +56,22 @@ def open_model(
         return RecordedModel(rest)
     if kind == "mailbox":
         return MailboxModel(rest, timeout_seconds=timeout_seconds)
+    if (added := _added(kind)) is not None:
+        return added(rest)
     return _open_provider(spec, base_url, timeout_seconds, concurrency, attempts)
+
+
+def _added(kind: str) -> Callable[[str], Model] | None:
+    """What a package has added for this kind."""
+    for point in entry_points(group="hammerstone.models", name=kind):
+        try:
+            return point.load()
+        except ModuleNotFoundError as error:
+            raise SettingsError(
+                f"{kind}: models need {error.name}, which is not installed",
+                hint="pip install 'hammerstone[toolformer]'",
+            ) from error
+    return None
 
 
 def _open_provider(

@@ -1,0 +1,288 @@
+"""Execute: run every call that was proposed, once, and keep those that have a result (Toolformer, section 2).
+
+Whatever a tool does, the run goes on: a call that fails is dropped, and counted by its reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+import anyio
+from anyio import from_thread, to_thread
+
+from hammerstone.concurrency import task_group
+from hammerstone.errors import OperatorError, SettingsError
+from hammerstone.toolformer.apis.contract import Api, ApiError, Context
+from hammerstone.toolformer.calls import safe_result
+from hammerstone.toolformer.records import Document, Proposal
+from hammerstone.toolformer.stages import Progress, run_stage
+from hammerstone.types import JSON
+
+__all__ = ["Asked", "ExecuteSettings", "Executor", "Ran", "execute", "unquoted"]
+
+KEPT = 100_000  # results that an executor remembers, the latest used
+TOO_LONG = 1_000_000  # characters: a result beyond is a failure; below, `safe_result` shortens it
+LONGEST_REASON = 60  # characters
+OUTAGE = 10  # calls of one tool that all failed, for what the operator must repair
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "”": "”"}  # noqa: RUF001 - the paper's prompts hold ”…”
+
+
+class Asked(NamedTuple):
+    """A call to be run."""
+
+    api: str
+    text: str
+    context: Context = Context()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """What came of a call: a `result` that is safe to stand in a text and not empty, or the reason of its `failure`.
+
+    `outage` is set beside the failure where not the tool but something around it is broken.
+    """
+
+    result: str | None = None
+    failure: str | None = None
+    outage: OperatorError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecuteSettings:
+    """How calls are run. `specs` are the names that the tools were opened by (`open_api`), for the manifest."""
+
+    specs: tuple[str, ...] = ()
+    seconds: float = 30.0  # for one call
+    at_once: int = 16
+
+    def __post_init__(self) -> None:
+        if self.seconds <= 0 or self.at_once < 1:
+            raise SettingsError(
+                "a call needs some time, and one call at least must run at once", hint="give seconds > 0, at_once ≥ 1"
+            )
+
+
+Worked = tuple[Sequence[Document], Mapping[str, int]]
+
+NOW = Context()
+DEFAULTS = ExecuteSettings()
+
+
+@dataclass
+class _Running:
+    """A call under way, for those who ask for the same: `ran` stays `None` if it was cancelled."""
+
+    ended: anyio.Event
+    ran: Ran | None = None
+
+
+class Executor:
+    """Runs calls of tools: each within `seconds`, at most `at_once` side by side, equal ones once.
+
+    Equal are calls of one tool with the same input on the same date. `run` raises nothing of a tool's. What it cannot
+    do: end a function that never returns (it is left behind, see `python_file`), or go on while an *async* function
+    blocks without awaiting anything.
+    """
+
+    def __init__(self, apis: Iterable[Api], *, seconds: float = 30.0, at_once: int = 16) -> None:
+        """Raises `SettingsError` for two tools of one name, or a name that cannot stand in a text."""
+        self._apis = _by_name(apis)
+        self._seconds = seconds
+        self._at_once = at_once
+        self._slots = anyio.Semaphore(at_once)
+        self._kept: OrderedDict[tuple[str, str, str], Ran] = OrderedDict()
+        self._running: dict[tuple[str, str, str], _Running] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._apis)
+
+    async def run(self, name: str, text: str, context: Context = NOW) -> Ran:
+        """Run a call, or wait for an equal one, or remember what came of it."""
+        if name not in self._apis:
+            return Ran(failure="no such tool")
+        context = Context(date=date.today().isoformat()) if context.date is None else context
+        key = (name, unquoted(text), context.date or "")
+        while key not in self._kept:
+            running = self._running.get(key)
+            if running is None:
+                return await self._run_first(key, context)
+            await running.ended.wait()
+            if running.ran is not None:
+                return running.ran
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+    async def run_all(self, calls: Sequence[Asked]) -> list[Ran]:
+        """Run many calls side by side; what came of them is in their order."""
+        ran: dict[int, Ran] = {}
+        waiting = iter(enumerate(calls))
+
+        async def work() -> None:
+            for index, call in waiting:  # every worker takes the next that is left
+                ran[index] = await self.run(*call)
+
+        async with task_group() as group:
+            for _ in range(min(self._at_once, len(calls))):
+                group.start_soon(work)
+        return [ran[index] for index in range(len(calls))]
+
+    async def _run_first(self, key: tuple[str, str, str], context: Context) -> Ran:
+        running = self._running[key] = _Running(anyio.Event())
+        try:
+            async with self._slots:
+                ran = running.ran = await self._timed(self._apis[key[0]], key[1], context)
+        finally:
+            del self._running[key]
+            running.ended.set()
+        if ran.outage is None:  # that may be over next time
+            self._kept[key] = ran
+            if len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return ran
+
+    async def _timed(self, api: Api, text: str, context: Context) -> Ran:
+        with anyio.move_on_after(self._seconds):
+            try:
+                return _judged(await api(text, context))
+            except ApiError as error:
+                return Ran(failure=" ".join(str(error).split())[:LONGEST_REASON] or "no reason given")
+            except OperatorError as error:
+                return Ran(failure=f"error: {type(error).__name__}", outage=error)
+            except Exception as error:  # whatever a tool raises is its failure, and never ours
+                return Ran(failure=f"error: {type(error).__name__}")
+        return Ran(failure="time")
+
+
+def unquoted(text: str) -> str:
+    """The input without the quotation marks around it: the paper's prompts write some tools' with, some without."""
+    text = text.strip()
+    closing = _QUOTES.get(text[:1])
+    inner = text[1:-1]
+    if closing is None or len(text) < 2 or text[-1] != closing or text[0] in inner or closing in inner:
+        return text
+    return inner.strip()
+
+
+async def execute(
+    source: Path,
+    target: Path,
+    apis: Iterable[Api],
+    *,
+    settings: ExecuteSettings = DEFAULTS,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> Counter[str]:
+    """Run the proposals of every document. A document keeps those that have a result, and stays if it keeps none.
+
+    Counted: `proposed: NAME`, `kept: NAME`, and `dropped: NAME: REASON`; the reason of a call that was proposed twice
+    at one position is `duplicate`, and it is not run. Raises as `run_stage`, as `Executor`, and the `OperatorError` of
+    a tool all of whose calls in a shard (ten or more) failed by one: what is finished stays, and the next run goes on.
+
+    It is asynchronous so that all calls run in the caller's event loop, where models and sandboxes have been opened;
+    the shards are read and written in a thread.
+    """
+    executor = Executor(apis, seconds=settings.seconds, at_once=settings.at_once)
+
+    async def execute_shard(documents: Sequence[Document]) -> Worked | None:
+        try:
+            return await _execute_shard(executor, documents)
+        except anyio.get_cancelled_exc_class():  # nobody awaits this task but the thread, which is told by `None`
+            return None
+
+    def work(documents: Sequence[Document]) -> Worked:
+        worked = from_thread.run(execute_shard, documents)
+        if worked is None:
+            raise CancelledError
+        return worked
+
+    def tell(progress: Progress) -> None:
+        from_thread.run_sync(on_progress, progress)
+
+    def run() -> Counter[str]:
+        manifest: dict[str, JSON] = {"tools": [*(settings.specs or executor.names)], "seconds": settings.seconds}
+        return run_stage("execute", source, target, work, settings=manifest, on_progress=tell)
+
+    return await to_thread.run_sync(run, abandon_on_cancel=True)
+
+
+async def _execute_shard(executor: Executor, documents: Sequence[Document]) -> Worked:
+    counts: Counter[str] = Counter()
+    distinct = [_distinct(document.proposals, counts) for document in documents]
+    asked = [
+        Asked(proposal.api, proposal.input, Context(date=document.date or ""))
+        for document, proposals in zip(documents, distinct, strict=True)
+        for proposal in proposals
+    ]
+    ran = await executor.run_all(asked)
+    _stop_at_outage(asked, ran)
+    came = iter(ran)
+    made: list[Document] = []
+    for document, proposals in zip(documents, distinct, strict=True):
+        filled = [_filled(proposal, next(came)) for proposal in proposals]
+        counts.update(_fate(proposal) for proposal in filled)
+        kept = tuple(proposal for proposal in filled if proposal.result is not None)
+        made.append(replace(document, proposals=kept))
+    return made, counts
+
+
+def _distinct(proposals: Iterable[Proposal], counts: Counter[str]) -> Iterable[Proposal]:
+    """Each call once at each position."""
+    distinct: dict[tuple[str, str, int], Proposal] = {}
+    for proposal in proposals:
+        counts[f"proposed: {proposal.api}"] += 1
+        if distinct.setdefault((proposal.api, proposal.input, proposal.position), proposal) is not proposal:
+            counts[f"dropped: {proposal.api}: duplicate"] += 1
+    return distinct.values()
+
+
+def _filled(proposal: Proposal, ran: Ran) -> Proposal:
+    return replace(proposal, result=ran.result, failure=ran.failure)
+
+
+def _fate(proposal: Proposal) -> str:
+    return f"kept: {proposal.api}" if proposal.failure is None else f"dropped: {proposal.api}: {proposal.failure}"
+
+
+def _stop_at_outage(asked: Sequence[Asked], ran: Sequence[Ran]) -> None:
+    """A model that is down must not pass for a corpus in which nothing can be answered."""
+    outages: dict[str, list[OperatorError | None]] = {}
+    for call, came in zip(asked, ran, strict=True):
+        outages.setdefault(call.api, []).append(came.outage)
+    for of_one in outages.values():
+        last = of_one[-1]
+        if last is not None and len(of_one) >= OUTAGE and None not in of_one:
+            raise last
+
+
+def _judged(result: object) -> Ran:
+    """A tool says that it gives text; one that a user or a model wrote may give anything."""
+    if result is not None and not isinstance(result, str):
+        return Ran(failure="no text")
+    if result is not None and len(result) > TOO_LONG:
+        return Ran(failure="too long")
+    written = (result or "").encode("utf-8", "replace").decode()  # half a surrogate pair cannot be stored
+    safe = safe_result(written)
+    return Ran(result=safe) if safe else Ran(failure="empty")
+
+
+def _by_name(apis: Iterable[Api]) -> dict[str, Api]:
+    named: dict[str, Api] = {}
+    for api in apis:
+        if not _NAME.fullmatch(api.name):
+            raise SettingsError(
+                f"{api.name!r} cannot name a tool in a text",
+                hint="use letters, digits and underscores, beginning with a letter",
+            )
+        if api.name in named:
+            raise SettingsError(f"two tools are named {api.name}", hint="give one of each name")
+        named[api.name] = api
+    return named

@@ -1,0 +1,61 @@
+"""When a continuation is right (Toolformer, sections 4.2.1 to 4.2.5): by what it holds, for it goes on as it likes.
+
+Words: letter case, punctuation and the form of spaces do not matter; accents and numerals do. "New York" is in "in new
+york, where", and is not in "Newyork" or "York, new". So many *words*, divided by spaces, are looked at.
+
+Numbers: "1,400", "$1400" and "1400.00" are 1400; two numbers are equal if they agree to two decimals, for the paper's
+calculator gives no more.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from functools import cache
+from typing import TypeAlias
+
+__all__ = ["Metric", "first_number", "first_number_is", "within_words"]
+
+Metric: TypeAlias = Callable[[str, Sequence[str]], bool]
+"""Is this continuation right, if these answers are accepted?"""
+
+# A sign, if nothing stands before it that it would be a minus of; not the end of a word ("B12").
+_NUMBER = r"(?:(?<![\w)])-)?(?<![A-Za-z\d])(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)"
+# From the first number on, what may stand in an equation up to its "=": "5 + 3 =", "(2 x 4) / 2 =".
+_EQUATION = r"[\d\s.,+*/x\u00d7\u00b7\u00f7()%$\u2212-]*="
+_FIRST = re.compile(rf"(?P<first>{_NUMBER})(?:{_EQUATION}[\s$]*(?P<result>{_NUMBER}))?")
+_CENT = Decimal("0.01")
+
+
+@cache
+def within_words(count: int) -> Metric:
+    """An accepted answer is within the first `count` words: 5 for LAMA and the dates, 10 for MLQA, 20 for QA."""
+
+    def is_right(text: str, answers: Sequence[str]) -> bool:
+        said = f" {_plain(' '.join(text.split()[:count]))} "
+        return any(f" {_plain(answer)} " in said for answer in answers if _plain(answer))
+
+    return is_right
+
+
+def first_number_is(text: str, answers: Sequence[str]) -> bool:
+    """The first number is that of an accepted answer."""
+    said = first_number(text)
+    return said is not None and any(_equal(said, first_number(answer)) for answer in answers)
+
+
+def first_number(text: str) -> Decimal | None:
+    """The first number of a text, or where that begins an equation ("5 + 3 = 8"), the one after its "="."""
+    found = _FIRST.search(text)
+    return None if found is None else Decimal((found["result"] or found["first"]).replace(",", ""))
+
+
+def _equal(one: Decimal, other: Decimal | None) -> bool:
+    return other is not None and one.quantize(_CENT) == other.quantize(_CENT)
+
+
+def _plain(text: str) -> str:
+    letters = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(re.sub(r"[\W_]", " ", letters).split())

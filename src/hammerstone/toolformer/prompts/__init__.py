@@ -1,0 +1,1 @@
+"""Prompts of the package, one Markdown file each; `hammerstone.templates` fills them."""

@@ -1,0 +1,88 @@
+"""The file of a run: what it may say, and what is told of a mistake in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hammerstone.errors import InputError, SettingsError
+from hammerstone.toolformer.annotate import Sampling
+from hammerstone.toolformer.config import read_config
+
+SMALL = 'model = "gpt2"\nfolder = "run"\ntools = ["calculator"]\n'
+
+
+def config(tmp_path: Path, more: str = "", head: str = SMALL) -> Path:
+    (tmp_path / "my.toml").write_text(head + more)
+    return tmp_path / "my.toml"
+
+
+def test_what_is_left_out_is_as_in_the_paper(tmp_path: Path) -> None:
+    read = read_config(config(tmp_path))
+    assert (read.model, read.tools) == ("gpt2", ("calculator",))
+    assert read.annotate.sampling("Calculator") == Sampling(threshold=0.0, positions=20, draws=10)
+    assert (read.finetune.batch, read.finetune.learning_rate, read.finetune.steps) == (128, 1e-5, 2000)
+    assert (read.dataset.most, read.generate.k, read.annotate.by) == (25_000, 10, "self")
+
+
+def test_every_stage_can_be_set(tmp_path: Path) -> None:
+    more = """
+[corpus]
+sources = ["c4"]
+max_tokens = 100
+[annotate]
+by = "mailbox:box"
+[annotate.tools.Calculator]
+positions = 3
+[execute]
+seconds = 2
+[dataset.tau_f]
+Calculator = 0.25
+[finetune]
+lora = true
+[generate]
+k = 3
+[evaluate]
+ks = [0, 10]
+"""
+    read = read_config(config(tmp_path, more))
+    assert (read.corpus.sources, read.corpus.max_tokens) == (("c4",), 100)
+    assert (read.annotate.by, read.annotate.sampling("Calculator").positions) == ("mailbox:box", 3)
+    assert (read.execute.seconds, read.dataset.tau_f, read.finetune.lora) == (2.0, {"Calculator": 0.25}, True)
+    assert (read.generate.k, read.evaluate.ks) == (3, (0, 10))
+
+
+def test_paths_are_those_of_the_files_own_folder(tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("a")
+    (tmp_path / "mine").mkdir()
+    head = 'model = "mine"\nfolder = "run"\ntools = []\n[corpus]\nsources = ["texts/*.txt", "allenai/c4"]\n'
+    read = read_config(config(tmp_path, head=head))
+    assert (read.model, read.stage("corpus")) == (str(tmp_path / "mine"), tmp_path / "run" / "corpus")
+    assert read.corpus.sources == (str(tmp_path / "texts/*.txt"), "allenai/c4")
+
+
+@pytest.mark.parametrize(
+    ("more", "error", "hint"),
+    [
+        ("[finetunes]\nsteps = 1\n", "there is no setting 'finetunes'", "did you mean finetune?"),
+        ("[finetune]\nstep = 1\n", r"\[finetune\]: there is no setting 'step'", "did you mean steps?"),
+        ("[dataset]\nmost = 'x'\n", r"dataset\.most: .*valid integer", "toolformer.md"),
+        ("[dataset\n", "is no TOML", "quotation marks"),
+    ],
+)
+def test_a_mistake_in_it_is_told(tmp_path: Path, more: str, error: str, hint: str) -> None:
+    with pytest.raises(InputError, match=error) as told:
+        read_config(config(tmp_path, more))
+    assert hint in told.value.hint
+
+
+def test_a_number_that_makes_no_sense_is_told_by_its_stage(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="steps is 0"):
+        read_config(config(tmp_path, "[finetune]\nsteps = 0\n"))
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot read"):
+        read_config(tmp_path / "none.toml")
