@@ -21,6 +21,7 @@ LAYERS = (
     ("concurrency", "reading", "settings", "templates"),
     ("models", "sandbox"),
     ("latm", "toolformer"),
+    ("made_tools",),
     ("evals",),
     ("server",),
     ("testing", "hammerstone"),  # the fakes, and the front door: on top of everything but the command line

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 
 import pytest
 import torch
@@ -22,29 +24,30 @@ from hammerstone.toolformer.sampling import SelfAnnotator, boundaries, draw, rea
 from .tiny import TEXTS, byte_level, language_model
 
 EVERY = ("gpt2", "byte-level"), ("gptj", "sentencepiece-like"), ("llama", "byte-level")
-PROMPT = "Write [A(1)] before a number."
+PROMPT = "Write [C(1)] before a number."
 
 
 @dataclass(frozen=True)
 class Tool:
-    name: str = "A"
+    name: str = "C"
     description: str = "Adds."
 
 
-A = Tool()
+C = Tool()
 
 
+@cache
 def speaking(model: str = "gpt2", tokenizer: str = "byte-level", *, context: int = 512) -> LanguageModel:
-    """A random model with a liking for calls: after each token of `[A(1)]` and `[A(2)]` the next one is likelier.
+    """A random model with a liking for calls: after each token of `[C(1)]` and `[C(2)]` the next one is likelier.
 
     In double precision, in which rounding decides no draw.
     """
     lm = language_model(model, tokenizer, context=context)
     lm.model.double()
     liked = torch.zeros(len(lm.tokenizer), len(lm.tokenizer), dtype=torch.double)
-    for call in ("[A(1)]", "[A(2)]", "[A(12)]", " [A(1)] x"):
+    liked[:, opening_tokens(lm)] = 6
+    for call in ("[C(1)]", "[C(2)]", "[C(12)]", " [C(1)] x"):
         ids = lm.encode(call)
-        liked[:, ids[0]] += 2
         liked[ids[:-1], ids[1:]] = 9
 
     def hook(_module, _args, kwargs, output):
@@ -56,7 +59,6 @@ def speaking(model: str = "gpt2", tokenizer: str = "byte-level", *, context: int
     return lm
 
 
-SPEAKING = {pair: speaking(*pair) for pair in EVERY}
 words = st.sampled_from([*" ".join(TEXTS).split(), "é", "日本", "[1]", "-> ", "\n"])
 texts = st.lists(st.lists(words, min_size=1, max_size=5).map(" ".join), min_size=1, max_size=4)
 
@@ -71,7 +73,7 @@ def documents(texts: Sequence[str]) -> list[Document]:
 
 def drawing(*, threshold: float = 0.001, positions: int = 3, draws: int = 2, call_tokens: int = 6) -> AnnotateSettings:
     sampling = Sampling(threshold=threshold, positions=positions, draws=draws)
-    return AnnotateSettings(tools={"A": sampling}, call_tokens=call_tokens)
+    return AnnotateSettings(tools={"C": sampling}, call_tokens=call_tokens)
 
 
 # --- the equations, one row at a time, nothing cached, nothing padded ---
@@ -95,9 +97,7 @@ def prompted(lm: LanguageModel, ids: list[int], i: int) -> list[int]:
 def literal_p(lm: LanguageModel, ids: list[int]) -> list[float]:
     """p_i = p(`[` | P(x), x_1 … x_{i-1})"""
     forms = opening_tokens(lm)
-    return [
-        float(torch.softmax(next_logits(lm, prompted(lm, ids, i)), dim=0)[forms].sum()) for i in range(len(ids))
-    ]
+    return [float(torch.softmax(next_logits(lm, prompted(lm, ids, i)), dim=0)[forms].sum()) for i in range(len(ids))]
 
 
 def literal_draw(lm: LanguageModel, row: list[int], key: tuple[object, ...], asked: AnnotateSettings) -> str:
@@ -118,7 +118,7 @@ def literal_draw(lm: LanguageModel, row: list[int], key: tuple[object, ...], ask
 def literal_proposals(lm: LanguageModel, document: Document, asked: AnnotateSettings) -> list[Proposal]:
     ids, spans = lm.encode_with_offsets(document.text)
     p, places = literal_p(lm, ids), boundaries(document.text, spans)
-    sampling = asked.sampling("A")
+    sampling = asked.sampling("C")
     above = [i for i in range(len(ids)) if places[i] is not None and p[i] > sampling.threshold]
     found = []
     for i in sorted(sorted(above, key=lambda i: -p[i])[: sampling.positions]):
@@ -126,10 +126,12 @@ def literal_proposals(lm: LanguageModel, document: Document, asked: AnnotateSett
         form = max(opening_tokens(lm), key=lambda at: float(logits[at]))
         for number in range(sampling.draws):
             row = [*prompted(lm, ids, i), form]
-            call = read_call(literal_draw(lm, row, (asked.seed, document.id, "A", places[i], number), asked).strip(), "A")
+            call = read_call(
+                literal_draw(lm, row, (asked.seed, document.id, "C", places[i], number), asked).strip(), "C"
+            )
             if call is not None:
                 probability = float(f"{p[i]:.3g}")
-                found.append(Proposal(api="A", input=call.input, position=places[i], probability=probability))
+                found.append(Proposal(api="C", input=call.input, position=places[i], probability=probability))
     return found
 
 
@@ -140,9 +142,9 @@ def literal_proposals(lm: LanguageModel, document: Document, asked: AnnotateSett
 @settings(max_examples=8, deadline=None)
 @given(texts=texts)
 def test_p_is_that_of_the_equation_at_every_position_of_every_text(pair: tuple[str, str], texts: list[str]) -> None:
-    lm = SPEAKING[pair]
+    lm = speaking(*pair)
     rows = [lm.encode(text) for text in texts]
-    found, forms, _ = annotator(lm).openings(A, rows)
+    found, forms, _ = annotator(lm).openings(C, rows)
     for ids, p, form in zip(rows, found, forms, strict=True):
         assert p.tolist() == pytest.approx(literal_p(lm, ids), rel=1e-4)
         assert {*form.tolist()} <= {*opening_tokens(lm)}
@@ -152,38 +154,38 @@ def test_p_is_that_of_the_equation_at_every_position_of_every_text(pair: tuple[s
 @settings(max_examples=4, deadline=None)
 @given(texts=texts)
 def test_calls_are_those_of_drawing_each_by_itself(pair: tuple[str, str], texts: list[str]) -> None:
-    lm = SPEAKING[pair]
+    lm = speaking(*pair)
     asked = drawing()
     given_documents = documents(texts)
-    found, _ = annotator(lm).propose(given_documents, A, asked)
+    found, _ = annotator(lm).propose(given_documents, C, asked)
     assert found == [literal_proposals(lm, document, asked) for document in given_documents]
 
 
 def test_the_comparison_is_made_on_calls_and_not_on_their_absence() -> None:
-    for lm in SPEAKING.values():
-        found, counts = annotator(lm).propose(documents(TEXTS), A, drawing(draws=8))
+    for lm in (speaking(*pair) for pair in EVERY):
+        found, counts = annotator(lm).propose(documents(TEXTS), C, drawing(draws=8))
         assert all(found)
         assert len({proposal.input for proposals in found for proposal in proposals}) > 1
-        assert counts["dropped: A: no end"] + counts["dropped: A: malformed"] > 0
+        assert counts["dropped: C: no end"] + counts["dropped: C: malformed"] > 0
 
 
 @pytest.mark.parametrize("batch_tokens", [1, 300, 100_000])
 def test_draws_do_not_depend_on_the_batch(batch_tokens: int) -> None:
-    lm = SPEAKING["gpt2", "byte-level"]
+    lm = speaking()
     given_documents = documents([*TEXTS, *(text[:30] for text in TEXTS)])
-    expected = [annotator(lm).propose([document], A, drawing())[0][0] for document in given_documents]
+    expected = [annotator(lm).propose([document], C, drawing())[0][0] for document in given_documents]
     assert any(expected)
-    found, _ = annotator(lm, batch_tokens=batch_tokens).propose(given_documents, A, drawing())
+    found, _ = annotator(lm, batch_tokens=batch_tokens).propose(given_documents, C, drawing())
     assert found == expected
-    found, _ = annotator(lm, batch_tokens=batch_tokens).propose(given_documents[::-1], A, drawing())
+    found, _ = annotator(lm, batch_tokens=batch_tokens).propose(given_documents[::-1], C, drawing())
     assert found == expected[::-1]
 
 
 def test_another_seed_draws_other_calls() -> None:
-    lm = SPEAKING["gpt2", "byte-level"]
-    asked = {"tools": {"A": Sampling(threshold=0.001)}, "call_tokens": 6}
+    lm = speaking()
+    asked = {"tools": {"C": Sampling(threshold=0.001)}, "call_tokens": 6}
     first, again, other = (
-        annotator(lm).propose(documents(TEXTS), A, AnnotateSettings(seed=seed, **asked))[0] for seed in (0, 0, 1)
+        annotator(lm).propose(documents(TEXTS), C, AnnotateSettings(seed=seed, **asked))[0] for seed in (0, 0, 1)
     )
     assert first == again != other
 
@@ -201,42 +203,43 @@ def test_the_tokens_of_a_draw_are_distributed_as_the_models_probabilities() -> N
 
 
 def test_logits_are_not_read_at_a_padding_position() -> None:
-    lm = SPEAKING["gpt2", "byte-level"]
+    lm = speaking()
     short, long = lm.encode("29%"), lm.encode(" ".join(TEXTS))
-    alone, beside = (annotator(lm).openings(A, rows)[0][0] for rows in ([short], [short, long]))
+    alone, beside = (annotator(lm).openings(C, rows)[0][0] for rows in ([short], [short, long]))
     torch.testing.assert_close(beside, alone)
     assert beside.tolist() == pytest.approx(literal_p(lm, short), rel=1e-4)
 
 
 def test_a_batch_of_one_text_of_one_token_is_a_batch() -> None:
-    lm = SPEAKING["gpt2", "byte-level"]
+    lm = speaking()
     document = Document(id="d", text="x")
     assert len(lm.encode("x")) == 1
-    found, counts = annotator(lm).propose([document], A, drawing(draws=20))
+    found, counts = annotator(lm).propose([document], C, drawing(draws=20))
     assert found == [literal_proposals(lm, document, drawing(draws=20))] != [[]]
-    assert counts["draws: A"] == 20
+    assert counts["draws: C"] == 20
 
 
 def test_a_text_beyond_the_context_is_cut_so_that_its_calls_are_not() -> None:
-    lm = speaking(context=180)
+    lm = LanguageModel(deepcopy(speaking().model), speaking().tokenizer)
+    lm.model.config.max_position_embeddings = 180
     text = " ".join([*TEXTS, *TEXTS])
-    found, counts = annotator(lm).propose([Document(id="d", text=text), *documents(TEXTS[:1])], A, drawing(draws=8))
-    assert counts["cut to the context: A"] == 1
+    found, counts = annotator(lm).propose([Document(id="d", text=text), *documents(TEXTS[:1])], C, drawing(draws=8))
+    assert counts["cut to the context: C"] == 1
     taken = len(prompted(lm, [], 0))
     read = (180 - taken - 1 - 6) // 2
     _, spans = lm.encode_with_offsets(text)
     positions = {proposal.position for proposal in found[0]}
     assert positions
     assert max(positions) < spans[read - 1][1]
-    assert counts["draws: A"] == 2 * 3 * 8  # each of them with all the tokens that it may have
-    whole = annotator(speaking()).propose([Document(id="d", text=text[: spans[read - 1][1]])], A, drawing(draws=8))
-    assert found[0] == whole[0][0]
+    assert counts["draws: C"] == 2 * 3 * 8  # each of them with all the tokens that it may have
+    beginning = Document(id="d", text=text[: spans[read - 1][1]])
+    assert found[0] == annotator(speaking()).propose([beginning], C, drawing(draws=8))[0][0]
 
 
 def test_a_prompt_that_leaves_no_room_for_a_text_is_refused() -> None:
     lm = speaking(context=100)
-    with pytest.raises(InputError, match=r"reads at most 100 tokens; the prompt for A takes \d+ of them") as told:
-        annotator(lm).prepare(A, AnnotateSettings())
+    with pytest.raises(InputError, match=r"reads at most 100 tokens; the prompt for C takes \d+ of them") as told:
+        annotator(lm).prepare(C, AnnotateSettings())
     assert "longer context" in told.value.hint
     assert lm.read == 0
 
@@ -251,11 +254,11 @@ def test_a_document_of_512_tokens_takes_no_more_than_1100_with_a_prompt_of_330()
     text = long[: spans[511][1]]
     prompt = long[: spans[329][1]]
     assert (len(lm.encode(text)), len(lm.encode(prompt))) == (512, 330)
-    asked = AnnotateSettings(tools={"A": Sampling(threshold=0.0)}, call_tokens=2)
+    asked = AnnotateSettings(tools={"C": Sampling(threshold=0.0)}, call_tokens=2)
     shard = [Document(id=str(at), text=text) for at in range(6)]
-    _, counts = SelfAnnotator(lm, prompt=lambda _: prompt).propose(shard, A, asked)
-    assert counts["draws: A"] == 6 * 5 * 5
-    drawn_and_read = counts["tokens drawn: A"] - counts["draws: A"]  # nobody reads the last token of a draw
+    _, counts = SelfAnnotator(lm, prompt=lambda _: prompt).propose(shard, C, asked)
+    assert counts["draws: C"] == 6 * 5 * 5
+    drawn_and_read = counts["tokens drawn: C"] - counts["draws: C"]  # nobody reads the last token of a draw
     assert (lm.read - drawn_and_read) / 6 <= 1100
 
 
@@ -266,7 +269,7 @@ def test_a_prompt_is_read_once_for_all_shards_and_each_position_once_for_all_its
     asked = drawing(threshold=0.0, positions=2, draws=7, call_tokens=1)
     head = len(prompted(lm, [], 0)) - len(lm.encode("\nOutput:\n"))
     for shards in (1, 2):
-        one.propose(documents(TEXTS[:1]), A, asked)
+        one.propose(documents(TEXTS[:1]), C, asked)
         each = len(prompted(lm, ids, len(ids) - 1)) - head
         assert lm.read == head + shards * (each + 2)
 
@@ -274,13 +277,17 @@ def test_a_prompt_is_read_once_for_all_shards_and_each_position_once_for_all_its
 # --- positions ---
 
 
-def test_every_token_that_is_a_bracket_opens_a_call() -> None:
-    lm = language_model()
-    assert [lm.tokenizer.decode([at]) for at in opening_tokens(lm)] == ["[", " ["]
-    p = annotator(lm).openings(A, [lm.encode(TEXTS[0])])[0][0]
-    logits = next_logits(lm, prompted(lm, [], 0)[:-1])
-    assert logits.shape == (400,)
-    assert 0 < float(p[0]) < 1
+def test_p_is_that_of_all_forms_of_the_bracket_together_and_a_call_begins_with_the_likelier() -> None:
+    lm = speaking()
+    plain, spaced = opening_tokens(lm)
+    assert (lm.tokenizer.decode([plain]), lm.tokenizer.decode([spaced])) == ("[", " [")
+    ids = lm.encode(TEXTS[0])
+    (p,), (forms,), _ = annotator(lm).openings(C, [ids])
+    for i in range(len(ids)):
+        each = torch.softmax(next_logits(lm, prompted(lm, ids, i)), dim=0)
+        assert float(p[i]) == pytest.approx(float(each[plain] + each[spaced]), rel=1e-4)
+        assert int(forms[i]) == (plain if each[plain] > each[spaced] else spaced)
+    assert {*forms.tolist()} == {plain, spaced}
 
 
 def test_a_tokenizer_without_a_bracket_of_its_own_is_refused() -> None:
@@ -294,14 +301,11 @@ def test_a_tokenizer_without_a_bracket_of_its_own_is_refused() -> None:
 
 
 def test_a_call_stands_between_the_characters_of_a_text_and_not_before_its_own_brackets() -> None:
-    tokenizer = byte_level()
-    text = "a 日 b [1] c"
-    read = tokenizer(text, return_offsets_mapping=True)
-    pieces = [text[start:end] for start, end in read["offset_mapping"]]
-    places = boundaries(text, read["offset_mapping"])
-    assert pieces.count("日") > 1  # a character of several tokens
-    assert [at for at in places if at is not None] == [0, 1, 3, 6, 7, 8] or places.count(None) >= pieces.count("日")
-    assert all(text[at:].lstrip(" ")[:1] != "[" for at in places if at is not None)
+    tokenizer = byte_level(size=256)  # a token is a byte
+    text = "a 日b [1] c"
+    spans = tokenizer(text, return_offsets_mapping=True)["offset_mapping"]
+    assert spans.count((2, 3)) == 3
+    assert boundaries(text, spans) == [0, 1, 2, None, None, 3, None, None, 6, 7, 8, 9]
 
 
 def test_positions_are_the_same_whether_offsets_hold_the_space_before_a_word_or_not() -> None:
@@ -310,16 +314,16 @@ def test_positions_are_the_same_whether_offsets_hold_the_space_before_a_word_or_
 
 
 def test_only_the_likeliest_positions_above_the_threshold_are_taken() -> None:
-    lm = SPEAKING["gpt2", "byte-level"]
+    lm = speaking()
     ids, spans = lm.encode_with_offsets(TEXTS[0])
     p = literal_p(lm, ids)
     best = sorted(range(len(ids)), key=lambda i: -p[i])[:2]
-    found, counts = annotator(lm).propose(documents(TEXTS[:1]), A, drawing(threshold=0.0, positions=2, draws=30))
+    found, counts = annotator(lm).propose(documents(TEXTS[:1]), C, drawing(threshold=0.0, positions=2, draws=30))
     places = boundaries(TEXTS[0], spans)
     assert {proposal.position for proposal in found[0]} == {places[i] for i in best}
-    assert counts["positions above the threshold: A"] == len(ids)
-    none, counts = annotator(lm).propose(documents(TEXTS[:1]), A, drawing(threshold=max(p) + 1e-6))
-    assert (none, counts["draws: A"]) == ([[]], 0)
+    assert counts["positions above the threshold: C"] == len(ids)
+    none, counts = annotator(lm).propose(documents(TEXTS[:1]), C, drawing(threshold=max(p) + 1e-6))
+    assert (none, counts["draws: C"]) == ([[]], 0)
 
 
 # --- what a draw is read as ---
@@ -328,27 +332,27 @@ def test_only_the_likeliest_positions_above_the_threshold_are_taken() -> None:
 @pytest.mark.parametrize(
     ("written", "text"),
     [
-        ("[A(1 + 2)]", "1 + 2"),
-        ("[A(1)] and more]", "1"),
-        ("[A()]", ""),
-        ("[A( (1) )].", "(1)"),
-        ("[A(1) -> 1]", None),
-        ("[A(1)", None),
+        ("[C(1 + 2)]", "1 + 2"),
+        ("[C(1)] and more]", "1"),
+        ("[C()]", ""),
+        ("[C( (1) )].", "(1)"),
+        ("[C(1) -> 1]", None),
+        ("[C(1)", None),
         ("[B(1)]", None),
-        ("[ A(1)]", None),
-        ("[A 1]", None),
-        ("[1] [A(1)]", None),
-        ("[A(1", None),
-        ("[A(1]", None),
+        ("[ C(1)]", None),
+        ("[C 1]", None),
+        ("[1] [C(1)]", None),
+        ("[C(1", None),
+        ("[C(1]", None),
     ],
 )
 def test_a_draw_counts_only_if_it_is_a_call_up_to_its_first_bracket(written: str, text: str | None) -> None:
-    call = read_call(written, "A")
+    call = read_call(written, "C")
     assert (None if call is None else call.input) == text
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\n"])
 def test_a_text_without_words_is_no_trouble(text: str) -> None:
-    lm = SPEAKING["gpt2", "byte-level"]
-    found, _ = annotator(lm).propose([Document(id="d", text=text), *documents(TEXTS[:1])], A, drawing())
+    lm = speaking()
+    found, _ = annotator(lm).propose([Document(id="d", text=text), *documents(TEXTS[:1])], C, drawing())
     assert len(found) == 2

@@ -10,6 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -471,6 +472,25 @@ async def test_one_refused_question_among_many_does_not_stop_the_stage(tmp_path:
     write_shards(tmp_path / "in", [Document(id="a", text="x", proposals=many)], settings={})
     counts = await execute(tmp_path / "in", tmp_path / "out", [Tool(refuse)])
     assert counts["kept: T"] == 1
+
+
+async def test_a_stage_that_is_cancelled_cancels_its_calls(source: Path, tmp_path: Path) -> None:
+    begun, ended = anyio.Event(), anyio.Event()
+
+    async def hang(_: str) -> object:
+        try:
+            begun.set()
+            await anyio.sleep_forever()
+        finally:
+            ended.set()
+
+    async with anyio.create_task_group() as group:
+        stage = partial(execute, settings=ExecuteSettings(seconds=1e6))
+        group.start_soon(stage, source, tmp_path / "executed", [Tool(hang, name="Missing")])
+        await begun.wait()
+        group.cancel_scope.cancel()
+    await ended.wait()
+    assert not (tmp_path / "executed" / "00001.counts.json").exists()
 
 
 def test_an_interrupt_ends_the_stage_at_once(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_lora_trains_beside_the_weights_and_is_merged_into_the_saved_model(train
         before, after = weights(lm), weights(taught)
         assert before.keys() == after.keys()
         moved = {key for key in before if not torch.equal(before[key], after[key])}
-        linear = {key for key in before if before[key].dim() == 2 and ".h." in key or "_proj" in key}
+        linear = {key for key in before if before[key].dim() == 2 and (".h." in key or "_proj" in key)}
         assert moved == linear
         held = hold_out(read_texts(train_file), 2, QUICK.seed)[1]
         loss = literal_loss(taught, token_rows(lm, held, QUICK.length).rows)
@@ -125,14 +125,14 @@ def test_the_best_model_is_kept_and_not_the_last(train_file: Path, tmp_path: Pat
     assert kept == sorted({f"checkpoint-{best}", "checkpoint-10"})
 
 
-class Break(Exception):
+class BreakError(Exception):
     pass
 
 
 def broken_at(step: int) -> object:
     def on_progress(told: Step) -> None:
         if told.step == step:
-            raise Break
+            raise BreakError
 
     return on_progress
 
@@ -141,7 +141,7 @@ def test_a_broken_run_goes_on_from_its_last_checkpoint_to_the_same_model(train_f
     lm = language_model("gpt2")  # it has dropout: the random numbers must go on too
     settings = replace(QUICK, steps=6)
     whole = finetune(lm, train_file, tmp_path / "whole", settings)
-    with pytest.raises(Break):
+    with pytest.raises(BreakError):
         finetune(lm, train_file, tmp_path / "out", settings, on_progress=broken_at(5))
     told: list[Step] = []
     again = finetune(lm, train_file, tmp_path / "out", settings, on_progress=told.append)
@@ -153,7 +153,7 @@ def test_a_broken_run_goes_on_from_its_last_checkpoint_to_the_same_model(train_f
 
 def test_a_checkpoint_that_was_not_finished_is_not_gone_on_from(train_file: Path, tmp_path: Path) -> None:
     lm = language_model("llama")
-    with pytest.raises(Break):
+    with pytest.raises(BreakError):
         finetune(lm, train_file, tmp_path / "out", QUICK, on_progress=broken_at(3))
     unfinished = tmp_path / "out" / "checkpoints" / "checkpoint-3"
     unfinished.mkdir()
@@ -184,7 +184,7 @@ def test_what_a_run_broke_after_its_last_step_is_only_saved(train_file: Path, tm
 def test_a_folder_of_another_configuration_is_refused(train_file: Path, tmp_path: Path) -> None:
     lm = language_model("llama")
     out = tmp_path / "out"
-    with pytest.raises(Break):
+    with pytest.raises(BreakError):
         finetune(lm, train_file, out, QUICK, on_progress=broken_at(1))
     with pytest.raises(InputError, match=r"another learning_rate \(0\.001, now 0\.1\)") as told:
         finetune(lm, train_file, out, replace(QUICK, learning_rate=0.1))

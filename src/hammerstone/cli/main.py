@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from hammerstone.cli import bench, demo, doctor, generate, label, ledger, make, solve, tasks, tools
+from hammerstone.cli import bench, demo, doctor, generate, label, ledger, make, solve, tasks, toolformer, tools
 from hammerstone.cli.terminal import talk, tell_error
 from hammerstone.errors import HammerstoneError
 
@@ -39,6 +39,7 @@ for command in (
     app.command()(command)
 app.add_typer(tools.app, name="tools")
 app.add_typer(tasks.app, name="tasks")
+app.add_typer(toolformer.app, name="toolformer")
 
 
 def _show_version(wanted: bool) -> None:

@@ -149,7 +149,7 @@ def _annotated(
         proposals, counted = proposer.propose(list(made.values()), api, settings)
         counts.update(counted)
         made = {at: _with(document, new, counts) for (at, document), new in zip(made.items(), proposals, strict=True)}
-    return [made.get(at, document) for at, document in enumerate(documents)], counts
+    return [made.get(at, document) for at, document in enumerate(documents)], +counts
 
 
 def _with(document: Document, proposals: Sequence[Proposal], counts: Counter[str]) -> Document:

@@ -8,7 +8,7 @@ What is read, by its ending (also in `.gz`, but for Parquet); of a folder or pat
     anything else      a name for `datasets`: `owner/name`, or `owner/name:config`
 
 A text is cut into pieces of at most `max_tokens` before anything is proposed in it. So no later stage crops a row, and
-no call is lost by it. What is wrong with one text among many is counted; all counts of a shard are beside it.
+no call is lost by it. What is wrong with one text among many is counted.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ __all__ = ["CorpusSettings", "Load", "Source", "build_corpus", "find_sources", "
 Load: TypeAlias = Callable[[str, str], Iterable[Mapping[str, object]]]
 """The rows of a dataset, by its name and the split."""
 
-SHARD = 500  # documents; a shard ends with the last piece of a text
+SHARD = 500  # documents
 SECTION = 1 << 20  # bytes of a long .txt file that are a text of their own
 LONGEST_LINE = 1 << 24  # bytes of a line of JSON
 UNREADABLE = 0.01  # of the characters of a text: with more that are not UTF-8 it is in another encoding, or no text

@@ -168,7 +168,7 @@ def unquoted(text: str) -> str:
     text = text.strip()
     closing = _QUOTES.get(text[:1])
     inner = text[1:-1]
-    if closing is None or len(text) < 2 or text[-1] != closing or text[0] in inner or closing in inner:
+    if closing is None or len(text) < 2 or text[-1] != closing or closing in inner:
         return text
     return inner.strip()
 

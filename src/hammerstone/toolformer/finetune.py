@@ -41,6 +41,7 @@ __all__ = ["FinetuneSettings", "Report", "Step", "finetune", "writing"]
 
 MANIFEST, REPORT = "manifest.json", "report.json"
 NOT_THE_MODEL = ("*.pt", "*.pth", "*.bin", "trainer_state.json", "README.md")  # what else a checkpoint holds
+TORCH_SAVE = ("PytorchStreamWriter", "inline_container", "iostream")  # how torch.save tells that it could not write
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,7 +269,7 @@ def writing(path: Path) -> Generator[None]:
     try:
         yield
     except (OSError, SafetensorError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "PytorchStreamWriter" not in str(error):  # as torch.save has it
+        if isinstance(error, RuntimeError) and not any(mark in str(error) for mark in TORCH_SAVE):
             raise
         reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
         raise OperatorError(

@@ -24,7 +24,7 @@ from hammerstone.toolformer.decode import DecodeSettings, generate
 from hammerstone.toolformer.lm import LanguageModel, load_model
 from hammerstone.types import Usage
 
-__all__ = ["TOOLS", "LocalModel", "open_local", "write_tools"]
+__all__ = ["LocalModel", "open_local", "read_tools", "write_tools"]
 
 TOOLS = "tools.json"
 MAX_TOKENS = 1024  # of a reply to a prompt that names no bound
@@ -81,7 +81,7 @@ def open_local(folder: str) -> LocalModel:
     Raises `SettingsError` for a folder without a model, and what `open_api` raises for a tool.
     """
     lm = load_model(folder)
-    apis = [open_api(spec) for spec in _named(Path(folder) / TOOLS)]
+    apis = [open_api(spec) for spec in read_tools(Path(folder))]
     return LocalModel(lm, {api.name: api for api in apis})
 
 
@@ -90,22 +90,24 @@ def write_tools(folder: Path, specs: Sequence[str]) -> None:
     (folder / TOOLS).write_text(json.dumps([*specs]) + "\n", encoding="utf-8")
 
 
-def _named(path: Path) -> list[str]:
+def read_tools(folder: Path) -> tuple[str, ...]:
+    """The names of a taught model's tools; none where nobody has left any. Raises `InputError` for anything else."""
+    path = folder / TOOLS
     if not path.exists():
-        return []
+        return ()
     try:
         specs: Any = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         specs = None
     if not isinstance(specs, list):
         raise InputError(f"{path} is no list of tools", hint='it holds names such as ["calculator", "calendar"]')
-    return [str(spec) for spec in specs]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return tuple(str(spec) for spec in specs)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 
 
 def _text(lm: LanguageModel, prompt: Prompt) -> str:
     """By the tokenizer's chat template where it has one; else the messages with blank lines between."""
     messages = [{"role": one.role, "content": one.content} for one in prompt.messages]
-    if getattr(lm.tokenizer, "chat_template", None):
-        written: Any = lm.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        return str(written)
+    tokenizer: Any = lm.tokenizer
+    if getattr(tokenizer, "chat_template", None):
+        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
     return "\n\n".join(one.content for one in prompt.messages) + "\n"

@@ -162,19 +162,21 @@ def _arguments(checkpoints: Path, settings: FinetuneSettings, *, cuda: bool, res
         eval_on_start=not resumed,
         save_strategy="steps",
         save_steps=settings.evaluate_every,
-        save_total_limit=1,  # and the best one
+        save_total_limit=2,  # the last and the best one; of 1, the library removes the last at the end
         metric_for_best_model="eval_loss",
         greater_is_better=False,
         # the machine
         bf16=cuda,
         gradient_checkpointing=cuda,
         dataloader_pin_memory=cuda,
+        ddp_find_unused_parameters=False,
         # what is told
         logging_steps=1,
         logging_nan_inf_filter=False,
         disable_tqdm=True,
         report_to="none",
         log_level="error",
+        log_level_replica="error",
     )
 
 

@@ -16,7 +16,7 @@ LONGEST = 200  # characters of an expression
 MOST_DIGITS = 30  # of a result, before its decimal point
 
 _SIGNS = str.maketrans({"x": "*", "×": "*", "·": "*", "÷": "/", "−": "-", "–": "-"})  # noqa: RUF001 - as texts write them
-_NUMBER = re.compile(r"[$€£]?((?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+)( ?%)?", re.ASCII)
+_NUMBER = re.compile(r"[$€£]?((?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)( ?%)?", re.ASCII)
 _BETWEEN = re.compile(r"[ +\-*/()]*")
 
 

@@ -174,7 +174,7 @@ class _Threads:
 
         with self._lock:
             self._alive += 1
-        threading.Thread(target=run, name="tool").start()
+        threading.Thread(target=run, daemon=True, name="tool").start()
         await ended.wait()
         if failed and not isinstance(failed[0], Exception):
             raise ApiError(f"error: {type(failed[0]).__name__}")

@@ -32,7 +32,6 @@ __all__ = ["Passage", "Search", "build_index"]
 
 FORM = 1
 PASSAGE_WORDS = 40  # about as long as a result may be in a text
-MOST_QUERY_WORDS = 100
 
 _WORD = re.compile(r"\w+")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
@@ -124,7 +123,7 @@ class Search:
         return await to_thread.run_sync(self._best, text, most)
 
     def _best(self, text: str, most: int) -> list[Passage]:
-        ids = self._index.get_tokens_ids(_words(text)[:MOST_QUERY_WORDS])
+        ids = self._index.get_tokens_ids(_words(text))
         if not ids:
             raise ApiError("nothing found")
         scores = self._index.get_scores_from_ids(ids)

@@ -121,7 +121,7 @@ class Row:
         self.sampled += [False] * len(inserted)
         self.openings.pop()
         self.calls.append(_Done(opening.at, call, failure))
-        self._go_on(self._limited())
+        self._go_on(self._settled(None))
 
     def _go_on(self, instead: int | None) -> None:
         while instead is not None:
@@ -138,7 +138,10 @@ class Row:
         if choice.instead is not None:
             skipped = self.vocabulary.brackets[choice.token].rindex("[")
             opening = _Opening(at=len(self.ids) - 1, skipped=skipped, choice=choice)
-        instead = self._settle(opening)
+        return self._settled(opening)
+
+    def _settled(self, fresh: _Opening | None) -> int | None:
+        instead = self._settle(fresh)
         return self._limited() if instead is None and self.asked is None else instead
 
     def _settle(self, fresh: _Opening | None) -> int | None:

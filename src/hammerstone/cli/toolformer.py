@@ -1,0 +1,311 @@
+"""`hammerstone toolformer`: the stages of a run, each a command over one TOML file."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hammerstone.cli.options import Backend, Home, Json, SandboxName
+from hammerstone.cli.terminal import print_json, print_line, progress, show_table, show_text, talk
+from hammerstone.errors import SettingsError
+
+if TYPE_CHECKING:
+    from hammerstone.toolformer.apis.contract import Api
+    from hammerstone.toolformer.apis.made import MadeTool
+    from hammerstone.toolformer.config import Config
+    from hammerstone.toolformer.decode import Generated
+    from hammerstone.toolformer.explaining import Explained
+    from hammerstone.toolformer.stages import Progress as StageProgress
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Teach a language model, from plain text, when and how to call tools.", no_args_is_help=True)
+
+File = Annotated[Path, typer.Option("--config", help="The TOML file of the run.")]
+
+
+@app.command()
+def corpus(config: File, home: Home = None, json: Json = False) -> None:
+    """Documents that the tools may be of use in, by the paper's rules, in shards."""
+    with _extra():
+        from hammerstone.toolformer.runs import run_corpus
+
+        read = _read(config)
+        _show(_staged("corpus", lambda tell: run_corpus(read, _apis(read, home), tell)), json)
+
+
+@app.command()
+def annotate(config: File, home: Home = None, json: Json = False) -> None:
+    """Calls that the annotating model proposes, most of them useless."""
+    with _extra():
+        from hammerstone.toolformer.runs import run_annotate
+
+        read = _read(config)
+        _show(_staged("annotate", lambda tell: run_annotate(read, _apis(read, home), tell)), json)
+
+
+@app.command()
+def execute(config: File, home: Home = None, sandbox: SandboxName = Backend.AUTO, json: Json = False) -> None:
+    """The results of the proposed calls; made tools run in the sandbox."""
+    import anyio
+
+    with _extra():
+        from hammerstone.toolformer.runs import run_execute
+
+        read = _read(config)
+
+        async def run(tell: Callable[[StageProgress], None]) -> Counter[str]:
+            async with _running_apis(read.tools, home, sandbox) as apis:
+                return await run_execute(read, apis, tell)
+
+        _show(_staged("execute", lambda tell: anyio.run(run, tell)), json)
+
+
+@app.command("filter")
+def filter_(
+    config: File,
+    explain: Annotated[int, typer.Option("--explain", min=0, help="Show so many calls of each tool.")] = 0,
+    json: Json = False,
+) -> None:
+    """What each call's result is worth to the model that is to be taught."""
+    with _extra():
+        from hammerstone.toolformer.explaining import count_kept
+        from hammerstone.toolformer.explaining import explain as explained
+        from hammerstone.toolformer.runs import run_filter
+
+        read = _read(config)
+        counts = _staged("filter", lambda tell: run_filter(read, tell))
+        if explain:
+            _show_explained(explained(read.stage("filter"), explain, read.dataset.tau_f), json)
+            return
+        _show(counts, json)
+        if not json:
+            kept = count_kept(read.stage("filter"), (0.5, 1.0, 2.0))
+            rows = [(one.api, str(one.measured), *(str(one.kept[tau]) for tau in (0.5, 1.0, 2.0))) for one in kept]
+            show_table("Calls kept, by threshold", ("tool", "#measured", "#0.5", "#1.0", "#2.0"), rows)
+
+
+@app.command()
+def dataset(config: File, json: Json = False) -> None:
+    """The texts with the calls that help, their control without calls, and the same as chat messages."""
+    with _extra():
+        from hammerstone.toolformer.runs import run_dataset
+
+        _show(run_dataset(_read(config)), json)
+
+
+@app.command()
+def finetune(
+    config: File,
+    control: Annotated[bool, typer.Option("--control", help="Train on the same texts without calls.")] = False,
+    json: Json = False,
+) -> None:
+    """Teach the model; a broken run goes on from its last checkpoint."""
+    with _extra():
+        from hammerstone.toolformer.finetune import Step
+        from hammerstone.toolformer.runs import run_finetune
+
+        read = _read(config)
+        what = "control" if control else "finetune"
+        with progress(what, total=read.finetune.steps) as bar:
+
+            def tell(step: Step) -> None:
+                loss = "" if step.loss is None else f"loss {step.loss:.3f}"
+                bar.update(bar.task_ids[0], completed=step.step, note=f"{loss}{_left(step.seconds_left)}")
+
+            report = run_finetune(read, what, tell)
+        if json:
+            print_json(report)
+            return
+        best = report.perplexities[report.best_step]
+        print_line(f"{what}: best at step {report.best_step}: {best:.4f} nats a held-out token")
+        print_line(f"the model is in {read.stage(what) / 'model'}")
+
+
+@app.command()
+def generate(
+    model: Annotated[str, typer.Argument(help="The folder of a taught model.")],
+    prompts: Annotated[list[str] | None, typer.Argument(help="Texts to go on from. Default: lines of stdin.")] = None,
+    tools: Annotated[
+        str | None, typer.Option("--tools", help="Tools, with commas between. Default: those it was taught.")
+    ] = None,
+    k: Annotated[int, typer.Option("-k", min=0, help="A call begins where [ is among the k likeliest tokens.")] = 10,
+    calls: Annotated[int, typer.Option("--calls", min=0, help="The most calls in one text.")] = 1,
+    nested: Annotated[bool, typer.Option("--nested", help="Calls may stand in the arguments of calls.")] = False,
+    max_tokens: Annotated[int, typer.Option("--max-tokens", min=1, help="The most tokens to sample.")] = 64,
+    home: Home = None,
+    sandbox: SandboxName = Backend.AUTO,
+    json: Json = False,
+) -> None:
+    """Go on from texts, with the tools in the loop; calls stand in the text as they were run."""
+    import anyio
+
+    texts = prompts or [line.rstrip("\n") for line in sys.stdin if line.strip()]
+    with _extra():
+        from hammerstone.toolformer.decode import DecodeSettings
+        from hammerstone.toolformer.decode import generate as decode
+        from hammerstone.toolformer.lm import load_model
+        from hammerstone.toolformer.local import read_tools
+
+        lm = load_model(model)
+        specs = tuple(_names(tools)) if tools is not None else read_tools(Path(model))
+        settings = DecodeSettings(k=k, calls=calls, nested=nested, max_tokens=max_tokens)
+
+        async def run() -> list[Generated]:
+            async with _running_apis(specs, home, sandbox) as apis:
+                return await decode(lm, texts, {api.name: api for api in apis}, settings)
+
+        for text, made in zip(texts, anyio.run(run), strict=True):
+            if json:
+                print_json({"prompt": text, "text": made.text, "calls": made.calls, "ended": made.ended})
+            else:
+                _show_transcript(text, made)
+
+
+def _show_transcript(prompt: str, made: Generated) -> None:
+    """The text as it goes on, then its calls, one below the other."""
+    show_text(f"{prompt}{made.text}")
+    for call in made.calls:
+        talk(f"    called {call.api}({call.input}): {call.result or 'no result'}".replace("[", r"\["))
+    for reason in made.failures:
+        talk(f"    [yellow]failed:[/] {reason}")
+
+
+@app.command()
+def evaluate(
+    config: File,
+    report: Annotated[Path | None, typer.Option("--report", help="A page with plots, in this HTML file.")] = None,
+    home: Home = None,
+    sandbox: SandboxName = Backend.AUTO,
+    json: Json = False,
+) -> None:
+    """The four rows: untouched, control, taught with calls disabled, taught; and by decoding k."""
+    import anyio
+
+    with _extra():
+        from hammerstone.cli.results import show_result
+        from hammerstone.evals.taught import evaluation_result
+        from hammerstone.toolformer.runs import Evaluation, run_evaluate
+
+        read = _read(config)
+        if report is not None:
+            from hammerstone.evals.report import check_report_path
+
+            check_report_path(report)
+
+        async def run() -> Evaluation:
+            async with _running_apis(read.tools, home, sandbox) as apis:
+                with progress("evaluating") as bar:
+                    return await run_evaluate(
+                        read, apis, lambda row: bar.update(bar.task_ids[0], description=f"{row.task}: {row.name}")
+                    )
+
+        result = evaluation_result(anyio.run(run), model=read.model, seed=read.evaluate.seed)
+        print_json(result) if json else show_result(result)
+        if report is not None:
+            from hammerstone.evals.report import write_report
+
+            write_report([result], report, title="hammerstone toolformer")
+            talk(f"the report is in {report}")
+
+
+# what the commands share
+
+
+@contextmanager
+def _extra() -> Generator[None]:
+    """All of this needs packages that the core does not."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"this needs {error.name}, which is not installed", hint="pip install 'hammerstone[toolformer]'"
+        ) from error
+
+
+def _read(path: Path) -> Config:
+    from hammerstone.toolformer.config import read_config
+
+    return read_config(path)
+
+
+def _staged(name: str, run: Callable[[Callable[[StageProgress], None]], Counter[str]]) -> Counter[str]:
+    """Run a stage with a bar: shards done, documents a second, and an estimate of the time left."""
+    with progress(name) as bar:
+
+        def tell(made: StageProgress) -> None:
+            note = f"{made.per_second:.1f} documents/s{_left(made.seconds_left)}"
+            bar.update(bar.task_ids[0], completed=made.done, total=made.total or None, note=note)
+
+        return run(tell)
+
+
+def _left(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return f", {seconds / 60:.0f} min left" if seconds >= 90 else f", {seconds:.0f} s left"
+
+
+def _show(counts: Counter[str], json: bool) -> None:
+    if json:
+        print_json(dict(sorted(counts.items())))
+        return
+    show_table("", ("counted", "#number"), [(name, f"{count:,}") for name, count in sorted(counts.items())])
+
+
+def _show_explained(found: Sequence[Explained], json: bool) -> None:
+    if json:
+        for one in found:
+            print_json(one)
+        return
+    for one in found:
+        verdict, losses = "kept" if one.kept else "dropped", one.losses
+        show_text(f"{one.before} {one.call}{'' if one.after[:1].isspace() else ' '}{one.after}".replace("\n", " "))
+        show_text(
+            f"    {verdict}: L⁺ {losses.with_result:.2f}, L(e(c, ε)) {losses.with_call:.2f}, "
+            f"L(ε) {losses.without:.2f}; gain {losses.gain:.2f}, threshold {one.threshold:g}\n"
+        )
+
+
+def _apis(config: Config, home: str | None = None) -> list[Api]:
+    """The tools as they are described: nothing is run with them."""
+    from hammerstone.cli.home import open_home
+    from hammerstone.made_tools import find_tool
+    from hammerstone.toolformer.apis.named import open_api
+
+    def described(name: str) -> MadeTool:
+        with open_home(home) as store:
+            return find_tool(store, name)
+
+    return [open_api(spec, open_made=described) for spec in config.tools]
+
+
+@asynccontextmanager
+async def _running_apis(specs: Sequence[str], home: str | None, sandbox: str) -> AsyncGenerator[list[Api]]:
+    """The tools as they can be run; a sandbox is opened only for made ones."""
+    from hammerstone.cli.home import open_home
+    from hammerstone.made_tools import find_tool
+    from hammerstone.sandbox import open_sandbox
+    from hammerstone.toolformer.apis.named import open_api
+
+    async with AsyncExitStack() as stack:
+        made = any(spec.startswith("registry:") for spec in specs)
+        store = stack.enter_context(open_home(home)) if made else None
+        confined = await stack.enter_async_context(open_sandbox(sandbox)) if made else None
+
+        def open_made(name: str) -> MadeTool:
+            if store is None:
+                raise AssertionError("opened for every spec that names a made tool")
+            return find_tool(store, name, confined)
+
+        yield [open_api(spec, open_made=open_made) for spec in specs]
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]

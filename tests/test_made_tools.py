@@ -1,0 +1,68 @@
+"""Tools of the closed loop as tools of Toolformer: what the text of a call stands for, and that it runs in the sandbox."""
+
+from __future__ import annotations
+
+import pytest
+
+from hammerstone.errors import NotFoundError, SandboxError
+from hammerstone.latm.store import Store
+from hammerstone.made_tools import find_tool, read_arguments
+from hammerstone.sandbox import Sandbox
+from hammerstone.toolformer.apis.contract import ApiError, Context
+from hammerstone.toolformer.apis.named import open_api
+
+from .latm.sums import SUM, tool
+
+pytestmark = pytest.mark.anyio
+
+WORDS = "def solve(words: list[str]) -> str:\n    return ' '.join(sorted(words))\n"
+
+
+@pytest.fixture
+def made(store: Store) -> Store:
+    """A store with one live tool, `sum`."""
+    store.add_task("sum", "The sum of two numbers.")
+    store.publish(tool())
+    return store
+
+
+@pytest.mark.parametrize(
+    "text", ["What is the sum of 3 and 4?", '{"left": 3, "right": 4}'], ids=["its question", "its arguments"]
+)
+async def test_a_made_tool_answers_a_call(made: Store, sandbox: Sandbox, text: str) -> None:
+    api = open_api("registry:sum", open_made=lambda name: find_tool(made, name, sandbox))
+    assert api.name == "sum"
+    assert await api(text, Context()) == "7"
+
+
+async def test_what_it_does_not_understand_has_no_result(made: Store, sandbox: Sandbox) -> None:
+    api = open_api("registry:sum", open_made=lambda name: find_tool(made, name, sandbox))
+    with pytest.raises(ApiError, match="not understood"):
+        await api("three and four", Context())
+
+
+@pytest.mark.parametrize("text", ["pear apple fig", "pear, apple, fig", '["pear", "apple", "fig"]'])
+def test_where_a_tool_takes_one_argument_the_text_may_be_that_alone(text: str) -> None:
+    assert read_arguments(text, WORDS) == {"words": ["pear", "apple", "fig"]}
+
+
+@pytest.mark.parametrize("text", ['{"left": 3}', "3 4", "{", "[3, 4]"])
+def test_arguments_that_do_not_fit_are_none(text: str) -> None:
+    assert read_arguments(text, SUM) is None
+
+
+def test_its_description_says_what_to_write(made: Store) -> None:
+    description = find_tool(made, "sum").description
+    assert description.startswith("The sum of two numbers. ")
+    assert '{"left": 3, "right": 4}' in description
+
+
+async def test_one_that_was_opened_to_be_described_is_not_run(made: Store) -> None:
+    with pytest.raises(SandboxError, match="to be described alone"):
+        await find_tool(made, "sum").answer("What is the sum of 3 and 4?")
+
+
+def test_a_name_without_a_live_tool_is_told_with_those_that_there_are(made: Store) -> None:
+    with pytest.raises(NotFoundError, match="no live tool 'product'") as told:
+        find_tool(made, "product")
+    assert told.value.hint == "live are: sum"
