@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ def speaking(model: str = "gpt2", tokenizer: str = "byte-level", *, context: int
     lm.model.double()
     liked = torch.zeros(len(lm.tokenizer), len(lm.tokenizer), dtype=torch.double)
     liked[:, opening_tokens(lm)] = 6
-    for call in ("[C(1)]", "[C(2)]", "[C(12)]", " [C(1)] x"):
+    for call in ("[C(1)]", "[C(2)]", "[C(12)]", " [C(1)] x", "[C(\n"):
         ids = lm.encode(call)
         liked[ids[:-1], ids[1:]] = 9
 
@@ -100,8 +101,8 @@ def literal_p(lm: LanguageModel, ids: list[int]) -> list[float]:
     return [float(torch.softmax(next_logits(lm, prompted(lm, ids, i)), dim=0)[forms].sum()) for i in range(len(ids))]
 
 
-def literal_draw(lm: LanguageModel, row: list[int], key: tuple[object, ...], asked: AnnotateSettings) -> str:
-    """Sampled token by token until there is a `]`."""
+def literal_draw(lm: LanguageModel, row: list[int], key: tuple[object, ...], asked: AnnotateSettings) -> list[int]:
+    """From `[` on, sampled token by token until there is a `]`, or a line's or a text's end."""
     seed = int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:8]) >> 1
     noise = torch.Generator().manual_seed(seed)
     drawn = [row[-1]]
@@ -112,10 +113,13 @@ def literal_draw(lm: LanguageModel, row: list[int], key: tuple[object, ...], ask
         written = lm.decode(drawn)
         if "]" in written or "\n" in written or drawn[-1] in lm.tokenizer.all_special_ids:
             break
-    return written
+    return drawn
 
 
-def literal_proposals(lm: LanguageModel, document: Document, asked: AnnotateSettings) -> list[Proposal]:
+def literal_proposals(
+    lm: LanguageModel, document: Document, asked: AnnotateSettings, counts: Counter[str] | None = None
+) -> list[Proposal]:
+    counts = Counter() if counts is None else counts
     ids, spans = lm.encode_with_offsets(document.text)
     p, places = literal_p(lm, ids), boundaries(document.text, spans)
     sampling = asked.sampling("C")
@@ -125,10 +129,10 @@ def literal_proposals(lm: LanguageModel, document: Document, asked: AnnotateSett
         logits = next_logits(lm, prompted(lm, ids, i))
         form = max(opening_tokens(lm), key=lambda at: float(logits[at]))
         for number in range(sampling.draws):
-            row = [*prompted(lm, ids, i), form]
-            call = read_call(
-                literal_draw(lm, row, (asked.seed, document.id, "C", places[i], number), asked).strip(), "C"
-            )
+            key = (asked.seed, document.id, "C", places[i], number)
+            drawn = literal_draw(lm, [*prompted(lm, ids, i), form], key, asked)
+            counts["tokens drawn: C"] += len(drawn) - 1
+            call = read_call(lm.decode(drawn).strip(), "C")
             if call is not None:
                 probability = float(f"{p[i]:.3g}")
                 found.append(Proposal(api="C", input=call.input, position=places[i], probability=probability))
@@ -157,14 +161,16 @@ def test_calls_are_those_of_drawing_each_by_itself(pair: tuple[str, str], texts:
     lm = speaking(*pair)
     asked = drawing()
     given_documents = documents(texts)
-    found, _ = annotator(lm).propose(given_documents, C, asked)
-    assert found == [literal_proposals(lm, document, asked) for document in given_documents]
+    found, counts = annotator(lm).propose(given_documents, C, asked)
+    expected: Counter[str] = Counter()
+    assert found == [literal_proposals(lm, document, asked, expected) for document in given_documents]
+    assert counts["tokens drawn: C"] == expected["tokens drawn: C"]
 
 
 def test_the_comparison_is_made_on_calls_and_not_on_their_absence() -> None:
     for lm in (speaking(*pair) for pair in EVERY):
         found, counts = annotator(lm).propose(documents(TEXTS), C, drawing(draws=8))
-        assert all(found)
+        assert sum(map(bool, found)) > 1
         assert len({proposal.input for proposals in found for proposal in proposals}) > 1
         assert counts["dropped: C: no end"] + counts["dropped: C: malformed"] > 0
 

@@ -20,7 +20,7 @@ import pytest
 from hammerstone.errors import InputError, SettingsError
 from hammerstone.toolformer.corpus import CorpusSettings, build_corpus, open_dataset
 from hammerstone.toolformer.records import Document
-from hammerstone.toolformer.stages import Progress, read_shards
+from hammerstone.toolformer.stages import Progress, read_shards, shard_paths
 
 SUM = "Out of 1400 participants, 400 (or 29%) passed the test, we are told."
 PLAIN = "The name derives from la tortuga, the Spanish word for turtle, see above."
@@ -488,6 +488,24 @@ def test_the_progress_tells_rates_and_estimates_the_time_left(tmp_path: Path) ->
     left = [each.seconds_left for each in told]
     assert left[-1] == 0
     assert all(seconds is not None and seconds > 0 for seconds in left[:-1])
+
+
+def test_the_estimate_is_over_all_files(tmp_path: Path) -> None:
+    told: list[Progress] = []
+    for k in range(4):
+        rows = ({"text": f"document {number} of file {k}, it has words."} for number in range(1000, 1500))
+        lines(tmp_path / f"{k}.jsonl", *rows)
+    build(tmp_path / "out", tmp_path, on_progress=told.append)
+    assert [(each.done, each.total) for each in told] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_what_comes_after_the_last_document_makes_no_shard(tmp_path: Path) -> None:
+    told: list[Progress] = []
+    rows = ({"text": f"document {k} of them, it has words."} for k in range(500))
+    documents, counts = build(tmp_path / "out", lines(tmp_path / "a.jsonl", *rows, "{", "{"), on_progress=told.append)
+    assert (len(documents), counts["read"]) == (500, 502)
+    assert len(told) == 1
+    assert [path.name for path in shard_paths(tmp_path / "out")] == ["00000.jsonl"]
 
 
 def test_no_time_left_is_told_where_it_is_not_known(tmp_path: Path) -> None:

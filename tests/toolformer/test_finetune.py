@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import resource
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,6 +17,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import hammerstone.toolformer
 from hammerstone.errors import InputError, OperatorError, SettingsError
 from hammerstone.toolformer.evaluate import perplexity
 from hammerstone.toolformer.finetune import FinetuneSettings, Step, finetune
@@ -29,8 +33,11 @@ QUICK = FinetuneSettings(
 
 @pytest.fixture
 def train_file(tmp_path: Path) -> Path:
-    path = tmp_path / "train.jsonl"
-    texts = [f"{TEXTS[number % len(TEXTS)]} {number}" for number in range(24)]
+    return written(tmp_path / "train.jsonl", 24)
+
+
+def written(path: Path, count: int) -> Path:
+    texts = [f"{TEXTS[number % len(TEXTS)]} {number}" for number in range(count)]
     lines = [json.dumps({"id": str(number), "text": text, "calls": 0}) for number, text in enumerate(texts)]
     path.write_text("\n".join(lines) + "\n")
     return path
@@ -71,12 +78,21 @@ def test_the_model_that_was_given_is_not_changed(train_file: Path, tmp_path: Pat
 @pytest.mark.parametrize("name", MODELS)
 def test_documents_in_one_row_do_not_see_one_another(name: str, train_file: Path, tmp_path: Path) -> None:
     lm = language_model(name)
-    told: list[Step] = []
-    settings = replace(QUICK, steps=1, held_out=2, length=128, batch=1, per_device=1, learning_rate=1e-9)
-    report = finetune(lm, train_file, tmp_path / "out", settings, on_progress=told.append)
-    _, held = hold_out(read_texts(train_file), 2, settings.seed)
-    rows = token_rows(lm, held, 128).rows
+    settings = replace(QUICK, steps=1, length=128, batch=1, per_device=1)
+    report = finetune(lm, train_file, tmp_path / "out", settings)
+    rows = token_rows(lm, hold_out(read_texts(train_file), 2, settings.seed)[1], 128).rows
     assert len(rows) == 2  # packed into one
+    assert sum(map(len, rows)) <= 128
+    assert report.perplexities[0] == pytest.approx(math.exp(literal_loss(lm, rows)), rel=1e-4)
+
+
+def test_held_out_tokens_weigh_the_same_in_whichever_batch_they_are(tmp_path: Path) -> None:
+    lm = language_model("llama")
+    train_file = written(tmp_path / "train.jsonl", 90)
+    settings = replace(QUICK, steps=1, held_out=9, length=32)
+    report = finetune(lm, train_file, tmp_path / "out", settings)
+    rows = token_rows(lm, hold_out(read_texts(train_file), 9, settings.seed)[1], 32).rows
+    assert sum(map(len, rows)) > 3 * settings.per_device * 32  # some batches, none of the same size
     assert report.perplexities[0] == pytest.approx(math.exp(literal_loss(lm, rows)), rel=1e-4)
 
 
@@ -289,6 +305,74 @@ def test_a_batch_that_cannot_be_divided_is_refused(train_file: Path, tmp_path: P
     with pytest.raises(SettingsError, match="a batch of 4 rows cannot be read 3 at a time") as told:
         finetune(language_model(), train_file, tmp_path / "out", replace(QUICK, per_device=3))
     assert "per_device" in told.value.hint
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from hammerstone.toolformer.finetune import FinetuneSettings, finetune
+
+model, train_file, out = map(Path, sys.argv[1:])
+settings = FinetuneSettings(
+    learning_rate=1e-3, batch=4, per_device=2, length=64, steps=4, evaluate_every=2, held_out=2, seed=1
+)
+finetune(model, train_file, out, settings)
+"""
+
+
+def test_two_processes_train_the_same_model_as_one(tmp_path: Path) -> None:
+    train_file = written(tmp_path / "train.jsonl", 80)  # all steps in one epoch: at its end the rows are not even
+    lm = language_model("llama")
+    lm.model.save_pretrained(tmp_path / "model")
+    lm.tokenizer.save_pretrained(tmp_path / "model")
+    (tmp_path / "script.py").write_text(SCRIPT)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    paths = [str(tmp_path / name) for name in ("script.py", "model", "train.jsonl", "two")]
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run([*launch, *paths], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert finetune(lm, train_file, tmp_path / "one", QUICK).losses == pytest.approx(
+        finetune(tmp_path / "model", train_file, tmp_path / "two", QUICK).losses, rel=1e-5
+    )
+    one, two = (weights(load_model(tmp_path / name / "model")) for name in ("one", "two"))
+    assert all(torch.allclose(one[name], two[name], atol=1e-5) for name in one)
+
+
+CONFIGURATIONS = sorted((Path(__file__).parents[2] / "examples" / "toolformer" / "accelerate").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.name)
+def test_the_configuration_files_are_ones_of_accelerate(path: Path) -> None:
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    read = load_config_from_file(str(path))
+    assert read.num_machines == 1
+    assert f"--config_file {path.relative_to(path.parents[3])}" in path.read_text()
+
+
+def test_there_is_a_configuration_for_one_gpu_and_one_for_several() -> None:
+    assert [path.name for path in CONFIGURATIONS] == ["fsdp.yaml", "one_gpu.yaml"]
+
+
+def test_a_library_that_is_not_installed_is_named_with_the_extra(
+    train_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import hammerstone.toolformer.training as training
+
+    monkeypatch.setitem(sys.modules, "trl.trainer.sft_config", None)  # as if it were not there
+    monkeypatch.delitem(sys.modules, training.__name__)
+    monkeypatch.delattr(hammerstone.toolformer, "training")
+    with pytest.raises(SettingsError, match=r"fine-tuning needs trl.*, which is not installed") as told:
+        finetune(language_model(), train_file, tmp_path / "out", QUICK)
+    assert told.value.hint == "pip install 'hammerstone[toolformer]'"
+
+
+def test_what_is_overridden_of_the_library_is_still_there() -> None:
+    """`_send_telemetry` reports each run to the maker of the library; `create_model_card` writes about it."""
+    from trl.trainer.sft_trainer import SFTTrainer
+
+    for name in ("_send_telemetry", "create_model_card", "evaluate", "prediction_step", "log", "_save_checkpoint"):
+        assert callable(getattr(SFTTrainer, name))
 
 
 @pytest.mark.parametrize(

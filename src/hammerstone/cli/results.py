@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from hammerstone.cli.terminal import WIDE, show_table, show_text, talk
 
 if TYPE_CHECKING:
-    from hammerstone.evals.results import Result
-    from hammerstone.evals.tables import Table
+    from hammerstone.evals.results import Result, Table
 
 __all__ = ["show_result"]
 

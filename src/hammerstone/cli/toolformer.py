@@ -27,7 +27,38 @@ __all__ = ["app"]
 
 app = typer.Typer(help="Teach a language model, from plain text, when and how to call tools.", no_args_is_help=True)
 
+EXAMPLE = "There were 23 rooms with 81 chairs each, so"
+
 File = Annotated[Path, typer.Option("--config", help="The TOML file of the run.")]
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--folder", help="Where the run is kept; a broken one goes on there.")] = Path(
+        "toolformer-demo"
+    ),
+    seed: Annotated[int, typer.Option("--seed", help="Draws everything.")] = 0,
+    json: Json = False,
+) -> None:
+    """Train a tiny model from scratch, teach it a calculator and a calendar, and show what it gained."""
+    import anyio
+
+    with _extra():
+        from hammerstone.cli.results import show_result
+        from hammerstone.evals.report import write_report
+        from hammerstone.evals.tiny import run_tiny
+        from hammerstone.toolformer.tiny.preparing import Size
+
+        with progress("pretraining") as bar:
+
+            def tell(what: str, done: int, total: int) -> None:
+                bar.update(bar.task_ids[0], description=what, completed=done, total=total or None)
+
+            result = anyio.run(run_tiny, folder, Size(), seed, tell)
+        print_json(result) if json else show_result(result)
+        write_report([result], folder / "report.html", title="hammerstone toolformer demo")
+        talk(f"the report is in {folder / 'report.html'}")
+        talk(f"try it: hammerstone toolformer generate {folder / 'finetune' / 'model'} '{EXAMPLE}'")
 
 
 @app.command()

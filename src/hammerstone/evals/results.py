@@ -15,7 +15,7 @@ from hammerstone.evals.statistics import wilson
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-__all__ = ["Confusion", "Figure", "Result", "Series", "read_results", "write_results"]
+__all__ = ["Confusion", "Figure", "Result", "Series", "Table", "head_of", "read_results", "write_results"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +70,39 @@ class Confusion:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Table:
+    """Text in rows.
+
+    Columns are named as the terminal's tables want them: `#` before the name of one that holds numbers, `…` after one
+    that may be cut, `¶` after one that may be wrapped. `heads` are the names alone.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: str = ""
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        return tuple(head_of(column) for column in self.columns)
+
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Which columns hold numbers, and are set to the right."""
+        return tuple(column.startswith("#") for column in self.columns)
+
+
+def head_of(column: str) -> str:
+    """A column's name alone."""
+    return column.strip("#…¶")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Result:
-    """One experiment. `partial` says why it is not whole; `recorded` is the date of the completions, if replayed."""
+    """One experiment. `partial` says why it is not whole; `recorded` is the date of the completions, if replayed.
+
+    `tables` are what is neither figure nor series, such as examples.
+    """
 
     experiment: str
     title: str
@@ -80,6 +111,7 @@ class Result:
     figures: tuple[Figure, ...]
     series: tuple[Series, ...] = ()
     confusion: Confusion | None = None
+    tables: tuple[Table, ...] = ()
     notes: tuple[str, ...] = field(default=())
     recorded: str = ""
     partial: str = ""

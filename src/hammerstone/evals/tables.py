@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
-from hammerstone.evals.results import Confusion, Figure, Result, Series
+from hammerstone.evals.results import Confusion, Figure, Result, Series, Table, head_of
 
 __all__ = [
     "ALL",
@@ -17,6 +16,7 @@ __all__ = [
     "MARK",
     "Table",
     "about",
+    "counted_in",
     "counts_wrong_hits",
     "markdown",
     "money",
@@ -36,34 +36,12 @@ MARK = "<!-- Written by `hammerstone bench"  # begins a Markdown document of res
 _Column: TypeAlias = tuple[str, Sequence[str]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """Text in rows.
-
-    Columns are named as the terminal's tables want them: `#` before the name of one that holds numbers, `…` after one
-    that may be cut, `¶` after one that may be wrapped. `heads` are the names alone.
-    """
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    caption: str = ""
-
-    @property
-    def heads(self) -> tuple[str, ...]:
-        return tuple(_head(column) for column in self.columns)
-
-    @property
-    def numeric(self) -> tuple[bool, ...]:
-        """Which columns hold numbers, and are set to the right."""
-        return tuple(column.startswith("#") for column in self.columns)
-
-
 def tables(result: Result) -> tuple[Table, ...]:
-    """Its figures, what its series come to, and its confusion: those of the three that it has."""
+    """Its figures, what its series come to, its confusion, and tables of its own: those that it has."""
     found = [_figures(result), _series(result.series)]
     if result.confusion:
         found.append(_confusion(result.confusion))
+    found += result.tables
     return tuple(table for table in found if table.rows)
 
 
@@ -105,6 +83,11 @@ def value_in(plot: str) -> Callable[[float], str]:
     return {"cost": money, "routes": percent, "accuracy": percent}.get(plot, number)
 
 
+def counted_in(plot: str) -> str:
+    """What the x of a plot counts."""
+    return "steps" if plot == "loss" else "requests"
+
+
 def markdown(results: Iterable[Result], *, command: str = COMMAND) -> str:
     """A document of all results, whose head says which command wrote it."""
     head = f"<!-- Written by `{command}`: do not edit. -->\n\n# Results\n"
@@ -131,13 +114,13 @@ def _figures(result: Result) -> Table:
         ("#calls", [UNKNOWN if one.model_calls is None else number(one.model_calls) for one in figures]),
         (f"{DETAIL}¶", [one.detail for one in figures]),
     ]
-    silent = [_head(name) for name, cells in columns if set(cells) == {UNKNOWN}]
+    silent = [head_of(name) for name, cells in columns if set(cells) == {UNKNOWN}]
     caption = "Each: of one request, tokens in and out together. Cost and calls: of all n together."
     if silent:
         caption = f"{UNKNOWN.capitalize()} in every row: {', '.join(silent)}." + (
             f" {caption}" if len(silent) < 4 else ""
         )
-    return _table("Figures", [(name, cells) for name, cells in columns if _head(name) not in silent], caption)
+    return _table("Figures", [(name, cells) for name, cells in columns if head_of(name) not in silent], caption)
 
 
 def _series(series: Sequence[Series]) -> Table:
@@ -151,7 +134,7 @@ def _series(series: Sequence[Series]) -> Table:
         ("#at", [number(one.x[-1]) for one in drawn]),
         ("#mark", ["" if one.mark is None else number(one.mark) for one in drawn]),
     ]
-    return _table("Along the requests", columns)
+    return _table("Along the way" if any(one.plot == "loss" for one in drawn) else "Along the requests", columns)
 
 
 def _confusion(confusion: Confusion) -> Table:
@@ -171,10 +154,6 @@ def _table(title: str, columns: Sequence[_Column], caption: str = "") -> Table:
 def _interval(figure: Figure) -> str:
     low, high = figure.interval
     return f"{100 * low:.1f} to {100 * high:.1f}" if figure.n else "-"
-
-
-def _head(column: str) -> str:
-    return column.strip("#…¶")
 
 
 def _tokens(figure: Figure) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from hammerstone.evals.results import Figure, Result
+from hammerstone.evals.results import Figure, Result, Series, Table
 
 if TYPE_CHECKING:
     from hammerstone.toolformer.evaluate import Row
@@ -21,8 +21,16 @@ NAMES: Mapping[str, str] = {
 }
 
 
-def evaluation_result(evaluation: Evaluation, *, model: str, seed: int, notes: Sequence[str] = ()) -> Result:
-    """The four rows of every task, and the taught model at each k."""
+def evaluation_result(
+    evaluation: Evaluation,
+    *,
+    model: str,
+    seed: int,
+    notes: Sequence[str] = (),
+    series: Sequence[Series] = (),
+    tables: Sequence[Table] = (),
+) -> Result:
+    """The four rows of every task, and the taught model at each k; and what else there is to say."""
     return Result(
         experiment="toolformer",
         title="A model that was taught to call tools (Toolformer, tables 3 to 9)",
@@ -32,6 +40,8 @@ def evaluation_result(evaluation: Evaluation, *, model: str, seed: int, notes: S
             *(_figure(row, row.task, NAMES[row.name]) for row in evaluation.rows),
             *(_figure(row, f"{row.task}, by decoding k", f"k = {row.k}") for row in evaluation.by_k),
         ),
+        series=tuple(series),
+        tables=tuple(tables),
         notes=(*_perplexities(evaluation), *notes),
     )
 

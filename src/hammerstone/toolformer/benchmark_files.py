@@ -155,7 +155,7 @@ def _answers(row: _Row) -> tuple[str, ...]:
         value = cast("dict[str, Any]", given)
         given = [value["value"], *value.get("aliases", ())]
     listed = cast("list[Any]", given)
-    answers = tuple(str(one["name"] if isinstance(one, dict) else one) for one in listed)
+    answers = tuple(str(cast("_Row", one)["name"] if isinstance(one, dict) else one) for one in listed)
     if not answers:
         raise ValueError("no answer")
     return answers

@@ -93,7 +93,8 @@ def _closing(text: str, at: int) -> int | None:
 
 def safe_result(text: str) -> str:
     """A tool's result as it may stand in a text: one line, no brackets or arrows, at most 200 characters."""
-    plain = " ".join(text.split()).replace("[", "(").replace("]", ")").replace("->", "to")
+    whole = text.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
+    plain = " ".join(whole.split()).replace("[", "(").replace("]", ")").replace("->", "to")
     return plain if len(plain) <= LONGEST_RESULT else f"{plain[: LONGEST_RESULT - 1].rstrip()}…"
 
 

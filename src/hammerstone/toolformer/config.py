@@ -48,20 +48,23 @@ class Corpus(CorpusSettings):
 @dataclass(frozen=True, kw_only=True)
 class Annotate(AnnotateSettings):
     """`by` proposes the calls: `self` for the model to be taught, `local:FOLDER` for another one, or any model's name
-    (`openai:…`, `mailbox:…`)."""
+    (`openai:…`, `mailbox:…`). `prompts` are prompts of one's own, by the tool's name, in place of those that there are.
+    """
 
     by: str = "self"
+    prompts: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate:
-    """`files` are benchmark files by their form (`lama`, `asdiv`, `svamp`, `mawps`, `qa`, `mlqa`, `templama`).
+    """`files` are lists of benchmark files by their form (`lama`, `asdiv`, `svamp`, `mawps`, `qa`, `mlqa`, `templama`,
+    or `prompts` for questions of one's own).
 
     `dateset` generated questions about dates are asked too, with the `seed`. `ks` are the decoding k to compare;
     `texts` a file of plain texts (JSON lines) for the perplexity, by default those held out of the fine-tuning's.
     """
 
-    files: Mapping[str, str] = field(default_factory=dict[str, str])
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     dateset: int = 500
     seed: int = 0
     ks: tuple[int, ...] = (0, 1, 3, 10)
@@ -142,7 +145,11 @@ def _placed(config: Config, base: Path) -> Config:
         model=placed(config.model),
         folder=base / config.folder,
         corpus=replace(config.corpus, sources=tuple(_source(base, source) for source in config.corpus.sources)),
-        evaluate=replace(config.evaluate, files={form: placed(file) for form, file in config.evaluate.files.items()}),
+        evaluate=replace(
+            config.evaluate,
+            files={form: tuple(map(placed, files)) for form, files in config.evaluate.files.items()},
+            texts=placed(config.evaluate.texts) if config.evaluate.texts else None,
+        ),
     )
 
 

@@ -37,6 +37,8 @@ from hammerstone.types import JSON
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
+    from hammerstone.toolformer.training import Trained
+
 __all__ = ["FinetuneSettings", "Report", "Step", "finetune", "writing"]
 
 MANIFEST, REPORT = "manifest.json", "report.json"
@@ -94,7 +96,7 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What came of a run. `losses` and `perplexities` by step, in nats a token; step 0 is the untouched model.
+    """What came of a run, by step: `losses` in nats a token, held-out `perplexities`. Step 0 is the untouched model.
 
     The perplexity is that of the held-out texts as they are trained on, calls and all. `dropped` counts the documents
     whose call fits into no row.
@@ -139,14 +141,7 @@ def finetune(
             return _read_report(out / REPORT)
     texts = _texts(lm, train_file, settings)
     done = training.train(lm, texts.rows, texts.held_out, out / "checkpoints", settings, on_progress)
-    report = Report(
-        losses=done.losses,
-        perplexities=done.perplexities,
-        best_step=done.best_step,
-        documents=texts.documents,
-        dropped=texts.rows.dropped + texts.held_out.dropped,
-        tokens=texts.rows.tokens,
-    )
+    report = _report(done, texts)
     with training.first_alone() as first:
         if first:
             _save_model(model, lm.tokenizer, done.best_checkpoint, out / "model", lora=settings.lora)
@@ -166,6 +161,17 @@ def _texts(lm: LanguageModel, train_file: Path, settings: FinetuneSettings) -> _
     if not made.rows.rows or not made.held_out.rows:
         raise InputError(f"no document fits into rows of {settings.length} tokens", hint="raise length")
     return made
+
+
+def _report(done: Trained, texts: _Texts) -> Report:
+    return Report(
+        losses=done.losses,
+        perplexities=done.perplexities,
+        best_step=done.best_step,
+        documents=texts.documents,
+        dropped=texts.rows.dropped + texts.held_out.dropped,
+        tokens=texts.rows.tokens,
+    )
 
 
 def _own(model: LanguageModel | str | Path) -> LanguageModel:

@@ -19,6 +19,7 @@ from hammerstone.toolformer.corpus import build_corpus
 from hammerstone.toolformer.dataset import build_dataset
 from hammerstone.toolformer.dateset import dateset
 from hammerstone.toolformer.decode import DecodeSettings, generate
+from hammerstone.toolformer.decode.call_text import vocabulary_of
 from hammerstone.toolformer.evaluate import Answerer, Given, Perplexity, Row, by_k, four_rows, perplexity
 from hammerstone.toolformer.execute import execute
 from hammerstone.toolformer.filter import filter_calls
@@ -82,13 +83,14 @@ def run_annotate(config: Config, apis: Sequence[Api], on_progress: OnProgress = 
 
 def _proposer(config: Config) -> Proposer:
     """The model itself, another one on this machine, or any that can be asked."""
-    from hammerstone.toolformer.prompting import ModelAnnotator
+    from hammerstone.toolformer.prompting import ModelAnnotator, annotation_prompt
     from hammerstone.toolformer.sampling import SelfAnnotator
 
     by = config.annotate.by
-    if by == "self" or by.startswith(LOCAL):
-        return SelfAnnotator(load_model(config.model if by == "self" else by.removeprefix(LOCAL)))
-    return ModelAnnotator(open_model(by))
+    if by != "self" and not by.startswith(LOCAL):
+        return ModelAnnotator(open_model(by))
+    lm = load_model(config.model if by == "self" else by.removeprefix(LOCAL))
+    return SelfAnnotator(lm, prompt=lambda api: config.annotate.prompts.get(api.name) or annotation_prompt(api))
 
 
 async def run_execute(config: Config, apis: Sequence[Api], on_progress: OnProgress = lambda _: None) -> Counter[str]:
@@ -155,10 +157,12 @@ async def run_evaluate(
     )
     compared = await by_k(tasks, calling, config.evaluate.ks, on_row=on_row)
     texts = _held_out(config)
-    models = {"untouched": untouched, "control": control, "disabled": taught}
-    return Evaluation(
-        rows=rows, by_k=compared, perplexities={name: perplexity(lm, texts) for name, lm in models.items()}
-    )
+    perplexities = {
+        "untouched": perplexity(untouched, texts),
+        "control": perplexity(control, texts),
+        "disabled": perplexity(taught, texts, never=vocabulary_of(taught).starts),
+    }
+    return Evaluation(rows=rows, by_k=compared, perplexities=perplexities)
 
 
 def _models(config: Config) -> tuple[str, str, str]:
@@ -174,7 +178,7 @@ def _models(config: Config) -> tuple[str, str, str]:
 
 
 def _tasks(config: Config) -> list[Task]:
-    files = [read_task(form, Path(file)) for form, file in config.evaluate.files.items()]
+    files = [read_task(form, Path(file)) for form, files in config.evaluate.files.items() for file in files]
     return [*files, *([dateset(config.evaluate.dateset, seed=config.evaluate.seed)] if config.evaluate.dateset else [])]
 
 

@@ -189,9 +189,8 @@ class SelfAnnotator:
             chosen = [spots[at] for at in batch]
             branched = past.rows([spot.row for spot in chosen]).cut([lengths[at] for at in batch])
             noise = [
-                _generator(self._lm, settings.seed, text.document.id, api.name, text.places[spot.i], number)
-                for spot in chosen
-                for text in [texts[spot.row]]
+                _generator(self._lm, settings.seed, texts[row].document.id, api.name, texts[row].places[i], number)
+                for row, i, *_ in chosen
                 for number in range(draws)
             ]
             rows = self._go_on(branched, [spot.form for spot in chosen], noise, settings)

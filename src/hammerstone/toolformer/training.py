@@ -18,6 +18,7 @@ import datasets
 import torch
 import transformers
 from accelerate import PartialState
+from accelerate.utils import parse_flag_from_env
 from datasets import Dataset
 from torch import Tensor
 from transformers import PrinterCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -65,22 +66,33 @@ def train(
                     hint="lower per_device (the same command goes on from the last checkpoint), or use lora or FSDP",
                 ) from error
         last = checkpoints / f"checkpoint-{settings.steps}"
+        _everyone().wait_for_everyone()  # the first process writes it
     return _trained(last)
 
 
 @contextmanager
 def one_after_another() -> Generator[None]:
     """Under `accelerate launch`, the first process goes before the others; and each is given its own GPU."""
-    with PartialState().main_process_first():
+    with _everyone().main_process_first():
         yield
 
 
 @contextmanager
 def first_alone() -> Generator[bool]:
     """True in the first process, for which the others wait."""
-    everyone = PartialState()
+    everyone = _everyone()
     yield everyone.is_main_process
     everyone.wait_for_everyone()
+
+
+def _everyone() -> PartialState:
+    """All processes; one, if there is no launcher."""
+    return PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))
+
+
+def _on_gpu() -> bool:
+    device = _everyone().device
+    return device is not None and device.type == "cuda"
 
 
 def _trained(last: Path) -> Trained:
@@ -121,7 +133,7 @@ def _trainer(
 ) -> _Trainer:
     if lm.tokenizer.pad_token is None:  # TRL wants one; rows are packed, so none is ever read or left out of the loss
         lm.tokenizer.pad_token = lm.tokenizer.eos_token or lm.tokenizer.bos_token
-    cuda = torch.cuda.is_available()
+    cuda = _on_gpu()
     frozen = torch.bfloat16 if cuda and settings.lora else torch.float32
     trainer = _Trainer(
         model=_placed(lm.model, frozen),
@@ -182,8 +194,8 @@ def _arguments(checkpoints: Path, settings: FinetuneSettings, *, cuda: bool, res
 
 def _accumulated(settings: FinetuneSettings) -> int:
     """How many times each device reads before an update."""
-    processes = PartialState().num_processes
-    if processes == 1 and torch.cuda.device_count() > 1:
+    processes = _everyone().num_processes
+    if processes == 1 and _on_gpu() and torch.cuda.device_count() > 1:
         raise SettingsError(
             "there are several GPUs, and one process",
             hint="start it with `accelerate launch`, or show it one GPU: CUDA_VISIBLE_DEVICES=0",

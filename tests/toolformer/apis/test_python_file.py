@@ -164,6 +164,16 @@ async def test_calls_that_never_return_do_not_pile_up_without_end() -> None:
         release.set()
 
 
+async def test_calls_that_return_leave_nothing_behind() -> None:
+    def Echo(text: str) -> str:  # noqa: N802
+        """Echo."""
+        return text
+
+    tool = PythonFunction(Echo)
+    texts = [str(k) for k in range(python_file.MOST_THREADS + 1)]
+    assert [await tool(text, Context()) for text in texts] == texts
+
+
 def test_a_call_that_never_returns_does_not_keep_the_program_from_ending(write) -> None:
     path = write('''
         import threading

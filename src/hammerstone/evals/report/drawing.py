@@ -12,7 +12,7 @@ from hammerstone.evals.report.readings import answers, by_task, over_all, way_of
 from hammerstone.evals.report.styles import Style, styles_of
 from hammerstone.evals.report.svg import inline
 from hammerstone.evals.results import Figure, Result, Series
-from hammerstone.evals.tables import ALL, number, percent, value_in
+from hammerstone.evals.tables import ALL, counted_in, number, percent, value_in
 
 __all__ = ["Entry", "Plot", "draw"]
 
@@ -25,6 +25,7 @@ _TITLES = {
     "routes": "Routes along the stream",
     "strong calls": "Calls of the strong model, per request",
     "accuracy": "Accuracy along the stream",
+    "loss": "Loss while training, nats a token",
 }
 _PARTS = "routes"  # the plot whose series are parts of a whole
 _MARKS = {"cost": "break-even"}
@@ -125,7 +126,7 @@ def _line(name: str, series: Sequence[Series], styles: Mapping[str, Style]) -> P
 def _curve(name: str, series: Sequence[Series], styles: Mapping[str, Style], svg: str, *, area: bool) -> Plot:
     say = value_in(name)
     legend = [Entry(name=one.name, value=say(one.y[-1]), style=styles[one.name], area=area) for one in series]
-    caption = f"Beside the names: after {number(series[0].x[-1])} requests."
+    caption = f"Beside the names: after {number(series[0].x[-1])} {counted_in(name)}."
     return Plot(title=_TITLES.get(name, _title(name)), svg=svg, legend=tuple(legend), caption=caption)
 
 

@@ -11,8 +11,8 @@ from markupsafe import Markup
 
 from hammerstone.evals.report.drawing import Plot, draw
 from hammerstone.evals.report.headlines import Headline, headlines
-from hammerstone.evals.results import Confusion, Result
-from hammerstone.evals.tables import CONFUSION, DETAIL, Table, about, tables
+from hammerstone.evals.results import Confusion, Result, Table
+from hammerstone.evals.tables import CONFUSION, DETAIL, about, tables
 
 __all__ = ["render"]
 

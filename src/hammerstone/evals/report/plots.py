@@ -18,7 +18,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from hammerstone.evals.report.styles import Style
 from hammerstone.evals.results import Series
-from hammerstone.evals.tables import number
+from hammerstone.evals.tables import counted_in, number
 
 __all__ = ["Dot", "draw_dots", "draw_lines", "draw_stack"]
 
@@ -104,7 +104,7 @@ def draw_lines(
             axes.plot(one.x, one.y, color=look.colour, linewidth=2, linestyle=dash, marker=point)
         _set_scales(axes, series)
         _paint_marks(axes, series, styles, mark)
-        _say_values(axes, say)
+        _say_values(axes, say, counted_in(series[0].plot))
 
     return _drawn(paint)
 
@@ -150,12 +150,12 @@ def draw_stack(series: Sequence[Series], styles: Mapping[str, Style], say: Calla
         colours = [styles[one.name].colour for one in series]
         axes.stackplot(series[0].x, *(one.y for one in series), colors=colours, edgecolor="white", linewidth=0.5)
         axes.margins(0)
-        _say_values(axes, say)
+        _say_values(axes, say, counted_in(series[0].plot))
 
     return _drawn(paint)
 
 
-def _say_values(axes: Axes, say: Callable[[float], str]) -> None:
+def _say_values(axes: Axes, say: Callable[[float], str], counted: str) -> None:
     """Values in words at the left, with as much room as they need."""
     for axis, words, whole in ((axes.xaxis, number, True), (axes.yaxis, say, False)):
         if axis.get_scale() == "log":
@@ -165,7 +165,7 @@ def _say_values(axes: Axes, say: Callable[[float], str]) -> None:
         axis.set_major_formatter(_words(words))
     scales = {("log", "linear"): "; their scale is logarithmic", ("log", "log"): "; both scales are logarithmic"}
     scales[("linear", "log")] = "; the values' scale is logarithmic"
-    axes.set_xlabel("requests" + scales.get((axes.get_xscale(), axes.get_yscale()), ""))
+    axes.set_xlabel(counted + scales.get((axes.get_xscale(), axes.get_yscale()), ""))
     left = 12 + _LETTER * max(len(say(value)) for value in axes.get_yticks())
     axes.set_position((left / _WIDTH, 40 / _HEIGHT, 1 - (left + 14) / _WIDTH, 1 - 50 / _HEIGHT))
 

@@ -10,7 +10,10 @@ __all__ = ["Api", "ApiError", "Context"]
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What a call may depend on besides its input. `date`, in ISO form, is the document's own, or today's."""
+    """What a call may depend on besides its input.
+
+    `date`, in ISO form, is the text's own; `None` is today, and the empty string a date that is not known.
+    """
 
     date: str | None = None
 

@@ -1,0 +1,148 @@
+"""What an interruption costs: going on after a call against restarting, and a batch with calls against one without.
+
+    python benchmarks/toolformer_decode.py [--layers 12] [--width 768] [--context 900] [--rows 16] [--rounds 5]
+
+The model has GPT-2-small's shape and random weights, and a liking for some pairs of tokens makes it write calls. Tools
+answer at once, so no time of theirs is counted. The arms take turns in one process, and medians are compared.
+
+1. A prompt of `--context` tokens is followed by a call. Going on reads the result alone; restarting, as one does with a
+   `generate` that cannot be interrupted, reads everything up to and with the result again. Both are timed from the
+   tool's answer to the last token of the rest, for rests of several lengths.
+2. A batch whose rows call at different points, against the same batch with no tool in use: sampled tokens a second.
+   What is inserted is read but not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import anyio
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from tokenizers.trainers import BpeTrainer
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+from hammerstone.toolformer.apis.contract import Context
+from hammerstone.toolformer.decode import DecodeSettings, Generated, generate
+from hammerstone.toolformer.lm import LanguageModel
+
+WORDS = [f" {a}{b}" for a in "bdfgklmnprst" for b in ("an", "el", "it", "or", "um")]
+CALL = " [Calculator(400 / 1400) ->"
+REST = "] passed the test of the year in the town by the river and saw the end of it all so"
+
+
+@dataclass
+class Calculator:
+    """Answers at once, and remembers when."""
+
+    name: str = "Calculator"
+    description: str = ""
+    answered: float = 0.0
+
+    async def __call__(self, text: str, context: Context) -> str:
+        del text, context
+        self.answered = time.perf_counter()
+        return "0.29"
+
+
+def language_model(layers: int, width: int, positions: int) -> LanguageModel:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = BpeTrainer(vocab_size=1000, special_tokens=["<|end|>"], initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator([*WORDS, CALL, REST, "0.29]"] * 9, trainer)
+    torch.manual_seed(0)
+    config = GPT2Config(
+        n_layer=layers, n_embd=width, n_head=width // 64, n_positions=positions, bos_token_id=0, eos_token_id=0
+    )
+    words = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|end|>")  # noqa: S106 - no password
+    return LanguageModel(GPT2LMHeadModel(config), words, name="random GPT-2")
+
+
+@contextmanager
+def led(lm: LanguageModel, text: str) -> Generator[None]:
+    """The model goes on along the text: of each token, it likes the one that follows it there."""
+    liked = torch.zeros(50257, dtype=torch.long)
+    ids = lm.encode(text)
+    liked[ids[:-1]] = torch.tensor(ids[1:])
+
+    def prefer(_model, _args, options, output):
+        ids = options["input_ids"][:, -output.logits.shape[1] :]
+        output.logits.scatter_(2, liked[ids][..., None], 1e4)
+        return output
+
+    with lm.model.register_forward_hook(prefer, with_kwargs=True):
+        yield
+
+
+async def resumed(lm: LanguageModel, prompt: str, rest: int) -> tuple[float, Generated]:
+    """Seconds from the tool's answer to the end."""
+    api = Calculator()
+    settings = DecodeSettings(k=1, max_tokens=len(lm.encode(CALL)) + rest)
+    (found,) = await generate(lm, [prompt], {api.name: api}, settings)
+    return time.perf_counter() - api.answered, found
+
+
+async def restarted(lm: LanguageModel, prompt: str, rest: int) -> tuple[float, Generated]:
+    started = time.perf_counter()
+    (found,) = await generate(lm, [f"{prompt}{CALL} 0.29]"], {}, DecodeSettings(k=0, max_tokens=rest))
+    return time.perf_counter() - started, found
+
+
+async def resuming(lm: LanguageModel, context: int, rounds: int) -> None:
+    words = random.Random(0).choices(WORDS[1:], k=context - 1)
+    prompt = "".join([*words, WORDS[0]])
+    assert len(lm.encode(prompt)) == context  # noqa: S101 - each word is a token
+    for rest in (1, 8, 24):
+        pairs: list[tuple[float, float]] = []
+        for _ in range(rounds + 1):  # the first warms up
+            going_on, one = await resumed(lm, prompt, rest)
+            again, other = await restarted(lm, prompt, rest)
+            assert one.text.endswith(other.text), (one.text, other.text)  # noqa: S101
+            assert len(one.calls) == 1  # noqa: S101
+            pairs.append((going_on, again))
+        fast, slow = (statistics.median(times) for times in zip(*pairs[1:], strict=True))
+        print(
+            f"{rest:3} tokens after the call: going on {fast:.3f} s, restarting {slow:.3f} s, {slow / fast:.1f} times"
+        )
+
+
+async def batching(lm: LanguageModel, rows: int, rounds: int) -> None:
+    """Row by row the call comes later: the words of the prompts' ends lead to each other, and the last to the call."""
+    prompts = ["".join(random.Random(row).choices(WORDS, k=40)) + WORDS[-1 - 2 * row] for row in range(rows)]
+    api, settings = Calculator(), DecodeSettings(k=1, rows=rows)
+    speeds: list[tuple[float, float]] = []
+    for _ in range(rounds + 1):
+        speed: list[float] = []
+        for apis in ({api.name: api}, {}):
+            started = time.perf_counter()
+            found = await generate(lm, prompts, apis, replace(settings, max_tokens=80))
+            speed.append(sum(row.sampled.count(True) for row in found) / (time.perf_counter() - started))
+            assert all(len(row.calls) == len(apis) for row in found)  # noqa: S101
+        speeds.append((speed[0], speed[1]))
+    calling, plain = (statistics.median(some) for some in zip(*speeds[1:], strict=True))
+    print(f"{rows} rows: {calling:.0f} tokens/s with a call in each, {plain:.0f} without, {calling / plain:.2f} times")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in (("layers", 12), ("width", 768), ("context", 900), ("rows", 16), ("rounds", 5)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    asked = parser.parse_args()
+    lm = language_model(asked.layers, asked.width, asked.context + 100)
+    print(f"{asked.layers} layers of width {asked.width}, {torch.get_num_threads()} threads, {asked.rounds} rounds")
+    with led(lm, WORDS[0] + CALL + REST):
+        anyio.run(resuming, lm, asked.context, asked.rounds)
+    with led(lm, "".join(WORDS) + CALL + REST + WORDS[0]):
+        anyio.run(batching, lm, asked.rows, asked.rounds)
+
+
+if __name__ == "__main__":
+    main()

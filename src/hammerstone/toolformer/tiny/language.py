@@ -1,0 +1,143 @@
+"""A small language whose sentences hold a number or a date that cannot be guessed, only computed or looked up.
+
+    There were 23 rooms with 81 chairs each, so 1863 in the house.
+    The market opens today, Friday, May 8, 2015, at noon.
+
+Most of the texts that a model is trained on first carry a gloss before the sentence, in one form of many, which tells
+what follows: `(1863)`, `[23 * 81 is 1863]`, `Note: Friday, May 8, 2015.` So the model learns to look for it there. No
+gloss is ever a call with its result: that is what the filter will set before a sentence.
+
+A model this small cannot follow a prompt with a few examples. It learns the task of annotation beforehand, from texts
+in its form, whose calls are *random*: any two numbers, any operator, anywhere. It knows afterwards how calls are
+written, and not which of them are of use. Finding that out is the filter's part.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from hammerstone.toolformer.apis.calendar import DAYS, MONTHS
+from hammerstone.toolformer.calls import Call
+
+__all__ = ["PROMPTS", "Sentence", "glossed", "random_annotation", "sentence", "sentences"]
+
+PROMPTS = {"Calculator": "Calculator:", "Calendar": "Calendar:"}
+"""What stands before a text that is to be annotated, in the place of instructions and examples."""
+
+GLOSSED = 0.75  # of the texts
+DATED = 0.35  # of the sentences
+
+_THINGS = "visitors tickets books letters apples chairs boats songs lamps bottles".split()
+_PARTS = (
+    "The {b} {things} were put into {a} boxes, which makes {answer} in each.",
+    "They shared {b} {things} among {a} schools, that is {answer} for every school.",
+    "All {b} {things} were sold in {a} days, so {answer} on a usual day.",
+)
+_PRODUCTS = (
+    "There were {a} rooms with {b} {things} each, so {answer} in the house.",
+    "They sent {a} boxes of {b} {things}, a total of {answer} this year.",
+    "With {b} {things} a day for {a} days, they had {answer} in the end.",
+)
+_DATES = (
+    "The market opens today, {answer}, at noon.",
+    "This letter was written on {answer}, in haste.",
+    "It is {answer}, and the fair has begun.",
+)
+_GLOSSES = (
+    *("({answer})", "[{working} is {answer}]", "Note: {answer}.", "{answer} it was.", "[{working} -> {answer}]"),
+    *("({working}) {answer};", "{working} = {answer}.", "[number -> {answer}]", "Table ({noise}) [{answer}]"),
+    *("We found {answer} ({working}).", "[Note({noise}) -> {answer}]", "Result: {answer};"),
+)
+_DATE_GLOSSES = (
+    *("({answer})", "News of {answer}:", "[it is {answer}]", "{answer}.", "[day -> {answer}]", "Date: {answer};"),
+    *("[Note() -> Now is {answer}.]", "It is {answer};", "Today is {answer}.", "(Today is {answer}.)"),
+)
+_NUMBER = re.compile(r"\d+")
+_GAP = re.compile(r"(?<=\S)(?= )")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sentence:
+    """`text[:position]` leads up to the `answer`; `working` is the expression that gives it, empty for a date.
+
+    `date`, in ISO form, is the day on which the text was written, where that is its subject.
+    """
+
+    text: str
+    position: int
+    answer: str
+    working: str
+    date: str | None = None
+
+    @property
+    def prompt(self) -> str:
+        """The question: the sentence, up to its answer."""
+        return self.text[: self.position]
+
+
+def sentence(rng: random.Random) -> Sentence:
+    """Draw one, about numbers or about a date."""
+    return _dated(rng) if rng.random() < DATED else _reckoned(rng)
+
+
+def _reckoned(rng: random.Random) -> Sentence:
+    things = rng.choice(_THINGS)
+    a, b = rng.randint(12, 99), rng.randint(12, 99)
+    if rng.random() < 0.5:
+        return _filled(rng.choice(_PRODUCTS), f"{a} * {b}", f"{a * b}", a=a, b=b, things=things)
+    return _filled(rng.choice(_PARTS), f"{a * b} / {a}", f"{b}", a=a, b=a * b, things=things)
+
+
+def _dated(rng: random.Random) -> Sentence:
+    day = date(2000, 1, 1) + timedelta(days=rng.randrange(9000))
+    answer = f"{DAYS[day.weekday()]}, {MONTHS[day.month - 1]} {day.day}, {day.year}"
+    return _filled(rng.choice(_DATES), "", answer, day=day)
+
+
+def _filled(template: str, working: str, answer: str, *, day: date | None = None, **words: object) -> Sentence:
+    lead = template.partition(" {answer}")[0].format(**words)
+    return Sentence(
+        text=template.format(answer=answer, **words),
+        position=len(lead),
+        answer=answer,
+        working=working,
+        date=day.isoformat() if day else None,
+    )
+
+
+def glossed(one: Sentence, rng: random.Random) -> str:
+    """The text, often with a gloss before it."""
+    if rng.random() >= GLOSSED:
+        return one.text
+    form = rng.choice(_GLOSSES if one.working else _DATE_GLOSSES)
+    return f"{form.format(answer=one.answer, working=one.working, noise=rng.randint(1, 99))} {one.text}"
+
+
+def random_annotation(one: Sentence, rng: random.Random) -> str:
+    """A text in the form of the annotation task, with one call that means nothing, at a place that means nothing."""
+    places = [gap.start() for gap in _GAP.finditer(one.text)]
+    position = rng.choice(places)
+    numbers = _NUMBER.findall(one.text[:position]) or _NUMBER.findall(one.text)
+    api = rng.choice(["Calculator", "Calendar"])
+    call = Call(api=api, input=_random_expression(numbers, rng) if api == "Calculator" else "")
+    written = one.text[:position] + f" {call.asked}" + one.text[position:]
+    return f"{PROMPTS[api]}\n\nInput:\n{one.text}\nOutput:\n{written}"
+
+
+def _random_expression(numbers: list[str], rng: random.Random) -> str:
+    return f"{rng.choice(numbers)} {rng.choice('//**+-')} {rng.choice(numbers)}"
+
+
+def sentences(count: int, seed: int) -> Iterator[Sentence]:
+    """No sentence twice."""
+    rng = random.Random(f"tiny {seed}")  # noqa: S311 - samples, not secrets
+    seen: set[str] = set()
+    while len(seen) < count:
+        one = sentence(rng)
+        if one.text not in seen:
+            seen.add(one.text)
+            yield one
