@@ -178,3 +178,20 @@ def test_an_unknown_form_is_told_with_those_that_are_known(tmp_path: Path) -> No
     with pytest.raises(SettingsError, match="no form 'gsm'") as told:
         read_task("gsm", tmp_path)
     assert "svamp" in told.value.hint
+
+
+def test_prompts_of_ones_own_are_judged_by_numbers_where_every_answer_is_one(tmp_path: Path) -> None:
+    rows = [{"prompt": "7 times 6 is", "answers": ["42"]}, {"prompt": "Half of 3 is", "answers": ["1.5", "1.50"]}]
+    (tmp_path / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    task = read_task("prompts", tmp_path / "sums.jsonl")
+    assert [question.prompt for question in task.questions] == ["7 times 6 is", "Half of 3 is"]
+    assert task.metric(" 42 of them", ("42",))
+    assert not task.metric(" some, 42 of them 7", ("7",))
+
+
+def test_prompts_with_other_answers_are_judged_by_words_and_keep_their_date(tmp_path: Path) -> None:
+    row = {"prompt": "It is", "answers": ["Friday, May 8, 2015"], "date": "2015-05-08"}
+    (tmp_path / "dates.jsonl").write_text(json.dumps(row) + "\n")
+    task = read_task("prompts", tmp_path / "dates.jsonl")
+    assert task.questions[0].date == "2015-05-08"
+    assert task.metric(" Friday, May 8, 2015, at noon", ("Friday, May 8, 2015",))

@@ -218,24 +218,23 @@ def test_rows_are_read_together() -> None:
     lm.model.register_forward_hook(lambda _model, _args, output: steps.append(len(output.logits)) or None)
     decode(lm, ["sum"] * 8, [calculator()])
     assert steps == [8] * len(steps)
-    assert len(steps) == 9  # the prompt, seven tokens up to the arrow, the result, " is"; the end is not read
+    assert len(steps) == 10  # the prompt, seven tokens and not the arrow, the result with it, " is"; not the end
 
 
 def test_other_rows_go_on_while_a_tool_is_waited_for() -> None:
-    ended = anyio.Event()
-    api = calculator(wait=lambda _: ended.wait())
-    words = {" the participants passed the": 90, "sed": 90}
-    seen: list[str] = []
+    lm, ended = scripted({**CALLS, "on the on": 90}), anyio.Event()
+    seen: list[int] = []
 
     def on_piece(piece: Piece) -> None:
-        seen.append(lm.decode(piece.ids))
-        if piece.row == 1 and len(seen) == 20:
+        seen.append(piece.row)
+        if seen.count(1) == 20:
             ended.set()
 
-    lm = scripted({**CALLS, "on the on": 90, **words})
-    called, other = decode(lm, ["sum", "on"], [api], on_piece=on_piece, max_tokens=40)
-    assert called.text.startswith(" [C(1 + 2) -> 5]")
-    assert other.ended == "length"
+    api = calculator(wait=lambda _: ended.wait())
+    called, other = decode(lm, ["sum", "on"], [api], on_piece=on_piece, k=1, max_tokens=20, timeout_seconds=60.0)
+    assert (called.text, called.failures) == (" [C(1 + 2) -> 5] is", ())
+    assert (len(other.ids), other.ended) == (20, "length")
+    assert seen[:20] == [1] * 20
 
 
 def test_equal_calls_are_run_once_and_others_for_themselves() -> None:
@@ -291,7 +290,7 @@ def test_tokens_are_streamed_as_they_become_final_with_who_wrote_them() -> None:
 
 def test_a_model_that_can_read_no_more_ends_that_row_alone() -> None:
     lm = scripted({"on the on": 90, **CALLS}, context=20)
-    rows = decode(lm, ["Out of 1400 participants, 400 passed the test", "on", "sum"], [calculator()])
+    rows = decode(lm, ["of 12 and 30 it is 42 or 7" * 2, "on", "sum"], [calculator()], k=1)
     assert [row.ended for row in rows] == ["context", "context", "end"]
     assert rows[0].ids == ()
     assert len(lm.encode("on")) + len(rows[1].ids) == 20

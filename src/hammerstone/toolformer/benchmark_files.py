@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 from xml.etree import ElementTree
@@ -146,6 +146,23 @@ def _templama(row: _Row) -> Question | None:
     return None if prompt is None else Question(prompt=prompt, answers=_answers(row), date=f"{int(row['date'])}-07-02")
 
 
+def read_prompts(path: Path) -> Task:
+    """Questions of one's own: `prompt`, `answers`, and perhaps a `date`. Where every answer is a number, the first
+    number counts, else the first 10 words."""
+    task = _task(path, _lines(path), _prompt, within_words(10))
+    answers = [answer for question in task.questions for answer in question.answers]
+    return replace(task, metric=first_number_is) if all(map(_is_number, answers)) else task
+
+
+def _prompt(row: _Row) -> Question:
+    return Question(prompt=row["prompt"], answers=_answers(row), date=row.get("date"))
+
+
+def _is_number(text: str) -> bool:
+    found = first_number(text)
+    return found is not None and text.replace(",", "").strip() == str(found)
+
+
 def _answers(row: _Row) -> tuple[str, ...]:
     """Of a string, a list, TriviaQA's value with aliases, or TempLAMA's named entities."""
     given: Any = row["answers"] if "answers" in row else row["answer"]
@@ -169,6 +186,7 @@ FORMS: Mapping[str, Callable[[Path], Task]] = {
     "qa": read_qa,
     "mlqa": read_mlqa,
     "templama": read_templama,
+    "prompts": read_prompts,
 }
 
 

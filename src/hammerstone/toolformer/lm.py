@@ -235,7 +235,9 @@ def load_model(path: str | Path) -> LanguageModel:
     On a GPU in bfloat16, else in float32. Raises `SettingsError` for what cannot be loaded.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()  # of its own; ours tell what is being done
     if Path(path).is_absolute() and not Path(path).is_dir():
         raise SettingsError(f"there is no folder {path}", hint="give the folder of a model, or a name on the hub")
     device = best_device()

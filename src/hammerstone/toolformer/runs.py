@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from accelerate import PartialState  # pyright: ignore[reportMissingTypeStubs] - it ships none
+
 from hammerstone.errors import InputError
 from hammerstone.models import open_model
 from hammerstone.toolformer.annotate import Proposer, annotate
@@ -117,7 +119,7 @@ def run_finetune(config: Config, what: Taught = "finetune", on_step: Callable[[S
     report = finetune(
         config.model, config.stage("dataset") / file, config.stage(what), config.finetune, on_progress=on_step
     )
-    if what == "finetune":
+    if what == "finetune" and PartialState().is_main_process:
         write_tools(config.stage(what) / "model", config.tools)
     return report
 

@@ -212,5 +212,6 @@ class _Engine:
     async def _ask(self, group: _Group) -> None:
         (row,) = group.rows
         assert row.asked is not None  # noqa: S101 - that is why it is away
-        self._answered.append((group, await self._tools.answer(row.asked, self._contexts[row.number])))
+        answer = await self._tools.answer(row.asked, self._contexts[row.number])
+        self._answered.append((group, answer))
         self._news.set()
