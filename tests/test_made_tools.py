@@ -1,4 +1,4 @@
-"""Tools of the closed loop as tools of Toolformer: what the text of a call stands for, and that it runs in the sandbox."""
+"""Tools of the closed loop as tools of Toolformer: what a call stands for, and that it runs in the sandbox."""
 
 from __future__ import annotations
 
