@@ -164,6 +164,19 @@ def test_a_text_with_calls_of_its_own_is_left_out_and_one_with_other_brackets_is
     assert counts["left out: calls of its own"] == 1
 
 
+def test_a_document_gets_calls_only_of_the_tools_that_it_is_good_for(tmp_path: Path) -> None:
+    documents = [
+        Document(id="0", text="x y", apis=("Add",)),
+        Document(id="1", text="x y", apis=("Other",)),
+        Document(id="2", text="x y"),
+    ]
+    write_shards(tmp_path / "in", documents, settings={})
+    proposer = ListedProposer({"x y": [("Add", "1", 0), ("Other", "2", 0)]})
+    annotate(tmp_path / "in", tmp_path / "out", proposer, [Tool("Add"), Tool("Other")])
+    found = [[one.api for one in document.proposals] for document in read_shards(tmp_path / "out")]
+    assert found == [["Add"], ["Other"], ["Add", "Other"]]
+
+
 def test_the_manifest_holds_all_that_the_proposals_depend_on(tmp_path: Path) -> None:
     annotated(tmp_path, ["x"], ListedProposer({}))
     manifest = json.loads((tmp_path / "annotated" / "manifest.json").read_text())["settings"]

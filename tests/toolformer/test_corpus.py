@@ -511,7 +511,7 @@ def test_what_comes_after_the_last_document_makes_no_shard(tmp_path: Path) -> No
 def test_no_time_left_is_told_where_it_is_not_known(tmp_path: Path) -> None:
     told: list[Progress] = []
     build(tmp_path / "out", "x", load=lambda *_: [{"text": "one"}], on_progress=told.append)
-    assert [(each.done, each.total, each.seconds_left) for each in told] == [(1, 0, None)]
+    assert [(each.done, each.total, each.seconds_left) for each in told] == [(1, None, None)]
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
@@ -536,7 +536,6 @@ def test_a_broken_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     assert snapshot(tmp_path / "out") == snapshot(tmp_path / "whole")
 
 
-@pytest.mark.xfail(reason="`write_shards` writes finished shards again", strict=True)
 @pytest.mark.parametrize("limit", [None, 2500])
 def test_no_finished_shard_of_a_broken_corpus_is_made_again(tmp_path: Path, limit: int | None) -> None:
     """What is made can be told by the counting of its tokens. Texts of old shards are still known as read before."""
@@ -603,7 +602,6 @@ def test_a_corpus_killed_at_any_step_goes_on_to_the_same_bytes(tmp_path: Path) -
     deaths = sorted(targets.iterdir())
     assert len(deaths) > 10
     for target in deaths:
-        (target / ".manifest.json.tmp").unlink(missing_ok=True)
         assert build(target, file, settings=CorpusSettings()) == whole
         assert snapshot(target) == snapshot(tmp_path / "whole")
 

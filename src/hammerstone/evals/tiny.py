@@ -45,7 +45,7 @@ async def run_tiny(folder: Path, size: Size, seed: int = 0, tell: Tell = lambda 
     from hammerstone.toolformer.tiny.preparing import CONFIG, prepare
 
     def shard(progress: Progress) -> None:
-        tell(progress.stage, progress.done, progress.total)
+        tell(progress.stage, progress.done, progress.total or 0)
 
     def step(what: str) -> Callable[[Step], None]:
         return lambda made: tell(what, made.step, made.steps)

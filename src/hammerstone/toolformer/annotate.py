@@ -102,7 +102,7 @@ def annotate(
     settings: AnnotateSettings = AnnotateSettings(),  # noqa: B008 - frozen
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Counter[str]:
-    """The stage: every document gets proposals for each of the tools, one tool after the other.
+    """The stage: every document gets proposals for each of the tools that it is good for, one tool after the other.
 
     A text that holds calls of these tools already gets none, and is counted (`left out: calls of its own`). Dropped are
     duplicates (the same call at the same position), calls after which nothing comes, and for translation those whose
@@ -146,9 +146,10 @@ def _annotated(
     made = {at: document for at, document in enumerate(documents) if not find_calls(document.text, names)}
     counts: Counter[str] = Counter({"left out: calls of its own": len(documents) - len(made)})
     for api in apis:
-        proposals, counted = proposer.propose(list(made.values()), api, settings)
+        asked = {at: document for at, document in made.items() if not document.apis or api.name in document.apis}
+        proposals, counted = proposer.propose(list(asked.values()), api, settings)
         counts.update(counted)
-        made = {at: _with(document, new, counts) for (at, document), new in zip(made.items(), proposals, strict=True)}
+        made |= {at: _with(document, new, counts) for (at, document), new in zip(asked.items(), proposals, strict=True)}
     return [made.get(at, document) for at, document in enumerate(documents)], +counts
 
 

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -73,8 +74,12 @@ class Document:
 
 
 def document_line(document: Document) -> str:
-    """One line of JSON, with a line end; the same document gives the same bytes."""
-    return json.dumps(asdict(document), ensure_ascii=False, separators=(",", ":")) + "\n"
+    """One line of JSON, with a line end; the same document gives the same bytes.
+
+    Half of a surrogate pair, which no UTF-8 can hold, becomes U+FFFD: one character for one, so positions stay right.
+    """
+    line = json.dumps(asdict(document), ensure_ascii=False, separators=(",", ":")) + "\n"
+    return re.sub("[\ud800-\udfff]", "\ufffd", line)
 
 
 def read_document(line: str | bytes, where: str = "a line") -> Document:

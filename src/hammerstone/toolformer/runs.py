@@ -26,6 +26,7 @@ from hammerstone.toolformer.evaluate import Answerer, Given, Perplexity, Row, by
 from hammerstone.toolformer.execute import execute
 from hammerstone.toolformer.filter import filter_calls
 from hammerstone.toolformer.finetune import Report, Step, finetune
+from hammerstone.toolformer.heuristics import fasttext_language_id
 from hammerstone.toolformer.lm import LanguageModel, load_model
 from hammerstone.toolformer.local import write_tools
 from hammerstone.toolformer.rows import hold_out, read_texts
@@ -61,12 +62,14 @@ def run_corpus(config: Config, apis: Sequence[Api], on_progress: OnProgress = la
     """Tokens are those of the model to be taught. Raises as `build_corpus`."""
     settings = replace(config.corpus, tokenizer=config.model)
     lm = load_model(config.model)
+    languages = config.corpus.language_id
     return build_corpus(
         config.corpus.sources,
         config.stage("corpus"),
         [api.name for api in apis],
         settings,
         count_tokens=lambda text: len(lm.encode(text)),
+        identify=fasttext_language_id(Path(languages)) if languages else None,
         on_progress=on_progress,
     )
 
