@@ -34,7 +34,7 @@ def literal(lm: LanguageModel, z: str, text: str, position: int) -> float:
     """L_i(z), one token after the other: each read anew, all before it included, with no cache and no batch."""
     ids, spans = lm.encode_with_offsets(text)
     i = next(k for k, (_, end) in enumerate(spans) if end > position)
-    prefix = [lm.start_id, *(lm.encode(z + " ") if z else [])]
+    prefix = [lm.start_id, *lm.encode(z)]
     unnormalised = [max(0.0, 1 - 0.2 * t) for t in range(len(ids))]
     total = 0.0
     for j in range(i, len(ids)):
@@ -183,7 +183,7 @@ def test_equal_rows_are_read_once_and_the_text_alone_once_for_all_positions() ->
     ids, spans = lm.encode_with_offsets(TEXTS[0])
     calls = [propose(spans[4][0]), propose(spans[4][0]), propose(spans[8][0])]
     score(lm, [document(TEXTS[0], *calls)])
-    prefix = [len(lm.encode(z + " ")) for z in (calls[0].call.answered, calls[0].call.unanswered)]
+    prefix = [len(lm.encode(z)) for z in (calls[0].call.answered, calls[0].call.unanswered)]
     expected = (1 + 8 + 4) + sum(1 + z + i + 4 for z in prefix for i in (4, 8))
     assert lm.read == expected
     assert len(ids) > 13

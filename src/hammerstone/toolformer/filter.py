@@ -152,7 +152,7 @@ def _reason(
 
 
 def _prefixes(call: Call) -> tuple[str, str]:
-    """e(c, r) and e(c, ε), each apart from the text by a space."""
+    """e(c, r) and e(c, ε). Nothing stands between them and the text, whose tokens stay as they are alone."""
     return call.answered, call.unanswered
 
 
@@ -160,7 +160,7 @@ def _row(lm: LanguageModel, z: str, ids: Sequence[int], start: int) -> _Row:
     """z, then the text as far as the fifth token after i is predicted by it."""
     targets = tuple(ids[start : start + len(WEIGHTS)])
     text = ids[: start + len(targets) - 1]
-    return _Row(ids=(lm.start_id, *(lm.encode(f"{z} ") if z else ()), *text), targets=targets)
+    return _Row(ids=(lm.start_id, *lm.encode(z), *text), targets=targets)
 
 
 def _without(

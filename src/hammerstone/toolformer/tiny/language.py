@@ -5,7 +5,7 @@
 
 Most of the texts that a model is trained on first carry a gloss before the sentence, in one form of many, which tells
 what follows: `(1863)`, `[23 * 81 is 1863]`, `Note: Friday, May 8, 2015.` So the model learns to look for it there. No
-gloss is ever a call with its result: that is what the filter will set before a sentence.
+gloss names a tool: a call with its result, which the filter sets before a sentence, is new to the model.
 
 A model this small cannot follow a prompt with a few examples. It learns the task of annotation beforehand, from texts
 in its form, whose calls are *random*: any two numbers, any operator, anywhere. It knows afterwards how calls are
@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 
 from hammerstone.toolformer.apis.calendar import DAYS, MONTHS
 from hammerstone.toolformer.calls import Call
@@ -33,9 +34,9 @@ DATED = 0.35  # of the sentences
 
 _THINGS = "visitors tickets books letters apples chairs boats songs lamps bottles".split()
 _PARTS = (
-    "The {b} {things} were put into {a} boxes, which makes {answer} in each.",
-    "They shared {b} {things} among {a} schools, that is {answer} for every school.",
-    "All {b} {things} were sold in {a} days, so {answer} on a usual day.",
+    "The {b} liters of milk were put into {a} cans, which makes {answer} in each.",
+    "They shared {b} dollars among {a} schools, that is {answer} for every school.",
+    "All {b} meters were walked in {a} days, so {answer} on a usual day.",
 )
 _PRODUCTS = (
     "There were {a} rooms with {b} {things} each, so {answer} in the house.",
@@ -49,14 +50,18 @@ _DATES = (
 )
 _GLOSSES = (
     *("({answer})", "[{working} is {answer}]", "Note: {answer}.", "{answer} it was.", "[{working} -> {answer}]"),
-    *("({working}) {answer};", "{working} = {answer}.", "[number -> {answer}]", "Table ({noise}) [{answer}]"),
-    *("We found {answer} ({working}).", "[Note({noise}) -> {answer}]", "Result: {answer};"),
+    *("({working}) {answer};", "{working} = {answer}.", "[{name} -> {answer}]", "{name} ({noise}) [{answer}]"),
+    *("We found {answer} ({working}).", "[{name}({noise}) -> {answer}]", "Result: {answer};"),
+    *("[{name}({working}) -> {answer}]", "[{name}({working}) -> {answer}]", "{name}({working}): {answer}."),
 )
 _DATE_GLOSSES = (
-    *("({answer})", "News of {answer}:", "[it is {answer}]", "{answer}.", "[day -> {answer}]", "Date: {answer};"),
-    *("[Note() -> Now is {answer}.]", "It is {answer};", "Today is {answer}.", "(Today is {answer}.)"),
+    *("({answer})", "News of {answer}:", "[it is {answer}]", "{answer}.", "[{name} -> {answer}]", "{name}: {answer};"),
+    *("[{name}() -> Now is {answer}.]", "It is {answer};", "Today is {answer}.", "(Today is {answer}.)"),
+    *("[{name}() -> {answer}]", "[{name}() -> Today: {answer}.]"),
 )
-_NUMBER = re.compile(r"\d+")
+_NAMES = "Note Table Check Look Page Sheet Memo List File Clerk Paper Count".split()  # of no tool
+_GAPS = (" ", "\n", "")  # between a gloss and its text
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _GAP = re.compile(r"(?<=\S)(?= )")
 
 
@@ -85,11 +90,13 @@ def sentence(rng: random.Random) -> Sentence:
 
 
 def _reckoned(rng: random.Random) -> Sentence:
-    things = rng.choice(_THINGS)
-    a, b = rng.randint(12, 99), rng.randint(12, 99)
+    a = rng.randint(12, 99)
     if rng.random() < 0.5:
+        b, things = rng.randint(12, 99), rng.choice(_THINGS)
         return _filled(rng.choice(_PRODUCTS), f"{a} * {b}", f"{a * b}", a=a, b=b, things=things)
-    return _filled(rng.choice(_PARTS), f"{a * b} / {a}", f"{b}", a=a, b=a * b, things=things)
+    b = rng.randint(200, 9999)
+    answer = b // a if b % a == 0 else (Decimal(b) / a).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return _filled(rng.choice(_PARTS), f"{b} / {a}", f"{answer}", a=a, b=b)
 
 
 def _dated(rng: random.Random) -> Sentence:
@@ -114,7 +121,8 @@ def glossed(one: Sentence, rng: random.Random) -> str:
     if rng.random() >= GLOSSED:
         return one.text
     form = rng.choice(_GLOSSES if one.working else _DATE_GLOSSES)
-    return f"{form.format(answer=one.answer, working=one.working, noise=rng.randint(1, 99))} {one.text}"
+    gloss = form.format(answer=one.answer, working=one.working, noise=rng.randint(1, 99), name=rng.choice(_NAMES))
+    return f"{gloss}{rng.choice(_GAPS)}{one.text}"
 
 
 def random_annotation(one: Sentence, rng: random.Random) -> str:

@@ -33,7 +33,7 @@ class Shape:
     layers: int = 4
     heads: int = 4
     context: int = 512
-    steps: int = 1500
+    steps: int = 2000
     batch: int = 48
     learning_rate: float = 3e-3
     texts: int = 60_000
@@ -122,5 +122,5 @@ def _train(
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
-        on_step(step, float(loss))
+        on_step(step, float(loss.detach()))
     model.eval()

@@ -1,0 +1,134 @@
+"""`hammerstone toolformer`: each stage on a random tiny model, one after the other, and what is told of mistakes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hammerstone.toolformer.records import Document, Losses, Proposal
+from hammerstone.toolformer.stages import write_shards
+
+from ..toolformer.tiny import TEXTS, language_model
+from .conftest import Cli
+
+CONFIG = """model = "model"
+folder = "."
+tools = ["calculator", "calendar"]
+[corpus]
+sources = ["texts.jsonl"]
+min_tokens = 1
+[annotate]
+call_tokens = 8
+[annotate.prompts]
+Calculator = "Calculator:"
+Calendar = "Calendar:"
+[annotate.tools.Calculator]
+threshold = 0.0
+positions = 2
+draws = 2
+[finetune]
+learning_rate = 1e-3
+batch = 2
+per_device = 2
+length = 96
+steps = 2
+evaluate_every = 1
+held_out = 1
+[generate]
+max_tokens = 4
+[evaluate]
+files.prompts = ["questions.jsonl"]
+dateset = 2
+ks = [0, 10]
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model, texts, questions and a configuration."""
+    folder = tmp_path_factory.mktemp("run")
+    lm = language_model(context=256)
+    lm.model.save_pretrained(folder / "model")
+    lm.tokenizer.save_pretrained(folder / "model")
+    rows = [{"id": f"t{k}", "text": text, "date": "2015-05-08"} for k, text in enumerate(TEXTS[:3])]
+    (folder / "texts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    question = {"prompt": "The sum of 12 and 30 is", "answers": ["42"]}
+    (folder / "questions.jsonl").write_text(json.dumps(question) + "\n")
+    (folder / "run.toml").write_text(CONFIG)
+    return folder
+
+
+def measured(folder: Path) -> None:
+    """What a filter of a better model would have left: calls that help, in twelve texts."""
+    losses = Losses(with_result=0.1, with_call=2.0, without=2.0)
+    proposals = tuple(
+        Proposal(api="Calculator", input="400 / 1400", position=at, probability=0.1, result="0.29", losses=losses)
+        for at in (11, 30)
+    )
+    documents = [Document(id=f"d{k}", text=f"{TEXTS[0]} {k}", proposals=proposals) for k in range(12)]
+    write_shards(folder / "filter", documents, settings={})
+
+
+def test_the_first_stages_run_one_after_the_other_and_count(cli: Cli, run: Path) -> None:
+    stage = ("toolformer", "corpus", "--config", run / "run.toml", "--json")
+    (counts,) = cli(*stage).lines
+    assert counts["kept"] == 3
+    (counts,) = cli("toolformer", "annotate", "--config", run / "run.toml", "--json").lines
+    assert counts["draws: Calculator"] > 0
+    assert cli("toolformer", "execute", "--config", run / "run.toml").code == 0
+    done = cli("toolformer", "filter", "--config", run / "run.toml")
+    assert done.code == 0
+    assert "Calls kept, by threshold" in done.out
+    assert cli(*stage).lines == [json.loads(json.dumps(cli(*stage).lines[0]))]  # finished: the same again
+
+
+def test_from_measured_calls_to_a_taught_model_and_its_four_rows(cli: Cli, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "model").symlink_to(run / "model")
+    for name in ("questions.jsonl", "run.toml", "texts.jsonl"):
+        (tmp_path / name).write_bytes((run / name).read_bytes())
+    measured(tmp_path)
+    config = ("--config", tmp_path / "run.toml")
+    (counts,) = cli("toolformer", "dataset", *config, "--json").lines
+    assert counts == {"calls: Calculator": 24, "documents with calls": 12}
+    for options in ((), ("--control",)):
+        assert "the model is in" in cli("toolformer", "finetune", *config, *options).out
+    assert json.loads((tmp_path / "finetune" / "model" / "tools.json").read_text()) == ["calculator", "calendar"]
+    (result,) = cli("toolformer", "evaluate", *config, "--report", tmp_path / "report.html", "--json").lines
+    rows = [(one["task"], one["method"]) for one in result["figures"]][:4]
+    assert rows == [
+        ("questions", name) for name in ("untouched", "same text, no calls", "taught, calls disabled", "taught")
+    ]
+    assert result["notes"][0].startswith("Perplexity on held-out text (")
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+    done = cli("toolformer", "generate", tmp_path / "finetune" / "model", "The sum of", "--max-tokens", "3", "--json")
+    (line,) = done.lines
+    assert (line["prompt"], line["ended"]) == ("The sum of", "length")
+
+
+def test_calls_are_explained_with_their_losses_and_the_verdict(cli: Cli, run: Path, tmp_path: Path) -> None:
+    from hammerstone.cli.toolformer import _show_explained as show
+    from hammerstone.toolformer.explaining import explain
+
+    measured(tmp_path)
+    show(explain(tmp_path / "filter", 1, {}), False)
+    assert run.exists()
+    assert cli("toolformer", "filter", "--config", run / "run.toml", "--explain", "2").code == 0
+
+
+def test_a_stage_without_the_one_before_it_says_what_is_missing(cli: Cli, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "model").symlink_to(run / "model")
+    (tmp_path / "run.toml").write_text(CONFIG)
+    done = cli("toolformer", "annotate", "--config", tmp_path / "run.toml")
+    assert done.code == 2
+    assert "holds no shards" in done.err
+    done = cli("toolformer", "evaluate", "--config", tmp_path / "run.toml")
+    assert "there is no trained model in" in done.err
+
+
+@pytest.mark.parametrize("command", ["corpus", "annotate", "execute", "filter", "dataset", "finetune", "evaluate"])
+def test_a_configuration_that_is_not_there_is_told(cli: Cli, tmp_path: Path, command: str) -> None:
+    done = cli("toolformer", command, "--config", tmp_path / "none.toml")
+    assert done.code == 2
+    assert "hint: name a TOML file with --config" in done.err
