@@ -311,6 +311,7 @@ def test_a_row_ends_before_a_stop_string_and_results_have_none() -> None:
     lm = reciting("sum [C(1 + 2) -> is 5] is the day [1] and 5")
     (row,) = decode(lm, ["sum"], [calculator("is 5")], stop=("5", "y [", "ay ["))
     assert (row.text, row.ended) == (" [C(1 + 2) -> is 5] is the d", "stop")
+    assert decode(lm, ["sum"], [calculator("is 5")], stop=("y [", "ay ["), max_tokens=row.sampled.count(True)) == [row]
 
 
 def test_most_tokens_are_those_that_are_sampled() -> None:

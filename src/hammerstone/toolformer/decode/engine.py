@@ -52,7 +52,8 @@ async def generate(
     contexts = contexts if contexts is not None else [Context()] * len(prompts)
     if len(contexts) != len(prompts):
         raise InputError(f"{len(prompts)} prompts and {len(contexts)} contexts", hint="give one context for each")
-    settings, vocabulary = settings or DecodeSettings(), vocabulary_of(lm)
+    settings = settings or DecodeSettings()
+    vocabulary = await to_thread.run_sync(vocabulary_of, lm)
     rows = [
         Row(
             number=number,

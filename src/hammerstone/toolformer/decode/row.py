@@ -155,7 +155,7 @@ class Row:
             if reading is None and not opening.choice.forced and opening.named is None:
                 self.openings.pop()  # the text's own bracket; the one around it is next
                 continue
-            if reading is None or not self._may_go_on(opening, reading):
+            if reading is None or not self._admits(opening, reading):
                 return self._back()
             if reading.stage == "complete":
                 self.asked = Call(api=reading.api, input=reading.input)
@@ -170,7 +170,8 @@ class Row:
         text = self.lm.decode(self.ids[opening.at :])
         return read_call(text[opening.skipped :], self.apis, nested=self.settings.nested), text
 
-    def _may_go_on(self, opening: _Opening, reading: Reading) -> bool:
+    def _admits(self, opening: _Opening, reading: Reading) -> bool:
+        """Whether the call may go on. Its name, when it is complete, is what makes it count."""
         if reading.stage == "name":
             return True
         if opening.named is None:
@@ -182,13 +183,13 @@ class Row:
         return reading.stage == "complete" or inside <= self.settings.longest_input
 
     def _limited(self) -> int | None:
-        """Ends the row where it must: no room for another token, or a stop string."""
+        """Ends the row where it must: a stop string, or no room for another token."""
+        if self.settings.stop and not self.openings and self._stops():
+            return self._end("stop")
         if self.sampled.count(True) >= self.settings.max_tokens:
             return self._end("length")
         if len(self.ids) >= self.lm.context:
             return self._end("context")
-        if self.settings.stop and not self.openings and self._stops():
-            self.ended = "stop"
         return None
 
     def _stops(self) -> bool:
