@@ -113,7 +113,6 @@ def test_calls_are_explained_with_their_losses_and_the_verdict(cli: Cli, run: Pa
 
     measured(tmp_path)
     show(explain(tmp_path / "filter", 1, {}), False)
-    assert run.exists()
     assert cli("toolformer", "filter", "--config", run / "run.toml", "--explain", "2").code == 0
 
 
@@ -132,3 +131,16 @@ def test_a_configuration_that_is_not_there_is_told(cli: Cli, tmp_path: Path, com
     done = cli("toolformer", command, "--config", tmp_path / "none.toml")
     assert done.code == 2
     assert "hint: name a TOML file with --config" in done.err
+
+
+def test_documents_are_indexed_and_found_by_the_tool(cli: Cli, tmp_path: Path) -> None:
+    import anyio
+
+    from hammerstone.toolformer.apis.contract import Context
+    from hammerstone.toolformer.apis.named import open_api
+
+    (tmp_path / "rivers.txt").write_text("The Elbe flows through Dresden and Hamburg to the North Sea.")
+    (tmp_path / "birds.txt").write_text("The wren is a small bird with a loud voice.")
+    done = cli("toolformer", "index", tmp_path / "*.txt", "--into", tmp_path / "index")
+    assert done.out == f"2 passages are in {tmp_path / 'index'}: name it in the tools as search:{tmp_path / 'index'}\n"
+    assert "Dresden" in anyio.run(open_api(f"search:{tmp_path / 'index'}"), "Elbe Hamburg", Context())

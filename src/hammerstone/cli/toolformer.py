@@ -72,6 +72,20 @@ def corpus(config: File, home: Home = None, json: Json = False) -> None:
 
 
 @app.command()
+def index(
+    sources: Annotated[list[str], typer.Argument(help="Texts: files, folders, patterns, or names of data sets.")],
+    into: Annotated[Path, typer.Option("--into", help="A new folder for the index.")],
+) -> None:
+    """Index documents for the tool search:FOLDER."""
+    with _extra():
+        from hammerstone.toolformer.runs import index_documents
+
+        with progress("indexing"):
+            count = index_documents(sources, into)
+        print_line(f"{count:,} passages are in {into}: name it in the tools as search:{into}")
+
+
+@app.command()
 def annotate(config: File, home: Home = None, json: Json = False) -> None:
     """Calls that the annotating model proposes, most of them useless."""
     with _extra():

@@ -30,11 +30,13 @@ from hammerstone.toolformer.heuristics import fasttext_language_id
 from hammerstone.toolformer.lm import LanguageModel, load_model
 from hammerstone.toolformer.local import write_tools
 from hammerstone.toolformer.rows import hold_out, read_texts
+from hammerstone.toolformer.sources import find_sources, open_dataset, read_rows
 from hammerstone.toolformer.stages import Progress
 
 __all__ = [
     "Evaluation",
     "answerer",
+    "index_documents",
     "run_annotate",
     "run_corpus",
     "run_dataset",
@@ -72,6 +74,24 @@ def run_corpus(config: Config, apis: Sequence[Api], on_progress: OnProgress = la
         identify=fasttext_language_id(Path(languages)) if languages else None,
         on_progress=on_progress,
     )
+
+
+def index_documents(sources: Sequence[str], folder: Path) -> int:
+    """Index the texts of files, folders, patterns or data sets for `search:FOLDER`; how many passages there are.
+
+    A text's title is its field `title`, or the name of its file. Raises as `find_sources` and `build_index`.
+    """
+    from hammerstone.toolformer.apis.search import Passage, build_index
+
+    rows = read_rows(find_sources(sources), ("text", "title"), "train", open_dataset)
+    read = ((row.name, row.fields or {}) for row in rows)
+    passages = (Passage(_plain(fields.get("title")) or name, _plain(fields.get("text"))) for name, fields in read)
+    return build_index(passages, folder)
+
+
+def _plain(value: object) -> str:
+    """Text, also of bytes that are not quite UTF-8; empty for anything else."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value if isinstance(value, str) else ""
 
 
 def run_annotate(config: Config, apis: Sequence[Api], on_progress: OnProgress = lambda _: None) -> Counter[str]:
