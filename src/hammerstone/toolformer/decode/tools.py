@@ -12,6 +12,7 @@ import anyio
 from hammerstone.toolformer.apis.contract import Api, Context
 from hammerstone.toolformer.calls import LONGEST_RESULT, Call, safe_result
 from hammerstone.toolformer.decode.contract import DecodeSettings
+from hammerstone.toolformer.execute import unquoted
 
 __all__ = ["Answer", "Tools"]
 
@@ -50,7 +51,8 @@ class Tools:
         limit = self.settings.timeout_seconds
         try:
             with anyio.move_on_after(limit):
-                text = cast("object", await self.apis[call.api](call.input, context))  # a tool may break its word
+                given = await self.apis[call.api](unquoted(call.input), context)
+                text = cast("object", given)  # a tool may break its word
                 if isinstance(text, str):
                     return Answer(_short(text), None)
                 return self._failed(call, f"returned {type(text).__name__}, not text")
