@@ -121,8 +121,10 @@ def test_a_call_closed_without_an_arrow_is_run_too(tokenizer: str) -> None:
 
 
 def test_an_argument_needs_no_quotes_and_may_have_parentheses() -> None:
-    """Earlier re-implementations looked for quoted arguments alone, so that `Calculator(1+2)` never ran. Quotation marks
-    around one are no part of it, as when the calls were run for the training."""
+    """Earlier re-implementations looked for quoted arguments alone, so that `Calculator(1+2)` never ran.
+
+    Quotation marks around one are no part of it, as when the calls were run for the training.
+    """
     api = calculator()
     for written in ("1+2", "(1+2)", '"1"', ""):
         decode(reciting(f"sum [C({written}) ->"), ["sum"], [api])

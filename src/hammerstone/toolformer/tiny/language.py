@@ -30,7 +30,7 @@ PROMPTS = {"Calculator": "Calculator:", "Calendar": "Calendar:"}
 """What stands before a text that is to be annotated, in the place of instructions and examples."""
 
 GLOSSED = 0.75  # of the texts
-DATED = 0.35  # of the sentences
+DATED = 0.5  # of the sentences
 
 _THINGS = "visitors tickets books letters apples chairs boats songs lamps bottles".split()
 _PARTS = (

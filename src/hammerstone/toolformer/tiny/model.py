@@ -33,7 +33,7 @@ class Shape:
     layers: int = 4
     heads: int = 4
     context: int = 512
-    steps: int = 2000
+    steps: int = 2400
     batch: int = 48
     learning_rate: float = 3e-3
     texts: int = 60_000
