@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -144,3 +146,16 @@ def test_documents_are_indexed_and_found_by_the_tool(cli: Cli, tmp_path: Path) -
     done = cli("toolformer", "index", tmp_path / "*.txt", "--into", tmp_path / "index")
     assert done.out == f"2 passages are in {tmp_path / 'index'}: name it in the tools as search:{tmp_path / 'index'}\n"
     assert "Dresden" in anyio.run(open_api(f"search:{tmp_path / 'index'}"), "Elbe Hamburg", Context())
+
+
+@pytest.mark.parametrize("command", ["annotate", "filter", "finetune", "evaluate"])
+def test_without_the_extra_that_is_said_and_how_to_get_it(tmp_path: Path, command: str) -> None:
+    """In a process of its own, in which torch cannot be imported."""
+    code = (
+        "import sys; sys.modules['torch'] = None; from hammerstone.cli import main; "
+        f"sys.argv = ['hammerstone', 'toolformer', '{command}', '--config', 'none.toml']; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    assert "error: this needs torch, which is not installed" in done.stderr
+    assert "hint: pip install 'hammerstone[toolformer]'" in done.stderr
