@@ -1,11 +1,11 @@
 """A small language whose sentences hold a number or a date that cannot be guessed, only computed or looked up.
 
     There were 23 rooms with 81 chairs each, so 1863 in the house.
-    The market opens today, Friday, May 8, 2015, at noon.
+    It is Friday, May 8, 2015, and the fair has begun.
 
 Most of the texts that a model is trained on first carry a gloss before the sentence, in one form of many, which tells
-what follows: `(1863)`, `[23 * 81 is 1863]`, `Note: Friday, May 8, 2015.` So the model learns to look for it there. No
-gloss names a tool: a call with its result, which the filter sets before a sentence, is new to the model.
+what follows: `(1863)`, `[23 * 81 is 1863]`, `Today is Friday, May 8, 2015.` So the model learns to look for it there.
+No gloss names a tool: a call with its result, which the filter sets before a sentence, is new to the model.
 
 A model this small cannot follow a prompt with a few examples. It learns the task of annotation beforehand, from texts
 in its form, whose calls are *random*: any two numbers, any operator, anywhere. It knows afterwards how calls are
@@ -31,6 +31,7 @@ PROMPTS = {"Calculator": "Calculator:", "Calendar": "Calendar:"}
 
 GLOSSED = 0.75  # of the texts
 DATED = 0.5  # of the sentences
+MOST_CALLS = 3  # in a text of the annotation task
 
 _THINGS = "visitors tickets books letters apples chairs boats songs lamps bottles".split()
 _PARTS = (
@@ -44,8 +45,8 @@ _PRODUCTS = (
     "With {b} {things} a day for {a} days, they had {answer} in the end.",
 )
 _DATES = (
-    "The market opens today, {answer}, at noon.",
-    "This letter was written on {answer}, in haste.",
+    "The market opens at noon, for today is {answer}, as we know.",
+    "This letter was written in haste; the day is {answer}, in town.",
     "It is {answer}, and the fair has begun.",
 )
 _GLOSSES = (
@@ -55,9 +56,9 @@ _GLOSSES = (
     *("[{name}({working}) -> {answer}]", "[{name}({working}) -> {answer}]", "{name}({working}): {answer}."),
 )
 _DATE_GLOSSES = (
-    *("({answer})", "News of {answer}:", "[it is {answer}]", "{answer}.", "[{name} -> {answer}]", "{name}: {answer};"),
-    *("[{name}() -> Now is {answer}.]", "It is {answer};", "Today is {answer}.", "(Today is {answer}.)"),
-    *("[{name}() -> {answer}]", "[{name}() -> Today: {answer}.]"),
+    *("({answer})", "[it is {answer}]", "[{name} -> {answer}]", "{name}: it is {answer};", "It is {answer};"),
+    *("[{name}() -> Now is {answer}.]", "Today is {answer}.", "(Today is {answer}.)", "[{name}() -> It is {answer}]"),
+    *("[{name}() -> Today is {answer}]", "[{name}() -> Today is {answer}.]"),
 )
 _NAMES = "Note Table Check Look Page Sheet Memo List File Clerk Paper Count".split()  # of no tool
 _GAPS = (" ", "\n", "")  # between a gloss and its text
@@ -126,13 +127,14 @@ def glossed(one: Sentence, rng: random.Random) -> str:
 
 
 def random_annotation(one: Sentence, rng: random.Random) -> str:
-    """A text in the form of the annotation task, with one call that means nothing, at a place that means nothing."""
+    """A text in the form of the annotation task, with some calls that mean nothing, at places that mean nothing."""
     places = [gap.start() for gap in _GAP.finditer(one.text)]
-    position = rng.choice(places)
-    numbers = _NUMBER.findall(one.text[:position]) or _NUMBER.findall(one.text)
     api = rng.choice(["Calculator", "Calendar"])
-    call = Call(api=api, input=_random_expression(numbers, rng) if api == "Calculator" else "")
-    written = one.text[:position] + f" {call.asked}" + one.text[position:]
+    written = one.text
+    for position in sorted(rng.sample(places, rng.randint(1, MOST_CALLS)), reverse=True):
+        numbers = _NUMBER.findall(one.text[:position]) or _NUMBER.findall(one.text)
+        call = Call(api=api, input=_random_expression(numbers, rng) if api == "Calculator" else "")
+        written = f"{written[:position]} {call.asked}{written[position:]}"
     return f"{PROMPTS[api]}\n\nInput:\n{one.text}\nOutput:\n{written}"
 
 

@@ -22,7 +22,7 @@ from hammerstone.toolformer.tiny.language import glossed, random_annotation, sen
 __all__ = ["Shape", "pretrain", "pretraining_texts", "train_tokenizer"]
 
 END = "<|end|>"
-ANNOTATIONS = 0.2  # of the texts are in the form of the annotation task
+ANNOTATIONS = 0.4  # of the texts are in the form of the annotation task
 
 
 @dataclass(frozen=True, kw_only=True)
