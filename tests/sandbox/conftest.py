@@ -36,19 +36,19 @@ async def _open(backend: str) -> AsyncIterator[Sandbox]:
     await opened.__aexit__(None, None, None)
 
 
-@pytest.fixture(scope="session", params=BACKENDS)
+@pytest.fixture(scope="module", params=BACKENDS)
 async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
     async for opened in _open(request.param):
         yield opened
 
 
-@pytest.fixture(scope="session", params=CPYTHON)
+@pytest.fixture(scope="module", params=CPYTHON)
 async def cpython(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
     async for opened in _open(request.param):
         yield opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def unconfined() -> AsyncIterator[Sandbox]:
     """The same worker with no confinement around it and an empty filter: what the others are compared with."""
     interpreter = await find_interpreter()
