@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,6 +32,8 @@ async def _open(backend: str) -> AsyncIterator[Sandbox]:
         opened = open_sandbox(backend)
         sandbox = await opened.__aenter__()
     except SandboxError as error:
+        if backend in os.environ.get("HAMMERSTONE_TEST_SANDBOXES", "").split():
+            raise  # it works here, so it is we who have broken it
         pytest.skip(error.message)
     yield sandbox
     await opened.__aexit__(None, None, None)
