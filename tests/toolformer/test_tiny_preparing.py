@@ -41,7 +41,7 @@ def test_its_configuration_is_one_that_the_commands_read(prepared: tuple[Path, d
     config = read_config(prepared[0] / CONFIG)
     assert config.tools == ("calculator", "calendar")
     assert config.annotate.prompts == {"Calculator": "Calculator:", "Calendar": "Calendar:"}
-    assert (config.finetune.steps, config.annotate.sampling("Calculator").positions) == (6, 4)
+    assert (config.finetune.steps, config.annotate.sampling("Calculator").positions) == (6, 6)
     assert [Path(file).name for file in config.evaluate.files["prompts"]] == ["arithmetic.jsonl", "dates.jsonl"]
 
 

@@ -91,6 +91,11 @@ class Table:
         """Which columns hold numbers, and are set to the right."""
         return tuple(column.startswith("#") for column in self.columns)
 
+    @property
+    def wrapped(self) -> tuple[bool, ...]:
+        """Which columns hold running text."""
+        return tuple(column.endswith("¶") for column in self.columns)
+
 
 def head_of(column: str) -> str:
     """A column's name alone."""

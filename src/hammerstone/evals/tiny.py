@@ -7,6 +7,8 @@ learned from texts whose calls are random (`toolformer/tiny/language.py`).
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -25,6 +27,7 @@ __all__ = ["run_tiny"]
 EXAMPLES = 6  # of each tool, in the table of what the filter kept and dropped
 EVERY = 10  # steps of the pretraining between two points of its curve
 PRETRAINING = "pretraining, from random weights"
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _Curve = Mapping[int, float]
 _T = TypeVar("_T")
 
@@ -70,7 +73,7 @@ async def run_tiny(folder: Path, size: Size, seed: int = 0, tell: Tell = lambda 
         seed=seed,
         notes=_notes(config),
         series=[_series(name, curve) for name, curve in curves.items() if curve],
-        tables=[_kept(config), _examples(config)],
+        tables=[_kept(config), _useless(config), _examples(config)],
     )
 
 
@@ -110,6 +113,35 @@ def _kept(config: Config) -> Table:
         rows=tuple(rows),
         caption="The paper's thresholds are 0.5 for the calculator and 1 for the calendar.",
     )
+
+
+def _useless(config: Config) -> Table:
+    """What was kept of the calls whose result has a number that follows in the text, and of the others."""
+    from hammerstone.toolformer.filter import is_kept, tau_f
+    from hammerstone.toolformer.stages import read_shards
+
+    counted: Counter[tuple[str, bool, bool]] = Counter()
+    for document in read_shards(config.stage("filter")):
+        for one in document.proposals:
+            if one.losses is not None and one.result is not None:
+                follows = {*NUMBER.findall(document.text[one.position :])}
+                tells = not follows.isdisjoint(NUMBER.findall(one.result))
+                counted[one.api, tells, is_kept(one, tau_f(one.api))] += 1
+    return Table(
+        title="Useful and useless calls: what the filter kept",
+        columns=("tool", "a number of its result follows in the text", "#calls", "#kept", "#per cent"),
+        rows=tuple(
+            _share(api, tells, kept=counted[api, tells, True], dropped=counted[api, tells, False])
+            for api in sorted({api for api, _, _ in counted})
+            for tells in (True, False)
+        ),
+        caption="A number that follows more than five tokens later does not count for the filter.",
+    )
+
+
+def _share(api: str, tells: bool, *, kept: int, dropped: int) -> tuple[str, ...]:
+    calls = kept + dropped
+    return (api, "yes" if tells else "no", f"{calls:,}", f"{kept:,}", f"{100 * kept / max(1, calls):.1f}")
 
 
 def _examples(config: Config) -> Table:

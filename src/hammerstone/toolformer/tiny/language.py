@@ -29,7 +29,7 @@ __all__ = ["PROMPTS", "Sentence", "glossed", "random_annotation", "sentence", "s
 PROMPTS = {"Calculator": "Calculator:", "Calendar": "Calendar:"}
 """What stands before a text that is to be annotated, in the place of instructions and examples."""
 
-GLOSSED = 0.75  # of the texts
+GLOSSED = 0.9  # of the texts
 DATED = 0.5  # of the sentences
 MOST_CALLS = 3  # in a text of the annotation task
 

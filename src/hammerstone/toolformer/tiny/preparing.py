@@ -11,7 +11,7 @@ from hammerstone.errors import InputError
 from hammerstone.toolformer.tiny.language import PROMPTS, Sentence, sentences
 from hammerstone.toolformer.tiny.model import Shape, pretrain
 
-__all__ = ["CONFIG", "QUESTIONS", "Size", "prepare"]
+__all__ = ["CONFIG", "MODEL", "QUESTIONS", "Size", "prepare", "write_run"]
 
 CONFIG = "run.toml"
 QUESTIONS = ("arithmetic", "dates")
@@ -26,7 +26,7 @@ class Size:
     texts: int = 3000
     questions: int = 300
     held_out: int = 500
-    finetune_steps: int = 300
+    finetune_steps: int = 150
 
 
 def prepare(
@@ -51,9 +51,7 @@ def prepare(
         return {int(step): loss for step, loss in kept["losses"].items()}
     if folder.is_dir() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty", hint="give a new or empty folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_texts(folder, size, seed)
-    (folder / CONFIG).write_text(_config(size, seed))
+    write_run(folder, size, seed)
     losses: dict[int, float] = {}
 
     def note(step: int, loss: float) -> None:
@@ -65,7 +63,10 @@ def prepare(
     return losses
 
 
-def _write_texts(folder: Path, size: Size, seed: int) -> None:
+def write_run(folder: Path, size: Size, seed: int) -> None:
+    """All that a run begins with but its model: texts, questions, held-out texts, and the configuration."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CONFIG).write_text(_config(size, seed))
     drawn = sentences(size.texts + size.held_out + 8 * size.questions, seed + 1)
     corpus = [next(drawn) for _ in range(size.texts)]
     held_out = [next(drawn) for _ in range(size.held_out)]
@@ -111,13 +112,16 @@ seed = {seed}
 
 [annotate.tools.Calculator]
 threshold = 0.0
-positions = 4
-draws = 6
+positions = 6
+draws = 5
 
 [annotate.tools.Calendar]
 threshold = 0.0
-positions = 4
-draws = 2
+positions = 6
+draws = 1
+
+[dataset]
+without_calls = true        # among the others: the model is not to unlearn to write a number without a call
 
 [finetune]
 learning_rate = 1e-3
@@ -126,7 +130,7 @@ per_device = 16
 length = 192
 steps = {size.finetune_steps}
 evaluate_every = {max(1, size.finetune_steps // 6)}
-held_out = 100
+held_out = {min(100, size.texts // 10)}
 seed = {seed}
 
 [generate]
