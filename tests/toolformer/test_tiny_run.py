@@ -1,0 +1,89 @@
+"""Every stage on real input: a small checkpoint teaches itself the calculator and the calendar, and is better for it.
+
+The checkpoint beside this file is the model of `python -m hammerstone.toolformer.tiny FOLDER` (seed 0): pretrained, and
+not taught yet.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import anyio
+import pytest
+
+from hammerstone.toolformer import runs
+from hammerstone.toolformer.apis.named import open_api
+from hammerstone.toolformer.config import read_config
+from hammerstone.toolformer.dataset import DatasetSettings, chosen_calls
+from hammerstone.toolformer.filter import is_kept, tau_f
+from hammerstone.toolformer.records import Document
+from hammerstone.toolformer.stages import read_shards
+from hammerstone.toolformer.tiny.preparing import CONFIG, MODEL, Size, write_run
+
+# one process for all, as they share a run of two minutes
+pytestmark = [pytest.mark.xdist_group("tiny run"), pytest.mark.timeout(900)]
+
+CHECKPOINT = Path(__file__).parent / "checkpoint"
+SIZE = Size(texts=600, questions=60, held_out=60, finetune_steps=200)
+
+
+class Run(NamedTuple):
+    evaluation: runs.Evaluation
+    documents: tuple[Document, ...]
+    right: Mapping[tuple[str, str], int]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("run")
+    write_run(folder, SIZE, seed=0)
+    shutil.copytree(CHECKPOINT, folder / MODEL)
+    config = read_config(folder / CONFIG)
+    config = replace(config, finetune=replace(config.finetune, batch=4, per_device=4, learning_rate=2e-3))
+    apis = [open_api(spec) for spec in config.tools]
+    runs.run_corpus(config, apis)
+    runs.run_annotate(config, apis)
+    anyio.run(runs.run_execute, config, apis)
+    runs.run_filter(config)
+    runs.run_dataset(config)
+    runs.run_finetune(config)
+    runs.run_finetune(config, "control")
+    evaluation = anyio.run(runs.run_evaluate, config, apis)
+    right = {(row.task, row.name): row.right for row in evaluation.rows}
+    return Run(evaluation, tuple(read_shards(config.stage("filter"))), right)
+
+
+@pytest.mark.parametrize("task", ["arithmetic", "dates"])
+def test_the_taught_model_answers_what_its_control_cannot(run: Run, task: str) -> None:
+    others = {name: run.right[task, name] for name in ("untouched", "control", "disabled")}
+    assert run.right[task, "taught"] >= 5 * max(1, *others.values()), others
+
+
+def test_without_calls_it_is_as_good_a_language_model_as_its_control(run: Run) -> None:
+    found = {name: one.perplexity for name, one in run.evaluation.perplexities.items()}
+    assert found["disabled"] < 1.05 * found["control"]
+    assert found["disabled"] < found["untouched"]
+
+
+def test_the_filter_drops_most_of_what_is_sampled_and_keeps_what_tells_the_date(run: Run) -> None:
+    proposals = [one for document in run.documents for one in document.proposals if one.losses is not None]
+    reckoned = [one for one in proposals if one.api == "Calculator"]
+    assert sum(is_kept(one, tau_f("Calculator")) for one in reckoned) < 0.1 * len(reckoned)
+    before_dates = [
+        is_kept(one, tau_f("Calendar"))
+        for document in run.documents
+        for one in document.proposals
+        if one.api == "Calendar" and document.text[: one.position].endswith(" is")
+    ]
+    assert sum(before_dates) > 0.9 * len(before_dates) > 0
+
+
+def test_no_call_is_kept_after_the_number_that_it_gives(run: Run) -> None:
+    for document in run.documents:
+        for one in chosen_calls(document, DatasetSettings()):
+            rest = document.text[one.position :]
+            assert any(character.isdigit() for character in rest), f"{one.call.answered} before {rest!r}"
