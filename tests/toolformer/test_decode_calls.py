@@ -260,7 +260,10 @@ def cancelled() -> Exception:
         (calculator(ZeroDivisionError()), "C: ZeroDivisionError"),
         (calculator(TimeoutError("it gave up")), "C: it gave up"),
         (calculator(cancelled()), "C: was cancelled"),
-        (calculator(None), "C: returned NoneType, not text"),
+        (calculator(None), "C: returned nothing"),
+        (calculator(""), "C: returned nothing"),
+        (calculator(42), "C: returned int, not text"),
+        (calculator("x" * 10_000_000), "C: returned 10,000,000 characters"),
     ],
 )
 def test_a_tool_that_fails_is_a_result_that_the_model_sees_or_an_empty_one(api: FakeApi, reason: str) -> None:
@@ -272,9 +275,7 @@ def test_a_tool_that_fails_is_a_result_that_the_model_sees_or_an_empty_one(api: 
     assert seen.failures == empty.failures == (reason,)
 
 
-@pytest.mark.parametrize(
-    ("result", "shown"), [("", ""), ("x" * 10_000_000, "x" * 199 + "…"), ("a]\n[C(2) -> b", "a) (C(2) to b")]
-)
+@pytest.mark.parametrize(("result", "shown"), [("x" * 10_000, "x" * 199 + "…"), ("a]\n[C(2) -> b", "a) (C(2) to b")])
 def test_what_a_tool_returns_is_made_to_fit(result: str, shown: str) -> None:
     (row,) = decode(scripted(CALLS), ["sum"], [calculator(result)])
     assert row.text == f" [C(1 + 2) -> {shown}] is"

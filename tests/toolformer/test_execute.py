@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -105,6 +106,7 @@ def test_any_result_can_be_inserted_and_removed_again(result: str, text: str, po
         (raising(ZeroDivisionError("1 / 0")), "error: ZeroDivisionError"),
         (raising(RecursionError()), "error: RecursionError"),
         (raising(TimeoutError()), "error: TimeoutError"),
+        (raising(asyncio.CancelledError()), "cancelled"),
         (giving(None), "empty"),
         (giving(""), "empty"),
         (giving(" \n\t"), "empty"),

@@ -5,11 +5,12 @@ Whatever a tool does, the run goes on: a call that fails is dropped, and counted
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -48,11 +49,13 @@ class Asked(NamedTuple):
 class Ran:
     """What came of a call: a `result` that is safe to stand in a text and not empty, or the reason of its `failure`.
 
-    `outage` is set beside the failure where not the tool but something around it is broken.
+    Failures are counted by their reasons, of which there are few; `detail` is what else is known of this one. `outage`
+    is set beside the failure where not the tool but something around it is broken.
     """
 
     result: str | None = None
     failure: str | None = None
+    detail: str = field(default="", compare=False)
     outage: OperatorError | None = None
 
 
@@ -151,16 +154,21 @@ class Executor:
         return ran
 
     async def _timed(self, api: Api, text: str, context: Context) -> Ran:
-        with anyio.move_on_after(self._seconds):
-            try:
+        try:
+            with anyio.move_on_after(self._seconds):
                 return _judged(await api(text, context))
-            except ApiError as error:
-                return Ran(failure=" ".join(str(error).split())[:LONGEST_REASON] or "no reason given")
-            except OperatorError as error:
-                return Ran(failure=f"error: {type(error).__name__}", outage=error)
-            except Exception as error:  # whatever a tool raises is its failure, and never ours
-                return Ran(failure=f"error: {type(error).__name__}")
-        return Ran(failure="time")
+        except ApiError as error:
+            return Ran(failure=" ".join(str(error).split())[:LONGEST_REASON] or "no reason given")
+        except Exception as error:  # whatever a tool raises is its failure, and never ours
+            outage = error if isinstance(error, OperatorError) else None
+            return Ran(
+                failure=f"error: {type(error).__name__}", detail=str(error) or type(error).__name__, outage=outage
+            )
+        except anyio.get_cancelled_exc_class():
+            if anyio.current_effective_deadline() == -math.inf:  # it is we who are cancelled
+                raise
+            return Ran(failure="cancelled", detail="was cancelled")
+        return Ran(failure="time", detail=f"no answer within {self._seconds:g} s")
 
 
 def unquoted(text: str) -> str:
@@ -266,12 +274,11 @@ def _stop_at_outage(asked: Sequence[Asked], ran: Sequence[Ran]) -> None:
 def _judged(result: object) -> Ran:
     """A tool says that it gives text; one that a user or a model wrote may give anything."""
     if result is not None and not isinstance(result, str):
-        return Ran(failure="no text")
+        return Ran(failure="no text", detail=f"returned {type(result).__name__}, not text")
     if result is not None and len(result) > TOO_LONG:
-        return Ran(failure="too long")
-    written = (result or "").encode("utf-8", "replace").decode()  # half a surrogate pair cannot be stored
-    safe = safe_result(written)
-    return Ran(result=safe) if safe else Ran(failure="empty")
+        return Ran(failure="too long", detail=f"returned {len(result):,} characters")
+    safe = safe_result(result or "")
+    return Ran(result=safe) if safe else Ran(failure="empty", detail="returned nothing")
 
 
 def _by_name(apis: Iterable[Api]) -> dict[str, Api]:
