@@ -34,7 +34,7 @@ from hammerstone.toolformer.lm import LanguageModel
 
 WORDS = [f" {a}{b}" for a in "bdfgklmnprst" for b in ("an", "el", "it", "or", "um")]
 CALL = " [Calculator(400 / 1400) ->"
-REST = "] passed the test of the year in the town by the river and saw the end of it all so"
+REST = "] passed a test that year in town by the old river and saw how it all had begun when none of us were there"
 
 
 @dataclass
@@ -106,7 +106,7 @@ async def resuming(lm: LanguageModel, context: int, rounds: int) -> None:
             going_on, one = await resumed(lm, prompt, rest)
             again, other = await restarted(lm, prompt, rest)
             assert one.text.endswith(other.text), (one.text, other.text)  # noqa: S101
-            assert len(one.calls) == 1  # noqa: S101
+            assert (len(one.calls), one.sampled.count(True)) == (1, len(lm.encode(CALL)) + rest)  # noqa: S101
             pairs.append((going_on, again))
         fast, slow = (statistics.median(times) for times in zip(*pairs[1:], strict=True))
         print(
