@@ -12,6 +12,7 @@ import pytest
 from hammerstone.toolformer.records import Document, Losses, Proposal
 from hammerstone.toolformer.stages import write_shards
 
+from ..toolformer.fake_vllm import FakeVllm
 from ..toolformer.tiny import TEXTS, language_model
 from .conftest import Cli
 
@@ -107,6 +108,24 @@ def test_from_measured_calls_to_a_taught_model_and_its_four_rows(cli: Cli, run: 
     done = cli("toolformer", "generate", tmp_path / "finetune" / "model", "The sum of", "--max-tokens", "3", "--json")
     (line,) = done.lines
     assert (line["prompt"], line["ended"]) == ("The sum of", "length")
+
+
+def test_a_text_is_written_by_a_server_that_has_the_model(cli: Cli, run: Path) -> None:
+    fake = FakeVllm(language_model(context=256))
+    with fake.listening() as url:
+        given = ("toolformer", "generate", run / "model", "The sum of", "--tools", "calculator", "--json")
+        done = cli(*given, "--max-tokens", "3", "--engine", "vllm", "--endpoint", url)
+    (line,) = done.lines
+    assert (line["prompt"], line["ended"]) == ("The sum of", "length")
+    assert fake.asked[0]["prompt"] == fake.lm.encode("The sum of")
+
+
+def test_without_a_server_the_command_that_starts_one_is_shown(cli: Cli, run: Path) -> None:
+    done = cli("toolformer", "generate", run / "model", "x", "--engine", "vllm", "--endpoint", "http://127.0.0.1:9/v1")
+    assert done.code == 1
+    assert "no server answers at http://127.0.0.1:9/v1" in done.err
+    assert f"vllm serve {run / 'model'} --port 9" in " ".join(done.err.split())
+    assert "Traceback" not in done.err
 
 
 def test_calls_are_explained_with_their_losses_and_the_verdict(cli: Cli, run: Path, tmp_path: Path) -> None:

@@ -236,7 +236,7 @@ def test_a_batch_of_one_text_of_one_token_is_a_batch() -> None:
 
 def test_a_text_beyond_the_context_is_cut_so_that_its_calls_are_not() -> None:
     lm = LanguageModel(deepcopy(speaking().model), speaking().tokenizer)
-    lm.model.config.max_position_embeddings = 180
+    lm.context = 180
     text = " ".join([*TEXTS, *TEXTS])
     found, counts = annotator(lm).propose([Document(id="d", text=text), *documents(TEXTS[:1])], C, drawing(draws=8))
     assert counts["cut to the context: C"] == 1

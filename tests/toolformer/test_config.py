@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
 
 from hammerstone.errors import InputError, SettingsError
 from hammerstone.toolformer.annotate import Sampling
-from hammerstone.toolformer.config import read_config
+from hammerstone.toolformer.config import Config, read_config
 
+ROOT = Path(__file__).parents[2]
 SMALL = 'model = "gpt2"\nfolder = "run"\ntools = ["calculator"]\n'
 
 
@@ -57,9 +60,12 @@ def test_paths_are_those_of_the_files_own_folder(tmp_path: Path) -> None:
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "a.txt").write_text("a")
     (tmp_path / "mine").mkdir()
-    head = 'model = "mine"\nfolder = "run"\ntools = []\n[corpus]\nsources = ["texts/*.txt", "allenai/c4"]\n'
+    head = (
+        'model = "mine"\nfolder = "run"\ntools = ["search:index"]\n[corpus]\nsources = ["texts/*.txt", "allenai/c4"]\n'
+    )
     read = read_config(config(tmp_path, head=head))
     assert (read.model, read.stage("corpus")) == (str(tmp_path / "mine"), tmp_path / "run" / "corpus")
+    assert read.tools == (f"search:{tmp_path / 'index'}",)
     assert read.corpus.sources == (str(tmp_path / "texts/*.txt"), "allenai/c4")
 
 
@@ -86,3 +92,23 @@ def test_a_number_that_makes_no_sense_is_told_by_its_stage(tmp_path: Path) -> No
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot read"):
         read_config(tmp_path / "none.toml")
+
+
+def test_the_guide_names_every_setting_with_its_section() -> None:
+    section = ""
+    named: set[tuple[str, str]] = set()
+    guide = (ROOT / "docs" / "guides" / "toolformer.md").read_text().partition("## Every setting")[2]
+    for line in guide.splitlines():
+        first = line.split("|")[1] if line.startswith("|") else ""
+        section = found[1] if (found := re.search(r"\*\*`\[(\w+)\]`\*\*", first)) else section
+        named |= {(section, name.partition(".")[0]) for name in re.findall(r"`([\w.]+)`", first)}
+    for one in fields(Config):
+        part = one.default_factory
+        inner = fields(part) if isinstance(part, type) and is_dataclass(part) else ()
+        expected = {(one.name, setting.name) for setting in inner} or {("", one.name)}
+        assert expected <= named, f"the guide leaves out {sorted(expected - named)}"
+
+
+def test_the_example_is_a_configuration() -> None:
+    config = read_config(ROOT / "examples" / "toolformer" / "gpt-j.toml")
+    assert (config.model, config.finetune.batch, len(config.tools)) == ("EleutherAI/gpt-j-6b", 128, 5)

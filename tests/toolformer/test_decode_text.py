@@ -15,6 +15,7 @@ from hammerstone.toolformer.decode.call_text import (
     text_after,
     vocabulary_of,
 )
+from hammerstone.toolformer.lm import LanguageModel
 
 from .tiny import TOKENIZERS, language_model
 
@@ -37,7 +38,8 @@ def test_brackets_and_ends_are_found_in_the_vocabulary() -> None:
 def test_a_model_may_have_several_tokens_that_end_a_text() -> None:
     lm = language_model()
     lm.model.generation_config.eos_token_id = [7, 8]
-    assert vocabulary_of(lm).ends == {7, 8, lm.tokenizer.eos_token_id}
+    ends = vocabulary_of(LanguageModel(lm.model, lm.tokenizer)).ends
+    assert ends == {7, 8, lm.tokenizer.eos_token_id}
 
 
 def test_a_prompt_begins_with_a_token_of_its_own_only_where_the_tokenizer_has_one() -> None:

@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from hammerstone.toolformer.apis.contract import Api
     from hammerstone.toolformer.apis.made import MadeTool
     from hammerstone.toolformer.config import Config
-    from hammerstone.toolformer.decode import Generated
+    from hammerstone.toolformer.decode import DecodeSettings, Generated
     from hammerstone.toolformer.explaining import Explained
     from hammerstone.toolformer.stages import Progress as StageProgress
 
@@ -28,6 +29,12 @@ __all__ = ["app"]
 app = typer.Typer(help="Teach a language model, from plain text, when and how to call tools.", no_args_is_help=True)
 
 EXAMPLE = "There were 23 rooms with 81 chairs each, so"
+
+
+class Engine(StrEnum):
+    LOCAL = "local"
+    VLLM = "vllm"
+
 
 File = Annotated[Path, typer.Option("--config", help="The TOML file of the run.")]
 
@@ -169,7 +176,7 @@ def finetune(
             print_json(report)
             return
         best = report.perplexities[report.best_step]
-        print_line(f"{what}: best at step {report.best_step}: {best:.4f} nats a held-out token")
+        print_line(f"{what}: best at step {report.best_step}: a held-out perplexity of {best:.4f}")
         print_line(f"the model is in {read.stage(what) / 'model'}")
 
 
@@ -184,6 +191,10 @@ def generate(
     calls: Annotated[int, typer.Option("--calls", min=0, help="The most calls in one text.")] = 1,
     nested: Annotated[bool, typer.Option("--nested", help="Calls may stand in the arguments of calls.")] = False,
     max_tokens: Annotated[int, typer.Option("--max-tokens", min=1, help="The most tokens to sample.")] = 64,
+    engine: Annotated[Engine, typer.Option("--engine", help="Here, or on a vLLM server.")] = Engine.LOCAL,
+    endpoint: Annotated[
+        str, typer.Option("--endpoint", help="Of the vLLM server that serves the model; a key is in OPENAI_API_KEY.")
+    ] = "http://localhost:8000/v1",
     home: Home = None,
     sandbox: SandboxName = Backend.AUTO,
     json: Json = False,
@@ -194,23 +205,37 @@ def generate(
     texts = prompts or [line.rstrip("\n") for line in sys.stdin if line.strip()]
     with _extra():
         from hammerstone.toolformer.decode import DecodeSettings
-        from hammerstone.toolformer.decode import generate as decode
-        from hammerstone.toolformer.lm import load_model
         from hammerstone.toolformer.local import read_tools
 
-        lm = load_model(model)
         specs = tuple(_names(tools)) if tools is not None else read_tools(Path(model))
         settings = DecodeSettings(k=k, calls=calls, nested=nested, max_tokens=max_tokens)
 
         async def run() -> list[Generated]:
             async with _running_apis(specs, home, sandbox) as apis:
-                return await decode(lm, texts, {api.name: api for api in apis}, settings)
+                return await _generated(model, endpoint if engine is Engine.VLLM else None, texts, apis, settings)
 
         for text, made in zip(texts, anyio.run(run), strict=True):
             if json:
                 print_json({"prompt": text, "text": made.text, "calls": made.calls, "ended": made.ended})
             else:
                 _show_transcript(text, made)
+
+
+async def _generated(
+    model: str, endpoint: str | None, texts: Sequence[str], apis: Sequence[Api], settings: DecodeSettings
+) -> list[Generated]:
+    """By the weights in the folder, or by the server that has them; then the folder's tokenizer alone is read."""
+    from hammerstone.toolformer.decode import generate as decode
+    from hammerstone.toolformer.decode.endpoint import open_endpoint
+    from hammerstone.toolformer.decode.served import generate_served
+    from hammerstone.toolformer.lm import load_codec, load_model
+
+    named = {api.name: api for api in apis}
+    if endpoint is None:
+        return await decode(load_model(model), texts, named, settings)
+    async with open_endpoint(endpoint, model) as opened:
+        codec = load_codec(model, context=opened.context)
+        return await generate_served(opened, codec, texts, named, settings)
 
 
 def _show_transcript(prompt: str, made: Generated) -> None:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from hammerstone.errors import InputError
 from hammerstone.toolformer.annotate import AnnotateSettings
+from hammerstone.toolformer.apis.named import placed
 from hammerstone.toolformer.corpus import CorpusSettings
 from hammerstone.toolformer.dataset import DatasetSettings
 from hammerstone.toolformer.decode import DecodeSettings
@@ -137,18 +138,19 @@ def _invalid(error: ValidationError, where: str) -> InputError:
 def _placed(config: Config, base: Path) -> Config:
     """Paths that are given relative to the file, as they are from here."""
 
-    def placed(name: str) -> str:
+    def existing(name: str) -> str:
         return str(base / name) if (base / name).exists() else name
 
     return replace(
         config,
-        model=placed(config.model),
+        model=existing(config.model),
         folder=base / config.folder,
+        tools=tuple(placed(spec, base) for spec in config.tools),
         corpus=replace(config.corpus, sources=tuple(_source(base, source) for source in config.corpus.sources)),
         evaluate=replace(
             config.evaluate,
-            files={form: tuple(map(placed, files)) for form, files in config.evaluate.files.items()},
-            texts=placed(config.evaluate.texts) if config.evaluate.texts else None,
+            files={form: tuple(map(existing, files)) for form, files in config.evaluate.files.items()},
+            texts=existing(config.evaluate.texts) if config.evaluate.texts else None,
         ),
     )
 

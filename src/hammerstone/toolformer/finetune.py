@@ -134,7 +134,7 @@ def finetune(
             f"fine-tuning needs {error.name}, which is not installed", hint="pip install 'hammerstone[toolformer]'"
         ) from error
     with training.one_after_another():
-        lm = _own(model)
+        lm = _own(model, dtype=None if settings.lora else torch.float32)
         _check_length(lm, settings)
         _claim(out, _manifest(lm, train_file, settings))
         if (out / REPORT).exists():
@@ -174,10 +174,10 @@ def _report(done: Trained, texts: _Texts) -> Report:
     )
 
 
-def _own(model: LanguageModel | str | Path) -> LanguageModel:
-    """A model that may be changed."""
+def _own(model: LanguageModel | str | Path, *, dtype: torch.dtype | None) -> LanguageModel:
+    """A model that may be changed. From a folder it is loaded as `dtype`: weights to be trained must not be rounded."""
     if not isinstance(model, LanguageModel):
-        return load_model(model)
+        return load_model(model, dtype=dtype)
     return LanguageModel(copy.deepcopy(model.model), copy.deepcopy(model.tokenizer), name=model.name)
 
 
@@ -199,8 +199,8 @@ def _save_model(
         if lora:
             from peft import PeftModel
 
-            base: Any = _own(model).model
-            base = base.to(device="cpu", dtype=torch.float32)  # what is merged in bfloat16 is rounded
+            base: Any = _own(model, dtype=torch.float32).model  # what is merged in bfloat16 is rounded
+            base = base.to(device="cpu", dtype=torch.float32)
             PeftModel.from_pretrained(base, str(checkpoint)).merge_and_unload().save_pretrained(unfinished)
             tokenizer.save_pretrained(unfinished)
         else:

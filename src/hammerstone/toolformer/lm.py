@@ -16,21 +16,21 @@ the middle of a document (annotate), and to hold rows that stand at different po
 # transformers' own types are partial.
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import DynamicCache
+from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from hammerstone.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+    from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerFast
 
-__all__ = ["LanguageModel", "Past", "best_device", "join", "load_model"]
+__all__ = ["Codec", "LanguageModel", "Past", "best_device", "join", "load_codec", "load_model"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,30 +89,19 @@ def join(parts: Sequence[Past]) -> Past:
     return Past(layers=layers, lengths=torch.cat([part.lengths for part in wide]))
 
 
-class LanguageModel:
-    """A causal language model of the Hugging Face kind, in evaluation mode, with its fast tokenizer.
+class Codec:
+    """A language model's fast tokenizer, and what else must be known of a model whose weights are not at hand.
 
-    `read` counts the tokens that it was given so far, padding left out: what a benchmark counts instead of time.
+    `context` is the most tokens that the model can read. Each of `end_ids` ends a text.
     """
 
-    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, *, name: str = "") -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, *, context: int, end_ids: Iterable[int] = ()) -> None:
         """Raises `InputError` for a tokenizer that cannot do what is asked of it here."""
-        self.model = model.eval()
         self.tokenizer = tokenizer
-        self.name = name or str(getattr(model.config, "_name_or_path", "") or type(model).__name__)
-        self.read = 0
+        self.context = context
+        self.end_ids = frozenset(end_ids)
         self.start_id = _start_id(tokenizer)
         _check_tokenizer(tokenizer)
-
-    @property
-    def device(self) -> torch.device:
-        return self.model.device
-
-    @property
-    def context(self) -> int:
-        """The most tokens that the model can read."""
-        limit = getattr(self.model.config, "max_position_embeddings", None)
-        return int(limit) if limit else 10**9
 
     def encode(self, text: str) -> list[int]:
         """Tokens of a text, none added before or after it."""
@@ -125,6 +114,26 @@ class LanguageModel:
 
     def decode(self, ids: Sequence[int]) -> str:
         return str(self.tokenizer.decode([*ids], skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+
+class LanguageModel(Codec):
+    """A causal language model of the Hugging Face kind, in evaluation mode, with its fast tokenizer.
+
+    `read` counts the tokens that it was given so far, padding left out: what a benchmark counts instead of time.
+    """
+
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, *, name: str = "") -> None:
+        """Raises `InputError` for a tokenizer that cannot do what is asked of it here."""
+        limit = getattr(model.config, "max_position_embeddings", None)
+        ends = _end_ids(tokenizer, model.generation_config)
+        super().__init__(tokenizer, context=int(limit) if limit else 10**9, end_ids=ends)
+        self.model = model.eval()
+        self.name = name or str(getattr(model.config, "_name_or_path", "") or type(model).__name__)
+        self.read = 0
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
 
     @torch.inference_mode()
     def forward(
@@ -189,10 +198,13 @@ def _closed(past: Past, mask: Tensor) -> Past:
 
 
 def _as_cache(past: Past | None) -> DynamicCache:
+    """The tensors themselves: `DynamicCache.update` would copy them, and the model's own update does so once more."""
     cache = DynamicCache()
-    if past is not None:
-        for at, (keys, values) in enumerate(past.layers):
-            cache.update(keys, values, at)
+    for keys, values in past.layers if past is not None else ():
+        layer = DynamicLayer()
+        layer.lazy_initialization(keys, values)
+        layer.keys, layer.values = keys, values
+        cache.layers.append(layer)
     return cache
 
 
@@ -205,6 +217,14 @@ def _start_id(tokenizer: PreTrainedTokenizerFast) -> int:
             hint="set tokenizer.bos_token or tokenizer.eos_token",
         )
     return int(found)
+
+
+def _end_ids(tokenizer: PreTrainedTokenizerFast, generation: GenerationConfig | None) -> list[int]:
+    """By the tokenizer, and by the model's own settings, which may name several."""
+    named: Any = getattr(generation, "eos_token_id", None)
+    several: list[Any] = [*named] if isinstance(named, list) else [named]
+    own: Any = tokenizer.eos_token_id
+    return [int(token) for token in (*several, own) if token is not None]
 
 
 def _check_tokenizer(tokenizer: PreTrainedTokenizerFast) -> None:
@@ -229,10 +249,10 @@ def best_device() -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def load_model(path: str | Path) -> LanguageModel:
+def load_model(path: str | Path, *, dtype: torch.dtype | None = None) -> LanguageModel:
     """A model and its tokenizer from a folder, or by name from the Hugging Face hub, on the best device.
 
-    On a GPU in bfloat16, else in float32. Raises `SettingsError` for what cannot be loaded.
+    Without a `dtype`: in bfloat16 on a GPU, else in float32. Raises `SettingsError` for what cannot be loaded.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils.logging import disable_progress_bar
@@ -243,11 +263,32 @@ def load_model(path: str | Path) -> LanguageModel:
     device = best_device()
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(path))
-        dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
-        model: Any = AutoModelForCausalLM.from_pretrained(str(path), dtype=dtype)
+        usual = torch.bfloat16 if device.type == "cuda" else torch.float32
+        model: Any = AutoModelForCausalLM.from_pretrained(str(path), dtype=dtype or usual)
     except (OSError, ValueError) as error:
         raise SettingsError(
             f"cannot load the model {path}: {str(error).splitlines()[0]}",
             hint="give a folder with config.json, weights and tokenizer.json, or a name on the Hugging Face hub",
         ) from error
     return LanguageModel(model.to(device), tokenizer, name=str(path))
+
+
+def load_codec(path: str | Path, *, context: int) -> Codec:
+    """The tokenizer alone of a model in a folder, or by name from the hub; the weights are not read.
+
+    Raises `SettingsError` for what cannot be loaded.
+    """
+    from transformers import AutoConfig, AutoTokenizer, GenerationConfig
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(path))
+        try:
+            generation = GenerationConfig.from_pretrained(str(path))
+        except OSError:  # few models have such a file; then it is made of the model's own settings, as on loading it
+            generation = GenerationConfig.from_model_config(AutoConfig.from_pretrained(str(path)))
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"cannot load the tokenizer of {path}: {str(error).splitlines()[0]}",
+            hint="give the folder that the server serves, with config.json and tokenizer.json, or its name on the hub",
+        ) from error
+    return Codec(tokenizer, context=context, end_ids=_end_ids(tokenizer, generation))

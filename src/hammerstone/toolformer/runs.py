@@ -15,6 +15,7 @@ from hammerstone.errors import InputError
 from hammerstone.models import open_model
 from hammerstone.toolformer.annotate import Proposer, annotate
 from hammerstone.toolformer.apis.contract import Api, Context
+from hammerstone.toolformer.apis.named import placed
 from hammerstone.toolformer.benchmark_files import Task, read_task
 from hammerstone.toolformer.config import Config
 from hammerstone.toolformer.corpus import build_corpus
@@ -143,7 +144,7 @@ def run_finetune(config: Config, what: Taught = "finetune", on_step: Callable[[S
         config.model, config.stage("dataset") / file, config.stage(what), config.finetune, on_progress=on_step
     )
     if what == "finetune" and PartialState().is_main_process:
-        write_tools(config.stage(what) / "model", config.tools)
+        write_tools(config.stage(what) / "model", [placed(spec, Path.cwd()) for spec in config.tools])
     return report
 
 

@@ -12,7 +12,7 @@ from hammerstone.errors import InputError, SettingsError
 from hammerstone.models import Model
 from hammerstone.testing import ScriptedModel
 from hammerstone.toolformer.apis.contract import Context
-from hammerstone.toolformer.apis.named import open_api
+from hammerstone.toolformer.apis.named import open_api, placed
 from hammerstone.toolformer.apis.search import Passage, build_index
 
 pytestmark = pytest.mark.anyio
@@ -103,3 +103,21 @@ def test_without_bm25s_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(SettingsError, match="needs bm25s") as caught:
         open_api(f"search:{tmp_path}")
     assert "hammerstone[toolformer]" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("spec", "elsewhere"),
+    [
+        ("calculator", "calculator"),
+        ("search:index", "search:/base/index"),
+        ("search:/mine/index", "search:/mine/index"),
+        ("python:tools.py:First", "python:/base/tools.py:First"),
+        ("answer:ollama:llama3.2", "answer:ollama:llama3.2"),
+        ("answer:ollama:llama3.2+index", "answer:ollama:llama3.2+/base/index"),
+        ("translate:ctranslate2:nllb:fra_Latn", "translate:ctranslate2:/base/nllb:fra_Latn"),
+        ("translate:openai:gpt-5", "translate:openai:gpt-5"),
+        ("registry:word_sorting", "registry:word_sorting"),
+    ],
+)
+async def test_a_relative_path_in_a_name_is_one_of_the_given_folder(spec: str, elsewhere: str) -> None:
+    assert placed(spec, Path("/base")) == elsewhere

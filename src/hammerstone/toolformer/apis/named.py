@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hammerstone.toolformer.apis.made import MadeTool
     from hammerstone.toolformer.apis.search import Search
 
-__all__ = ["open_api"]
+__all__ = ["open_api", "placed"]
 
 FORMS = (
     "calculator, calendar, search:FOLDER, answer:MODEL, answer:MODEL+FOLDER, translate:MODEL, "
@@ -67,6 +67,15 @@ def open_api(spec: str, *, open_model: OpenModel = open_model, open_made: OpenMa
             return _made(rest, open_made)
         case _:
             raise _unknown(spec)
+
+
+def placed(spec: str, base: Path) -> str:
+    """The same tool; a file or folder in its name that is relative is one of `base`."""
+    for start, separator in (("search:", ""), ("python:", ""), ("translate:ctranslate2:", ""), ("answer:", "+")):
+        if spec.startswith(start) and separator in spec:
+            before, _, path = spec.rpartition(separator) if separator else (start, "", spec.removeprefix(start))
+            return f"{before}{separator}{base / path}"
+    return spec
 
 
 def _search(folder: Path) -> Search:

@@ -14,6 +14,8 @@ keeps its keys and values, and when its tool has answered, only the result is re
     row.py        one row: what a token does to it. No tensors, no waiting: the semantics are all here
     tools.py      calls under way
     engine.py     the batch: which rows read what, and when
+    served.py     the same over a vLLM server, which keeps the cache itself
+    endpoint.py   that server: ids in, ids and log-probabilities out
 """
 
 from __future__ import annotations

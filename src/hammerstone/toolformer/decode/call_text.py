@@ -12,11 +12,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 from weakref import WeakKeyDictionary
 
 from hammerstone.toolformer.calls import ARROW, CLOSE
-from hammerstone.toolformer.lm import LanguageModel
+from hammerstone.toolformer.lm import Codec
 
 __all__ = ["Reading", "Vocabulary", "answer_tokens", "encode_prompt", "read_call", "text_after", "vocabulary_of"]
 
@@ -35,42 +35,34 @@ class Vocabulary:
     ends: frozenset[int]
 
 
-_known: WeakKeyDictionary[LanguageModel, Vocabulary] = WeakKeyDictionary()  # half a second for 50,000 tokens
+_known: WeakKeyDictionary[Codec, Vocabulary] = WeakKeyDictionary()  # half a second for 50,000 tokens
 
 
-def vocabulary_of(lm: LanguageModel) -> Vocabulary:
-    if lm not in _known:
-        size = len(lm.tokenizer)
-        texts = ((token, lm.decode([token])) for token in range(size))
+def vocabulary_of(codec: Codec) -> Vocabulary:
+    if codec not in _known:
+        size = len(codec.tokenizer)
+        texts = ((token, codec.decode([token])) for token in range(size))
         brackets = {token: text for token, text in texts if "[" in text}
         starts = tuple(token for token, text in brackets.items() if text.strip(" ") == "[")
-        _known[lm] = Vocabulary(size=size, brackets=brackets, starts=starts, ends=_ends(lm))
-    return _known[lm]
+        _known[codec] = Vocabulary(size=size, brackets=brackets, starts=starts, ends=codec.end_ids)
+    return _known[codec]
 
 
-def _ends(lm: LanguageModel) -> frozenset[int]:
-    """By the tokenizer, and by the model's own settings, which may name several."""
-    named: Any = getattr(lm.model.generation_config, "eos_token_id", None)
-    several: list[Any] = [*named] if isinstance(named, list) else [named]
-    own: Any = lm.tokenizer.eos_token_id
-    return frozenset(int(token) for token in (*several, own) if token is not None)
-
-
-def encode_prompt(lm: LanguageModel, prompt: str) -> list[int]:
+def encode_prompt(codec: Codec, prompt: str) -> list[int]:
     """Tokens to begin with: the text's, after the token that begins a text if the tokenizer has one of its own.
 
     GPT-2's and GPT-J's have not (they name the one that ends a text): an ordinary prompt does not begin with it there.
     Nothing at all cannot be read, so an empty prompt is that token.
     """
-    ids = lm.encode(prompt)
-    has_own = lm.tokenizer.bos_token_id is not None and lm.tokenizer.bos_token_id != lm.tokenizer.eos_token_id
-    return [lm.start_id, *ids] if has_own or not ids else ids
+    ids = codec.encode(prompt)
+    has_own = codec.tokenizer.bos_token_id is not None and codec.tokenizer.bos_token_id != codec.tokenizer.eos_token_id
+    return [codec.start_id, *ids] if has_own or not ids else ids
 
 
-def text_after(lm: LanguageModel, prompt: Sequence[int], ids: Sequence[int]) -> str:
+def text_after(codec: Codec, prompt: Sequence[int], ids: Sequence[int]) -> str:
     """What `ids` add to the prompt. By themselves they may lose the space that they begin with."""
-    before, whole = lm.decode(prompt), lm.decode([*prompt, *ids])
-    return whole[len(before) :] if whole.startswith(before) else lm.decode(ids)
+    before, whole = codec.decode(prompt), codec.decode([*prompt, *ids])
+    return whole[len(before) :] if whole.startswith(before) else codec.decode(ids)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +126,7 @@ def _answered(text: str, at: int, apis: Sequence[str]) -> tuple[int, str] | None
     return (ending.end(), ending[1]) if ending else None
 
 
-def answer_tokens(lm: LanguageModel, said: Sequence[int], asked: str, result: str) -> tuple[int, list[int]]:
+def answer_tokens(codec: Codec, said: Sequence[int], asked: str, result: str) -> tuple[int, list[int]]:
     """How `said`, the tokens of a call so far, is continued to `asked -> result]`.
 
     Returns how many of them stay, and the tokens to insert after those. Those stay that are within `asked ->`, up to a
@@ -142,12 +134,12 @@ def answer_tokens(lm: LanguageModel, said: Sequence[int], asked: str, result: st
     the whole call is written again.
     """
     head = asked + ARROW
-    written = lm.encode(head + result + CLOSE)
+    written = codec.encode(head + result + CLOSE)
     boundaries: dict[str, int] = {}
     for count in range(len(written) + 1):
-        boundaries.setdefault(lm.decode(written[:count]), count)
+        boundaries.setdefault(codec.decode(written[:count]), count)
     for kept in range(len(said), 0, -1):
-        text = lm.decode(said[:kept])
+        text = codec.decode(said[:kept])
         if head.startswith(text) and text in boundaries:
             return kept, written[boundaries[text] :]
     return 0, written

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from hammerstone.errors import SettingsError
+from hammerstone.errors import InputError, SettingsError
+from hammerstone.toolformer.apis.contract import Context
 from hammerstone.toolformer.calls import Call
 
-__all__ = ["DecodeSettings", "Ended", "Generated", "Piece"]
+__all__ = ["DecodeSettings", "Ended", "Generated", "Piece", "one_context_each"]
 
 Ended = Literal["end", "length", "context", "stop"]
 """The model ended its text; `max_tokens` were sampled; the model can read no more; a stop string came."""
@@ -85,3 +87,11 @@ class Generated:
     failures: tuple[str, ...]
     taken_back: int
     ended: Ended
+
+
+def one_context_each(prompts: Sequence[str], contexts: Sequence[Context] | None) -> Sequence[Context]:
+    """Empty ones where none were given. Raises `InputError` if there is not one for each prompt."""
+    contexts = contexts if contexts is not None else [Context()] * len(prompts)
+    if len(contexts) != len(prompts):
+        raise InputError(f"{len(prompts)} prompts and {len(contexts)} contexts", hint="give one context for each")
+    return contexts

@@ -23,11 +23,10 @@ from anyio.abc import TaskGroup
 from torch import Tensor
 
 from hammerstone.concurrency import task_group
-from hammerstone.errors import InputError
 from hammerstone.toolformer.apis.contract import Api, Context
-from hammerstone.toolformer.decode.call_text import Vocabulary, encode_prompt, vocabulary_of
-from hammerstone.toolformer.decode.contract import DecodeSettings, Generated, Piece
-from hammerstone.toolformer.decode.row import Choice, Row
+from hammerstone.toolformer.decode.call_text import Vocabulary, vocabulary_of
+from hammerstone.toolformer.decode.contract import DecodeSettings, Generated, Piece, one_context_each
+from hammerstone.toolformer.decode.row import Choice, Row, begin_rows
 from hammerstone.toolformer.decode.tools import Answer, Tools
 from hammerstone.toolformer.lm import LanguageModel, Past, join
 
@@ -49,25 +48,12 @@ async def generate(
     can make this fail; a prompt that the model cannot read whole ends at once, with the reason "context".
     Raises `InputError` if there is not one context for each prompt.
     """
-    contexts = contexts if contexts is not None else [Context()] * len(prompts)
-    if len(contexts) != len(prompts):
-        raise InputError(f"{len(prompts)} prompts and {len(contexts)} contexts", hint="give one context for each")
+    contexts = one_context_each(prompts, contexts)
     settings = settings or DecodeSettings()
-    vocabulary = await to_thread.run_sync(vocabulary_of, lm)
-    rows = [
-        Row(
-            number=number,
-            prompt=tuple(encode_prompt(lm, prompt)),
-            lm=lm,
-            vocabulary=vocabulary,
-            apis=tuple(apis),
-            settings=settings,
-        )
-        for number, prompt in enumerate(prompts)
-    ]
+    rows = await to_thread.run_sync(begin_rows, lm, prompts, apis, settings)
     async with task_group() as tasks:
-        batch = _Batch(lm, vocabulary, settings)
-        await _Engine(batch, Tools(apis=apis, settings=settings), contexts, on_piece, tasks).run(rows)
+        batch = _Batch(lm, vocabulary_of(lm), settings)
+        await _Engine(batch, Tools(apis, settings), contexts, on_piece, tasks).run(rows)
     return [row.generated() for row in rows]
 
 

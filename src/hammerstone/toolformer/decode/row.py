@@ -15,18 +15,26 @@ it returns to the place before it, takes the token that it would have taken, and
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import torch
 
 from hammerstone.toolformer.calls import Call
-from hammerstone.toolformer.decode.call_text import Reading, Vocabulary, answer_tokens, read_call, text_after
+from hammerstone.toolformer.decode.call_text import (
+    Reading,
+    Vocabulary,
+    answer_tokens,
+    encode_prompt,
+    read_call,
+    text_after,
+    vocabulary_of,
+)
 from hammerstone.toolformer.decode.contract import DecodeSettings, Ended, Generated, Piece
-from hammerstone.toolformer.lm import LanguageModel
+from hammerstone.toolformer.lm import Codec
 
-__all__ = ["Choice", "Row"]
+__all__ = ["Choice", "Row", "begin_rows"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +76,7 @@ class Row:
 
     number: int
     prompt: tuple[int, ...]
-    lm: LanguageModel
+    codec: Codec
     vocabulary: Vocabulary
     apis: Collection[str]
     settings: DecodeSettings
@@ -112,8 +120,8 @@ class Row:
         reading, text = self._read(opening)
         assert reading is not None  # noqa: S101 - nothing was added since
         said = self.ids[opening.at :]
-        kept, inserted = answer_tokens(self.lm, said, text[: opening.skipped + reading.end], result)
-        if opening.at + kept + len(inserted) > self.lm.context:
+        kept, inserted = answer_tokens(self.codec, said, text[: opening.skipped + reading.end], result)
+        if opening.at + kept + len(inserted) > self.codec.context:
             self._go_on(self._back())
             return
         self._cut(opening.at + kept)
@@ -167,7 +175,7 @@ class Row:
         return None
 
     def _read(self, opening: _Opening) -> tuple[Reading | None, str]:
-        text = self.lm.decode(self.ids[opening.at :])
+        text = self.codec.decode(self.ids[opening.at :])
         return read_call(text[opening.skipped :], self.apis, nested=self.settings.nested), text
 
     def _admits(self, opening: _Opening, reading: Reading) -> bool:
@@ -188,7 +196,7 @@ class Row:
             return self._end("stop")
         if self.sampled.count(True) >= self.settings.max_tokens:
             return self._end("length")
-        if len(self.ids) >= self.lm.context:
+        if len(self.ids) >= self.codec.context:
             return self._end("context")
         return None
 
@@ -196,7 +204,7 @@ class Row:
         """Whether a stop string has come since this was asked last. It has at most as many tokens as bytes."""
         longest = max(len(stop.encode()) for stop in self.settings.stop)
         written = next((back for back, sampled in enumerate(reversed(self.sampled)) if not sampled), len(self.sampled))
-        text = self.lm.decode(self.ids[max(len(self.ids) - written, self.searched - longest) :])
+        text = self.codec.decode(self.ids[max(len(self.ids) - written, self.searched - longest) :])
         self.searched = len(self.ids)
         first = min((text.index(stop) for stop in self.settings.stop if stop in text), default=None)
         self.cut_text = 0 if first is None else len(text) - first
@@ -238,7 +246,7 @@ class Row:
     def generated(self) -> Generated:
         assert self.ended is not None  # noqa: S101 - asked of a row that is done
         ids = self.ids[len(self.prompt) :]
-        text = text_after(self.lm, self.prompt, ids)
+        text = text_after(self.codec, self.prompt, ids)
         return Generated(
             text=text[: len(text) - self.cut_text],
             ids=tuple(ids),
@@ -248,3 +256,19 @@ class Row:
             taken_back=self.taken_back,
             ended=self.ended,
         )
+
+
+def begin_rows(codec: Codec, prompts: Sequence[str], apis: Collection[str], settings: DecodeSettings) -> list[Row]:
+    """A row for each prompt, numbered in order; those whose prompts cannot be read whole have ended."""
+    vocabulary = vocabulary_of(codec)
+    return [
+        Row(
+            number=number,
+            prompt=tuple(encode_prompt(codec, prompt)),
+            codec=codec,
+            vocabulary=vocabulary,
+            apis=tuple(apis),
+            settings=settings,
+        )
+        for number, prompt in enumerate(prompts)
+    ]
