@@ -24,8 +24,8 @@ from hammerstone.toolformer.records import Document
 from hammerstone.toolformer.stages import read_shards
 from hammerstone.toolformer.tiny.preparing import CONFIG, MODEL, Size, write_run
 
-# one process for all, as they share a run of two minutes
-pytestmark = [pytest.mark.xdist_group("tiny run"), pytest.mark.timeout(900)]
+
+pytestmark = pytest.mark.timeout(900)  # the run that they share takes one or two minutes
 
 CHECKPOINT = Path(__file__).parent / "checkpoint"
 SIZE = Size(texts=600, questions=60, held_out=60, finetune_steps=200)
