@@ -74,7 +74,7 @@ def led(lm: LanguageModel, text: str) -> Generator[None]:
     liked[ids[:-1]] = torch.tensor(ids[1:])
 
     def prefer(_model, _args, options, output):
-        ids = options["input_ids"][:, -output.logits.shape[1] :]
+        ids = options["input_ids"][:, options.get("logits_to_keep", slice(None))]
         output.logits.scatter_(2, liked[ids][..., None], 1e4)
         return output
 

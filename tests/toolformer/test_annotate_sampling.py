@@ -61,7 +61,7 @@ def speaking(model: str = "gpt2", tokenizer: str = "byte-level", *, context: int
         liked[ids[:-1], ids[1:]] = 9
 
     def hook(_module, _args, kwargs, output):
-        after = kwargs["input_ids"][:, -output.logits.shape[1] :]
+        after = kwargs["input_ids"][:, kwargs.get("logits_to_keep", slice(None))]
         output.logits = output.logits + liked[after]
         return output
 

@@ -59,7 +59,7 @@ def led(lm: LanguageModel, texts: Mapping[str, float]) -> LanguageModel:
     lm.model.double()
 
     def prefer(_model, _args, options, output):
-        ids = options["input_ids"][:, -output.logits.shape[1] :]
+        ids = options["input_ids"][:, options.get("logits_to_keep", slice(None))]
         output.logits = output.logits + pairs[ids]
         return output
 

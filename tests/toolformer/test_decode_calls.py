@@ -68,7 +68,7 @@ def reciting(text: str) -> LanguageModel:
     likes[range(len(ids) - 1), ids[1:]] = 90
 
     def recite(_model, _args, options, output):
-        output.logits = output.logits + likes[options["position_ids"][:, -output.logits.shape[1] :]]
+        output.logits = output.logits + likes[options["position_ids"][:, options.get("logits_to_keep", slice(None))]]
         return output
 
     lm.model.register_forward_hook(recite, with_kwargs=True)

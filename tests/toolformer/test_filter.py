@@ -168,6 +168,27 @@ def test_what_cannot_be_measured_is_dropped_and_counted_and_the_rest_stays() -> 
     assert counts["scored: Calculator"] == 1
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_a_model_in_bfloat16_gives_nearly_the_same_losses(model: str) -> None:
+    """What a GPU reads in: eight bits of precision, so that rows need masks and positions that do not round."""
+    documents = [document(text, propose(10), propose(30, "1 + 1", "2")) for text in TEXTS]
+    exact, _ = score(language_model(model), documents)
+    lm = language_model(model)
+    lm.model.to(torch.bfloat16)
+    rounded, _ = score(lm, documents)
+    pairs = [
+        (one.losses, other.losses)
+        for before, after in zip(exact, rounded, strict=True)
+        for one, other in zip(before.proposals, after.proposals, strict=True)
+    ]
+    assert len(pairs) == 2 * len(TEXTS)
+    for one, other in pairs:
+        assert one is not None
+        assert other is not None
+        for name in ("with_result", "with_call", "without"):
+            assert getattr(other, name) == pytest.approx(getattr(one, name), rel=0.05)
+
+
 def test_losses_that_are_no_number_are_dropped_and_counted() -> None:
     lm = language_model()
     with torch.no_grad():

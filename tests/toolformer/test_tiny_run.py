@@ -24,7 +24,6 @@ from hammerstone.toolformer.records import Document
 from hammerstone.toolformer.stages import read_shards
 from hammerstone.toolformer.tiny.preparing import CONFIG, MODEL, Size, write_run
 
-
 pytestmark = pytest.mark.timeout(900)  # the run that they share takes one or two minutes
 
 CHECKPOINT = Path(__file__).parent / "checkpoint"

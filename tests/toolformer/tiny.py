@@ -14,6 +14,8 @@ from transformers import (
     GPTJForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
     PreTrainedTokenizerFast,
 )
 
@@ -83,8 +85,22 @@ def _llama(vocabulary: int, context: int) -> LlamaForCausalLM:
     return LlamaForCausalLM(config)
 
 
-MODELS = {"gpt2": _gpt2, "gptj": _gptj, "llama": _llama}
-"""Learned positions; rotary ones in part of each head; rotary ones with fewer keys than heads."""
+def _mistral(vocabulary: int, context: int) -> MistralForCausalLM:
+    config = MistralConfig(
+        vocab_size=vocabulary,
+        max_position_embeddings=context,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        sliding_window=6,
+    )
+    return MistralForCausalLM(config)
+
+
+MODELS = {"gpt2": _gpt2, "gptj": _gptj, "llama": _llama, "mistral": _mistral}
+"""Learned positions; rotary ones in part of each head; and with fewer keys than heads; and seen through a window."""
 
 
 def language_model(
