@@ -17,15 +17,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+from byte_model import LETTERS, language_model
 
 from hammerstone.toolformer.annotate import AnnotateSettings, Sampling
 from hammerstone.toolformer.lm import LanguageModel
 from hammerstone.toolformer.records import Document
 from hammerstone.toolformer.sampling import SelfAnnotator
-
-LETTERS = "abcdefghijklmnopqrstuvwxyz     "
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ def main() -> None:
     texts = ["".join(letters.choices(LETTERS, k=given.tokens)) for _ in range(given.documents)]
     prompt = "".join(letters.choices(LETTERS, k=given.prompt))
 
-    branched, naive = language_model(2 * given.tokens + given.prompt + 64), language_model(10_000)
+    branched, naive = language_model(), language_model()
     annotator = SelfAnnotator(branched, prompt=lambda _: prompt)
     sampling = Sampling(threshold=0.0, positions=given.k, draws=given.m)
     settings = AnnotateSettings(tools={"Tool": sampling}, call_tokens=1)
@@ -54,19 +51,6 @@ def main() -> None:
     by_itself = [read_naively(naive, prompt, text, given.k, given.m) for text in texts]
     report(given.documents, own, naive.read)
     check(annotator, branched, texts, by_itself)
-
-
-def language_model(context: int) -> LanguageModel:
-    torch.manual_seed(0)
-    letters = {letter: at for at, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    tokenizer = Tokenizer(models.BPE(vocab=letters, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    words = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="!")  # noqa: S106 - no password
-    sizes = {"n_positions": 10_000, "n_embd": 32, "n_layer": 2, "n_head": 4, "bos_token_id": 0, "eos_token_id": 0}
-    lm = LanguageModel(GPT2LMHeadModel(GPT2Config(vocab_size=256, **sizes)), words)
-    lm.model.config.n_positions = context
-    return lm
 
 
 def read_naively(lm: LanguageModel, prompt: str, text: str, k: int, m: int) -> list[float]:

@@ -14,14 +14,11 @@ import argparse
 import random
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+from byte_model import LETTERS, language_model
 
 from hammerstone.toolformer.filter import WEIGHTS, score
 from hammerstone.toolformer.lm import LanguageModel
 from hammerstone.toolformer.records import Document, Losses, Proposal
-
-LETTERS = "abcdefghijklmnopqrstuvwxyz     "
 
 
 def main() -> None:
@@ -60,17 +57,6 @@ def without_duplicates(one: Document) -> Document:
     """As `annotate` leaves it."""
     distinct = dict.fromkeys(one.proposals)
     return Document(id=one.id, text=one.text, proposals=tuple(distinct))
-
-
-def language_model() -> LanguageModel:
-    torch.manual_seed(0)
-    letters = {letter: at for at, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    tokenizer = Tokenizer(models.BPE(vocab=letters, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    words = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="!")  # noqa: S106 - no password
-    sizes = {"n_positions": 1024, "n_embd": 32, "n_layer": 2, "n_head": 4, "bos_token_id": 0, "eos_token_id": 0}
-    return LanguageModel(GPT2LMHeadModel(GPT2Config(vocab_size=256, **sizes)), words)
 
 
 def token_losses(lm: LanguageModel, z: str, text: str) -> list[float]:
