@@ -30,4 +30,4 @@ hammerstone toolformer finetune --config "$folder/run.toml" --control
 
 # Untouched, control, taught with calls disabled, taught.
 hammerstone toolformer evaluate --config "$folder/run.toml" --report "$folder/report.html"
-hammerstone toolformer generate "$folder/finetune/model" "There were 23 rooms with 81 chairs each, so"
+hammerstone toolformer generate --config "$folder/run.toml" "There were 23 rooms with 81 chairs each, so"

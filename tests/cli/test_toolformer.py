@@ -105,7 +105,7 @@ def test_from_measured_calls_to_a_taught_model_and_its_four_rows(cli: Cli, run: 
     ]
     assert result["notes"][0].startswith("Perplexity on held-out text (")
     assert (tmp_path / "report.html").stat().st_size > 10_000
-    done = cli("toolformer", "generate", tmp_path / "finetune" / "model", "The sum of", "--max-tokens", "3", "--json")
+    done = cli("toolformer", "generate", "The sum of", *config, "--max-tokens", "3", "--json")
     (line,) = done.lines
     assert (line["prompt"], line["ended"]) == ("The sum of", "length")
 
@@ -113,15 +113,36 @@ def test_from_measured_calls_to_a_taught_model_and_its_four_rows(cli: Cli, run: 
 def test_a_text_is_written_by_a_server_that_has_the_model(cli: Cli, run: Path) -> None:
     fake = FakeVllm(language_model(context=256))
     with fake.listening() as url:
-        given = ("toolformer", "generate", run / "model", "The sum of", "--tools", "calculator", "--json")
+        given = ("toolformer", "generate", "The sum of", "--model", run / "model", "--tools", "calculator", "--json")
         done = cli(*given, "--max-tokens", "3", "--engine", "vllm", "--endpoint", url)
     (line,) = done.lines
     assert (line["prompt"], line["ended"]) == ("The sum of", "length")
     assert fake.asked[0]["prompt"] == fake.lm.encode("The sum of")
 
 
+@pytest.mark.parametrize("given", [(), ("--config", "run.toml", "--model", "model")])
+def test_one_model_goes_on(cli: Cli, given: tuple[str, ...]) -> None:
+    done = cli("toolformer", "generate", "x", *given)
+    assert done.code == 2
+    assert "give --config FILE of a run, or --model FOLDER" in done.err
+
+
+def test_on_a_terminal_a_text_is_shown_while_it_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    from hammerstone.cli.toolformer import _Live as Live
+    from hammerstone.toolformer.decode import Piece
+
+    lm = language_model()
+    live = Live(lm, "The sum")
+    written = [(" is [C(1) -> ", True), ("2]", False), (" né €.", True)]
+    for text, sampled in written:
+        for token in lm.encode(text):
+            live.write(Piece(row=0, ids=(token,), sampled=sampled))
+    assert capsys.readouterr().out == "The sum" + "".join(text for text, _ in written)
+
+
 def test_without_a_server_the_command_that_starts_one_is_shown(cli: Cli, run: Path) -> None:
-    done = cli("toolformer", "generate", run / "model", "x", "--engine", "vllm", "--endpoint", "http://127.0.0.1:9/v1")
+    given = ("toolformer", "generate", "x", "--model", run / "model", "--engine", "vllm")
+    done = cli(*given, "--endpoint", "http://127.0.0.1:9/v1")
     assert done.code == 1
     assert "no server answers at http://127.0.0.1:9/v1" in done.err
     assert f"vllm serve {run / 'model'} --port 9" in " ".join(done.err.split())

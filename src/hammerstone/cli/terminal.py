@@ -30,6 +30,7 @@ __all__ = [
     "show_text",
     "talk",
     "tell_error",
+    "write_text",
 ]
 
 WIDE = 4000  # columns where nobody's screen is the limit
@@ -78,6 +79,13 @@ def _plain(value: object) -> object:
 def show_text(text: str) -> None:
     """A paragraph on stdout."""
     _console().print(text, markup=False)
+
+
+def write_text(text: str, *, aside: bool = False) -> None:
+    """A piece of a paragraph that is still being written; in a colour of its own if it stands aside from the rest."""
+    from rich.text import Text
+
+    _console().print(Text(text, "cyan" if aside else ""), end="", soft_wrap=True)
 
 
 def show_facts(facts: Iterable[tuple[str, str]]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
     from hammerstone.toolformer.config import Config
     from hammerstone.toolformer.tiny.preparing import Size
 
-__all__ = ["run_tiny"]
+__all__ = ["PARTS", "run_tiny"]
+
+PARTS = (
+    *("pretraining", "corpus", "annotate", "execute", "filter"),
+    *("fine-tuning", "fine-tuning the control", "evaluating"),
+)
 
 EXAMPLES = 6  # of each tool, in the table of what the filter kept and dropped
 EVERY = 10  # steps of the pretraining between two points of its curve
@@ -32,7 +38,7 @@ _Curve = Mapping[int, float]
 _T = TypeVar("_T")
 
 Tell = Callable[[str, int, int], None]
-"""Of each step: what is being done, how much of it, of how much."""
+"""Of each step: which of the `PARTS` is being done, how much of it, of how much (0: not known)."""
 
 
 async def run_tiny(folder: Path, size: Size, seed: int = 0, tell: Tell = lambda _what, _done, _total: None) -> Result:
@@ -45,7 +51,7 @@ async def run_tiny(folder: Path, size: Size, seed: int = 0, tell: Tell = lambda 
     from hammerstone.toolformer.config import read_config
     from hammerstone.toolformer.finetune import Step
     from hammerstone.toolformer.stages import Progress
-    from hammerstone.toolformer.tiny.preparing import CONFIG, prepare
+    from hammerstone.toolformer.tiny.preparing import CONFIG, QUESTIONS, prepare
 
     def shard(progress: Progress) -> None:
         tell(progress.stage, progress.done, progress.total or 0)
@@ -64,8 +70,9 @@ async def run_tiny(folder: Path, size: Size, seed: int = 0, tell: Tell = lambda 
     await _apart(lambda: runs.run_dataset(config))
     taught = await _apart(lambda: runs.run_finetune(config, "finetune", step("fine-tuning")))
     control = await _apart(lambda: runs.run_finetune(config, "control", step("fine-tuning the control")))
-    tell("evaluating", 0, 0)
-    evaluation = await runs.run_evaluate(config, apis)
+    rows, asked = len(QUESTIONS) * (4 + len(config.evaluate.ks)), count(1)
+    tell("evaluating", 0, rows)
+    evaluation = await runs.run_evaluate(config, apis, lambda _: tell("evaluating", next(asked), rows))
     curves = {PRETRAINING: pretraining, "fine-tuning": taught.losses, "fine-tuning, control": control.losses}
     return evaluation_result(
         evaluation,
