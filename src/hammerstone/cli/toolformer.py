@@ -63,9 +63,9 @@ def demo(
             def tell(what: str, done: int, total: int) -> None:
                 task = bar.tasks[0]
                 if what != task.description:
-                    bar.reset(task.id, description=what, total=total or None)
+                    bar.reset(task.id, description=what)
                 part = f"part {PARTS.index(what) + 1} of {len(PARTS)}{_left(task.time_remaining)}"
-                bar.update(task.id, completed=done, note=part)
+                bar.update(task.id, completed=done, total=total or None, note=part)
 
             result = anyio.run(run_tiny, folder, Size(), seed, tell)
         print_json(result) if json else show_result(result)
