@@ -6,15 +6,16 @@ not taught yet.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import anyio
 import pytest
 
+from hammerstone.evals.tiny import PARTS, run_tiny
 from hammerstone.toolformer import runs
 from hammerstone.toolformer.apis.named import open_api
 from hammerstone.toolformer.config import read_config
@@ -31,6 +32,7 @@ SIZE = Size(texts=600, questions=60, held_out=60, finetune_steps=200)
 
 
 class Run(NamedTuple):
+    folder: Path
     evaluation: runs.Evaluation
     documents: tuple[Document, ...]
     right: Mapping[tuple[str, str], int]
@@ -41,8 +43,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("run")
     write_run(folder, SIZE, seed=0)
     shutil.copytree(CHECKPOINT, folder / MODEL)
+    toml = (folder / CONFIG).read_text()
+    for usual, small in (("batch = 16", "batch = 4"), ("per_device = 16", "per_device = 4"), ("1e-3", "2e-3")):
+        assert usual in toml
+        toml = toml.replace(usual, small)
+    (folder / CONFIG).write_text(toml)
     config = read_config(folder / CONFIG)
-    config = replace(config, finetune=replace(config.finetune, batch=4, per_device=4, learning_rate=2e-3))
     apis = [open_api(spec) for spec in config.tools]
     runs.run_corpus(config, apis)
     runs.run_annotate(config, apis)
@@ -53,7 +59,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     runs.run_finetune(config, "control")
     evaluation = anyio.run(runs.run_evaluate, config, apis)
     right = {(row.task, row.name): row.right for row in evaluation.rows}
-    return Run(evaluation, tuple(read_shards(config.stage("filter"))), right)
+    return Run(folder, evaluation, tuple(read_shards(config.stage("filter"))), right)
 
 
 @pytest.mark.parametrize("task", ["arithmetic", "dates"])
@@ -86,3 +92,18 @@ def test_no_call_is_kept_after_the_number_that_it_gives(run: Run) -> None:
         for one in chosen_calls(document, DatasetSettings()):
             rest = document.text[one.position :]
             assert any(character.isdigit() for character in rest), f"{one.call.answered} before {rest!r}"
+
+
+def test_the_demonstration_goes_on_from_what_is_there_and_tells_all_of_it(run: Run) -> None:
+    (run.folder / "prepared.json").write_text(json.dumps({"numbers": f"{SIZE} seed 0", "losses": {"10": 2.5}}))
+    told: list[tuple[str, int, int]] = []
+    result = anyio.run(run_tiny, run.folder, SIZE, 0, lambda *one: told.append(one))
+    assert {what for what, _, _ in told} <= {*PARTS}
+    assert [done for what, done, total in told if (what, total) == ("evaluating", 16)] == [*range(17)]
+    rights = {(one.task, one.method): one.right for one in result.figures}
+    assert rights["dates", "taught"] == run.right["dates", "taught"]
+    assert result.series[0].name == "pretraining, from random weights"
+    useful = next(table for table in result.tables if table.title.startswith("Useful and useless calls"))
+    kept = {(api, follows): int(count) for api, follows, _, count, _ in useful.rows}
+    assert kept["Calendar", "no"] == 0 < kept["Calendar", "yes"]
+    assert kept["Calculator", "no"] < kept["Calculator", "yes"]
