@@ -128,7 +128,7 @@ def test_one_model_goes_on(cli: Cli, given: tuple[str, ...]) -> None:
 
 
 def test_on_a_terminal_a_text_is_shown_while_it_is_written(capsys: pytest.CaptureFixture[str]) -> None:
-    from hammerstone.cli.toolformer import _Live as Live
+    from hammerstone.cli.toolformer.generate import Live
     from hammerstone.toolformer.decode import Piece
 
     lm = language_model()
@@ -150,7 +150,7 @@ def test_without_a_server_the_command_that_starts_one_is_shown(cli: Cli, run: Pa
 
 
 def test_calls_are_explained_with_their_losses_and_the_verdict(cli: Cli, run: Path, tmp_path: Path) -> None:
-    from hammerstone.cli.toolformer import _show_explained as show
+    from hammerstone.cli.toolformer.stages import show_explained as show
     from hammerstone.toolformer.explaining import explain
 
     measured(tmp_path)

@@ -72,31 +72,24 @@ def _gptj(vocabulary: int, context: int) -> GPTJForCausalLM:
     return GPTJForCausalLM(config)
 
 
+def _usual(vocabulary: int, context: int) -> dict[str, int]:
+    return {
+        "vocab_size": vocabulary,
+        "max_position_embeddings": context,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+    }
+
+
 def _llama(vocabulary: int, context: int) -> LlamaForCausalLM:
-    config = LlamaConfig(
-        vocab_size=vocabulary,
-        max_position_embeddings=context,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-    )
-    return LlamaForCausalLM(config)
+    return LlamaForCausalLM(LlamaConfig(**_usual(vocabulary, context)))
 
 
 def _mistral(vocabulary: int, context: int) -> MistralForCausalLM:
-    config = MistralConfig(
-        vocab_size=vocabulary,
-        max_position_embeddings=context,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        sliding_window=6,
-    )
-    return MistralForCausalLM(config)
+    return MistralForCausalLM(MistralConfig(sliding_window=6, **_usual(vocabulary, context)))
 
 
 MODELS = {"gpt2": _gpt2, "gptj": _gptj, "llama": _llama, "mistral": _mistral}
