@@ -196,7 +196,7 @@ async def _baseline(items: Sequence[StreamItem], solver: Model, on_baseline: Cal
         reply = await solver.complete(solver_prompt(item.request.question))
         done += 1
         on_baseline(done, len(items))
-        right = agree(read_answer(reply.text) or "", item.request.answer or "")
+        right = agree(read_answer(reply.text, item.request.question) or "", item.request.answer or "")
         tokens = (reply.usage.input_tokens or 0) + (reply.usage.output_tokens or 0)
         return right, tokens, reply.cost_usd
 

@@ -11,7 +11,7 @@ from hammerstone.latm.accounts import AccountedModel, Bill, prompt
 from hammerstone.latm.checks import check_source
 from hammerstone.latm.replies import code_block
 from hammerstone.latm.settings import USER_TEMPERATURE
-from hammerstone.latm.solver import read_answer, solver_prompt
+from hammerstone.latm.solver import read_answer
 from hammerstone.latm.tool import Tool
 from hammerstone.latm.user import Manual, write_arguments
 from hammerstone.models.model import Message, Prompt
@@ -50,9 +50,13 @@ class Direct:
 async def worked_examples(
     model: AccountedModel, examples: Sequence[Instance], bill: Bill
 ) -> tuple[tuple[str, str], ...]:
-    """Questions with a model's own working, for chain-of-thought prompts."""
-    replies = [await model.complete(solver_prompt(one.question), bill) for one in examples[:FEW]]
-    return tuple((one.question, reply) for one, reply in zip(examples[:FEW], replies, strict=True))
+    """Questions with a model's own working, which ends as a chain-of-thought prompt wants it."""
+    return tuple([(one.question, await _working(model, one.question, bill)) for one in examples[:FEW]])
+
+
+async def _working(model: AccountedModel, question: str, bill: Bill) -> str:
+    asked = prompts.fill("worked_example", question=question)
+    return await model.complete(prompt(asked, temperature=USER_TEMPERATURE), bill)
 
 
 class ChainOfThought:
@@ -68,7 +72,8 @@ class ChainOfThought:
 
     async def answer(self, question: str, bill: Bill) -> str | None:
         text = prompts.fill("chain_of_thought", examples=self._examples, question=question)
-        return read_answer(await self._model.complete(prompt(text, temperature=USER_TEMPERATURE), bill))
+        reply = await self._model.complete(prompt(text, temperature=USER_TEMPERATURE), bill)
+        return read_answer(reply, question)
 
 
 class ProgramOfThought:

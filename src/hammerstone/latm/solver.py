@@ -9,56 +9,95 @@ from hammerstone.latm import prompts
 from hammerstone.latm.accounts import AccountedModel, Bill, prompt
 from hammerstone.latm.settings import USER_TEMPERATURE
 from hammerstone.models.model import Prompt
+from hammerstone.templates import nonce
 
 __all__ = ["SECOND_OPINIONS", "majority", "read_answer", "second_opinion", "solve", "solver_prompt"]
 
 SECOND_OPINIONS = 2  # with the stored answer they make three votes
 
-# `Answer: x`, `**Answer:** x`, `**Answer**: x`, `**Answer: x**`, `> Final answer: x`
+LONGEST_REPLY = 1_000_000  # characters; no answer is that long, and reading must not become work
+
+# `Answer: x`, `**Answer:** x`, `**Answer**: x`, `**Answer: x**`, `> Final answer: x`; a full-width colon, too
 _ANSWER = re.compile(
     r"^[ \t>#]*(?:(?:[-*+]|\d+[.)])[ \t]+)?(?P<mark>[*_]{1,3})?(?:the[ \t]+)?(?:final[ \t]+)?answer"
-    r"(?P<closed>(?P=mark))?[ \t]*:(?P<after>(?P=mark))?",
+    r"(?P<closed>(?P=mark))?[ \t]*[:\uff1a](?P<after>(?P=mark))?[ \t]*(?P<below>\r?\n)?",
     re.IGNORECASE | re.MULTILINE,
 )
-_WRAPPED = re.compile(r"\A(?P<mark>[*`]{1,3})(?P<inside>(?:(?!(?P=mark)).)+)(?P=mark)\Z", re.DOTALL)
-_FENCED = re.compile(r"\A(?P<fence>`{3,})[^\n`]*\n(?P<inside>.*?)\n?[ \t]*(?P=fence)", re.DOTALL)
+_EMPTY_LINES = re.compile(r"(?:[ \t]*\r?\n)+")
 
 
 async def solve(model: AccountedModel, question: str, bill: Bill, *, sample: int = 0) -> str | None:
     """The answer, or `None` when the model says that it has none or its reply cannot be read (LATM, section 3.2)."""
-    asked = solver_prompt(question, sample=sample)
-    answer = read_answer(await model.complete(asked, bill))
-    if answer is None:
-        await model.reject(asked)
-    return answer
+    return read_answer(await model.complete(solver_prompt(question, sample=sample), bill), question)
 
 
 def solver_prompt(question: str, *, sample: int = 0) -> Prompt:
     """What the solver is asked. `sample` draws another reply for a second opinion."""
-    return prompt(prompts.fill("solver", question=question), temperature=USER_TEMPERATURE, sample=sample)
+    text = prompts.fill("solver", nonce=_nonce(question), question=question)
+    return prompt(text, temperature=USER_TEMPERATURE, sample=sample)
 
 
-def read_answer(text: str) -> str | None:
-    """What follows the last `Answer:` at the start of a line; `None` if there is none, or it says UNKNOWN.
+def read_answer(reply: str, question: str) -> str | None:
+    """The answer in a reply to `solver_prompt(question)`, character by character; `None` if there is none.
 
-    Bold type, backquotes and fences around it are a chat model's habit and no part of it; quotation marks are.
+    It stands between the markers that the prompt asks for. A model that ignores them may write `Answer:` instead,
+    which is read only where it can be read in one way.
     """
-    matches = list(_ANSWER.finditer(text))
-    if not matches:
+    if len(reply) > LONGEST_REPLY:
         return None
-    last = matches[-1]
-    answer = text[last.end() :].strip()
-    if last["mark"] and not last["closed"] and not last["after"]:
-        answer = answer.removesuffix(last["mark"])
-    if text[: last.start()].count("```") % 2:  # the whole reply stands in a fence
-        answer = answer.removesuffix("```").rstrip()
-    answer = _unwrapped(answer)
-    return None if answer in {"", "UNKNOWN", "UNKNOWN."} else answer
+    digits = _nonce(question)
+    answer = _between_markers(reply, digits) if f"answer-{digits}>" in reply else _after_label(reply)
+    return answer if answer.strip() else None
 
 
-def _unwrapped(answer: str) -> str:
-    match = _FENCED.match(answer) or _WRAPPED.match(answer)
-    return match["inside"].strip() if match else answer
+def _nonce(question: str) -> str:
+    return nonce(question, digits=8)
+
+
+def _between_markers(reply: str, digits: str) -> str:
+    """What stands between the last opening marker and the one closing marker behind it."""
+    marks = re.compile(
+        rf"^[ \t]*<answer-{digits}>(?P<opens>(?:[ \t]*\r?\n)?)"
+        rf"|(?P<closes>(?:\r?\n[ \t]*)?</answer-{digits}>[ \t]*\r?$)"
+        rf"|^[ \t]*<no-answer-{digits}>[ \t]*\r?$",
+        re.MULTILINE,
+    )
+    start, answer = None, ""
+    for mark in marks.finditer(reply):
+        if mark["opens"] is not None:
+            start, answer = mark.end(), ""
+        elif mark["closes"] is not None and start is not None:
+            start, answer = None, reply[start : mark.start()]
+        else:
+            start, answer = None, ""  # no answer after all, or a second end, which makes the first one doubtful
+    return answer
+
+
+def _after_label(reply: str) -> str:
+    """What follows the only `Answer:` at the start of a line, or the one that the reply begins with."""
+    labels = list(_ANSWER.finditer(reply))
+    if not labels:
+        return ""
+    label, begins = labels[0], not reply[: labels[0].start()].strip()
+    if len(labels) > 1 and not begins:
+        return ""
+    answer = reply[label.end() :].rstrip()
+    if label["mark"] and not label["closed"] and not label["after"]:  # bold around both, or no bold at all
+        answer = answer.removesuffix(label["mark"]) if answer.endswith(label["mark"]) else ""
+    if label["below"] and (empty := _EMPTY_LINES.match(answer)):
+        answer = answer[empty.end() :]
+    return "" if _may_hold_talk(answer, begins=begins, below=bool(label["below"])) else answer
+
+
+def _may_hold_talk(answer: str, *, begins: bool, below: bool) -> bool:
+    """Whether the later lines of `answer` may be what the model adds to it. The less its form sets the answer apart,
+    the less is taken for it: all of a reply that is nothing else and begins below its label; else up to an empty line;
+    and of an answer that stands beside its label after other text, one line.
+    """
+    lines = answer.split("\n")
+    if begins or below:
+        return not (begins and below) and any(not line.strip() for line in lines)
+    return len(lines) > 1
 
 
 async def second_opinion(model: AccountedModel, question: str, stored: str, bill: Bill) -> str | None:
@@ -71,6 +110,6 @@ async def second_opinion(model: AccountedModel, question: str, stored: str, bill
 
 
 def majority(votes: list[str]) -> str | None:
-    """The answer with at least two votes."""
-    answer, count = Counter(votes).most_common(1)[0]
-    return answer if count >= 2 else None
+    """The first answer that at least two votes agree on, whatever white space is around them."""
+    counts = Counter(vote.strip() for vote in votes)
+    return next((vote for vote in votes if counts[vote.strip()] >= 2), None)
