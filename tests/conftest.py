@@ -6,9 +6,27 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, find, settings
+from hypothesis import strategies as st
 
 from hammerstone.latm.store import Store, open_store
 from hammerstone.sandbox import Sandbox, open_sandbox
+
+# The load of the machine and luck decide no test: nothing here measures time, and each run draws the same examples.
+settings.register_profile(
+    "hammerstone",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("hammerstone")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def known_characters() -> None:
+    """Hypothesis tabulates Unicode at its first text in a fresh clone, for seconds: not within somebody's test."""
+    find(st.text(), lambda _: True)
 
 
 @pytest.fixture(scope="session")

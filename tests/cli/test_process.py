@@ -21,7 +21,7 @@ from ..latm.sums import ask, requests
 from .conftest import write_lines
 
 HAMMERSTONE = (sys.executable, "-m", "hammerstone")
-PATIENCE = 30.0  # seconds until a test gives up on what should come at once
+PATIENCE = 120.0  # seconds until a test gives up on what should come at once
 
 
 @contextmanager

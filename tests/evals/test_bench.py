@@ -23,8 +23,9 @@ from hammerstone.evals.bench import (
     one_bill,
     read_samples,
 )
+from hammerstone.evals.experiments.use import PAPER_USER
 from hammerstone.evals.methods import Direct
-from hammerstone.evals.tasks import TASKS, generate_instances
+from hammerstone.evals.tasks import TASKS, generate_instances, task
 from hammerstone.latm.accounts import AccountedModel, Bill, prompt
 from hammerstone.latm.store import Store
 from hammerstone.models.model import Prompt, Reply
@@ -49,9 +50,15 @@ def questions(given: Sequence[Instance]) -> list[str]:
 # generated samples
 
 
-def test_the_papers_tasks_are_tasks() -> None:
-    assert len({*PAPER_TASKS}) == 6
-    assert set(PAPER_TASKS) <= set(TASKS)
+@pytest.mark.parametrize("name", PAPER_TASKS)
+def test_each_of_the_papers_tasks_is_drawn_with_right_answers(name: str) -> None:
+    given = generated_samples(name, 20, 0)
+    assert given.task == name
+    assert all(task(name).check(one.question, one.answer) for one in (*given.shown, *given.asked))
+
+
+def test_the_papers_tasks_are_those_for_whose_tools_it_has_a_figure() -> None:
+    assert sorted(PAPER_TASKS) == sorted(PAPER_USER)
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -127,7 +127,7 @@ async def test_different_prompts_do_not_wait_for_each_other(store: Store) -> Non
         under_way.append(asked)
         if len(under_way) == 2:
             both.set()
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             await both.wait()
         return "x"
 

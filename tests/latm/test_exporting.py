@@ -211,7 +211,7 @@ def test_a_description_is_shown_as_it_is(tmp_path: Path) -> None:
 awkward = st.text() | st.sampled_from(['"""', "\\", '""" + exit() + """', "# coding: utf-7", "$name", "\0"])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(awkward, awkward, awkward)
 def test_no_description_or_maker_or_question_can_break_out_of_its_place(
     tmp_path_factory: pytest.TempPathFactory, description: str, maker: str, question: str

@@ -57,7 +57,7 @@ tools = st.builds(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(tools)
 def test_a_tool_comes_back_from_its_json(tool: Tool) -> None:
     back = Tool.from_json(tool.to_json())

@@ -143,7 +143,7 @@ def literal_proposals(
 
 
 @pytest.mark.parametrize("pair", EVERY)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(texts=texts)
 def test_p_is_that_of_the_equation_at_every_position_of_every_text(pair: tuple[str, str], texts: list[str]) -> None:
     lm = speaking(*pair)
@@ -155,7 +155,7 @@ def test_p_is_that_of_the_equation_at_every_position_of_every_text(pair: tuple[s
 
 
 @pytest.mark.parametrize("pair", EVERY)
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(texts=texts)
 def test_calls_are_those_of_drawing_each_by_itself(pair: tuple[str, str], texts: list[str]) -> None:
     lm = speaking(*pair)

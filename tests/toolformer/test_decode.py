@@ -290,7 +290,7 @@ prompts = st.lists(
 
 @pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize("tokenizer", TOKENIZERS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     model=st.sampled_from([*MODELS]),
     seed=st.integers(0, 2),

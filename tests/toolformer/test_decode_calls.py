@@ -247,7 +247,6 @@ def cancelled() -> Exception:
 @pytest.mark.parametrize(
     ("api", "reason"),
     [
-        (calculator(wait=lambda _: anyio.sleep_forever()), "C: no answer within 0.01 s"),
         (calculator(ApiError("bad syntax")), "C: bad syntax"),
         (calculator(ZeroDivisionError()), "C: ZeroDivisionError"),
         (calculator(TimeoutError("it gave up")), "C: it gave up"),
@@ -259,10 +258,19 @@ def cancelled() -> Exception:
     ],
 )
 def test_a_tool_that_fails_is_a_result_that_the_model_sees_or_an_empty_one(api: FakeApi, reason: str) -> None:
+    see_failure(api, reason, timeout_seconds=60.0)
+
+
+def test_a_tool_that_hangs_is_given_up_and_that_is_its_result() -> None:
+    hanging = calculator(wait=lambda _: anyio.sleep_forever())
+    see_failure(hanging, "C: no answer within 0.01 s", timeout_seconds=0.01)
+
+
+def see_failure(api: FakeApi, reason: str, *, timeout_seconds: float) -> None:
     lm = scripted(CALLS)
-    (seen,) = decode(lm, ["sum"], [api], timeout_seconds=0.01, on_failure="message")
+    (seen,) = decode(lm, ["sum"], [api], timeout_seconds=timeout_seconds, on_failure="message")
     assert seen.text == f" [C(1 + 2) -> {reason}] is"
-    (empty,) = decode(lm, ["sum"], [api], timeout_seconds=0.01)
+    (empty,) = decode(lm, ["sum"], [api], timeout_seconds=timeout_seconds)
     assert empty.text == " [C(1 + 2) -> ] is"
     assert seen.failures == empty.failures == (reason,)
 

@@ -82,7 +82,7 @@ def test_results_of_calls_within_an_argument_stand_in_their_place() -> None:
 
 
 @pytest.mark.parametrize("lm", LANGUAGE_MODELS.values(), ids=LANGUAGE_MODELS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     data=st.data(), argument=inputs, ending=st.sampled_from([" ->", "->", "]", " -> 12"]), result=st.text(max_size=9)
 )

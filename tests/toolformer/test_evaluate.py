@@ -53,7 +53,7 @@ def literal_losses(lm: LanguageModel, text: str, length: int, never: Sequence[in
 
 
 @pytest.mark.parametrize("name", LANGUAGE_MODELS)
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(texts=st.lists(st.sampled_from([*SHORT, "a", "1 + 2"]), min_size=1, max_size=3), length=st.integers(3, 30))
 def test_perplexity_is_that_of_reading_each_text_alone(name: str, texts: list[str], length: int) -> None:
     lm = LANGUAGE_MODELS[name]

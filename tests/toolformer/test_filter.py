@@ -46,7 +46,7 @@ def literal(lm: LanguageModel, z: str, text: str, position: int) -> float:
 
 
 @pytest.mark.parametrize("key", LANGUAGE_MODELS)
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 @given(data=st.data(), batch=st.sampled_from([1, 60, 8192]))
 def test_batched_and_truncated_losses_are_those_of_the_equation(
     key: tuple[str, str], data: st.DataObject, batch: int

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hammerstone.errors import SettingsError
@@ -76,7 +76,6 @@ words = st.text(st.sampled_from(string.ascii_letters + ".!?\"') éß。日\n\t 0
 
 
 @given(words, st.integers(1, 12), st.sampled_from([count_words, characters, halves]))
-@settings(deadline=None)
 def test_no_piece_is_too_long_and_nothing_is_lost(text: str, most: int, count: Callable[[str], int]) -> None:
     pieces = split_text(text, most, count)
     assert all(count(piece) <= most and piece.strip() == piece != "" for piece in pieces)
@@ -183,7 +182,6 @@ def by_the_sentence(text: str) -> bool:
 
 
 @given(st.lists(st.one_of(st.integers(0, 300).map(str), st.sampled_from([60 * "w ", "word"])), max_size=9))
-@settings(deadline=None)
 def test_pairs_and_a_look_up_find_what_all_triples_find(parts: list[str]) -> None:
     text = " ".join(parts)
     assert (calculator_rule(text) == "result of two others") == by_the_sentence(text)

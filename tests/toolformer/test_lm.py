@@ -27,7 +27,7 @@ def assert_alike(found: torch.Tensor, expected: torch.Tensor) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(rows=st.lists(tokens, min_size=1, max_size=4))
 def test_rows_of_different_lengths_are_read_as_each_alone(name: str, rows: list[list[int]]) -> None:
     lm = LANGUAGE_MODELS[name]
@@ -39,7 +39,7 @@ def test_rows_of_different_lengths_are_read_as_each_alone(name: str, rows: list[
 
 
 @pytest.mark.parametrize("name", MODELS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(rows=st.lists(st.tuples(tokens, tokens, tokens), min_size=1, max_size=4))
 def test_reading_on_after_a_past_of_another_length_is_reading_in_one_go(
     name: str, rows: list[tuple[list[int], list[int], list[int]]]
@@ -54,7 +54,7 @@ def test_reading_on_after_a_past_of_another_length_is_reading_in_one_go(
 
 
 @pytest.mark.parametrize("name", MODELS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=st.data(), rows=st.lists(tokens, min_size=1, max_size=3), more=tokens)
 def test_a_branch_from_the_middle_goes_on_as_if_the_rest_had_not_been_read(
     name: str, data: st.DataObject, rows: list[list[int]], more: list[int]
@@ -70,7 +70,7 @@ def test_a_branch_from_the_middle_goes_on_as_if_the_rest_had_not_been_read(
 
 
 @pytest.mark.parametrize("name", MODELS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(first=st.lists(tokens, min_size=1, max_size=3), second=st.lists(tokens, min_size=1, max_size=3), more=tokens)
 def test_joined_rows_go_on_each_by_itself(
     name: str, first: list[list[int]], second: list[list[int]], more: list[int]

@@ -23,7 +23,7 @@ pieces = st.lists(
 
 
 @pytest.mark.parametrize("tokenizer", TOKENIZERS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(words=pieces, length=st.integers(40, 90))
 def test_a_row_holds_calls_whole_and_all_rows_hold_the_document(tokenizer: str, words: list[str], length: int) -> None:
     lm = LANGUAGE_MODELS[tokenizer]

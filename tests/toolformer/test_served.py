@@ -60,7 +60,7 @@ def padded(tokenizer: str, seed: int) -> LanguageModel:
 
 
 @pytest.mark.parametrize("tokenizer", TOKENIZERS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     model=st.sampled_from([*MODELS]),
     seed=st.integers(0, 2),

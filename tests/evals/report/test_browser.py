@@ -43,7 +43,7 @@ def browse(chromium: str, tmp_path: Path) -> Callable[..., str]:
         fixed = ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run")
         own = (f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},{height}")
         done = subprocess.run(
-            [chromium, *fixed, *own, *options, page.as_uri()], capture_output=True, text=True, check=True, timeout=120
+            [chromium, *fixed, *own, *options, page.as_uri()], capture_output=True, text=True, check=True, timeout=300
         )
         return done.stdout
 

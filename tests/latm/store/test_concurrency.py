@@ -33,7 +33,7 @@ def crowd(where: str) -> list[dict[str, int]]:
 def test_processes_may_make_the_same_new_store_at_once(where: str) -> None:
     homes = [where] if "://" in where else [f"{where}/{number}" for number in range(20)]
     newcomers = [sys.executable, str(Path(__file__).with_name("newcomers.py")), "6", *homes]
-    subprocess.run(newcomers, check=True, timeout=60)
+    subprocess.run(newcomers, check=True, timeout=300)
     for home in homes:
         with open_store(home) as store:
             assert len(store.tasks()) == 6

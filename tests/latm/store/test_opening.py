@@ -35,7 +35,7 @@ def home(tmp_path: Path) -> Path:
 
 def python(program: str, *arguments: str) -> str:
     finished = subprocess.run(
-        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True, timeout=300
     )
     return finished.stdout
 

@@ -84,7 +84,7 @@ def bm25(documents: list[list[str]], query: list[str]) -> list[float]:
 word_lists = st.lists(st.sampled_from("a b c d e".split()), min_size=1, max_size=8)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(word_lists, min_size=1, max_size=6), word_lists)
 def test_the_best_passage_is_that_of_bm25s_formula(
     tmp_path_factory: pytest.TempPathFactory, documents: list[list[str]], query: list[str]
