@@ -37,15 +37,19 @@ __all__ = [
 
 
 class HammerstoneError(Exception):
-    """The root. `code` is stable and machine-readable; `hint` says what repairs it, or is empty."""
+    """The root. `code` is stable and machine-readable; `hint` says what repairs it, or is empty.
+
+    `message` and `hint` are of one line; `details` are the lines that belong below the message, if any.
+    """
 
     code: ClassVar[str] = "error"
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, hint: str = "", details: str = "") -> None:
+        super().__init__(f"{message}\n{details}" if details else message)
         self.message = message
         self.hint = hint
+        self.details = details
 
 
 class CallerError(HammerstoneError):

@@ -134,7 +134,7 @@ def bench(
         results = _run(partial(run, home=where), out=out, json=json)
     _write(results, report, markdown, command=f"hammerstone bench {experiment}")
     if any(result.partial for result in results):
-        talk("[bold cyan]hint:[/] run the same command again with a higher --max-cost: what is paid is not paid again")
+        talk("run the same command again with a higher --max-cost: what is paid is not paid again", "hint:")
         raise typer.Exit(2)
 
 
@@ -229,4 +229,4 @@ def _told_how_to_record(folder: Path) -> Generator[None]:
         yield
     except RecordingError as error:
         hint = re.sub(r"^to record it, .*", lambda _: HOW_TO_RECORD.format(folder), error.hint, flags=re.DOTALL)
-        raise RecordingError(error.message, hint=hint) from error
+        raise RecordingError(error.message, hint=hint, details=error.details) from error

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hammerstone.cli.options import Backend, Json, LiveMaker, LiveUser, SandboxName
-from hammerstone.cli.terminal import money, percent, print_json, print_line, progress, show_table, talk
+from hammerstone.cli.terminal import (
+    console,
+    money,
+    percent,
+    print_json,
+    print_line,
+    progress,
+    show_table,
+    shown,
+    talk,
+)
 from hammerstone.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,6 +40,12 @@ RECORDED = (
     f"Tokens are estimated from characters, prices are illustrations: {RATES}"
 )
 LIVE = f"Completions of {{}}.\nWhere a price is not known, an illustration stands in: {RATES}"
+LEGEND = (
+    "[bold]One letter a request:[/] [red]S[/] the strong model answered, [yellow]U[/] a cheap model wrote the "
+    "tool's arguments, [green]P[/] the tool's own parser did: no model at all.\n"
+    "[bold cyan]|[/] the tool went live. Small letters: the question was reworded. "
+    "A [reverse]wrong answer[/] is shown reversed.\n"
+)
 MARK = {"parser": ("P", "green"), "user": ("U", "yellow"), "solver": ("S", "red"), None: ("!", "magenta")}
 
 
@@ -85,16 +101,11 @@ class Strips:
         self._live: Live | None = None
 
     def start(self) -> None:
-        from rich.console import Console
         from rich.live import Live
+        from rich.text import Text
 
-        talk(
-            "[bold]One letter a request:[/] [red]S[/] the strong model answered, [yellow]U[/] a cheap model wrote the "
-            "tool's arguments, [green]P[/] the tool's own parser did: no model at all.\n"
-            "[bold cyan]|[/] the tool went live. Small letters: the question was reworded. "
-            "A [reverse]wrong answer[/] is shown reversed.\n"
-        )
-        self._live = Live(console=Console(stderr=True), refresh_per_second=12)
+        talk(Text.from_markup(LEGEND))
+        self._live = Live(console=console(stderr=True), refresh_per_second=12)
         self._live.start()
 
     def update(self, demonstration: Demonstration) -> None:
@@ -132,10 +143,10 @@ def _report(demonstration: Demonstration, folder: Path, *, live: str) -> None:
     _show_tasks(demonstration)
     _show_calls(demonstration)
     _show_reached(demonstration)
-    talk(
-        f"\nThe tools are in {folder}. Try them on a file of your own, without any model:\n"
-        f"  hammerstone solve FILE --home {folder}\n  hammerstone tools list --home {folder}"
-    )
+    talk("")
+    talk(f"The tools are in {folder}. Try them on a file of your own, without any model:")
+    talk(f"  hammerstone solve FILE --home {folder}")
+    talk(f"  hammerstone tools list --home {folder}")
 
 
 def _show_routes(demonstration: Demonstration, origin: str) -> None:
@@ -154,7 +165,7 @@ def _show_routes(demonstration: Demonstration, origin: str) -> None:
         "By route",
         ("route", "#requests", "#right", "#accuracy", "#model calls", "#cost"),
         rows,
-        caption=f"{origin}{_break_even(demonstration)}",
+        caption=shown(f"{origin}{_break_even(demonstration)}", "dim", lines=True),
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Home, Json
-from hammerstone.cli.terminal import ask, print_json, talk
+from hammerstone.cli.terminal import ask, print_json, show_text, shown, talk
 
 if TYPE_CHECKING:
     from hammerstone.latm.records import Queued
@@ -38,8 +38,12 @@ def label(home: Home = None, json: Json = False) -> None:
 
 def _ask(waiting: Queued, number: int, total: int) -> str | None:
     """The answer, empty to skip, `None` to end."""
-    from rich.markup import escape
+    from rich.text import Text
 
-    talk(f"\n[bold]{number} of {total}[/]  {escape(waiting.request_id)}  {waiting.task or 'no task'}")
-    talk(escape(waiting.question))
-    return ask("[bold]answer:[/]")
+    count = waiting.question.count("\n") + 1
+    lines = f"  ({count} lines)" if count > 1 else ""  # a question may hold what looks like the next one
+    place = shown(f"  {waiting.request_id}  {waiting.task or 'no task'}{lines}")
+    talk("")
+    talk(Text.assemble((f"{number} of {total}", "bold"), place))
+    show_text(waiting.question, stderr=True)
+    return ask(Text("answer:", "bold"))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from importlib.metadata import version
-from typing import Annotated
+from traceback import format_exception
+from typing import Annotated, Any
 
 import typer
 
 from hammerstone.cli import bench, demo, doctor, generate, label, ledger, make, solve, tasks, toolformer, tools
-from hammerstone.cli.terminal import talk, tell_error
+from hammerstone.cli.terminal import prepare_streams, show_text, talk, tell_error
 from hammerstone.errors import HammerstoneError
+from hammerstone.models.masking import masked
 
 __all__ = ["app", "main"]
 
@@ -63,28 +65,46 @@ def main() -> None:
 
     `--debug` is taken wherever it stands: one who is asked to run a command again with it puts it at the end.
     """
+    prepare_streams()
     _tell_retries()
     arguments = [one for one in sys.argv[1:] if one != "--debug"]
     try:
-        app(arguments, prog_name="hammerstone")
-    except SystemExit as end:
-        if end.code == INTERRUPTED:  # typer has made this of a KeyboardInterrupt
-            talk("[yellow]interrupted:[/] what was answered and paid is stored; the same command goes on from there")
-        raise
+        code = _commands()(arguments, prog_name="hammerstone", standalone_mode=False)
     except Exception as error:
         if "--debug" in sys.argv:
-            import traceback
+            show_text(masked("".join(format_exception(error))), stderr=True)
+        code = _tell(error)
+    if code == INTERRUPTED:  # typer has made this of a KeyboardInterrupt
+        talk("what was answered and paid is stored; the same command goes on from there", "interrupted:")
+    sys.exit(code)
 
-            traceback.print_exc()
-        sys.exit(_tell(error))
+
+def _commands() -> Any:
+    """The commands, with help that is text: typer would take `[generate]` in it for markup, and drop it."""
+
+    def escape_help(command: Any) -> None:
+        for described in (command, *command.params):
+            described.help = escape(described.help) if getattr(described, "help", None) else None
+        for inner in getattr(command, "commands", {}).values():
+            escape_help(inner)
+
+    from rich.markup import escape
+
+    commands = typer.main.get_command(app)
+    escape_help(commands)
+    return commands
 
 
 def _tell(error: Exception) -> int:
     """Say what happened; the exit code."""
     match error:
         case HammerstoneError():
-            tell_error(error.message, error.hint)
+            tell_error(error.message, error.hint, error.details)
             return error.exit_code
+        case typer.Abort():
+            tell_error("the input has ended")
+        case _ if hasattr(error, "format_message"):  # typer's own: not every version exports their class
+            return _tell_misuse(error)
         case OSError(errno=int(number)):
             where = f"{error.filename}: " if error.filename else ""
             _abandon_full_output()
@@ -95,6 +115,13 @@ def _tell(error: Exception) -> int:
             hint = "this is a fault in hammerstone: run again with --debug and report the traceback"
             tell_error(f"{type(error).__name__}: {error}", hint)
     return 1
+
+
+def _tell_misuse(error: Any) -> int:
+    """A command or an option that is not there. Where a bare command has shown its help, nothing is left to say."""
+    if message := error.format_message():
+        tell_error(message, f"{error.ctx.command_path} --help" if error.ctx else "")
+    return error.exit_code
 
 
 def _abandon_full_output() -> None:
@@ -109,12 +136,9 @@ def _tell_retries() -> None:
     """stamina tells of a retry through `logging`, whose last resort is a bare word on stderr. Say it in a sentence."""
     import logging
 
-    from rich.markup import escape
-
     class Sentence(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             waits = getattr(record, "stamina.wait_for", "?")
-            cause = escape(str(getattr(record, "stamina.caused_by", "")))
-            talk(f"[yellow]retrying[/] a model in {waits} s: {cause}")
+            talk(f"a model in {waits} s: {masked(str(getattr(record, 'stamina.caused_by', '')))}", "retrying")
 
     logging.getLogger("stamina").addHandler(Sentence())

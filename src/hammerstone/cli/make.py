@@ -84,6 +84,6 @@ def _show(making: Making, json: bool) -> None:
         )
     else:
         print_line(f"{making.task}: {making.state}: {making.reason}")
-        talk(f"[bold cyan]hint:[/] every attempt is kept: hammerstone tasks show {making.task}")
+        talk(f"every attempt is kept: hammerstone tasks show {making.task}", "hint:")
     if making.state != "live":
         raise typer.Exit(1)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from textwrap import wrap as wrap_text
 from typing import TYPE_CHECKING
 
 from hammerstone.cli.terminal import WIDE, show_table, show_text, talk
+from hammerstone.visible import visible
 
 if TYPE_CHECKING:
     from hammerstone.evals.results import Result, Table
@@ -30,9 +32,9 @@ def show_result(result: Result) -> None:
     from hammerstone.evals.tables import CONFUSION, about, tables
 
     width = shutil.get_terminal_size((WIDE, 25)).columns
-    notes = [line for note in result.notes for line in wrap(f"- {note}", width, subsequent_indent="  ")]
-    show_text("\n".join([result.title, *wrap(about(result), width), *notes, ""]))
-    for table in tables(result):
+    notes = [line for note in result.notes for line in wrap(f"- {visible(note)}", width, subsequent_indent="  ")]
+    show_text("\n".join([visible(result.title), *wrap(visible(about(result)), width), *notes, ""]))
+    for table in map(_seen, tables(result)):
         if _needed(table) <= width:
             show_table(table.title, table.columns, table.rows, caption=table.caption)
         elif table.title == CONFUSION:
@@ -40,7 +42,13 @@ def show_result(result: Result) -> None:
         else:
             show_text("\n".join([*_narrow(table, width), ""]))
     if result.partial:
-        talk(f"[yellow]partial:[/] {result.partial}")
+        talk(result.partial, "partial:")
+
+
+def _seen(table: Table) -> Table:
+    """The same with names and texts as they are shown: the columns are measured and wrapped here."""
+    columns, rows = map(visible, table.columns), (tuple(map(visible, row)) for row in table.rows)
+    return replace(table, columns=tuple(columns), rows=tuple(rows))
 
 
 def _needed(table: Table) -> int:

@@ -22,7 +22,7 @@ from hammerstone.cli.options import (
     Solver,
     User,
 )
-from hammerstone.cli.terminal import money, percent, print_json, print_line, progress, show_table, talk
+from hammerstone.cli.terminal import brief, money, percent, print_json, print_line, progress, show_table, talk
 from hammerstone.types import Request
 
 if TYPE_CHECKING:
@@ -134,9 +134,9 @@ class Tally:
         )
         for answered in self.unanswered[:20]:
             why = "; ".join(answered.refusals) or answered.error or ""
-            talk(f"[yellow]not answered:[/] {answered.id}: {_one_line(why)}")
+            talk(f"{answered.id}: {brief(why)}", "not answered:")
         if len(self.unanswered) > 20:
-            talk(f"[yellow]not answered:[/] {len(self.unanswered) - 20} more; --json lists them all")
+            talk(f"{len(self.unanswered) - 20} more; --json lists them all", "not answered:")
 
 
 async def _requests(file: str, tally: Tally) -> AsyncGenerator[Request]:
@@ -151,7 +151,7 @@ async def _requests(file: str, tally: Tally) -> AsyncGenerator[Request]:
             yield item
         else:
             tally.unreadable += 1
-            talk(f"[bold red]error:[/] line {item.line}: {_one_line(item.why)}")
+            talk(f"line {item.line}: {brief(item.why)}", "error:")
 
 
 def _print(answered: Answered, json: bool) -> None:
@@ -159,7 +159,7 @@ def _print(answered: Answered, json: bool) -> None:
         print_json(line(answered))
     else:
         answer = answered.answer if answered.answer is not None else f"({answered.error or 'waits for a labeler'})"
-        print_line(f"{answered.id}\t{answered.route or '-'}\t{' '.join(answer.split())}")
+        print_line(answered.id, answered.route or "-", answer)
 
 
 def line(answered: Answered) -> dict[str, object]:
@@ -185,14 +185,8 @@ def line(answered: Answered) -> dict[str, object]:
 def say_making(task: str, making: Making | None) -> None:
     """Tell the person that a tool is being made, or what came of it."""
     if making is None:
-        talk(f"[cyan]making[/] a tool for {task}")
+        talk(f"a tool for {task}", "making")
     elif making.tool is not None and making.state == "live":
-        talk(f"[green]live:[/] the tool {task}, routes {', '.join(making.tool.routes)}")
+        talk(f"the tool {task}, routes {', '.join(making.tool.routes)}", "live:")
     else:
-        talk(f"[yellow]{making.state}:[/] {task}: {_one_line(making.reason)}")
-
-
-def _one_line(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(" ".join(text.split())[:300])
+        talk(f"{task}: {brief(making.reason)}", f"{making.state}:")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Home, Json
-from hammerstone.cli.terminal import money, print_json, print_line, show_facts, show_table, show_text, talk
+from hammerstone.cli.terminal import brief, money, print_json, print_line, show_facts, show_table, show_text, talk
 from hammerstone.errors import NotFoundError, SettingsError
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def show(name: Name, home: Home = None, json: Json = False) -> None:
         show_facts([("task", task.name), ("description", task.description)])
         print_line("")
         rows = [
-            (one.request_id, one.source, _line(one.answer), _line(one.former_answer or ""), _line(one.question))
+            (one.request_id, one.source, one.answer, one.former_answer or "", one.question)
             for one in store.instances(name)
         ]
         show_table("Instances", ("request", "source", "answer…", "before…", "question…"), rows)
@@ -66,7 +65,7 @@ def show(name: Name, home: Home = None, json: Json = False) -> None:
         show_table(
             "Questions that the parser refused (material for a next version)",
             ("question…",),
-            [(_line(question),) for question in refused],
+            [(question,) for question in refused],
         )
 
 
@@ -112,9 +111,9 @@ def _show_making(store: Store, making: Making) -> None:
     show_table(title, ("recipe", "#attempt", "ended at", "#cost", "problems¶"), rows, caption=making.reason)
     if making.disagreement is not None and making.state == "held-back":
         differ = making.disagreement
-        talk(f"[yellow]kept back:[/] the tool says {differ.tool!r}, the stored answer is {differ.stored!r}, for:")
+        talk(f"the tool says {differ.tool!r}, the stored answer is {differ.stored!r}, for:", "kept back:")
         show_text(differ.question)
-        talk(f"[bold cyan]hint:[/] hammerstone tasks settle {making.task} --tool, or --label")
+        talk(f"hammerstone tasks settle {making.task} --tool, or --label", "hint:")
 
 
 def _document(store: Store, task: Task) -> dict[str, object]:
@@ -139,8 +138,4 @@ def _first(problems: Sequence[str]) -> str:
     if not problems:
         return ""
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return shorten(problems[0], 200, placeholder=" …") + more
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
+    return brief(problems[0], 200) + more

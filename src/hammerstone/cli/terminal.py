@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import shutil
 import sys
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -10,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from hammerstone.visible import pieces, visible, visible_json
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -19,38 +23,69 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ask",
+    "brief",
+    "console",
     "money",
     "percent",
+    "prepare_streams",
     "print_json",
     "print_line",
     "progress",
     "show_facts",
-    "show_source",
+    "show_line",
     "show_table",
     "show_text",
+    "shown",
     "talk",
     "tell_error",
     "write_text",
 ]
 
 WIDE = 4000  # columns where nobody's screen is the limit
+LABELS = {"error:": "bold red", "hint:": "bold cyan", "making": "cyan", "live:": "green"}  # the others are yellow
 
 
-def talk(text: str) -> None:
-    """A line for the person, with rich's markup."""
-    _console(stderr=True).print(text, soft_wrap=not sys.stderr.isatty())
+def prepare_streams() -> None:
+    """No character, and no stream that the caller has closed, can end a command: called once, at the start."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - kept to the end
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
-def tell_error(message: str, hint: str = "") -> None:
-    """What happened, and what repairs it, in two lines for the person."""
-    from rich.markup import escape
+def shown(text: str, style: str = "", *, lines: bool = False) -> Text:
+    """What somebody wrote, character for character: no markup, no emoji codes, nothing unseen.
 
-    talk(f"[bold red]error:[/] {escape(message)}")
+    Escapes stand out from a backslash that was typed. `lines` keeps line breaks and tabs.
+    """
+    from rich.text import Text
+
+    whole = Text(style=style)
+    for piece, escaped in pieces(text, lines=lines):
+        whole.append(piece, "reverse" if escaped else None)
+    return whole
+
+
+def talk(text: str | Text, label: str = "") -> None:
+    """A line for the person, after a label in its colour. A string is shown as one line; a `Text` is ours."""
+    from rich.text import Text
+
+    line = shown(text) if isinstance(text, str) else text
+    _print(Text.assemble((f"{label} ", LABELS.get(label, "yellow")), line) if label else line, stderr=True)
+
+
+def tell_error(message: str, hint: str = "", details: str = "") -> None:
+    """What happened, and what repairs it, in a line each for the person; details stand between, set in."""
+    talk(message, "error:")
+    for line in details.split("\n") if details else ():
+        talk(f"  {line}")
     if hint:
-        talk(f"[bold cyan]hint:[/] {escape(hint)}")
+        talk(hint, "hint:")
 
 
-def ask(question: str) -> str | None:
+def ask(question: str | Text) -> str | None:
     """What the person types on a line, without outer white space; `None` at the end of input."""
     talk(question)
     try:
@@ -59,15 +94,18 @@ def ask(question: str) -> str | None:
         return None
 
 
-def print_line(text: str) -> None:
-    """A line of data, as it is."""
-    sys.stdout.write(text + "\n")
+def print_line(*cells: str) -> None:
+    """A line of data. Several cells have tabs between; a tab or a line break inside one is an escape."""
+    sys.stdout.write("\t".join(map(visible, cells)) + "\n")
     sys.stdout.flush()
 
 
 def print_json(value: DataclassInstance | Mapping[str, Any] | Sequence[Any]) -> None:
-    """One JSON document on one line."""
-    print_line(json.dumps(asdict(value) if is_dataclass(value) else value, ensure_ascii=False, default=_plain))
+    """One JSON document on one line, the exact data in every encoding: what is not seen is an escape of JSON's."""
+    plain = asdict(value) if is_dataclass(value) else value
+    ascii_only = not sys.stdout.encoding.lower().startswith("utf")
+    sys.stdout.write(visible_json(json.dumps(plain, ensure_ascii=ascii_only, default=_plain)) + "\n")
+    sys.stdout.flush()
 
 
 def _plain(value: object) -> object:
@@ -76,16 +114,19 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-def show_text(text: str) -> None:
-    """A paragraph on stdout."""
-    _console().print(text, markup=False)
+def show_text(text: str, *, stderr: bool = False) -> None:
+    """A paragraph, with its line breaks; long lines are wrapped by the terminal, which drops no space."""
+    _print(shown(text, lines=True), stderr=stderr, soft_wrap=True)
+
+
+def show_line(text: Text) -> None:
+    """A line of ours on stdout, which the caller has fitted to the terminal."""
+    _print(text, soft_wrap=True)
 
 
 def write_text(text: str, *, aside: bool = False) -> None:
     """A piece of a paragraph that is still being written; in a colour of its own if it stands aside from the rest."""
-    from rich.text import Text
-
-    _console().print(Text(text, "cyan" if aside else ""), end="", soft_wrap=True)
+    _print(shown(text, "cyan" if aside else "", lines=True), soft_wrap=True, end="")
 
 
 def show_facts(facts: Iterable[tuple[str, str]]) -> None:
@@ -101,58 +142,42 @@ def show_facts(facts: Iterable[tuple[str, str]]) -> None:
 
 
 def show_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, stderr: bool = False, caption: str = ""
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, stderr: bool = False, caption: str | Text = ""
 ) -> None:
     """A table. A column whose name begins with `#` holds numbers, set to the right; one whose name ends with `…` is
     cut where the terminal ends, and one that ends with `¶` is wrapped. The others are names and stay whole."""
     from rich import box
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=any(name.strip("#…¶") for name in columns))
     for name in columns:
-        justify = "right" if name.startswith("#") else "left"
-        table.add_column(name.strip("#…¶"), justify=justify, overflow="fold", no_wrap=not name.endswith(("…", "¶")))
+        justify, whole = "right" if name.startswith("#") else "left", not name.endswith(("…", "¶"))
+        overflow = "ellipsis" if whole else "fold"  # a name longer than the terminal is marked as cut
+        table.add_column(shown(name.strip("#…¶")), justify=justify, overflow=overflow, no_wrap=whole)
     for row in rows:
         table.add_row(*(_cell(text, cut=name.endswith("…")) for name, text in zip(columns, row, strict=True)))
-    below = [Text(f"{caption}\n", "dim")] if caption else []
-    _show(Text(title, "bold"), table, *below, stderr=stderr)
+    below = [shown(caption, "dim") if isinstance(caption, str) else caption, ""] if caption else []
+    _show(shown(title, "bold"), table, *below, stderr=stderr)
 
 
 def _cell(text: str, *, cut: bool) -> Text:
-    from rich.text import Text
-
-    # The column may be narrowed, but its text is not to be wrapped.
-    return Text(text, no_wrap=True, overflow="ellipsis") if cut else Text(text)
-
-
-def show_source(source: str) -> None:
-    """Python source: in colours on a terminal, else as it is."""
-    if not sys.stdout.isatty():
-        print_line(source.rstrip("\n"))
-        return
-    from rich.syntax import Syntax
-
-    _console().print(Syntax(source, "python", background_color="default", word_wrap=True))
+    cell = shown(text)
+    if cut:  # the column may be narrowed, but its text is not to be wrapped
+        cell.no_wrap, cell.overflow = True, "ellipsis"
+    return cell
 
 
 @contextmanager
 def progress(description: str, total: int | None = None) -> Generator[Progress]:
     """A bar on stderr, shown only where a person looks; fields `note` and `description` may be updated."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress
 
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
+    from hammerstone.cli.bars import bar_columns
+
     # While the bar is up, rich would send what is printed to stdout the bar's way, to stderr: right for a person who
     # sees both, wrong for a file.
     both_seen = sys.stdout.isatty()
-    with Progress(*columns, console=_console(stderr=True), transient=True, redirect_stdout=both_seen) as bar:
+    with Progress(*bar_columns(), console=console(stderr=True), transient=True, redirect_stdout=both_seen) as bar:
         bar.add_task(description, total=total, note="")
         yield bar
 
@@ -162,23 +187,40 @@ def money(dollars: float | None) -> str:
     return "unknown" if dollars is None else f"${dollars:,.4f}"
 
 
+def brief(text: str, limit: int = 300) -> str:
+    """The beginning, and how much is left out."""
+    return text if len(text) <= limit else f"{text[:limit]} … ({len(text) - limit:,} more characters)"
+
+
 def percent(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "-"
 
 
 def _show(*parts: RenderableType, stderr: bool = False) -> None:
     """Print what rich lays out, in a pipe or a file without the spaces that it puts at the ends of lines."""
-    console, stream = _console(stderr), sys.stderr if stderr else sys.stdout
+    screen, stream = console(stderr=stderr), sys.stderr if stderr else sys.stdout
     if stream.isatty():
-        console.print(*parts, sep="\n")
+        screen.print(*parts, sep="\n")
         return
-    with console.capture() as captured:
-        console.print(*parts, sep="\n")
+    with screen.capture() as captured:
+        screen.print(*parts, sep="\n")
     stream.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
     stream.flush()
 
 
-def _console(stderr: bool = False) -> Console:
+def _print(text: Text, *, stderr: bool = False, soft_wrap: bool = False, end: str = "\n") -> None:
+    """A line or a paragraph; where it is not for a terminal, as it is: rich would make spaces of tabs."""
+    screen = console(stderr=stderr)
+    if screen.is_terminal:
+        screen.print(text, soft_wrap=soft_wrap, end=end)
+        return
+    stream = sys.stderr if stderr else sys.stdout
+    stream.write(text.plain + end)
+    stream.flush()
+
+
+def console(*, stderr: bool = False) -> Console:
+    """The one place where a console is made: it takes no string for markup."""
     stream = sys.stderr if stderr else sys.stdout
     return _made_console(stderr, None if stream.isatty() else shutil.get_terminal_size((WIDE, 25)).columns)
 
@@ -187,4 +229,4 @@ def _console(stderr: bool = False) -> Console:
 def _made_console(stderr: bool, width: int | None) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr, width=width, highlight=False)
+    return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)

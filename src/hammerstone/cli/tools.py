@@ -9,7 +9,8 @@ import typer
 
 from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Backend, Home, Json, SandboxName
-from hammerstone.cli.terminal import ask, money, print_json, print_line, show_facts, show_source, show_table, talk
+from hammerstone.cli.source import show_source
+from hammerstone.cli.terminal import ask, money, print_json, print_line, show_facts, show_table, talk
 from hammerstone.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def list_tools(
     ]
     show_table("Tools", ("tool", "#version", "state", "routes", "#answers"), rows)
     if not tools:
-        talk("[bold cyan]hint:[/] no tool yet: hammerstone demo shows how they come to be")
+        talk("no tool yet: hammerstone demo shows how they come to be", "hint:")
 
 
 @app.command()
@@ -131,7 +132,7 @@ def remove(
     """Delete all versions of a tool. Its task's instances stay, and a new tool may be made from them."""
     with open_home(home) as store:
         _find(store, name, None)
-        if not yes and ask(f"Delete all versions of {name}? \\[y/N]") not in ("y", "Y", "yes"):
+        if not yes and ask(f"Delete all versions of {name}? [y/N]") not in ("y", "Y", "yes"):
             talk("nothing was deleted")
             raise typer.Exit(1)
         store.remove_tool(name)

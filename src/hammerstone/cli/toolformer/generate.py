@@ -139,9 +139,9 @@ class Live:
 def _show_calls(made: Generated) -> None:
     """One below the other."""
     for call in made.calls:
-        talk(f"    called {call.api}({call.input}): {call.result or 'no result'}".replace("[", r"\["))
+        talk(f"    called {call.api}({call.input}): {call.result or 'no result'}")
     for reason in made.failures:
-        talk(f"    [yellow]failed:[/] {reason}")
+        talk(reason, "    failed:")
 
 
 def _names(text: str) -> list[str]:

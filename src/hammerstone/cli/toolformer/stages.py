@@ -188,7 +188,7 @@ def show_explained(found: Sequence[Explained], json: bool) -> None:
         return
     for one in found:
         verdict, losses = "kept" if one.kept else "dropped", one.losses
-        show_text(f"{one.before} {one.call}{'' if one.after[:1].isspace() else ' '}{one.after}".replace("\n", " "))
+        print_line(f"{one.before} {one.call}{'' if one.after[:1].isspace() else ' '}{one.after}")
         show_text(
             f"    {verdict}: L⁺ {losses.with_result:.2f}, L(e(c, ε)) {losses.with_call:.2f}, "
             f"L(ε) {losses.without:.2f}; gain {losses.gain:.2f}, threshold {one.threshold:g}\n"
