@@ -1,0 +1,43 @@
+"""The columns of a progress bar. What is described or noted may be anybody's text."""
+
+from __future__ import annotations
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TimeElapsedColumn,
+)
+from rich.text import Text
+
+from hammerstone.cli.terminal import shown
+
+__all__ = ["bar_columns"]
+
+
+class DescriptionColumn(ProgressColumn):
+    """What is being done."""
+
+    def render(self, task: Task) -> Text:
+        return shown(task.description)
+
+
+class NoteColumn(ProgressColumn):
+    """What has come of it so far."""
+
+    def render(self, task: Task) -> Text:
+        return shown(str(task.fields["note"]))
+
+
+def bar_columns() -> tuple[ProgressColumn, ...]:
+    """From left to right."""
+    return (
+        SpinnerColumn(),
+        DescriptionColumn(),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        NoteColumn(),
+    )
