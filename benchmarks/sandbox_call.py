@@ -53,7 +53,7 @@ async def main(calls: int) -> None:
 
 async def open_arms(stack: AsyncExitStack) -> dict[str, Sandbox]:
     interpreter = await find_interpreter()
-    launch = Launch(name="unconfined", command=lambda _seed, _scratch: interpreter.command, filter=b"")
+    launch = Launch(name="unconfined", command=lambda _seed: interpreter.command, filter=b"", zones=interpreter.zones)
     arms: dict[str, Sandbox] = {"unconfined": await stack.enter_async_context(CPythonSandbox(launch, workers=1))}
     for backend in BACKENDS:
         try:

@@ -56,6 +56,6 @@ async def unconfined() -> AsyncIterator[Sandbox]:
     """The same worker with no confinement around it and an empty filter: what the others are compared with."""
     interpreter = await find_interpreter()
     command = ["/usr/bin/env", "LEAKED=from-the-host", *interpreter.command]
-    launch = Launch(name="unconfined", command=lambda _seed, _scratch: command, filter=b"")
+    launch = Launch(name="unconfined", command=lambda _seed: command, filter=b"", zones=interpreter.zones)
     async with CPythonSandbox(launch, workers=1) as opened:
         yield opened

@@ -74,7 +74,6 @@ def test_a_death_by_signal_is_named() -> None:
     [
         (worker.OUT_OF_TIME, Status.TIMEOUT),
         (worker.OUT_OF_OUTPUT, Status.OUTPUT),
-        (worker.OUT_OF_DISK, Status.KILLED),
     ],
 )
 def test_what_the_worker_measured_outweighs_what_the_child_said(stopped: int, status: Status) -> None:

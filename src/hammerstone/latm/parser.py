@@ -1,8 +1,8 @@
-"""The parser route: an answer without any model, given only by a tool that proves it has read every word.
+"""A tool's parser, and the proof that it has read every word.
 
-The round-trip guard: `normalise(unparse(**parse(question))) == normalise(question)`. `unparse` runs in the module
-loaded afresh, so a tool cannot carry the question past the guard in a global variable; when a tool is verified, the
-two even run in processes that share nothing.
+The round-trip guard: `unparse(**parse(question)) == question`, character by character. Each function runs in a process
+of its own, when a tool is judged and when it serves, by the same code. So neither `unparse` nor `solve` can know
+anything of the question but the arguments, and a tool serves exactly as it was judged.
 """
 
 from __future__ import annotations
@@ -11,38 +11,64 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hammerstone.concurrency import map_concurrently
 from hammerstone.latm.signature import ArgumentsError, read_signature
 from hammerstone.sandbox.contract import Outcome, Sandbox
 from hammerstone.types import JSON
 
-__all__ = ["Arguments", "Parsed", "call_solve", "normalise", "parse", "reproduces"]
+__all__ = ["Arguments", "Parsed", "answer", "call_solve", "normalise"]
 
 Arguments = Mapping[str, JSON]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parsed:
-    """What a parser made of a question: the arguments, or why there are none."""
+    """What was made of a question: the arguments, or why there are none or no answer from them.
+
+    `proved` says that they reproduce the question.
+    """
 
     arguments: Arguments | None = None
     refusal: str = ""
+    proved: bool = False
 
 
 def normalise(text: str) -> str:
-    """What may differ between a question and its reproduction: Unicode composition, line ends, outer white space.
+    """Text as n-grams and counts see it: composed (NFC), with one kind of line end, without outer white space.
 
-    Inner white space stays: in a table or a drawing it carries meaning.
+    It is never what a tool is given or what a proof compares: there every character counts.
     """
     return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 
-async def parse(sandbox: Sandbox, source: str, question: str, *, hash_seed: int = 0) -> Parsed:
-    """Arguments that fit the signature of `solve`; not yet proved (`reproduces`)."""
-    outcome = await sandbox.call(source, "parse", {"question": normalise(question)}, hash_seed=hash_seed)
-    return _arguments(source, outcome.value) if outcome.ok else Parsed(refusal=f"parse failed: {outcome.error}")
+async def answer(sandbox: Sandbox, source: str, question: str, *, hash_seed: int = 0) -> tuple[Parsed, str | None]:
+    """Parse, prove and solve: the only way in which a parser is ever asked. Without the proof there is no answer."""
+    parsed = _arguments(source, await sandbox.call(source, "parse", {"question": question}, hash_seed=hash_seed))
+    arguments = parsed.arguments
+    if arguments is None:
+        return parsed, None
+    written, solved = await map_concurrently(
+        lambda function: sandbox.call(source, function, arguments, hash_seed=hash_seed), ["unparse", "solve"]
+    )
+    difference = _difference(question, written)
+    if difference:
+        return Parsed(arguments=arguments, refusal=difference), None
+    given, failure = _answer(solved)
+    return Parsed(arguments=arguments, refusal=failure, proved=True), given
 
 
-def _arguments(source: str, value: JSON) -> Parsed:
+async def call_solve(
+    sandbox: Sandbox, source: str, arguments: Arguments, *, hash_seed: int = 0
+) -> tuple[str | None, str]:
+    """The answer and an empty string, or `None` and why there is no answer."""
+    return _answer(await sandbox.call(source, "solve", arguments, hash_seed=hash_seed))
+
+
+def _arguments(source: str, outcome: Outcome) -> Parsed:
+    """Arguments that fit the signature of `solve`."""
+    value = outcome.value
+    if not outcome.ok:
+        return Parsed(refusal=f"parse failed: {outcome.error}")
     if value is None:
         return Parsed(refusal="parse returned None")
     if not isinstance(value, dict):
@@ -54,42 +80,6 @@ def _arguments(source: str, value: JSON) -> Parsed:
     return Parsed(arguments=value)
 
 
-async def reproduces(sandbox: Sandbox, source: str, question: str, arguments: Arguments) -> str:
-    """The empty string when `unparse` writes the question again, else how the two differ."""
-    outcome = await sandbox.call(source, "unparse", arguments)
-    if not outcome.ok:
-        return f"unparse failed: {outcome.error}"
-    if not isinstance(outcome.value, str):
-        return "unparse did not return a string"
-    return _difference(question, outcome.value)
-
-
-async def call_solve(
-    sandbox: Sandbox, source: str, arguments: Arguments, *, hash_seed: int = 0
-) -> tuple[str | None, str]:
-    """The answer and an empty string, or `None` and why there is no answer."""
-    outcome = await sandbox.call(source, "solve", arguments, hash_seed=hash_seed)
-    return _answer(outcome)
-
-
-async def answer(sandbox: Sandbox, source: str, question: str) -> tuple[Parsed, str | None]:
-    """Parse, prove and solve, in one call; without the proof no answer."""
-    asked = {"question": normalise(question)}
-    outcome = await sandbox.call(source, "parse", asked, then=("unparse", "solve"))
-    if not outcome.ok:
-        return Parsed(refusal=f"parse, unparse or solve failed: {outcome.error}"), None
-    values = outcome.value if isinstance(outcome.value, list) else []
-    parsed = _arguments(source, values[0] if values else None)
-    match values:
-        case _ if parsed.arguments is None:
-            return parsed, None
-        case [_, str(written), str(given)]:
-            difference = _difference(question, written)
-            return (Parsed(refusal=difference), None) if difference else (parsed, given)
-        case _:
-            return Parsed(refusal="unparse or solve did not return a string"), None
-
-
 def _answer(outcome: Outcome) -> tuple[str | None, str]:
     if not outcome.ok:
         return None, f"solve failed: {outcome.error}"
@@ -98,11 +88,16 @@ def _answer(outcome: Outcome) -> tuple[str | None, str]:
     return outcome.value, ""
 
 
-def _difference(question: str, written: str) -> str:
-    given, written = normalise(question), normalise(written)
-    if given == written:
+def _difference(question: str, outcome: Outcome) -> str:
+    """The empty string when `unparse` wrote the question again, else how the two differ."""
+    written = outcome.value
+    if not outcome.ok:
+        return f"unparse failed: {outcome.error}"
+    if not isinstance(written, str):
+        return "unparse did not return a string"
+    if written == question:
         return ""
-    pairs = zip(given, written, strict=False)
-    at = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(given), len(written)))
+    pairs = zip(question, written, strict=False)
+    at = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(question), len(written)))
     start = max(0, at - 30)
-    return f"unparse wrote {written[start : at + 30]!r} where the question has {given[start : at + 30]!r}"
+    return f"unparse wrote {written[start : at + 30]!r} where the question has {question[start : at + 30]!r}"

@@ -1,7 +1,7 @@
 """What happens in the forked child, once it is confined: compile or run made code and say what came of it.
 
 Everything here can be broken by the made code that runs beside it, and then breaks that one call. Nobody believes the
-child more than that: the worker checks the size of what it says, the host reads it as strict JSON.
+child more than that: the monitor checks what it says, and how much, and the host reads it as strict JSON.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if typing.TYPE_CHECKING:
 
 __all__ = ["CODE_LENGTH", "answer", "refuse_other_keys", "send", "write_all"]
 
-# Child to worker: the byte CONFINED, then one frame: what it says and the length of the body, which follows.
+# Child to monitor: the byte CONFINED, then one frame: what it says and the length of the body, which follows.
 CONFINED = b"\x06"
 FRAME = struct.Struct("!BI")
 NOTHING, VALUE, ERROR, TOO_MUCH_MEMORY, TOO_MUCH_OUTPUT, NOT_CONFINED = 0, 1, 2, 3, 4, 5
@@ -68,17 +68,11 @@ def call_tool(payload: mmap.mmap) -> bytes:
     (length,) = CODE_LENGTH.unpack(payload[: CODE_LENGTH.size])
     code = marshal.loads(payload[CODE_LENGTH.size : CODE_LENGTH.size + length])  # noqa: S302 - the compile child's
     call = json.loads(payload[CODE_LENGTH.size + length :])
-    value = to_json(call_fresh(code, call["function"], call["arguments"]))
-    if not call["then"]:
-        return value
-    values = [value]
-    if isinstance(json.loads(value), dict):
-        values += [to_json(call_fresh(code, name, json.loads(value))) for name in call["then"]]
-    return b"[" + b",".join(values) + b"]"
+    return to_json(load(code, call["function"])(**call["arguments"]))
 
 
-def call_fresh(code: types.CodeType, name: str, arguments: dict[str, object]) -> object:
-    """Load the module anew and call one of its functions."""
+def load(code: types.CodeType, name: str) -> typing.Callable[..., object]:
+    """One function of the module, which has run anew."""
     tool = types.ModuleType("tool")
     sys.modules["tool"] = tool  # dataclasses and typing look their module up
     exec(code, tool.__dict__)  # noqa: S102 - what all of this is for
@@ -86,7 +80,7 @@ def call_fresh(code: types.CodeType, name: str, arguments: dict[str, object]) ->
     if not callable(function):
         defined = ", ".join(name for name, value in tool.__dict__.items() if isinstance(value, types.FunctionType))
         raise NameError(f"the program defines no function {name!r}; it defines: {defined or 'none'}")
-    return function(**arguments)
+    return function
 
 
 def to_json(value: object) -> bytes:

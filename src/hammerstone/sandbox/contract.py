@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from hammerstone.types import JSON
 
@@ -30,7 +30,6 @@ class Limits:
     wall_seconds: float = 20.0
     memory_bytes: int = 512 * 1024 * 1024
     output_bytes: int = 1024 * 1024
-    disk_bytes: int = 16 * 1024 * 1024
 
 
 class Status(StrEnum):
@@ -78,16 +77,10 @@ class Sandbox(Protocol):
         function: str,
         arguments: Mapping[str, JSON],
         *,
-        then: Sequence[str] = (),
         limits: Limits | None = None,
         hash_seed: int = 0,
     ) -> Outcome:
         """Call `function(**arguments)` of the module source `program`.
-
-        `then` names functions to be called with the value, if it is a JSON object, as their keyword arguments: each in
-        the module loaded afresh and with a copy of its own, so that none finds in the module what another left there.
-        The value of the outcome is then the list of all values. It saves the time of further calls, and is less apart
-        than those: the functions share a process.
 
         `hash_seed` chooses the string-hash seed of the interpreter (0 or 1), so that a caller can ask for the same
         value twice and see whether it depends on set order. Raises `SandboxError` if the sandbox itself is broken.

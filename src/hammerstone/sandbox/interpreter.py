@@ -1,18 +1,24 @@
 """What a bare interpreter needs from the disk: itself, its standard library, the shared objects it loads.
 
+The time zones it gets by word of mouth, so that made code can use them without opening a file.
+
 A confinement grants exactly that. Which files these are is found by letting such an interpreter import everything the
 worker will import and asking the dynamic linker what it loaded (`dl_iterate_phdr`).
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
+import zlib
+import zoneinfo
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 
 from hammerstone.errors import SandboxError
 from hammerstone.sandbox.worker import PRELOADED
@@ -33,8 +39,8 @@ module.main()
 """
 
 DISCOVERY = """
-import ctypes, importlib, json, os, sys, zoneinfo
-for name in [*sys.argv[1:], "ctypes", "marshal", "mmap", "resource", "select", "traceback"]:
+import ctypes, importlib, json, os, sys
+for name in [*sys.argv[1:], "base64", "ctypes", "marshal", "mmap", "resource", "select", "traceback", "zlib"]:
     importlib.import_module(name)
 class Info(ctypes.Structure):
     _fields_ = (("address", ctypes.c_void_p), ("name", ctypes.c_char_p))
@@ -44,22 +50,25 @@ def note(info, size, data):
     loaded.append(os.fsdecode(info.contents.name or b""))
     return 0
 ctypes.CDLL(None).dl_iterate_phdr(note, None)
-print(json.dumps({"path": sys.path, "loaded": loaded, "zones": zoneinfo.TZPATH}))
+print(json.dumps({"path": sys.path, "loaded": loaded}))
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Interpreter:
-    """A Python outside of any virtual environment, and the paths that a confined worker of it must read."""
+    """A Python outside of any virtual environment, and the paths that a confined worker of it must read.
+
+    `zones` are this host's time zone files: base64 of compressed JSON, name to hexadecimal digits.
+    """
 
     executable: Path
     library: tuple[Path, ...]
     shared_objects: tuple[Path, ...]
-    zones: tuple[Path, ...]
+    zones: str
 
     @property
     def readable(self) -> tuple[Path, ...]:
-        return (self.executable, *self.library, *self.shared_objects, *self.zones)
+        return (self.executable, *self.library, *self.shared_objects)
 
     @property
     def command(self) -> list[str]:
@@ -104,8 +113,17 @@ async def _discover(executable: Path) -> Interpreter:
         executable=executable,
         library=_existing(found["path"]),
         shared_objects=_existing([*found["loaded"], "/etc/ld.so.cache"]),
-        zones=_existing(found["zones"]),
+        zones=await anyio.to_thread.run_sync(_packed_zones),
     )
+
+
+def _packed_zones() -> str:
+    found: dict[str, str] = {}
+    for name in sorted(zoneinfo.available_timezones()):
+        files = [path for path in (Path(folder, name) for folder in zoneinfo.TZPATH) if path.is_file()]
+        if files:
+            found[name] = files[0].read_bytes().hex()
+    return base64.b64encode(zlib.compress(json.dumps(found).encode())).decode()
 
 
 def _existing(names: list[str]) -> tuple[Path, ...]:

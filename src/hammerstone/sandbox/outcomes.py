@@ -57,8 +57,6 @@ def _stopped(reply: Reply, limits: Limits) -> tuple[Status, str] | None:
             return Status.TIMEOUT, f"used {used}; the limits are {limits.cpu_seconds} s and {limits.wall_seconds} s"
         case worker.OUT_OF_OUTPUT:
             return Status.OUTPUT, f"printed or returned more than {limits.output_bytes:,} bytes"
-        case worker.OUT_OF_DISK:
-            return Status.KILLED, f"wrote more than {limits.disk_bytes:,} bytes to disk"
         case _:
             return None
 

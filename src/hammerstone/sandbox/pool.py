@@ -15,7 +15,7 @@ from hammerstone.sandbox.outcomes import outcome_of
 from hammerstone.sandbox.process import Launch, Reply, WorkerDied, WorkerProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from hammerstone.types import JSON
 
@@ -24,7 +24,7 @@ __all__ = ["WORKER_ENDED", "CPythonSandbox"]
 HASH_SEEDS = (0, 1)
 CACHED_PROGRAMS = 256
 WORKER_ENDED = "the worker ended during the call"
-COMPILE_LIMITS = Limits(cpu_seconds=5.0, wall_seconds=10.0, output_bytes=8 * 1024 * 1024, disk_bytes=0)
+COMPILE_LIMITS = Limits(cpu_seconds=5.0, wall_seconds=10.0, output_bytes=8 * 1024 * 1024)
 
 
 class CPythonSandbox:
@@ -63,7 +63,6 @@ class CPythonSandbox:
         function: str,
         arguments: Mapping[str, JSON],
         *,
-        then: Sequence[str] = (),
         limits: Limits | None = None,
         hash_seed: int = 0,
     ) -> Outcome:
@@ -71,7 +70,7 @@ class CPythonSandbox:
             raise SandboxError(f"the hash seed is 0 or 1, not {hash_seed}")
         limits = limits or Limits()
         try:
-            call = {"function": function, "arguments": dict(arguments), "then": list(then)}
+            call = {"function": function, "arguments": dict(arguments)}
             asked = json.dumps(call, allow_nan=False).encode()
             source = program.encode()
         except (TypeError, ValueError, RecursionError) as error:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -34,14 +32,14 @@ GRACE_SECONDS = 2.0  # how long after the wall limit the worker may take to repo
 class Launch:
     """How a backend starts a confined worker.
 
-    `command(hash_seed, scratch)` is what to run; `scratch` is the writable folder as the worker sees it, or None where
-    the host has to make one for each worker; `filter` is the system call filter that each child installs.
+    `command(hash_seed)` is what to run; `filter` is the system call filter that each child installs; `zones` are the
+    time zones (see `interpreter.Interpreter`).
     """
 
     name: str
-    command: Callable[[int, str], list[str]]
+    command: Callable[[int], list[str]]
     filter: bytes
-    scratch: str | None = None
+    zones: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,37 +62,33 @@ class WorkerDied(Exception):  # noqa: N818 - not an error of ours: the pool turn
 class WorkerProcess:
     """A started worker. Not for concurrent use: one exchange at a time."""
 
-    def __init__(self, process: Process, folder: str | None) -> None:
+    def __init__(self, process: Process) -> None:
         assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - opened with pipes below
         self._process = process
-        self._folder = folder
         self._requests = process.stdin
         self._replies = BufferedByteReceiveStream(process.stdout)
 
     @classmethod
     async def start(cls, launch: Launch, hash_seed: int) -> WorkerProcess:
         """Start and confine a worker. Raises `SandboxError` with what it said if it does not come up."""
-        folder = None if launch.scratch else tempfile.mkdtemp(prefix="hammerstone-")
-        scratch = launch.scratch or str(folder)
         try:
             process = await anyio.open_process(
-                launch.command(hash_seed, scratch),
+                launch.command(hash_seed),
                 stderr=subprocess.PIPE,
                 env={"PYTHONHASHSEED": str(hash_seed)},
                 start_new_session=True,  # a group of its own, so that ending it ends all of it
             )
         except OSError as error:
-            _remove(folder)
             raise SandboxError(f"cannot start the {launch.name} worker: {error}") from error
-        started = cls(process, folder)
-        await started._set_up(launch, scratch)
+        started = cls(process)
+        await started._set_up(launch)
         return started
 
-    async def _set_up(self, launch: Launch, scratch: str) -> None:
-        setup = f'{{"scratch": {_quoted(scratch)}, "filter": "{launch.filter.hex()}"}}'.encode()
+    async def _set_up(self, launch: Launch) -> None:
+        setup = json.dumps({"filter": launch.filter.hex(), "zones": launch.zones}).encode()
         try:
             with anyio.fail_after(START_SECONDS):
-                await self._send(worker.SETUP, setup, 0.0, 0.0, 0, 0, 0)
+                await self._send(worker.SETUP, setup, 0.0, 0.0, 0, 0)
                 await self._receive()
         except (TimeoutError, WorkerDied) as error:
             said = await self._last_words()
@@ -113,7 +107,6 @@ class WorkerProcess:
                     limits.cpu_seconds,
                     limits.wall_seconds,
                     limits.memory_bytes,
-                    limits.disk_bytes,
                     limits.output_bytes,
                 )
                 return await self._receive()
@@ -124,10 +117,8 @@ class WorkerProcess:
         await self.close()
         raise WorkerDied("the worker did not report within the wall limit")
 
-    async def _send(
-        self, operation: int, payload: bytes, cpu: float, wall: float, memory: int, disk: int, output: int
-    ) -> None:
-        header = worker.REQUEST.pack(operation, cpu, wall, memory, disk, output, len(payload))
+    async def _send(self, operation: int, payload: bytes, cpu: float, wall: float, memory: int, output: int) -> None:
+        header = worker.REQUEST.pack(operation, cpu, wall, memory, output, len(payload))
         try:
             await self._requests.send(header + payload)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
@@ -178,19 +169,7 @@ class WorkerProcess:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     async def close(self) -> None:
-        """End the worker and everything in its process group, and remove its folder."""
+        """End the worker and everything in its process group."""
         self._kill()
         with anyio.CancelScope(shield=True):
             await self._process.aclose()
-        _remove(self._folder)
-
-
-def _remove(folder: str | None) -> None:
-    if folder is not None and Path(folder).exists():
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _quoted(text: str) -> str:
-    import json
-
-    return json.dumps(text)

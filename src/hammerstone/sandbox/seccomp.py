@@ -1,17 +1,15 @@
 """The system calls that made code may make: an allow list, compiled to a classic BPF program.
 
 Every forked child installs the program on itself just before made code runs, and nothing can take it off again
-(seccomp(2)). The list holds what CPython needs to compute, to import from its standard library and to use files in
-its scratch folder. What is not on it fails with EPERM, which Python raises as `PermissionError`: sockets of every
-kind, io_uring, new processes and threads, signals to anyone, ptrace, namespaces, mounts, keys, resource limits,
-changes of mode or owner. A list of what is forbidden would have to be kept up with every kernel; this one need not.
+(seccomp(2)). The list holds what CPython needs to compute and to print, and what is not on it fails with EPERM, which
+Python raises as `PermissionError`: to open or look at anything on a disk or in /proc, sockets of every kind, pipes,
+io_uring, new processes and threads, signals to anyone, ptrace, namespaces, mounts, keys, resource limits. A list of
+what is forbidden would have to be kept up with every kernel; this one need not.
 
-Four calls are on the list with a condition:
+Some calls are on the list with a condition:
 
-- `openat`: not with `O_TMPFILE`, because a nameless file escapes the count of the scratch folder's size;
-- `fcntl`: only to duplicate descriptors and read flags. `F_SETOWN` with `F_SETSIG` makes the *kernel* send any signal
-  to any process of the same user, the worker among them, without one call of kill(2);
-- `ioctl`: only close-on-exec and "is this a terminal", which Python asks of what it opens;
+- the clocks: only those of the machine and of the process itself. With the clock of another process, which needs no
+  privilege, a call could measure how much the monitors of the calls before it had to do;
 - `madvise`: only the hints an allocator gives.
 
 The numbers are the kernel's stable ABI (`asm/unistd_64.h`, `asm-generic/unistd.h`).
@@ -35,32 +33,8 @@ CALLS: dict[str, tuple[int | None, int | None]] = {
     "write": (1, 64),
     "readv": (19, 65),
     "writev": (20, 66),
-    "pread64": (17, 67),
-    "pwrite64": (18, 68),
     "lseek": (8, 62),
-    "fstat": (5, 80),
-    "ftruncate": (77, 46),
     "close": (3, 57),
-    "dup": (32, 23),
-    "dup2": (33, None),
-    "dup3": (292, 24),
-    "pipe": (22, None),
-    "pipe2": (293, 59),
-    "poll": (7, None),
-    "ppoll": (271, 73),
-    "select": (23, None),
-    "pselect6": (270, 72),
-    # names, which the file system confinement judges
-    "openat": (257, 56),
-    "getdents64": (217, 61),
-    "getcwd": (79, 17),
-    "stat": (4, None),
-    "lstat": (6, None),
-    "newfstatat": (262, 79),
-    "statx": (332, 291),
-    "access": (21, None),
-    "faccessat": (269, 48),
-    "faccessat2": (439, 439),
     # memory
     "mmap": (9, 222),
     "munmap": (11, 215),
@@ -93,22 +67,20 @@ CALLS: dict[str, tuple[int | None, int | None]] = {
     "rt_sigreturn": (15, 139),
     "sigaltstack": (131, 132),
     "restart_syscall": (219, 128),
-    "fcntl": (72, 25),
-    "ioctl": (16, 29),
     "exit": (60, 93),
     "exit_group": (231, 94),
 }
 
-O_TMPFILE = 0o20000000
-ARGUMENT_MUST_BE = {
-    "fcntl": (1, (0, 1, 2, 3, 1030)),  # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC
-    "ioctl": (1, (0x5401, 0x5450, 0x5451)),  # TCGETS, FIONCLEX, FIOCLEX
+CLOCKS = (0, 1, 2, 3, 4, 5, 6, 7, 11)  # REALTIME … BOOTTIME and TAI; the clocks of other processes are negative
+CONDITIONS = {  # which argument, and what it may be
+    "clock_gettime": (0, CLOCKS),
+    "clock_getres": (0, CLOCKS),
+    "clock_nanosleep": (0, CLOCKS),
     "madvise": (2, (0, 1, 2, 3, 4, 8, 14, 15)),  # NORMAL … DONTNEED, FREE, HUGEPAGE, NOHUGEPAGE
 }
-ARGUMENT_MUST_LACK = {"openat": (2, O_TMPFILE)}
 
 # linux/bpf_common.h, linux/seccomp.h, linux/audit.h
-LOAD, EQUAL, AT_LEAST, HAS_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06
 ALLOW, KILL, FAIL = 0x7FFF0000, 0x80000000, 0x00050000
 NUMBER_AT, ARCHITECTURE_AT, ARGUMENTS_AT = 0, 4, 16
 FIRST_X32 = 0x40000000  # on x86_64, a second ABI hides behind this bit of the number
@@ -146,7 +118,6 @@ def allow_list(machine: str | None = None) -> bytes:
 
 
 def _program(audit: int, numbers: dict[str, int]) -> list[bytes]:
-    conditional = {*ARGUMENT_MUST_BE, *ARGUMENT_MUST_LACK}
     program = [
         _step(LOAD, ARCHITECTURE_AT),
         _step(EQUAL, audit, yes=1),
@@ -157,19 +128,15 @@ def _program(audit: int, numbers: dict[str, int]) -> list[bytes]:
         _step(AT_LEAST, FIRST_UNKNOWN, no=1),
         _step(RETURN, FAIL | errno.ENOSYS),
     ]
-    for name in sorted(conditional & numbers.keys()):
+    for name in sorted(CONDITIONS.keys() & numbers.keys()):
         program += _with_condition(name, numbers[name])
-    return program + _tree(_ranges(sorted(nr for name, nr in numbers.items() if name not in conditional)))
+    return program + _tree(_ranges(sorted(nr for name, nr in numbers.items() if name not in CONDITIONS)))
 
 
 def _with_condition(name: str, number: int) -> list[bytes]:
-    if name in ARGUMENT_MUST_LACK:
-        index, bits = ARGUMENT_MUST_LACK[name]
-        tests = [_step(HAS_BIT, bits, no=1), _step(RETURN, FAIL | errno.EPERM), _step(RETURN, ALLOW)]
-    else:
-        index, values = ARGUMENT_MUST_BE[name]
-        tests = [_step(EQUAL, value, yes=len(values) - at) for at, value in enumerate(values)]
-        tests += [_step(RETURN, FAIL | errno.EPERM), _step(RETURN, ALLOW)]
+    index, values = CONDITIONS[name]
+    tests = [_step(EQUAL, value, yes=len(values) - at) for at, value in enumerate(values)]
+    tests += [_step(RETURN, FAIL | errno.EPERM), _step(RETURN, ALLOW)]
     # Only the low half of an argument is looked at: all of these are C ints.
     load = _step(LOAD, ARGUMENTS_AT + 8 * index)
     return [_step(EQUAL, number, no=len(tests) + 1), load, *tests]

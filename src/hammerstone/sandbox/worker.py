@@ -1,58 +1,84 @@
-"""The worker: the program inside the sandbox that forks one child for each call.
+"""The worker: the program inside the sandbox that forks the processes of each call.
 
 Its source and that of `child` are handed to a bare interpreter (`python -c`), so they import only the standard library
 and can read nothing of hammerstone. The host imports them for the shapes of the frames and nothing else.
 
 What holds it together:
 
-- **The worker never touches made text.** A request is read into an anonymous memory map that is given back to the
-  kernel after the call; compiling, decoding and running all happen in the child. So the worker's memory, which
-  every child inherits, holds nothing of any call, and no program can hang or crash the worker.
-- **The child is confined before it looks at the request**: its descriptors are closed, its limits lowered, its system
-  calls filtered. Then it writes one byte, `CONFINED`. A child that ends without that byte is a fault of ours; after
-  that byte, whatever it does is the made code's doing.
-- **The worker believes only its own measurements.** How the child ended, its CPU time and its wall time come from
+- **The worker never handles a call.** It waits until there is a request and forks a *monitor*, which reads the request,
+  forks the *child* that runs the made code, watches it, replies and exits. So the memory that every child inherits is
+  that of a worker that has never seen a request, a reply, a length or a time: no call leaves anything to the next.
+- **The child is confined before it looks at the request**: its descriptors are its own, its limits lowered, its system
+  calls filtered. It can open nothing: whatever made code may import is loaded already. Then it writes one byte,
+  `CONFINED`. A child that ends without it is a fault of ours; after it, whatever it does is the made code's doing.
+- **The monitor believes only its own measurements.** How the child ended, its CPU time and its wall time come from
   `wait4` and the clocks. The child's frame says only which value or error there was, which is the child's to say.
 """
 
 from __future__ import annotations
 
+import base64
 import ctypes
+import encodings
 import gc
 import importlib
+import io
 import json
 import math
 import mmap
 import os
+import pkgutil
 import resource
 import select
 import signal
 import struct
+import sys
 import time
+import types
 import typing
+import zlib
+import zoneinfo
 
-from hammerstone.sandbox.child import CONFINED, FRAME, NOT_CONFINED, NOTHING, RESULT_FD, answer, send, write_all
+from hammerstone.sandbox.child import (
+    CONFINED,
+    ERROR,
+    FRAME,
+    NOT_CONFINED,
+    NOTHING,
+    RESULT_FD,
+    TOO_MUCH_MEMORY,
+    TOO_MUCH_OUTPUT,
+    VALUE,
+    answer,
+    send,
+    write_all,
+)
 
 __all__ = ["PRELOADED", "main"]
 
-# What a made tool may reasonably import: loaded once, so that a child reads nothing from disk.
+# All that a made tool can import, loaded once: a child can read nothing from disk. `_strptime`, `expatreader` and
+# their like are what these import only when they are first used.
 PRELOADED = (
     "abc array base64 binascii bisect calendar cmath collections collections.abc configparser contextlib copy csv "
-    "dataclasses datetime decimal difflib enum fractions functools hashlib heapq html html.parser io ipaddress "
-    "itertools json math numbers operator random re statistics string struct textwrap types typing unicodedata "
-    "urllib.parse uuid warnings xml.etree.ElementTree zoneinfo"
+    "dataclasses datetime _strptime decimal difflib enum fractions functools hashlib heapq html html.parser io "
+    "ipaddress itertools json math numbers operator random re statistics string struct textwrap types typing "
+    "unicodedata urllib.parse uuid warnings xml.etree.ElementTree xml.dom.minidom xml.dom.expatbuilder "
+    "xml.sax.saxutils xml.sax.expatreader zoneinfo"
 ).split()
 
-# Host to worker: operation, CPU and wall seconds, memory, disk and output bytes, then the length of the payload.
-REQUEST = struct.Struct("!BddQQQQ")
+# Host to worker: operation, CPU and wall seconds, memory and output bytes, then the length of the payload.
+REQUEST = struct.Struct("!BddQQQ")
 SETUP, COMPILE, CALL = 1, 2, 3
 
 # Worker to host: why the worker stopped the child, what the child said, its wait status, CPU and wall seconds,
 # then the lengths of the child's body and of what it printed, which follow.
 REPLY = struct.Struct("!BBiddII")
-NOT_STOPPED, OUT_OF_TIME, OUT_OF_OUTPUT, OUT_OF_DISK = 0, 1, 2, 3
+NOT_STOPPED, OUT_OF_TIME, OUT_OF_OUTPUT = 0, 1, 2
 
-TICK_MS = 10  # how often CPU time and disk are looked at during a call
+# What a child may say. That it could not be confined is not among it: only the monitor knows that.
+SAYINGS = frozenset({VALUE, ERROR, TOO_MUCH_MEMORY, TOO_MUCH_OUTPUT})
+
+TICK_MS = 10  # how often CPU time is looked at during a call
 FIRST_UNUSED_FD = 4
 MAX_DESCRIPTORS = 64
 
@@ -73,7 +99,6 @@ class Request(typing.NamedTuple):
     cpu_seconds: float
     wall_seconds: float
     memory_bytes: int
-    disk_bytes: int
     output_bytes: int
     length: int
 
@@ -82,28 +107,65 @@ def main() -> None:
     """Serve requests on descriptor 0 until the host closes it."""
     requests, replies = take_over_descriptors()
     setup = json.loads(bytes(read_request(requests)[1]))
-    for name in PRELOADED:
-        importlib.import_module(name)
-    os.chdir(setup["scratch"])
+    preload(setup["zones"])
+    os.chdir("/")
     libc = ctypes.CDLL(None, use_errno=True)
     confine_worker(libc)
     worker = Worker(requests, replies, libc, bytes.fromhex(setup["filter"]))
     write_all(replies, REPLY.pack(NOT_STOPPED, NOTHING, 0, 0.0, 0.0, 0, 0))
+    del setup
     gc.collect()
     gc.freeze()
     while True:
-        worker.serve(*read_request(requests))
+        worker.serve()
+
+
+def preload(zones: str) -> None:
+    """Load what made code may use, so that it works without a file: modules, every encoding, the time zones.
+
+    `zones` is as in `interpreter.Interpreter`.
+    """
+    # `xml.sax.saxutils` imports it for something no call can do, and it would bring in all of networking.
+    sys.modules["urllib.request"] = types.ModuleType("urllib.request")
+    for name in PRELOADED:
+        importlib.import_module(name)
+    for module in pkgutil.iter_modules(encodings.__path__):
+        try:
+            importlib.import_module(f"encodings.{module.name}")
+        except ImportError:
+            continue  # of another operating system
+    serve_zones(json.loads(zlib.decompress(base64.b64decode(zones))))
+
+
+def serve_zones(zones: dict[str, str]) -> None:
+    """Let `zoneinfo` find its data in memory."""
+    shared: dict[str, bytes] = {}  # many names stand for one zone
+    data = {name: shared.setdefault(text, bytes.fromhex(text)) for name, text in zones.items()}
+
+    def load(key: str) -> io.BytesIO:
+        if key not in data:
+            raise zoneinfo.ZoneInfoNotFoundError(f"No time zone found with key {key}")
+        return io.BytesIO(data[key])
+
+    zoneinfo.reset_tzpath(to=())
+    sys.modules["zoneinfo._common"].load_tzdata = load  # pyright: ignore[reportAttributeAccessIssue]
+    zoneinfo.available_timezones = lambda: set(data)
 
 
 def take_over_descriptors() -> tuple[int, int]:
-    """Move the host's pipes out of the way of 0, 1 and 2; what reads 0 from now on finds its end at once."""
+    """Move the host's pipes out of the way of 0, 1 and 2."""
     requests, replies = os.dup(0), os.dup(1)
-    read_end, write_end = os.pipe()
-    os.close(write_end)
-    os.dup2(read_end, 0)
-    os.close(read_end)
+    read_nothing_on(0)
     os.dup2(2, 1)
     return requests, replies
+
+
+def read_nothing_on(descriptor: int) -> None:
+    """Put a pipe of its own there, which has ended."""
+    read_end, write_end = os.pipe()
+    os.close(write_end)
+    os.dup2(read_end, descriptor)
+    os.close(read_end)
 
 
 def confine_worker(libc: ctypes.CDLL) -> None:
@@ -167,12 +229,12 @@ def read_exactly(descriptor: int, buffer: bytearray | memoryview) -> bytearray |
 
 
 def private_memory(length: int) -> mmap.mmap:
-    """Memory of our own from the kernel, zeroed, that goes back to it when closed."""
+    """Memory of our own from the kernel, zeroed."""
     return mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
 
 class Inbox:
-    """At most `limit` bytes from one pipe of the child, in memory that is given back afterwards."""
+    """At most `limit` bytes from one pipe of the child."""
 
     def __init__(self, descriptor: int, limit: int) -> None:
         self.descriptor = descriptor
@@ -196,10 +258,6 @@ class Inbox:
         """Read to the end: every writer is dead."""
         while not self.ended and not self.full:
             self.receive()
-
-    def close(self) -> None:
-        os.close(self.descriptor)
-        self.buffer.close()
 
 
 class ChildFrame:
@@ -231,38 +289,63 @@ class ChildFrame:
 
 
 class Worker:
-    """One call at a time: fork, watch, reap, report, leave nothing."""
+    """Forks a monitor for each request, and knows nothing of it."""
 
     def __init__(self, requests: int, replies: int, libc: ctypes.CDLL, steps: bytes) -> None:
         self.requests = requests
+        self.libc = libc
+        self.call = Call(replies, libc, FilterProgram(len(steps) // 8, steps) if steps else None)
+        self.ready = select.poll()
+        self.ready.register(requests, select.POLLIN)
+
+    def serve(self) -> None:
+        """Wait for one request and for its end. Ends the worker with the host, or with a monitor that did not reply."""
+        if self.ready.poll()[0][1] & select.POLLIN == 0:
+            os._exit(0)
+        worker = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            die_with(self.libc, worker)
+            self.call.monitor(*read_request(self.requests), self.requests)
+        if os.waitpid(pid, 0)[1] != 0:
+            os._exit(1)
+
+
+def die_with(libc: ctypes.CDLL, parent: int) -> None:
+    must(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
+    if os.getppid() != parent:  # it died before the line above
+        os._exit(1)
+
+
+class Call:
+    """One call, from its monitor: fork, watch, reap, report."""
+
+    def __init__(self, replies: int, libc: ctypes.CDLL, allowed: FilterProgram | None) -> None:
         self.replies = replies
         self.libc = libc
-        self.filter = FilterProgram(len(steps) // 8, steps) if steps else None
-        self.pid = os.getpid()
+        self.filter = allowed
         self.own_bytes = address_space()
 
-    def serve(self, request: Request, payload: mmap.mmap) -> None:
+    def monitor(self, request: Request, payload: mmap.mmap, requests: int) -> typing.NoReturn:
         result_read, result_write = os.pipe()
         printed_read, printed_write = os.pipe()
         started = time.monotonic()
+        monitor = os.getpid()
         pid = os.fork()
         if pid == 0:
-            self.be_the_child(request, payload, result_write, printed_write)
+            self.be_the_child(request, payload, result_write, printed_write, monitor)
         os.close(result_write)
         os.close(printed_write)
-        payload.close()
         result = Inbox(result_read, len(CONFINED) + FRAME.size + request.output_bytes)
         printed = Inbox(printed_read, request.output_bytes)
-        watch = Watch(pid, request, result, printed, self.requests, started)
-        try:
-            self.report(watch.until_it_ends(), watch)
-        finally:
-            result.close()
-            printed.close()
-        empty_scratch()
+        watch = Watch(pid, request, result, printed, requests, started)
+        self.report(watch.until_it_ends(), watch)
+        os._exit(0)
 
     def report(self, stopped: int, watch: Watch) -> None:
         kind, length = watch.frame.header if watch.frame.complete else (NOTHING, 0)
+        if kind not in SAYINGS:
+            kind, length = NOTHING, 0
         if not watch.frame.confined and stopped == NOT_STOPPED:
             kind, length = NOT_CONFINED, 0
         header = REPLY.pack(
@@ -275,29 +358,30 @@ class Worker:
         with memoryview(watch.printed.buffer)[: watch.printed_length] as text:
             write_all(self.replies, text)
 
-    def be_the_child(self, request: Request, payload: mmap.mmap, result: int, printed: int) -> typing.NoReturn:
-        """Confine this process for good, then run; never returns into the worker's code."""
+    def be_the_child(
+        self, request: Request, payload: mmap.mmap, result: int, printed: int, monitor: int
+    ) -> typing.NoReturn:
+        """Confine this process for good, then run; never returns into the monitor's code."""
         try:
+            read_nothing_on(0)
             os.dup2(printed, 1)
             os.dup2(printed, 2)
             os.dup2(result, RESULT_FD)
             os.closerange(FIRST_UNUSED_FD, MAX_DESCRIPTORS)
-            self.confine_child(request)
+            self.confine_child(request, monitor)
             os.write(RESULT_FD, CONFINED)
             send(*answer(payload, request.output_bytes, compiling=request.operation == COMPILE))
         finally:
             os._exit(0)
 
-    def confine_child(self, request: Request) -> None:
+    def confine_child(self, request: Request, monitor: int) -> None:
         if self.filter is None:
             return  # only a benchmark or a test starts such a worker, to have something to compare with
         lower(resource.RLIMIT_AS, request.memory_bytes + self.own_bytes)
         lower(resource.RLIMIT_CPU, math.ceil(request.cpu_seconds) + 1)
-        lower(resource.RLIMIT_FSIZE, request.disk_bytes)
+        lower(resource.RLIMIT_FSIZE, 0)
         lower(resource.RLIMIT_NPROC, 0)
-        must(self.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
-        if os.getppid() != self.pid:  # the worker died before the line above
-            os._exit(1)
+        die_with(self.libc, monitor)
         must(self.libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(self.filter), 0, 0))
 
 
@@ -363,16 +447,4 @@ class Watch:
             return OUT_OF_TIME
         if time.clock_gettime(self.cpu_clock) > self.request.cpu_seconds:
             return OUT_OF_TIME
-        return OUT_OF_DISK if scratch_bytes() > self.request.disk_bytes else NOT_STOPPED
-
-
-def scratch_bytes() -> int:
-    """What the scratch folder holds; a file counts for at least one block, so that empty ones are bounded too."""
-    with os.scandir() as entries:
-        return sum(entry.stat(follow_symlinks=False).st_blocks * 512 + 4096 for entry in entries)
-
-
-def empty_scratch() -> None:
-    """The folder is flat: no call that makes a folder or a link is allowed."""
-    for name in os.listdir():  # noqa: PTH208 - pathlib would be one more module in every fork
-        os.unlink(name)  # noqa: PTH108 - as above
+        return NOT_STOPPED

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hammerstone.concurrency import map_concurrently
-from hammerstone.latm.parser import Arguments, answer, call_solve, normalise, parse, reproduces
+from hammerstone.latm.parser import Arguments, answer, call_solve
 from hammerstone.latm.records import StoredInstance
 from hammerstone.latm.shortlist import holds_wording
 from hammerstone.latm.tool import Check
@@ -49,8 +49,8 @@ class Finding:
 
 
 def agree(given: str, stored: str) -> bool:
-    """The harness's comparison: equal but for Unicode composition, line ends and outer white space."""
-    return normalise(given) == normalise(stored)
+    """Whether two answers are the same: equal but for outer white space."""
+    return given.strip() == stored.strip()
 
 
 def checks_of(findings: Sequence[Finding]) -> tuple[Check, ...]:
@@ -97,27 +97,36 @@ def probes(questions: Sequence[str], wording: Sequence[str]) -> dict[str, str]:
 
 
 async def _check_parsed(sandbox: Sandbox, source: str, instance: StoredInstance) -> Finding:
-    parsed = await parse(sandbox, source, instance.question)
-    if parsed.arguments is None:
-        return Finding(instance=instance, verdict=Verdict.REFUSED, detail=parsed.refusal)
-    difference = await reproduces(sandbox, source, instance.question, parsed.arguments)
-    if difference:
-        return Finding(instance=instance, verdict=Verdict.REFUSED, arguments=parsed.arguments, detail=difference)
-    again = await parse(sandbox, source, instance.question, hash_seed=1)
+    """Twice as it would serve, under different hash seeds."""
+    parsed, given = await answer(sandbox, source, instance.question)
+    if not parsed.proved:
+        return Finding(instance=instance, verdict=Verdict.REFUSED, arguments=parsed.arguments, detail=parsed.refusal)
+    if given is None:
+        return _failed(instance, parsed.arguments, parsed.refusal)
+    again, other = await answer(sandbox, source, instance.question, hash_seed=1)
     if again.arguments != parsed.arguments:
         detail = "parse gives other arguments when string hashes differ: do not depend on the order of a set"
-        return Finding(instance=instance, verdict=Verdict.FAILED, arguments=parsed.arguments, detail=detail)
-    return await _check_solve(sandbox, source, instance, parsed.arguments)
+        return _failed(instance, parsed.arguments, detail)
+    return _compared(instance, parsed.arguments, given, other)
 
 
 async def _check_solve(sandbox: Sandbox, source: str, instance: StoredInstance, arguments: Arguments) -> Finding:
     given, failure = await call_solve(sandbox, source, arguments)
     if given is None:
-        return Finding(instance=instance, verdict=Verdict.FAILED, arguments=arguments, detail=failure)
+        return _failed(instance, arguments, failure)
     again, _ = await call_solve(sandbox, source, arguments, hash_seed=1)
+    return _compared(instance, arguments, given, again)
+
+
+def _compared(instance: StoredInstance, arguments: Arguments | None, given: str, again: str | None) -> Finding:
+    """`again` is the answer when string hashes differ."""
     if again != given:
         detail = f"solve returned {given!r} and, when string hashes differ, {again!r}: do not depend on set order"
-        return Finding(instance=instance, verdict=Verdict.FAILED, arguments=arguments, detail=detail)
+        return _failed(instance, arguments, detail)
     verdict = Verdict.AGREES if agree(given, instance.answer) else Verdict.DIFFERS
     detail = "" if verdict is Verdict.AGREES else f"solve returned {given!r}, the stored answer is {instance.answer!r}"
     return Finding(instance=instance, verdict=verdict, arguments=arguments, answer=given, detail=detail)
+
+
+def _failed(instance: StoredInstance, arguments: Arguments | None, detail: str) -> Finding:
+    return Finding(instance=instance, verdict=Verdict.FAILED, arguments=arguments, detail=detail)

@@ -1,8 +1,8 @@
 """Backend `bubblewrap`: CPython in namespaces of its own, made by the program `bwrap`.
 
-The worker sees a file system with the interpreter's own files (read-only) and a scratch folder in memory, no /proc, no
-/dev, no network interface, no other process, and its user has no capability. Each forked child then installs the
-system call filter of `hammerstone.sandbox.seccomp`, the same as with sandlock.
+The worker sees the interpreter's own files, read-only, and nothing else: no /proc, no /dev, no network interface, no
+other process, and its user has no capability. Each forked child then installs the system call filter of
+`hammerstone.sandbox.seccomp`, the same as with sandlock.
 
 For hosts with kernels before 6.12. Needs unprivileged user namespaces, or bwrap installed set-uid, or root.
 """
@@ -22,12 +22,8 @@ NOT_COVERED = (
     "faults of the kernel (namespaces, seccomp, the scheduler) and of the processor",
     "what can be learned from timing, caches and load",
     "the kernel's numbers for this process: process ids inside the namespace, user id",
-    "the total written to disk: looked at every 10 ms, so a burst can pass the limit, but never 64 MiB",
     "CPU and memory used within the limits",
 )
-
-SCRATCH = "/scratch"
-SCRATCH_BYTES = 64 * 1024 * 1024  # in memory, and the most that any call can write whatever its limits say
 
 
 async def launch() -> Launch:
@@ -38,20 +34,19 @@ async def launch() -> Launch:
     interpreter = await find_interpreter()
     return Launch(
         name="bubblewrap",
-        command=lambda seed, _scratch: _command(program, interpreter, seed),
+        command=lambda seed: _command(program, interpreter, seed),
         filter=allow_list(),
-        scratch=SCRATCH,
+        zones=interpreter.zones,
     )
 
 
 def _command(program: str, interpreter: Interpreter, seed: int) -> list[str]:
     isolation = ["--unshare-all", "--cap-drop", "ALL", "--hostname", "sandbox"]
     environment = ["--clearenv", "--setenv", "PYTHONHASHSEED", str(seed)]
-    scratch = ["--size", str(SCRATCH_BYTES), "--tmpfs", SCRATCH, "--chdir", SCRATCH]
     return [
         *(program, *isolation, *environment),
         *_mounts(interpreter),
-        *(*scratch, "--remount-ro", "/", "--", *interpreter.command),
+        *("--chdir", "/", "--remount-ro", "/", "--", *interpreter.command),
     ]
 
 

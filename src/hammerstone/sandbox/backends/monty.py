@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 import anyio
@@ -24,7 +23,7 @@ from hammerstone.sandbox.contract import Limits, Outcome, Status
 from hammerstone.sandbox.outcomes import read_json, says
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import pydantic_monty
 
@@ -37,10 +36,11 @@ NOT_COVERED = (
     "what can be learned from timing, caches and load",
     "CPU time is not measured apart from wall time, and the wall limit is only kept as CPU time plus sleep",
     "the hash seed: sets and dictionaries keep one order, so a dependence on set order stays unseen",
-    "full Python: only a subset, at about a quarter of the speed",
+    "full Python: only a subset, at about a quarter of the speed, and at most 64 MiB of memory",
     "CPU and memory used within the limits",
 )
 
+MEMORY_BYTES = 64 * 1024 * 1024  # at most: what an exception carries arrives here whole
 SUBSET = "; this sandbox runs a subset of Python"
 LACKING = ("NotImplementedError", "ModuleNotFoundError", "ImportError", "AttributeError")
 
@@ -86,26 +86,9 @@ class MontySandbox:
         function: str,
         arguments: Mapping[str, JSON],
         *,
-        then: Sequence[str] = (),
         limits: Limits | None = None,
         hash_seed: int = 0,
     ) -> Outcome:
-        first = await self._call(program, function, arguments, limits, hash_seed)
-        if not then or not first.ok:
-            return first
-        values = [first.value]
-        if isinstance(first.value, dict):
-            for name in then:
-                outcome = await self._call(program, name, first.value, limits, hash_seed)
-                if not outcome.ok:
-                    return outcome
-                values.append(outcome.value)
-        return replace(first, value=values)
-
-    async def _call(
-        self, program: str, function: str, arguments: Mapping[str, JSON], limits: Limits | None, hash_seed: int
-    ) -> Outcome:
-        """One function in an interpreter of its own, which here costs next to nothing."""
         if hash_seed not in (0, 1):
             raise SandboxError(f"the hash seed is 0 or 1, not {hash_seed}")
         if self._pool is None:
@@ -129,6 +112,7 @@ class _Call:
         self.function = function
         self.arguments = arguments
         self.limits = limits
+        self.memory_bytes = min(limits.memory_bytes, MEMORY_BYTES)
         self.printed = pydantic_monty.CollectString(max_bytes=limits.output_bytes)
 
     def run(self) -> Outcome:
@@ -156,21 +140,26 @@ class _Call:
             return Status.ERROR, None, f"the arguments or the value returned are not JSON: {error}"
 
     def feed(self) -> tuple[object, str]:
-        """The value as the host sees it, and its JSON as made inside, where a function is still a function."""
-        call = f"\n__value = {self.function}(**__arguments)\nimport json as __json\n[__value, __json.dumps(__value)]"
+        """The value as the host sees it, and its JSON as made inside, where a function is still a function.
+
+        The JSON comes first, cut off where it is too long, and the value only if it was not: nothing made inside can
+        take the host's memory. Only the interpreter's own `json.dumps`, which cannot be replaced, stands before that.
+        """
+        longest = self.limits.output_bytes + 1
+        call = f"\n__value = {self.function}(**__arguments)\nimport json as __json\n__json.dumps(__value)[:{longest}]"
         with self.pool.checkout(
             script_name="tool.py",
             limits={
                 "max_feed_duration_secs": min(self.limits.cpu_seconds, self.limits.wall_seconds),
-                "max_memory": self.limits.memory_bytes,
+                "max_memory": self.memory_bytes,
                 "max_total_sleep_secs": self.limits.wall_seconds,
             },
         ) as session:
-            found = session.feed_run(
+            text = session.feed_run(
                 self.program + call, inputs={"__arguments": self.arguments}, print_callback=self.printed
             )
-        value, text = found
-        return value, str(text)
+            fits = len(str(text)) < longest
+            return session.feed_run("__value") if fits else None, str(text)
 
     def read(self, value: object, text: str) -> tuple[Status, JSON, str]:
         body = text.encode()
@@ -185,7 +174,7 @@ class _Call:
         if kind == "MemoryError" and message.endswith(f"> {self.limits.output_bytes} bytes"):
             return Status.OUTPUT, None, f"printed more than {self.limits.output_bytes:,} bytes"
         if kind == "MemoryError":
-            return Status.MEMORY, None, f"used more memory than its limit of {self.limits.memory_bytes:,} bytes"
+            return Status.MEMORY, None, f"used more memory than its limit of {self.memory_bytes:,} bytes"
         if kind == "TimeoutError" and "limit exceeded" in message:
             return Status.TIMEOUT, None, message
         lines = [frame.line for frame in error.traceback()]

@@ -1,8 +1,8 @@
 """Backend `sandlock`: CPython confined by Landlock, without root, namespaces or a daemon.
 
 The package `sandlock` puts a Landlock domain around a small launcher, which then replaces itself (exec) with the bare
-interpreter that runs the worker. The domain lets the worker and its children read the interpreter's own files and
-write one scratch folder, and no more; it also forbids signals to, and abstract sockets of, anything outside. Each
+interpreter that runs the worker. The domain lets the worker and its children read the interpreter's own files,
+write nothing, and no more; it also forbids signals to, and abstract sockets of, anything outside. Each
 forked child then installs the system call filter of `hammerstone.sandbox.seccomp`.
 
 Why an exec and not the worker confining itself: importing `sandlock` makes the process that forks for every call half
@@ -26,10 +26,7 @@ __all__ = ["NOT_COVERED", "launch"]
 NOT_COVERED = (
     "faults of the kernel (Landlock, seccomp, the scheduler) and of the processor",
     "what can be learned from timing, caches and load",
-    "that a file outside exists, and its size, owner and dates (not its content)",
     "the kernel's numbers for this process: process ids, user id",
-    "packages installed beside the standard library of the interpreter under the virtual environment: readable",
-    "the total written to disk: looked at every 10 ms, so a burst can pass the limit by what fits into that time",
     "CPU and memory used within the limits",
 )
 
@@ -39,7 +36,7 @@ setup = json.loads(sys.argv[1])
 sys.path.append(setup["packages"])
 os.environ.setdefault("HOME", "/")  # which the import asks for
 import sandlock
-sandlock.confine(sandlock.Sandbox(fs_readable=setup["readable"], fs_writable=[setup["scratch"]]))
+sandlock.confine(sandlock.Sandbox(fs_readable=setup["readable"]))
 os.execve(setup["command"][0], setup["command"], {"PYTHONHASHSEED": setup["seed"]})
 """
 
@@ -53,16 +50,16 @@ async def launch() -> Launch:
     interpreter = await find_interpreter()
     return Launch(
         name="sandlock",
-        command=lambda seed, scratch: _command(interpreter, packages, seed, scratch),
+        command=lambda seed: _command(interpreter, packages, seed),
         filter=allow_list(),
+        zones=interpreter.zones,
     )
 
 
-def _command(interpreter: Interpreter, packages: Path, seed: int, scratch: str) -> list[str]:
+def _command(interpreter: Interpreter, packages: Path, seed: int) -> list[str]:
     setup = {
         "packages": str(packages),
         "readable": [str(path) for path in interpreter.readable],
-        "scratch": scratch,
         "command": interpreter.command,
         "seed": str(seed),
     }

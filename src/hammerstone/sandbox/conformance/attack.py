@@ -19,11 +19,9 @@ from hammerstone.sandbox.pool import WORKER_ENDED
 if TYPE_CHECKING:
     from hammerstone.types import JSON
 
-__all__ = ["LIMITS", "Attack", "Outside"]
+__all__ = ["LIMITS", "NO_ARGUMENTS", "Attack", "Outside"]
 
-LIMITS = Limits(
-    cpu_seconds=0.3, wall_seconds=0.8, memory_bytes=256 * 1024**2, output_bytes=64 * 1024, disk_bytes=1024**2
-)
+LIMITS = Limits(cpu_seconds=0.3, wall_seconds=0.8, memory_bytes=256 * 1024**2, output_bytes=64 * 1024)
 
 ESCAPED = "escaped"
 NO_ARGUMENTS: Callable[[Outside], dict[str, JSON]] = lambda _outside: {}  # noqa: E731 - a value, not a function of ours

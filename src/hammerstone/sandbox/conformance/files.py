@@ -1,4 +1,4 @@
-"""Reading and writing outside the scratch folder, and filling it."""
+"""Reading, writing and looking at files: a call has none."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ATTACKS = (
     ),
     Attack(
         name="read_by_way_of_parent_folders",
-        description="climb out of the scratch folder with ../..",
+        description="climb out of the working folder with ../..",
         arguments=_outside,
         program="def attack(file, folder):\n    return 'escaped: ' + open('../' * 30 + file.lstrip('/')).read()\n",
     ),
@@ -58,7 +58,7 @@ def attack(file, folder):
     ),
     Attack(
         name="read_by_a_symbolic_link",
-        description="make a link in the scratch folder to a file outside and read through it",
+        description="make a link to a file outside and read through it",
         arguments=_outside,
         program="""
 import os
@@ -69,7 +69,7 @@ def attack(file, folder):
     ),
     Attack(
         name="read_by_a_hard_link",
-        description="make a second name in the scratch folder for a file outside",
+        description="make a second name for a file outside",
         arguments=_outside,
         program="""
 import os
@@ -185,58 +185,53 @@ def attack():
     ),
     Attack(
         name="change_the_root_folder",
-        description="chroot into the scratch folder, the first step out of a chroot",
+        description="chroot into the working folder, the first step out of a chroot",
         program="import os\ndef attack():\n    os.chroot('.')\n    return 'escaped'\n",
     ),
     Attack(
-        name="find_the_scratch_of_the_call_before",
-        description="leave a file in the scratch folder and look for it in the next call",
-        steps=("leave", "look"),
+        name="learn_what_files_there_are",
+        description="size, owner, dates and access of a file that cannot be read",
+        arguments=_outside,
         program="""
 import os
-def leave():
-    open("left", "w").write("x")
-def look():
-    return "escaped" if os.listdir(".") else "empty"
+def attack(file, folder):
+    for look in (os.stat, os.lstat, os.statvfs, lambda path: os.access(path, os.R_OK) or 1 / 0, os.path.getsize):
+        try:
+            return "escaped: " + str(look(file))
+        except (OSError, ZeroDivisionError):
+            pass
 """,
     ),
     Attack(
-        name="fill_the_disk_with_one_file",
-        description="write one file past the disk limit",
+        name="read_the_library",
+        description="open and list the interpreter's own files, which the worker itself could read",
         program="""
+import json, os
 def attack():
-    with open("large", "wb") as file:
-        for _ in range(8):
-            file.write(bytes(1024 * 1024))
-    return "escaped"
+    for look in (open, os.listdir):
+        for path in (json.__file__, os.path.dirname(json.__file__)):
+            try:
+                return "escaped: " + str(look(path))
+            except OSError:
+                pass
 """,
     ),
     Attack(
-        name="fill_the_disk_with_many_files",
-        description="write 80 MB in files that are each within the limit",
-        program="""
-def attack():
-    block = bytes(800_000)
-    for number in range(100):
-        with open(f"file{number}", "wb") as file:
-            file.write(block)
-    return "escaped"
-""",
-    ),
-    Attack(
-        name="fill_the_disk_with_nameless_files",
-        description="hold open files that no folder lists: O_TMPFILE, or removed after opening",
+        name="write_a_file_anywhere",
+        description="make a file, a folder, a nameless file or a link in the working folder",
         program="""
 import os
 def attack():
-    try:
-        os.open(".", os.O_RDWR | os.O_TMPFILE)
-        return "escaped: O_TMPFILE"
-    except OSError:
-        pass
-    held = os.open("held", os.O_RDWR | os.O_CREAT)
-    os.unlink("held")
-    return "escaped: unlinked"
+    deeds = (
+        lambda: open("large", "wb"), lambda: os.mkdir("folder"), lambda: os.symlink("a", "b"), lambda: os.mkfifo("p"),
+        lambda: os.open(".", os.O_RDWR | os.O_TMPFILE), lambda: os.open("held", os.O_RDWR | os.O_CREAT),
+    )
+    for number, deed in enumerate(deeds):
+        try:
+            deed()
+            return "escaped: %d" % number
+        except OSError:
+            pass
 """,
     ),
 )

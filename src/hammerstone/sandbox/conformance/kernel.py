@@ -96,7 +96,7 @@ call(process_vm_writev, parent, local, 1, local, 1, 0)
         "make a ring through which files and sockets are reached without system calls",
         "call(io_uring_setup, 4, ctypes.create_string_buffer(256))",
     ),
-    _attack("mount_a_file_system", "mount a tmpfs on the scratch folder", 'call(mount, b"x", b".", b"tmpfs", 0, 0)'),
+    _attack("mount_a_file_system", "mount a tmpfs on the working folder", 'call(mount, b"x", b".", b"tmpfs", 0, 0)'),
     _attack("enter_a_user_namespace", "become root in a namespace of its own", "call(unshare, 0x10000000)"),
     _attack("enter_a_mount_namespace", "have mounts of its own", "call(unshare, 0x00020000)"),
     _attack(

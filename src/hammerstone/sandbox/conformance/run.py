@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hammerstone.sandbox.conformance import files, kernel, network, processes, resources, results, state
+import anyio
+
+from hammerstone.sandbox.conformance import (
+    channels,
+    files,
+    kernel,
+    network,
+    processes,
+    resources,
+    results,
+    state,
+)
 from hammerstone.sandbox.conformance.attack import LIMITS, Attack, Outside
 from hammerstone.sandbox.contract import Outcome, Status
 
@@ -21,7 +32,10 @@ __all__ = ["ATTACKS", "Finding", "run_attack", "run_conformance"]
 ATTACKS: tuple[Attack, ...] = (
     *(*files.ATTACKS, *network.ATTACKS, *processes.ATTACKS, *kernel.ATTACKS),
     *(*resources.ATTACKS, *results.ATTACKS, *state.ATTACKS),
+    *channels.ATTACKS,
 )
+
+LOOKS = 100
 
 HONEST = "def double(x):\n    print('fine')\n    return x * 2\n"
 
@@ -59,7 +73,7 @@ async def run_attack(sandbox: Sandbox, attack: Attack) -> Finding:
         outcomes = [await _step(sandbox, attack, step, outside) for step in attack.steps]
         wrong = attack.verdict(outcomes, outside, subset=sandbox.name == "monty")
     after = await sandbox.call(HONEST, "double", {"x": 21}, limits=LIMITS)
-    wrong = wrong or _not_honest(after) or _left_behind(processes_before)
+    wrong = wrong or _not_honest(after) or await _left_behind(processes_before)
     return Finding(name=attack.name, description=attack.description, passed=not wrong, detail=wrong)
 
 
@@ -75,8 +89,12 @@ def _not_honest(outcome: Outcome) -> str:
     return f"the next call went wrong: {outcome.status} {outcome.value!r} {outcome.error}"[:200]
 
 
-def _left_behind(before: int) -> str:
-    after = _descendants()
+async def _left_behind(before: int) -> str:
+    """Processes of a call are on their way out when its outcome arrives: they are given a moment."""
+    looks = 0
+    while (after := _descendants()) > before and looks < LOOKS:
+        looks += 1
+        await anyio.sleep(0.02)
     return f"{after - before} processes were left behind" if after > before else ""
 
 

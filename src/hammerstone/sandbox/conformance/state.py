@@ -70,8 +70,8 @@ def look():
 """,
     ),
     Attack(
-        name="import_from_the_scratch_folder",
-        description="write a module to the scratch folder that a later import would find",
+        name="import_what_it_wrote",
+        description="write a module to the working folder that a later import would find",
         program="""
 import sys
 def attack():
