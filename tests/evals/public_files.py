@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 DATA = Path(os.environ.get("HAMMERSTONE_DATA") or Path(__file__).parents[3] / "shared" / "data")
 FILES = {
     "chinese_remainder": DATA / "bigbench" / "chinese_remainder_theorem.json",
@@ -13,3 +15,8 @@ FILES = {
     "tracking_shuffled_objects": DATA / "bbh" / "tracking_shuffled_objects_five_objects.json",
     "word_sorting": DATA / "bbh" / "word_sorting.json",
 }
+
+without_files = pytest.mark.skipif(
+    not DATA.is_dir() and "HAMMERSTONE_DATA" not in os.environ, reason=f"no public files in {DATA}"
+)
+"""Skips where nobody has said where the files are; a folder that is named and not there is a failure."""

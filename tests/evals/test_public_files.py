@@ -13,12 +13,12 @@ from hammerstone.evals.tasks import generate_instances, task
 from hammerstone.reading import read_requests
 from hammerstone.types import Request
 
-from .public_files import DATA, FILES
+from .public_files import FILES, without_files
 
 SCENED = ["chinese_remainder", "logical_deduction", "tracking_shuffled_objects"]
 PEOPLE = {"Alice", "Bob", "Claire", "Dave", "Eve"}
 
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"no public files in {DATA}")
+pytestmark = without_files
 
 
 def labelled(name: str) -> list[tuple[str, str]]:

@@ -1,0 +1,54 @@
+"""The README's figures are those of docs/results.md, which docs/check.py holds to what the experiments print.
+
+Those of the demonstration and of the public files are held by tests/evals/test_demo.py. Times are held by nothing: each
+has the command that measures it beside it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .readme import numbers, stated
+
+RESULTS = Path(__file__).parents[1] / "docs" / "results.md"
+STREAM, NEAR_MISS = "`hammerstone bench stream`", "`hammerstone bench near-miss`"
+
+
+def rows(experiment: str) -> list[list[str]]:
+    """The cells of every table row in an experiment's section."""
+    sections = RESULTS.read_text(encoding="utf-8").split("\n## ")
+    (section,) = [one for one in sections if f"\n`{experiment}`; " in one]
+    return [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")]
+
+
+def row(experiment: str, *begins: str) -> list[str]:
+    return next(one for one in rows(experiment) if tuple(one[: len(begins)]) == begins)
+
+
+def test_right_answers_of_the_stream_are_those_of_the_results() -> None:
+    right, n = numbers(row("stream", "all", "hammerstone")[2])
+    by_parser, asked = numbers(row("stream", "hammerstone, by route", "parser")[2])
+    assert stated("right answers of the", STREAM) == [right, by_parser, asked - by_parser]
+    assert stated(f"right answers of the {n:.0f} ", STREAM)
+    assert row("stream", "all", "everything to the strong model")[2] == f"{right:.0f}/{n:.0f}"
+
+
+def test_calls_of_the_strong_model_are_those_of_the_results() -> None:
+    _, _, ours, last = numbers(row("stream", "all", "hammerstone")[-1])
+    fewer = round(100 * (1 - ours / last))
+    assert stated("calls of the strong model", STREAM)[:2] == [ours, fewer]
+
+
+def test_the_break_even_is_that_of_the_results() -> None:
+    (mark,) = numbers(row("stream", "cost", "hammerstone")[-1])
+    assert stated("break-even", STREAM)[-1] == mark
+
+
+def test_hits_on_look_alikes_are_those_of_the_results() -> None:
+    def wrong_hits(method: str) -> float:
+        right, n = numbers(row("near-miss", "all", method)[3])
+        return n - right
+
+    ours, at_our_rate = wrong_hits("hammerstone, parser route"), wrong_hits("semantic cache, at hammerstone's hit rate")
+    assert stated(NEAR_MISS) == [ours, at_our_rate, 0.95, wrong_hits("semantic cache, 0.95")]
+    assert stated(f"n = {numbers(row('near-miss', 'all', 'exact cache')[3])[1]:.0f}", NEAR_MISS)
