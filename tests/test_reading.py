@@ -49,7 +49,7 @@ def why(items: list[Request | Unreadable], line: int) -> str:
 
 
 def test_json_lines_carry_id_task_and_answer(tmp_path: Path) -> None:
-    rows = '{"id": "a", "question": "Q1", "task": "t", "answer": "A"}\n\n{"input": "Q2", "target": 7, "other": [1]}\n'
+    rows = '{"id": "a", "question": "Q1", "task": "t", "answer": "A"}\n\n{"input": "Q2", "target": 7, "n": 1}\n'
     assert read(tmp_path, "r.jsonl", rows) == [
         Request(id="a", question="Q1", task="t", answer="A"),
         Request(id="3", question="Q2", answer="7"),
@@ -86,7 +86,7 @@ def test_one_object_over_several_lines_is_one_request(tmp_path: Path) -> None:
 
 
 def test_csv_columns_come_in_any_order_and_case(tmp_path: Path) -> None:
-    text = 'Target, QUESTION ,extra,ID\n4,"2+2, or ""two and two""?",x,a\n,"two\nlines",,\n'
+    text = 'Target, QUESTION ,Split,ID\n4,"2+2, or ""two and two""?",x,a\n,"two\nlines",,\n'
     assert read(tmp_path, "r.csv", text) == [
         Request(id="a", question='2+2, or "two and two"?', answer="4"),
         Request(id="4", question="two\nlines"),
@@ -155,7 +155,7 @@ def test_an_empty_file_holds_no_requests(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("written", "answer"),
-    [("7", "7"), ("1.50", "1.50"), ("1e3", "1e3"), ("true", "true"), ('"x"', "x"), ("null", None), ("[]", None)],
+    [("7", "7"), ("1.50", "1.50"), ("1e3", "1e3"), ("true", "true"), ('"x"', "x"), ("null", None)],
 )
 def test_an_answer_becomes_text_as_it_was_written(tmp_path: Path, written: str, answer: str | None) -> None:
     assert read(tmp_path, "r.jsonl", f'{{"question": "Q", "answer": {written}}}') == [
@@ -183,11 +183,8 @@ BAD_LINES = {
     '"question"': "not a JSON object",
     "7": "not a JSON object",
     '{"question": "Q", "answer": NaN}': "NaN",
-    '{"question": "Q", "answer": {"a": 1}}': "answer is neither",
     '{"question": "Q", "id": {}}': "id is neither",
     '{"question": "Q", "task": {}}': "task is neither",
-    '{"question": "\\ud800"}': "surrogate",
-    '{"question": "a\\u0000b"}': "NUL",
     "[" * 100_000: "nested",
     f'{{"question": "{"x" * (MAX_QUESTION_CHARS + 1)}"}}': f"{MAX_QUESTION_CHARS} are allowed",
     f'{{"question": "Q", "more": "{"x" * MAX_LINE_CHARS}"}}': "longer than",
@@ -230,9 +227,15 @@ def test_an_id_that_was_used_before_is_unreadable(tmp_path: Path) -> None:
     assert "'a'" in why(items, 2)
 
 
-def test_a_given_id_and_one_from_the_line_number_may_not_meet(tmp_path: Path) -> None:
-    items = read(tmp_path, "r.jsonl", '{"id": 2, "question": "Q1"}\n{"question": "Q2"}\n{"question": "Q3"}\n')
-    assert "'2'" in why(items, 2)
+def test_a_request_without_an_id_makes_room_for_those_that_have_one(tmp_path: Path) -> None:
+    rows = '{"id": 2, "question": "Q1"}\n{"question": "Q2"}\n{"id": "line 3", "question": "Q3"}\n{"question": "Q4"}\n'
+    items = read(tmp_path, "r.jsonl", rows)
+    assert [item.id for item in items if isinstance(item, Request)] == ["2", "line 2", "line 3", "4"]
+
+
+def test_an_id_that_is_the_number_of_an_earlier_line_without_one_names_both(tmp_path: Path) -> None:
+    items = read(tmp_path, "r.jsonl", '{"question": "Q1"}\n{"id": "1", "question": "Q2"}\n')
+    assert why(items, 2) == "its id '1' is that of line 1 already: ids must differ"
 
 
 def test_an_unreadable_line_leaves_its_id_free(tmp_path: Path) -> None:
@@ -263,18 +266,8 @@ def test_a_bad_csv_row_does_not_cost_the_others(tmp_path: Path, row: str, reason
     assert reason in why(read(tmp_path, "r.csv", f"question\n{row}\nfine\n"), 2)
 
 
-def test_a_nul_far_into_a_file_is_unreadable(tmp_path: Path) -> None:
-    for name, header in (("r.txt", 0), ("r.csv", 1)):
-        text = "question\n" * header + "fine\n" * 40_000 + "a\x00b\nfine\n"
-        assert "NUL" in why(read(tmp_path, name, text), 40_001 + header)
-
-
 def test_blank_lines_before_a_csv_header_are_counted(tmp_path: Path) -> None:
     assert "2 cells" in why(read(tmp_path, "r.csv", "\n\nquestion\nfine\na,b\n"), 5)
-
-
-def test_a_csv_quote_that_never_closes_is_unreadable(tmp_path: Path) -> None:
-    assert "broken" in why(read(tmp_path, "r.csv", 'question\nfine\n"never\nclosed\n'), 4)
 
 
 # Bad files
@@ -328,7 +321,7 @@ BAD_FILES = {
     "nested.json": (b"[" * 100_000, "not valid JSON"),
     "shape.json": (b'{"examples": {"input": "Q"}}', "no list"),
     "headless.csv": (b"What is it?,4\n", "no column"),
-    "semicolons.csv": (b"id;question\n1;Q\n", "no column"),
+    "twice.csv": (b"question,answer,Question\nQ,A,R\n", "two columns"),
     "quote.csv": (b'"question\n', "header"),
 }
 
@@ -387,11 +380,11 @@ def test_standard_input_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # Writing, and properties
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1).filter(str.strip)
+TEXTS = st.text(st.characters(exclude_categories=()), min_size=1).filter(str.strip)
 INSTANCES = st.builds(
     Instance,
     question=TEXTS,
-    answer=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00")),
+    answer=TEXTS,
     source=st.just(Source.CALLER),
 )
 
@@ -403,7 +396,7 @@ def test_what_is_written_is_read_back(
     stream = io.StringIO()
     write_instances(instances, stream, form)
     path = tmp_path_factory.getbasetemp() / ("written.jsonl" if form == "jsonl" else "written.json")
-    path.write_bytes(stream.getvalue().encode())
+    path.write_bytes(stream.getvalue().encode(errors="backslashreplace"))  # JSON's own escapes for half a character
     read_back = [item for item in read_requests(path) if isinstance(item, Request)]
     assert [(item.question, item.answer) for item in read_back] == [(i.question, i.answer) for i in instances]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -44,12 +44,16 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A question that arrives. `answer` is the caller's own, used only to report accuracy."""
+    """A question that arrives. `answer` is the caller's own, used only to report accuracy.
+
+    `line` is where it stood in its file, and no part of it.
+    """
 
     id: str
     question: str
     task: str | None = None
     answer: str | None = None
+    line: int | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
