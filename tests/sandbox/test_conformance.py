@@ -41,6 +41,8 @@ HARMLESS = (
     "outlive_the_worker",
     "add_a_system_call_filter",
     "read_the_environment_in_memory",
+    "send_by_proc",
+    "send_by_clocks_of_other_processes",
 )
 BY_NAME = {attack.name: attack for attack in ATTACKS}
 
