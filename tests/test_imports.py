@@ -18,7 +18,8 @@ PACKAGES = [path for path in MODULES if path.name == "__init__.py"]
 # Each part may import those above its own line, and itself; parts in one line know nothing of each other.
 LAYERS = (
     ("errors", "types"),
-    ("concurrency", "reading", "settings", "templates"),
+    ("text_files", "visible"),
+    ("concurrency", "escaping", "private_files", "reading", "settings", "templates"),
     ("models", "sandbox"),
     ("latm", "toolformer"),
     ("made_tools",),

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hammerstone.errors import ToolRefusedError
-from hammerstone.latm.tool import Check, Demonstration, Provenance, Tool, is_tool_name
+from hammerstone.latm.tool import Check, Demonstration, Provenance, Tool, is_tool_name, tool_name
 from hammerstone.types import Route, Usage
 
 from .samples import a_tool
@@ -161,3 +161,30 @@ def test_a_snake_case_name_is_a_tools_name(name: str) -> None:
 )
 def test_what_python_could_not_import_by_that_name_is_not(name: str) -> None:
     assert not is_tool_name(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        *(("Word sorting", "word_sorting"), ("a-b", "a_b"), ("A  b!", "a_b"), ("class", "task_class")),
+        *(("2 words", "task_2_words"), ("\ufb01ne", "fine"), ("x" * 60, "x" * 60), ("?!", ""), ("a\0\ud800b", "a_b")),
+    ],
+)
+def test_a_text_becomes_the_nearest_name(text: str, name: str) -> None:
+    assert tool_name(text) == name
+
+
+@pytest.mark.parametrize("start", ["sort these words ", "2", "排序", "class "])
+@pytest.mark.parametrize("length", [30, 50, 60, 400])
+def test_names_that_begin_alike_stay_apart(start: str, length: int) -> None:
+    long = (start * length)[:length]
+    texts = [f"{long}{end}" for end in ("ascending", "descending", "", "ascending ascending")]
+    names = {tool_name(text) for text in texts}
+    assert len(names) == len(texts)
+    assert all(is_tool_name(name) for name in names)
+
+
+@given(st.text(max_size=120))
+def test_the_name_of_a_name_is_that_name(text: str) -> None:
+    name = tool_name(text)
+    assert tool_name(name) == name

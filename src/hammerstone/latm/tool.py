@@ -7,12 +7,13 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property
 from keyword import iskeyword
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from hammerstone.errors import ToolRefusedError
+from hammerstone.escaping import escape, mapped
 from hammerstone.types import JSON, Route, Usage
 
 if TYPE_CHECKING:
@@ -98,14 +99,18 @@ class Tool:
         from pydantic import ValidationError
 
         try:
-            tool = _adapter().validate_json(text)
+            document = json.loads(text)
+            valid = mapped(escape, document)  # pydantic takes no half of a surrogate pair
+            checked = _adapter().validate_python(valid)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             raise ToolRefusedError(f"not a tool: {where or 'document'}: {first['msg']}") from None
-        if json.loads(text) != json.loads(tool.to_json()):  # pydantic drops what it does not know, and turns "3" into 3
+        except (ValueError, RecursionError) as error:
+            raise ToolRefusedError(f"not a tool: document: {error}") from None
+        if valid != json.loads(checked.to_json()):  # pydantic drops what it does not know, and turns "3" into 3
             raise ToolRefusedError("not a tool: it has fields that no tool has, or values of another type")
-        return tool
+        return _tool(document)
 
 
 def is_tool_name(name: str) -> bool:
@@ -115,9 +120,39 @@ def is_tool_name(name: str) -> bool:
 
 
 def tool_name(text: str) -> str:
-    """The nearest name that a tool may have; empty if nothing is left of `text`."""
-    name = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", text).lower()).strip("_")[:50].strip("_")
-    return name if is_tool_name(name) or not name else f"task_{name}"
+    """The nearest name that a tool may have; empty if nothing is left of `text`.
+
+    Case, punctuation and compatibility forms do not count: "a-b" and "A b" are one name. All else does: a name that is
+    too long is cut and ends with a digest of the whole, so that two that begin alike stay two.
+    """
+    if is_tool_name(text):
+        return text
+    plain = unicodedata.normalize("NFKC", text).lower()
+    name = re.sub(r"\W+", "_", "".join(one if f"_{one}".isidentifier() else " " for one in plain)).strip("_")
+    if not name:
+        return ""
+    if not is_tool_name(name[:MAX_NAME_CHARS]):
+        name = f"task_{name}"
+    return name if len(name) <= MAX_NAME_CHARS else _cut(name)
+
+
+def _cut(name: str) -> str:
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: MAX_NAME_CHARS - 9].rstrip('_')}_{digest}"
+
+
+def _tool(document: dict[str, Any]) -> Tool:
+    """A tool from a document that was checked."""
+    made = document["provenance"]
+    usage = Usage(**made["usage"])
+    return replace(
+        Tool(**document),
+        demonstrations=tuple(Demonstration(**one) for one in document["demonstrations"]),
+        checks=tuple(Check(**one) for one in document["checks"]),
+        routes=tuple(Route(one) for one in document["routes"]),
+        wording=tuple(document["wording"]),
+        provenance=replace(Provenance(**made), instances=tuple(made["instances"]), usage=usage),
+    )
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ def add(connection: Connection, call: Call) -> int:
         prompt=dict(call.prompt),
         text=call.text,
         cost_usd=call.cost_usd,
-        seconds=call.seconds,
+        seconds=call.seconds if math.isfinite(call.seconds) else 0.0,
         request_id=call.request_id,
         task=call.task,
         created=timestamp(),

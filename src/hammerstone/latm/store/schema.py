@@ -1,13 +1,12 @@
 """The tables. Whoever changes one adds a migration; a test compares what the migrations build with what stands here.
 
-Models and requests may hold characters that no database's text can (NUL in PostgreSQL, half of a surrogate pair in
-either): `Words` keeps the text and puts U+FFFD in the place of each such character, so that an answer that was paid for
-is never lost to one.
+What users and models wrote is kept in columns of `Words` and `Document`, which take any character, and give it back.
 """
 
 from __future__ import annotations
 
-import re
+import math
+from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     JSON,
@@ -27,9 +26,17 @@ from sqlalchemy import (
     text,
 )
 
+from hammerstone.escaping import escape, mapped, restore
+
+if TYPE_CHECKING:
+    from hammerstone import types
+
 __all__ = [
     "HEAD",
     "VERSION_TABLE",
+    "Document",
+    "Dollars",
+    "Tokens",
     "Words",
     "answers",
     "attempts",
@@ -47,8 +54,6 @@ __all__ = [
 HEAD = "0001"  # the newest migration; known here so that opening an up-to-date store need not import Alembic
 VERSION_TABLE = "hammerstone_schema"
 
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-
 
 class Words(TypeDecorator[str]):
     """Text of any origin."""
@@ -57,7 +62,43 @@ class Words(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - the signature is SQLAlchemy's
-        return value and _UNSTORABLE.sub("\ufffd", value)
+        return value and escape(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+        return value and restore(value)
+
+
+class Document(TypeDecorator["types.JSON"]):
+    """A JSON value whose strings are of any origin."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: types.JSON, dialect: Dialect) -> types.JSON:  # noqa: ARG002 - the signature is SQLAlchemy's
+        return mapped(escape, value)
+
+    def process_result_value(self, value: types.JSON, dialect: Dialect) -> types.JSON:  # noqa: ARG002 - the signature is SQLAlchemy's
+        return mapped(restore, value)
+
+
+class Tokens(TypeDecorator[int]):
+    """A provider's count of tokens; one that cannot be is unknown."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+        return value if value is not None and 0 <= value < 2**31 else None
+
+
+class Dollars(TypeDecorator[float]):
+    """A price; one that is no number is unknown."""
+
+    impl = Double
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+        return value if value is not None and math.isfinite(value) else None
 
 
 metadata = MetaData(
@@ -149,7 +190,7 @@ makings = Table(
     Column("ended", Text),
     Column("reason", Words, nullable=False),
     Column("document", Text),  # the tool, where one came of it
-    Column("disagreement", JSON(none_as_null=True)),
+    Column("disagreement", Document),
 )
 Index(
     "ix_makings_running",
@@ -168,10 +209,10 @@ attempts = Table(
     Column("number", Integer, nullable=False),
     Column("stage", Text, nullable=False),
     Column("source", Words, nullable=False),
-    Column("problems", JSON, nullable=False),
-    Column("input_tokens", Integer),
-    Column("output_tokens", Integer),
-    Column("cost_usd", _Double),
+    Column("problems", Document, nullable=False),
+    Column("input_tokens", Tokens),
+    Column("output_tokens", Tokens),
+    Column("cost_usd", Dollars),
     Column("created", Text, nullable=False),
 )
 
@@ -182,11 +223,11 @@ calls = Table(
     Column("key", Text, nullable=False),
     Column("model", Words, nullable=False),
     Column("role", Text, nullable=False),
-    Column("prompt", JSON, nullable=False),
+    Column("prompt", Document, nullable=False),
     Column("text", Words, nullable=False),
-    Column("input_tokens", Integer),
-    Column("output_tokens", Integer),
-    Column("cost_usd", _Double),
+    Column("input_tokens", Tokens),
+    Column("output_tokens", Tokens),
+    Column("cost_usd", Dollars),
     Column("seconds", _Double, nullable=False),
     Column("request_id", Words),
     Column("task", Words),
@@ -207,11 +248,11 @@ answers = Table(
     Column("tool", Words),
     Column("version", Integer),
     Column("model_calls", Integer, nullable=False),
-    Column("cost_usd", _Double),
+    Column("cost_usd", Dollars),
     Column("ms", _Double, nullable=False),
     Column("error", Words),
     Column("correct", Boolean),
-    Column("refusals", JSON, nullable=False),
+    Column("refusals", Document, nullable=False),
     Column("refused", Boolean, nullable=False),  # by a cheaper route, and then answered by another one
     Column("created", Text, nullable=False),
 )
