@@ -78,10 +78,10 @@ def test_a_name_that_no_tool_can_have_is_refused_with_one_that_it_can(
     ("row", "error"),
     [
         ("{broken", "line 1: the line is not JSON"),
-        (Request(id="r1", question="What is the sum of 1 and 2?"), "request r1 has no answer"),
+        (Request(id="r1", question="What is the sum of 1 and 2?"), "line 1: request r1 has no answer"),
     ],
 )
-def test_an_instance_that_cannot_be_used_ends_it_before_anything_is_paid(
+def test_without_an_instance_that_can_be_used_nothing_is_paid(
     cli: Cli, tmp_path: Path, row: Request | str, error: str
 ) -> None:
     done = cli(
@@ -89,4 +89,16 @@ def test_an_instance_that_cannot_be_used_ends_it_before_anything_is_paid(
     )
     assert done.code == 2
     assert f"error: {error}" in done.err
+    assert "error: no solved request was read\nhint: " in done.err
     assert not (tmp_path / "box").exists()
+
+
+def test_a_line_that_cannot_be_used_is_reported_and_a_tool_is_made_from_the_others(
+    cli: Cli, tmp_path: Path, models: tuple[str, ...]
+) -> None:
+    rows = ["{broken", *instances(12), Request(id="r1", question="What is the sum of 1 and 2?")]
+    done = cli("make", write_lines(tmp_path / "mixed.jsonl", rows), "--name", "sum", *models)
+    assert done.code == 2
+    assert done.out.startswith("sum: live by parser and user")
+    assert "error: line 1: the line is not JSON" in done.err
+    assert "error: line 14: request r1 has no answer" in done.err

@@ -81,6 +81,32 @@ def test_a_line_that_cannot_be_read_is_told_with_its_number_and_the_rest_goes_on
     assert "error: line 4: its question is empty" in done.err
 
 
+@pytest.mark.usefixtures("made")
+def test_of_many_lines_that_cannot_be_read_the_first_are_shown_and_the_others_counted(cli: Cli) -> None:
+    done = cli("solve", "-", stdin='{"question": "half\n' * 2_000 + json.dumps({"question": ask(0)}))
+    assert (done.code, done.out) == (2, "2001\tparser\t7\n")
+    assert done.err.count("the line is not JSON") == 10
+    assert "error: 1990 more lines cannot be used\n" in done.err
+
+
+@pytest.mark.usefixtures("made")
+def test_ignored_fields_are_named_once(cli: Cli) -> None:
+    row = json.dumps({"question": ask(0), "score": 1, "split": "dev"})
+    done = cli("solve", "-", stdin=f"{row}\n{row}\n")
+    assert done.code == 0
+    assert done.err.count("ignored:") == 1
+    assert "ignored: score, split: not part of the question\n" in done.err
+
+
+@pytest.mark.usefixtures("made")
+def test_a_field_that_could_change_the_answer_is_never_dropped(cli: Cli) -> None:
+    rows = [{"question": ask(0), "messages": [{"role": "user"}]}, {"question": ask(0), "system": "Answer in hex."}]
+    done = cli("solve", "-", stdin="\n".join(map(json.dumps, rows)))
+    assert done.code == 2
+    assert "error: line 1: its `messages` could change the answer" in done.err
+    assert "\tparser\t" not in done.out
+
+
 def test_a_tool_is_made_on_the_way_and_answers_from_then_on(cli: Cli, tmp_path: Path, recorded: Recorded) -> None:
     cold = cli("solve", write_lines(tmp_path / "cold.jsonl", TWELVE), *recorded.options, "--json")
     assert cold.code == 0

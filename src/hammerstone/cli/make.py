@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hammerstone.cli.options import Backend, BaseURL, Home, Json, Maker, Recipe, Record, SandboxName, Solver, User
+from hammerstone.cli.requests import RequestFile
 from hammerstone.cli.terminal import print_json, print_line, progress, talk
 from hammerstone.errors import InputError
 
@@ -38,7 +39,8 @@ def make(
     from hammerstone.latm.settings import LoopSettings
     from hammerstone.latm.tool import is_tool_name, tool_name
 
-    instances = _read(file)
+    requests = RequestFile(file)
+    instances = _instances(requests)
     if not is_tool_name(name):
         hint = f"snake_case, as in {tool_name(name) or 'word_sorting'}"
         raise InputError(f"{name!r} is not a name for a tool", hint=hint)
@@ -59,19 +61,19 @@ def make(
                 return await hammerstone.make(instances, name=name, description=description)
 
     _show(anyio.run(run), json)
+    if requests.unusable:
+        raise typer.Exit(2)
 
 
-def _read(file: str) -> list[Instance]:
-    from hammerstone.reading import read_requests
-    from hammerstone.types import Instance, Request, Source
+def _instances(requests: RequestFile) -> list[Instance]:
+    from hammerstone.types import Instance, Source
 
-    instances: list[Instance] = []
-    for item in read_requests(file):
-        if not isinstance(item, Request):
-            raise InputError(f"line {item.line}: {item.why}", hint="a tool is made from instances that can all be read")
-        if item.answer is None:
-            raise InputError(f"request {item.id} has no answer", hint='add "answer" to each line')
-        instances.append(Instance(question=item.question, answer=item.answer, source=Source.CALLER))
+    instances = [
+        Instance(question=request.question, answer=answer, source=Source.CALLER)
+        for request, answer in requests.answered()
+    ]
+    if not instances:
+        raise InputError("no solved request was read", hint="each line needs a `question` and an `answer`")
     return instances
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,12 +22,12 @@ from hammerstone.cli.options import (
     Solver,
     User,
 )
+from hammerstone.cli.requests import RequestFile
 from hammerstone.cli.terminal import brief, money, percent, print_json, print_line, progress, show_table, talk
-from hammerstone.types import Request
 
 if TYPE_CHECKING:
     from hammerstone.latm.records import Answered, Making
-    from hammerstone.reading import Unreadable
+    from hammerstone.types import Request
 
 __all__ = ["solve"]
 
@@ -57,7 +57,7 @@ def solve(
     from hammerstone.latm.opening import open_hammerstone
     from hammerstone.latm.settings import LoopSettings
 
-    tally = Tally()
+    tally, requests = Tally(), RequestFile(file)
 
     async def run() -> None:
         settings = LoopSettings(recipe=recipe.value, concurrency=concurrency)
@@ -76,7 +76,7 @@ def solve(
         with progress("solving") as bar:
             async with opening as hammerstone:
                 await hammerstone.catch_up()
-                async for answered in hammerstone.stream(_requests(file, tally)):
+                async for answered in hammerstone.stream(_read(requests)):
                     tally.add(answered)
                     _print(answered, json)
                     bar.update(bar.task_ids[0], advance=1, note=tally.note)
@@ -84,7 +84,7 @@ def solve(
 
     anyio.run(run)
     tally.show()
-    if tally.unreadable:
+    if requests.unusable:
         raise typer.Exit(2)
 
 
@@ -98,7 +98,6 @@ class Tally:
     calls: Counter[str] = field(default_factory=Counter[str])
     cost: dict[str, float | None] = field(default_factory=dict[str, float | None])
     unanswered: list[Answered] = field(default_factory=list["Answered"])
-    unreadable: int = 0
 
     def add(self, answered: Answered) -> None:
         route = answered.route or "none"
@@ -139,19 +138,13 @@ class Tally:
             talk(f"{len(self.unanswered) - 20} more; --json lists them all", "not answered:")
 
 
-async def _requests(file: str, tally: Tally) -> AsyncGenerator[Request]:
-    """The readable requests; the others are told of at once, with their line, and the rest goes on."""
+async def _read(file: RequestFile) -> AsyncGenerator[Request]:
+    """The requests, read in a thread: standard input may wait for the person."""
     from anyio import to_thread
 
-    from hammerstone.reading import read_requests
-
-    items: Iterator[Request | Unreadable] = iter(read_requests(file))
-    while (item := await to_thread.run_sync(lambda: next(items, None), abandon_on_cancel=True)) is not None:
-        if isinstance(item, Request):
-            yield item
-        else:
-            tally.unreadable += 1
-            talk(f"line {item.line}: {brief(item.why)}", "error:")
+    requests = iter(file)
+    while (request := await to_thread.run_sync(lambda: next(requests, None), abandon_on_cancel=True)) is not None:
+        yield request
 
 
 def _print(answered: Answered, json: bool) -> None:
