@@ -159,7 +159,9 @@ def test_markdown_holds_everything_of_a_result() -> None:
 
 
 def test_markdown_shows_names_as_they_are_written() -> None:
-    evil = replace(FIGURE, task="a|b\n*c*", method="word_sorting _x_", detail="<b>[link](there)</b> `code`")
+    evil = replace(
+        FIGURE, task="a|b\n*c*\u202e", method="word_sorting _x_", detail="<b>[link](there)</b> `code` &lt; ~~"
+    )
     text = markdown([replace(RESULT, figures=(evil,))])
-    assert r"| a\|b \*c\* | word_sorting \_x\_ |" in text
-    assert r"\<b\>\[link\](there)\</b\> \`code\`" in text
+    assert r"| a\|b\\n\*c\*\\u202e | word_sorting \_x\_ |" in text
+    assert r"\<b\>\[link\](there)\</b\> \`code\` \&lt; \~\~" in text

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from hammerstone.evals.results import Confusion, Figure, Result, Series, Table, head_of
+from hammerstone.visible import visible
 
 __all__ = [
     "ALL",
@@ -172,8 +173,8 @@ def _section(result: Result) -> str:
     parts += [f"**Partial**: {_escaped(result.partial)}"] if result.partial else []
     parts += ["\n".join(f"- {_escaped(note)}" for note in result.notes)] if result.notes else []
     for table in tables(result):
-        parts += [f"### {table.title}", _grid(table)]
-        parts += [table.caption] if table.caption else []
+        parts += [f"### {_escaped(table.title)}", _grid(table)]
+        parts += [_escaped(table.caption)] if table.caption else []
     return "\n\n".join(parts) + "\n"
 
 
@@ -185,4 +186,4 @@ def _grid(table: Table) -> str:
 
 def _escaped(text: str) -> str:
     """Text that Markdown shows as it is, on one line. An underscore inside a word is none of Markdown's."""
-    return re.sub(r"([\\`*|<>\[\]]|(?<!\w)_|_(?!\w))", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*|<>\[\]&~]|(?<!\w)_|_(?!\w))", r"\\\1", " ".join(visible(text).split()))

@@ -191,8 +191,18 @@ def test_names_are_shown_as_they_are_written(page_of: Callable[..., Page]) -> No
     assert any("<script>" in text for drawing in page.drawn for text in drawing)
 
 
-def test_half_a_character_does_not_stop_the_report(page_of: Callable[..., Page]) -> None:
-    assert "a ? b" in page_of(replace(make(), title="a \ud83e b", notes=("\x00",))).text
+def test_what_a_browser_would_obey_or_drop_is_seen(page_of: Callable[..., Page]) -> None:
+    hidden = "]]> \ud83e \x00 \x1b[2J \u202e \u200b \U000e0041 \x9b"
+    seen = r"]]> \ud83e \x00 \x1b[2J \u202e \u200b \U000e0041 \x9b"
+    one = make()
+    figures = tuple(replace(figure, task=f"{figure.task}{hidden}", method=hidden) for figure in one.figures)
+    confusion = Confusion(rows=(hidden,), columns=(hidden,), counts=((1,),))
+    series = (Series(plot=hidden, name=hidden, x=(1, 2), y=(3, 4)),)
+    result = replace(one, title=hidden, notes=(hidden,), figures=figures, confusion=confusion, series=series)
+    page = page_of(result)
+    assert page.text.count(seen) > 5
+    assert all(char.isprintable() or char == "\n" for char in page.source)
+    assert any("202e" in text for drawing in page.drawn for text in drawing)
 
 
 def test_nothing_is_loaded_from_anywhere(page: Page) -> None:

@@ -13,6 +13,7 @@ from hammerstone.evals.report.styles import Style, styles_of
 from hammerstone.evals.report.svg import inline
 from hammerstone.evals.results import Figure, Result, Series
 from hammerstone.evals.tables import ALL, counted_in, number, percent, value_in
+from hammerstone.visible import visible
 
 __all__ = ["Entry", "Plot", "draw"]
 
@@ -58,9 +59,10 @@ def draw(result: Result, prefix: str) -> tuple[Plot, ...]:
     ways = [way_of(one, result.figures) for one in result.figures]
     styles = styles_of([*ways, *(one.name for one in result.series if one.plot != _PARTS)])
     plots = [*_answer_panels(result, styles), *_wrong_panels(result, styles), *_curves(result.series, styles)]
+    labels = [visible(f"{plot.title}. {plot.caption}".strip()) for plot in plots]
     return tuple(
-        replace(plot, svg=inline(plot.svg, prefix=f"{prefix}{at}-", label=f"{plot.title}. {plot.caption}".strip()))
-        for at, plot in enumerate(plots, 1)
+        replace(plot, svg=inline(plot.svg, prefix=f"{prefix}{at}-", label=label))
+        for at, (plot, label) in enumerate(zip(plots, labels, strict=True), 1)
     )
 
 

@@ -34,7 +34,7 @@ def write_report(results: Sequence[Result], path: Path, *, title: str = "hammers
         ) from error
     page = render(results, title=title, generator=_GENERATOR)
     try:
-        path.write_text(page, encoding="utf-8", errors="replace")  # JSON may hold half a character
+        path.write_text(page, encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot write the report {path}: {error.strerror}", hint=_HINT) from error
 

@@ -19,6 +19,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from hammerstone.evals.report.styles import Style
 from hammerstone.evals.results import Series
 from hammerstone.evals.tables import counted_in, number
+from hammerstone.visible import visible
 
 __all__ = ["Dot", "draw_dots", "draw_lines", "draw_stack"]
 
@@ -191,7 +192,6 @@ def _drawn(paint: Callable[[Axes], None], *, height: float = _HEIGHT, left: floa
 
 def _lines(name: str) -> str:
     """At most three lines of 20 letters, the last one cut; a name may break after its underscores."""
-    printed = "".join(letter for letter in name if letter.isprintable() or letter == "\n")  # SVG allows no others
-    parts = printed.replace("_", "_ ").split("\n")
+    parts = visible(name, lines=True).expandtabs(1).replace("_", "_ ").split("\n")  # SVG allows no control characters
     lines = [line.replace("_ ", "_") for part in parts for line in wrap(part, _LETTERS)]
     return "\n".join(lines if len(lines) < 4 else [*lines[:2], f"{lines[2][: _LETTERS - 1]}…"])
