@@ -14,6 +14,7 @@ from hammerstone.cli.terminal import ask, money, print_json, print_line, show_fa
 from hammerstone.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from hammerstone.latm.admission import Admission
     from hammerstone.latm.records import StoredTool
     from hammerstone.latm.store import Store
 
@@ -91,23 +92,22 @@ def import_(
     sandbox: SandboxName = Backend.AUTO,
     json: Json = False,
 ) -> None:
-    """Check an exported tool again, all of it, and make it live."""
+    """Check an exported tool as a build is checked. What passes is live; anything else waits for you, disabled."""
     import anyio
 
-    from hammerstone.latm.exporting import import_tool, recheck
+    from hammerstone.latm.admission import admit
+    from hammerstone.latm.exporting import import_tool
     from hammerstone.sandbox import open_sandbox
 
     tool = import_tool(path)
 
-    async def run() -> None:
+    async def run(store: Store) -> Admission:
         async with open_sandbox(sandbox) as confined:
-            await recheck(confined, tool)
+            return await admit(store, confined, tool)
 
-    anyio.run(run)
     with open_home(home) as store:
-        stored = store.publish(tool)
-    said = f"{stored.task}: version {stored.version} is live ({len(tool.checks)} checks passed again)"
-    print_json(_summary(stored) | {"checks": len(tool.checks)}) if json else print_line(said)
+        admission = anyio.run(run, store)
+    _show_admission(admission, len(tool.checks), json)
 
 
 @app.command()
@@ -154,6 +154,21 @@ def _set_state(home: str | None, name: str, state: str, version: int | None = No
         stored = store.set_tool_state(name, version, ToolState(state))
     said = f"{stored.task}: version {stored.version} is {stored.state}"
     print_json(_summary(stored)) if json else print_line(said)
+
+
+def _show_admission(admission: Admission, checks: int, json: bool) -> None:
+    stored, reasons = admission.stored, admission.reasons
+    if json:
+        print_json(_summary(stored) | {"checks": checks, "reasons": reasons})
+    else:
+        passed = f"live ({checks} checks passed again)" if not reasons else f"{stored.state}: it did not pass the gate"
+        print_line(f"{stored.task}: version {stored.version} is {passed}")
+    if reasons:
+        for reason in reasons:
+            talk(reason, "reason:")
+        version = f"{stored.task} --version {stored.version}"
+        talk(f"read it: hammerstone tools show {version}; if it is right: hammerstone tools enable {version}", "hint:")
+        raise typer.Exit(1)
 
 
 def _used(store: Store) -> dict[str, int]:

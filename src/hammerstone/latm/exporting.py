@@ -8,7 +8,7 @@
 
 Exported code runs in the process of whoever imports it, **without a sandbox**: it is code that a language model wrote,
 to be read before it is used. On the way back an imported tool's code is only read, until `recheck` runs it in a
-sandbox.
+sandbox. Line ends may have changed on the way, as git changes them.
 
 The digest says that a file is whole, not that whoever wrote it is honest: anyone who changes a tool can compute it
 anew. So an import believes nothing that can be checked again. The provenance cannot be.
@@ -23,6 +23,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from pprint import pformat
 from string import Template
@@ -30,6 +31,7 @@ from textwrap import fill
 
 from hammerstone.errors import InputError, ToolRefusedError
 from hammerstone.latm.checks import check_source
+from hammerstone.latm.descriptions import one_line
 from hammerstone.latm.maker.verify import Finding, Verdict, check_arguments, check_parser
 from hammerstone.latm.parser import normalise
 from hammerstone.latm.records import StoredInstance, StoredTool
@@ -63,7 +65,6 @@ _GUARDED = '''\
 from __future__ import annotations
 
 import json
-import unicodedata
 
 from .made import parse, solve, unparse
 
@@ -73,22 +74,17 @@ __all__ = ["answer", "solve"]
 def answer(question: str) -> str | None:
     """The answer, or `None` where the tool cannot prove that it has read every word of the question.
 
-    The proof is that `unparse(**parse(question))` writes the question again; only Unicode composition, line ends and
-    outer white space may differ. The made code runs in this process, without a sandbox and without a time limit.
+    The proof is that `unparse(**parse(question))` writes the question again, character by character. The made code runs
+    in this process, without a sandbox and without a time limit.
     """
-    question = _normalise(question)
     try:
         arguments = json.dumps(parse(question=question), allow_nan=False)
-        if _normalise(unparse(**json.loads(arguments))) != question:
+        if unparse(**json.loads(arguments)) != question:
             return None
         given = solve(**json.loads(arguments))
     except Exception:  # whatever made code raises, it has no answer then
         return None
     return given if isinstance(given, str) else None
-
-
-def _normalise(text: str) -> str:
-    return unicodedata.normalize("NFC", text.replace("\\r\\n", "\\n").replace("\\r", "\\n")).strip()
 '''
 
 _UNGUARDED = '''\
@@ -132,8 +128,8 @@ def test_the_question_alone_gives_the_answer(number):
 def export_tool(stored: StoredTool, folder: Path) -> Path:
     """Write the package into `folder` and return its own folder, named after the tool.
 
-    A name that a module of the standard library has gets `_tool` after it. Raises `InputError` if that folder holds
-    something already, or cannot be written; then nothing has changed.
+    A name of the standard library or of an installed package gets `_tool` after it, so that it takes no one's place.
+    Raises `InputError` if that folder holds something already, or cannot be written; then nothing has changed.
     """
     name = stored.tool.name
     if not is_tool_name(name):
@@ -141,7 +137,7 @@ def export_tool(stored: StoredTool, folder: Path) -> Path:
             f"{name!r} cannot be the name of a Python package",
             hint="a tool to export has a name in snake_case, such as word_sorting",
         )
-    package = f"{name}_tool" if name in sys.stdlib_module_names else name
+    package = f"{name}_tool" if name in sys.stdlib_module_names | packages_distributions().keys() else name
     target = folder / package
     _write(target, _files(stored, package))
     return target
@@ -220,13 +216,8 @@ def _header(stored: StoredTool) -> str:
         "checks": len(tool.checks),
         "digest": tool.digest,
     }
-    text = Template(_HEADER).substitute({key: _printable(str(value)) for key, value in values.items()})
+    text = Template(_HEADER).substitute({key: one_line(str(value)) for key, value in values.items()})
     return "\n".join(fill(line, 110, break_long_words=False, break_on_hyphens=False) for line in text.split("\n"))
-
-
-def _printable(text: str) -> str:
-    """On one line, which nothing in it can end."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _write(target: Path, files: Mapping[str, str]) -> None:
@@ -235,7 +226,7 @@ def _write(target: Path, files: Mapping[str, str]) -> None:
     try:
         partial.mkdir(parents=True)
         for name, text in files.items():
-            (partial / name).write_text(text, encoding="utf-8")
+            (partial / name).write_text(text, encoding="utf-8", newline="")
         _rename(partial, target)
     except OSError as error:
         hint = "name a folder that you may write to"
@@ -277,12 +268,18 @@ def _read_tool(file: Path) -> Tool:
 
 
 def _compare_source(file: Path, tool: Tool) -> None:
-    _, _, source = _read(file).partition(_MARK)
-    if source != tool.source:
+    """Below a header of comments there must be this very source."""
+    text, source = _unix(_read(file)), _unix(tool.source)
+    header = text.removesuffix(source)
+    if not (text.endswith(_MARK + source) and all(line.startswith("#") for line in header.splitlines())):
         raise ToolRefusedError(
             f"{file} is not the source in {TOOL_FILE}: one of the two was edited",
             hint=f"export the tool again where it comes from; {TOOL_FILE} alone can be imported as it is",
         )
+
+
+def _unix(text: str) -> str:
+    return text.replace("\r\n", "\n")
 
 
 def _read(file: Path) -> str:
@@ -292,7 +289,7 @@ def _read(file: Path) -> str:
     try:
         if file.stat().st_size > MAX_BYTES:
             raise InputError(f"{file} has more than {MAX_BYTES:,} bytes: no tool has", hint=hint)
-        return file.read_bytes().decode()
+        return file.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise InputError(f"{file} cannot be read: {why}", hint=hint) from error

@@ -28,6 +28,7 @@ from hammerstone.latm import dispatcher, parser
 from hammerstone.latm.accounts import AccountedModel, Bill
 from hammerstone.latm.catalog import Catalog
 from hammerstone.latm.maker import Maker
+from hammerstone.latm.maker.lots import independent
 from hammerstone.latm.maker.verify import agree
 from hammerstone.latm.records import Answered, Making, StoredTool, Task
 from hammerstone.latm.settings import LoopSettings
@@ -305,10 +306,11 @@ class Hammerstone:
                 lambda i=index, one=instance: self.store.add_instance(name, one, request_id=f"{name}-{i + 1}")
             )
         task = await to_thread.run_sync(self.store.task, name) or task
-        if task.instances < self.settings.needed:
+        count = len(independent(await to_thread.run_sync(self.store.instances, name)))
+        if count < self.settings.needed:
             raise InputError(
-                f"{name} has {task.instances} different instances; a tool is made from {self.settings.needed} or more",
-                hint="these are stored: give more of them and run again",
+                f"{name} has {count} different instances; a tool is made from {self.settings.needed} or more",
+                hint="questions that differ only in spaces or Unicode form count once; give more and run again",
             )
         making = await self._run_making(maker, task)
         if making is None:

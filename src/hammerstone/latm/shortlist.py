@@ -3,6 +3,9 @@
 A tool's *wording* is the set of n-grams that all of its task's instances share: what is left when values, names and
 numbers fall away. Part of the rule by which a parser may answer is that the question holds `SHARE` of them. The index
 only computes that rule for all tools at once, so a shortlist gives the same answer as trying every tool.
+
+Where a task's instances share nothing there is no wording, and no question holds it: such a tool's parser is never
+asked.
 """
 
 from __future__ import annotations
@@ -36,8 +39,8 @@ def wording(questions: Sequence[str]) -> tuple[str, ...]:
 
 
 def holds_wording(question: str, required: Sequence[str]) -> bool:
-    """The rule itself: `question` holds at least `SHARE` of the n-grams `required`."""
-    return len(grams(question).intersection(required)) >= SHARE * len(required)
+    """The rule itself: `question` holds at least `SHARE` of the n-grams `required`, and there are some."""
+    return bool(required) and len(grams(question).intersection(required)) >= SHARE * len(required)
 
 
 class Shortlist(Generic[T]):
@@ -52,6 +55,8 @@ class Shortlist(Generic[T]):
         self._needed: list[float] = []
         postings: defaultdict[str, list[int]] = defaultdict(list)
         for item, required in wordings:
+            if not required:
+                continue
             for gram in required:
                 postings[gram].append(len(self._items))
             self._items.append(item)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from hammerstone.latm.maker.verify import fixed_words, probes
 from hammerstone.latm.records import MakingState
 from hammerstone.latm.store import Store
 from hammerstone.sandbox import Sandbox
@@ -222,23 +221,6 @@ async def test_a_parser_that_carries_unread_text_through_its_arguments_is_caught
     told = said(maker.prompts[1])
     assert "The fixed word 'village' is not read: with " in told
     assert "'sheep' is not read" not in told, "that word it does read"
-
-
-def test_fixed_words_are_those_that_every_question_has_equally_often() -> None:
-    questions = ["the cat and the dog of Ann", "the cow and the pig of Bob"]
-    assert fixed_words(questions) == ["the", "and", "of"]
-    assert fixed_words([]) == []
-
-
-def test_a_probe_changes_one_fixed_word_everywhere() -> None:
-    questions = [STORY.format(left, right) for left, right in PAIRS[:3]]
-    found = probes(questions, ())
-    assert found["the"].count("zorble") == questions[0].count(" the ")
-    assert found["village"] == questions[0].replace("village", "zorble")
-
-
-def test_one_question_alone_says_nothing_about_what_is_fixed() -> None:
-    assert probes([STORY.format(1, 2)], ()) == {}
 
 
 # labels that may be wrong

@@ -1,4 +1,9 @@
-"""The held-out gate: instances the maker never saw, answered through the routes that will really serve."""
+"""The gate: what a tool must pass before it serves, whether it was built here or imported.
+
+Its parser is judged by `intruders` (other tasks' questions and probes, none of which it may answer) and by
+`parser_problem` (solved questions, none of which it may answer wrongly). In a build these are held-out instances, which
+the maker never saw; they go through the routes that will really serve.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +12,23 @@ from dataclasses import dataclass, replace
 
 from hammerstone.errors import ModelError
 from hammerstone.latm.accounts import AccountedModel
-from hammerstone.latm.maker.verify import Finding, Verdict, agree, check_parser, checks_of
+from hammerstone.latm.maker.probes import unread
+from hammerstone.latm.maker.verify import Finding, Verdict, agree, check_parser, checks_of, wrongly_answered
 from hammerstone.latm.maker.workbench import Draft, Workbench
 from hammerstone.latm.parser import call_solve
 from hammerstone.latm.records import StoredInstance
+from hammerstone.latm.shortlist import wording
+from hammerstone.latm.store import Store
 from hammerstone.latm.tool import Check
 from hammerstone.latm.user import Manual, write_arguments
+from hammerstone.sandbox.contract import Sandbox
 from hammerstone.types import Route
 
-__all__ = ["Passage", "pass_gate"]
+__all__ = ["NO_WORDING", "Passage", "foreign_questions", "intruders", "parser_problem", "pass_gate"]
+
+NO_WORDING = "its questions share no wording by which they could be told from others"
+FOREIGN_PER_TASK = 3
+FOREIGN_IN_ALL = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,22 +73,52 @@ async def _settle(bench: Workbench, draft: Draft, findings: list[Finding]) -> tu
 
 
 def _parser_problem(bench: Workbench, draft: Draft, findings: Sequence[Finding], suspect: Finding | None) -> str:
-    """A wrong answer bars the route; refusals do when they are many, counted with those in verification."""
+    """Refusals are counted together with those in verification."""
     if not draft.parses:
         return "no parser passed verification"
     if not findings:
         return "there are no held-out instances"
-    wrong = [one for one in findings if one.verdict in {Verdict.DIFFERS, Verdict.FAILED} and one is not suspect]
+    if not wording([one.question for one in (*draft.checks, *checks_of(findings)) if one.parsed]):
+        return NO_WORDING
+    earlier = len(bench.lot.all) - len(findings)
+    refused = earlier - len(draft.checks) - (draft.suspect is not None)
+    findings = [one for one in findings if one is not suspect]
+    return parser_problem(findings, "held-out", earlier=earlier, refused=refused, most=bench.settings.max_refused)
+
+
+def parser_problem(findings: Sequence[Finding], which: str, *, earlier: int = 0, refused: int = 0, most: float) -> str:
+    """Why the parser may not serve, or the empty string. A wrong answer bars it; refusals do when they are many.
+
+    `which` are the instances that were found out about now; of `earlier` ones it `refused` some.
+    """
+    wrong = [one for one in findings if one.verdict in {Verdict.DIFFERS, Verdict.FAILED}]
     if wrong:
-        return f"{len(wrong)} of {len(findings)} held-out instances: {wrong[0].detail}"
-    refused = [one for one in findings if one.verdict is Verdict.REFUSED]
-    if len(refused) == len(findings):
-        return f"the parser refused all {len(findings)} held-out instances: {refused[0].detail}"
-    asked = len(bench.lot.all)
-    taken = len(draft.checks) + len(findings) - len(refused) + (draft.suspect is not None)
-    if asked - taken > bench.settings.max_refused * asked:
-        return f"the parser refused {asked - taken} of {asked} instances"
+        return f"{len(wrong)} of {len(findings)} {which} instances: {wrong[0].detail}"
+    now = [one for one in findings if one.verdict is Verdict.REFUSED]
+    if now and len(now) == len(findings):
+        return f"the parser refused all {len(findings)} {which} instances: {now[0].detail}"
+    if refused + len(now) > most * (earlier + len(findings)):
+        return f"the parser refused {refused + len(now)} of {earlier + len(findings)} instances"
     return ""
+
+
+async def intruders(
+    sandbox: Sandbox, source: str, solved: Sequence[tuple[str, str]], foreign: Sequence[str]
+) -> tuple[str, ...]:
+    """Questions that the parser answers and must not, as complaints for the maker.
+
+    `solved` are questions that it takes, with the tool's answers; `foreign` are those of other tasks.
+    """
+    answered = await wrongly_answered(sandbox, source, foreign)
+    complaints = [f"Of another kind, and must be refused, but is answered:\n{question}" for question in answered]
+    return (*complaints, *(await unread(sandbox, source, solved)))
+
+
+def foreign_questions(store: Store, name: str) -> tuple[str, ...]:
+    """The latest questions of the tasks other than `name`."""
+    others = [task.name for task in store.tasks() if task.name != name]
+    questions = [one.question for other in others for one in store.instances(other)[-FOREIGN_PER_TASK:]]
+    return tuple(questions[-FOREIGN_IN_ALL:])
 
 
 def _labels(bench: Workbench, suspect: Finding | None) -> list[StoredInstance]:

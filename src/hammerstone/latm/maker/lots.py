@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from hammerstone.latm.records import StoredInstance
 from hammerstone.latm.settings import Numbers
 from hammerstone.latm.shortlist import grams
 
-__all__ = ["Lot", "cast_lots", "most_varied"]
+__all__ = ["Lot", "cast_lots", "independent", "most_varied"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,25 @@ class Lot:
     @property
     def all(self) -> tuple[StoredInstance, ...]:
         return self.shown + self.verified + self.held_out
+
+
+def independent(instances: Sequence[StoredInstance]) -> tuple[StoredInstance, ...]:
+    """The first instance of each question, however often it comes with other spaces or in another Unicode form.
+
+    Further spellings of a question say nothing new about its task: they do not count towards a build, and the gate
+    would not be held out if it saw one.
+    """
+    first: dict[str, StoredInstance] = {}
+    for one in instances:
+        first.setdefault(_spelled_alike(one.question), one)
+    return tuple(first.values())
+
+
+def _spelled_alike(question: str) -> str:
+    """What all spellings of a question have in common."""
+    text = unicodedata.normalize("NFKC", question)
+    seen = "".join(char for char in text if char.isspace() or unicodedata.category(char) not in {"Cc", "Cf"})
+    return " ".join(seen.split())
 
 
 def cast_lots(instances: Sequence[StoredInstance], numbers: Numbers, *, spare: bool) -> Lot:

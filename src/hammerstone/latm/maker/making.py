@@ -15,10 +15,11 @@ from hammerstone.concurrency import task_group
 from hammerstone.errors import HammerstoneError, ModelError
 from hammerstone.latm import prompts
 from hammerstone.latm.accounts import AccountedModel, Bill
+from hammerstone.latm.descriptions import short_description
 from hammerstone.latm.maker.conversation import Conversation
-from hammerstone.latm.maker.gate import Passage, pass_gate
+from hammerstone.latm.maker.gate import Passage, foreign_questions, pass_gate
 from hammerstone.latm.maker.latm import make_latm
-from hammerstone.latm.maker.lots import cast_lots
+from hammerstone.latm.maker.lots import cast_lots, independent
 from hammerstone.latm.maker.module import make_module
 from hammerstone.latm.maker.verify import Finding, agree
 from hammerstone.latm.maker.workbench import Draft, Failure, Workbench
@@ -34,8 +35,6 @@ from hammerstone.types import Source
 __all__ = ["Maker"]
 
 LEASE_SECONDS = 120.0
-FOREIGN_PER_TASK = 3
-FOREIGN_IN_ALL = 120
 
 _RECIPES: dict[Recipe, Callable[[Workbench], Awaitable[Draft | Failure]]] = {"module": make_module, "latm": make_latm}
 
@@ -123,6 +122,10 @@ class Maker:
                 group.cancel_scope.cancel()
 
     async def _try_recipes(self, task: Task, making_id: int) -> _End:
+        count = len(independent(await to_thread.run_sync(self._store.instances, task.name)))
+        if count < self._settings.needed:
+            reason = f"a build needs {self._settings.needed} independent instances, and there are {count}"
+            return _End(state=MakingState.FAILED, reason=reason)
         recipes: tuple[Recipe, ...] = (
             ("module", "latm") if self._settings.recipe == "auto" else (self._settings.recipe,)
         )
@@ -154,7 +157,7 @@ class Maker:
         return _End(state=MakingState.LIVE, reason="; ".join(passage.reasons), tool=tool)
 
     async def _workbench(self, recipe: Recipe, task: Task, making_id: int, bill: Bill) -> Workbench:
-        instances = await to_thread.run_sync(self._store.instances, task.name)
+        instances = independent(await to_thread.run_sync(self._store.instances, task.name))
         numbers = self._settings.module if recipe == "module" else self._settings.latm
         corrected: dict[int, str] = {}
         opinions: dict[tuple[int, str | None], bool | None] = {}
@@ -173,7 +176,7 @@ class Maker:
         return Workbench(
             task=task,
             lot=cast_lots(instances, numbers, spare=recipe == "module"),
-            foreign=await to_thread.run_sync(self._foreign, task.name),
+            foreign=await to_thread.run_sync(foreign_questions, self._store, task.name),
             sandbox=self._sandbox,
             conversation=Conversation(self._model, bill, sample=self._sample),
             settings=self._settings,
@@ -196,12 +199,6 @@ class Maker:
             return True
         return False if opinion == stored else None
 
-    def _foreign(self, name: str) -> tuple[str, ...]:
-        """The latest questions of the other tasks."""
-        others = [task.name for task in self._store.tasks() if task.name != name]
-        questions = [one.question for other in others for one in self._store.instances(other)[-FOREIGN_PER_TASK:]]
-        return tuple(questions[-FOREIGN_IN_ALL:])
-
 
 def _package(bench: Workbench, draft: Draft, passage: Passage, recipe: Recipe, model: str) -> Tool:
     """The tool as an immutable value (LATM, section 3.1, wrapping)."""
@@ -209,7 +206,7 @@ def _package(bench: Workbench, draft: Draft, passage: Passage, recipe: Recipe, m
     bill = bench.conversation.bill
     return Tool(
         name=bench.task.name,
-        description=bench.task.description,
+        description=short_description(bench.task.description),
         source=draft.source,
         demonstrations=draft.demonstrations(bench.settings.demonstrations),
         checks=checks,

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from hammerstone.latm import prompts
 from hammerstone.latm.checks import check_source
-from hammerstone.latm.maker.conversation import show_arguments, show_instances, show_problems
-from hammerstone.latm.maker.verify import Finding, Verdict, check_parser, checks_of, probes, wrongly_answered
+from hammerstone.latm.maker.conversation import show_arguments, show_description, show_instances, show_problems
+from hammerstone.latm.maker.gate import intruders
+from hammerstone.latm.maker.verify import Finding, Verdict, check_parser, checks_of
 from hammerstone.latm.maker.workbench import Draft, Failure, Workbench
 from hammerstone.latm.records import Stage
 from hammerstone.latm.replies import code_block
-from hammerstone.latm.shortlist import wording
 from hammerstone.sandbox.contract import Limits
 
 __all__ = ["make_module"]
@@ -79,7 +79,7 @@ def _propose(bench: Workbench) -> str:
         "module_propose",
         count=len(bench.lot.shown),
         name=bench.task.name,
-        description=bench.description,
+        description=show_description(bench.task.description),
         instances=show_instances(bench.lot.shown),
         imports=bench.imports_text,
         cpu_seconds=round(Limits().cpu_seconds),
@@ -89,37 +89,27 @@ def _propose(bench: Workbench) -> str:
 async def _verify(bench: Workbench, source: str) -> tuple[Draft, tuple[str, ...]]:
     """What the module does on solved instances, on other tasks' questions and on probes."""
     findings = await check_parser(bench.sandbox, source, bench.labeled(bench.lot.shown + bench.lot.verified))
-    intruders = await _intruders(bench, source, findings)
-    findings, suspect = await _settle(bench, findings, intruders)
+    taken = [
+        (one.instance.question, one.answer)
+        for one in findings
+        if one.verdict in {Verdict.AGREES, Verdict.DIFFERS} and one.answer is not None
+    ]
+    let_in = await intruders(bench.sandbox, source, taken, bench.foreign)
+    findings, suspect = await _settle(bench, findings, let_in)
     wrong = [one for one in findings if one.verdict in {Verdict.DIFFERS, Verdict.FAILED}]
     refused = [one for one in findings if one.verdict is Verdict.REFUSED]
     few_refused = len(refused) <= bench.settings.max_refused * len(findings)
     draft = Draft(
         source=source,
         checks=checks_of(findings),
-        parses=few_refused and not intruders and all(one is suspect for one in wrong),
+        parses=few_refused and not let_in and all(one is suspect for one in wrong),
         suspect=suspect,
     )
-    return draft, (*intruders, *map(_describe, wrong), *map(_describe, refused))
-
-
-async def _intruders(bench: Workbench, source: str, findings: Sequence[Finding]) -> list[str]:
-    """Questions that the parser takes and must not, as problems for the maker."""
-    taken = [one.instance.question for one in findings if one.verdict in {Verdict.AGREES, Verdict.DIFFERS}]
-    unread = probes(taken, wording(taken))
-    let_through = set(await wrongly_answered(bench.sandbox, source, [*bench.foreign, *unread.values()]))
-    return [
-        *(f"Of another kind, and must be refused, but is answered:\n{q}" for q in bench.foreign if q in let_through),
-        *(
-            f"The fixed word {word!r} is not read: with {variant!r} the question is still answered. Refuse it."
-            for word, variant in unread.items()
-            if variant in let_through
-        ),
-    ]
+    return draft, (*let_in, *map(_describe, wrong), *map(_describe, refused))
 
 
 async def _settle(
-    bench: Workbench, findings: list[Finding], intruders: Sequence[str]
+    bench: Workbench, findings: list[Finding], let_in: Sequence[str]
 ) -> tuple[list[Finding], Finding | None]:
     """One difference among agreements may be the label's fault: settle it before the maker is told it was wrong.
 
@@ -127,7 +117,7 @@ async def _settle(
     """
     wrong = [one for one in findings if one.verdict in {Verdict.DIFFERS, Verdict.FAILED}]
     agreed = any(one.verdict is Verdict.AGREES for one in findings)
-    if intruders or not agreed or len(wrong) != 1 or wrong[0].verdict is Verdict.FAILED:
+    if let_in or not agreed or len(wrong) != 1 or wrong[0].verdict is Verdict.FAILED:
         return findings, None
     label_was_wrong = await bench.settle(wrong[0])
     if label_was_wrong:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,7 +9,6 @@ from enum import StrEnum
 from hammerstone.concurrency import map_concurrently
 from hammerstone.latm.parser import Arguments, answer, call_solve
 from hammerstone.latm.records import StoredInstance
-from hammerstone.latm.shortlist import holds_wording
 from hammerstone.latm.tool import Check
 from hammerstone.sandbox.contract import Sandbox
 
@@ -22,12 +19,8 @@ __all__ = [
     "check_arguments",
     "check_parser",
     "checks_of",
-    "fixed_words",
-    "probes",
     "wrongly_answered",
 ]
-
-PROBE = "zorble"  # no language's word: a parser that lets it stand for a fixed word has not read that word
 
 
 class Verdict(StrEnum):
@@ -79,21 +72,6 @@ async def wrongly_answered(sandbox: Sandbox, source: str, questions: Sequence[st
     """Those of `questions` that the tool would answer through its parser, though it must not."""
     results = await map_concurrently(lambda question: answer(sandbox, source, question), questions)
     return [question for question, (_, given) in zip(questions, results, strict=True) if given is not None]
-
-
-def fixed_words(questions: Sequence[str]) -> list[str]:
-    """The lower-case words that occur equally often in every question: wording, not values."""
-    counts = [Counter(re.findall(r"\b[a-z]{2,}\b", question)) for question in questions]
-    return [word for word in counts[0] if all(one[word] == counts[0][word] for one in counts)] if counts else []
-
-
-def probes(questions: Sequence[str], wording: Sequence[str]) -> dict[str, str]:
-    """For each fixed word a question that has a made-up word in its place; only those the tool would be asked about."""
-    variants = {
-        word: re.sub(rf"\b{word}\b", PROBE, questions[0])
-        for word in (fixed_words(questions) if len(questions) > 1 else [])
-    }
-    return {word: variant for word, variant in variants.items() if holds_wording(variant, wording)}
 
 
 async def _check_parsed(sandbox: Sandbox, source: str, instance: StoredInstance) -> Finding:

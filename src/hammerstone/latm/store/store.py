@@ -150,6 +150,11 @@ class Store:
                 makings.end_live(connection, making_id, tool, reason)
             return stored
 
+    def keep_tool(self, tool: Tool) -> StoredTool:
+        """Store `tool` as a disabled version, or leave the version with its digest as it is. The live one stays live."""
+        with self._database.write() as connection:
+            return tools.keep(connection, tool)
+
     def publish_over_label(self, tool: Tool, *, making_id: int, instance_id: int, answer: str) -> StoredTool:
         """Publish a tool that was held back, and correct the one label it differs from, in one transaction."""
         with self._database.write() as connection:

@@ -15,7 +15,7 @@ from hammerstone.latm.tool import Tool
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
-__all__ = ["current", "every", "find", "live", "publish", "remove", "revision", "set_state"]
+__all__ = ["current", "every", "find", "keep", "live", "publish", "remove", "revision", "set_state"]
 
 _COUNTERS = schema.counters
 _TASKS = schema.tasks
@@ -48,10 +48,15 @@ def find(connection: Connection, name: str, version: int | None) -> StoredTool |
 
 def publish(connection: Connection, tool: Tool) -> StoredTool:
     task = tasks.ensure(connection, tool.name, tool.description)
-    same = _selected().where(_TOOLS.c.task_id == task.id, _TOOLS.c.digest == tool.digest)
-    row = connection.execute(same).first()
+    row = _same(connection, task.id, tool)
     tool_id = row.id if row else _add(connection, task.id, tool)
     return _change(connection, task.id, tool_id, ToolState.LIVE)
+
+
+def keep(connection: Connection, tool: Tool) -> StoredTool:
+    task = tasks.ensure(connection, tool.name, tool.description)
+    row = _same(connection, task.id, tool)
+    return _stored(row) if row else _change(connection, task.id, _add(connection, task.id, tool), ToolState.DISABLED)
 
 
 def set_state(connection: Connection, name: str, version: int | None, state: ToolState) -> StoredTool:
@@ -77,6 +82,12 @@ def _locked_task(connection: Connection, name: str) -> Task:
     if tasks.find(connection, name) is None:
         raise _missing(name)
     return tasks.locked(connection, name)
+
+
+def _same(connection: Connection, task_id: int, tool: Tool) -> Row[Any] | None:
+    """The version with this digest, if it is stored already."""
+    same = _selected().where(_TOOLS.c.task_id == task_id, _TOOLS.c.digest == tool.digest)
+    return connection.execute(same).first()
 
 
 def _add(connection: Connection, task_id: int, tool: Tool) -> int:
