@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .sums import answer, ask
+from hammerstone.latm.loop import Hammerstone, Models
+from hammerstone.latm.records import MakingState
+from hammerstone.latm.store import Store
+from hammerstone.sandbox import Sandbox
+
+from .sums import SETTINGS, answer, ask, instances, maker, user
 
 Told = dict[str, Any]
 
@@ -77,3 +83,34 @@ def test_the_last_run_answers_everything_and_has_one_tool(runs: list[Told]) -> N
         (ask(number), answer(ask(number))) for number in range(9)
     ]
     assert [version for version, _, _ in last["tools"]] == [1]
+
+
+STARTS_AND_DIES = """
+import os, signal, sys
+from hammerstone.latm.store import open_store, this_process
+with open_store(sys.argv[1]) as store:
+    store.start_making("sum", owner=this_process(), lease_seconds=3600)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def left(store: Store) -> Iterator[Store]:
+    """A store in which a making was begun by a process that was killed, and that its parent has not waited for."""
+    store.add_task("sum", "The sum of two numbers.")
+    for number, one in enumerate(instances(5)):
+        store.add_instance("sum", one, request_id=str(number))
+    home = str(Path(store.where).parent)
+    with subprocess.Popen([sys.executable, "-c", STARTS_AND_DIES, home]) as killed:
+        os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)
+        yield store
+
+
+@pytest.mark.anyio
+async def test_a_making_whose_process_was_killed_is_taken_up_by_the_next_run_at_once(
+    left: Store, sandbox: Sandbox
+) -> None:
+    models = Models(maker=maker(), user=user())
+    async with Hammerstone(store=left, sandbox=sandbox, models=models, settings=SETTINGS) as loop:
+        await loop.catch_up()
+    assert [one.state for one in left.makings()] == [MakingState.LIVE, MakingState.INTERRUPTED]

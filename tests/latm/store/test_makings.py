@@ -1,19 +1,24 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from hammerstone.errors import NotFoundError
 from hammerstone.latm.records import Disagreement, MakingState
 from hammerstone.latm.store import Store, this_process
+from hammerstone.latm.store.owner import is_gone
 
 from .examples import a_tool, an_attempt, an_instance
 
 ELSEWHERE = "another-host:1"
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only /proc tells when a process began")
 
 
 @pytest.fixture(autouse=True)
@@ -35,10 +40,26 @@ def begin(store: Store) -> int:
     return making_id
 
 
+def owner(pid: int, start: str = "") -> str:
+    return f"{socket.gethostname()}:{pid}" + (f":{start}" if start else "")
+
+
 def dead_process() -> str:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
-    return f"{socket.gethostname()}:{process.pid}"
+    return owner(process.pid)
+
+
+@pytest.fixture
+def zombie() -> Iterator[int]:
+    """The number of a process that was killed and that nobody has waited for."""
+    pid = os.fork()
+    if pid == 0:
+        signal.pause()
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    yield pid
+    os.waitpid(pid, 0)
 
 
 def test_a_making_runs_with_the_instances_it_began_with(store: Store) -> None:
@@ -72,6 +93,47 @@ def test_a_making_whose_process_is_dead_is_free_at_once(store: Store) -> None:
     assert (newest.id, newest.state) == (taken, MakingState.RUNNING)
     assert (oldest.id, oldest.state) == (left, MakingState.INTERRUPTED)
     assert made_at(store) == 0
+
+
+@needs_proc
+def test_a_killed_process_that_nobody_has_waited_for_is_dead(store: Store, zombie: int) -> None:
+    store.start_making("sums", owner=owner(zombie), lease_seconds=3600)
+    begin(store)
+
+
+@needs_proc
+def test_a_process_that_got_the_number_of_the_dead_one_is_not_the_owner(store: Store) -> None:
+    store.start_making("sums", owner=owner(os.getppid(), start="1"), lease_seconds=3600)
+    assert [making.state for making in store.makings()] == [MakingState.INTERRUPTED]
+    begin(store)
+
+
+@needs_proc
+def test_this_process_did_not_begin_what_one_of_its_number_began_before_it(store: Store) -> None:
+    store.start_making("sums", owner=owner(os.getpid(), start="1"), lease_seconds=3600)
+    begin(store)
+
+
+@pytest.mark.parametrize("pid", [os.getpid(), os.getppid()])
+def test_an_owner_written_by_an_earlier_release_holds_its_making_while_it_lives(store: Store, pid: int) -> None:
+    store.start_making("sums", owner=owner(pid), lease_seconds=3600)
+    assert store.start_making("sums", owner=this_process()) is None
+
+
+@pytest.mark.parametrize("name", ["a b) Z 1 (c", "Z"])
+def test_a_living_process_is_not_gone_whatever_its_name(name: str) -> None:
+    program = f"import ctypes; ctypes.CDLL(None).prctl(15, {name.encode()!r}); print(flush=True); input()"
+    python = [sys.executable, "-c", program]
+    with subprocess.Popen(python, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert not is_gone(owner(process.pid))
+        process.communicate(b"\n")
+
+
+@pytest.mark.parametrize("process", ["", "x", "0x1", "9" * 30])
+def test_what_names_no_process_is_left_alone_or_gone(process: str) -> None:
+    assert is_gone(f"{socket.gethostname()}:{process}") is process.isdecimal()
 
 
 def test_a_making_whose_lease_has_run_out_is_free(store: Store) -> None:
@@ -172,4 +234,10 @@ def test_makings_of_all_tasks_come_newest_first(store: Store) -> None:
 
 
 def test_this_process_is_alive() -> None:
-    assert this_process() == f"{socket.gethostname()}:{os.getpid()}"
+    assert not is_gone(this_process())
+    assert this_process().startswith(f"{owner(os.getpid())}:")
+
+
+@needs_proc
+def test_this_process_knows_when_it_began() -> None:
+    assert this_process().rpartition(":")[2].isdecimal()

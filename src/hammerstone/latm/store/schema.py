@@ -183,7 +183,7 @@ makings = Table(
     Column("id", _Id, primary_key=True),
     Column("task_id", _Id, ForeignKey("tasks.id"), nullable=False, index=True),
     Column("state", Text, nullable=False),
-    Column("owner", Text, nullable=False),  # "host:pid"
+    Column("owner", Text, nullable=False),  # "host:pid:start"
     Column("lease_until", Text, nullable=False),
     Column("instances", Integer, nullable=False),
     Column("started", Text, nullable=False),
