@@ -9,7 +9,7 @@ from hammerstone.latm.records import ToolState
 from hammerstone.latm.store import open_store
 from hammerstone.latm.tool import Tool
 
-from ..latm.sums import PRODUCT, SUM, ask, tool
+from ..latm.sums import PRODUCT, SUM, ask, instances, tool
 from .conftest import Cli
 
 
@@ -59,7 +59,8 @@ def test_a_tool_is_shown_with_its_facts_and_its_whole_source(cli: Cli) -> None:
     assert done.out.startswith(
         "tool                  sum, version 1, live\ndescription           The sum of two numbers.\n"
     )
-    assert done.out.endswith(f"\n\n{SUM.rstrip()}\n"), "no line is cut or wrapped"
+    numbered = "".join(f"{number:>2} | {line}\n" for number, line in enumerate(SUM.removesuffix("\n").split("\n"), 1))
+    assert done.out.endswith(f"\n\n{numbered}"), "no line is cut or wrapped"
 
 
 @pytest.mark.usefixtures("made")
@@ -127,6 +128,24 @@ def test_a_tool_that_does_not_do_what_it_says_is_not_imported(cli: Cli, home: Pa
     assert done.code == 2
     assert "error: sum does not do what its checks say: " in done.err
     assert cli("tools", "list", "--home", tmp_path / "other", "--json").out == ""
+
+
+def test_a_tool_that_stored_instances_contradict_is_stored_but_not_live(cli: Cli, home: Path, tmp_path: Path) -> None:
+    wrong = SUM.replace("str(left + right)", "str(left + right if left in (3, 17, 208, 6, 90) else 0)")
+    with open_store(tmp_path / "other") as store:
+        store.publish(tool(source=wrong))
+    with open_store(home) as store:
+        store.publish(tool())
+        for number, one in enumerate(instances(9)):
+            store.add_instance("sum", one, request_id=str(number))
+    cli("tools", "export", "sum", tmp_path, "--home", tmp_path / "other")
+    done = cli("tools", "import", tmp_path / "sum")
+    assert (done.code, done.out) == (1, "sum: version 2 is disabled: it did not pass the gate\n")
+    assert "reason: 4 of 9 stored instances: solve returned '0', the stored answer is '48'" in done.err
+    assert "hammerstone tools enable sum --version 2" in done.err
+    assert cli("solve", "-", stdin=ask(9)).out == "1\tparser\t1054\n"
+    told = json.loads(cli("tools", "import", tmp_path / "sum", "--json").out)
+    assert (told["version"], told["state"], len(told["reasons"])) == (2, "disabled", 1)
 
 
 @pytest.mark.parametrize(

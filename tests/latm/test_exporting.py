@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 import warnings
@@ -110,7 +111,7 @@ def test_a_tool_with_a_name_of_the_standard_library_does_not_take_its_place(tmp_
 def test_it_answers_as_the_parser_route_does(tmp_path: Path) -> None:
     module = load(export_tool(stored(a_tool()), tmp_path))
     assert module.answer(ASK) == "a b"
-    assert module.answer(f"\r\n {ASK}\n") == "a b"
+    assert module.answer(f"\r\n {ASK}\n") is None
     assert module.answer(ASK + "!") is None
     assert module.answer("") is None
     assert module.solve(["b", "a"], order="descending") == "b a"
@@ -137,21 +138,23 @@ def unparse(text: str) -> str:
 @pytest.mark.parametrize(
     ("tool", "answer"),
     [
-        (with_functions(), "e\u0301 b".replace("e\u0301", "\u00e9")),
+        (with_functions(), "\t e\u0301 b\r\n"),
         (with_functions(parse="return None"), None),
         (with_functions(parse="return [question]"), None),
         (with_functions(parse="raise ValueError(question)"), None),
         (with_functions(parse='return {"other": question}'), None),
         (with_functions(parse='return {"text": {1, 2}}'), None),
         (with_functions(parse='return {"text": float("nan")}', unparse='return "\u00e9 b"', solve='return "x"'), None),
-        (with_functions(unparse="return text.lower() + ' '"), "\u00e9 b"),
+        (with_functions(unparse="return text.lower() + ' '"), None),
+        (with_functions(unparse="return text.strip()"), None),
+        (with_functions(parse='return {"text": question.replace("e\u0301", "\u00e9")}'), None),
         (with_functions(unparse="return text.upper()"), None),
         (with_functions(unparse="return None"), None),
         (with_functions(unparse="raise ValueError(text)"), None),
         (with_functions(solve="return None"), None),
         (with_functions(solve="return text[99]"), None),
         (with_functions(solve="return solve(text)"), None),
-        (with_functions(solve="return str(len(text))"), "3"),
+        (with_functions(solve="return str(len(text))"), "8"),
     ],
 )
 async def test_it_refuses_what_hammerstone_refuses(
@@ -238,6 +241,15 @@ def test_no_description_or_maker_or_question_can_break_out_of_its_place(
     assert import_tool(folder) == tool
 
 
+@pytest.mark.parametrize("name", ["numpy", "pytest", "hypothesis", "json"])
+def test_a_tool_with_a_name_of_an_installed_package_does_not_take_its_place(tmp_path: Path, name: str) -> None:
+    folder = export_tool(stored(replace(a_tool(), name=name)), tmp_path)
+    assert folder.name == f"{name}_tool"
+    assert names(folder) == ["__init__.py", "made.py", f"test_{name}_tool.py", "tool.json"]
+    assert run_tests(folder).returncode == 0
+    assert import_tool(folder).name == name
+
+
 # where it is written
 
 
@@ -297,6 +309,71 @@ def test_a_name_that_is_no_package_is_not_written_anywhere(tmp_path: Path, name:
 def test_an_exported_tool_comes_back_as_it_was(tmp_path: Path, tool: Tool) -> None:
     folder = export_tool(stored(tool), tmp_path)
     assert import_tool(folder) == import_tool(folder / "tool.json") == tool
+
+
+def crlf(folder: Path) -> None:
+    """What git makes of a folder of text on Windows."""
+    for file in folder.iterdir():
+        file.write_bytes(re.sub(rb"(?<!\r)\n", b"\r\n", file.read_bytes()))
+
+
+@pytest.mark.parametrize("tool", [a_tool(), without_parser()], ids=["with a parser", "without"])
+def test_an_exported_tool_comes_back_though_its_line_ends_have_changed(tmp_path: Path, tool: Tool) -> None:
+    folder = export_tool(stored(tool), tmp_path)
+    crlf(folder)
+    assert import_tool(folder) == import_tool(folder / "tool.json") == tool
+    assert run_tests(folder).returncode == 0
+
+
+def test_a_source_with_line_ends_of_both_kinds_comes_back(tmp_path: Path) -> None:
+    tool = replace(a_tool(), source=SORT.replace("\n", "\r\n", 7))
+    folder = export_tool(stored(tool), tmp_path)
+    assert import_tool(folder) == tool
+    crlf(folder)
+    assert import_tool(folder) == tool
+
+
+def test_a_byte_order_mark_before_the_files_is_no_edit(tmp_path: Path) -> None:
+    folder = export_tool(stored(a_tool()), tmp_path)
+    for name in ("made.py", "tool.json"):
+        (folder / name).write_bytes(b"\xef\xbb\xbf" + (folder / name).read_bytes())
+    assert import_tool(folder) == a_tool()
+
+
+MARK = "Below this line is the source as it was made."
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        MARK,
+        f"# {MARK}",
+        f"x\n# {MARK}\n",
+        *(f"{'word ' * n}{MARK} {'word ' * 30}" for n in range(14, 24)),
+        "\\",
+        '"""',
+        "\r\n\r",
+        "\u2028",
+        "half a pair \ud83d",
+        "# coding: utf-7",
+    ],
+)
+def test_a_tool_comes_back_whatever_its_description_holds(tmp_path: Path, description: str) -> None:
+    tool = replace(a_tool(), description=description)
+    folder = export_tool(stored(tool), tmp_path)
+    assert import_tool(folder) == tool
+    crlf(folder)
+    assert import_tool(folder) == tool
+    assert load(folder).answer(ASK) == "a b"
+
+
+@pytest.mark.parametrize("added", ["import os\n", "x = 1  # Below\n"])
+def test_code_above_the_line_in_the_source_file_is_noticed(tmp_path: Path, added: str) -> None:
+    folder = export_tool(stored(a_tool()), tmp_path)
+    made = folder / "made.py"
+    made.write_text(added + made.read_text())
+    with pytest.raises(ToolRefusedError, match=r"made\.py is not the source in tool\.json"):
+        import_tool(folder)
 
 
 def edit(folder: Path, **values: Any) -> Path:

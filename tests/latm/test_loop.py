@@ -322,14 +322,14 @@ async def test_a_solver_that_is_down_is_an_error_of_its_request_alone(store: Sto
     assert [one.question for one in store.instances("sum")] == [ask(0), ask(2)]
 
 
-async def test_a_solver_that_does_not_know_gives_no_answer_and_may_be_asked_again(store: Store) -> None:
-    model = ScriptedModel(["Answer: UNKNOWN", "Answer: 7"])
+async def test_a_solver_whose_reply_holds_no_answer_gives_none_and_is_not_paid_for_it_again(store: Store) -> None:
+    model = ScriptedModel(["I do not know."])
     models = Models(dispatcher=dispatcher(), solver=model)
     async with Hammerstone(store=store, sandbox=NO_SANDBOX, models=models, settings=SETTINGS) as loop:
         first, second = [await loop.solve(ask(0)) for _ in range(2)]
     assert (first.answer, first.error) == (None, "the solver gave no answer")
-    assert (second.answer, second.error) == ("7", None)
-    assert len(store.instances("sum")) == 1
+    assert (second.answer, second.error) == (None, "the solver gave no answer")
+    assert (len(model.prompts), store.instances("sum")) == (1, ())
 
 
 async def test_a_maker_that_is_down_fails_its_making_and_the_stream_goes_on(store: Store, sandbox: Sandbox) -> None:
@@ -610,6 +610,18 @@ async def test_what_another_process_is_making_is_not_made_twice(store: Store) ->
         with pytest.raises(SettingsError, match="a making of sum is running already"):
             await loop.make(instances(6), name="sum")
     assert told == ["sum"], "of the start alone, since no making of ours ended"
+
+
+async def test_spellings_of_one_question_are_too_few_instances(store: Store, sandbox: Sandbox) -> None:
+    (one,) = instances(1)
+    forms = ("{}", "{} ", "{}\r\n", " {}", "\t{}", "\n{}")
+    spelled = [replace(one, question=form.format(one.question)) for form in forms]
+    model = maker()
+    async with Hammerstone(store=store, sandbox=sandbox, models=Models(maker=model), settings=SETTINGS) as loop:
+        with pytest.raises(InputError, match="sum has 1 different instances; a tool is made from 5 or more") as caught:
+            await loop.make(spelled, name="sum")
+    assert "count once" in caught.value.hint
+    assert model.prompts == []
 
 
 async def test_a_tool_is_not_made_from_too_few_instances_but_they_are_kept(store: Store, sandbox: Sandbox) -> None:

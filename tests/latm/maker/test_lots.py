@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hammerstone.latm.maker.lots import cast_lots, most_varied
+from hammerstone.latm.maker.lots import cast_lots, independent, most_varied
 from hammerstone.latm.records import StoredInstance
 from hammerstone.latm.settings import Numbers
 from hammerstone.types import Source
@@ -62,3 +62,30 @@ def test_what_is_not_shown_keeps_the_order_of_arrival() -> None:
     lot = cast_lots(stored([f"question {n}" for n in range(12)]), NUMBERS, spare=True)
     rest = [one.id for one in lot.verified + lot.held_out]
     assert rest == sorted(rest)
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "{} ",
+        "{}\n",
+        "{}\r\n",
+        " {}",
+        "\ufeff{}",
+        "\u200b{}",
+        "{}\u00a0",
+        "{}\u3000",
+        "A  caf\u00e9?",
+        "A\ncafe\u0301?",
+        "A\tcaf\u00e9\uff1f",
+    ],
+)
+def test_spellings_of_one_question_count_once(spelling: str) -> None:
+    question = "A caf\u00e9?"
+    given = stored([question, spelling.format(question), "Another?"])
+    assert [one.id for one in independent(given)] == [0, 2]
+
+
+@pytest.mark.parametrize("other", ["A b c!", "a b c?", "A bc?", "A b d?", "A b 1 c?", "A b, c?"])
+def test_what_says_something_else_counts(other: str) -> None:
+    assert len(independent(stored(["A b c?", other]))) == 2

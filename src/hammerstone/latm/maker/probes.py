@@ -25,9 +25,11 @@ import random
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import comb
 from typing import TypeVar
+
+from anyio import to_thread
 
 from hammerstone.concurrency import map_concurrently
 from hammerstone.latm.maker.fillers import Fillers
@@ -43,6 +45,7 @@ DRAWN = 24  # open places
 CHANCE = 0.01  # of refusing a parser that reads every phrase, for what it takes at open places
 _MOST = 96  # probes of one sort: all of them for most tasks, an even sample for long questions
 _QUESTIONS = 12  # that are compared, to find what is fixed
+_CHARS = 300_000  # in all of these: finding what is fixed takes seconds and some 100 MB then
 _AT_A_TIME = 32
 _ENOUGH = 8  # complaints show what is wrong
 _CONTEXT = 60  # characters before and after a change that a complaint shows
@@ -84,10 +87,13 @@ async def unread(sandbox: Sandbox, source: str, solved: Sequence[tuple[str, str]
 
     `solved` are questions that it takes, with its answers. One question alone does not show what is fixed.
     """
-    solved = list(dict(solved).items())[:_QUESTIONS]
+    solved = list(dict(solved).items())
     if len(solved) < 2:
         return ()
-    probes = draw_probes([question for question, _ in solved])
+    solved = _short_enough(solved[:_QUESTIONS])
+    if len(solved) < 2:
+        return (f"The questions are too long to try what is read of them: two have more than {_CHARS:,} characters.",)
+    probes = await to_thread.run_sync(draw_probes, [question for question, _ in solved])
 
     async def run(probe: Probe) -> _Result:
         return await _run(sandbox, source, probe, solved[probe.of][1])
@@ -100,6 +106,13 @@ async def unread(sandbox: Sandbox, source: str, solved: Sequence[tuple[str, str]
     if not complaints:
         complaints = _too_many(await _run_all(run, probes.drawn), probes.harmless)
     return tuple(complaints[:_ENOUGH])
+
+
+def _short_enough(solved: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """As many as `_CHARS` allow, the shortest first."""
+    shortest = sorted(solved, key=lambda one: len(one[0]))
+    lengths = accumulate(len(question) for question, _ in shortest)
+    return [one for one, length in zip(shortest, lengths, strict=True) if length <= _CHARS]
 
 
 async def _run_all(run: Callable[[Probe], Awaitable[_Result]], probes: Sequence[Probe]) -> list[tuple[Probe, _Result]]:
