@@ -1,12 +1,18 @@
-"""The examples of the documentation run, and say what the documentation says."""
+"""The examples of the documentation run and say what the documentation says; the commands that it shows exist.
+
+Which of the commands are run, and why others are not, is in tests/cli/test_shown_commands.py.
+"""
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from .shown import commands_in, commands_of_text, documents, problem
 
 ROOT = Path(__file__).parents[1]
 
@@ -28,22 +34,59 @@ def test_a_model_of_ones_own_can_be_the_solver(tmp_path: Path) -> None:
     assert run("own_model.py", tmp_path) == "solver | HELLO\n"
 
 
-@pytest.mark.parametrize("guide", sorted((ROOT / "docs" / "guides").glob("*.md")), ids=lambda path: path.name)
-def test_commands_in_the_guides_exist_with_their_options(guide: Path) -> None:
-    reference = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
-    for line in guide.read_text(encoding="utf-8").splitlines():
-        words = line.strip().removeprefix("$ ").split()
-        if not words or words[0] != "hammerstone" or line.startswith("hammerstone shows"):
-            continue
-        name = next(
-            (f"`hammerstone {' '.join(words[1 : 1 + depth])}`" for depth in (2, 1) if _known(reference, words, depth)),
-            None,
-        )
-        assert name is not None, line
-        section = reference.split(f"## {name}\n", 1)[1].split("\n## ", 1)[0]
-        for option in (word.partition("=")[0] for word in words if word.startswith("--")):
-            assert f"`{option}" in section or option == "--debug", line
+@pytest.mark.parametrize("document", documents())
+def test_commands_in_the_documents_exist_with_their_options(document: str) -> None:
+    wrong = [f"{command}: {why}" for command in commands_in(document) if (why := problem(command.words))]
+    assert wrong == []
 
 
-def _known(reference: str, words: list[str], depth: int) -> bool:
-    return len(words) > depth and f"## `hammerstone {' '.join(words[1 : 1 + depth])}`\n" in reference
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```console\n$ hammerstone ledger --json\n```",
+        "```sh\nhammerstone ledger \\\n    --json\n```",
+        "    hammerstone ledger --json   # what it costs",
+        "    FILE=1\n\n    hammerstone ledger --json | head -1 > costs.txt",
+        "    cd somewhere && hammerstone ledger --json",
+        "| what | how |\n|---|---|\n| costs | `hammerstone ledger --json` |",
+        "A sentence with `hammerstone ledger\n--json` over two lines.",
+        "`hammerstone ledger --json > costs.txt`",
+    ],
+)
+def test_a_command_is_found_wherever_it_stands(text: str) -> None:
+    (command,) = commands_of_text("README.md", text)
+    assert command.words == ("hammerstone", "ledger", "--json")
+
+
+def test_a_subcommand_after_an_ellipsis_is_one_of_the_group_named_before() -> None:
+    _, short = commands_of_text("README.md", "`hammerstone tools list`, `… show NAME`")
+    assert short.words == ("hammerstone", "tools", "show", "NAME")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "hammerstone slove requests.jsonl",
+        "hammerstone tools shwo NAME",
+        "hammerstone solve requests.jsonl --makers x",
+        "hammerstone solve --maker",
+        "hammerstone ledger extra",
+        "hammerstone generate word_sortign",
+        "hammerstone generate word_sorting -n many",
+        "hammerstone generate word_sorting --form yaml",
+        "hammerstone bench near-mis",
+        "uv run hammerstone dmeo",
+        "uv run --extra bnech hammerstone demo",
+        "uv run --extra bench python benchmarks/missing.py",
+        "python benchmarks/dispatch.py --tolls 3",
+        "python -m hammerstone.missing",
+        "python -m hammerstone dmeo",
+        "bash runs/missing.sh",
+        "accelerate launch --config_file examples/missing.yaml -m hammerstone toolformer finetune",
+        "accelerate launch --num_processes 4 -m hammerstone toolformer finteune",
+        "pip install 'hammerstone[bnech]'",
+        "python",
+    ],
+)
+def test_a_command_that_does_not_exist_is_found(line: str) -> None:
+    assert problem(shlex.split(line))
