@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
-__all__ = ["default_home", "recordings"]
+__all__ = ["default_home", "recordings", "secrets"]
+
+SECRET_NAME = re.compile("KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
+SECRET_LENGTH = 8  # shorter values are placeholders such as "none", or words that occur anywhere
 
 
 def default_home() -> str:
@@ -13,6 +17,12 @@ def default_home() -> str:
     from platformdirs import user_data_path
 
     return os.environ.get("HAMMERSTONE_HOME") or str(user_data_path("hammerstone"))
+
+
+def secrets() -> tuple[str, ...]:
+    """The values of the variables that hold keys, tokens or passwords, longest first. They are never shown."""
+    values = {value.strip() for name, value in os.environ.items() if SECRET_NAME.search(name)}
+    return tuple(sorted((value for value in values if len(value) >= SECRET_LENGTH), key=len, reverse=True))
 
 
 def recordings(name: str) -> Path:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeAlias
 
-from hammerstone.models.model import Prompt, Reply
+from hammerstone.models.function_identity import fingerprint
+from hammerstone.models.model import OutOfRepliesError, Prompt, Reply
 from hammerstone.sandbox.contract import Outcome, Status
 
 if TYPE_CHECKING:
@@ -24,8 +25,9 @@ Answer: TypeAlias = "str | Reply"
 class ScriptedModel:
     """A `Model` that answers with the given replies in order, whatever it is asked.
 
-    `prompts` holds what it was asked. Running out of replies is an `AssertionError`, which no code under test
-    handles as if a model had failed.
+    `prompts` holds what it was asked. Running out of replies is an `AssertionError` (`OutOfRepliesError`), which no
+    code under test handles as if a model had failed. Only its name tells it from others: two of one name share stored
+    replies.
     """
 
     def __init__(self, replies: Iterable[Answer], *, name: str = "scripted") -> None:
@@ -45,7 +47,7 @@ class ScriptedModel:
     async def complete(self, prompt: Prompt) -> Reply:
         self.prompts.append(prompt)
         if len(self.prompts) > len(self._replies):
-            raise AssertionError(
+            raise OutOfRepliesError(
                 f"ScriptedModel {self._name!r} has {len(self._replies)} replies and was asked "
                 f"{len(self.prompts)} times; the last prompt ended: {prompt.messages[-1].content[-300:]!r}"
             )
@@ -55,17 +57,23 @@ class ScriptedModel:
 class FunctionModel:
     """A `Model` whose replies a function (plain or async) computes from the prompt; what it raises is raised.
 
-    `prompts` holds what it was asked.
+    `prompts` holds what it was asked. Stored replies are found again by the same function, not by another one of
+    that name: `identity` holds a digest of its code and of the values that it uses.
     """
 
     def __init__(self, function: Callable[[Prompt], Answer | Awaitable[Answer]], *, name: str = "function") -> None:
         self._function = function
         self._name = name
+        self._identity = f"{name}#{fingerprint(function)}"
         self.prompts: list[Prompt] = []
 
     @property
     def name(self) -> str:
         return self._name
+
+    @property
+    def identity(self) -> str:
+        return self._identity
 
     async def complete(self, prompt: Prompt) -> Reply:
         self.prompts.append(prompt)
@@ -107,28 +115,18 @@ class FakeSandbox:
         function: str,
         arguments: Mapping[str, JSON],
         *,
-        then: Sequence[str] = (),
         limits: Limits | None = None,
         hash_seed: int = 0,
     ) -> Outcome:
-        def ask(function: str, arguments: Mapping[str, JSON]) -> Outcome:
-            call = SandboxCall(
-                program=program, function=function, arguments=arguments, limits=limits, hash_seed=hash_seed
-            )
-            self.calls.append(call)
-            return self._answers(call) if callable(self._answers) else _outcome(self._answers, call)
-
-        first = ask(function, arguments)
-        if not then or not first.ok:
-            return first
-        values = [first.value]
-        if isinstance(first.value, dict):
-            for name in then:
-                outcome = ask(name, copy.deepcopy(first.value))
-                if not outcome.ok:
-                    return outcome
-                values.append(outcome.value)
-        return replace(first, value=values)
+        call = SandboxCall(
+            program=program,
+            function=function,
+            arguments=copy.deepcopy(dict(arguments)),
+            limits=limits,
+            hash_seed=hash_seed,
+        )
+        self.calls.append(call)
+        return self._answers(call) if callable(self._answers) else _outcome(self._answers, call)
 
     async def aclose(self) -> None:
         self.closed = True

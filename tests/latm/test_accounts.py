@@ -9,9 +9,12 @@ from hammerstone.concurrency import map_concurrently
 from hammerstone.errors import ModelError
 from hammerstone.latm.accounts import AccountedModel, Bill, prompt
 from hammerstone.latm.store import Store
-from hammerstone.models.model import Prompt, Reply
+from hammerstone.models import open_model
+from hammerstone.models.model import OutOfRepliesError, Prompt, Reply
 from hammerstone.testing import FunctionModel, ScriptedModel
 from hammerstone.types import Role, Usage
+
+from .store.examples import a_call
 
 pytestmark = pytest.mark.anyio
 
@@ -143,11 +146,11 @@ async def test_a_call_that_is_cancelled_once_it_is_paid_is_stored_all_the_same(s
             scope.cancel()
             return paid()
 
-        bill = Bill()
-        await solver(store, FunctionModel(answer_and_cancel)).complete(ASKED, bill)
+        model = FunctionModel(answer_and_cancel)
+        await solver(store, model).complete(ASKED, Bill())
         await anyio.lowlevel.checkpoint()
     assert scope.cancelled_caught
-    call = store.find_call(ASKED.key, "function")
+    call = store.find_call(ASKED.key, model.identity)
     assert call is not None
     assert call.text == "5"
 
@@ -156,21 +159,117 @@ async def test_a_call_that_failed_is_not_stored_and_not_on_the_bill(store: Store
     def fail(_: Prompt) -> str:
         raise ModelError("down")
 
-    bill = Bill()
-    with pytest.raises(ModelError):
-        await solver(store, FunctionModel(fail)).complete(ASKED, bill)
-    assert store.find_call(ASKED.key, "function") is None
+    bill, model = Bill(), FunctionModel(fail)
+    with pytest.raises(ModelError, match="down"):
+        await solver(store, model).complete(ASKED, bill)
+    assert store.find_call(ASKED.key, model.identity) is None
     assert bill == Bill()
 
 
-async def test_a_rejected_reply_is_asked_for_again_and_both_are_paid(store: Store) -> None:
-    model = solver(store, ScriptedModel([paid("what?"), paid("5")]))
+async def test_another_function_of_the_same_name_does_not_get_the_first_ones_replies(store: Store) -> None:
+    def first(_: Prompt) -> str:
+        return "from the first"
+
+    def second(_: Prompt) -> str:
+        return "from the second"
+
+    for _run in range(2):
+        for function in (first, second):
+            model = FunctionModel(function)
+            assert await solver(store, model).complete(ASKED, Bill()) == function(ASKED)
+            assert len(model.prompts) == (0 if _run else 1)
+
+
+async def test_another_endpoint_does_not_get_the_first_ones_replies(store: Store) -> None:
+    class Served(ScriptedModel):
+        def __init__(self, identity: str, *replies: str) -> None:
+            super().__init__(replies, name="openai:small")
+            self.identity = identity
+
+    for url in ("http://127.0.0.1:1/v1", "http://127.0.0.1:2/v1"):
+        assert await solver(store, Served(f"openai:small at {url}", url)).complete(ASKED, Bill()) == url
+        assert await solver(store, Served(f"openai:small at {url}")).complete(ASKED, Bill()) == url
+
+
+async def test_a_home_of_an_earlier_version_still_answers_for_the_providers_own_endpoint(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows hold the model's name alone."""
+    monkeypatch.setenv("OPENAI_API_KEY", "not-a-real-key")
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    old = a_call(ASKED.key, model="openai:gpt-5-mini", text="5")
+    store.add_call(old)
+
     bill = Bill()
-    assert await model.complete(ASKED, bill) == "what?"
-    await model.reject(ASKED)
-    assert await model.complete(ASKED, bill) == "5"
-    assert await model.complete(ASKED, bill) == "5"
-    assert (bill.calls, bill.cost_usd) == (2, 1.0)
+    model = AccountedModel(open_model("openai:gpt-5-mini"), Role.SOLVER, store)
+    assert (await model.complete(ASKED, bill), bill.calls) == ("5", 0)
+
+
+# models that go wrong
+
+
+class QuotingError(Exception):
+    def __str__(self) -> str:
+        return "caf\udce9 \x00 sk-abcd1234efgh"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        RuntimeError("odd"),
+        KeyError("x"),
+        StopIteration(),
+        StopAsyncIteration(),
+        AssertionError("in a library"),
+        MemoryError(),
+        RecursionError(),
+        OSError(5, "input/output error"),
+        UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"),
+        TimeoutError(),
+        ExceptionGroup("several", [ValueError("a"), KeyError("b")]),
+        QuotingError(),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+async def test_whatever_a_model_raises_is_a_model_error_of_that_call(store: Store, fault: Exception) -> None:
+    def fail(_: Prompt) -> str:
+        raise fault
+
+    model, bill = FunctionModel(fail, name="odd"), Bill()
+    with pytest.raises(ModelError, match=r"^odd failed: ") as caught:
+        await solver(store, model).complete(ASKED, bill)
+    assert "sk-abcd" not in caught.value.message
+    assert "own code" in caught.value.hint
+    assert bill == Bill()
+
+
+@pytest.mark.parametrize("fault", [KeyboardInterrupt(), SystemExit(1), OutOfRepliesError("a test is wrong")])
+async def test_what_is_no_fault_of_a_model_goes_through(store: Store, fault: BaseException) -> None:
+    def fail(_: Prompt) -> str:
+        raise fault
+
+    with pytest.raises(type(fault)):
+        await solver(store, FunctionModel(fail)).complete(ASKED, Bill())
+
+
+@pytest.mark.parametrize("answer", [None, b"5", 5, ["5"], Reply(text=b"5", model="m")])  # type: ignore[arg-type]  # wrong on purpose
+async def test_a_model_that_answers_with_no_reply_is_a_model_error(store: Store, answer: object) -> None:
+    with pytest.raises(ModelError, match="to return a Reply"):
+        await solver(store, FunctionModel(lambda _: answer)).complete(ASKED, Bill())  # type: ignore[arg-type]
+
+
+async def test_a_reply_beyond_all_measure_is_an_error_that_is_paid_once(store: Store) -> None:
+    model = FunctionModel(lambda _: paid("x" * 5_000_000))
+    bill = Bill()
+    for _run in range(2):
+        with pytest.raises(ModelError, match="4,000,000 characters or more"):
+            await solver(store, model).complete(ASKED, bill)
+    assert (bill.calls, len(model.prompts)) == (1, 1)
+
+
+async def test_a_long_reply_is_a_reply(store: Store) -> None:
+    text = "x" * 3_999_999
+    assert await solver(store, FunctionModel(lambda _: text)).complete(ASKED, Bill()) == text
 
 
 # bills

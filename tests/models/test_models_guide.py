@@ -50,5 +50,6 @@ def test_the_providers_models_in_the_guide_can_be_opened(spec: str, monkeypatch:
 def test_the_heading_in_the_guide_is_the_one_that_prompts_have() -> None:
     turns = tuple(Message(role=role, content="x") for role in ("user", "assistant", "user"))
 
-    assert "`=== user ===`" in GUIDE
-    assert prompt_text(Prompt(messages=turns)).startswith("=== user ===\n")
+    headings = [line for line in prompt_text(Prompt(messages=turns)).splitlines() if line.startswith("===")]
+    assert "`=== user 5f0c81d9e2a7b346 ===`" in GUIDE
+    assert re.fullmatch("=== user [0-9a-f]{16} ===", headings[0])

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
+import stat
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -22,8 +25,12 @@ REPLY = Reply(
 )
 
 
+def repeat(prompt: Prompt) -> str:
+    return f"re: {prompt.messages[-1].content}"
+
+
 async def record(path: Path, *questions: str) -> None:
-    model = RecordingModel(FunctionModel(lambda prompt: f"re: {prompt.messages[-1].content}"), path)
+    model = RecordingModel(FunctionModel(repeat), path)
     for question in questions:
         await model.complete(ask(question))
 
@@ -47,7 +54,7 @@ async def test_a_record_is_one_line_that_a_person_can_review(tmp_path: Path) -> 
 
     (line,) = file.read_text().splitlines()
     record = json.loads(line)
-    assert list(record) == ["key", "prompt", "reply", "recorded"]
+    assert list(record) == ["key", "prompt", "reply", "recorded", "model"]
     assert record["prompt"] == {
         "messages": [{"role": "user", "content": "Wieviel ist ein Dutzend?"}],
         "temperature": None,
@@ -69,7 +76,7 @@ async def test_a_note_is_allowed(tmp_path: Path) -> None:
 async def test_what_is_recorded_is_not_paid_again(tmp_path: Path) -> None:
     file = tmp_path / "r.jsonl"
     await record(file, "q")
-    live = ScriptedModel([])
+    live = FunctionModel(repeat)
 
     reply = await RecordingModel(live, file).complete(ask("q"))
 
@@ -198,9 +205,9 @@ async def test_a_missing_prompt_shows_the_nearest_one_and_where_they_differ(tmp_
     with pytest.raises(RecordingError) as caught:
         await RecordedModel(file).complete(ask("Sort these words in order: pear apple plum"))
 
-    assert "-Sort these words in order: pear apple fig" in caught.value.message
-    assert "+Sort these words in order: pear apple plum" in caught.value.message
-    assert "France" not in caught.value.message
+    assert "-Sort these words in order: pear apple fig" in caught.value.details
+    assert "+Sort these words in order: pear apple plum" in caught.value.details
+    assert "France" not in str(caught.value)
     assert f"--record {file}" in caught.value.hint
 
 
@@ -219,11 +226,11 @@ async def test_a_difference_late_in_a_long_line_is_seen_and_the_diff_stays_short
 
     with pytest.raises(RecordingError, match="new ending") as caught:
         await RecordedModel(file).complete(ask(long + "new ending"))
-    assert len(caught.value.message) < 1_000
+    assert len(str(caught.value)) < 1_000
 
     with pytest.raises(RecordingError, match="more lines") as caught:
         await RecordedModel(file).complete(ask("\n".join(f"line {number}" for number in range(500))))
-    assert len(caught.value.message.splitlines()) < 30
+    assert len(str(caught.value).splitlines()) < 30
 
 
 async def test_an_empty_recording_says_that_it_is_empty(tmp_path: Path) -> None:
@@ -252,6 +259,52 @@ async def test_a_broken_line_is_named_by_its_number(tmp_path: Path, line: str, s
         RecordedModel(file)
     assert f"{file}, line 3 " in caught.value.message
     assert "--record" in caught.value.hint
+
+
+@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b""])
+async def test_a_byte_order_mark_and_the_line_ends_of_an_editor_are_no_part_of_a_recording(
+    tmp_path: Path, mark: bytes
+) -> None:
+    file = tmp_path / "r.jsonl"
+    await record(file, "one")
+    file.write_bytes(mark + file.read_bytes().replace(b"\n", b"\r\n") + b"\r\n")
+    await record(file, "two")
+
+    texts = [(await RecordedModel(file).complete(ask(question))).text for question in ("one", "two")]
+    assert texts == ["re: one", "re: two"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+async def test_a_recording_in_utf16_is_refused_with_a_way_out(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "r.jsonl"
+    await record(file, "one")
+    file.write_bytes(("\ufeff" * (encoding == "utf-16-be") + file.read_text()).encode(encoding))
+
+    for model in (RecordedModel, partial(RecordingModel, ScriptedModel([]))):
+        with pytest.raises(RecordingError, match="is UTF-16 text") as caught:
+            model(file)
+        assert "save it as UTF-8" in caught.value.hint
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022])
+async def test_a_recording_is_readable_by_its_owner_alone(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        await record(tmp_path / "new" / "r.jsonl", "one")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "new" / "r.jsonl").stat().st_mode) == 0o600
+
+
+async def test_a_recording_that_everybody_may_read_is_closed_when_it_is_added_to(tmp_path: Path) -> None:
+    file = tmp_path / "r.jsonl"
+    file.touch()
+    file.chmod(0o644)
+    RecordedModel(file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o644
+    await record(file, "one")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 async def test_a_prompt_changed_by_hand_is_noticed(tmp_path: Path) -> None:

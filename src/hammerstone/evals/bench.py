@@ -20,7 +20,7 @@ from hammerstone.latm.parser import normalise
 from hammerstone.latm.settings import LoopSettings
 from hammerstone.latm.store import Store
 from hammerstone.latm.tool import tool_name
-from hammerstone.models.model import Model, Prompt, Reply
+from hammerstone.models.model import Model, Prompt, Reply, identity_of
 from hammerstone.reading import Unreadable, read_requests
 from hammerstone.sandbox import Sandbox
 from hammerstone.types import Instance, Request, Role, Source
@@ -146,6 +146,10 @@ class _BoundedModel:
     def name(self) -> str:
         return self._model.name
 
+    @property
+    def identity(self) -> str:
+        return identity_of(self._model)
+
     async def complete(self, prompt: Prompt) -> Reply:
         async with self._bench.turns:
             self._bench.check_bound()
@@ -170,7 +174,7 @@ class _CountedModel(AccountedModel):
             text = await super().complete(prompt, paid)
         except ModelError as error:
             raise OperatorError(error.message, hint=error.hint) from error
-        stored = None if paid.calls else await to_thread.run_sync(self._store.find_call, prompt.key, self.name)
+        stored = None if paid.calls else await to_thread.run_sync(self._store.find_call, prompt.key, self.identity)
         if stored is not None:
             paid.add(Bill(calls=1, cost_usd=stored.cost_usd, usage=stored.usage))
         bill.add(paid)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hammerstone.models.model import Model, Prompt, Reply
+from hammerstone.models.model import Model, Prompt, Reply, identity_of
 from hammerstone.models.price import estimate_tokens
 from hammerstone.types import Usage
 
@@ -37,6 +37,10 @@ class IllustratedModel:
     @property
     def name(self) -> str:
         return self._name
+
+    @property
+    def identity(self) -> str:
+        return identity_of(self._model)
 
     async def complete(self, prompt: Prompt) -> Reply:
         reply = await self._model.complete(prompt)

@@ -79,6 +79,10 @@ class _MeteredModel:
     def name(self) -> str:
         return self._model.name
 
+    @property
+    def identity(self) -> str:
+        return self._model.identity
+
     async def complete(self, prompt: Prompt) -> Reply:
         bill = Bill()
         text = await self._model.complete(prompt, bill)

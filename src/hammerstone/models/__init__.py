@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hammerstone.models.mailbox import MailboxModel
-from hammerstone.models.model import Message, Model, Prompt, Reply
+from hammerstone.models.model import Message, Model, Prompt, Reply, identity_of
 from hammerstone.models.price import estimate_tokens, price
 from hammerstone.models.recorded import RecordedModel, RecordingModel
 from hammerstone.models.spec import open_model
@@ -17,6 +17,7 @@ __all__ = [
     "RecordingModel",
     "Reply",
     "estimate_tokens",
+    "identity_of",
     "open_model",
     "price",
 ]

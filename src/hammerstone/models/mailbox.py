@@ -1,30 +1,37 @@
 """A model that is a folder: prompts are left as files, and whoever can read and write files may answer them.
 
-    DIR/prompts/<id>.md   waiting for an answer; nothing but the text that a model would be given
+    DIR/prompts/<id>.md   waiting for an answer: the text that a model would be given
     DIR/replies/<id>.md   the answer, whole; written under another name and renamed when it is complete
     DIR/done/<id>.md      prompts whose reply has been read
 
-The id derives from `Prompt.key`. The same prompt is therefore the same file: after a restart an answered one is read
-at once, and a waiting one is not written twice.
+All of them are readable by their owner alone. The id derives from `Prompt.key`. The same prompt is therefore the same
+file: after a restart an answered one is read at once, and a waiting one is not written twice.
 """
 
 from __future__ import annotations
 
+import codecs
+import hashlib
+import json
 import os
 import time
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 
 from hammerstone.errors import ModelError, ModelTimeoutError, SettingsError
-from hammerstone.models.model import Prompt, Reply
+from hammerstone.models.model import Prompt, Reply, sendable
+from hammerstone.private_files import make_private_folder, open_private, tighten
 
 if TYPE_CHECKING:
     from hammerstone.models.model import Message
 
 __all__ = ["MailboxModel"]
 
+MAX_REPLY_BYTES = 16_000_000  # a file put there by mistake is not read into memory
 ID_DIGITS = 16  # of the key's 64: two prompts among a million share an id once in 37 million mailboxes
 
 
@@ -49,6 +56,10 @@ class MailboxModel:
     def name(self) -> str:
         return f"mailbox:{self._directory}"
 
+    @property
+    def identity(self) -> str:
+        return f"mailbox:{self._directory.absolute()}"
+
     async def complete(self, prompt: Prompt) -> Reply:
         """Raises `ModelError` for an empty or unreadable reply, `ModelTimeoutError` when none came in time."""
         started = time.monotonic()
@@ -64,7 +75,8 @@ class MailboxModel:
     def _make_folders(self) -> None:
         try:
             for folder in (self._prompts, self._replies, self._done):
-                folder.mkdir(parents=True, exist_ok=True)
+                make_private_folder(folder)
+                tighten(folder)
         except OSError as error:
             raise SettingsError(
                 f"cannot make the mailbox {self._directory}: {error.strerror}",
@@ -76,7 +88,8 @@ class MailboxModel:
             return
         unfinished = prompt_file.with_name(f".{prompt_file.name}.{os.getpid()}.tmp")
         try:
-            unfinished.write_text(prompt_text(prompt), encoding="utf-8")
+            with open_private(unfinished, "w", encoding="utf-8") as file:
+                file.write(sendable(prompt_text(prompt)))
             unfinished.replace(prompt_file)
         except OSError as error:
             raise ModelError(
@@ -96,26 +109,28 @@ class MailboxModel:
             ) from error
 
     def _set_aside(self, file_name: str) -> None:
-        try:
+        with suppress(OSError):  # another waiter for the same prompt has done it; the reply counts in any case
             (self._prompts / file_name).replace(self._done / file_name)
-        except FileNotFoundError:
-            return  # another waiter for the same prompt has done it, or an earlier run
 
 
 def prompt_text(prompt: Prompt) -> str:
     """The prompt as one text that can be answered on its own.
 
-    One turn (any system messages, then one question) is just its text. A conversation is written with a heading
-    for each turn and ends with the heading of the turn to be written.
+    One question alone is just its text. Several messages are written with a heading for each, and end with the heading
+    of the turn to be written. Every heading carries a code that is made from all the messages: none of them can hold
+    it, and so nothing in a message looks like another turn.
     """
-    if [message.role for message in prompt.messages if message.role != "system"] == ["user"]:
-        return "\n\n".join(message.content for message in prompt.messages) + "\n"
-    turns = [f"{_heading(message)}\n\n{message.content}\n" for message in prompt.messages]
-    return "\n".join([*turns, "=== assistant ===\n"])
+    if [message.role for message in prompt.messages] == ["user"]:
+        return prompt.messages[0].content + "\n"
+    code = _code(prompt.messages)
+    turns = [f"=== {message.role} {code} ===\n\n{message.content}\n" for message in prompt.messages]
+    note = f"This is a conversation. Each turn begins with a line that ends in {code} ===. Write the last turn.\n"
+    return "\n".join([note, *turns, f"=== assistant {code} ===\n"])
 
 
-def _heading(message: Message) -> str:
-    return f"=== {message.role} ==="
+def _code(messages: tuple[Message, ...]) -> str:
+    canonical = json.dumps([asdict(message) for message in messages])
+    return hashlib.sha256(canonical.encode()).hexdigest()[:ID_DIGITS]
 
 
 def _is_there(file: Path) -> bool:
@@ -123,10 +138,32 @@ def _is_there(file: Path) -> bool:
 
 
 def _read(reply_file: Path) -> str:
-    try:
-        text = reply_file.read_text(encoding="utf-8-sig")  # -sig: some editors put a byte-order mark first
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"cannot read the reply {reply_file}: {error}", hint="write it as UTF-8 text") from error
+    text = _decoded(_content(reply_file), reply_file)
     if not text.strip():
         raise ModelError(f"the reply {reply_file} is empty", hint="write the answer into it and run again")
     return text
+
+
+def _content(reply_file: Path) -> bytes:
+    try:
+        with reply_file.open("rb") as file:
+            content = file.read(MAX_REPLY_BYTES + 1)
+    except OSError as error:
+        raise ModelError(
+            f"cannot read the reply {reply_file}: {error.strerror}", hint="make it a file that you may read"
+        ) from error
+    if len(content) > MAX_REPLY_BYTES:
+        raise ModelError(
+            f"the reply {reply_file} has more than {MAX_REPLY_BYTES:,} bytes", hint="write into it the answer alone"
+        )
+    return content
+
+
+def _decoded(content: bytes, reply_file: Path) -> str:
+    """Without what an editor adds: a byte-order mark at the beginning, a carriage return before each line break."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ModelError(f"cannot read the reply {reply_file}: it is UTF-16 text", hint="save it as UTF-8 text")
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise ModelError(f"cannot read the reply {reply_file}: {error}", hint="save it as UTF-8 text") from error

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from hammerstone.types import Usage
 
-__all__ = ["Message", "Model", "Prompt", "Reply"]
+__all__ = ["Message", "Model", "OutOfRepliesError", "Prompt", "Reply", "identity_of", "sendable"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +52,34 @@ class Reply:
 
 
 class Model(Protocol):
-    """Anything that completes prompts. Raises `ModelError` (or `RecordingError`), never a provider's own error."""
+    """Anything that completes prompts. Raises `ModelError` (or `RecordingError`), never a provider's own error.
+
+    Where the name alone does not tell it from every other model, a model also has an `identity` (see `identity_of`).
+    """
 
     @property
     def name(self) -> str: ...
 
     async def complete(self, prompt: Prompt) -> Reply: ...
+
+
+class OutOfRepliesError(AssertionError):
+    """A test's model was asked more often than the test allows for. Not handled as a model's failure."""
+
+
+def identity_of(model: Model) -> str:
+    """The key under which a model's replies are kept: its `identity` (provider, endpoint and name), else its name.
+
+    Two models that may answer one prompt differently have two identities. It holds no secret.
+    """
+    own: object = getattr(model, "identity", None)
+    return own if isinstance(own, str) else model.name
+
+
+def sendable(text: str) -> str:
+    """The text as UTF-8 can hold it: two halves of a surrogate pair become their character, one alone U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Self, cast
 import anyio
 import stamina
 from pydantic_ai.direct import model_request
-from pydantic_ai.exceptions import AgentRunError, ModelHTTPError
+from pydantic_ai.exceptions import ModelHTTPError
 from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, SystemPromptPart, TextPart, UserPromptPart
 from pydantic_ai.settings import ModelSettings
 
 from hammerstone.errors import ModelError
-from hammerstone.models.model import Reply
+from hammerstone.models.endpoint import at_endpoint
+from hammerstone.models.model import Reply, sendable
 from hammerstone.models.provider_errors import model_error, retry_wait
 from hammerstone.types import Usage
 
@@ -43,6 +44,7 @@ class ProviderModel:
     ) -> None:
         self._model = model
         self._name = name
+        self._identity = at_endpoint(name, model.base_url)
         self._timeout_seconds = timeout_seconds
         self._limiter = anyio.CapacityLimiter(concurrency)
         self._retrying = stamina.AsyncRetryingCaller(
@@ -54,11 +56,15 @@ class ProviderModel:
     def name(self) -> str:
         return self._name
 
+    @property
+    def identity(self) -> str:
+        return self._identity
+
     async def complete(self, prompt: Prompt) -> Reply:
         """Raises `ModelError` for whatever a provider does but answer, `ModelTimeoutError` if it was too slow."""
         try:
             response, seconds = await self._answer(prompt)
-        except AgentRunError as error:
+        except Exception as error:
             raise model_error(error, self._name) from error
         return Reply(
             text=self._text(response, prompt),
@@ -125,11 +131,11 @@ def _messages(messages: tuple[Message, ...]) -> list[ModelMessage]:
     for message in messages:
         if message.role == "assistant":
             theirs += _requests(parts)
-            theirs.append(ModelResponse(parts=[TextPart(content=message.content)]))
+            theirs.append(ModelResponse(parts=[TextPart(content=sendable(message.content))]))
             parts = []
         else:
             kind = SystemPromptPart if message.role == "system" else UserPromptPart
-            parts.append(kind(content=message.content))
+            parts.append(kind(content=sendable(message.content)))
     return theirs + _requests(parts)
 
 
@@ -167,5 +173,5 @@ def _cost(response: ModelResponse) -> float | None:
         return None
     try:
         return float(response.cost().total_price)
-    except (LookupError, ValueError):
+    except Exception:  # the reply is paid, and no fault in a price table is to lose it
         return None

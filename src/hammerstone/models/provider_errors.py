@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from pydantic_ai import exceptions as theirs
 
 from hammerstone.errors import ModelError, ModelTimeoutError
+from hammerstone.models.masking import masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["model_error", "retry_wait"]
 
 LONGEST_WAIT_SECONDS = 120.0  # a provider that asks for more is reported, not waited for
+
+SHOWN = 500  # characters of a provider's message
+READ = 5_000  # from so many: a key must not be cut before it is masked
 
 PASSING = (
     theirs.ModelConnectionError,  # and the SDKs' own time-outs
@@ -71,7 +75,11 @@ def model_error(error: Exception, name: str) -> ModelError:
     for kind, meaning, hint in MEANINGS:
         if isinstance(error, kind):
             return ModelError(f"{name} {meaning}: {_words(error)}", hint=hint + wait)
-    return ModelError(f"{name} sent what is no completion: {_words(error)}", hint="check the base URL and the model")
+    if isinstance(error, theirs.AgentRunError):
+        meaning, hint = "sent what is no completion", "check the base URL and the model"
+    else:
+        meaning, hint = f"failed with {type(error).__name__}", "this is a fault in the provider's library"
+    return ModelError(f"{name} {meaning}: {_words(error)}", hint=hint)
 
 
 def _seconds_asked(error: Exception) -> float | None:
@@ -86,11 +94,11 @@ def _may_pass(error: Exception) -> bool:
 
 
 def _words(error: Exception) -> str:
-    """The provider's own message where it sent one, in one line that fits a screen."""
+    """The provider's own message where it sent one, without the keys it quotes, in one line that fits a screen."""
     body: object = getattr(error, "body", None)
     said = next(_messages(body), None) or str(error)
     status = f"HTTP {error.status_code}: " if isinstance(error, theirs.ModelHTTPError) else ""
-    return status + " ".join(said.split())[:500]
+    return status + " ".join(masked(said[:READ]).split())[:SHOWN]
 
 
 def _messages(body: object) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +12,10 @@ import anyio
 import anyio.to_thread
 
 from hammerstone.errors import RecordingError, SettingsError
+from hammerstone.models.model import identity_of
 from hammerstone.models.nearest import difference, nearest
-from hammerstone.models.recordings import Record, append_record, read_records
+from hammerstone.models.recordings import Record, append_record, model_digest, read_records
+from hammerstone.private_files import make_private_folder, open_private
 
 if TYPE_CHECKING:
     from hammerstone.models.model import Model, Prompt, Reply
@@ -30,10 +33,17 @@ class RecordedModel:
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
         self._records = read_records(self._path)
+        replies = "\n".join(f"{key} {record.reply.text}" for key, record in self._records.items())
+        self._digest = hashlib.sha256(replies.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
     @property
     def name(self) -> str:
         return f"recorded:{self._path}"
+
+    @property
+    def identity(self) -> str:
+        """With a digest of the replies: another recording at this path is another model."""
+        return f"{self.name}#{self._digest}"
 
     async def complete(self, prompt: Prompt) -> Reply:
         record = self._records.get(prompt.key)
@@ -42,21 +52,24 @@ class RecordedModel:
         return record.reply
 
     def _miss(self, prompt: Prompt) -> RecordingError:
-        message = f"{self._path} has no recording of this prompt (key {prompt.key[:12]}…)"
+        message, details = f"{self._path} has no recording of this prompt (key {prompt.key[:12]}…)", ""
         closest = nearest(prompt, [record.prompt for record in self._records.values()])
         if closest is None:
             message += "; it holds no recordings at all"
         else:
-            message += f"; the nearest recorded one is {closest.key[:12]}…:\n{difference(closest, prompt)}"
+            message += f"; the nearest recorded one is {closest.key[:12]}…:"
+            details = difference(closest, prompt)
         file = self._path / "new.jsonl" if self._path.is_dir() else self._path
-        return RecordingError(message, hint=f"to record it, run again with a live model and --record {file}")
+        hint = f"to record it, run again with a live model and --record {file}"
+        return RecordingError(message, hint=hint, details=details)
 
 
 class RecordingModel:
     """Wraps a live model and appends each new completion to a JSON-lines file before handing it on.
 
     A prompt whose key is in the file already is replayed from it and not paid again, also when it is asked twice at
-    the same time. The key does not name the model, so give each model (and each role, if you like) its own file.
+    the same time. Replies of another model in that file are not replayed; but `RecordedModel` cannot tell whom you
+    mean, so give each of two models that get the same prompts its own file.
     """
 
     def __init__(self, model: Model, path: str | Path) -> None:
@@ -67,12 +80,16 @@ class RecordingModel:
                 f"cannot record into the folder {self._path}", hint=f"name a file, such as {self._path}/user.jsonl"
             )
         _make_writable(self._path)  # found out now, not after the first paid reply
-        self._records = read_records(self._path)
+        self._records = read_records(self._path, model=model_digest(identity_of(model)))
         self._under_way: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
 
     @property
     def name(self) -> str:
         return self._model.name
+
+    @property
+    def identity(self) -> str:
+        return identity_of(self._model)
 
     async def complete(self, prompt: Prompt) -> Reply:
         key = prompt.key
@@ -83,7 +100,13 @@ class RecordingModel:
 
     async def _record(self, prompt: Prompt) -> Record:
         reply = await self._model.complete(prompt)
-        record = Record(key=prompt.key, prompt=prompt, reply=reply, recorded=datetime.now(UTC).date().isoformat())
+        record = Record(
+            key=prompt.key,
+            prompt=prompt,
+            reply=reply,
+            recorded=datetime.now(UTC).date().isoformat(),
+            model=model_digest(self.identity),
+        )
         with anyio.CancelScope(shield=True):  # the reply is paid for: a cancelled run still keeps it
             await anyio.to_thread.run_sync(append_record, self._path, record)
         return record
@@ -91,8 +114,8 @@ class RecordingModel:
 
 def _make_writable(path: Path) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("ab").close()
+        make_private_folder(path.parent)
+        open_private(path, "ab").close()
     except OSError as error:
         raise SettingsError(
             f"cannot record into {path}: {error.strerror}", hint="after --record name a file that you may write to"

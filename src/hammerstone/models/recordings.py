@@ -2,54 +2,67 @@
 
     {"key": "9f2c…", "prompt": {"messages": […], "temperature": null, "max_tokens": null, "sample": 0},
      "reply": {"text": "…", "model": "…", "usage": {…}, "cost_usd": null, "seconds": 1.2},
-     "recorded": "2026-05-04", "note": "…"}
+     "recorded": "2026-05-04", "model": "4f1c20be77a3", "note": "…"}
 
-`note` is optional and free. `key` is `Prompt.key` of `prompt` and is checked when the line is read, so that a prompt
-changed by hand is noticed and not silently never found.
+`model` is a digest of the identity of the model that was asked, so that a file may be shown to others; lines of earlier
+versions have none. `note` is optional and free. `key` is `Prompt.key` of `prompt` and is checked when the line is read,
+so that a prompt changed by hand is noticed and not silently never found. What UTF-8 cannot hold is escaped
+(`hammerstone.escaping`).
 """
 
 from __future__ import annotations
 
+import codecs
 import fcntl
+import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hammerstone.errors import RecordingError
+from hammerstone.escaping import escape, mapped, restore
 from hammerstone.models.model import Prompt, Reply
+from hammerstone.private_files import open_private
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-__all__ = ["Record", "append_record", "read_records"]
+__all__ = ["Record", "append_record", "model_digest", "read_records"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """One stored completion. `recorded` is an ISO date (UTC)."""
+    """One stored completion. `recorded` is an ISO date (UTC), `model` what `model_digest` says of the model."""
 
     key: str
     prompt: Prompt
     reply: Reply
     recorded: str
+    model: str | None = None
     note: str | None = None
 
 
-def read_records(path: Path) -> dict[str, Record]:
+def model_digest(identity: str) -> str:
+    """Tells one recorded model from another without naming a server, a folder or a host."""
+    return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def read_records(path: Path, *, model: str | None = None) -> dict[str, Record]:
     """The records by key, in order, of a JSON-lines file, or of every `*.jsonl` file of a folder in name order.
 
-    Of two records with one key the first counts. Raises `RecordingError` for a path that is not there or cannot be
-    read, and for a line that is no record, with its number.
+    Of two records with one key the first counts. Given a `model`, those of another one are left out. Raises
+    `RecordingError` for a path that is not there or cannot be read, and for a line that is no record, with its number.
     """
     records: dict[str, Record] = {}
     for file in _files(path):
         for number, line in enumerate(_lines(file), start=1):
             if line.strip():
                 record = _parse(line, f"{file}, line {number}")
-                records.setdefault(record.key, record)
+                if model is None or record.model in (None, model):
+                    records.setdefault(record.key, record)
     return records
 
 
@@ -60,7 +73,7 @@ def append_record(path: Path, record: Record) -> None:
     the file never holds half a line. Raises `RecordingError` if the file cannot be written.
     """
     try:
-        with path.open("a+b") as file:
+        with open_private(path, "a+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # released when the file is closed
             _append_line(file.fileno(), _line(record))
     except OSError as error:
@@ -85,9 +98,10 @@ def _append_line(descriptor: int, line: bytes) -> None:
 
 def _line(record: Record) -> bytes:
     fields = asdict(record)
-    if record.note is None:
-        del fields["note"]
-    return json.dumps(fields, ensure_ascii=False).encode() + b"\n"
+    for optional in ("model", "note"):
+        if fields[optional] is None:
+            del fields[optional]
+    return json.dumps(mapped(escape, fields), ensure_ascii=False).encode() + b"\n"
 
 
 def _files(path: Path) -> list[Path]:
@@ -103,19 +117,22 @@ def _files(path: Path) -> list[Path]:
 
 def _lines(file: Path) -> list[bytes]:
     try:
-        return file.read_bytes().split(b"\n")
+        content = file.read_bytes()
     except OSError as error:
         raise RecordingError(
             f"cannot read the recording {file}: {error.strerror}",
             hint="check the path after `recorded:`; make a recording of a live model with --record FILE",
         ) from error
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise RecordingError(f"the recording {file} is UTF-16 text", hint="save it as UTF-8")
+    return content.removeprefix(codecs.BOM_UTF8).split(b"\n")
 
 
 def _parse(line: bytes, where: str) -> Record:
     from pydantic import ValidationError  # late: 0.07 s
 
     try:
-        record = _adapter().validate_json(line)
+        record = _restored(_adapter().validate_json(line))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
@@ -129,6 +146,13 @@ def _parse(line: bytes, where: str) -> Record:
             hint="a prompt that was edited is another prompt: delete the line and record it again with --record",
         )
     return record
+
+
+def _restored(record: Record) -> Record:
+    """With the characters that UTF-8 cannot hold."""
+    messages = tuple(replace(message, content=restore(message.content)) for message in record.prompt.messages)
+    reply = replace(record.reply, text=restore(record.reply.text), model=restore(record.reply.model))
+    return replace(record, prompt=replace(record.prompt, messages=messages), reply=reply)
 
 
 @cache

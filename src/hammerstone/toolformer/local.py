@@ -6,6 +6,7 @@ taught model can be the user in the closed loop, or stand anywhere else where a 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from typing import Any
 import anyio
 
 from hammerstone.errors import InputError, ModelError
-from hammerstone.models.model import Prompt, Reply
+from hammerstone.models.model import Prompt, Reply, sendable
 from hammerstone.toolformer.apis.contract import Api
 from hammerstone.toolformer.apis.named import open_api
 from hammerstone.toolformer.calls import remove_calls
@@ -37,16 +38,26 @@ class LocalModel:
     """
 
     def __init__(
-        self, lm: LanguageModel, apis: Mapping[str, Api] | None = None, settings: DecodeSettings | None = None
+        self,
+        lm: LanguageModel,
+        apis: Mapping[str, Api] | None = None,
+        settings: DecodeSettings | None = None,
+        *,
+        identity: str | None = None,
     ) -> None:
         self._lm = lm
         self._apis = apis or {}
         self._settings = settings or DecodeSettings()
+        self._identity = identity
         self._turn = anyio.Lock()
 
     @property
     def name(self) -> str:
         return f"local:{self._lm.name}"
+
+    @property
+    def identity(self) -> str:
+        return self._identity or self.name
 
     async def complete(self, prompt: Prompt) -> Reply:
         """Raises `ModelError` for a prompt that does not fit into the model's context."""
@@ -82,7 +93,16 @@ def open_local(folder: str) -> LocalModel:
     """
     lm = load_model(folder)
     apis = [open_api(spec) for spec in read_tools(Path(folder))]
-    return LocalModel(lm, {api.name: api for api in apis})
+    return LocalModel(lm, {api.name: api for api in apis}, identity=_identity(folder))
+
+
+def _identity(folder: str) -> str:
+    """The folder and a digest of its files' sizes and times: weights that were trained anew are another model's."""
+    path = Path(folder)
+    if not path.is_dir():
+        return f"local:{folder}"  # a name on the hub
+    files = [(one.name, one.stat().st_size, one.stat().st_mtime_ns) for one in sorted(path.iterdir())]
+    return f"local:{path.absolute()}#{hashlib.sha256(repr(files).encode()).hexdigest()[:12]}"
 
 
 def write_tools(folder: Path, specs: Sequence[str]) -> None:
@@ -106,8 +126,8 @@ def read_tools(folder: Path) -> tuple[str, ...]:
 
 def _text(lm: LanguageModel, prompt: Prompt) -> str:
     """By the tokenizer's chat template where it has one; else the messages with blank lines between."""
-    messages = [{"role": one.role, "content": one.content} for one in prompt.messages]
+    messages = [{"role": one.role, "content": sendable(one.content)} for one in prompt.messages]
     tokenizer: Any = lm.tokenizer
     if getattr(tokenizer, "chat_template", None):
         return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-    return "\n\n".join(one.content for one in prompt.messages) + "\n"
+    return "\n\n".join(one["content"] for one in messages) + "\n"

@@ -74,6 +74,41 @@ def test_a_database_file_may_be_named_by_url(tmp_path: Path) -> None:
     assert (tmp_path / "some.db").is_file()
 
 
+def modes(folder: Path) -> dict[str, int]:
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022])
+@pytest.mark.parametrize("url", ["sqlite:///{}/some.db", "sqlite:///file:{}/some.db?uri=true"])
+def test_a_new_database_file_can_be_read_by_its_owner_alone(tmp_path: Path, url: str, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        with open_store(url.format(tmp_path)) as store:
+            store.add_task("sums", "")
+            assert modes(tmp_path) == {"some.db": 0o600, "some.db-wal": 0o600, "some.db-shm": 0o600}
+    finally:
+        os.umask(before)
+
+
+def test_a_database_that_an_earlier_version_left_open_to_read_is_closed(tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "some.db")
+    other.execute("PRAGMA journal_mode = WAL")
+    other.execute("CREATE TABLE other (x)")
+    for path in tmp_path.iterdir():
+        path.chmod(0o644)
+    with open_store(f"sqlite:///{tmp_path}/some.db"):
+        assert set(modes(tmp_path).values()) == {0o600}
+    other.close()
+
+
+def test_a_database_that_a_group_shares_stays_shared(home: Path) -> None:
+    open_store(home).close()
+    (home / DATABASE_FILE).chmod(0o660)
+    with open_store(home) as store:
+        store.add_task("sums", "")
+        assert set(modes(home).values()) == {0o660}
+
+
 def test_a_file_is_not_a_home(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for where in (tmp_path / "file", tmp_path / "file" / "home"):

@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hammerstone.errors import StoreError
 from hammerstone.latm.store.trouble import busy, store_error
+from hammerstone.private_files import tighten
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -111,8 +112,16 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the transactions are ours: sqlite3 must not begin one by itself
     connection.execute("PRAGMA foreign_keys = ON")
     file = connection.execute("PRAGMA database_list").fetchone()[2]
+    _tighten_sqlite(file)
     with _folder_lock(Path(file).parent):
         connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _tighten_sqlite(file: str) -> None:
+    """The files beside the database get its mode from SQLite, but one that is there keeps its own."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        if file:  # empty for a database in memory
+            tighten(Path(file + suffix))
 
 
 @contextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hammerstone.errors import SettingsError, StoreError
+from hammerstone.private_files import make_private_folder, open_private
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -20,8 +22,9 @@ DATABASE_FILE = "hammerstone.db"
 def open_store(where: str | Path, *, busy_seconds: float = 30) -> Store:
     """Open the store in a home folder, or at a `postgresql://` or `sqlite:///` URL; make it if it is not there.
 
-    A new home folder is readable by its owner alone. `busy_seconds` is how long a method waits for another process
-    that is writing. Raises `StoreError` for a database that cannot be used, `SettingsError` for a URL that cannot be.
+    A new home folder or database file is readable by its owner alone. `busy_seconds` is how long a method waits for
+    another process that is writing. Raises `StoreError` for a database that cannot be used, `SettingsError` for a URL
+    that cannot be.
     """
     from hammerstone.latm.store.database import Database
     from hammerstone.latm.store.migrate import migrate
@@ -61,6 +64,9 @@ def _checked_url(text: str) -> URL:
         raise _unusable()
     if "@" in (url.host or ""):  # the rest of a password, which would be shown as the host's name
         raise _unusable()
+    if backend == "sqlite" and "uri" not in url.query:
+        with suppress(OSError):  # SQLite itself says what is wrong with the path
+            open_private(Path(url.database or ""), "ab").close()
     return url.set(drivername=f"{backend}+{drivers[backend]}")
 
 
@@ -74,12 +80,15 @@ def _unusable() -> SettingsError:
 
 def _prepared_home(home: Path) -> Path:
     """The home folder, made if missing, with the database file in it that only its owner can read."""
-    home = home.expanduser().absolute()
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (home / DATABASE_FILE).touch(mode=0o600)
+        home = home.expanduser().absolute()
+        make_private_folder(home)
+        open_private(home / DATABASE_FILE, "ab").close()
     except (FileExistsError, NotADirectoryError):
         raise StoreError(f"{home} is not a folder", hint="name another with --home or HAMMERSTONE_HOME") from None
+    except RuntimeError:
+        hint = "name another with --home or HAMMERSTONE_HOME; a name after ~ is a user's"
+        raise SettingsError(f"{home} is in nobody's home folder", hint=hint) from None
     except OSError as error:
         raise StoreError(
             f"the home folder {home} cannot be used: {error.strerror}",

@@ -20,6 +20,7 @@ from openai import AsyncOpenAI
 from openai.types import Completion
 
 from hammerstone.errors import ModelError, ModelTimeoutError, SettingsError
+from hammerstone.models.masking import masked
 
 __all__ = ["Endpoint", "Written", "open_client", "open_endpoint"]
 
@@ -158,6 +159,7 @@ def _id(token: str) -> int:
 @contextmanager
 def _in_words(url: str, model: str, likely: int = 0) -> Generator[None]:
     """What went wrong with the server, and what repairs it."""
+    url = masked(url)
     try:
         yield
     except openai.APITimeoutError as error:
@@ -187,7 +189,7 @@ def _said(error: openai.APIError) -> str:
     """The server's own words, in one line that fits a screen."""
     body = cast("object", error.body)
     said = cast("dict[str, object]", body).get("message") if isinstance(body, dict) else None
-    return " ".join(str(said or error.message).split())[:500]
+    return " ".join(masked(str(said or error.message)[:5_000]).split())[:500]
 
 
 def _start(url: str, model: str) -> str:
