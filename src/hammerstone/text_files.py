@@ -23,6 +23,8 @@ __all__ = [
     "read_text",
     "stdin_binary",
     "stdin_lines",
+    "text_lines",
+    "typed_line",
 ]
 
 BOM = "\ufeff"
@@ -55,15 +57,27 @@ def decoded(data: bytes, name: str) -> str:
         return data.decode(encoding_of(data[:8192], name)).lstrip(BOM)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            f"{name} is not UTF-8 (byte 0x{data[error.start]:02X} in line {line})",
-            hint=f"if it is Windows-1252 or Latin-1, {CONVERSION} converts it",
-        ) from error
+        raise _undecodable(f"{name}, line {line}", data[error.start], error.encoding) from error
+
+
+def _undecodable(what: str, byte: int, encoding: str) -> InputError:
+    hint = f"if it is Windows-1252 or Latin-1, {CONVERSION} converts it"
+    return InputError(f"cannot read {what}: it is not {encoding.upper()} (byte 0x{byte:02X})", hint=hint)
 
 
 def read_text(path: Path) -> str:
     """The text of a file that is read whole. Raises `OSError`, and `InputError` for a file that is not text."""
     return decoded(path.read_bytes(), str(path))
+
+
+def text_lines(path: Path) -> Iterator[str]:
+    """The lines of a file of any size. Raises `OSError`, and `InputError` for a file that is not text."""
+    with path.open("rb") as binary:
+        lines = io.TextIOWrapper(binary, encoding=encoding_of(binary.peek(), str(path)), newline="\n")
+        try:
+            yield from (line.lstrip(BOM) for line in lines)
+        except UnicodeDecodeError as error:
+            raise _undecodable(str(path), error.object[error.start], error.encoding) from error
 
 
 def bad_byte(text: str) -> int | None:
@@ -82,3 +96,15 @@ def stdin_lines() -> Iterator[str]:
     """The lines of standard input without their ends. Raises `InputError` for bytes that are not text."""
     text = decoded(stdin_binary().read(), STANDARD_INPUT)
     yield from (line.rstrip("\n") for line in io.StringIO(text, newline=None))
+
+
+def typed_line() -> str:
+    """The next line of standard input. Raises `EOFError`, and `InputError` for bytes that are not text."""
+    try:
+        line = input()
+    except UnicodeDecodeError as error:
+        raise _undecodable(STANDARD_INPUT, error.object[error.start], error.encoding) from error
+    byte = bad_byte(line)
+    if byte is not None:
+        raise _undecodable(STANDARD_INPUT, byte, "utf-8")
+    return line.lstrip(BOM)

@@ -33,6 +33,15 @@ def test_each_request_is_shown_and_its_answer_becomes_an_instance(cli: Cli, wait
         ]
 
 
+def test_an_answer_in_another_encoding_is_refused_and_not_stored(cli: Cli, waiting: Path) -> None:
+    done = cli("label", stdin="café\n".encode("latin-1"))
+    assert done.code == 2
+    assert "error: cannot read standard input: it is not UTF-8 (byte 0xE9)\nhint: " in done.err
+    assert "iconv -f WINDOWS-1252 -t UTF-8" in done.err
+    with open_store(waiting) as store:
+        assert store.instances("sum") == ()
+
+
 def test_an_empty_line_skips_and_the_end_of_input_ends(cli: Cli, waiting: Path) -> None:
     done = cli("label", stdin="\n22\n")
     assert done.code == 0

@@ -143,6 +143,14 @@ def test_with_a_labeler_requests_wait_in_the_queue(cli: Cli, home: Path) -> None
         assert [one.question for one in store.queue()] == [ask(0)]
 
 
+@pytest.mark.usefixtures("made")
+def test_a_line_in_another_encoding_is_reported_with_its_conversion_and_the_rest_goes_on(cli: Cli) -> None:
+    done = cli("solve", "-", stdin="café\n".encode("latin-1") + ask(0).encode())
+    assert (done.code, done.out) == (2, "2\tparser\t7\n")
+    assert "error: line 1: it is not UTF-8 (byte 0xE9)" in done.err
+    assert "iconv -f WINDOWS-1252 -t UTF-8" in done.err
+
+
 def test_long_answers_stay_on_one_line(cli: Cli, tmp_path: Path, recorded: Recorded) -> None:
     done = cli("solve", write_lines(tmp_path / "one.jsonl", TWELVE[:1]), *recorded.options)
     assert done.out.count("\n") == 1
@@ -157,6 +165,7 @@ def test_long_answers_stay_on_one_line(cli: Cli, tmp_path: Path, recorded: Recor
         (("solve", "-", "--maker", "recorded:nowhere"), 2, "cannot read the recording nowhere", "check the path"),
         (("solve", "-", "--maker", "openai:gpt-x"), 2, "OPENAI_API_KEY", ""),
         (("solve", "-", "--sandbox", "docker"), 2, "docker", "bubblewrap"),
+        (("solve", "-", "--home", "~no-such-user/home"), 2, "is in nobody's home folder", "name another with --home"),
         (("solve", "-", "--home", "mysql://host/db"), 2, "this database URL cannot be used", "name a folder"),
         (("solve", "-", "--recipe", "soup"), 2, "soup", ""),
         (("solve", "-", "--concurrency", "0"), 2, "--concurrency", ""),

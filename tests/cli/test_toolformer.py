@@ -127,6 +127,12 @@ def test_one_model_goes_on(cli: Cli, given: tuple[str, ...]) -> None:
     assert "give --config FILE of a run, or --model FOLDER" in done.err
 
 
+def test_texts_in_another_encoding_are_refused(cli: Cli) -> None:
+    done = cli("toolformer", "generate", "--model", "model", stdin="café 23\n".encode("latin-1"))
+    assert done.code == 2
+    assert "error: cannot read standard input, line 1: it is not UTF-8 (byte 0xE9)\nhint: " in done.err
+
+
 def test_on_a_terminal_a_text_is_shown_while_it_is_written(capsys: pytest.CaptureFixture[str]) -> None:
     from hammerstone.cli.toolformer.generate import Live
     from hammerstone.toolformer.decode import Piece

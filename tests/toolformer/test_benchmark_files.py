@@ -115,6 +115,19 @@ def test_svamp_and_mawps_problems_are_asked(tmp_path: Path) -> None:
         assert task.metric(said, task.questions[0].answers)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_label_with_a_minus_sign_is_a_number_in_a_file_with_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    rows = {
+        "svamp": json.dumps([{"Body": "It was 3 degrees.", "Question": "It fell by 8.", "Answer": "\u22125"}]),
+        "prompts": json.dumps({"prompt": "3 - 8 is", "answers": ["\u22125"]}),
+    }
+    for form, text in rows.items():
+        (tmp_path / form).write_bytes(text.encode(encoding))
+        task = read_task(form, tmp_path / form)
+        assert task.metric(" -5", task.questions[0].answers)
+        assert not task.metric(" 5", task.questions[0].answers)
+
+
 @pytest.mark.parametrize(
     ("row", "answers"),
     [

@@ -29,6 +29,19 @@ def test_what_is_left_out_is_as_in_the_paper(tmp_path: Path) -> None:
     assert (read.dataset.most, read.generate.k, read.annotate.by) == (25_000, 10, "self")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_no_setting(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "my.toml").write_bytes(SMALL.encode(encoding))
+    assert read_config(tmp_path / "my.toml").tools == ("calculator",)
+
+
+def test_a_file_in_another_encoding_names_the_conversion(tmp_path: Path) -> None:
+    (tmp_path / "my.toml").write_bytes(SMALL.encode() + "# café\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"line 4: it is not UTF-8 \(byte 0xE9\)") as refused:
+        read_config(tmp_path / "my.toml")
+    assert "iconv" in refused.value.hint
+
+
 def test_every_stage_can_be_set(tmp_path: Path) -> None:
     more = """
 [corpus]

@@ -25,6 +25,12 @@ from hammerstone.toolformer.metrics import first_number, first_number_is, within
         (" B12 has 3", "3"),
         (" 1,2,3", "1"),
         (" .5 of it", "0.5"),
+        (" \u22125 degrees", "-5"),
+        (" 3 \u2212 8 = \u22125", "-5"),
+        (" \uff0d\uff15 degrees", "-5"),
+        (" -$5 and \u2212$6", "-5"),
+        (" pages 3\u22125", "3"),
+        (" 5 = 5 < 8", "5"),
     ],
 )
 def test_the_first_number_counts_or_what_its_equation_comes_to(text: str, expected: str) -> None:
@@ -34,6 +40,17 @@ def test_the_first_number_counts_or_what_its_equation_comes_to(text: str, expect
 def test_a_text_without_a_number_has_none() -> None:
     assert first_number(" many = more") is None
     assert not first_number_is(" many", ["8"])
+
+
+@pytest.mark.parametrize("answer", ["-5", "\u22125", "-5.00", "\uff0d5"])
+def test_a_minus_sign_is_a_minus(answer: str) -> None:
+    assert first_number_is(" \u22125 degrees", [answer])
+    assert not first_number_is(" 5 degrees", [answer])
+
+
+def test_numbers_of_any_length_are_compared() -> None:
+    assert first_number_is("9" * 400, ["9" * 400])
+    assert not first_number_is("9" * 400, ["9" * 399 + "8"])
 
 
 @pytest.mark.parametrize(("said", "accepted"), [("0.33", "0.333333"), ("8", "8.0"), ("1,400", "1400"), ("0.5", "0.50")])

@@ -108,7 +108,7 @@ def test_a_missing_binary_or_empty_file_is_told(tmp_path: Path) -> None:
     path = tmp_path / "train.jsonl"
     with pytest.raises(InputError, match="cannot read"):
         read_texts(path)
-    path.write_bytes(b"\xff\xfe")
+    path.write_bytes(b"\xff\xfe{")
     with pytest.raises(InputError, match="cannot read"):
         read_texts(path)
     path.write_text("\n")

@@ -13,6 +13,7 @@ from dataclasses import asdict, is_dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from hammerstone.text_files import typed_line
 from hammerstone.visible import pieces, visible, visible_json
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def ask(question: str | Text) -> str | None:
     """What the person types on a line, without outer white space; `None` at the end of input."""
     talk(question)
     try:
-        return input().strip()
+        return typed_line().strip()
     except EOFError:
         return None
 

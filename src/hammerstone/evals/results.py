@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hammerstone.errors import InputError
 from hammerstone.evals.statistics import wilson
+from hammerstone.text_files import read_text
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -132,7 +133,7 @@ def read_results(path: Path) -> tuple[Result, ...]:
     from pydantic import ValidationError
 
     try:
-        return _adapter().validate_json(path.read_bytes())
+        return _adapter().validate_json(read_text(path))
     except OSError as error:
         raise InputError(
             f"cannot read the results {path}: {error.strerror}", hint="hammerstone bench … --json"

@@ -24,7 +24,8 @@ from typing import Any, TypeAlias, cast
 from xml.etree import ElementTree
 
 from hammerstone.errors import InputError, SettingsError
-from hammerstone.toolformer.metrics import Metric, first_number, first_number_is, within_words
+from hammerstone.text_files import read_text, text_lines
+from hammerstone.toolformer.metrics import MINUS, Metric, first_number, first_number_is, plain_number, within_words
 
 __all__ = ["FORMS", "Question", "Task", "question_prompt", "read_lama", "read_task"]
 
@@ -106,7 +107,7 @@ def read_mawps(path: Path) -> Task:
 def _problem(text: str, answer: Any) -> Question | None:
     """A problem whose answer is one number, alone or with its unit ("9 (apples)"); `None` for any other."""
     written = str(answer).strip()
-    if re.fullmatch(r"[-$]*[\d,]*\.?\d+(\s*\(.*\))?", written) is None or first_number(written) is None:
+    if re.fullmatch(rf"[{MINUS}$]*[\d,]*\.?\d+(\s*\(.*\))?", written) is None or first_number(written) is None:
         return None
     return Question(prompt=f"{' '.join(text.split())} The answer is", answers=(written,))
 
@@ -160,7 +161,7 @@ def _prompt(row: _Row) -> Question:
 
 def _is_number(text: str) -> bool:
     found = first_number(text)
-    return found is not None and text.replace(",", "").strip() == str(found)
+    return found is not None and plain_number(text).strip() == str(found)
 
 
 def _answers(row: _Row) -> tuple[str, ...]:
@@ -214,16 +215,15 @@ def _lines(path: Path) -> Iterator[_Row]:
     paths: Sequence[Path] = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
     for one in paths:
         try:
-            with one.open(encoding="utf-8") as file:
-                yield from (_object(line) for line in file if line.strip())
-        except (OSError, UnicodeDecodeError) as error:
+            yield from (_object(line) for line in text_lines(one) if line.strip())
+        except OSError as error:
             raise _unreadable(one, error) from error
 
 
 def _object(line: str) -> _Row:
     try:
         value: Any = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return cast("_Row", value) if isinstance(value, dict) else {}
 
@@ -231,8 +231,8 @@ def _object(line: str) -> _Row:
 def _list(path: Path) -> list[_Row]:
     """The rows of a JSON array."""
     try:
-        value: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        value: Any = json.loads(read_text(path))
+    except (OSError, ValueError, RecursionError) as error:
         raise _unreadable(path, error) from error
     if not isinstance(value, list):
         raise _unreadable(path, "it is no JSON array")

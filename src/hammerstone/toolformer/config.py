@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from hammerstone.errors import InputError
+from hammerstone.text_files import read_text
 from hammerstone.toolformer.annotate import AnnotateSettings
 from hammerstone.toolformer.apis.named import placed
 from hammerstone.toolformer.corpus import CorpusSettings
@@ -95,10 +96,10 @@ class Config:
 def read_config(path: Path) -> Config:
     """Raises `InputError` for a file that cannot be read, and for a key or a value that nothing here knows."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(read_text(path))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", hint="name a TOML file with --config") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise InputError(
             f"{path} is no TOML: {error}", hint="strings stand in quotation marks, lists in [ ]"
         ) from error

@@ -3,8 +3,8 @@
 Words: letter case, punctuation and the form of spaces do not matter; accents and numerals do. "New York" is in "in new
 york, where", and is not in "Newyork" or "York, new". So many *words*, divided by spaces, are looked at.
 
-Numbers: "1,400", "$1400" and "1400.00" are 1400; two numbers are equal if they agree to two decimals, for the paper's
-calculator gives no more.
+Numbers: "1,400", "$1400" and "1400.00" are 1400, and "-$5" is -5, with a hyphen or with a minus sign (U+2212); two
+numbers are equal if they agree to two decimals, for the paper's calculator gives no more.
 """
 
 from __future__ import annotations
@@ -12,21 +12,25 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import cache
 from typing import TypeAlias
 
-__all__ = ["Metric", "first_number", "first_number_is", "within_words"]
+__all__ = ["MINUS", "Metric", "first_number", "first_number_is", "plain_number", "within_words"]
 
 Metric: TypeAlias = Callable[[str, Sequence[str]], bool]
 """Is this continuation right, if these answers are accepted?"""
 
+MINUS = r"\-\u2212\uff0d\ufe63"
+"""The characters for a minus, for a class of a regular expression: a hyphen, a minus sign, and both of wide scripts."""
+
 # A sign, if nothing stands before it that it would be a minus of; not the end of a word ("B12").
-_NUMBER = r"(?:(?<![\w)])-)?(?<![A-Za-z\d])(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)"
+_NUMBER = rf"(?:(?<![\w)])[{MINUS}]\$?)?(?<![A-Za-z\d])(?:\d+(?:,\d{{3}})*(?:\.\d+)?|\.\d+)"
 # From the first number on, what may stand in an equation up to its "=": "5 + 3 =", "(2 x 4) / 2 =".
-_EQUATION = r"[\d\s.,+*/x\u00d7\u00b7\u00f7()%$\u2212-]*="
+_EQUATION = rf"[\d\s.,+*/x\u00d7\u00b7\u00f7()%${MINUS}]*="
 _FIRST = re.compile(rf"(?P<first>{_NUMBER})(?:{_EQUATION}[\s$]*(?P<result>{_NUMBER}))?")
 _CENT = Decimal("0.01")
+_EXACT = Context(prec=1_000_000)  # digits; the usual 28 are too few for what a model may write
 
 
 @cache
@@ -49,11 +53,16 @@ def first_number_is(text: str, answers: Sequence[str]) -> bool:
 def first_number(text: str) -> Decimal | None:
     """The first number of a text, or where that begins an equation ("5 + 3 = 8"), the one after its "="."""
     found = _FIRST.search(text)
-    return None if found is None else Decimal((found["result"] or found["first"]).replace(",", ""))
+    return None if found is None else Decimal(plain_number(found["result"] or found["first"]))
+
+
+def plain_number(written: str) -> str:
+    """A number without what separates its thousands, with its sign as a hyphen."""
+    return re.sub(f"[{MINUS}]", "-", re.sub("[,$]", "", written))
 
 
 def _equal(one: Decimal, other: Decimal | None) -> bool:
-    return other is not None and one.quantize(_CENT) == other.quantize(_CENT)
+    return other is not None and one.quantize(_CENT, context=_EXACT) == other.quantize(_CENT, context=_EXACT)
 
 
 def _plain(text: str) -> str:

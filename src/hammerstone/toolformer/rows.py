@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import cast
 
 from hammerstone.errors import InputError
+from hammerstone.text_files import text_lines
 from hammerstone.toolformer.calls import find_calls
 from hammerstone.toolformer.lm import LanguageModel
 
@@ -56,9 +57,9 @@ class TokenRows:
 def read_texts(path: Path) -> tuple[Text, ...]:
     """The lines of `train.jsonl` or `control.jsonl`. Raises `InputError` for what is no such file, and for none."""
     try:
-        with path.open(encoding="utf-8") as file:
-            texts = tuple(_text(line, f"{path}, line {number}") for number, line in enumerate(file, 1) if line.strip())
-    except (OSError, UnicodeDecodeError) as error:
+        lines = enumerate(text_lines(path), 1)
+        texts = tuple(_text(line, f"{path}, line {number}") for number, line in lines if line.strip())
+    except OSError as error:
         raise InputError(
             f"cannot read {path}: {error}", hint="give train.jsonl or control.jsonl of the dataset stage"
         ) from error

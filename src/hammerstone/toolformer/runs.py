@@ -13,6 +13,7 @@ from accelerate import PartialState  # pyright: ignore[reportMissingTypeStubs] -
 
 from hammerstone.errors import InputError
 from hammerstone.models import open_model
+from hammerstone.text_files import text_lines
 from hammerstone.toolformer.annotate import Proposer, annotate
 from hammerstone.toolformer.apis.contract import Api, Context
 from hammerstone.toolformer.apis.named import placed
@@ -208,9 +209,22 @@ def _tasks(config: Config) -> list[Task]:
     return [*files, *([dateset(config.evaluate.dateset, seed=config.evaluate.seed)] if config.evaluate.dateset else [])]
 
 
+def _text(line: str, where: str) -> str:
+    try:
+        value: object = json.loads(line)["text"]
+    except (ValueError, RecursionError, TypeError, KeyError, IndexError):
+        value = None
+    if not isinstance(value, str):
+        raise InputError(f'{where} is no object with "text"', hint='one text a line is read: {"text": "…"}')
+    return value
+
+
 def _held_out(config: Config) -> list[str]:
     """Plain texts that no model was trained on."""
     if config.evaluate.texts is not None:
-        return [json.loads(line)["text"] for line in Path(config.evaluate.texts).read_text().splitlines()]
+        path = Path(config.evaluate.texts)
+        return [
+            _text(line, f"{path}, line {number}") for number, line in enumerate(text_lines(path), 1) if line.strip()
+        ]
     texts = read_texts(config.stage("dataset") / "control.jsonl")
     return [one.text for one in hold_out(texts, config.finetune.held_out, config.finetune.seed)[1]]

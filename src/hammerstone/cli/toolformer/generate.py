@@ -15,6 +15,7 @@ from hammerstone.cli.options import Backend, Home, Json, SandboxName
 from hammerstone.cli.terminal import print_json, show_text, talk, write_text
 from hammerstone.cli.toolformer.shared import needs_extra, read_run, running_apis
 from hammerstone.errors import SettingsError
+from hammerstone.text_files import stdin_lines
 
 if TYPE_CHECKING:
     from hammerstone.toolformer.apis.contract import Api
@@ -58,7 +59,7 @@ def generate(
     """
     import anyio
 
-    texts = prompts or [line.rstrip("\n") for line in sys.stdin if line.strip()]
+    texts = prompts or [line for line in stdin_lines() if line.strip()]
     with needs_extra():
         from hammerstone.toolformer.local import read_tools
 
