@@ -177,7 +177,7 @@ def draw_probes(questions: Sequence[str]) -> Probes:
     drawn = rng.sample(open_, min(DRAWN, len(open_)))
     return Probes(
         fixed=(*_replaced(first, fillers), *_put_in(first, _spread(closed, _MOST // 2), fillers)),
-        moved=(*_spread(list(_left_out(first)), _MOST // 2), *_spread(list(_swapped(first)), _MOST // 2)),
+        moved=(*_spread(list(_left_out(first)), _MOST // 2), *_spread(list(_swapped(first)), _MOST // 6)),
         drawn=tuple(
             _filled(layouts[of], of, place, *fillers.pair(number)) for number, (of, place, _) in enumerate(drawn)
         ),
