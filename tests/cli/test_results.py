@@ -50,6 +50,12 @@ def test_no_line_is_wider_than_the_screen_and_no_figure_is_left_out(shown, name:
         assert all(word in text for word in figure.method.split())
 
 
+@pytest.mark.parametrize("width", [1, 20, 59])
+@pytest.mark.parametrize("name", RESULTS)
+def test_a_very_small_screen_wraps_the_lines_of_a_small_one(shown, name: str, width: int) -> None:
+    assert shown(RESULTS[name], width)[0] == RESULTS[name].title
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_a_task_stands_once_above_its_methods(shown, width: int) -> None:
     lines = shown(use(), width)

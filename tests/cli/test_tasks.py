@@ -66,7 +66,7 @@ def test_a_task_is_shown_with_instances_makings_and_the_disagreement(cli: Cli) -
     assert f" r0        solver   999               {ask(0)}" in done.out
     assert "from 5 instances: held-back" in done.out
     assert " module         1   passed     $0.5000   Wrong answer: solve returned '7' where nobody" in done.out
-    assert "ever at all\n" in done.out, "in a pipe nothing is cut, and a row stays on its line"
+    assert "ever\\nat all\n" in done.out, "in a pipe nothing is cut, and a row stays on its line"
     assert "\none differs\n" in done.out
     assert "kept back: the tool says '7', the stored answer is '999', for:" in done.err
     assert "hint: hammerstone tasks settle sum --tool, or --label" in done.err

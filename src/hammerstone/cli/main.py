@@ -14,6 +14,7 @@ from hammerstone.cli import bench, demo, doctor, generate, label, ledger, make, 
 from hammerstone.cli.terminal import prepare_streams, show_text, talk, tell_error
 from hammerstone.errors import HammerstoneError
 from hammerstone.models.masking import masked
+from hammerstone.visible import visible
 
 __all__ = ["app", "main"]
 
@@ -133,8 +134,15 @@ def _abandon_full_output() -> None:
 
 
 def _tell_retries() -> None:
-    """stamina tells of a retry through `logging`, whose last resort is a bare word on stderr. Say it in a sentence."""
+    """stamina tells of a retry through `logging`, whose last resort is a bare word on stderr. Say it in a sentence.
+
+    What other libraries log comes there as it is, with names and texts in it.
+    """
     import logging
+
+    class Visible(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return visible(super().format(record), lines=True)
 
     class Sentence(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -142,3 +150,5 @@ def _tell_retries() -> None:
             talk(f"a model in {waits} s: {masked(str(getattr(record, 'stamina.caused_by', '')))}", "retrying")
 
     logging.getLogger("stamina").addHandler(Sentence())
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(Visible())

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["show_result"]
 
 TABLE_GAP, GAP = 3, 2  # screen columns between two of a table, and of the narrow form
+NARROWEST = 60  # screen columns; a smaller screen wraps the lines itself
 NAMES = 28  # screen columns that the names of methods are worth before one of the others is left out
 # Left out in this order where room is short:
 SPARED = ("model", "cost", "calls", "tokens each", "cost each", "paper", "per cent")
@@ -31,7 +32,7 @@ def show_result(result: Result) -> None:
     """Where the numbers come from, then the tables."""
     from hammerstone.evals.tables import CONFUSION, about, tables
 
-    width = shutil.get_terminal_size((WIDE, 25)).columns
+    width = max(NARROWEST, shutil.get_terminal_size((WIDE, 25)).columns)
     notes = [line for note in result.notes for line in wrap(f"- {visible(note)}", width, subsequent_indent="  ")]
     show_text("\n".join([visible(result.title), *wrap(visible(about(result)), width), *notes, ""]))
     for table in map(_seen, tables(result)):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["show_source"]
 
 LONG = 160  # characters: in a log or a pager, what stands behind may not be seen
-CODE = 100_000  # characters that are coloured; no tool is longer, but a package may be
+CODE = 50_000  # characters that are coloured; no tool is so long, and colours take seconds there
 
 
 def show_source(source: str) -> None:
@@ -41,8 +41,9 @@ def _coloured(source: str) -> list[Text]:
 
     text = Text("\n").join(shown(line) for line in source.split("\n"))
     if console().is_terminal and len(text) < CODE:
-        coloured = Syntax("", "python").highlight(text.plain)
-        if coloured.plain.removesuffix("\n") == text.plain.removesuffix("\n"):
+        coloured = Syntax("", "python", background_color="default").highlight(f"{text.plain}\n")
+        coloured.right_crop()
+        if coloured.plain == text.plain:
             text.spans = [*coloured.spans, *text.spans]
     return list(text.split("\n", allow_blank=True))
 
