@@ -94,7 +94,7 @@ async def test_direct_shows_three_solved_questions_and_then_the_one_that_is_aske
         (f"I add.\nAnswer: {RIGHT}", RIGHT),
         ("I add.\nAnswer: 0", "0"),
         (f"It is {RIGHT}", None),
-        ("I give up.\nAnswer: UNKNOWN", None),
+        ("I give up.\nAnswer: UNKNOWN", "UNKNOWN"),
     ],
 )
 async def test_a_chain_of_thought_ends_with_its_answer(store: Store, reply: str, answer: str | None) -> None:

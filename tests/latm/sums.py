@@ -109,8 +109,8 @@ def block(source: str) -> str:
 def asked(prompt: Prompt) -> str:
     """The question that a solver, user or dispatcher prompt is about."""
     text = prompt.messages[-1].content
-    matches = re.findall(r"(?:Question:|Here is a new request:)\s+(.+)", text)
-    return matches[-1]
+    blocks = re.findall(r"^<data-(\w+)>\n(.*)\n</data-\1>$", text, re.MULTILINE)
+    return blocks[-1][1] if blocks else re.findall(r"Question:\s+(.+)", text)[-1]
 
 
 def solver() -> FunctionModel:

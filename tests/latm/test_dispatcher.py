@@ -12,7 +12,7 @@ from hammerstone.latm.accounts import AccountedModel, Bill
 from hammerstone.latm.dispatcher import CLIPPED, LISTED, Known, New, choose, dispatch, nearest, read_verdict
 from hammerstone.latm.records import Task
 from hammerstone.latm.store import Store
-from hammerstone.latm.tool import is_tool_name
+from hammerstone.latm.tool import is_tool_name, tool_name
 from hammerstone.testing import FunctionModel, ScriptedModel
 from hammerstone.types import Role
 
@@ -42,7 +42,7 @@ DYCK = Task(id=2, name="dyck", description="Brackets are given; their end is wan
         ('{"new": "__init__", "description": "d"}', New(name="init", description="d")),
         ('{"new": "../../etc/passwd", "description": "d"}', New(name="etc_passwd", description="d")),
         ('{"new": "größte Zahl", "description": "d"}', New(name="größte_zahl", description="d")),
-        ('{"new": "' + "long " * 40 + '", "description": "d"}', New(name="_".join(["long"] * 10), description="d")),
+        ('{"new": "' + "long " * 40 + '", "description": "d"}', New(name=tool_name("long " * 40), description="d")),
     ],
 )
 def test_a_reply_that_can_be_read_is(reply: str, verdict: Known | New) -> None:

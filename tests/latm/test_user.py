@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from hammerstone.latm.accounts import AccountedModel, Bill
 from hammerstone.latm.parser import Parsed
+from hammerstone.latm.prompts import quoted
 from hammerstone.latm.store import Store
 from hammerstone.latm.user import Manual, read_arguments, write_arguments
 from hammerstone.testing import ScriptedModel
@@ -95,7 +98,9 @@ async def test_the_user_model_sees_the_signature_the_demonstrations_and_the_ques
     assert parsed == Parsed(arguments=ARGUMENTS)
     assert "def solve(words: list[str], order: str) -> str:" in asked
     assert '`order` is "ascending" or "descending".' in asked
-    assert "Question: Sort these words in descending order: owl hawk\nArguments: {" in asked
-    assert "Question: Put b and a in order." in asked
+    shown = tool.demonstrations[1]
+    arguments = quoted(json.dumps(dict(shown.arguments)))
+    assert f"Question:\n{quoted(shown.question)}\nArguments:\n{arguments}" in asked
+    assert quoted("Put b and a in order.") in asked
     assert "sorted(words" not in asked  # how it is done is no matter of the user's
     assert (scripted.prompts[0].temperature, bill.calls) == (0.0, 1)

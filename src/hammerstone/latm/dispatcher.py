@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from hammerstone.latm import prompts
 from hammerstone.latm.accounts import AccountedModel, Bill, prompt
+from hammerstone.latm.descriptions import one_line, short_description
+from hammerstone.latm.prompts import quoted
 from hammerstone.latm.records import Task
 from hammerstone.latm.replies import NotJSONError, json_value
 from hammerstone.latm.settings import USER_TEMPERATURE
@@ -16,6 +18,7 @@ from hammerstone.latm.tool import is_tool_name, tool_name
 __all__ = ["Known", "New", "choose", "dispatch", "nearest", "read_verdict"]
 
 LISTED = 40  # tasks named in one prompt; beyond that, those whose instances look most like the question
+DESCRIBED = 300  # characters of a description
 CLIPPED = 6_000  # characters of a question that the dispatcher reads: the kind shows long before that
 
 
@@ -36,7 +39,7 @@ class New:
 
 async def dispatch(model: AccountedModel, tasks: Sequence[Task], question: str, bill: Bill) -> Known | New | None:
     """The task of a question, or `None` when two replies in a row cannot be read."""
-    text = prompts.fill("dispatcher", tasks=_list(tasks), question=_clip(question))
+    text = prompts.fill("dispatcher", tasks=_list(tasks), question=quoted(_clip(question)))
     for sample in range(2):
         asked = prompt(text, temperature=USER_TEMPERATURE, sample=sample)
         verdict = read_verdict(await model.complete(asked, bill), {task.name for task in tasks})
@@ -47,7 +50,7 @@ async def dispatch(model: AccountedModel, tasks: Sequence[Task], question: str, 
 
 async def choose(model: AccountedModel, tasks: Sequence[Task], question: str, bill: Bill) -> str | None:
     """Which of several tasks, whose parsers all reproduce the question, is the most specific; `None` for neither."""
-    text = prompts.fill("choose", tasks=_list(tasks), question=_clip(question))
+    text = prompts.fill("choose", tasks=_list(tasks), question=quoted(_clip(question)))
     for sample in range(2):
         asked = prompt(text, temperature=USER_TEMPERATURE, sample=sample)
         verdict = read_verdict(await model.complete(asked, bill), {task.name for task in tasks})
@@ -67,8 +70,8 @@ def read_verdict(reply: str, known: set[str]) -> Known | New | None:
             return Known(name=name)
         case {"kind": str(name)} if tool_name(name) in known:
             return Known(name=tool_name(name))
-        case {"new": str(name), "description": str(description)} if description.strip():
-            return _new(tool_name(name), " ".join(description.split()), known)
+        case {"new": str(name), "description": str(description)} if one_line(description):
+            return _new(tool_name(name), short_description(description), known)
         case _:
             return None
 
@@ -90,7 +93,8 @@ def nearest(tasks: Sequence[Task], examples: Sequence[str], question: str) -> li
 
 
 def _list(tasks: Sequence[Task]) -> str:
-    return "\n".join(f"- {task.name}: {task.description}" for task in tasks) or "(none yet)"
+    lines = [f"- {task.name}: {short_description(task.description, DESCRIBED)}" for task in tasks]
+    return quoted("\n".join(lines)) if lines else "(none yet)"
 
 
 def _clip(question: str) -> str:

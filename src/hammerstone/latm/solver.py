@@ -7,6 +7,7 @@ from collections import Counter
 
 from hammerstone.latm import prompts
 from hammerstone.latm.accounts import AccountedModel, Bill, prompt
+from hammerstone.latm.replies import LONGEST_REPLY
 from hammerstone.latm.settings import USER_TEMPERATURE
 from hammerstone.models.model import Prompt
 from hammerstone.templates import nonce
@@ -14,8 +15,6 @@ from hammerstone.templates import nonce
 __all__ = ["SECOND_OPINIONS", "majority", "read_answer", "second_opinion", "solve", "solver_prompt"]
 
 SECOND_OPINIONS = 2  # with the stored answer they make three votes
-
-LONGEST_REPLY = 1_000_000  # characters; no answer is that long, and reading must not become work
 
 # `Answer: x`, `**Answer:** x`, `**Answer**: x`, `**Answer: x**`, `> Final answer: x`; a full-width colon, too
 _ANSWER = re.compile(
@@ -58,19 +57,27 @@ def _between_markers(reply: str, digits: str) -> str:
     """What stands between the last opening marker and the one closing marker behind it."""
     marks = re.compile(
         rf"^[ \t]*<answer-{digits}>(?P<opens>(?:[ \t]*\r?\n)?)"
-        rf"|(?P<closes>(?:\r?\n[ \t]*)?</answer-{digits}>[ \t]*\r?$)"
+        rf"|(?P<closes>(?:\n[ \t]*)?</answer-{digits}>[ \t]*\r?$)"
         rf"|^[ \t]*<no-answer-{digits}>[ \t]*\r?$",
         re.MULTILINE,
     )
-    start, answer = None, ""
+    opened: re.Match[str] | None = None
+    answer = ""
     for mark in marks.finditer(reply):
         if mark["opens"] is not None:
-            start, answer = mark.end(), ""
-        elif mark["closes"] is not None and start is not None:
-            start, answer = None, reply[start : mark.start()]
+            opened, answer = mark, ""
+        elif mark["closes"] is not None and opened is not None:
+            opened, answer = None, _between(reply, opened, mark)
         else:
-            start, answer = None, ""  # no answer after all, or a second end, which makes the first one doubtful
+            opened, answer = None, ""  # no answer after all, or a second end, which makes the first one doubtful
     return answer
+
+
+def _between(reply: str, opened: re.Match[str], closed: re.Match[str]) -> str:
+    """The text without the line breaks that belong to the markers: both of them as the first one is."""
+    answer = reply[opened.end() : closed.start()]
+    windows = opened["opens"].endswith("\r\n") and closed["closes"].startswith("\n")
+    return answer.removesuffix("\r") if windows else answer
 
 
 def _after_label(reply: str) -> str:

@@ -9,13 +9,17 @@ from dataclasses import dataclass
 
 from hammerstone.latm import prompts
 from hammerstone.latm.accounts import AccountedModel, Bill, prompt
+from hammerstone.latm.descriptions import short_description
 from hammerstone.latm.parser import Parsed
+from hammerstone.latm.prompts import quoted
 from hammerstone.latm.replies import NotJSONError, json_value
 from hammerstone.latm.settings import USER_TEMPERATURE
 from hammerstone.latm.signature import ArgumentsError, read_signature
 from hammerstone.latm.tool import Demonstration
 
 __all__ = ["Manual", "read_arguments", "write_arguments"]
+
+LONGEST_SHOWN = 2_000  # characters of a demonstration's question, and of its arguments
 
 _REFUSED = re.compile(r"\A[\s`*\"']*null\b|\bnull[\s`*\"'.]*\Z", re.IGNORECASE)
 
@@ -33,10 +37,10 @@ async def write_arguments(model: AccountedModel, manual: Manual, question: str, 
     """Arguments that fit the signature, or why there are none: the model refused, or its reply does not fit."""
     text = prompts.fill(
         "user",
-        signature=read_signature(manual.source).manual,
-        description=manual.description,
+        signature=quoted(read_signature(manual.source).manual),
+        description=quoted(short_description(manual.description) or "(none)"),
         demonstrations=_demonstrate(manual.demonstrations),
-        question=question,
+        question=quoted(question),
     )
     asked = prompt(text, temperature=USER_TEMPERATURE)
     reply = await model.complete(asked, bill)
@@ -59,14 +63,17 @@ def read_arguments(reply: str, source: str) -> Parsed:
     if not isinstance(value, dict):
         return Parsed(refusal="the user model's reply is not a JSON object")
     try:
-        read_signature(source).validate(value)
+        return Parsed(arguments=read_signature(source).validate(value))
     except ArgumentsError as error:
         return Parsed(refusal=f"the user model's arguments do not fit: {error}")
-    return Parsed(arguments=value)
 
 
 def _demonstrate(demonstrations: Sequence[Demonstration]) -> str:
-    return "\n\n".join(
-        f"Question: {one.question}\nArguments: {json.dumps(one.arguments, ensure_ascii=False)}"
-        for one in demonstrations
-    )
+    """Those that are short; one cut short would show arguments that do not fit what is left of its question."""
+    pairs = [(one.question, json.dumps(one.arguments, ensure_ascii=False)) for one in demonstrations]
+    shown = [
+        f"Question:\n{quoted(question)}\nArguments:\n{quoted(arguments)}"
+        for question, arguments in pairs
+        if max(len(question), len(arguments)) <= LONGEST_SHOWN
+    ]
+    return "\n\n".join(shown) or "(none)"

@@ -24,22 +24,13 @@ def test_a_call_belongs_to_its_prompt_and_its_model(store: Store) -> None:
     assert store.find_call("k2", "test:strong") is None
 
 
-def test_a_rejected_call_is_not_reused_but_stays_in_the_ledger(store: Store) -> None:
-    store.add_call(a_call("k1"))
-    store.add_call(a_call("k2"))
-    store.reject_call("k1", "test:strong")
-    assert store.find_call("k1", "test:strong") is None
-    assert store.find_call("k2", "test:strong") is not None
-    assert store.ledger()[0].calls == 2
-
-
-def test_after_a_rejection_the_next_completion_is_reused(store: Store) -> None:
-    store.add_call(a_call("k1", text="bad"))
-    store.reject_call("k1", "test:strong")
-    store.add_call(a_call("k1", text="good"))
+def test_of_two_completions_the_newer_is_found(store: Store) -> None:
+    store.add_call(a_call("k1", text="first"))
+    store.add_call(a_call("k1", text="second"))
     found = store.find_call("k1", "test:strong")
     assert found is not None
-    assert found.text == "good"
+    assert found.text == "second"
+    assert store.ledger()[0].calls == 2
 
 
 def test_calls_get_different_ids(store: Store) -> None:

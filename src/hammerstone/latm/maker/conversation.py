@@ -6,12 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 
 from hammerstone.latm.accounts import AccountedModel, Bill
+from hammerstone.latm.descriptions import short_description
+from hammerstone.latm.prompts import quoted
 from hammerstone.latm.records import StoredInstance
 from hammerstone.latm.settings import MAKER_TEMPERATURE
 from hammerstone.models.model import Message, Prompt
 from hammerstone.types import JSON
 
-__all__ = ["Conversation", "show_arguments", "show_instances", "show_problems", "show_questions"]
+__all__ = ["Conversation", "show_arguments", "show_description", "show_instances", "show_problems", "show_questions"]
 
 MAX_PROBLEMS = 12  # in one message: enough to see the cause, short enough to be read
 
@@ -34,6 +36,11 @@ class Conversation:
         """How often the maker has answered."""
         return sum(message.role == "assistant" for message in self._messages)
 
+    @property
+    def latest(self) -> str:
+        """The maker's latest reply, or nothing."""
+        return next((one.content for one in reversed(self._messages) if one.role == "assistant"), "")
+
     async def ask(self, text: str) -> str:
         self._messages.append(Message(role="user", content=text))
         prompt = Prompt(messages=tuple(self._messages), temperature=MAKER_TEMPERATURE, sample=self._sample)
@@ -44,14 +51,19 @@ class Conversation:
         return reply
 
 
+def show_description(description: str) -> str:
+    return quoted(short_description(description) or "(none)")
+
+
 def show_instances(instances: Sequence[StoredInstance]) -> str:
     return "\n\n".join(
-        f"Question {i}:\n{one.question}\nAnswer {i}:\n{one.answer}" for i, one in enumerate(instances, 1)
+        f"Question {i}:\n{quoted(one.question)}\nAnswer {i}:\n{quoted(one.answer)}"
+        for i, one in enumerate(instances, 1)
     )
 
 
 def show_questions(instances: Sequence[StoredInstance]) -> str:
-    return "\n\n".join(f"Question {i}:\n{one.question}" for i, one in enumerate(instances, 1))
+    return "\n\n".join(f"Question {i}:\n{quoted(one.question)}" for i, one in enumerate(instances, 1))
 
 
 def show_arguments(arguments: Mapping[str, JSON] | None) -> str:
@@ -59,6 +71,6 @@ def show_arguments(arguments: Mapping[str, JSON] | None) -> str:
 
 
 def show_problems(problems: Sequence[str]) -> str:
-    lines = [f"{number}. {problem}" for number, problem in enumerate(problems[:MAX_PROBLEMS], 1)]
+    lines = [f"{number}.\n{quoted(problem)}" for number, problem in enumerate(problems[:MAX_PROBLEMS], 1)]
     more = len(problems) - MAX_PROBLEMS
     return "\n\n".join(lines + ([f"(and {more} more of the same sort)"] if more > 0 else []))

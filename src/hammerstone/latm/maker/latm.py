@@ -12,7 +12,13 @@ from dataclasses import dataclass, replace
 
 from hammerstone.latm import prompts
 from hammerstone.latm.checks import check_source
-from hammerstone.latm.maker.conversation import show_arguments, show_instances, show_problems, show_questions
+from hammerstone.latm.maker.conversation import (
+    show_arguments,
+    show_description,
+    show_instances,
+    show_problems,
+    show_questions,
+)
 from hammerstone.latm.maker.verify import Finding, Verdict, check_arguments
 from hammerstone.latm.maker.workbench import Draft, Failure, Workbench
 from hammerstone.latm.parser import Arguments
@@ -119,14 +125,14 @@ def _read_calls(reply: str, source: str, count: int) -> tuple[list[Arguments], t
         return [], ("there is no ```json block with the arguments",)
     if not isinstance(value, list) or len(value) != count or not all(isinstance(one, dict) for one in value):
         return [], (f"the ```json block must be a list of {count} arguments objects",)
-    calls = [one for one in value if isinstance(one, dict)]
+    calls: list[Arguments] = []
     problems: list[str] = []
-    for number, arguments in enumerate(calls, 1):
+    for number, arguments in enumerate((one for one in value if isinstance(one, dict)), 1):
         try:
-            read_signature(source).validate(arguments)
+            calls.append(read_signature(source).validate(arguments))
         except ArgumentsError as error:
             problems.append(f"arguments {number} do not fit `solve`: {error}")
-    return list(calls), tuple(problems)
+    return calls, tuple(problems)
 
 
 def _propose(bench: Workbench) -> str:
@@ -134,7 +140,7 @@ def _propose(bench: Workbench) -> str:
         "latm_propose",
         count=len(bench.lot.shown),
         name=bench.task.name,
-        description=bench.description,
+        description=show_description(bench.task.description),
         instances=show_instances(bench.lot.shown),
         imports=bench.imports_text,
         cpu_seconds=round(Limits().cpu_seconds),

@@ -78,8 +78,3 @@ class Workbench:
     def imports_text(self) -> str:
         """The packages that may be imported, for a prompt: `urllib` stands for what is allowed of it."""
         return ", ".join(sorted({name.split(".")[0] for name in self.settings.imports} - {"__future__"}))
-
-    @property
-    def description(self) -> str:
-        """The task's description as it stands in a prompt, or nothing."""
-        return f" ({self.task.description})" if self.task.description else ""

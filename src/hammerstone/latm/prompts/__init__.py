@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 
-from hammerstone.templates import fill_template, template_names, template_text
+from hammerstone.templates import fill_template, nonce, template_names, template_text
 
-__all__ = ["fill", "version"]
+__all__ = ["fill", "quoted", "version"]
 
 
 def fill(name: str, /, **values: object) -> str:
     """The prompt `name` with its placeholders filled."""
     return fill_template(__name__, name, values)
+
+
+def quoted(text: str) -> str:
+    """`text` that somebody else wrote, between marker lines that cannot stand in it: it ends where its block ends."""
+    digits = nonce(text, digits=16)
+    return f"<data-{digits}>\n{text}\n</data-{digits}>"
 
 
 def version(recipe: str) -> str:

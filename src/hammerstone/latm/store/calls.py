@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
 
 from hammerstone.latm.records import Call
 from hammerstone.latm.store import schema
@@ -16,13 +16,13 @@ from hammerstone.types import Role, Usage
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
-__all__ = ["add", "find", "reject"]
+__all__ = ["add", "find"]
 
 _CALLS = schema.calls
 
 
 def find(connection: Connection, key: str, model: str) -> Call | None:
-    same = select(_CALLS).where(_CALLS.c.key == key, _CALLS.c.model == model, _CALLS.c.usable)
+    same = select(_CALLS).where(_CALLS.c.key == key, _CALLS.c.model == model)
     row = connection.execute(same.order_by(_CALLS.c.id.desc()).limit(1)).first()
     return _call(row) if row else None
 
@@ -42,11 +42,6 @@ def add(connection: Connection, call: Call) -> int:
         **asdict(call.usage),
     )
     return connection.execute(row.returning(_CALLS.c.id)).scalar_one()
-
-
-def reject(connection: Connection, key: str, model: str) -> None:
-    same = update(_CALLS).where(_CALLS.c.key == key, _CALLS.c.model == model)
-    connection.execute(same.values(usable=False))
 
 
 def _call(row: Row[Any]) -> Call:

@@ -231,7 +231,7 @@ calls = Table(
     Column("seconds", _Double, nullable=False),
     Column("request_id", Words),
     Column("task", Words),
-    Column("usable", Boolean, nullable=False, default=True),
+    Column("usable", Boolean, nullable=False, default=True),  # always true; earlier releases set it
     Column("created", Text, nullable=False),
     Index(None, "key", "model"),
 )
