@@ -270,6 +270,12 @@ def test_blank_lines_before_a_csv_header_are_counted(tmp_path: Path) -> None:
     assert "2 cells" in why(read(tmp_path, "r.csv", "\n\nquestion\nfine\na,b\n"), 5)
 
 
+def test_a_stray_nul_is_a_character_of_its_question(tmp_path: Path) -> None:
+    for name, header in (("r.txt", ""), ("r.csv", "question\n")):
+        lines = ["fine", "a\x00b", *["fine"] * 40_000, "c\x00d"]
+        assert questions(read(tmp_path, name, header + "\n".join(lines))) == lines
+
+
 # Bad files
 
 
@@ -407,7 +413,7 @@ def test_a_bigbench_file_is_written_as_such() -> None:
     assert json.loads(stream.getvalue()) == {"examples": [{"input": "Q", "target": "A"}]}
 
 
-@given(st.binary(max_size=80), st.sampled_from([".jsonl", ".json", ".csv", ".txt", ""]))
+@given(st.binary(max_size=80), st.sampled_from([".jsonl", ".json", ".csv", ".tsv", ".txt", ""]))
 def test_any_bytes_are_requests_or_unreadable_or_an_input_error(
     tmp_path_factory: pytest.TempPathFactory, content: bytes, suffix: str
 ) -> None:
@@ -431,7 +437,7 @@ PIECES = st.lists(
 )
 
 
-@given(PIECES, st.sampled_from([".jsonl", ".json", ".csv", ".txt", ""]))
+@given(PIECES, st.sampled_from([".jsonl", ".json", ".csv", ".tsv", ".txt", ""]))
 def test_broken_formats_never_break_the_reader(
     tmp_path_factory: pytest.TempPathFactory, pieces: list[str], suffix: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 import sys
@@ -46,9 +47,19 @@ def encoding_of(head: bytes, name: str) -> str:
         if len(zeros) > 1 and zeros.count(0) > 0.9 * len(zeros) and others.count(0) < 0.1 * len(others):
             hint = f"`iconv -f {encoding} -t UTF-8 OLD > NEW` converts it"
             raise InputError(f"{name} looks like {encoding} without a byte order mark", hint=hint)
-    if b"\x00" in head:
+    if _is_binary(head):
         raise InputError(f"{name} is a binary file", hint="text is read; unpack a compressed file first")
     return "utf-8"
+
+
+def _is_binary(head: bytes) -> bool:
+    """One NUL is a stray character of a text; many of them, or one among bytes that are not UTF-8, are not text."""
+    nuls = head.count(0)
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)  # the last character may be cut
+    except UnicodeDecodeError:
+        return nuls > 0
+    return nuls > 0.05 * len(head)
 
 
 def decoded(data: bytes, name: str) -> str:

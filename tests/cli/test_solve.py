@@ -95,7 +95,7 @@ def test_ignored_fields_are_named_once(cli: Cli) -> None:
     done = cli("solve", "-", stdin=f"{row}\n{row}\n")
     assert done.code == 0
     assert done.err.count("ignored:") == 1
-    assert "ignored: score, split: not part of the question\n" in done.err
+    assert "ignored: score, split (not part of the question)\n" in done.err
 
 
 @pytest.mark.usefixtures("made")
@@ -103,7 +103,7 @@ def test_a_field_that_could_change_the_answer_is_never_dropped(cli: Cli) -> None
     rows = [{"question": ask(0), "messages": [{"role": "user"}]}, {"question": ask(0), "system": "Answer in hex."}]
     done = cli("solve", "-", stdin="\n".join(map(json.dumps, rows)))
     assert done.code == 2
-    assert "error: line 1: its `messages` could change the answer" in done.err
+    assert "error: line 1: a field that hammerstone does not read could change the answer: `messages`" in done.err
     assert "\tparser\t" not in done.out
 
 

@@ -53,4 +53,5 @@ class RequestFile:
 
 
 def _say_ignored(names: Sequence[str]) -> None:
-    talk(f"{', '.join(names)}: not part of the question", "ignored:")
+    named = [name or "a column without a name" for name in names]
+    talk(f"{', '.join(named)} (not part of the question)", "ignored:")

@@ -83,4 +83,4 @@ def _with_own_id(request: Request, lines: dict[str, int], *, given: bool) -> Req
     own = request.id
     while own in lines:
         own = f"line {own}"
-    return replace(request, id=own)
+    return request if own == request.id else replace(request, id=own)

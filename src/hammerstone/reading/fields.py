@@ -40,9 +40,10 @@ def ignored_fields(fields: Fields) -> list[str]:
     others = [name for name in fields if name not in KNOWN]
     heavy = [name for name in others if name not in IGNORED and not weighs_nothing(fields[name])]
     if heavy:
-        names = ", ".join(f"`{name[:40]}`" for name in heavy[:3]) + (" and more" if len(heavy) > 3 else "")
+        names = ", ".join(f"`{name[:40]}`" for name in heavy[:3]) + (" and others" if len(heavy) > 3 else "")
         raise UnreadableRowError(
-            f"its {names} could change the answer and is not read: put it into the question, or take it out"
+            f"a field that hammerstone does not read could change the answer: {names}; "
+            "put it into the question, or take it out"
         )
     return [name for name in others if fields[name] is not None]
 

@@ -30,7 +30,7 @@ def load_json(text: str) -> object:
 
     Raises `ValueError` or `RecursionError`.
     """
-    return json.loads(text, parse_int=Number, parse_float=Number, parse_constant=Constant, object_pairs_hook=_object)
+    return _DECODER.decode(text)
 
 
 def _object(pairs: list[tuple[str, object]]) -> _Fields | UnreadableRowError:
@@ -39,6 +39,9 @@ def _object(pairs: list[tuple[str, object]]) -> _Fields | UnreadableRowError:
         return fields
     twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
     return UnreadableRowError(f"its field `{twice[:80]}` is there twice")
+
+
+_DECODER = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=Constant, object_pairs_hook=_object)
 
 
 def as_json(value: object) -> str:

@@ -114,7 +114,7 @@ def _records(lines: Iterator[Line], delimiter: str) -> Iterator[_Record]:
             return
         except csv.Error as error:
             doubtful = max(doubtful, taken[-1][0])
-            yield taken[0][0], UnreadableRowError(f"the quotes or cells of this row are broken: {error}")
+            yield taken[0][0], UnreadableRowError(f"the quotes of this row are broken ({error})")
             ahead.extendleft(reversed(taken[1:]))
             reader = csv.reader(feed(), delimiter=delimiter, strict=True)
             continue
