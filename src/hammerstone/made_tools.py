@@ -61,24 +61,24 @@ def read_arguments(text: str, source: str) -> Mapping[str, JSON] | None:
     value: JSON
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
-    if isinstance(value, dict) and _fits(whole := cast("Mapping[str, JSON]", value), source):
+    whole = _fitted(cast("Mapping[str, JSON]", value), source) if isinstance(value, dict) else None
+    if whole is not None:
         return whole
     if len(signature.parameters) != 1:
         return None
     words: list[JSON] = [*text.replace(",", " ").split()]
     alone: list[JSON] = [value, text, words]
-    given = ({signature.parameters[0]: one} for one in alone if one is not None)
-    return next((one for one in given if _fits(one, source)), None)
+    given = (_fitted({signature.parameters[0]: one}, source) for one in alone if one is not None)
+    return next((one for one in given if one is not None), None)
 
 
-def _fits(arguments: Mapping[str, JSON], source: str) -> bool:
+def _fitted(arguments: Mapping[str, JSON], source: str) -> Mapping[str, JSON] | None:
     try:
-        read_signature(source).validate(arguments)
+        return read_signature(source).validate(arguments)
     except ArgumentsError:
-        return False
-    return True
+        return None
 
 
 def find_tool(store: Store, name: str, sandbox: Sandbox | None = None) -> RegistryTool:

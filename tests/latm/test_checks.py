@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hammerstone.latm.checks import MAX_SOURCE_CHARS, check_source
+from hammerstone.latm.checks import check_source
+from hammerstone.latm.source import MAX_SOURCE_CHARS
 from hammerstone.sandbox import Sandbox
 
 from .good_modules import GOOD_MODULES, GoodModule

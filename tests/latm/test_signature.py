@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hammerstone.latm.signature import ArgumentsError, Signature, SignatureError, parse_module, read_signature
+from hammerstone.latm.signature import ArgumentsError, Signature, SignatureError, read_signature
 from hammerstone.types import JSON
 
 
@@ -275,6 +279,198 @@ def test_a_method_or_an_inner_function_is_not_the_function() -> None:
         read_signature("def other():\n    def solve(a: int) -> str:\n        return ''\n")
 
 
-def test_a_module_that_cannot_be_compiled_is_a_syntax_error() -> None:
-    with pytest.raises(SyntaxError):
-        parse_module("return 1")
+@pytest.mark.parametrize(
+    ("annotation", "written", "passed"),
+    [
+        ("float", 21, 21.0),
+        ("float", -(2**53), -(2.0**53)),
+        ("float", 10**22, 1e22),  # beyond 2**53, and yet a float has exactly this value
+        ("float | None", 3, 3.0),
+        ("str | float", 3, 3.0),
+        ("list[float]", [1, 2.5], [1.0, 2.5]),
+        ("tuple[int, float]", [1, 2], [1, 2.0]),
+        ("tuple[float, ...]", [1, 2], [1.0, 2.0]),
+        ("dict[str, float]", {"a": 1}, {"a": 1.0}),
+        ("list[dict[str, list[float]]]", [{"a": [1]}], [{"a": [1.0]}]),
+        ("list[int] | list[float]", [1, 2.5], [1.0, 2.5]),
+        ("int", 21, 21),
+        ("int | float", 21, 21),
+        ("float | int", 21, 21),
+        ("float | Literal[21]", 21, 21),
+        ("list[float] | list[int]", [1, 2], [1, 2]),
+        ("list[float] | list[Any]", [1, 2], [1, 2]),
+        ("Any", [21], [21]),
+    ],
+)
+def test_an_integer_is_passed_as_a_float_where_only_a_float_fits(annotation: str, written: JSON, passed: JSON) -> None:
+    validated = of(f"a: {annotation}").validate({"a": written})
+    assert repr(validated) == repr({"a": passed})  # 21 == 21.0 and 1 == True: only their text tells them apart
+
+
+@pytest.mark.parametrize("number", [2**53 + 1, -(2**53) - 1, 10**23, 10**400])
+def test_an_integer_that_no_float_has_is_no_float(number: int) -> None:
+    assert refusal(of("a: float"), a=number) == "a: No float has exactly this value"
+    assert refusal(of("a: list[float | None]"), a=[number]).startswith("a.0: ")
+    assert of("a: float | int").validate({"a": number}) == {"a": number}
+
+
+def test_arguments_keep_their_order_and_are_not_changed_themselves() -> None:
+    given: dict[str, JSON] = {"b": [1], "a": 2}
+    validated = of("a: float, b: list[float]").validate(given)
+    assert repr(validated) == "{'b': [1.0], 'a': 2.0}"
+    assert repr(given) == "{'b': [1], 'a': 2}"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "fails", "message"),
+    [
+        ("Literal[1]", True, "a: Input should be 1"),
+        ("Literal[True, 'x']", 1, "a: Input should be True or 'x'"),
+        ("Literal['a', 'b', 'c']", "d", "a: Input should be 'a', 'b' or 'c'"),
+        ("int | list[int]", ["a"], "a.0: Input should be a valid integer"),
+        ("int | str", [], "a: Input should be a valid integer or a valid string"),
+        ("Literal['x'] | Literal['y'] | None", "z", "a: Input should be 'x' or 'y' or null"),
+        ("tuple[int, int]", [1], "a: Input should have 2 items, not 1"),
+        ("dict[Literal['a'], int]", {"b": 1}, "a.b: The key should be 'a'"),
+        ("bool", 0, "a: Input should be a valid boolean"),
+        ("dict", [], "a: Input should be an object"),
+    ],
+)
+def test_a_fault_says_where_it_is_and_what_should_stand_there(annotation: str, fails: JSON, message: str) -> None:
+    assert refusal(of(f"a: {annotation}"), a=fails) == message
+
+
+# bounds of arguments
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([0] * 100_000, "more than 100,000 values"),
+        ("x" * 1_000_001, "1,000,000 characters"),
+        ({"x" * 1_000_001: 1}, "1,000,000 characters"),
+        (10**4_300, "an integer of 14,285 bits"),
+        ([10**4_000] * 1_000, "1,000,000 characters"),
+        ([[[[{"a": 1 << 20_000}]]]], "an integer of 20,001 bits"),
+        ("a\ud800", "half of a surrogate pair"),
+        ({"\udfff": 1}, "half of a surrogate pair"),
+    ],
+    ids=range(8),
+)
+def test_arguments_have_bounds_of_size_and_are_text(value: JSON, message: str) -> None:
+    assert message in refusal(of("a: Any"), a=value)
+
+
+@pytest.mark.parametrize("value", [{1: 2}, {1, 2}, b"a", (1,), 1j, object()], ids=range(6))
+def test_what_json_does_not_have_is_no_argument(value: Any) -> None:
+    assert refusal(of("a: Any"), a=[value]).startswith("arguments: ")
+
+
+def test_the_largest_arguments_that_a_question_can_hold_are_checked() -> None:
+    signature = of("a: list[Literal['x', 'y'] | float | None], b: str")
+    validated = signature.validate({"a": [1, "x", None] * 30_000, "b": "é" * 200_000})
+    assert validated["a"] == [1, "x", None] * 30_000
+
+
+def nested(value: JSON, levels: int) -> JSON:
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+DOUBLING = "int"
+for _ in range(7):  # each level can be read in two ways
+    DOUBLING = f"list[{DOUBLING}] | Sequence[{DOUBLING}]"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        ("list[Union[" + ", ".join(f"list[Literal[{number}]]" for number in range(200)) + "]]", [[-1]] * 3_000),
+        ("list[int]", ["x"] * 99_000),
+        (DOUBLING, [nested("x", 6)] * 10_000),
+        ("dict[Literal['a'], int]", {f"{number}" + "x" * 100: 1 for number in range(9_000)}),
+        ("list[list[list[int]]]", [[["x"] * 40] * 40] * 40),
+    ],
+    ids=range(5),
+)
+def test_hostile_arguments_are_refused_with_a_short_message(annotation: str, value: JSON) -> None:
+    assert len(refusal(of(f"a: {annotation}"), a=value)) < 5_000
+
+
+HOSTILE = """
+import json, resource
+from hammerstone.latm.signature import ArgumentsError, read_signature
+
+def check(annotation, text):
+    signature = read_signature(f"def solve(a: {annotation}) -> str: return ''")
+    try:
+        signature.validate({"a": json.loads(text)})
+    except ArgumentsError:
+        print("refused")
+
+words = ", ".join(f"Literal['w{i}', 'v{i}']" for i in range(300))
+pairs = ", ".join(f"tuple[Literal['w{i}'], int]" for i in range(300))
+pages = int(open("/proc/self/statm").read().split()[0])
+resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 100_000_000,) * 2)
+used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+resource.setrlimit(resource.RLIMIT_CPU, (int(used) + 4,) * 2)
+check(f"list[Union[{words}]]", json.dumps(["x"] * 3_000))
+check(f"list[Union[{pairs}]]", json.dumps([["w299", "x"]] * 3_000))
+check("list[int]", json.dumps(["x"] * 200_000))
+check("list[int]", "[" + ",".join(["[]"] * 330_000) + "]")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and limits on memory that the kernel keeps")
+def test_hostile_arguments_are_refused_before_they_cost_much_time_or_memory() -> None:
+    """All of them in a process that may take 100 MB more and four seconds of a processor."""
+    done = subprocess.run([sys.executable, "-c", HOSTILE], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split()) == (0, ["refused"] * 4), done.stderr[-500:]
+
+
+# bounds of a signature
+
+DOCSTRING = "word " * 2_000
+A_LIST = "A = [" + "1, " * 900 + "]\n"
+A_TUPLE = "A = tuple[" + "int, " * 900 + "]\n"
+IN_PARENTHESES = "A = '" + "(" * 190 + "int" + ")" * 190 + "'\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (f"def solve({', '.join(f'a{number}: int' for number in range(65))}) -> str: ...", "more than 64 parameters"),
+        (f'def solve(a: int) -> str:\n    """{DOCSTRING}"""', "the docstring of `solve` has 10,000 characters"),
+        (f"def solve({'a' * 10_000}: int) -> str: ...", "the signature of `solve` has 10,0"),
+        (f"def solve(a: Literal['{'x' * 10_000}']) -> str: ...", "the signature of `solve` has 10,0"),
+        (f"def solve(a: str = '{'x' * 10_000}') -> str: ...", "the signature of `solve` has 10,0"),
+        (f"def solve(a: Literal[{'1, ' * 5_000}]) -> str: ...", "parameter `a` of `solve`: `Literal"),
+        (f"def solve(a: Union[{'int, ' * 5_000}]) -> str: ...", "parameter `a` of `solve`: `Union"),
+        (f"def solve(a: object = [{'1, ' * 5_000}]) -> str: ...", "is too long"),
+        (f"{A_TUPLE}def solve(a: tuple[{'A, ' * 900}]) -> str: ...", "cannot be read"),
+        (f"{A_LIST}def solve({', '.join(f'a{n}: list = A' for n in range(9))}) -> str: ...", "is too long"),
+        (f"{IN_PARENTHESES}def solve(a: tuple[{'A, ' * 3_000}]) -> str: ...", "cannot be read"),
+        (f"def solve(a: '{'int | ' * 500}int') -> str: ...", "cannot be read"),
+        (f"def solve(a: int = 0x{'f' * 4_000}) -> str: ...", "an integer of 16,000 bits"),
+        (f"def solve(a: Literal[0o{'7' * 5_000}]) -> str: ...", "an integer of 15,000 bits"),
+        ("def solve(a: 'int\\0') -> str: ...", "cannot be read"),
+    ],
+    ids=range(15),
+)
+def test_a_signature_beyond_all_bounds_is_refused_with_a_short_reason(source: str, message: str) -> None:
+    with pytest.raises(SignatureError) as caught:
+        read_signature(source)
+    assert message in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+def test_a_long_signature_within_bounds_is_read() -> None:
+    names = ", ".join(f"'country {number}'" for number in range(300))
+    signature = of(f"a: Country, b: Literal[{', '.join(map(str, range(365)))}]", f"Country = Literal[{names}]\n")
+    signature.validate({"a": "country 299", "b": 364})
+
+
+def test_a_module_that_python_cannot_compile_has_no_signature() -> None:
+    with pytest.raises(SignatureError, match="not valid Python"):
+        read_signature("return 1")

@@ -10,11 +10,14 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from hammerstone.latm.settings import ALLOWED_IMPORTS
-from hammerstone.latm.signature import SignatureError, parse_module, read_signature
+from hammerstone.latm.signature import SignatureError, signature_of
+from hammerstone.latm.source import SourceError, parse_module
 
-__all__ = ["MAX_SOURCE_CHARS", "check_source"]
+__all__ = ["check_source"]
 
-MAX_SOURCE_CHARS = 64_000
+# The maker reads them all, and for each of 30,000 faults there would be one.
+_MAX_REASONS = 40
+_MAX_REASON_CHARS = 2_000
 
 _FORBIDDEN_NAMES = frozenset(
     """__build_class__ __builtins__ __file__ __import__ __loader__ __spec__ breakpoint compile eval exec exit globals
@@ -42,30 +45,35 @@ def check_source(
 
     `parser` demands (True), allows (None) or forbids (False) the pair `parse` and `unparse`.
     """
-    if len(source) > MAX_SOURCE_CHARS:
-        return (f"the source has {len(source):,} characters; at most {MAX_SOURCE_CHARS:,} are allowed",)
     try:
         tree = parse_module(source)
-    except SyntaxError as error:
-        line = f" (line {error.lineno})" if error.lineno else ""
-        return (f"the source is not valid Python 3.11: {error.msg}{line}",)
-    except ValueError as error:
-        return (f"the source is not valid Python 3.11: {error}",)
-    except (RecursionError, MemoryError):
-        return ("the source is nested too deeply",)
+    except SourceError as error:
+        return (str(error),)
     try:
-        return tuple(dict.fromkeys(_reasons(source, tree, imports, parser)))
+        return _first(_reasons(tree, imports, parser))
     except RecursionError:
         return ("the source is nested too deeply",)
+    except Exception as error:  # whatever Python or pyflakes raises at what a model wrote
+        return (f"the source cannot be checked: {error}"[:_MAX_REASON_CHARS],)
 
 
-def _reasons(source: str, tree: ast.Module, imports: frozenset[str], parser: bool | None) -> Iterator[str]:
+def _first(reasons: Iterator[str]) -> tuple[str, ...]:
+    """Each of the first reasons once."""
+    found: dict[str, None] = {}
+    for reason in reasons:
+        found[reason[:_MAX_REASON_CHARS]] = None
+        if len(found) == _MAX_REASONS:
+            break
+    return tuple(found)
+
+
+def _reasons(tree: ast.Module, imports: frozenset[str], parser: bool | None) -> Iterator[str]:
     yield from _twice(tree)
     yield from _top_level(tree)
     yield from _imports(tree, imports)
     yield from _forbidden(tree)
     yield from _names(tree)
-    yield from _entry(source)
+    yield from _entry(tree)
     yield from _parser(tree, parser)
 
 
@@ -163,8 +171,7 @@ def _imports(tree: ast.Module, allowed: frozenset[str]) -> Iterator[str]:
 
 
 def _allows(allowed: frozenset[str], module: str) -> bool:
-    parts = module.split(".")
-    return any(".".join(parts[:count]) in allowed for count in range(1, len(parts) + 1))
+    return any(module == one or module.startswith(f"{one}.") for one in allowed)
 
 
 def _forbidden(tree: ast.Module) -> Iterator[str]:
@@ -208,11 +215,14 @@ def _origins(tree: ast.Module) -> dict[str, str]:
 
 
 def _dotted(node: ast.expr, origins: dict[str, str]) -> str:
+    """`datetime.datetime.now`, if that is what `dt.datetime.now` stands for; nothing impure has more parts."""
     match node:
         case ast.Name(id=name):
             return origins.get(name, "")
-        case ast.Attribute(value=value, attr=name):
-            return f"{_dotted(value, origins)}.{name}"
+        case ast.Attribute(value=ast.Name(id=name), attr=last):
+            return f"{origins.get(name, '')}.{last}"
+        case ast.Attribute(value=ast.Attribute(value=ast.Name(id=name), attr=middle), attr=last):
+            return f"{origins.get(name, '')}.{middle}.{last}"
         case _:
             return ""
 
@@ -230,6 +240,9 @@ def _names(tree: ast.Module) -> Iterator[str]:
 
         def TRY(self, node: ast.AST) -> None:  # noqa: N802 - pyflakes' own name
             self.handleChildren(node)  # an `except NameError` excuses nothing here
+
+        def differentForks(self, lnode: ast.AST, rnode: ast.AST) -> bool:  # noqa: ARG002, N802 - pyflakes' own
+            return True  # it serves messages on redefinitions, and takes seconds where a `match` has many cases
 
     hashing = _lines_of_hash_methods(tree)
     for message in Scopes(tree, filename="tool", withDoctest=False).messages:
@@ -249,9 +262,9 @@ def _lines_of_hash_methods(tree: ast.Module) -> set[int]:
     return {line for node in methods for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
 
 
-def _entry(source: str) -> Iterator[str]:
+def _entry(tree: ast.Module) -> Iterator[str]:
     try:
-        signature = read_signature(source)
+        signature = signature_of(tree)
     except SignatureError as error:
         yield str(error)
         return

@@ -169,9 +169,11 @@ async def recheck(sandbox: Sandbox, tool: Tool) -> None:
     guarded = Route.PARSER in tool.routes
     parsed = [check for check in tool.checks if check.parsed and guarded]
     given = [check for check in tool.checks if not (check.parsed and guarded)]
+    signature = read_signature(tool.source)
+    arguments = [signature.validate(check.arguments) for check in given]
     findings = [
         *await check_parser(sandbox, tool.source, _instances(parsed)),
-        *await check_arguments(sandbox, tool.source, _instances(given), [check.arguments for check in given]),
+        *await check_arguments(sandbox, tool.source, _instances(given), arguments),
     ]
     compared = (_difference(check, found) for check, found in zip([*parsed, *given], findings, strict=True))
     differences = [difference for difference in compared if difference]

@@ -65,7 +65,7 @@ async def call_solve(
 
 
 def _arguments(source: str, outcome: Outcome) -> Parsed:
-    """Arguments that fit the signature of `solve`."""
+    """Arguments that fit the signature of `solve`, as they are to be passed to it."""
     value = outcome.value
     if not outcome.ok:
         return Parsed(refusal=f"parse failed: {outcome.error}")
@@ -74,10 +74,9 @@ def _arguments(source: str, outcome: Outcome) -> Parsed:
     if not isinstance(value, dict):
         return Parsed(refusal=f"parse returned {type(value).__name__}, not a dict of arguments")
     try:
-        read_signature(source).validate(value)
+        return Parsed(arguments=read_signature(source).validate(value))
     except ArgumentsError as error:
         return Parsed(refusal=f"parse returned arguments that do not fit solve: {error}")
-    return Parsed(arguments=value)
 
 
 def _answer(outcome: Outcome) -> tuple[str | None, str]:

@@ -1,41 +1,45 @@
-"""The typed signature of a made function: what arguments it takes, as text, as JSON Schema, and as a check.
-
-Annotations are read from the syntax tree, never evaluated: only JSON types exist here, and the names that a module
-gives them at top level (`Pair = tuple[str, str]`), which are put in place of the name.
-"""
+"""The typed signature of a generated function: what arguments it takes, as text, as JSON Schema, and as a check."""
 
 from __future__ import annotations
 
 import ast
-import json
-import warnings
-from collections.abc import Mapping
-from copy import deepcopy
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from textwrap import indent
-from typing import Any, Literal, Union
+from typing import Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
-
+from hammerstone.latm.annotations import Annotations, SignatureError, constants, default_value
+from hammerstone.latm.fitting import Kind, Place, TooManyStepsError, Walk
+from hammerstone.latm.kinds import NULL, ObjectKind, union
+from hammerstone.latm.source import MAX_INTEGER_BITS, SourceError, parse_module
 from hammerstone.types import JSON
 
-__all__ = ["ArgumentsError", "Signature", "SignatureError", "parse_module", "read_signature"]
+__all__ = ["ArgumentsError", "Parameter", "Signature", "SignatureError", "read_signature", "signature_of"]
 
-_SCALARS: Mapping[str, Any] = {"str": str, "int": int, "float": float, "bool": bool, "any": JSON, "object": JSON}
-_LISTS = frozenset({"list", "sequence", "mutablesequence", "collection", "iterable"})
-_DICTS = frozenset({"dict", "mapping", "mutablemapping"})
-_ALLOWED = "str, int, float, bool, None, list[...], tuple[...], dict[str, ...], Literal[...], and unions of these"
-_MAX_DEPTH = 32  # of one annotation
-_MAX_EXPANSIONS = 64  # of names in one annotation: aliases of aliases can double with each step
-
-
-class SignatureError(ValueError):
-    """A signature that hammerstone cannot check arguments against; the message is for the maker."""
+MAX_DOCSTRING_CHARS = 8_000  # the user model reads it with every question
+_MAX_TEXT_CHARS = 10_000
+_MAX_PARAMETERS = 64
+# A question has at most 200,000 characters, so its arguments stay far below these.
+_MAX_CHARS = 1_000_000
+_MAX_VALUES = 100_000
+_MAX_DEPTH = 64
+_MAX_SHOWN = 80  # characters of a name in a message
 
 
 class ArgumentsError(ValueError):
     """Arguments that do not fit a signature; the message names each one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """`default` is a JSON value, and means nothing where the parameter is `required`."""
+
+    name: str
+    kind: Kind
+    required: bool
+    default: JSON = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +48,13 @@ class Signature:
 
     function: str
     text: str
-    fields: tuple[tuple[str, Any, Any], ...]  # name, type, default (... where required)
+    fields: tuple[Parameter, ...]
     returns: str
     docstring: str = ""
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        return tuple(name for name, _, _ in self.fields)
+        return tuple(one.name for one in self.fields)
 
     @property
     def manual(self) -> str:
@@ -59,236 +63,172 @@ class Signature:
         return f"{self.text}:\n{docstring}"
 
     @cached_property
-    def _model(self) -> type[BaseModel]:
-        # Aliases keep parameter names such as `copy` or `_x` from clashing with pydantic's own attributes.
-        fields: dict[str, Any] = {
-            f"argument_{index}": (kind, _field(name, default))
-            for index, (name, kind, default) in enumerate(self.fields)
-        }
-        return create_model("Arguments", __config__=ConfigDict(strict=True, extra="forbid"), **fields)
+    def _arguments(self) -> ObjectKind:
+        return ObjectKind(
+            fields={one.name: one.kind for one in self.fields},
+            required=frozenset(one.name for one in self.fields if one.required),
+        )
 
     @property
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the arguments object."""
-        return self._model.model_json_schema(by_alias=True)
+        schema = self._arguments.schema()
+        for one in self.fields:
+            if not one.required:
+                schema["properties"][one.name]["default"] = one.default
+        return schema
 
-    def validate(self, arguments: Mapping[str, JSON]) -> None:
-        """Raise `ArgumentsError` unless the JSON values fit: no missing, no unknown, no other type, no NaN."""
+    def validate(self, arguments: Mapping[str, JSON]) -> dict[str, JSON]:
+        """The arguments as they are to be passed: an integer for a `float` becomes one, also in lists and dicts.
+
+        Raises `ArgumentsError` unless the JSON values fit: no missing, no unknown, no other type, no NaN, and not
+        more of anything than a question can hold.
+        """
+        values = dict(arguments)
+        _check_bounds(values)
+        walk = Walk()
         try:
-            self._model.model_validate_json(json.dumps(arguments, allow_nan=False))
-        except RecursionError:
-            raise ArgumentsError("arguments: nested too deeply") from None
-        except ValueError as error:
-            raise ArgumentsError(_explain(error)) from None
+            fitted = walk.fit(self._arguments, values, ())
+        except TooManyStepsError:
+            raise ArgumentsError("arguments: too many values for this type") from None
+        if walk.faults:
+            raise ArgumentsError("; ".join(f"{_named(place)}: {message}" for place, message in walk.faults))
+        return cast("dict[str, JSON]", fitted)
 
 
-def _field(name: str, default: Any) -> Any:
-    return Field(alias=name) if default is ... else Field(default=default, alias=name)
+def _named(place: Place) -> str:
+    return ".".join(str(part)[:_MAX_SHOWN] for part in place)
 
 
-def _explain(error: ValueError) -> str:
-    if not isinstance(error, ValidationError):
-        return str(error)
-    return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors()[:5])
+def _check_bounds(arguments: Mapping[str, JSON]) -> None:
+    """Level by level, so that no nesting can exhaust the stack; nothing is copied before it is counted."""
+    level: list[object] = [arguments]
+    values, chars = 1, 0
+    for _ in range(_MAX_DEPTH):
+        inner: list[object] = []
+        for value in level:
+            items, size = _items(value)
+            values, chars = values + len(items), chars + size
+            if values > _MAX_VALUES or chars > _MAX_CHARS:
+                raise ArgumentsError(f"arguments: more than {_MAX_VALUES:,} values or {_MAX_CHARS:,} characters")
+            inner.extend(items)
+        if not inner:
+            return
+        level = inner
+    raise ArgumentsError("arguments: nested too deeply")
 
 
-def parse_module(source: str) -> ast.Module:
-    r"""The syntax tree of what Python can compile: its parser alone lets a `return` outside a function through.
+def _items(value: object) -> tuple[Collection[object], int]:
+    """What is in a value, and how many characters it has beside."""
+    match value:
+        case dict():
+            keys = cast("dict[object, object]", value)
+            return keys.values(), sum(_check_text(key) for key in keys)
+        case list():
+            return cast("list[object]", value), 0
+        case str():
+            return (), _check_text(value)
+        case None | bool():
+            return (), 0
+        case int() if value.bit_length() <= MAX_INTEGER_BITS:
+            return (), value.bit_length() // 3
+        case float() if math.isfinite(value):
+            return (), 0
+        case int():
+            raise ArgumentsError(f"arguments: an integer of {value.bit_length():,} bits")
+        case float():
+            raise ArgumentsError(f"arguments: {value} is not JSON compliant")
+        case _:
+            raise ArgumentsError(f"arguments: {type(value).__name__} is no type of JSON")
 
-    Python's warnings, such as that of `"\d"`, are not for whoever runs hammerstone: they are dropped. Raises
-    `SyntaxError`, `ValueError` (a null character, half a surrogate pair), `RecursionError` or `MemoryError`.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        tree = ast.parse(source)
-        compile(tree, "tool", "exec", dont_inherit=True)
-    return tree
+
+def _check_text(text: object) -> int:
+    if not isinstance(text, str):
+        raise ArgumentsError(f"arguments: the keys of an object are strings, not {type(text).__name__}")
+    if not text.isascii() and any("\ud800" <= one <= "\udfff" for one in text):
+        raise ArgumentsError("arguments: half of a surrogate pair")
+    return len(text)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def read_signature(source: str, function: str = "solve") -> Signature:
-    """The signature of a top-level function of a module; raises `SignatureError`, or `SyntaxError`."""
-    tree = parse_module(source)
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name == function:
-            return _signature(node, _constants(tree))
-    raise SignatureError(f"there is no top-level function `{function}`")
+    """The signature of a top-level function of a module; raises `SignatureError`."""
+    try:
+        tree = parse_module(source)
+    except SourceError as error:
+        raise SignatureError(str(error)) from None
+    return signature_of(tree, function)
 
 
-def _constants(tree: ast.Module) -> dict[str, ast.expr]:
-    """What the module's plain top-level assignments give names to."""
-    constants: dict[str, ast.expr] = {}
-    for node in tree.body:
-        match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                constants[name] = value
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                constants[name] = value
-            case _:
-                continue
-    return constants
+def signature_of(tree: ast.Module, function: str = "solve") -> Signature:
+    """The same from the syntax tree."""
+    node = next((one for one in tree.body if isinstance(one, ast.FunctionDef) and one.name == function), None)
+    if node is None:
+        raise SignatureError(f"there is no top-level function `{function}`")
+    try:
+        return _signature(node, Annotations(constants(tree)))
+    except SignatureError:
+        raise
+    except Exception as error:  # whatever Python raises when it writes out what a model wrote
+        raise SignatureError(f"the signature of `{function}` cannot be read: {error}") from None
 
 
-def _signature(node: ast.FunctionDef, constants: Mapping[str, ast.expr]) -> Signature:
-    spec = deepcopy(node.args)
-    if spec.posonlyargs or spec.vararg or spec.kwarg:
-        raise SignatureError(f"`{node.name}` may only have named parameters: no `/`, no `*args`, no `**kwargs`")
-    if node.returns is None:
-        raise SignatureError(f"`{node.name}` needs a return annotation")
-    spec.defaults = [_written_out(value, constants) for value in spec.defaults]
-    spec.kw_defaults = [value and _written_out(value, constants) for value in spec.kw_defaults]
-    plain = list(zip(spec.args, [None] * (len(spec.args) - len(spec.defaults)) + list(spec.defaults), strict=True))
-    keyword = list(zip(spec.kwonlyargs, spec.kw_defaults, strict=True))
-    fields = tuple(_parameter(arg, value, node.name, constants) for arg, value in plain + keyword)
-    returns = ast.unparse(_annotation(node.returns, constants, f"the return annotation of `{node.name}`"))
-    return Signature(
+def _signature(node: ast.FunctionDef, annotations: Annotations) -> Signature:
+    returns = _return_annotation(node, annotations)
+    spec = node.args
+    plain = zip(spec.args, [None] * (len(spec.args) - len(spec.defaults)) + list(spec.defaults), strict=True)
+    keyword = zip(spec.kwonlyargs, spec.kw_defaults, strict=True)
+    read = [_parameter(arg, default, node.name, annotations) for arg, default in (*plain, *keyword)]
+    texts = [text for _, text in read]
+    if spec.kwonlyargs:
+        texts.insert(len(spec.args), "*")
+    signature = Signature(
         function=node.name,
-        text=f"def {node.name}({ast.unparse(spec)}) -> {returns}",
-        fields=fields,
+        text=f"def {node.name}({', '.join(texts)}) -> {returns}",
+        fields=tuple(parameter for parameter, _ in read),
         returns=returns,
         docstring=ast.get_docstring(node) or "",
     )
+    _check_lengths(signature)
+    return signature
+
+
+def _return_annotation(node: ast.FunctionDef, annotations: Annotations) -> str:
+    spec = node.args
+    if spec.posonlyargs or spec.vararg or spec.kwarg:
+        raise SignatureError(f"`{node.name}` may only have named parameters: no `/`, no `*args`, no `**kwargs`")
+    if len(spec.args) + len(spec.kwonlyargs) > _MAX_PARAMETERS:
+        raise SignatureError(f"`{node.name}` has more than {_MAX_PARAMETERS} parameters")
+    if node.returns is None:
+        raise SignatureError(f"`{node.name}` needs a return annotation")
+    return ast.unparse(annotations.written_out(node.returns, f"the return annotation of `{node.name}`"))
 
 
 def _parameter(
-    arg: ast.arg, value: ast.expr | None, function: str, constants: Mapping[str, ast.expr]
-) -> tuple[str, Any, Any]:
-    """Name, type and default; writes the annotation of `arg` out."""
-    where = f"parameter `{arg.arg}` of `{function}`"
+    arg: ast.arg, default: ast.expr | None, function: str, annotations: Annotations
+) -> tuple[Parameter, str]:
+    """A parameter, and its text in the signature."""
+    where = f"parameter `{arg.arg[:_MAX_SHOWN]}` of `{function}`"
     if arg.annotation is None:
         raise SignatureError(f"{where} needs a type annotation")
-    given = ast.unparse(arg.annotation)
-    arg.annotation = _annotation(arg.annotation, constants, where)
-    try:
-        kind = _resolve(arg.annotation)
-    except (SignatureError, TypeError):
-        raise SignatureError(f"{where}: `{given}` is not a JSON type (allowed: {_ALLOWED})") from None
-    default = _default(value)
-    return arg.arg, Union[kind, None] if default is None else kind, default  # noqa: UP007 - values, not syntax
+    written = annotations.written_out(arg.annotation, where)
+    kind = annotations.kind(written, arg.annotation, where)
+    text = f"{arg.arg}: {ast.unparse(written)}"
+    if default is None:
+        return Parameter(name=arg.arg, kind=kind, required=True), text
+    default = annotations.default(default)
+    value = default_value(default)
+    if value is None and not kind.takes(None):  # `b: str = None` means that None may be given
+        kind = union(kind, NULL)
+    return Parameter(name=arg.arg, kind=kind, required=False, default=value), f"{text}={ast.unparse(default)}"
 
 
-def _written_out(value: ast.expr, constants: Mapping[str, ast.expr]) -> ast.expr:
-    return constants.get(value.id, value) if isinstance(value, ast.Name) else value
-
-
-def _default(node: ast.expr | None) -> Any:
-    if node is None:
-        return ...
-    try:
-        value = ast.literal_eval(node)
-        json.dumps(value, allow_nan=False)
-    except (ValueError, TypeError):
-        raise SignatureError(f"the default `{ast.unparse(node)}` is not a literal JSON value") from None
-    return value
-
-
-def _annotation(node: ast.expr, constants: Mapping[str, ast.expr], where: str) -> ast.expr:
-    try:
-        return _Expansion(constants).visit(deepcopy(node))
-    except (SyntaxError, ValueError, RecursionError):
-        raise SignatureError(f"{where}: `{ast.unparse(node)}` cannot be read") from None
-
-
-class _Expansion(ast.NodeTransformer):
-    """Puts what a name stands for in its place, and an annotation in quotes without them."""
-
-    def __init__(self, constants: Mapping[str, ast.expr]) -> None:
-        self._constants = constants
-        self._left = _MAX_EXPANSIONS
-
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        return self._expand(deepcopy(self._constants[node.id])) if node.id in self._constants else node
-
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        return self._expand(ast.parse(node.value, mode="eval").body) if isinstance(node.value, str) else node
-
-    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
-        match _outer(node.value), node.slice:
-            case "literal", _:
-                return node  # its strings are values
-            case "annotated", ast.Tuple(elts=[kind, *_]):
-                return self.visit(kind)
-            case _:
-                return self.generic_visit(node)
-
-    def _expand(self, node: ast.expr) -> ast.AST:
-        self._left -= 1
-        if self._left < 0:
-            raise SignatureError
-        return self.visit(node)
-
-
-def _outer(node: ast.expr) -> str:
-    """The last name of `list`, `List` or `typing.List`, in lower case: `typing` names most types a second time."""
-    match node:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name.lower()
-        case _:
-            return ""
-
-
-def _resolve(node: ast.expr, depth: int = 0) -> Any:
-    if depth > _MAX_DEPTH:
-        raise SignatureError
-    match node:
-        case ast.Name() | ast.Attribute():
-            return _plain(_outer(node))
-        case ast.Constant(value=None):
-            return None
-        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            return Union[_resolve(left, depth + 1), _resolve(right, depth + 1)]  # noqa: UP007 - values, not syntax
-        case ast.Subscript(value=outer, slice=inner):
-            return _generic(_outer(outer), inner.elts if isinstance(inner, ast.Tuple) else [inner], depth + 1)
-        case _:
-            raise SignatureError
-
-
-def _plain(name: str) -> Any:
-    if name in _SCALARS:
-        return _SCALARS[name]
-    if name in _LISTS or name == "tuple":
-        return list[JSON]
-    if name in _DICTS:
-        return dict[str, JSON]
-    raise SignatureError
-
-
-def _generic(outer: str, parts: list[ast.expr], depth: int) -> Any:
-    match outer, parts:
-        case "tuple", [item, ast.Constant(value=value)] if value is ...:
-            return tuple[_resolve(item, depth), ...]
-        case "tuple", _:
-            return tuple[tuple(_resolve(part, depth) for part in parts)]
-        case "optional", [item]:
-            return Union[_resolve(item, depth), None]  # noqa: UP007 - values, not syntax
-        case "union", _:
-            return Union[tuple(_resolve(part, depth) for part in parts)]  # noqa: UP007 - values, not syntax
-        case "literal", _:
-            return Literal[tuple(_member(part) for part in parts)]
-        case _, [item] if outer in _LISTS:
-            return list[_resolve(item, depth)]
-        case _, [key, item] if outer in _DICTS:
-            return dict[_key(key, depth), _resolve(item, depth)]
-        case _:
-            raise SignatureError
-
-
-def _key(node: ast.expr, depth: int) -> Any:
-    """JSON's keys are strings: `str`, or a `Literal` of strings."""
-    if isinstance(node, ast.Subscript) and _outer(node.value) == "literal":
-        members = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        if all(isinstance(_member(one), str) for one in members):
-            return _resolve(node, depth)
-    if _outer(node) == "str":
-        return str
-    raise SignatureError
-
-
-def _member(node: ast.expr) -> Any:
-    match node:
-        case ast.Constant(value=None | bool() | int() | str() as value):
-            return value
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as value)):
-            return -value
-        case _:
-            raise SignatureError
+def _check_lengths(signature: Signature) -> None:
+    for name, text, most in (
+        ("signature", signature.text, _MAX_TEXT_CHARS),
+        ("docstring", signature.docstring, MAX_DOCSTRING_CHARS),
+    ):
+        if len(text) > most:
+            raise SignatureError(
+                f"the {name} of `{signature.function}` has {len(text):,} characters; at most {most:,} are allowed"
+            )
