@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hammerstone.latm.replies import NotJSONError, code_block, json_value
+from hammerstone.latm.replies import LONGEST_REPLY, NotJSONError, code_block, json_value
 from hammerstone.types import JSON
+
+SLOW = 5  # seconds of processor time, on a slow and busy machine; quadratic reading takes minutes
+LONG = 200_000  # characters
 
 SOURCE = "def solve(a: int) -> str:\n    return str(a)\n"
 
@@ -133,3 +137,40 @@ def test_no_reply_is_worse_than_refused(reply: str) -> None:
     code_block(reply, "python")
     with contextlib.suppress(NotJSONError):
         json_value(reply)
+
+
+def test_a_fence_holds_lines_that_another_program_might_take_for_breaks() -> None:
+    body = "a = '\x0b\x0c\x85\u2028'\n\rb = 1\n"
+    assert code_block(f"```python\n{body}```\n", "python") == body
+
+
+def test_many_brackets_in_prose_do_not_hide_the_value_behind_them() -> None:
+    assert json_value(f'{"{x} [y] " * 300} so {{"a": 1}}') == {"a": 1}
+    assert json_value(f'{"[1, oh] " * 300} so {{"a": 1}}') == {"a": 1}
+
+
+# replies that were written to be slow
+
+PARTS = [
+    *("```\n", "```json\n", "````\n```\n", "~~~", "`", "```" + "a" * 50, "``` a`\n", " ", "\n", "\r\n"),
+    *("[", "[ ", "{", "{x ", '{"a":', '{"a": [', '["', "[1,", "[[],", "[1],x", '{"a":1} ', "[NaN "),
+    *('[\\"', "1", "null "),
+]
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("start", ["", "```json\n", "[" * 900, '{"a":' * 900])
+def test_a_long_reply_is_read_at_once(part: str, start: str) -> None:
+    reply = (start + part * LONG)[:LONG] + "x"
+    started = time.process_time()
+    code_block(reply, "python")
+    with contextlib.suppress(NotJSONError):
+        json_value(reply)
+    assert time.process_time() - started < SLOW
+
+
+def test_a_longer_reply_is_not_read() -> None:
+    padding = "." * LONGEST_REPLY
+    assert code_block(f"```python\n{SOURCE}```\n{padding}", "python") is None
+    with pytest.raises(NotJSONError):
+        json_value(f'{{"a": 1}}{padding}')
