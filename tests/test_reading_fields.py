@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -321,3 +322,14 @@ def test_a_monstrous_line_costs_itself_alone(tmp_path: Path, bad: str) -> None:
     assert isinstance(after, Request)
     assert isinstance(item, Unreadable) or len(item.answer or "") == 1800
     assert item.line == 2
+
+
+# The guide
+
+
+def test_the_guides_example_and_its_list_of_ignored_fields_hold(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[1] / "docs" / "guides" / "requests.md").read_text(encoding="utf-8")
+    row, question = re.findall(r"```json\n(\{\"context.*?)\n```.*?```text\n(.*?)\n```", guide, re.DOTALL)[0]
+    assert read(tmp_path, row) == [Request(id="1", question=question, answer="pear")]
+    listed = guide.partition("where a request came from:")[2].partition(". What is ignored")[0]
+    assert set(re.findall(r"`(\w+)`", listed)) == IGNORED
