@@ -51,6 +51,20 @@ def test_arguments_that_do_not_fit_are_none(text: str) -> None:
     assert read_arguments(text, SUM) is None
 
 
+@pytest.mark.parametrize("text", ["21", '{"number": 21}', "21.0"])
+def test_a_number_is_passed_as_the_float_that_the_tool_takes(text: str) -> None:
+    assert repr(read_arguments(text, "def solve(number: float) -> str:\n    return ''\n")) == "{'number': 21.0}"
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "9" * 5_000, '"\\ud800"', "NaN"])
+def test_a_hostile_text_has_no_arguments(text: str) -> None:
+    assert read_arguments(text, "def solve(number: float) -> str:\n    return ''\n") is None
+
+
+def test_arguments_that_may_all_be_left_out_are_arguments() -> None:
+    assert read_arguments("{}", "def solve(number: int = 1) -> str:\n    return ''\n") == {}
+
+
 def test_its_description_says_what_to_write(made: Store) -> None:
     description = find_tool(made, "sum").description
     assert description.startswith("The sum of two numbers. ")

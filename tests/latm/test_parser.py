@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hammerstone.latm.maker.verify import Verdict, check_parser
 from hammerstone.latm.parser import Parsed, answer, call_solve, normalise
 from hammerstone.latm.records import StoredInstance
+from hammerstone.latm.user import read_arguments
 from hammerstone.sandbox import Outcome, Sandbox, Status
 from hammerstone.testing import FakeSandbox
 from hammerstone.types import Source
@@ -321,3 +322,31 @@ async def test_a_tool_serves_exactly_as_it_was_judged(sandbox: Sandbox) -> None:
 async def test_a_tool_answers_in_a_real_sandbox(sandbox: Sandbox) -> None:
     assert (await answer(sandbox, SORT, ASK))[1] == "a b"
     assert (await answer(sandbox, SORT, ASK + "!"))[0].refusal == "parse returned None"
+
+
+DOUBLE = r"""
+import re
+
+
+def solve(number: float) -> str:
+    return str(number + number)
+
+
+def parse(question: str) -> dict | None:
+    match = re.fullmatch(r"Double the number ([0-9]+)\.0\. Keep the decimal point\.", question)
+    return {"number": int(match[1])} if match else None
+
+
+def unparse(number: float) -> str:
+    return f"Double the number {number}. Keep the decimal point."
+"""
+
+
+@pytest.mark.parametrize("reply", ['{"number": 21}', '{"number": 21.0}', '{"number": 2.1e1}'])
+async def test_a_number_gives_one_answer_however_parser_and_user_write_it(sandbox: Sandbox, reply: str) -> None:
+    parsed, by_parser = await answer(sandbox, DOUBLE, "Double the number 21.0. Keep the decimal point.")
+    written = read_arguments(reply, DOUBLE).arguments
+    assert written is not None
+    by_user, _ = await call_solve(sandbox, DOUBLE, written)
+    assert (by_parser, by_user) == ("42.0", "42.0")
+    assert repr(parsed.arguments) == repr(written) == "{'number': 21.0}"

@@ -101,7 +101,7 @@ def test_the_worst_of_them_cost_little_time_and_memory(name: str) -> None:
         ("x" * 64_001, "the source has 64,001 characters; at most 64,000 are allowed"),
         ("x = " + "{}," * 4_001, "the source has more than 4,000 opening braces"),
         ("x" + ".y\nx" * 4_001, "the source has more than 4,000 names after a dot"),
-        ("x = [" + "1," * 20_000 + "]", "the source has more than 20,000 names, values and operations"),
+        ("x = [" + "1," * 12_000 + "]", "the source has more than 12,000 names, values and operations"),
         ("x = " + "[" * 190 + "1" + "+1" * 20 + "]" * 190, "the source is nested too deeply"),
         ("x = 1\ny = 0x" + "f" * 4_000, "the source has an integer of 16,000 bits (line 2)"),
     ],
@@ -115,8 +115,7 @@ def test_a_source_that_is_refused_has_one_reason(source: str, reason: str) -> No
 
 @pytest.mark.parametrize("module", GOOD_MODULES.values(), ids=GOOD_MODULES.keys())
 def test_a_good_module_is_far_within_bounds(module: GoodModule) -> None:
-    parse_module(module.source)
-    parse_module(module.source.replace("def ", "def a").replace("solve", "other") * 2)
+    parse_module(module.source + module.source.replace("from __future__ import annotations", "") * 4)
 
 
 @pytest.mark.parametrize(
@@ -126,9 +125,7 @@ def test_a_good_module_is_far_within_bounds(module: GoodModule) -> None:
         "TABLE = {" + ", ".join(f"'word {number}': {{'a': {number}}}" for number in range(1_900)) + "}",
         "TEXT = '''" + "All work and no play. {braces}\n" * 1_500 + "'''",
         "x = " + "('a'\n" + "    'b'\n" * 5_000 + ")",
-        "def f(x):\n    "
-        + "if x == 0:\n        return 0\n    "
-        + "el".join(["if x == 1:\n        return 1\n    "] * 150),
+        "if x == 0:\n    y = 0\n" + "elif x == 1:\n    y = 1\n" * 90,
         "x = " + " + ".join(["1"] * 150),
     ],
     ids=range(6),
