@@ -19,6 +19,7 @@ from hammerstone.evals.results import Result, read_results
 from hammerstone.evals.run import EXPERIMENTS, Plan, run_experiments
 from hammerstone.latm.store import open_store
 from hammerstone.models import RecordedModel, RecordingModel
+from hammerstone.models.recordings import read_records
 from hammerstone.types import Role
 
 from ..evals.toys import PRICE, roles, samples
@@ -159,8 +160,11 @@ def test_more_users_than_one_are_measured_recorded_and_replayed(
     assert (
         cli(*command, *recorded_bench.live, "--user", f"recorded:{user}", "--recordings", folder, "--record").code == 0
     )
-    first, second = ({*(folder / name).read_text().splitlines()} for name in ("user.jsonl", "user2.jsonl"))
-    assert first == second  # in whatever order they came
+    first, second = (
+        {record.key: record.reply for record in read_records(folder / name).values()}
+        for name in ("user.jsonl", "user2.jsonl")
+    )
+    assert first == second
     rows = cli(*command, "--recordings", folder).rows
     assert [row.split(" 4/4 ")[0] for row in rows if row.startswith("sum ")] == [
         "sum direct, few-shot recorded user",

@@ -271,7 +271,7 @@ async def test_calls_under_way_when_the_bound_is_reached_are_finished_and_kept(s
     with pytest.raises(CostReachedError):
         await ask(bench.model(Role.USER), numbered(100))
     assert len(model.prompts) == 3
-    assert all(store.find_call(one.key, "user") is not None for one in model.prompts)
+    assert all(store.find_call(one.key, model.identity) is not None for one in model.prompts)
     assert bench.spent == 3 * PRICE
 
 
