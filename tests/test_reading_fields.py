@@ -264,6 +264,11 @@ def test_a_field_that_could_change_the_answer_refuses_its_row_by_name(tmp_path: 
     assert f"could change the answer: `{name.lower()}`" in refused(tmp_path, **{"question": "Q", name: value})
 
 
+def test_a_row_without_a_question_names_what_it_has_instead(tmp_path: Path) -> None:
+    why = refused(tmp_path, messages=[{"role": "user", "content": "Q"}])
+    assert why == "it has no `question` (or `input`), but a field that is not read: `messages`"
+
+
 @pytest.mark.parametrize("name", sorted(IGNORED))
 def test_fields_about_a_request_are_ignored_with_a_word(tmp_path: Path, name: str) -> None:
     path = tmp_path / "rows.jsonl"

@@ -41,6 +41,8 @@ def ignored_fields(fields: Fields) -> list[str]:
     heavy = [name for name in others if name not in IGNORED and not weighs_nothing(fields[name])]
     if heavy:
         names = ", ".join(f"`{name[:40]}`" for name in heavy[:3]) + (" and others" if len(heavy) > 3 else "")
+        if not QUESTIONS.intersection(fields):
+            raise UnreadableRowError(f"it has no `question` (or `input`), but a field that is not read: {names}")
         raise UnreadableRowError(
             f"a field that hammerstone does not read could change the answer: {names}; "
             "put it into the question, or take it out"
