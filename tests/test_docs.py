@@ -36,8 +36,6 @@ def test_a_model_of_ones_own_can_be_the_solver(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("document", documents())
 def test_commands_in_the_documents_exist_with_their_options(document: str) -> None:
-    if document.startswith("benchmarks/toolformer"):
-        pytest.importorskip("torch")  # their --help imports it
     wrong = [f"{command}: {why}" for command in commands_in(document) if (why := problem(command.words))]
     assert wrong == []
 
