@@ -266,6 +266,26 @@ async def test_an_answer_that_is_no_completion_is_an_error(provider: LocalProvid
     assert "base URL" in caught.value.hint
 
 
+async def test_a_fault_in_a_providers_library_is_an_error_of_that_call_and_shows_no_key() -> None:
+    def fail(*_: object) -> ModelResponse:
+        raise AssertionError("unexpected event for sk-abcd1234efgh")
+
+    model = ProviderModel(FunctionModel(fail), name="openai:big", timeout_seconds=60, concurrency=1, attempts=2)
+    with pytest.raises(ModelError, match="openai:big failed with AssertionError: unexpected event") as caught:
+        await model.complete(ask("q"))
+    assert "sk-abcd" not in caught.value.message
+    assert "provider's library" in caught.value.hint
+
+
+async def test_a_fault_in_the_price_table_loses_no_reply(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: ModelResponse) -> None:
+        raise AssertionError("no such unit")
+
+    monkeypatch.setattr(ModelResponse, "cost", fail)
+    reply = await through(response("a", model_name="gpt-4o-mini", provider_name="openai")).complete(ask("q"))
+    assert (reply.text, reply.cost_usd) == ("a", None)
+
+
 async def test_a_time_out_bounds_one_attempt_and_the_next_may_succeed(provider: LocalProvider) -> None:
     provider.answers = [Answer(None, silent=True), *[completion("in time")] * 4]  # on a loaded machine not the first
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from hammerstone.errors import InputError, ModelError, SettingsError
-from hammerstone.models import open_model
+from hammerstone.models import identity_of, open_model
 from hammerstone.models.model import Message, Prompt
 from hammerstone.toolformer.local import LocalModel, open_local, read_tools, write_tools
 
@@ -39,6 +41,23 @@ async def test_it_is_named_by_its_folder_wherever_a_model_is_named(folder: Path)
     assert reply.usage.input_tokens is not None
     assert reply.usage.output_tokens is not None
     assert 0 < reply.usage.output_tokens <= 5
+
+
+def test_another_folder_and_weights_trained_anew_are_other_models(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    before = identity_of(open_local(str(copy)))
+    monkeypatch.chdir(tmp_path)
+
+    assert identity_of(open_local("copy")) == before != identity_of(open_local(str(folder)))
+    os.utime(copy / "model.safetensors", (1, 1))  # as another training would leave it
+    assert identity_of(open_local("copy")) != before
+
+
+async def test_half_a_surrogate_pair_can_be_asked_about(folder: Path) -> None:
+    assert await open_local(str(folder)).complete(ask("half \ud83d", max_tokens=2))
 
 
 async def test_the_same_prompt_has_the_same_reply_and_another_draw_another_one(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -31,7 +31,10 @@ def fingerprint(function: object) -> str:
         known = _first_seen.setdefault(owner, {})
     except TypeError:  # an object that cannot be a key
         known: dict[str, str] = {}
-    return known.setdefault(getattr(function, "__qualname__", ""), _digest(function))
+    name = getattr(function, "__qualname__", "")
+    if name not in known:
+        known[name] = _digest(function)
+    return known[name]
 
 
 def _digest(function: object) -> str:
@@ -61,10 +64,10 @@ def _parts(value: Any) -> list[object]:
     match value:
         case list() | tuple():
             return [*cast("list[object]", value)]
-        case Mapping():
-            return [*cast("Mapping[object, object]", value).items()]
-        case Set():
-            return [*sorted(map(repr, cast("Set[object]", value)))]
+        case dict():
+            return [*cast("dict[object, object]", value).items()]
+        case set() | frozenset():
+            return [*sorted(map(repr, cast("set[object]", value)))]
         case CodeType():
             return [value.co_qualname, value.co_code, value.co_names, value.co_varnames, value.co_consts]
         case FunctionType():
