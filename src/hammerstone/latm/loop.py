@@ -11,11 +11,11 @@ request ─► parser: a live tool proves that it has read every word ───�
 
 from __future__ import annotations
 
-import hashlib
+import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Self
 
 import anyio
@@ -23,13 +23,17 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from hammerstone.concurrency import map_concurrently, task_group
-from hammerstone.errors import InputError, ModelError, SettingsError
+from hammerstone.errors import InputError, SettingsError
+from hammerstone.escaping import sha256
 from hammerstone.latm import dispatcher, parser
 from hammerstone.latm.accounts import AccountedModel, Bill
 from hammerstone.latm.catalog import Catalog
+from hammerstone.latm.faults import contained
+from hammerstone.latm.journey import Journey
+from hammerstone.latm.labels import take
 from hammerstone.latm.maker import Maker
 from hammerstone.latm.maker.lots import independent
-from hammerstone.latm.maker.verify import agree
+from hammerstone.latm.parser import Parsed
 from hammerstone.latm.records import Answered, Making, StoredTool, Task
 from hammerstone.latm.settings import LoopSettings
 from hammerstone.latm.solver import solve as ask_solver
@@ -42,6 +46,8 @@ from hammerstone.sandbox.contract import Sandbox
 from hammerstone.types import Instance, Request, Role, Route, Source
 
 __all__ = ["Hammerstone", "Models"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,24 +62,6 @@ class Models:
     dispatcher: Model | None = None
     solver: Model | None = None
     labeler: bool = False
-
-
-@dataclass(kw_only=True)
-class _Journey:
-    """One request on its way: what it has cost, why routes refused it, and what is known of its task."""
-
-    request: Request
-    bill: Bill
-    refusals: list[str] = field(default_factory=list[str])
-    task: str | None = None
-    tool: StoredTool | None = None
-    answer: str | None = None
-    route: Route | None = None
-    error: str | None = None
-
-    def arrive(self, answer: str, route: Route, tool: StoredTool | None = None) -> None:
-        self.answer, self.route, self.tool = answer, route, tool
-        self.task = tool.task if tool else self.task
 
 
 class Hammerstone:
@@ -99,6 +87,8 @@ class Hammerstone:
         self._solver = self._accounted(models.solver, Role.SOLVER)
         self._maker = self._make_maker(self._accounted(models.maker, Role.MAKER))
         self._making: set[str] = set()
+        self._spelled: dict[str, str] = {}  # how the caller first wrote the name of each task
+        self._said_to_be_one: set[str] = set()
         self._catalog = Catalog(store)
         self._naming = anyio.Lock()
         self._exits = AsyncExitStack()
@@ -118,44 +108,48 @@ class Hammerstone:
 
         A plain question gets an id of its own, the same each time it is asked.
 
-        A model that fails is an `error` in the answer. Raises `StoreError`, `SandboxError` and `RecordingError`.
+        Whatever goes wrong with this one request is an `error` in the answer. Raises `StoreError` and `RecordingError`.
         """
         started = time.perf_counter()
         if isinstance(request, str):
-            request = Request(id=hashlib.sha256(request.encode()).hexdigest()[:12], question=request)
-        journey = _Journey(
-            request=request, bill=Bill(request_id=request.id), task=tool_name(request.task or "") or None
-        )
-        try:
-            await self._travel(journey)
-        except ModelError as error:
-            journey.error = error.message
-        answered = self._answered(journey, started)
-        await self._keep(journey, answered)
-        return answered
+            request = Request(id=sha256(request)[:12], question=request)
+        journey = Journey(request=request, bill=Bill(request_id=request.id), task=self._named(request.task))
+        await contained(self._travel(journey), journey.fail)
+        answered = journey.answered((time.perf_counter() - started) * 1000)
+        not_kept = await contained(self._keep(journey, answered), lambda why: f"the answer was not stored: {why}")
+        return replace(answered, error=not_kept) if not_kept else answered
 
     async def stream(self, requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncGenerator[Answered]:
         """Answers in the order of the requests, `concurrency` of them under way at a time."""
         async for answered in in_order(self._tasks, self.solve, requests, width=self.settings.concurrency):
             yield answered
 
-    async def _travel(self, journey: _Journey) -> None:
-        await self._catalog.refresh()
-        if await self._parser_route(journey):
+    def _named(self, text: str | None) -> str | None:
+        """The task that the caller names. Two texts that come to one name are one task, which is said."""
+        name = tool_name(text or "")
+        if not text or not name:
+            return None
+        if self._spelled.setdefault(name, text) != text and name not in self._said_to_be_one:
+            self._said_to_be_one.add(name)
+            _log.warning("the tasks %r and %r are one task here: %s", self._spelled[name], text, name)
+        return name
+
+    async def _travel(self, journey: Journey) -> None:
+        """Whatever a cheaper route meets is a reason of its refusal, and the request goes on."""
+        if await contained(self._parser_route(journey), lambda why: journey.refuse(f"parsers: {why}")):
             return
-        await self._dispatch(journey)
-        if await self._user_route(journey):
+        await contained(self._dispatch(journey), lambda why: journey.refuse(f"dispatcher: {why}"))
+        if await contained(self._user_route(journey), lambda why: journey.refuse(f"{journey.task}: user: {why}")):
             return
         await self._solver_route(journey)
 
     # routes
 
-    async def _parser_route(self, journey: _Journey) -> bool:
+    async def _parser_route(self, journey: Journey) -> bool:
         """The tools whose parsers reproduce the question; two of them are a matter for the dispatcher."""
+        await self._catalog.refresh()
         tools = self._catalog.parsers(journey.request.question, journey.task)
-        results = await map_concurrently(
-            lambda tool: parser.answer(self._sandbox, tool.tool.source, journey.request.question), tools
-        )
+        results = await map_concurrently(lambda tool: self._parsed(tool, journey.request.question), tools)
         hits = [(tool, given) for tool, (_, given) in zip(tools, results, strict=True) if given is not None]
         journey.refusals += [
             f"{tool.task}: {parsed.refusal}"
@@ -169,29 +163,33 @@ class Hammerstone:
             journey.arrive(hits[0][1], Route.PARSER, hits[0][0])
         return bool(hits)
 
-    async def _most_specific(self, journey: _Journey, tools: Sequence[StoredTool]) -> str | None:
+    async def _parsed(self, tool: StoredTool, question: str) -> tuple[Parsed, str | None]:
+        """A tool with which something is wrong refuses; the others may answer."""
+        asked = parser.answer(self._sandbox, tool.tool.source, question)
+        return await contained(asked, lambda why: (Parsed(refusal=why), None))
+
+    async def _most_specific(self, journey: Journey, tools: Sequence[StoredTool]) -> str | None:
         names = [tool.task for tool in tools]
         journey.refusals.append(f"the parsers of {', '.join(names)} all reproduce the question")
         if self._dispatcher is None:
             return None
         tasks = [Task(id=0, name=tool.task, description=tool.tool.description) for tool in tools]
-        try:
-            return await dispatcher.choose(self._dispatcher, tasks, journey.request.question, journey.bill)
-        except ModelError as error:
-            journey.refusals.append(f"dispatcher: {error.message}")
-            return None
 
-    async def _dispatch(self, journey: _Journey) -> None:
+        def undecided(why: str) -> None:
+            journey.refuse(f"dispatcher: {why}")
+
+        return await contained(
+            dispatcher.choose(self._dispatcher, tasks, journey.request.question, journey.bill), undecided
+        )
+
+    async def _dispatch(self, journey: Journey) -> None:
         """Find the task of a request, unless the caller named it. Unknown stays `None`: nothing is stored under it."""
         if journey.task is not None:
             await to_thread.run_sync(self.store.add_task, journey.task, "")
         elif self._dispatcher is not None:
-            try:
-                journey.task = await self._ask_dispatcher(self._dispatcher, journey)
-            except ModelError as error:
-                journey.refusals.append(f"dispatcher: {error.message}")
+            journey.task = await self._ask_dispatcher(self._dispatcher, journey)
 
-    async def _ask_dispatcher(self, model: AccountedModel, journey: _Journey) -> str | None:
+    async def _ask_dispatcher(self, model: AccountedModel, journey: Journey) -> str | None:
         """The task that this question was once found to be of, or else the model's verdict, which is kept.
 
         A new task is named under a lock, and only if no other request has named one meanwhile.
@@ -215,29 +213,23 @@ class Hammerstone:
             journey.refusals.append("dispatcher: two replies in a row could not be read")
         return verdict.name if verdict else None
 
-    async def _user_route(self, journey: _Journey) -> bool:
+    async def _user_route(self, journey: Journey) -> bool:
         tool = self._catalog.tool(journey.task)
         if tool is None or Route.USER not in tool.tool.routes or self._user is None:
             return False
         manual = Manual(
             source=tool.tool.source, description=tool.tool.description, demonstrations=tool.tool.demonstrations
         )
-        try:
-            parsed = await write_arguments(self._user, manual, journey.request.question, journey.bill)
-        except ModelError as error:
-            journey.refusals.append(f"{tool.task}: user: {error.message}")
-            return False
+        parsed = await write_arguments(self._user, manual, journey.request.question, journey.bill)
         if parsed.arguments is None:
-            journey.refusals.append(f"{tool.task}: {parsed.refusal}")
-            return False
+            return journey.refuse(f"{tool.task}: {parsed.refusal}")
         given, failure = await parser.call_solve(self._sandbox, tool.tool.source, parsed.arguments)
         if given is None:
-            journey.refusals.append(f"{tool.task}: {failure}")
-            return False
+            return journey.refuse(f"{tool.task}: {failure}")
         journey.arrive(given, Route.USER, tool)
         return True
 
-    async def _solver_route(self, journey: _Journey) -> None:
+    async def _solver_route(self, journey: Journey) -> None:
         if self._labeler:
             journey.route = Route.LABELER
             request = journey.request
@@ -253,26 +245,7 @@ class Hammerstone:
 
     # what is kept
 
-    def _answered(self, journey: _Journey, started: float) -> Answered:
-        request = journey.request
-        known = request.answer is not None and journey.answer is not None
-        return Answered(
-            id=request.id,
-            question=request.question,
-            answer=journey.answer,
-            route=journey.route,
-            task=journey.task,
-            tool=journey.tool.task if journey.tool else None,
-            version=journey.tool.version if journey.tool else None,
-            model_calls=journey.bill.calls,
-            cost_usd=journey.bill.cost_usd,
-            ms=(time.perf_counter() - started) * 1000,
-            error=journey.error,
-            correct=agree(journey.answer or "", request.answer or "") if known else None,
-            refusals=tuple(journey.refusals),
-        )
-
-    async def _keep(self, journey: _Journey, answered: Answered) -> None:
+    async def _keep(self, journey: Journey, answered: Answered) -> None:
         """The answer and, if the solver gave it, the instance, in one transaction."""
         instance = None
         if journey.route is Route.SOLVER and journey.answer is not None and journey.task is not None:
@@ -280,20 +253,23 @@ class Hammerstone:
         with anyio.CancelScope(shield=True):
             await to_thread.run_sync(lambda: self.store.finish_request(answered, task=journey.task, instance=instance))
         if instance is not None and journey.task is not None:
-            await self._perhaps_make(journey.task)
+            await self._make_if_due(journey.task)
 
     # makings
 
     async def catch_up(self) -> None:
         """Start the makings that are due: after labels came in, or after a crash."""
         for task in await to_thread.run_sync(self.store.tasks):
-            await self._perhaps_make(task.name)
+            await self._make_if_due(task.name)
 
     async def make(self, instances: Sequence[Instance], *, name: str, description: str = "") -> Making:
         """Store solved instances under a task and run one making now.
 
+        Of two that answer one question differently neither is used. What is stored already is corrected by them, and
+        a live tool that answers otherwise than a corrected label is disabled. Both are logged as warnings.
+
         Raises `InputError` if the task has too few of them then, `SettingsError` if there is no maker or another
-        making of this tool is running, and the errors of the store, the sandbox and recordings.
+        making of this tool is running, `StoreError` and `RecordingError`.
         """
         maker = self._maker
         if maker is None:
@@ -301,10 +277,7 @@ class Hammerstone:
                 "there is no maker model", hint="name one, for example --maker anthropic:claude-opus-4-5"
             )
         task = await to_thread.run_sync(self.store.add_task, name, description)
-        for index, instance in enumerate(instances):
-            await to_thread.run_sync(
-                lambda i=index, one=instance: self.store.add_instance(name, one, request_id=f"{name}-{i + 1}")
-            )
+        await take(instances, name, store=self.store, sandbox=self._sandbox)
         task = await to_thread.run_sync(self.store.task, name) or task
         count = len(independent(await to_thread.run_sync(self.store.instances, name)))
         if count < self.settings.needed:
@@ -317,6 +290,10 @@ class Hammerstone:
             raise SettingsError(f"a making of {name} is running already", hint=f"see: hammerstone tasks show {name}")
         return making
 
+    async def _make_if_due(self, name: str) -> None:
+        """A making that nobody waits for: one that cannot even be kept as failed is told of, and all else goes on."""
+        await contained(self._perhaps_make(name), lambda why: _log.warning("a tool for %s: %s", name, why))
+
     async def _perhaps_make(self, name: str) -> None:
         maker = self._maker
         if maker is None:
@@ -328,16 +305,20 @@ class Hammerstone:
             return
         self._making.add(name)  # with no `await` since it was looked for
         if self.settings.background:
-            self._tasks.start_soon(self._run_making, maker, task)
+            self._tasks.start_soon(self._make_beside, maker, task)
         else:
             await self._run_making(maker, task)
+
+    async def _make_beside(self, maker: Maker, task: Task) -> None:
+        making = self._run_making(maker, task)
+        await contained(making, lambda why: _log.warning("a tool for %s: %s", task.name, why))
 
     def _due(self, task: Task) -> bool:
         return task.instances >= (task.made_at + self.settings.more if task.made_at else self.settings.needed)
 
     async def _run_making(self, maker: Maker, task: Task) -> Making | None:
-        self._on_making(task.name, None)
         try:
+            self._on_making(task.name, None)
             making = await maker.make(task)
         finally:
             self._making.discard(task.name)

@@ -6,9 +6,10 @@ import hashlib
 from dataclasses import replace
 
 import anyio
+import anyio.from_thread
 import pytest
 
-from hammerstone.errors import ModelError, RecordingError, SandboxError
+from hammerstone.errors import ModelError, RecordingError, SandboxError, StoreError
 from hammerstone.latm import prompts
 from hammerstone.latm.accounts import AccountedModel
 from hammerstone.latm.maker import Maker
@@ -184,7 +185,7 @@ async def test_a_prompt_without_a_recording_interrupts_the_making_and_is_raised(
     assert task.made_at == 0, "it has said nothing about these instances"
 
 
-async def test_a_broken_sandbox_interrupts_the_making_and_what_was_paid_is_used_again(
+async def test_a_broken_sandbox_fails_the_making_and_what_was_paid_is_used_again(
     store: Store, sandbox: Sandbox
 ) -> None:
     def broken(_: SandboxCall) -> Outcome:
@@ -192,12 +193,83 @@ async def test_a_broken_sandbox_interrupts_the_making_and_what_was_paid_is_used_
 
     fill(store, instances(5))
     model = a_maker()
-    with pytest.raises(SandboxError):
-        await make(store, FakeSandbox(broken), model)
-    assert store.makings()[0].state is MakingState.INTERRUPTED
+    making = await make(store, FakeSandbox(broken), model)
+    assert (making.state, making.reason) == (MakingState.FAILED, "no worker can be kept alive")
     making = await make(store, sandbox, model)
     assert making.state is MakingState.LIVE
     assert len(model.prompts) == 1
+
+
+async def test_a_reply_that_brings_out_a_fault_is_a_failed_attempt_and_the_next_recipe_is_tried(
+    store: Store, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(*_: object, **__: object) -> tuple[str, ...]:
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr("hammerstone.latm.maker.module.check_source", faulty)
+    fill(store, instances(5))
+    lot = lot_of(store, AUTO)
+    replies = [block(SUM), f"{block(SOLVE_ALONE)}\n{arguments(lot.shown)}", arguments(lot.verified)]
+    making = await make(store, sandbox, ScriptedModel(replies), user=a_user(), settings=AUTO)
+    assert (making.state, making.tool and making.tool.provenance.recipe) == (MakingState.LIVE, "latm")
+    assert stages(store) == [("module", 1, "verify"), ("latm", 1, "passed"), ("latm", 1, "passed")]
+    first = attempts(store)[0]
+    assert (first.source, first.problems) == (block(SUM), ("RecursionError: too deep",))
+
+
+async def test_a_fault_in_the_gate_is_kept_as_the_gates(
+    store: Store, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def faulty(*_: object, **__: object) -> None:
+        raise KeyError("held out")
+
+    monkeypatch.setattr("hammerstone.latm.maker.making.pass_gate", faulty)
+    fill(store, instances(5))
+    making = await make(store, sandbox, ScriptedModel([block(SUM)]))
+    assert (making.state, making.reason) == (MakingState.FAILED, "module: KeyError: 'held out'")
+    assert stages(store) == [("module", 1, "passed"), ("module", 0, "gate")]
+
+
+async def test_a_tool_that_cannot_be_stored_fails_its_making(
+    store: Store, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(*_: object, **__: object) -> None:
+        raise OverflowError("too large")
+
+    monkeypatch.setattr(store, "publish", faulty)
+    fill(store, instances(5))
+    making = await make(store, sandbox, a_maker())
+    assert making.state is MakingState.FAILED
+    assert making.reason == "what came of it could not be stored: OverflowError: too large"
+
+
+async def test_a_task_that_was_removed_meanwhile_is_not_made(store: Store) -> None:
+    fill(store, instances(5))
+    task = store.task("sum")
+    assert task is not None
+    store.remove_task("sum")
+    model = AccountedModel(a_maker(), Role.MAKER, store)
+    maker = Maker(store=store, sandbox=FakeSandbox({}), model=model, user=None, solver=None, settings=SETTINGS)
+    assert await maker.make(task) is None
+
+
+async def test_a_renewal_that_fails_ends_no_making(
+    store: Store, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = anyio.Event()
+
+    def faulty(*_: object) -> bool:
+        anyio.from_thread.run_sync(failed.set)
+        raise StoreError("the database is busy")
+
+    async def slow(_: Prompt) -> str:
+        await failed.wait()
+        return block(SUM)
+
+    monkeypatch.setattr(store, "renew_making", faulty)
+    monkeypatch.setattr("hammerstone.latm.maker.making.LEASE_SECONDS", 0.0)
+    fill(store, instances(5))
+    assert (await make(store, sandbox, FunctionModel(slow))).state is MakingState.LIVE
 
 
 async def test_a_cancelled_making_is_interrupted(store: Store, sandbox: Sandbox) -> None:

@@ -34,6 +34,7 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "add_answer": lambda store: store.add_answer(an_answer("r2")),
     "add_call": lambda store: store.add_call(a_call("new")),
     "label": lambda store: store.label(store.queue()[0].id, "4"),
+    "remove_task": lambda store: store.remove_task("sums"),
     "remove_tool": lambda store: store.remove_tool("sums"),
     "start_making": lambda store: store.start_making("sums", owner="new:1"),
 }

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
-from hammerstone.errors import NotFoundError
 from hammerstone.latm.records import Answered
 from hammerstone.latm.store import Store
 from hammerstone.types import Route
@@ -33,10 +30,10 @@ def test_a_finished_request_may_bring_no_instance(store: Store) -> None:
     assert requests(store) == 1
 
 
-def test_a_finished_request_is_stored_whole_or_not_at_all(store: Store) -> None:
-    with pytest.raises(NotFoundError):
-        store.finish_request(an_answer(), task="unknown", instance=an_instance())
-    assert requests(store) == 0
+def test_a_request_whose_task_was_removed_meanwhile_is_finished_without_an_instance(store: Store) -> None:
+    store.finish_request(an_answer(), task="removed", instance=an_instance())
+    assert requests(store) == 1
+    assert store.tasks() == ()
 
 
 def test_a_question_that_is_known_already_still_gets_its_answer_stored(store: Store) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hammerstone.latm.records import MakingState, ToolState
 from hammerstone.latm.store import Store, open_store, this_process
 
-from .examples import a_call, a_tool, an_answer, an_instance
+from .examples import a_call, a_tool, an_answer, an_attempt, an_instance
 
 Tables = dict[str, list[list[str]]]
 TABLES = {"answers", "attempts", "calls", "counters", "dispatches", "instances", "makings", "queue", "tasks", "tools"}
@@ -37,7 +37,10 @@ def fill(store: Store) -> None:
     store.add_answer(an_answer())
     store.add_call(a_call())
     store.enqueue("r3", "2 + 2?", "sums")
-    store.start_making("sums", owner="another-host:1", lease_seconds=-1)
+    store.assign("1 + 2?", "sums")
+    making = store.start_making("sums", owner="another-host:1", lease_seconds=-1)
+    assert making is not None
+    store.add_attempt(making, an_attempt())
 
 
 @pytest.mark.parametrize(
@@ -49,6 +52,7 @@ def fill(store: Store) -> None:
         ("add_answer", {"answers"}),
         ("add_call", {"calls"}),
         ("label", {"queue", "instances", "tasks"}),
+        ("remove_task", {"tasks", "instances", "dispatches", "makings", "attempts", "tools", "counters", "queue"}),
         ("remove_tool", {"tools", "counters"}),
         ("start_making", {"makings"}),
     ],

@@ -5,8 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hammerstone.errors import NotFoundError
-from hammerstone.latm.records import StoredInstance
-from hammerstone.latm.store import Store
+from hammerstone.latm.records import MakingState, StoredInstance
+from hammerstone.latm.store import Store, this_process
 from hammerstone.types import Source
 
 from .examples import an_instance
@@ -35,6 +35,54 @@ def test_a_question_is_stored_once_under_a_task(store: Store) -> None:
     assert store.add_instance("other", an_instance("1?", "2"), request_id="r3") is not None
     assert store.instances("sums") == (first,)
     assert [task.instances for task in store.tasks()] == [1, 1]
+
+
+def made_at(store: Store) -> int:
+    (task,) = store.tasks()
+    return task.made_at
+
+
+def built_once(store: Store) -> None:
+    making = store.start_making("sums", owner=this_process())
+    assert making is not None
+    store.end_making(making, MakingState.FAILED, reason="no module passed")
+
+
+@pytest.mark.parametrize("first", list(Source))
+@pytest.mark.parametrize("later", [Source.CALLER, Source.LABELER])
+def test_a_persons_answer_corrects_the_stored_one_and_a_build_is_due_at_once(
+    store: Store, first: Source, later: Source
+) -> None:
+    store.add_task("sums", "")
+    store.add_instance("sums", an_instance("1?", "2", first), request_id="r1")
+    built_once(store)
+
+    corrected = store.add_instance("sums", an_instance("1?", "1", later), request_id="r2")
+    assert corrected is not None
+    assert (corrected.answer, corrected.source, corrected.former_answer) == ("1", later, "2")
+    assert store.instances("sums") == (corrected,)
+    assert ([task.instances for task in store.tasks()], made_at(store)) == ([1], 0)
+
+
+@pytest.mark.parametrize("first", list(Source))
+def test_a_solvers_answer_corrects_nothing(store: Store, first: Source) -> None:
+    store.add_task("sums", "")
+    there = store.add_instance("sums", an_instance("1?", "1", first), request_id="r1")
+    built_once(store)
+
+    assert store.add_instance("sums", an_instance("1?", "2", Source.SOLVER), request_id="r2") is None
+    assert store.instances("sums") == (there,)
+    assert made_at(store) == 1
+
+
+def test_a_persons_word_for_a_solvers_answer_holds_and_changes_no_more(store: Store) -> None:
+    store.add_task("sums", "")
+    store.add_instance("sums", an_instance("1?", "1", Source.SOLVER), request_id="r1")
+    built_once(store)
+
+    assert store.add_instance("sums", an_instance("1?", "1", Source.CALLER), request_id="r2") is None
+    (instance,) = store.instances("sums")
+    assert (instance.source, instance.former_answer, made_at(store)) == (Source.CALLER, None, 1)
 
 
 def test_an_instance_of_an_unknown_task_is_refused(store: Store) -> None:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from hammerstone.errors import NotFoundError
-from hammerstone.latm.store import Store
+from hammerstone.latm.records import MakingState
+from hammerstone.latm.store import Store, this_process
 from hammerstone.types import Source
 
 from .examples import an_instance
@@ -51,6 +52,16 @@ def test_a_label_corrects_the_instance_that_is_there(store: Store) -> None:
     store.label(store.enqueue("r1", "1?", "sums").id, "1")
     (instance,) = store.instances("sums")
     assert (instance.answer, instance.former_answer, instance.source) == ("1", "2", Source.LABELER)
+
+
+def test_a_label_that_corrects_an_instance_lets_a_build_start_at_once(store: Store) -> None:
+    store.add_task("sums", "")
+    store.add_instance("sums", an_instance("1?", "2"), request_id="r0")
+    making = store.start_making("sums", owner=this_process())
+    assert making is not None
+    store.end_making(making, MakingState.FAILED, reason="")
+    store.label(store.enqueue("r1", "1?", "sums").id, "1")
+    assert [task.made_at for task in store.tasks()] == [0]
 
 
 def test_a_request_is_labeled_once(store: Store) -> None:

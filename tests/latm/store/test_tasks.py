@@ -1,8 +1,12 @@
 from __future__ import annotations
 
-from hammerstone.latm.store import Store, open_store
+import pytest
 
-from .examples import an_instance
+from hammerstone.errors import NotFoundError, SettingsError
+from hammerstone.latm.records import MakingState
+from hammerstone.latm.store import Store, open_store, this_process
+
+from .examples import a_call, a_tool, an_answer, an_attempt, an_instance
 
 
 def test_tasks_come_in_order_of_creation_with_their_counts(store: Store) -> None:
@@ -43,3 +47,66 @@ def test_a_question_keeps_the_task_it_was_once_found_to_be_of(store: Store) -> N
     assert store.assigned("1 + 1?") == "sums"
     assert store.assigned("1 + 2?") is None
     assert [(task.name, task.description) for task in store.tasks()] == [("sums", "adds"), ("other", "")]
+
+
+def fill(store: Store, name: str) -> int:
+    """A task with one of everything; its making."""
+    store.publish(a_tool(name))
+    store.add_instance(name, an_instance(f"{name}?"), request_id="r1")
+    store.assign(f"{name}?", name)
+    store.add_answer(an_answer(task=name))
+    store.add_call(a_call(name, task=name))
+    making = store.start_making(name, owner=this_process())
+    assert making is not None
+    store.add_attempt(making, an_attempt())
+    store.end_making(making, MakingState.FAILED, reason="")
+    return making
+
+
+def test_a_removed_task_leaves_what_was_paid_and_answered(store: Store) -> None:
+    making, other = fill(store, "sums"), fill(store, "dates")
+    before = store.tools_revision()
+    store.remove_task("sums")
+    assert [task.name for task in store.tasks()] == ["dates"]
+    assert (store.task("sums"), store.instances("sums"), store.assigned("sums?")) == (None, (), None)
+    assert ([tool.task for tool in store.live_tools()], store.attempts(making)) == (["dates"], ())
+    assert [one.id for one in store.makings()] == [other]
+    assert store.tools_revision() > before
+    assert sorted(str(row.task) for row in store.routes()) == ["dates", "sums"]
+    assert store.find_call("sums", "test:strong") is not None
+
+
+def test_a_removed_task_may_come_again_and_begins_anew(store: Store) -> None:
+    fill(store, "sums")
+    store.remove_task("sums")
+    fill(store, "sums")
+    assert [(task.instances, task.made_at) for task in store.tasks()] == [(1, 1)]
+
+
+def test_a_task_whose_tool_is_being_made_is_not_removed(store: Store) -> None:
+    fill(store, "sums")
+    store.start_making("sums", owner=this_process())
+    with pytest.raises(SettingsError, match="a tool for sums is being built"):
+        store.remove_task("sums")
+    assert len(store.instances("sums")) == 1
+
+
+def test_a_making_that_its_owner_has_left_keeps_no_task(store: Store) -> None:
+    store.add_task("sums", "")
+    store.start_making("sums", owner="another-host:1", lease_seconds=-1)
+    store.remove_task("sums")
+    assert store.tasks() == ()
+
+
+def test_what_waits_for_a_labeler_outlives_its_task(store: Store) -> None:
+    fill(store, "sums")
+    waiting = store.enqueue("r7", "7?", "sums")
+    store.remove_task("sums")
+    assert [(one.id, one.task) for one in store.queue()] == [(waiting.id, None)]
+    store.label(waiting.id, "7")
+    assert store.tasks() == ()
+
+
+def test_an_unknown_task_is_not_removed(store: Store) -> None:
+    with pytest.raises(NotFoundError, match="sums"):
+        store.remove_task("sums")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,10 +11,12 @@ import anyio
 from anyio import to_thread
 
 from hammerstone.concurrency import task_group
-from hammerstone.errors import HammerstoneError, ModelError
+from hammerstone.errors import HammerstoneError, ModelError, NotFoundError
+from hammerstone.escaping import sha256
 from hammerstone.latm import prompts
 from hammerstone.latm.accounts import AccountedModel, Bill
 from hammerstone.latm.descriptions import short_description
+from hammerstone.latm.faults import ENDS_A_RUN, contained, reason_of
 from hammerstone.latm.maker.conversation import Conversation
 from hammerstone.latm.maker.gate import Passage, foreign_questions, pass_gate
 from hammerstone.latm.maker.latm import make_latm
@@ -49,6 +50,10 @@ class _End:
     disagreement: Disagreement | None = None
 
 
+def _failed(reason: str) -> _End:
+    return _End(state=MakingState.FAILED, reason=reason)
+
+
 class Maker:
     """The maker's role. `user` takes part in the gate, `solver` gives second opinions; both may be missing."""
 
@@ -73,25 +78,32 @@ class Maker:
         self._sample = sample
 
     async def make(self, task: Task) -> Making | None:
-        """Run one making to its end and store it; `None` if somebody else is making this tool.
+        """Run one making to its end and store it; `None` if somebody else is making this tool, or the task is gone.
 
-        A model that cannot be reached ends the making as failed; other errors of ours interrupt it and are raised.
+        Whatever goes wrong in it ends the making as failed: the same replies would bring it out again. What ends a run
+        (`faults`) interrupts the making and is raised.
         """
-        making_id = await to_thread.run_sync(lambda: self._store.start_making(task.name, owner=this_process()))
+        making_id = await self._start(task)
         if making_id is None:
             return None
         async with self._lease(making_id):
             try:
-                end = await self._try_recipes(task, making_id)
-            except ModelError as error:
-                end = _End(state=MakingState.FAILED, reason=error.message)
+                end = await contained(self._try_recipes(task, making_id), _failed)
             except BaseException as error:
                 reason = error.message if isinstance(error, HammerstoneError) else type(error).__name__
                 await self._end(making_id, _End(state=MakingState.INTERRUPTED, reason=reason))
                 raise
-            await self._end(making_id, end)
+            problem = await contained(self._end(making_id, end), lambda why: why)
+            if problem:
+                await self._end(making_id, _failed(f"what came of it could not be stored: {problem}"))
         makings = await to_thread.run_sync(self._store.makings, task.name)
-        return next(one for one in makings if one.id == making_id)
+        return next((one for one in makings if one.id == making_id), None)
+
+    async def _start(self, task: Task) -> int | None:
+        try:
+            return await to_thread.run_sync(lambda: self._store.start_making(task.name, owner=this_process()))
+        except NotFoundError:  # removed meanwhile
+            return None
 
     async def _end(self, making_id: int, end: _End) -> None:
         def write() -> None:
@@ -107,12 +119,17 @@ class Maker:
 
     @asynccontextmanager
     async def _lease(self, making_id: int) -> AsyncGenerator[None]:
-        """Renew the making's lease while it runs, so that no other process takes it for dead."""
+        """Renew the making's lease while it runs, so that no other process takes it for dead.
+
+        A renewal that fails is tried again: the lease outlasts two of them, and the making's own writes meet a store
+        that stays broken.
+        """
 
         async def renew() -> None:
             while True:
                 await anyio.sleep(LEASE_SECONDS / 3)
-                await to_thread.run_sync(self._store.renew_making, making_id, LEASE_SECONDS)
+                with suppress(Exception):
+                    await to_thread.run_sync(self._store.renew_making, making_id, LEASE_SECONDS)
 
         async with task_group() as group:
             group.start_soon(renew)
@@ -125,7 +142,7 @@ class Maker:
         count = len(independent(await to_thread.run_sync(self._store.instances, task.name)))
         if count < self._settings.needed:
             reason = f"a build needs {self._settings.needed} independent instances, and there are {count}"
-            return _End(state=MakingState.FAILED, reason=reason)
+            return _failed(reason)
         recipes: tuple[Recipe, ...] = (
             ("module", "latm") if self._settings.recipe == "auto" else (self._settings.recipe,)
         )
@@ -135,20 +152,38 @@ class Maker:
             if end.state is not MakingState.FAILED:
                 return end
             reasons.append(f"{recipe}: {end.reason}")
-        return _End(state=MakingState.FAILED, reason="; ".join(reasons))
+        return _failed("; ".join(reasons))
 
     async def _try_recipe(self, recipe: Recipe, task: Task, making_id: int) -> _End:
-        bill = Bill(task=task.name)
-        bench = await self._workbench(recipe, task, making_id, bill)
+        bench = await self._workbench(recipe, task, making_id, Bill(task=task.name))
+        try:
+            return await self._follow(recipe, bench)
+        except (HammerstoneError, *ENDS_A_RUN):
+            raise
+        except Exception as error:  # brought out by a reply; the next recipe gets others
+            reason = reason_of(error)
+            await self._note_fault(bench, recipe, making_id, reason)
+            return _failed(reason)
+
+    async def _note_fault(self, bench: Workbench, recipe: Recipe, making_id: int, reason: str) -> None:
+        """Keep the latest reply as an attempt that failed, unless it is kept already and a later step has failed."""
+        attempts = await to_thread.run_sync(self._store.attempts, making_id)
+        replies, latest = bench.conversation.replies, bench.conversation.latest
+        if replies > sum(one.recipe == recipe for one in attempts):
+            await bench.note(recipe, replies, "verify", latest, [reason])
+        else:
+            await bench.note(recipe, 0, "gate", latest, [reason])
+
+    async def _follow(self, recipe: Recipe, bench: Workbench) -> _End:
         draft = await _RECIPES[recipe](bench)
         if isinstance(draft, Failure):
-            return _End(state=MakingState.FAILED, reason=draft.reason)
+            return _failed(draft.reason)
         asked = (self._settings.module if recipe == "module" else self._settings.latm).held_out
         passage = await pass_gate(bench, draft, self._user, asked=asked)
         if not passage.routes:
             reason = "; ".join(passage.reasons)
             await bench.note(recipe, 0, "gate", draft.source, [reason])
-            return _End(state=MakingState.FAILED, reason=reason)
+            return _failed(reason)
         tool = _package(bench, draft, passage, recipe, self._model.name)
         suspect = draft.suspect or passage.suspect
         if suspect is not None:
@@ -229,7 +264,7 @@ def _package(bench: Workbench, draft: Draft, passage: Passage, recipe: Recipe, m
 
 
 def _digests(instances: Sequence[StoredInstance]) -> tuple[str, ...]:
-    return tuple(hashlib.sha256(one.question.encode()).hexdigest()[:16] for one in instances)
+    return tuple(sha256(one.question)[:16] for one in instances)
 
 
 def _disagreement(finding: Finding) -> Disagreement:

@@ -1,13 +1,17 @@
-"""Instances: each question once per task, in order of arrival."""
+"""Instances: each question once per task, in order of arrival.
+
+The answer of a caller or a labeler replaces the one that is there: of two people the later one is right. A solver's
+replaces nothing: its first answer may have been corrected, and comes again whenever its stored reply is replayed.
+"""
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import case, select, update
 
 from hammerstone.errors import NotFoundError
+from hammerstone.escaping import sha256
 from hammerstone.latm.records import StoredInstance
 from hammerstone.latm.store import schema, tasks
 from hammerstone.latm.store.database import insert_new, timestamp
@@ -18,7 +22,7 @@ if TYPE_CHECKING:
 
     from hammerstone.types import Instance
 
-__all__ = ["add", "find_id", "of_task", "relabel"]
+__all__ = ["add", "of_task", "relabel"]
 
 _INSTANCES = schema.instances
 _TASKS = schema.tasks
@@ -28,7 +32,7 @@ def add(connection: Connection, task_name: str, instance: Instance, request_id: 
     task = tasks.locked(connection, task_name)
     row = {
         "task_id": task.id,
-        "question_sha256": _sha256(instance.question),
+        "question_sha256": sha256(instance.question),
         "question": instance.question,
         "answer": instance.answer,
         "source": instance.source,
@@ -37,19 +41,27 @@ def add(connection: Connection, task_name: str, instance: Instance, request_id: 
     }
     added = insert_new(connection, _INSTANCES, row)
     if added is None:
-        return None
+        return _correct(connection, task.id, instance)
     connection.execute(update(_TASKS).where(_TASKS.c.id == task.id).values(instances=_TASKS.c.instances + 1))
     return _instance(connection.execute(select(_INSTANCES).where(_INSTANCES.c.id == added)).one())
+
+
+def _correct(connection: Connection, task_id: int, instance: Instance) -> StoredInstance | None:
+    """Put a person's answer in the place of the stored one; a build may then start at once."""
+    if instance.source is Source.SOLVER:
+        return None
+    same = _INSTANCES.c.task_id == task_id, _INSTANCES.c.question_sha256 == sha256(instance.question)
+    there = connection.execute(select(_INSTANCES).where(*same)).one()
+    relabel(connection, there.id, instance.answer, instance.source)
+    if there.answer == instance.answer:
+        return None
+    connection.execute(update(_TASKS).where(_TASKS.c.id == task_id).values(made_at=0))
+    return _instance(connection.execute(select(_INSTANCES).where(*same)).one())
 
 
 def of_task(connection: Connection, task_name: str) -> tuple[StoredInstance, ...]:
     rows = select(_INSTANCES).join(_TASKS).where(_TASKS.c.name == task_name).order_by(_INSTANCES.c.id)
     return tuple(_instance(row) for row in connection.execute(rows))
-
-
-def find_id(connection: Connection, task_name: str, question: str) -> int | None:
-    found = select(_INSTANCES.c.id).join(_TASKS).where(_TASKS.c.name == task_name)
-    return connection.execute(found.where(_INSTANCES.c.question_sha256 == _sha256(question))).scalar()
 
 
 def relabel(connection: Connection, instance_id: int, answer: str, source: Source) -> None:
@@ -58,10 +70,6 @@ def relabel(connection: Connection, instance_id: int, answer: str, source: Sourc
     change = update(_INSTANCES).where(_INSTANCES.c.id == instance_id)
     if not connection.execute(change.values(answer=answer, source=source, former_answer=former)).rowcount:
         raise NotFoundError(f"there is no instance {instance_id}")
-
-
-def _sha256(question: str) -> str:
-    return hashlib.sha256(question.encode(errors="surrogatepass")).hexdigest()
 
 
 def _instance(row: Row[Any]) -> StoredInstance:

@@ -18,7 +18,7 @@ from hammerstone.types import Usage
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
-__all__ = ["add_attempt", "attempts_of", "end", "end_live", "newest_first", "renew", "start"]
+__all__ = ["add_attempt", "attempts_of", "end", "end_live", "is_running", "newest_first", "renew", "start"]
 
 _ATTEMPTS = schema.attempts
 _MAKINGS = schema.makings
@@ -29,12 +29,8 @@ _LEFT = "its process ended before it did"
 
 def start(connection: Connection, task_name: str, owner: str, lease_seconds: float) -> int | None:
     task = tasks.locked(connection, task_name)
-    running = select(_MAKINGS).where(_MAKINGS.c.task_id == task.id, _MAKINGS.c.state == MakingState.RUNNING)
-    other = connection.execute(running).first()
-    if other is not None:
-        if not _is_left(other):
-            return None
-        _close(connection, other.id, MakingState.INTERRUPTED, reason=_LEFT)
+    if is_running(connection, task.id):
+        return None
     making = insert(_MAKINGS).values(
         task_id=task.id,
         state=MakingState.RUNNING,
@@ -45,6 +41,18 @@ def start(connection: Connection, task_name: str, owner: str, lease_seconds: flo
         reason="",
     )
     return connection.execute(making.returning(_MAKINGS.c.id)).scalar_one()
+
+
+def is_running(connection: Connection, task_id: int) -> bool:
+    """Whether somebody is making this task's tool. A making that its owner has left is marked as interrupted."""
+    running = select(_MAKINGS).where(_MAKINGS.c.task_id == task_id, _MAKINGS.c.state == MakingState.RUNNING)
+    row = connection.execute(running).first()
+    if row is None:
+        return False
+    if not _is_left(row):
+        return True
+    _close(connection, row.id, MakingState.INTERRUPTED, reason=_LEFT)
+    return False
 
 
 def renew(connection: Connection, making_id: int, lease_seconds: float) -> bool:

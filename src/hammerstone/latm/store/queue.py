@@ -48,10 +48,7 @@ def label(connection: Connection, queued_id: int, answer: str) -> Queued:
 def _store(connection: Connection, task_name: str, queued: Queued, answer: str) -> None:
     tasks.ensure(connection, task_name, "")
     instance = Instance(question=queued.question, answer=answer, source=Source.LABELER)
-    if instances.add(connection, task_name, instance, queued.request_id) is None:
-        there = instances.find_id(connection, task_name, queued.question)
-        if there is not None:
-            instances.relabel(connection, there, answer, Source.LABELER)
+    instances.add(connection, task_name, instance, queued.request_id)
 
 
 def _queued(row: Row[Any]) -> Queued:

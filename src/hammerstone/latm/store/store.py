@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from hammerstone.latm.store import answers, calls, instances, ledger, makings, queue, tasks, tools
+from hammerstone.latm.store import answers, calls, instances, ledger, makings, queue, removal, tasks, tools
 from hammerstone.types import Source
 
 if TYPE_CHECKING:
@@ -70,6 +70,14 @@ class Store:
         with self._database.write() as connection:
             return tasks.ensure(connection, name, description)
 
+    def remove_task(self, name: str) -> None:
+        """Remove a task with its instances, makings and tools; paid calls and answers stay.
+
+        Raises `NotFoundError`, and `SettingsError` while a tool is being made for it.
+        """
+        with self._database.write() as connection:
+            removal.remove_task(connection, name)
+
     def assign(self, question: str, name: str, description: str = "") -> Task:
         """Keep that this question is of task `name`, which is added if it is not there."""
         with self._database.write() as connection:
@@ -83,9 +91,10 @@ class Store:
     # instances
 
     def add_instance(self, task_name: str, instance: Instance, *, request_id: str) -> StoredInstance | None:
-        """Store an instance; `None` if the task has this very question already.
+        """Store an instance, or correct the one with this very question; `None` if nothing changed by it.
 
-        Raises `NotFoundError` if there is no such task.
+        A caller's or a labeler's answer replaces the stored one, which is kept as the former answer, and the task may
+        be built again at once. A solver's answer replaces nothing. Raises `NotFoundError` if there is no such task.
         """
         with self._database.write() as connection:
             return instances.add(connection, task_name, instance, request_id)
@@ -211,7 +220,7 @@ class Store:
     # calls
 
     def find_call(self, key: str, model: str) -> Call | None:
-        """The newest usable completion of this prompt (`Prompt.key`) by this model."""
+        """The newest completion of this prompt (`Prompt.key`) by this model."""
         with self._database.read() as connection:
             return calls.find(connection, key, model)
 
@@ -219,11 +228,6 @@ class Store:
         """Store a paid completion, on the disk when this returns; the row id."""
         with self._database.write() as connection:
             return calls.add(connection, call)
-
-    def reject_call(self, key: str, model: str) -> None:
-        """Mark the completions of this prompt as unusable: a rerun will not reuse them. They stay in the ledger."""
-        with self._database.write() as connection:
-            calls.reject(connection, key, model)
 
     # answers
 
@@ -239,11 +243,11 @@ class Store:
     def finish_request(self, answered: Answered, *, task: str | None = None, instance: Instance | None = None) -> None:
         """Store an answer and, when given, the instance under its task, in one transaction.
 
-        Raises `NotFoundError` if there is an instance but no such task.
+        Where somebody has removed the task meanwhile, the instance goes with it.
         """
         with self._database.write(durable=instance is not None) as connection:
             answers.add(connection, (answered,))
-            if task is not None and instance is not None:
+            if task is not None and instance is not None and tasks.find(connection, task) is not None:
                 instances.add(connection, task, instance, answered.id)
 
     def refused_questions(self, task_name: str, limit: int) -> tuple[str, ...]:

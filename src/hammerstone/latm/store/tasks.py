@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
 from hammerstone.errors import NotFoundError
+from hammerstone.escaping import sha256
 from hammerstone.latm.records import Task
 from hammerstone.latm.store import schema
 from hammerstone.latm.store.database import insert_new, timestamp
@@ -37,17 +37,13 @@ def ensure(connection: Connection, name: str, description: str) -> Task:
 
 def assign(connection: Connection, question: str, name: str, description: str) -> Task:
     task = ensure(connection, name, description)
-    insert_new(connection, _DISPATCHES, {"question_sha256": _sha256(question), "task_id": task.id})
+    insert_new(connection, _DISPATCHES, {"question_sha256": sha256(question), "task_id": task.id})
     return task
 
 
 def assigned(connection: Connection, question: str) -> str | None:
-    name = select(_TASKS.c.name).join(_DISPATCHES).where(_DISPATCHES.c.question_sha256 == _sha256(question))
+    name = select(_TASKS.c.name).join(_DISPATCHES).where(_DISPATCHES.c.question_sha256 == sha256(question))
     return connection.execute(name).scalar()
-
-
-def _sha256(question: str) -> str:
-    return hashlib.sha256(question.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def locked(connection: Connection, name: str) -> Task:

@@ -15,7 +15,7 @@ from hammerstone.latm.tool import Tool
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
-__all__ = ["current", "every", "find", "keep", "live", "publish", "remove", "revision", "set_state"]
+__all__ = ["count_up", "current", "every", "find", "keep", "live", "publish", "remove", "revision", "set_state"]
 
 _COUNTERS = schema.counters
 _TASKS = schema.tasks
@@ -71,7 +71,7 @@ def remove(connection: Connection, name: str) -> None:
     task = _locked_task(connection, name)
     if not connection.execute(delete(_TOOLS).where(_TOOLS.c.task_id == task.id)).rowcount:
         raise _missing(name)
-    _count_up(connection)
+    count_up(connection)
 
 
 def revision(connection: Connection) -> int:
@@ -109,11 +109,12 @@ def _change(connection: Connection, task_id: int, tool_id: int, state: ToolState
         other = (_TOOLS.c.task_id == task_id, _TOOLS.c.state == ToolState.LIVE, _TOOLS.c.id != tool_id)
         connection.execute(update(_TOOLS).where(*other).values(state=ToolState.REPLACED))
     connection.execute(update(_TOOLS).where(_TOOLS.c.id == tool_id).values(state=state))
-    _count_up(connection)
+    count_up(connection)
     return _stored(connection.execute(_selected().where(_TOOLS.c.id == tool_id)).one())
 
 
-def _count_up(connection: Connection) -> None:
+def count_up(connection: Connection) -> None:
+    """Let every process read the tools again."""
     connection.execute(update(_COUNTERS).where(_COUNTERS.c.name == "tools").values(value=_COUNTERS.c.value + 1))
 
 
