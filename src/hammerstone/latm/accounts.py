@@ -62,7 +62,7 @@ def prompt(text: str, *, temperature: float, sample: int = 0) -> Prompt:
 class AccountedModel:
     """A model in one role, with its calls in the store.
 
-    A prompt that the store already holds a usable reply to is answered from there, for nothing: after a crash the
+    A prompt that the store already holds a reply to is answered from there, for nothing: after a crash the
     same requests lead to the same prompts. Equal prompts at the same moment are asked once. Whatever goes wrong inside
     a model is a `ModelError` of that one call.
     """
