@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 
 import anyio
@@ -14,7 +14,7 @@ from hammerstone.latm.store import Store, open_store
 from hammerstone.models.model import Prompt
 from hammerstone.sandbox import Sandbox
 from hammerstone.testing import FakeSandbox, FunctionModel, ScriptedModel
-from hammerstone.types import Request, Route, Source
+from hammerstone.types import Instance, Request, Route, Source
 
 from .sums import (
     ONE_OFFS,
@@ -632,3 +632,115 @@ async def test_a_tool_is_not_made_from_too_few_instances_but_they_are_kept(store
         assert model.prompts == []
         making = await loop.make(instances(5), name="sum")
     assert making.state is MakingState.LIVE
+
+
+# labels that are corrected, and labels that contradict each other
+
+
+def relabeled(wrong: Mapping[int, str], count: int = 6) -> list[Instance]:
+    """The caller's instances, of which some have these labels."""
+    given = instances(count, source=Source.CALLER)
+    return [replace(one, answer=wrong.get(number, one.answer)) for number, one in enumerate(given)]
+
+
+async def test_labels_that_are_given_again_corrected_make_the_tool(store: Store, sandbox: Sandbox) -> None:
+    models = Models(maker=maker(), user=user())
+    async with Hammerstone(store=store, sandbox=sandbox, models=models, settings=SETTINGS) as loop:
+        wrong = await loop.make(relabeled({1: "999", 3: "999"}), name="sum")
+        right = await loop.make(relabeled({}), name="sum")
+    assert (wrong.state, right.state) == (MakingState.FAILED, MakingState.LIVE)
+    assert [one.former_answer for one in store.instances("sum")] == [None, "999", None, "999", None, None]
+
+
+async def test_a_tool_that_is_kept_back_goes_live_when_the_one_label_is_corrected(
+    store: Store, sandbox: Sandbox
+) -> None:
+    models = Models(maker=maker(), user=user())
+    async with Hammerstone(store=store, sandbox=sandbox, models=models, settings=SETTINGS) as loop:
+        made = [await loop.make(relabeled(wrong), name="sum") for wrong in ({1: "999"}, {})]
+    assert [one.state for one in made] == [MakingState.HELD_BACK, MakingState.LIVE]
+
+
+async def test_the_callers_labels_replace_the_solvers_and_not_the_other_way_round(
+    store: Store, sandbox: Sandbox
+) -> None:
+    wrong = FunctionModel(lambda _: "Answer: 999", name="wrong")
+    models = replace(everyone(), maker=FunctionModel(lambda _: "NO PARSER"), solver=wrong)
+    async with Hammerstone(store=store, sandbox=sandbox, models=models, settings=SETTINGS) as loop:
+        await answers_of(loop, requests(5))
+    models = replace(everyone(), solver=wrong)
+    async with Hammerstone(store=store, sandbox=sandbox, models=models, settings=SETTINGS) as loop:
+        making = await loop.make(relabeled({}, 5), name="sum")
+        store.remove_tool("sum")
+        await answers_of(loop, requests(5))
+    assert making.state is MakingState.LIVE
+    assert [one.answer for one in store.instances("sum")] == [answer(ask(number)) for number in range(5)]
+
+
+async def test_of_two_answers_to_one_question_neither_is_taken_and_both_are_named(
+    store: Store, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = [*relabeled({}), replace(instances(1)[0], answer="999"), replace(instances(2)[1], answer=" 22\n")]
+    async with Hammerstone(store=store, sandbox=sandbox, models=Models(maker=maker()), settings=SETTINGS) as loop:
+        making = await loop.make(given, name="sum")
+    assert making.state is MakingState.LIVE
+    assert [one.question for one in store.instances("sum")] == [ask(number) for number in range(1, 6)]
+    assert caplog.messages == [
+        "of the instances of sum, 1 and 7 answer one question differently, '7' and '999': neither is used"
+    ]
+
+
+async def test_a_live_tool_that_contradicts_a_corrected_label_is_disabled_and_that_is_said(
+    store: Store, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    models = Models(maker=FunctionModel(lambda _: "NO PARSER"))
+    store.publish(tool(routes=(Route.PARSER,)))
+    async with Hammerstone(store=store, sandbox=sandbox, models=models, settings=SETTINGS) as loop:
+        await loop.make(relabeled({}), name="sum")
+        assert len(store.live_tools()) == 1, "it agrees"
+        making = await loop.make(relabeled({2: "999"}), name="sum")
+        answered = await loop.solve(ask(2))
+    assert (making.state, answered.route) == (MakingState.FAILED, None)
+    assert [one.state for one in store.tools()] == [ToolState.DISABLED]
+    assert caplog.messages == [
+        "version 1 of the tool sum is disabled: "
+        f"it answers '239' where the label was corrected to '999', for {ask(2)!r}"
+    ]
+
+
+async def test_a_tool_without_a_parser_is_held_to_what_it_was_checked_on(store: Store, sandbox: Sandbox) -> None:
+    models = Models(maker=FunctionModel(lambda _: "NO PARSER"))
+    store.publish(tool(routes=(Route.USER,)))
+    async with Hammerstone(store=store, sandbox=sandbox, models=models, settings=SETTINGS) as loop:
+        await loop.make(relabeled({}), name="sum")
+        await loop.make(relabeled({2: "999"}), name="sum")
+    assert [one.state for one in store.tools()] == [ToolState.DISABLED]
+
+
+async def test_a_task_of_the_same_questions_may_have_a_tool_too(store: Store, sandbox: Sandbox) -> None:
+    settings = replace(SETTINGS, recipe="module")
+    for name in ("sum", "sum_again"):
+        models = Models(maker=FunctionModel(lambda _: block(SUM)))
+        async with Hammerstone(store=store, sandbox=sandbox, models=models, settings=settings) as loop:
+            assert (await loop.make(instances(6), name=name)).state is MakingState.LIVE
+
+
+# the names of tasks
+
+
+async def test_two_long_names_that_begin_alike_are_two_tasks(store: Store) -> None:
+    long = "sort the following words by their second letter in "
+    async with Hammerstone(store=store, sandbox=NO_SANDBOX, models=Models(solver=solver()), settings=SETTINGS) as loop:
+        for number, order in enumerate(("ascending order", "descending order")):
+            await loop.solve(Request(id=order, question=ask(number), task=long + order))
+    assert [task.instances for task in store.tasks()] == [1, 1]
+
+
+async def test_two_names_that_are_one_task_are_said_to_be_one_once(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Hammerstone(store=store, sandbox=NO_SANDBOX, models=Models(solver=solver()), settings=SETTINGS) as loop:
+        for number, name in enumerate(("a-b", "a b", "a-b", "a  b", "other")):
+            await loop.solve(Request(id=str(number), question=ask(number), task=name))
+    assert [(task.name, task.instances) for task in store.tasks()] == [("a_b", 4), ("other", 1)]
+    assert caplog.messages == ["the tasks 'a-b' and 'a b' are one task here: a_b"]

@@ -115,10 +115,11 @@ async def intruders(
 
 
 def foreign_questions(store: Store, name: str) -> tuple[str, ...]:
-    """The latest questions of the tasks other than `name`."""
+    """The latest questions of the tasks other than `name`, save those that are stored as its own, too."""
     others = [task.name for task in store.tasks() if task.name != name]
     questions = [one.question for other in others for one in store.instances(other)[-FOREIGN_PER_TASK:]]
-    return tuple(questions[-FOREIGN_IN_ALL:])
+    own = {one.question for one in store.instances(name)}
+    return tuple(question for question in questions[-FOREIGN_IN_ALL:] if question not in own)
 
 
 def _labels(bench: Workbench, suspect: Finding | None) -> list[StoredInstance]:
