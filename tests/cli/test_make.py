@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hammerstone.latm.records import MakingState
 from hammerstone.latm.store import open_store
-from hammerstone.types import Request
+from hammerstone.types import Request, Source
 
 from ..latm.sums import ask, instances
 from .conftest import Cli, Recorded, write_lines
@@ -102,3 +103,36 @@ def test_a_line_that_cannot_be_used_is_reported_and_a_tool_is_made_from_the_othe
     assert done.out.startswith("sum: live by parser and user")
     assert "error: line 1: the line is not JSON" in done.err
     assert "error: line 14: request r1 has no answer" in done.err
+
+
+def test_labels_that_are_given_again_corrected_are_used(
+    cli: Cli, home: Path, tmp_path: Path, models: tuple[str, ...]
+) -> None:
+    wrong = [replace(one, answer="999") if number in (2, 6) else one for number, one in enumerate(instances(12))]
+    with open_store(home) as store:
+        store.add_task("sum", "")
+        for number, one in enumerate(wrong):
+            store.add_instance("sum", replace(one, source=Source.CALLER), request_id=str(number))
+    done = cli("make", write_lines(tmp_path / "right.jsonl", instances(12)), "--name", "sum", *models)
+    assert (done.code, done.out) == (0, "sum: live by parser and user after 1 replies\n")
+    with open_store(home) as store:
+        assert [one.answer for one in store.instances("sum")] == [one.answer for one in instances(12)]
+
+
+def test_of_two_answers_to_one_question_neither_is_used_and_both_lines_are_named(
+    cli: Cli, home: Path, tmp_path: Path, models: tuple[str, ...]
+) -> None:
+    rows = [*instances(12), replace(instances(3)[2], answer="999"), *instances(1)]
+    done = cli("make", write_lines(tmp_path / "twice.jsonl", rows), "--name", "sum", *models)
+    assert done.code == 2
+    assert "error: lines 3 and 13 answer one question with '239' and '999': neither is used" in done.err
+    with open_store(home) as store:
+        assert [one.question for one in store.instances("sum")] == [ask(n) for n in range(12) if n != 2]
+
+
+def test_many_questions_with_two_answers_are_counted(cli: Cli, tmp_path: Path, models: tuple[str, ...]) -> None:
+    rows = [*instances(12), *(replace(one, answer="999") for one in instances(12))]
+    done = cli("make", write_lines(tmp_path / "twice.jsonl", rows), "--name", "sum", *models)
+    assert done.code == 2
+    assert done.err.count("neither is used") == 10
+    assert "error: 2 more questions have two answers" in done.err

@@ -121,3 +121,38 @@ def test_what_cannot_be_done_is_told(cli: Cli, arguments: tuple[str, ...], error
     done = cli("tasks", *arguments)
     assert (done.code, done.out) == (2, "")
     assert f"error: {error}\nhint: " in done.err
+
+
+@pytest.mark.parametrize("typed", ["y\n", "yes\n"])
+def test_a_task_is_removed_after_a_question(cli: Cli, made: Path, typed: str) -> None:
+    done = cli("tasks", "remove", "sum", stdin=typed)
+    assert (done.code, done.out) == (0, "sum: removed\n")
+    assert "Delete the task sum, its 5 instances, its makings and its tools? [y/N]" in done.err
+    with open_store(made) as store:
+        assert (store.tasks(), store.tools(all_versions=True)) == ((), ())
+
+
+@pytest.mark.parametrize("typed", ["", "\n", "n\n", "sum\n"])
+def test_without_a_yes_no_task_is_removed(cli: Cli, made: Path, typed: str) -> None:
+    done = cli("tasks", "remove", "sum", stdin=typed)
+    assert (done.code, done.out) == (1, "")
+    assert "nothing was deleted" in done.err
+    with open_store(made) as store:
+        assert len(store.instances("sum")) == 5
+
+
+@pytest.mark.usefixtures("made")
+def test_a_removed_task_is_not_there_any_more(cli: Cli) -> None:
+    assert cli("tasks", "remove", "sum", "--yes", "--json").lines == [{"name": "sum", "state": "removed"}]
+    for command in ("remove", "show"):
+        done = cli("tasks", command, "sum")
+        assert done.code == 2
+        assert "error: there is no task sum\nhint: see: hammerstone tasks list" in done.err
+
+
+def test_a_task_whose_tool_is_being_made_is_not_removed(cli: Cli, made: Path) -> None:
+    with open_store(made) as store:
+        store.start_making("sum", owner=this_process())
+    done = cli("tasks", "remove", "sum", "--yes")
+    assert done.code == 2
+    assert "error: a tool for sum is being built\nhint: wait until the build has ended" in done.err

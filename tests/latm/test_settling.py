@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hammerstone.errors import NotFoundError
+from hammerstone.errors import NotFoundError, SettingsError
 from hammerstone.latm.records import Disagreement, MakingState
 from hammerstone.latm.settling import settle
 from hammerstone.latm.store import Store, this_process
@@ -72,3 +72,12 @@ def test_a_tool_that_is_held_back_can_be_settled_after_a_later_making_failed(hel
     assert later is not None
     held.end_making(later, MakingState.FAILED, reason="no module passed")
     assert settle(held, "word_sorting", tool_is_right=True).state is MakingState.LIVE
+
+
+def test_a_label_that_was_corrected_since_is_not_overruled(held: Store) -> None:
+    (instance,) = held.instances("word_sorting")
+    held.relabel(instance.id, "corrected", Source.CALLER)
+    with pytest.raises(SettingsError, match="has been corrected since"):
+        settle(held, "word_sorting", tool_is_right=True)
+    assert [one.answer for one in held.instances("word_sorting")] == ["corrected"]
+    assert settle(held, "word_sorting", tool_is_right=False).state is MakingState.FAILED

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hammerstone.cli.options import Backend, BaseURL, Home, Json, Maker, Recipe, Record, SandboxName, Solver, User
-from hammerstone.cli.requests import RequestFile
+from hammerstone.cli.requests import MOST_SHOWN, RequestFile
 from hammerstone.cli.terminal import print_json, print_line, progress, talk
 from hammerstone.errors import InputError
 
@@ -66,15 +66,22 @@ def make(
 
 
 def _instances(requests: RequestFile) -> list[Instance]:
+    from hammerstone.latm.labels import consistent
     from hammerstone.types import Instance, Source
 
-    instances = [
-        Instance(question=request.question, answer=answer, source=Source.CALLER)
-        for request, answer in requests.answered()
-    ]
-    if not instances:
+    solved = list(requests.answered())
+    instances = [Instance(question=request.question, answer=answer, source=Source.CALLER) for request, answer in solved]
+    usable, conflicts = consistent(instances)
+    for conflict in conflicts[:MOST_SHOWN]:
+        first, second = (solved[number - 1][0].line for number in conflict.numbers)
+        one, other = conflict.answers
+        talk(f"lines {first} and {second} answer one question with {one!r} and {other!r}: neither is used", "error:")
+    if len(conflicts) > MOST_SHOWN:
+        talk(f"{len(conflicts) - MOST_SHOWN} more questions have two answers", "error:")
+    requests.unusable += len(conflicts)
+    if not usable:
         raise InputError("no solved request was read", hint="each line needs a `question` and an `answer`")
-    return instances
+    return usable
 
 
 def _show(making: Making, json: bool) -> None:

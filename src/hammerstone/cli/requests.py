@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from hammerstone.types import Request
 
-__all__ = ["RequestFile"]
+__all__ = ["MOST_SHOWN", "RequestFile"]
 
 MOST_SHOWN = 10  # lines that cannot be used: the others are likely to be wrong in the same way
 

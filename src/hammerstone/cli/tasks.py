@@ -8,7 +8,7 @@ import typer
 
 from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Home, Json
-from hammerstone.cli.terminal import brief, money, print_json, print_line, show_facts, show_table, show_text, talk
+from hammerstone.cli.terminal import ask, brief, money, print_json, print_line, show_facts, show_table, show_text, talk
 from hammerstone.errors import NotFoundError, SettingsError
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="List tasks, show their instances and makings, and settle what is kept back.", no_args_is_help=True
+    help="List tasks, show their instances and makings, settle what is kept back, and remove tasks.",
+    no_args_is_help=True,
 )
 
 Name = Annotated[str, typer.Argument(help="The task's name.")]
@@ -86,6 +87,24 @@ def settle(
     with open_home(home) as store:
         making = settle_held_back(store, name, tool_is_right=tool)
     print_line(f"{name}: {making.state}")
+
+
+@app.command()
+def remove(
+    name: Name,
+    home: Home = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Delete a task with its instances, makings and tools. Paid calls and answers stay."""
+    with open_home(home) as store:
+        task = _find(store, name)
+        what = f"the task {name}, its {task.instances} instances, its makings and its tools"
+        if not yes and ask(f"Delete {what}? [y/N]") not in ("y", "Y", "yes"):
+            talk("nothing was deleted")
+            raise typer.Exit(1)
+        store.remove_task(name)
+    print_json({"name": name, "state": "removed"}) if json else print_line(f"{name}: removed")
 
 
 def _find(store: Store, name: str) -> Task:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hammerstone.errors import NotFoundError
+from hammerstone.errors import NotFoundError, SettingsError
 from hammerstone.latm.records import Making, MakingState
 from hammerstone.latm.store import Store
 
@@ -12,7 +12,8 @@ __all__ = ["settle"]
 def settle(store: Store, name: str, *, tool_is_right: bool) -> Making:
     """End the held-back making of task `name`: the tool goes live and the label is corrected, or the label stands.
 
-    Raises `NotFoundError` if no tool of this task is held back, or a later one went live.
+    Raises `NotFoundError` if no tool of this task is held back, or a later one went live, and `SettingsError` if the
+    tool is to go live although the label was corrected since: it was never held to the new one.
     """
     ends = {MakingState.LIVE, MakingState.HELD_BACK}
     held = next((one for one in store.makings(name) if one.state in ends), None)
@@ -20,6 +21,10 @@ def settle(store: Store, name: str, *, tool_is_right: bool) -> Making:
         raise NotFoundError(f"no tool of {name} is held back", hint="see: hammerstone tasks list")
     if tool_is_right:
         differ = held.disagreement
+        labels = {one.id: one.answer for one in store.instances(name)}
+        if labels.get(differ.instance_id) != differ.stored:
+            hint = "run `hammerstone make` again with the corrected labels"
+            raise SettingsError("the stored answer has been corrected since this tool was made", hint=hint)
         store.publish_over_label(held.tool, making_id=held.id, instance_id=differ.instance_id, answer=differ.tool)
     else:
         store.end_making(held.id, MakingState.FAILED, reason="the stored answer stands; the tool was wrong")
