@@ -112,7 +112,7 @@ class Store:
     # makings
 
     def start_making(self, task_name: str, *, owner: str, lease_seconds: float = 120) -> int | None:
-        """Take the making of this task for `owner` ("host:pid", see `this_process`); `None` if another one has it.
+        """Take the making of this task for `owner` (see `this_process`); `None` if another one has it.
 
         A making whose owner is dead, or whose lease has run out, is marked as interrupted and does not count.
         Raises `NotFoundError` if there is no such task.
@@ -160,7 +160,7 @@ class Store:
             return stored
 
     def keep_tool(self, tool: Tool) -> StoredTool:
-        """Store `tool` as a disabled version, or leave the version with its digest as it is. The live one stays live."""
+        """Store `tool` as a disabled version, or leave the version with its digest as it is; the live one stays."""
         with self._database.write() as connection:
             return tools.keep(connection, tool)
 
