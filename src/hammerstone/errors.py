@@ -22,6 +22,7 @@ from typing import ClassVar
 
 __all__ = [
     "CallerError",
+    "EndsRun",
     "HammerstoneError",
     "InputError",
     "ModelError",
@@ -52,6 +53,10 @@ class HammerstoneError(Exception):
         self.details = details
 
 
+class EndsRun(Exception):  # noqa: N818 - beside an error's place in the tree, not an error of its own
+    """It concerns the whole run: nothing that contains the faults of one request, reply or build holds it back."""
+
+
 class CallerError(HammerstoneError):
     """The caller can repair this."""
 
@@ -71,7 +76,7 @@ class NotFoundError(CallerError):
     code = "not-found"
 
 
-class RecordingError(CallerError):
+class RecordingError(CallerError, EndsRun):
     code = "recording"
 
 
@@ -97,5 +102,5 @@ class SandboxError(OperatorError):
     code = "sandbox"
 
 
-class StoreError(OperatorError):
+class StoreError(OperatorError, EndsRun):
     code = "store"

@@ -12,7 +12,7 @@ import anyio
 from anyio import to_thread
 
 from hammerstone.concurrency import map_concurrently
-from hammerstone.errors import CallerError, InputError, ModelError, OperatorError
+from hammerstone.errors import CallerError, EndsRun, InputError, ModelError, OperatorError
 from hammerstone.evals.caches import Embedding, LexicalEmbedding
 from hammerstone.evals.tasks import generate_instances, task
 from hammerstone.latm.accounts import AccountedModel, Bill
@@ -49,10 +49,16 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
-class CostReachedError(CallerError):
+class CostReachedError(CallerError, EndsRun):
     """The bound on the cost is reached: what is finished stands, and is marked partial."""
 
     code = "cost-reached"
+
+
+class OutageError(OperatorError, EndsRun):
+    """A model failed: what would be counted after it would be no figure."""
+
+    code = "outage"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,14 +172,14 @@ class _CountedModel(AccountedModel):
     """
 
     async def complete(self, prompt: Prompt, bill: Bill) -> str:
-        """Raises `OperatorError` for a model that fails, not `ModelError`, which a maker takes for a try that came to
+        """Raises `OutageError` for a model that fails, not `ModelError`, which a maker takes for a try that came to
         nothing: a figure must not count an outage. What is paid is stored, so the run can go on later.
         """
         paid = Bill(request_id=bill.request_id, task=bill.task)
         try:
             text = await super().complete(prompt, paid)
         except ModelError as error:
-            raise OperatorError(error.message, hint=error.hint) from error
+            raise OutageError(error.message, hint=error.hint) from error
         stored = None if paid.calls else await to_thread.run_sync(self._store.find_call, prompt.key, self.identity)
         if stored is not None:
             paid.add(Bill(calls=1, cost_usd=stored.cost_usd, usage=stored.usage))

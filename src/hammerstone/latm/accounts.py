@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import anyio
 from anyio import to_thread
 
-from hammerstone.errors import HammerstoneError, ModelError
+from hammerstone.errors import EndsRun, HammerstoneError, ModelError
 from hammerstone.latm.records import Call
 from hammerstone.models.masking import masked
-from hammerstone.models.model import Message, Model, OutOfRepliesError, Prompt, Reply, identity_of
+from hammerstone.models.model import Message, Model, Prompt, Reply, identity_of
 from hammerstone.types import Role, Usage
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class AccountedModel:
     async def _ask(self, prompt: Prompt) -> Reply:
         try:
             return _reply(await self._model.complete(prompt))
-        except (HammerstoneError, OutOfRepliesError):
+        except (HammerstoneError, EndsRun):
             raise
         except Exception as error:  # a fault in the model, which others wrote
             raise ModelError(

@@ -1,4 +1,4 @@
-"""One bad item ends nothing: which errors do end a run, and how all others are contained and put into words.
+"""One bad item ends nothing: errors are contained and put into words, but for those that concern the whole run.
 
 Whatever a request, a reply or a tool holds may bring out a fault that nobody has foreseen. It concerns that one item: a
 route refuses, a request has an error, a build has failed.
@@ -10,13 +10,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from hammerstone.errors import HammerstoneError, RecordingError, StoreError
-from hammerstone.models.model import OutOfRepliesError
+from hammerstone.errors import EndsRun, HammerstoneError
 
-__all__ = ["ENDS_A_RUN", "contained", "reason_of"]
-
-# Nothing could be kept; a replay is not what was recorded; a test asks for more than it has allowed for.
-ENDS_A_RUN = (StoreError, RecordingError, OutOfRepliesError)
+__all__ = ["contained", "reason_of"]
 
 MAX_REASON = 500  # characters: an exception may quote all that it met
 
@@ -30,7 +26,7 @@ async def contained(work: Awaitable[T], otherwise: Callable[[str], U]) -> T | U:
     """The result of `work`, or what `otherwise` makes of the reason why there is none."""
     try:
         return await work
-    except ENDS_A_RUN:
+    except EndsRun:
         raise
     except Exception as error:
         return otherwise(reason_of(error))

@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Literal, Protocol
 
+from hammerstone.errors import EndsRun
 from hammerstone.types import Usage
 
 __all__ = ["Message", "Model", "OutOfRepliesError", "Prompt", "Reply", "identity_of", "sendable"]
@@ -63,7 +64,7 @@ class Model(Protocol):
     async def complete(self, prompt: Prompt) -> Reply: ...
 
 
-class OutOfRepliesError(AssertionError):
+class OutOfRepliesError(AssertionError, EndsRun):
     """A test's model was asked more often than the test allows for. Not handled as a model's failure."""
 
 

@@ -11,12 +11,12 @@ import anyio
 from anyio import to_thread
 
 from hammerstone.concurrency import task_group
-from hammerstone.errors import HammerstoneError, ModelError, NotFoundError
+from hammerstone.errors import EndsRun, HammerstoneError, ModelError, NotFoundError
 from hammerstone.escaping import sha256
 from hammerstone.latm import prompts
 from hammerstone.latm.accounts import AccountedModel, Bill
 from hammerstone.latm.descriptions import short_description
-from hammerstone.latm.faults import ENDS_A_RUN, contained, reason_of
+from hammerstone.latm.faults import contained, reason_of
 from hammerstone.latm.maker.conversation import Conversation
 from hammerstone.latm.maker.gate import Passage, foreign_questions, pass_gate
 from hammerstone.latm.maker.latm import make_latm
@@ -158,7 +158,7 @@ class Maker:
         bench = await self._workbench(recipe, task, making_id, Bill(task=task.name))
         try:
             return await self._follow(recipe, bench)
-        except (HammerstoneError, *ENDS_A_RUN):
+        except (HammerstoneError, EndsRun):
             raise
         except Exception as error:  # brought out by a reply; the next recipe gets others
             reason = reason_of(error)
