@@ -88,3 +88,10 @@ def test_a_child_that_was_not_confined_is_an_error_of_ours() -> None:
 
 def test_integers_of_any_honest_size_are_read() -> None:
     assert read_json(b"1" + b"0" * 4000) == 10**4000
+
+
+@pytest.mark.parametrize("number", [*range(1, 65)])
+def test_an_end_by_any_signal_is_an_outcome(number: int) -> None:
+    outcome = judged(child.NOTHING, wait_status=number)
+    assert outcome.status is Status.KILLED
+    assert outcome.error.startswith("ended by ")

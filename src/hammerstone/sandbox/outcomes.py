@@ -108,5 +108,12 @@ def _death(wait_status: int) -> str:
         number = os.WTERMSIG(wait_status)
         hint = " (a recursion too deep, or a crash in native code)" if number == signal.SIGSEGV else ""
         hint = " (a system call of another architecture)" if number == signal.SIGSYS else hint
-        return f"ended by {signal.Signals(number).name} before it returned{hint}"
+        return f"ended by {_signal_name(number)} before it returned{hint}"
     return f"ended its own process with code {os.waitstatus_to_exitcode(wait_status)} before it returned"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal has none
+        return f"signal {number}"
