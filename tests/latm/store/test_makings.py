@@ -114,7 +114,7 @@ def test_this_process_did_not_begin_what_one_of_its_number_began_before_it(store
     begin(store)
 
 
-@pytest.mark.parametrize("pid", [os.getpid(), os.getppid()])
+@pytest.mark.parametrize("pid", [os.getpid(), os.getppid()], ids=["this process", "its parent"])
 def test_an_owner_written_by_an_earlier_release_holds_its_making_while_it_lives(store: Store, pid: int) -> None:
     store.start_making("sums", owner=owner(pid), lease_seconds=3600)
     assert store.start_making("sums", owner=this_process()) is None
