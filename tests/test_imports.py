@@ -19,7 +19,7 @@ PACKAGES = [path for path in MODULES if path.name == "__init__.py"]
 LAYERS = (
     ("errors", "types"),
     ("text_files", "visible"),
-    ("concurrency", "escaping", "private_files", "reading", "settings", "templates"),
+    ("concurrency", "escaping", "private_files", "reading", "settings", "templates", "validation"),
     ("models", "sandbox"),
     ("latm", "toolformer"),
     ("made_tools",),

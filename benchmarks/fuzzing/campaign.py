@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 __all__ = ["Finding", "Summary", "fuzz"]
 
@@ -84,11 +84,14 @@ def _stripe(target: str, seed: int, numbers: range) -> Iterator[dict[str, Any]]:
         numbers = numbers[numbers.index(last) + 1 :]
 
 
-def _started(target: str, seed: int, numbers: range, complaints: Any) -> subprocess.Popen[bytes]:
+def _started(target: str, seed: int, numbers: range, complaints: IO[bytes]) -> subprocess.Popen[bytes]:
+    command = _command(target, seed, numbers)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints, cwd=_FOLDER)
+
+
+def _command(target: str, seed: int, numbers: range) -> list[str]:
     what = [target, str(seed), str(numbers.start), str(numbers.stop), str(numbers.step)]
-    return subprocess.Popen(
-        [sys.executable, "-m", "fuzzing.worker", *what], stdout=subprocess.PIPE, stderr=complaints, cwd=_FOLDER
-    )
+    return [sys.executable, "-m", "fuzzing.worker", *what]
 
 
 def _death(code: int, complaints: bytes) -> str:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from hammerstone.errors import InputError
 from hammerstone.evals.statistics import wilson
 from hammerstone.text_files import read_text
+from hammerstone.validation import validator_of
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+    from pydantic_core import SchemaValidator
 
 __all__ = ["Confusion", "Figure", "Result", "Series", "Table", "head_of", "read_results", "write_results"]
 
@@ -133,7 +134,7 @@ def read_results(path: Path) -> tuple[Result, ...]:
     from pydantic import ValidationError
 
     try:
-        return _adapter().validate_json(read_text(path))
+        return _validator().validate_json(read_text(path))
     except OSError as error:
         raise InputError(
             f"cannot read the results {path}: {error.strerror}", hint="hammerstone bench … --json"
@@ -146,7 +147,5 @@ def read_results(path: Path) -> tuple[Result, ...]:
 
 
 @cache
-def _adapter() -> TypeAdapter[tuple[Result, ...]]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(tuple[Result, ...])
+def _validator() -> SchemaValidator:  # made when first needed: it takes some milliseconds
+    return validator_of(tuple[Result, ...])

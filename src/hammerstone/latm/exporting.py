@@ -45,6 +45,7 @@ __all__ = ["export_tool", "import_tool", "recheck"]
 TOOL_FILE = "tool.json"
 SOURCE_FILE = "made.py"
 MAX_BYTES = 16 * 1024 * 1024  # of one file: eighty checks of the longest questions that hammerstone reads
+MAX_VALUES = 500_000  # lists, objects and commas: each value takes a hundred times the memory of its bytes
 SHOWN = 3  # reasons in one message
 
 # Python looks for a `coding:` comment in the first two lines, so nothing that a model or a person wrote stands there.
@@ -251,8 +252,11 @@ def _rename(partial: Path, target: Path) -> None:
 
 
 def _read_tool(file: Path) -> Tool:
+    text = _read(file)
+    if sum(text.count(mark) for mark in "[{,") > MAX_VALUES:
+        raise InputError(f"{file} has more than {MAX_VALUES:,} values: no tool has", hint="it is damaged, or no tool")
     try:
-        document: JSON = json.loads(_read(file))
+        document: JSON = json.loads(text)
     except (ValueError, RecursionError):
         hint = f"name the folder of an exported tool, or its {TOOL_FILE}"
         raise InputError(f"{file} is not JSON", hint=hint) from None

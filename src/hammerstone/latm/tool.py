@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from hammerstone.errors import ToolRefusedError
 from hammerstone.escaping import escape, mapped
 from hammerstone.types import JSON, Route, Usage
+from hammerstone.validation import validator_of
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+    from pydantic_core import SchemaValidator
 
 __all__ = ["Check", "Demonstration", "Provenance", "Recipe", "Tool", "is_tool_name", "tool_name"]
 
@@ -101,14 +102,14 @@ class Tool:
         try:
             document = json.loads(text)
             valid = mapped(escape, document)  # pydantic takes no half of a surrogate pair
-            checked = _adapter().validate_python(valid)
+            kept = json.loads(_validator().validate_python(valid).to_json())
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             raise ToolRefusedError(f"not a tool: {where or 'document'}: {first['msg']}") from None
         except (ValueError, RecursionError) as error:
             raise ToolRefusedError(f"not a tool: document: {error}") from None
-        if valid != json.loads(checked.to_json()):  # pydantic drops what it does not know, and turns "3" into 3
+        if valid != kept:  # pydantic drops what it does not know, and turns "3" into 3
             raise ToolRefusedError("not a tool: it has fields that no tool has, or values of another type")
         return _tool(document)
 
@@ -156,7 +157,5 @@ def _tool(document: dict[str, Any]) -> Tool:
 
 
 @cache
-def _adapter() -> TypeAdapter[Tool]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Tool)
+def _validator() -> SchemaValidator:  # made when first needed: it takes some milliseconds
+    return validator_of(Tool)

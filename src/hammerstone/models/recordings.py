@@ -26,9 +26,10 @@ from hammerstone.errors import RecordingError
 from hammerstone.escaping import escape, mapped, restore
 from hammerstone.models.model import Prompt, Reply
 from hammerstone.private_files import open_private
+from hammerstone.validation import validator_of
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+    from pydantic_core import SchemaValidator
 
 __all__ = ["Record", "append_record", "model_digest", "read_records"]
 
@@ -132,7 +133,7 @@ def _parse(line: bytes, where: str) -> Record:
     from pydantic import ValidationError  # late: 0.07 s
 
     try:
-        record = _restored(_adapter().validate_json(line))
+        record = _restored(_validator().validate_json(line))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
@@ -156,7 +157,5 @@ def _restored(record: Record) -> Record:
 
 
 @cache
-def _adapter() -> TypeAdapter[Record]:  # made when first needed: it takes some milliseconds
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Record)
+def _validator() -> SchemaValidator:  # made when first needed: it takes some milliseconds
+    return validator_of(Record)

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from hammerstone.errors import InputError
 from hammerstone.toolformer.calls import Call
+from hammerstone.validation import validator_of
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+    from pydantic_core import SchemaValidator
 
 __all__ = ["Document", "Losses", "Proposal", "document_line", "read_document"]
 
@@ -87,7 +88,7 @@ def read_document(line: str | bytes, where: str = "a line") -> Document:
     from pydantic import ValidationError
 
     try:
-        return _adapter().validate_json(line)
+        return _validator().validate_json(line)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
@@ -98,7 +99,5 @@ def read_document(line: str | bytes, where: str = "a line") -> Document:
 
 
 @cache
-def _adapter() -> TypeAdapter[Document]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Document)
+def _validator() -> SchemaValidator:  # made when first needed: it takes some milliseconds
+    return validator_of(Document)
