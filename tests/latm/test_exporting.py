@@ -466,6 +466,36 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
         import_tool(file)
 
 
+HOSTILE_FILE = """
+import json, resource, sys
+from pathlib import Path
+from hammerstone.errors import InputError, ToolRefusedError
+from hammerstone.latm.exporting import import_tool
+for text in sys.argv[2:]:
+    Path(sys.argv[1]).write_text(eval(text))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    try:
+        import_tool(Path(sys.argv[1]))
+    except (InputError, ToolRefusedError):
+        print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024 < 300)
+"""
+
+
+def test_a_hostile_file_is_refused_in_little_memory(tmp_path: Path) -> None:
+    """Of up to 16 MB, each byte of which could become a hundred in memory or a fault of its own."""
+    values = (
+        """'{"digest": "", "tool": [' + '{},' * 5_000_000 + '1]}'""",
+        """'{"digest": "", "tool": {"instances": [' + '1,' * 490_000 + '1]}}'""",
+        """'{"digest": "", "tool": {"checks": [' + '[],' * 160_000 + '1]}}'""",
+        """'{"digest": "", "tool": {"wording": [' + '"a",' * 490_000 + '1]}}'""",
+        """'{"digest": "", "tool": ' + '[' * 400_000 + ']' * 400_000 + '}'""",
+        """'{"digest": "", "tool": {"name": "' + 'a' * 15_000_000 + '"}}'""",
+    )
+    command = [sys.executable, "-c", HOSTILE_FILE, str(tmp_path / "tool.json"), *values]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout.split() == ["True"] * len(values), done.stdout + done.stderr
+
+
 def changed_checks(**values: Any) -> Tool:
     tool = a_tool()
     return replace(tool, checks=(*tool.checks, replace(tool.checks[0], **values)))
