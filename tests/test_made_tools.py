@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hammerstone.errors import NotFoundError, SandboxError
+from hammerstone.errors import NotFoundError, SandboxError, ToolRefusedError
 from hammerstone.latm.store import Store
 from hammerstone.made_tools import find_tool, read_arguments
 from hammerstone.sandbox import Sandbox
@@ -69,6 +69,13 @@ def test_its_description_says_what_to_write(made: Store) -> None:
     description = find_tool(made, "sum").description
     assert description.startswith("The sum of two numbers. ")
     assert '{"left": 3, "right": 4}' in description
+
+
+def test_a_stored_tool_that_is_beyond_todays_bounds_is_refused(store: Store) -> None:
+    store.add_task("sum", "The sum of two numbers.")
+    store.publish(tool(source=SUM.replace("right: int", f"right: int = 0x{'f' * 4_000}")))
+    with pytest.raises(ToolRefusedError, match="sum cannot be called: the source has an integer"):
+        find_tool(store, "sum")
 
 
 async def test_one_that_was_opened_to_be_described_is_not_run(made: Store) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, cast
 
-from hammerstone.errors import NotFoundError, SandboxError
+from hammerstone.errors import NotFoundError, SandboxError, ToolRefusedError
 from hammerstone.latm import parser
-from hammerstone.latm.signature import ArgumentsError, read_signature
+from hammerstone.latm.signature import ArgumentsError, SignatureError, read_signature
 from hammerstone.types import JSON
 
 if TYPE_CHECKING:
@@ -82,9 +82,13 @@ def _fitted(arguments: Mapping[str, JSON], source: str) -> Mapping[str, JSON] | 
 
 
 def find_tool(store: Store, name: str, sandbox: Sandbox | None = None) -> RegistryTool:
-    """Raises `NotFoundError` for a name without a live tool, and `StoreError`."""
+    """Raises `NotFoundError` for a name without a live tool, `ToolRefusedError` and `StoreError`."""
     tool = store.tool(name)
     if tool is None or tool.state != "live":
         live = ", ".join(one.task for one in store.live_tools())
         raise NotFoundError(f"there is no live tool {name!r}", hint=f"live are: {live or 'none yet'}")
+    try:
+        read_signature(tool.tool.source)
+    except SignatureError as error:  # it was stored when more was allowed
+        raise ToolRefusedError(f"{name} cannot be called: {error}", hint="make it afresh") from None
     return RegistryTool(tool, sandbox)

@@ -95,6 +95,13 @@ async def test_arguments_that_do_not_fit_solve_are_refused(arguments: object, wh
     assert what in parsed.refusal
 
 
+async def test_a_stored_tool_that_is_beyond_todays_bounds_refuses() -> None:
+    source = SORT.replace("order: str", f"order: str = 0x{'f' * 4_000}")
+    parsed, given = await answer(FakeSandbox(GOOD), source, ASK)
+    assert given is None
+    assert "an integer of 16,000 bits" in parsed.refusal
+
+
 async def test_an_unparse_that_raises_refuses() -> None:
     assert await refusal(unparse=fails) == "unparse failed: ValueError: no"
 

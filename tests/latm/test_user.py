@@ -104,3 +104,14 @@ async def test_the_user_model_sees_the_signature_the_demonstrations_and_the_ques
     assert quoted("Put b and a in order.") in asked
     assert "sorted(words" not in asked  # how it is done is no matter of the user's
     assert (scripted.prompts[0].temperature, bill.calls) == (0.0, 1)
+
+
+@pytest.mark.anyio
+async def test_a_stored_tool_that_is_beyond_todays_bounds_is_refused_before_any_model_is_asked(store: Store) -> None:
+    scripted = ScriptedModel([GOOD])
+    source = f"def solve(number: int = 0x{'f' * 4_000}) -> str:\n    return ''\n"
+    manual = Manual(source=source, description="", demonstrations=())
+    parsed = await write_arguments(AccountedModel(scripted, Role.USER, store), manual, "Put b and a in order.", Bill())
+    assert parsed.refusal.startswith("the tool cannot be called: the source has an integer of 16,000 bits")
+    assert scripted.prompts == []
+    assert read_arguments(GOOD, source).arguments is None

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hammerstone.concurrency import map_concurrently
-from hammerstone.latm.signature import ArgumentsError, read_signature
+from hammerstone.latm.signature import ArgumentsError, SignatureError, read_signature
 from hammerstone.sandbox.contract import Outcome, Sandbox
 from hammerstone.types import JSON
 
@@ -75,7 +75,7 @@ def _arguments(source: str, outcome: Outcome) -> Parsed:
         return Parsed(refusal=f"parse returned {type(value).__name__}, not a dict of arguments")
     try:
         return Parsed(arguments=read_signature(source).validate(value))
-    except ArgumentsError as error:
+    except (ArgumentsError, SignatureError) as error:
         return Parsed(refusal=f"parse returned arguments that do not fit solve: {error}")
 
 

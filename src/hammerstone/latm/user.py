@@ -14,7 +14,7 @@ from hammerstone.latm.parser import Parsed
 from hammerstone.latm.prompts import quoted
 from hammerstone.latm.replies import NotJSONError, json_value
 from hammerstone.latm.settings import USER_TEMPERATURE
-from hammerstone.latm.signature import ArgumentsError, read_signature
+from hammerstone.latm.signature import ArgumentsError, SignatureError, read_signature
 from hammerstone.latm.tool import Demonstration
 
 __all__ = ["Manual", "read_arguments", "write_arguments"]
@@ -35,9 +35,13 @@ class Manual:
 
 async def write_arguments(model: AccountedModel, manual: Manual, question: str, bill: Bill) -> Parsed:
     """Arguments that fit the signature, or why there are none: the model refused, or its reply does not fit."""
+    try:
+        signature = read_signature(manual.source)
+    except SignatureError as error:  # a tool that was stored when more was allowed
+        return Parsed(refusal=f"the tool cannot be called: {error}")
     text = prompts.fill(
         "user",
-        signature=quoted(read_signature(manual.source).manual),
+        signature=quoted(signature.manual),
         description=quoted(short_description(manual.description) or "(none)"),
         demonstrations=_demonstrate(manual.demonstrations),
         question=quoted(question),
@@ -64,7 +68,7 @@ def read_arguments(reply: str, source: str) -> Parsed:
         return Parsed(refusal="the user model's reply is not a JSON object")
     try:
         return Parsed(arguments=read_signature(source).validate(value))
-    except ArgumentsError as error:
+    except (ArgumentsError, SignatureError) as error:
         return Parsed(refusal=f"the user model's arguments do not fit: {error}")
 
 
