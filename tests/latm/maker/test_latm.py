@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from hammerstone.latm.prompts import quoted
 from hammerstone.latm.records import Making, MakingState
 from hammerstone.latm.store import Store
 from hammerstone.models.model import Model
@@ -81,10 +82,10 @@ async def test_the_further_questions_are_asked_without_their_answers(
 ) -> None:
     maker = ScriptedModel([proposal(parts), parts.for_verified])
     await make(store, sandbox, maker)
-    assert all(f"{one.question}\nAnswer" in said(maker.prompts[0]) for one in parts.shown)
+    assert all(f"{quoted(one.question)}\nAnswer" in said(maker.prompts[0]) for one in parts.shown)
     (further,) = parts.verified
     assert further.question in said(maker.prompts[1])
-    assert further.answer not in said(maker.prompts[1])
+    assert quoted(further.answer) not in said(maker.prompts[1])
 
 
 async def test_the_function_is_repaired_when_it_is_wrong(store: Store, sandbox: Sandbox, parts: Parts) -> None:

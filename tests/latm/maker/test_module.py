@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hammerstone.latm.prompts import quoted
 from hammerstone.latm.records import MakingState
 from hammerstone.latm.store import Store
 from hammerstone.sandbox import Sandbox
@@ -67,7 +68,7 @@ async def test_the_maker_is_shown_the_varied_instances_and_no_other(store: Store
     await make(store, sandbox, maker)
     lot = lot_of(store)
     prompt = said(maker.prompts[0])
-    assert all(f"{one.question}\nAnswer" in prompt for one in lot.shown)
+    assert all(f"{quoted(one.question)}\nAnswer" in prompt for one in lot.shown)
     assert not any(one.question in prompt for one in lot.verified + lot.held_out)
     assert maker.prompts[0].temperature == 0.3
 
