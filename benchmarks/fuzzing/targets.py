@@ -16,7 +16,7 @@ from typing import Any
 
 from fuzzing import seeds
 from fuzzing.mutation import TOKENS, damaged_bytes, damaged_json, damaged_text, hostile_value
-from hammerstone.errors import InputError, RecordingError, SandboxError, ToolRefusedError
+from hammerstone.errors import InputError, RecordingError, SandboxError, SettingsError, ToolRefusedError
 
 __all__ = ["TARGETS", "Target"]
 
@@ -208,7 +208,7 @@ def open_signatures(_folder: Path) -> Read:
 
 def make_arguments(rng: random.Random) -> tuple[str, Any]:
     kind = annotation(rng, rng.choice((0, 1, 2, 3)))
-    value = fitting(rng, rng.choice((5, 50, 500, 5_000, 80_000)))
+    value = fitting(rng, rng.choice((5, 5, 50, 50, 50, 500, 500, 5_000, 80_000)))
     if rng.random() < 0.5:
         value = damaged_json(rng, [value])
     return f"from typing import *\nA = int\ndef solve(a: {kind}) -> str:\n    return ''\n", {"a": value}
@@ -306,7 +306,7 @@ def open_run_files(folder: Path) -> Read:
 
     def read(data: bytes) -> None:
         file.write_bytes(data)
-        with suppress(InputError):
+        with suppress(InputError, SettingsError):
             read_config(file)
 
     return read

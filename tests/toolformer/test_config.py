@@ -102,6 +102,29 @@ def test_a_number_that_makes_no_sense_is_told_by_its_stage(tmp_path: Path) -> No
         read_config(config(tmp_path, "[finetune]\nsteps = 0\n"))
 
 
+@pytest.mark.parametrize(
+    ("more", "error"),
+    [
+        ("[corpus]\nlimit = " + "9" * 5_000, "is no TOML"),
+        ("x = " + "[" * 5_000, "is no TOML"),
+        ("a." * 20_000 + "a = 1", "has more than 32,000 characters"),
+        (f'[corpus]\nsources = ["{"a" * 5_000}"]', "names a file that there cannot be"),
+        (f'[evaluate]\ntexts = "{"a" * 5_000}"', "names a file that there cannot be"),
+        (f'[evaluate]\nfiles.lama = ["{"a" * 5_000}"]', "names a file that there cannot be"),
+    ],
+    ids=range(6),
+)
+def test_a_damaged_file_is_refused(tmp_path: Path, more: str, error: str) -> None:
+    with pytest.raises(InputError, match=error) as refused:
+        read_config(config(tmp_path, more))
+    assert refused.value.hint
+
+
+def test_a_pattern_may_be_of_another_folder(tmp_path: Path) -> None:
+    read = read_config(config(tmp_path, f'[corpus]\nsources = ["{tmp_path}/*.txt"]'))
+    assert read.corpus.sources == (f"{tmp_path}/*.txt",)
+
+
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot read"):
         read_config(tmp_path / "none.toml")

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Annotate", "Config", "Corpus", "Evaluate", "read_config"]
 
 T = TypeVar("T")
+_MAX_CHARS = 32_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,17 +95,29 @@ class Config:
 
 
 def read_config(path: Path) -> Config:
-    """Raises `InputError` for a file that cannot be read, and for a key or a value that nothing here knows."""
+    """Raises `InputError` for a file that cannot be read, and for a key or a value that nothing here knows; and
+    `SettingsError` for a value that makes no sense."""
+    config = _read(Config, _table(path), str(path))
     try:
-        table = tomllib.loads(read_text(path))
+        return _placed(config, path.parent)
+    except OSError as error:
+        hint = "check the paths of models, tools and texts"
+        raise InputError(f"{path} names a file that there cannot be: {error.strerror}", hint=hint) from error
+
+
+def _table(path: Path) -> Mapping[str, Any]:
+    try:
+        text = read_text(path)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", hint="name a TOML file with --config") from error
-    except tomllib.TOMLDecodeError as error:
+    if len(text) > _MAX_CHARS:
+        raise InputError(f"{path} has more than {_MAX_CHARS:,} characters", hint="a run's settings are a page or two")
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # of TOML, or of a number with 5,000 digits
         raise InputError(
             f"{path} is no TOML: {error}", hint="strings stand in quotation marks, lists in [ ]"
         ) from error
-    config = _read(Config, table, str(path))
-    return _placed(config, path.parent)
 
 
 def _read(kind: type[T], table: Mapping[str, Any], where: str) -> T:
@@ -158,4 +171,6 @@ def _placed(config: Config, base: Path) -> Config:
 
 def _source(base: Path, source: str) -> str:
     """A file, a folder or a pattern; anything else is the name of a data set."""
+    if not source or Path(source).is_absolute():
+        return source
     return str(base / source) if (base / source).exists() or any(base.glob(source)) else source
