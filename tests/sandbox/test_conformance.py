@@ -15,7 +15,6 @@ HARMLESS = (
     "read_the_users_of_the_host",
     "read_by_way_of_parent_folders",
     "read_by_way_of_proc_root",
-    "read_by_a_symbolic_link",
     "list_a_folder_outside",
     "read_the_source_of_hammerstone",
     "write_a_file_outside",

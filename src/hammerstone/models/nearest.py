@@ -39,7 +39,7 @@ def difference(recorded: Prompt, asked: Prompt) -> str:
     """A unified diff of the two prompts as text, cut after a screenful."""
     diff = list(
         difflib.unified_diff(
-            list(_text_lines(recorded)), list(_text_lines(asked)), "recorded", "asked", lineterm="", n=1
+            list(_text_lines(recorded)), list(_text_lines(asked)), "recorded", "asked", lineterm="", n=0
         )
     )
     cut = [f"… {len(diff) - LINES_SHOWN} more lines"] if len(diff) > LINES_SHOWN else []
