@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from hammerstone.errors import InputError
+from hammerstone.errors import InputError, RecordingError
 from hammerstone.evals.bench import Bench, Samples, generated_samples, read_samples
 from hammerstone.evals.caches import Embedding, LexicalEmbedding
 from hammerstone.evals.experiments.dispatch import check_tasks, run_dispatch
@@ -130,10 +130,34 @@ async def run_experiments(
                 on_spent=on_spent,
             )
             for name in plan.experiments:
-                result = await EXPERIMENTS[name](bench, tasks, plan)
+                result = (
+                    await _recorded_or_partial(name, bench, tasks, plan)
+                    if recorded
+                    else (await EXPERIMENTS[name](bench, tasks, plan))
+                )
                 results.append(replace(result, recorded=recorded, notes=(*result.notes, *notes)))
                 on_result(results[-1])
     return tuple(results)
+
+
+async def _recorded_or_partial(name: str, bench: Bench, tasks: Sequence[Samples], plan: Plan) -> Result:
+    """One experiment of several that is not recorded, or no longer, does not take the others with it.
+
+    Raises `RecordingError` where it is the only one.
+    """
+    try:
+        return await EXPERIMENTS[name](bench, tasks, plan)
+    except RecordingError:
+        if len(plan.experiments) == 1:
+            raise
+        return Result(
+            experiment=name,
+            title=name,
+            seed=plan.seed,
+            models={},
+            figures=(),
+            partial="Its prompts have changed since completions were recorded. Run it with live models.",
+        )
 
 
 def _check(plan: Plan, tasks: Sequence[Samples]) -> None:
