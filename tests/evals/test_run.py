@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from hammerstone.errors import HammerstoneError, InputError, NotFoundError
+from hammerstone.errors import HammerstoneError, InputError, NotFoundError, RecordingError
 from hammerstone.evals.bench import PAPER_TASKS
 from hammerstone.evals.results import Result
 from hammerstone.evals.run import EXPERIMENTS, Plan, run_experiments
+from hammerstone.models.model import Model, Prompt
+from hammerstone.testing import FunctionModel
 from hammerstone.types import Role
 
 from ..latm.sums import SETTINGS, block
@@ -35,7 +37,7 @@ def plan(*experiments: str, tasks: tuple[str, ...], **options) -> Plan:
     return Plan(**{"experiments": experiments, "tasks": tasks, "n": 4, "tries": 2, "settings": SETTINGS, **options})
 
 
-async def run(home: Path, given: Plan, models: Mapping[Role, Fake], **options) -> tuple[Result, ...]:
+async def run(home: Path, given: Plan, models: Mapping[Role, Model], **options) -> tuple[Result, ...]:
     return await run_experiments(given, models, home, **options)
 
 
@@ -199,3 +201,33 @@ async def test_what_one_experiment_has_paid_another_counts_and_does_not_pay(
     assert make.figures[0].cost_usd == PRICE
     assert [one.cost_usd for one in reuse.figures if one.method == "tool, user"] == [4 * PRICE]
     assert use.figures[0].cost_usd == 4 * PRICE
+
+
+def unrecorded(models: Mapping[Role, Fake], *kinds: Role) -> dict[Role, Model]:
+    """The models, those of some roles without a recording of what they are asked."""
+
+    def missing(_prompt: Prompt) -> str:
+        raise RecordingError("no recording of this prompt")
+
+    return {**models, **{kind: FunctionModel(missing) for kind in kinds}}
+
+
+async def test_an_experiment_of_several_that_is_not_recorded_is_partial_and_the_others_stand(
+    tmp_path: Path, files: tuple[str, ...]
+) -> None:
+    models = unrecorded(roles(), Role.DISPATCHER)
+    given = plan("dispatch", "make", tasks=files, sets=1, set_size=10)
+    dispatched, made = await run(tmp_path / "home", given, models, recorded="2026-11-28")
+    assert dispatched.figures == ()
+    assert "have changed since completions were recorded" in dispatched.partial
+    assert made.figures
+    assert made.partial == ""
+
+
+async def test_one_experiment_alone_that_is_not_recorded_says_which_prompt_is_missing(
+    tmp_path: Path, files: tuple[str, ...]
+) -> None:
+    models = unrecorded(roles(), Role.DISPATCHER)
+    given = plan("dispatch", tasks=files, sets=1, set_size=10)
+    with pytest.raises(RecordingError, match="no recording of this prompt"):
+        await run(tmp_path / "home", given, models, recorded="2026-11-28")
