@@ -62,7 +62,9 @@ def cli(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
 
     def run(*arguments: str | Path, stdin: str | bytes = "") -> Done:
         monkeypatch.setattr(sys, "argv", ["hammerstone", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode() if isinstance(stdin, str) else stdin)))
+        monkeypatch.setattr(
+            sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode() if isinstance(stdin, str) else stdin))
+        )
         capsys.readouterr()
         with pytest.raises(SystemExit) as end:
             main()
