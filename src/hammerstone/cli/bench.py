@@ -100,7 +100,7 @@ def bench(
     """
     from hammerstone.evals.caches import ProviderEmbedding
     from hammerstone.evals.demo import demo_models, more_users
-    from hammerstone.evals.run import EXPERIMENTS, Plan, run_experiments
+    from hammerstone.evals.run import EXPERIMENTS, NOT_RECORDED, Plan, run_experiments
     from hammerstone.settings import recordings as shipped
 
     plan = Plan(
@@ -133,7 +133,7 @@ def bench(
     with _store(home, temporary=record or not live) as where, _told_how_to_record(folder):
         results = _run(partial(run, home=where), out=out, json=json)
     _write(results, report, markdown, command=f"hammerstone bench {experiment}")
-    if live and any(result.partial for result in results):
+    if any(result.partial not in {"", NOT_RECORDED} for result in results):
         talk("run the same command again with a higher --max-cost: what is paid is not paid again", "hint:")
         raise typer.Exit(2)
 

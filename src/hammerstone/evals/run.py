@@ -23,7 +23,9 @@ from hammerstone.models.model import Model
 from hammerstone.sandbox import open_sandbox
 from hammerstone.types import Role
 
-__all__ = ["EXPERIMENTS", "Plan", "run_experiments"]
+__all__ = ["EXPERIMENTS", "NOT_RECORDED", "Plan", "run_experiments"]
+
+NOT_RECORDED = "Its prompts have changed since completions were recorded. Run it with live models."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +158,7 @@ async def _recorded_or_partial(name: str, bench: Bench, tasks: Sequence[Samples]
             seed=plan.seed,
             models={},
             figures=(),
-            partial="Its prompts have changed since completions were recorded. Run it with live models.",
+            partial=NOT_RECORDED,
         )
 
 
