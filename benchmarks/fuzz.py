@@ -1,6 +1,6 @@
 """Damaged and hostile inputs for every reader of what models, tools or strangers wrote.
 
-    python benchmarks/fuzz.py --seed 0 -n 200000            # all targets; some twenty minutes on two cores
+    python benchmarks/fuzz.py --seed 0 -n 200000            # all targets; five minutes on two cores
     python benchmarks/fuzz.py --target sources -n 5000
     python benchmarks/fuzz.py --target sources --seed 0 --number 1234       # one input again, with its traceback
 

@@ -171,7 +171,7 @@ def _blown_up(rng: random.Random, text: str) -> str:
     """A piece of it so often that readers which take quadratic time show it."""
     start, end = _slice(rng, text)
     piece = text[start:end] or rng.choice(TOKENS)
-    return text[:start] + piece * (rng.choice((60_000, 300_000)) // len(piece)) + text[end:]
+    return text[:start] + piece * (rng.choice((30_000, 150_000)) // len(piece)) + text[end:]
 
 
 _CHANGES: Sequence[Callable[[random.Random, str, Sequence[str]], str]] = (
@@ -199,7 +199,7 @@ def _changed(rng: random.Random, value: Any) -> Any:
             case 0:
                 return value[:at] + value[at + 1 :]
             case 1:
-                return value + [value[at]] * rng.choice((1, 5, 50))
+                return value + [value[at]] * (1 if isinstance(value[at], list | dict) else rng.choice((1, 5, 50)))
             case _:
                 return [*value[:at], _changed(rng, value[at]), *value[at + 1 :]]
     if isinstance(value, str) and rng.random() < 0.5:
