@@ -161,19 +161,18 @@ import json, os, sys
 import anyio
 from hammerstone.sandbox import Limits, open_sandbox
 sys.path.insert(0, sys.argv[2])
-from test_pool import family
+from test_pool import family, processes_of_a_new_call
 
 async def main():
     async with open_sandbox(sys.argv[1]) as sandbox:
         await sandbox.call("def spin(): pass", "spin", {}, hash_seed=1)
         await sandbox.call("def spin():\\n while True: pass", "nothing", {})
-        idle = len(family())
+        idle = family()
         async with anyio.create_task_group() as group:
             limits = Limits(cpu_seconds=300.0, wall_seconds=300.0)
             call = "def spin():\\n while True: pass"
             group.start_soon(lambda: sandbox.call(call, "spin", {}, limits=limits))
-            while len(family()) == idle:
-                await anyio.lowlevel.checkpoint()
+            await processes_of_a_new_call(idle)
             print(json.dumps(sorted(family())), flush=True)
 
 anyio.run(main)
