@@ -18,13 +18,13 @@ from functools import partial
 import anyio
 
 from hammerstone.concurrency import map_concurrently
-from hammerstone.latm import parser
-from hammerstone.latm.catalog import Catalog
-from hammerstone.latm.records import StoredTool
-from hammerstone.latm.shortlist import wording
-from hammerstone.latm.store import Store, open_store
-from hammerstone.latm.tool import Provenance, Tool
+from hammerstone.routes.catalog import Catalog
 from hammerstone.sandbox import Sandbox, open_sandbox
+from hammerstone.store import Store, open_store
+from hammerstone.store.records import StoredTool
+from hammerstone.tools import parser
+from hammerstone.tools.shortlist import wording
+from hammerstone.tools.tool import Provenance, Tool
 from hammerstone.types import Instance, Route, Source, Usage
 
 WORDS = (

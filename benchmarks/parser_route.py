@@ -20,14 +20,14 @@ import anyio
 
 from hammerstone import LoopSettings, Request, Route
 from hammerstone.concurrency import map_concurrently
+from hammerstone.environment import recordings
 from hammerstone.evals.demo import demo_models, run_demo
 from hammerstone.evals.stream import DEMO_TASKS
 from hammerstone.evals.tasks import generate_instances
-from hammerstone.latm import parser
-from hammerstone.latm.loop import Hammerstone, Models
-from hammerstone.latm.store import Store, open_store
+from hammerstone.loop import Hammerstone, Models
 from hammerstone.sandbox import Sandbox, open_sandbox
-from hammerstone.settings import recordings
+from hammerstone.store import Store, open_store
+from hammerstone.tools import parser
 
 SEED = 77  # other instances than the demonstration's
 

@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from hammerstone.latm.records import Answered, Call
-from hammerstone.latm.store import Store, open_store
-from hammerstone.latm.store.database import Database, timestamp
-from hammerstone.latm.store.opening import database_url
-from hammerstone.latm.store.schema import instances, tasks
-from hammerstone.latm.tool import Check, Demonstration, Provenance, Tool
+from hammerstone.store import Store, open_store
+from hammerstone.store.database import Database, timestamp
+from hammerstone.store.opening import database_url
+from hammerstone.store.records import Answered, Call
+from hammerstone.store.schema import instances, tasks
+from hammerstone.tools.tool import Check, Demonstration, Provenance, Tool
 from hammerstone.types import Role, Route, Usage
 
 TASKS, INSTANCES, TOOLS = 1_000, 100_000, 1_000

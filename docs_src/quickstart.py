@@ -4,8 +4,8 @@ import sys
 from collections import Counter
 
 import hammerstone
+from hammerstone.environment import recordings
 from hammerstone.evals.stream import demo_stream
-from hammerstone.settings import recordings
 
 home = sys.argv[1]  # a folder for the tools and instances; `postgresql://...` works too
 

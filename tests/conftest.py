@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, find, settings
 from hypothesis import strategies as st
 
-from hammerstone.latm.store import Store, open_store
 from hammerstone.sandbox import Sandbox, open_sandbox
+from hammerstone.store import Store, open_store
 
 # The load of the machine and luck decide no test: nothing here measures time, and each run draws the same examples.
 settings.register_profile(

@@ -18,13 +18,19 @@ PACKAGES = [path for path in MODULES if path.name == "__init__.py"]
 # Each part may import those above its own line, and itself; parts in one line know nothing of each other.
 LAYERS = (
     ("errors", "types"),
-    ("text_files", "visible"),
-    ("concurrency", "escaping", "private_files", "reading", "settings", "templates", "validation"),
+    ("environment", "faults", "settings", "text_files", "visible"),
+    ("concurrency", "escaping", "private_files", "templates", "validation"),
+    ("ordered", "prompts", "requests"),
     ("models", "sandbox"),
-    ("latm", "toolformer"),
+    ("tools", "toolformer"),
+    ("store",),
+    ("routes",),
+    ("builder",),
+    ("life",),
+    ("loop",),
+    ("opening",),
     ("made_tools",),
-    ("evals",),
-    ("server",),
+    ("evals", "server"),
     ("testing", "hammerstone"),  # the fakes, and the front door: on top of everything but the command line
     ("cli",),
     ("__main__",),
@@ -32,7 +38,7 @@ LAYERS = (
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 
 HEAVY = "alembic anthropic genai_prices httpx numpy openai pydantic pydantic_ai pyflakes sqlalchemy torch typer".split()
-LIGHT_PACKAGES = "hammerstone models sandbox latm latm.store evals evals.tasks testing".split()
+LIGHT_PACKAGES = "hammerstone requests models sandbox tools store routes life evals evals.tasks testing".split()
 
 
 def name_of(path: Path) -> str:
@@ -41,7 +47,7 @@ def name_of(path: Path) -> str:
 
 
 def part_of(module: str) -> str:
-    """`latm` of `hammerstone.latm.store`; the front door is `hammerstone`."""
+    """`latm` of `hammerstone.store`; the front door is `hammerstone`."""
     return module.split(".")[min(1, module.count("."))]
 
 
@@ -90,7 +96,7 @@ def test_imports_flow_one_way(path: Path) -> None:
 def test_the_check_of_imports_sees_every_kind_of_import(tmp_path: Path) -> None:
     file = tmp_path / "imagined.py"
     file.write_text("""
-import hammerstone.latm.loop as loop
+import hammerstone.loop as loop
 from hammerstone import cli, Tool
 from hammerstone.models import open_model
 if TYPE_CHECKING:
@@ -101,7 +107,7 @@ def late():
     import hammerstones
 """)
     assert [part_of(name) for _, name in imports_of(file)] == [
-        *("latm", "cli", "hammerstone", "models", "evals", "sandbox"),
+        *("loop", "cli", "hammerstone", "models", "evals", "sandbox"),
     ]
 
 

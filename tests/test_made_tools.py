@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from hammerstone.errors import NotFoundError, SandboxError, ToolRefusedError
-from hammerstone.latm.store import Store
 from hammerstone.made_tools import find_tool, read_arguments
 from hammerstone.sandbox import Sandbox
+from hammerstone.store import Store
 from hammerstone.toolformer.apis.contract import ApiError, Context
 from hammerstone.toolformer.apis.named import open_api
 
-from .latm.sums import SUM, tool
+from .samples.sums import SUM, tool
 
 pytestmark = pytest.mark.anyio
 

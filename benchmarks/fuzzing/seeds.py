@@ -9,11 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hammerstone.latm.exporting import export_tool
-from hammerstone.latm.records import StoredTool, ToolState
-from hammerstone.latm.shortlist import wording
-from hammerstone.latm.solver import solver_prompt
-from hammerstone.latm.tool import Check, Demonstration, Provenance, Tool
+from hammerstone.routes.solver import solver_prompt
+from hammerstone.store.records import StoredTool, ToolState
+from hammerstone.tools.packages import export_tool
+from hammerstone.tools.shortlist import wording
+from hammerstone.tools.tool import Check, Demonstration, Provenance, Tool
 from hammerstone.types import Route, Usage
 
 QUESTION = "Sort these words in ascending order: pear fig apple"

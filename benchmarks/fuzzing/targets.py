@@ -48,7 +48,7 @@ def make_requests(rng: random.Random) -> tuple[str, bytes]:
 
 
 def open_requests(folder: Path) -> Read:
-    from hammerstone.reading import read_requests
+    from hammerstone.requests import read_requests
 
     def read(made: tuple[str, bytes]) -> None:
         suffix, data = made
@@ -70,7 +70,7 @@ def make_reply(rng: random.Random) -> str:
 
 
 def open_blocks(_folder: Path) -> Read:
-    from hammerstone.latm.replies import NotJSONError, code_block, json_value
+    from hammerstone.models.replies import NotJSONError, code_block, json_value
 
     def read(reply: str) -> None:
         code_block(reply, "python")
@@ -82,19 +82,19 @@ def open_blocks(_folder: Path) -> Read:
 
 
 def open_answers(_folder: Path) -> Read:
-    from hammerstone.latm.solver import read_answer
+    from hammerstone.routes.solver import read_answer
 
     return lambda reply: read_answer(reply, seeds.QUESTION)
 
 
 def open_verdicts(_folder: Path) -> Read:
-    from hammerstone.latm.dispatcher import read_verdict
+    from hammerstone.routes.dispatcher import read_verdict
 
     return lambda reply: read_verdict(reply, {"word_sorting", "sum"})
 
 
 def open_user(_folder: Path) -> Read:
-    from hammerstone.latm.user import read_arguments
+    from hammerstone.routes.user import read_arguments
 
     return lambda reply: [read_arguments(reply, source) for source in seeds.SOURCES[:2]]
 
@@ -147,7 +147,7 @@ def make_package(rng: random.Random) -> Mapping[str, bytes]:
 
 
 def open_packages(folder: Path) -> Read:
-    from hammerstone.latm.exporting import import_tool
+    from hammerstone.tools.packages import import_tool
 
     def read(files: Mapping[str, bytes]) -> None:
         for name, data in files.items():
@@ -189,13 +189,13 @@ def annotation(rng: random.Random, depth: int) -> str:
 
 
 def open_sources(_folder: Path) -> Read:
-    from hammerstone.latm.checks import check_source
+    from hammerstone.tools.code_checks import check_source
 
     return lambda source: [check_source(source), check_source(source, parser=True)]
 
 
 def open_signatures(_folder: Path) -> Read:
-    from hammerstone.latm.signature import SignatureError, read_signature
+    from hammerstone.tools.signature import SignatureError, read_signature
 
     def read(source: str) -> None:
         for function in ("solve", "unparse"):
@@ -224,7 +224,7 @@ def fitting(rng: random.Random, values: int) -> Any:
 
 
 def open_arguments(_folder: Path) -> Read:
-    from hammerstone.latm.signature import ArgumentsError, SignatureError, read_signature
+    from hammerstone.tools.signature import ArgumentsError, SignatureError, read_signature
 
     def read(made: tuple[str, Any]) -> None:
         source, arguments = made
@@ -276,7 +276,7 @@ def make_text(rng: random.Random) -> str:
 
 def open_text(_folder: Path) -> Read:
     from hammerstone.escaping import escape, restore
-    from hammerstone.latm.tool import is_tool_name, tool_name
+    from hammerstone.tools.tool import is_tool_name, tool_name
     from hammerstone.visible import visible, visible_json
 
     def read(text: str) -> None:

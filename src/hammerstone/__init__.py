@@ -22,22 +22,22 @@ from hammerstone.errors import (
     StoreError,
     ToolRefusedError,
 )
-from hammerstone.latm.opening import BlockingHammerstone, open_blocking, open_hammerstone
-from hammerstone.latm.records import Answered, Making
-from hammerstone.latm.settings import LoopSettings, Numbers
-from hammerstone.latm.tool import Tool
 from hammerstone.models.model import Message, Model, Prompt, Reply
+from hammerstone.opening import BlockingHammerstone, open_blocking, open_hammerstone
+from hammerstone.settings import LoopSettings, Numbers
+from hammerstone.store.records import Answered, Build
+from hammerstone.tools.tool import Tool
 from hammerstone.types import Instance, Request, Role, Route, Source, Usage
 
 __all__ = [
     "Answered",
     "BlockingHammerstone",
+    "Build",
     "CallerError",
     "HammerstoneError",
     "InputError",
     "Instance",
     "LoopSettings",
-    "Making",
     "Message",
     "Model",
     "ModelError",

@@ -13,7 +13,7 @@
         ├── SandboxError        no backend on this host, or a worker that cannot be kept alive
         └── StoreError          a database that is locked, corrupt, full, or out of reach
 
-Made code that fails is not an error but data: see `hammerstone.sandbox.Outcome`.
+Generated code that fails is not an error but data: see `hammerstone.sandbox.Outcome`.
 """
 
 from __future__ import annotations

@@ -10,16 +10,16 @@ import json
 from typing import TYPE_CHECKING, cast
 
 from hammerstone.errors import NotFoundError, SandboxError, ToolRefusedError
-from hammerstone.latm import parser
-from hammerstone.latm.signature import ArgumentsError, SignatureError, read_signature
+from hammerstone.tools import parser
+from hammerstone.tools.signature import ArgumentsError, SignatureError, read_signature
 from hammerstone.types import JSON
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hammerstone.latm.records import StoredTool
-    from hammerstone.latm.store import Store
     from hammerstone.sandbox import Sandbox
+    from hammerstone.store import Store
+    from hammerstone.store.records import StoredTool
 
 __all__ = ["RegistryTool", "find_tool", "read_arguments"]
 

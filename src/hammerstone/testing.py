@@ -1,4 +1,4 @@
-"""Fakes of hammerstone's seams, for the tests of what is built on them. No network, no process, no made code."""
+"""Fakes of hammerstone's seams, for the tests of what is built on them. No network, no process, no generated code."""
 
 from __future__ import annotations
 

@@ -14,14 +14,14 @@ import anyio
 import pytest
 
 from hammerstone.cli import main
-from hammerstone.latm.loop import Hammerstone, Models
-from hammerstone.latm.settings import LoopSettings
-from hammerstone.latm.store import open_store
+from hammerstone.loop import Hammerstone, Models
 from hammerstone.models import RecordingModel
 from hammerstone.sandbox import open_sandbox
+from hammerstone.settings import LoopSettings
+from hammerstone.store import open_store
 from hammerstone.types import Instance, Request
 
-from ..latm.sums import dispatcher, instances, maker, requests, reworded, solver, tool, user
+from ..samples.sums import dispatcher, instances, maker, requests, reworded, solver, tool, user
 
 
 @dataclass(frozen=True)

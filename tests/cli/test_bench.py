@@ -17,9 +17,9 @@ from hammerstone.evals.bench import PAPER_TASKS
 from hammerstone.evals.illustration import CHEAP, STRONG
 from hammerstone.evals.results import Result, read_results
 from hammerstone.evals.run import EXPERIMENTS, Plan, run_experiments
-from hammerstone.latm.store import open_store
 from hammerstone.models import RecordedModel, RecordingModel
 from hammerstone.models.recordings import read_records
+from hammerstone.store import open_store
 from hammerstone.types import Role
 
 from ..evals.toys import PRICE, roles, samples
@@ -251,7 +251,7 @@ def test_a_file_for_the_results_that_cannot_be_written_is_told_before_anything_i
 
 
 def test_what_was_measured_before_a_recording_is_missed_is_kept(recorded_bench: Bench, tmp_path: Path) -> None:
-    """Several experiments in one run: the second asks for a making that was not recorded."""
+    """Several experiments in one run: the second asks for a build that was not recorded."""
     plan = Plan(
         experiments=("use", "make"),
         tasks=(recorded_bench.file,),
@@ -271,7 +271,7 @@ def test_what_was_measured_before_a_recording_is_missed_is_kept(recorded_bench: 
 def test_a_bound_on_the_cost_ends_with_code_2_and_keeps_what_is_finished(
     cli: Cli, recorded_bench: Bench, tmp_path: Path
 ) -> None:
-    """One making, a word of the user at its gate for two questions, four direct answers: and one call more."""
+    """One build, a word of the user at its gate for two questions, four direct answers: and one call more."""
     out = tmp_path / "out.json"
     done = cli(*recorded_bench.use("--max-cost", str(8 * PRICE), "--out", out))
     assert done.code == 2

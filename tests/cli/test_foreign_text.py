@@ -14,11 +14,11 @@ import pytest
 from hammerstone.cli import terminal
 from hammerstone.cli.source import show_source
 from hammerstone.cli.terminal import print_line, progress, tell_error
-from hammerstone.latm.records import Answered, Attempt, Call, Disagreement, MakingState
-from hammerstone.latm.store import open_store, this_process
+from hammerstone.store import open_store, this_process
+from hammerstone.store.records import Answered, Attempt, BuildState, Call, Disagreement
 from hammerstone.types import Instance, Role, Route, Source, Usage
 
-from ..latm.sums import SUM, tool
+from ..samples.sums import SUM, tool
 from .conftest import Cli, Done
 from .test_process import shell
 
@@ -62,14 +62,14 @@ def full(home: Path, hostile: tuple[str, str]) -> Path:
         (instance,) = store.instances("sum")
         store.relabel(instance.id, f"{text} ", Source.LABELER)
         store.publish(tool(source=f"{SUM}# {text}\n"))
-        making = store.start_making("sum", owner=this_process())
-        assert making is not None
+        build = store.start_build("sum", owner=this_process())
+        assert build is not None
         attempt = Attempt(
             recipe="module", number=1, stage="passed", source=text, problems=(text,), usage=usage, cost_usd=1.0
         )
-        store.add_attempt(making, attempt)
+        store.add_attempt(build, attempt)
         differ = Disagreement(instance_id=instance.id, question=text, stored=text, tool=text)
-        store.end_making(making, MakingState.HELD_BACK, reason=text, tool=tool(), disagreement=differ)
+        store.end_build(build, BuildState.NEEDS_REVIEW, reason=text, tool=tool(), disagreement=differ)
         store.add_call(call)
         store.add_answer(
             Answered(id=text, question=text, answer=text, route=Route.SOLVER, task="sum", refusals=(text,))

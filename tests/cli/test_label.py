@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from hammerstone.latm.store import open_store
+from hammerstone.store import open_store
 from hammerstone.types import Source
 
-from ..latm.sums import ask
+from ..samples.sums import ask
 from .conftest import Cli
 
 

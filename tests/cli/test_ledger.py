@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hammerstone.latm.records import Answered, Call
-from hammerstone.latm.store import open_store
+from hammerstone.store import open_store
+from hammerstone.store.records import Answered, Call
 from hammerstone.types import Role, Route, Usage
 
 from .conftest import Cli
@@ -42,7 +42,7 @@ def test_calls_are_summed_by_role_and_by_task(cli: Cli, home: Path) -> None:
     assert "product 1 1,000 20 $0.2500 1.5" in done.rows
     assert "sum 1 1,000 20 $0.5000 1.5" in done.rows
     assert "solver, test:strong 1 1,000 20 $0.5000 1.5" in done.rows
-    assert "Paid, makings included:                  $1.2500 in 3 calls" in done.out
+    assert "Paid, builds included:                  $1.2500 in 3 calls" in done.out
 
 
 def test_requests_are_counted_by_route_and_by_task_and_compared_with_the_baseline(cli: Cli, home: Path) -> None:
@@ -66,7 +66,7 @@ def test_an_unknown_price_is_never_shown_as_nothing(cli: Cli, home: Path) -> Non
     done = cli("ledger")
     assert "solver, test:strong 2 2,000 40 unknown 3.0" in done.rows
     assert "sum 1 1,000 20 unknown 1.5" in done.rows
-    assert "Paid, makings included:                  unknown in 2 calls" in done.out
+    assert "Paid, builds included:                  unknown in 2 calls" in done.out
     (shown,) = cli("ledger", "--json").lines
     assert shown["baseline"] == {"requests": 0, "calls": 2, "cost_usd": None, "baseline_usd": None}
 
@@ -83,4 +83,4 @@ def test_the_ledger_as_json_is_one_document(cli: Cli, home: Path) -> None:
 def test_an_empty_ledger_is_no_error(cli: Cli) -> None:
     done = cli("ledger")
     assert done.code == 0
-    assert "Paid, makings included:                  $0.0000 in 0 calls" in done.out
+    assert "Paid, builds included:                  $0.0000 in 0 calls" in done.out

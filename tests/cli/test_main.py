@@ -9,7 +9,7 @@ import pytest
 import typer
 
 from hammerstone.cli.main import app
-from hammerstone.latm.store import open_store
+from hammerstone.store import open_store
 
 from .conftest import Cli
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from hammerstone.latm.records import MakingState
-from hammerstone.latm.store import open_store
+from hammerstone.store import open_store
+from hammerstone.store.records import BuildState
 from hammerstone.types import Request, Source
 
-from ..latm.sums import ask, instances
+from ..samples.sums import ask, instances
 from .conftest import Cli, Recorded, write_lines
 
 
@@ -29,12 +29,12 @@ def test_a_tool_is_made_from_a_file_of_solved_instances(cli: Cli, twelve: Path, 
     assert cli("solve", "-", stdin=ask(13)).out == "1\tparser\t134\n"
 
 
-def test_with_json_the_making_is_one_line(cli: Cli, twelve: Path, models: tuple[str, ...]) -> None:
+def test_with_json_the_build_is_one_line(cli: Cli, twelve: Path, models: tuple[str, ...]) -> None:
     done = cli("make", twelve, "--name", "sum", "--json", *models)
     assert done.lines == [{"task": "sum", "state": "live", "reason": "", "instances": 12}]
 
 
-def test_a_making_that_fails_ends_with_code_1_and_says_why(
+def test_a_build_that_fails_ends_with_code_1_and_says_why(
     cli: Cli, home: Path, twelve: Path, models: tuple[str, ...]
 ) -> None:
     done = cli("make", twelve, "--name", "product", *models)
@@ -43,9 +43,9 @@ def test_a_making_that_fails_ends_with_code_1_and_says_why(
     assert "; latm: no function agreed with the shown instances" in done.out
     assert "hint: every attempt is kept: hammerstone tasks show product" in done.err
     with open_store(home) as store:
-        (making,) = store.makings()
-        assert making.state is MakingState.FAILED
-        assert len(store.attempts(making.id)) == 8
+        (build,) = store.builds()
+        assert build.state is BuildState.FAILED
+        assert len(store.attempts(build.id)) == 8
 
 
 def test_without_a_maker_nothing_is_stored(cli: Cli, home: Path, twelve: Path) -> None:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from hammerstone.latm.store import open_store
+from hammerstone.store import open_store
 
-from ..latm.sums import ask, requests
+from ..samples.sums import ask, requests
 from .conftest import write_lines
 
 HAMMERSTONE = (sys.executable, "-m", "hammerstone")

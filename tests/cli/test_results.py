@@ -102,7 +102,7 @@ def test_in_a_pipe_each_figure_is_a_line_with_all_that_is_known(shown) -> None:
 def test_a_detail_stands_under_its_figure(shown) -> None:
     lines = shown(make(), 80)
     at = lines.index("dyck")
-    assert lines[at + 1].startswith("  making, recipe auto")
+    assert lines[at + 1].startswith("  build, recipe auto")
     assert lines[at + 2] == "    6 replies of the maker"
 
 

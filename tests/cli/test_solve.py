@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from hammerstone.latm.store import open_store
+from hammerstone.store import open_store
 
-from ..latm.sums import ONE_OFFS, answer, ask, requests, reworded
+from ..samples.sums import ONE_OFFS, answer, ask, requests, reworded
 from .conftest import LATER, TWELVE, Cli, Recorded, write_lines
 
 ONE_OFF = next(iter(ONE_OFFS))
@@ -111,7 +111,7 @@ def test_a_tool_is_made_on_the_way_and_answers_from_then_on(cli: Cli, tmp_path: 
     cold = cli("solve", write_lines(tmp_path / "cold.jsonl", TWELVE), *recorded.options, "--json")
     assert cold.code == 0
     assert [one["route"] for one in cold.lines] == ["solver"] * 12
-    assert "making a tool for sum" in cold.err
+    assert "building a tool for sum" in cold.err
     assert "live: the tool sum, routes parser, user" in cold.err
     warm = cli("solve", write_lines(tmp_path / "warm.jsonl", LATER), *recorded.options, "--json")
     assert [(one["route"], one["answer"]) for one in warm.lines] == [

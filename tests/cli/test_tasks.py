@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from hammerstone.latm.records import Attempt, Disagreement, MakingState
-from hammerstone.latm.store import open_store, this_process
+from hammerstone.store import open_store, this_process
+from hammerstone.store.records import Attempt, BuildState, Disagreement
 from hammerstone.types import Instance, Source, Usage
 
-from ..latm.sums import ask, instances, tool
+from ..samples.sums import ask, instances, tool
 from .conftest import Cli
 
 LONG = "Wrong answer: solve returned '7' where nobody had expected anything of the kind, not in the least, ever\nat all"
@@ -24,15 +24,15 @@ def held_back(home: Path) -> Path:
             [Instance(question=ask(0), answer="999", source=Source.SOLVER), *instances(5)[1:]]
         ):
             store.add_instance("sum", one, request_id=f"r{number}")
-        making = store.start_making("sum", owner=this_process())
-        assert making is not None
+        build = store.start_build("sum", owner=this_process())
+        assert build is not None
         usage = Usage(input_tokens=10, output_tokens=20)
         attempt = Attempt(
             recipe="module", number=1, stage="passed", source="…", problems=(LONG,), usage=usage, cost_usd=0.5
         )
-        store.add_attempt(making, attempt)
+        store.add_attempt(build, attempt)
         differ = Disagreement(instance_id=store.instances("sum")[0].id, question=ask(0), stored="999", tool="7")
-        store.end_making(making, MakingState.HELD_BACK, reason="one differs", tool=tool(), disagreement=differ)
+        store.end_build(build, BuildState.NEEDS_REVIEW, reason="one differs", tool=tool(), disagreement=differ)
     return home
 
 
@@ -42,7 +42,7 @@ def test_the_list_shows_how_far_each_tasks_tool_is(cli: Cli, held_back: Path) ->
         store.publish(tool("other"))
         store.add_task("new", "Something else.")
     done = cli("tasks", "list")
-    assert " sum             5   making held-back          The sum of two numbers." in done.out
+    assert " sum             5   build needs-review          The sum of two numbers." in done.out
     assert " other           0   tool live: parser, user   " in done.out
     assert " new             0   collecting                Something else." in done.out
 
@@ -60,11 +60,11 @@ def test_the_list_as_json_is_a_line_for_each_task(cli: Cli) -> None:
 
 
 @pytest.mark.usefixtures("held_back")
-def test_a_task_is_shown_with_instances_makings_and_the_disagreement(cli: Cli) -> None:
+def test_a_task_is_shown_with_instances_builds_and_the_disagreement(cli: Cli) -> None:
     done = cli("tasks", "show", "sum")
     assert done.code == 0
     assert f" r0        solver   999               {ask(0)}" in done.out
-    assert "from 5 instances: held-back" in done.out
+    assert "from 5 instances: needs-review" in done.out
     assert " module         1   passed     $0.5000   Wrong answer: solve returned '7' where nobody" in done.out
     assert "ever\\nat all\n" in done.out, "in a pipe nothing is cut, and a row stays on its line"
     assert "\none differs\n" in done.out
@@ -76,9 +76,9 @@ def test_a_task_is_shown_with_instances_makings_and_the_disagreement(cli: Cli) -
 def test_a_task_as_json_is_one_document(cli: Cli) -> None:
     (shown,) = cli("tasks", "show", "sum", "--json").lines
     assert [one["answer"] for one in shown["instances"]][:2] == ["999", "22"]
-    (making,) = shown["makings"]
-    assert (making["state"], making["disagreement"]["tool"]) == ("held-back", "7")
-    assert making["attempts"][0]["problems"] == [LONG]
+    (build,) = shown["builds"]
+    assert (build["state"], build["disagreement"]["tool"]) == ("needs-review", "7")
+    assert build["attempts"][0]["problems"] == [LONG]
 
 
 @pytest.mark.usefixtures("made")
@@ -127,7 +127,7 @@ def test_what_cannot_be_done_is_told(cli: Cli, arguments: tuple[str, ...], error
 def test_a_task_is_removed_after_a_question(cli: Cli, made: Path, typed: str) -> None:
     done = cli("tasks", "remove", "sum", stdin=typed)
     assert (done.code, done.out) == (0, "sum: removed\n")
-    assert "Delete the task sum, its 5 instances, its makings and its tools? [y/N]" in done.err
+    assert "Delete the task sum, its 5 instances, its builds and its tools? [y/N]" in done.err
     with open_store(made) as store:
         assert (store.tasks(), store.tools(all_versions=True)) == ((), ())
 
@@ -152,7 +152,7 @@ def test_a_removed_task_is_not_there_any_more(cli: Cli) -> None:
 
 def test_a_task_whose_tool_is_being_made_is_not_removed(cli: Cli, made: Path) -> None:
     with open_store(made) as store:
-        store.start_making("sum", owner=this_process())
+        store.start_build("sum", owner=this_process())
     done = cli("tasks", "remove", "sum", "--yes")
     assert done.code == 2
     assert "error: a tool for sum is being built\nhint: wait until the build has ended" in done.err

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from hammerstone.latm.records import ToolState
-from hammerstone.latm.store import open_store
-from hammerstone.latm.tool import Tool
+from hammerstone.store import open_store
+from hammerstone.store.records import ToolState
+from hammerstone.tools.tool import Tool
 
-from ..latm.sums import PRODUCT, SUM, ask, instances, tool
+from ..samples.sums import PRODUCT, SUM, ask, instances, tool
 from .conftest import Cli
 
 

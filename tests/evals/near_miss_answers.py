@@ -6,7 +6,7 @@ import re
 from itertools import pairwise, permutations
 from typing import TYPE_CHECKING
 
-from . import reference
+from ..evals import reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable

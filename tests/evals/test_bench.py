@@ -26,9 +26,9 @@ from hammerstone.evals.bench import (
 from hammerstone.evals.experiments.use import PAPER_USER
 from hammerstone.evals.methods import Direct
 from hammerstone.evals.tasks import TASKS, generate_instances, task
-from hammerstone.latm.accounts import AccountedModel, Bill, prompt
-from hammerstone.latm.store import Store
 from hammerstone.models.model import Prompt, Reply
+from hammerstone.store import Store
+from hammerstone.store.accounts import AccountedModel, Bill, prompt
 from hammerstone.testing import FakeSandbox, FunctionModel, ScriptedModel
 from hammerstone.types import Instance, Role, Source, Usage
 
@@ -216,7 +216,7 @@ async def test_what_is_answered_from_the_store_is_not_spent(store: Store) -> Non
 
 
 async def test_a_model_that_fails_ends_the_run_and_is_no_failed_try(store: Store) -> None:
-    """The maker takes a `ModelError` for the end of one making; an outage must not be counted as an invalid tool."""
+    """The maker takes a `ModelError` for the end of one build; an outage must not be counted as an invalid tool."""
 
     def fail(_: Prompt) -> Reply:
         raise ModelError("a-1 is down", hint="wait")

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from hammerstone import LoopSettings, RecordingError, Request, Route
+from hammerstone.environment import recordings
 from hammerstone.evals.demo import Demonstration, demo_models, run_demo
 from hammerstone.evals.stream import DEMO_TASKS
 from hammerstone.evals.tasks import generate_instances
-from hammerstone.latm.loop import Hammerstone, Models
-from hammerstone.latm.store import open_store
-from hammerstone.reading import read_requests
+from hammerstone.loop import Hammerstone, Models
+from hammerstone.requests import read_requests
 from hammerstone.sandbox import Sandbox
-from hammerstone.settings import recordings
+from hammerstone.store import open_store
 
 from ..readme import stated
 from .public_files import FILES, without_files
@@ -43,7 +43,7 @@ async def demonstration(anyio_backend: str, home: Path) -> Demonstration:
 
 
 def test_every_task_gets_a_live_tool_with_a_parser(demonstration: Demonstration) -> None:
-    tools = {making.task: making.tool for making in demonstration.makings}
+    tools = {build.task: build.tool for build in demonstration.builds}
     for task in DEMO_TASKS:
         name = demonstration.tool_of(task)
         assert name is not None

@@ -17,15 +17,15 @@ from hammerstone.evals.methods import (
     UserRoute,
     worked_examples,
 )
-from hammerstone.latm.accounts import Bill
-from hammerstone.latm.store import Store
-from hammerstone.latm.tool import Tool
 from hammerstone.models.model import Prompt
 from hammerstone.sandbox import Sandbox
+from hammerstone.store import Store
+from hammerstone.store.accounts import Bill
 from hammerstone.testing import FakeSandbox, ScriptedModel
+from hammerstone.tools.tool import Tool
 from hammerstone.types import Role
 
-from ..latm.sums import SUM, block, reworded, tool
+from ..samples.sums import SUM, block, reworded, tool
 from .toys import PRICE, new_bench, paid, samples, user
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,7 @@ import pytest
 from hammerstone.errors import InputError, NotFoundError
 from hammerstone.evals.tasks import TASKS, near_misses, task
 
-from . import reference
+from ..evals import reference
 from .near_miss_answers import RIGHT
 
 # Each kind: what shows it, and the own wording with which its question would be one of the task's. `None`: its data are

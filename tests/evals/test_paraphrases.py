@@ -14,7 +14,7 @@ from hammerstone.errors import InputError
 from hammerstone.evals.tasks import TASKS, generate_instances, task
 from hammerstone.types import Instance, Source
 
-from . import reference
+from ..evals import reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable

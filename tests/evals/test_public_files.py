@@ -10,7 +10,7 @@ import re
 import pytest
 
 from hammerstone.evals.tasks import generate_instances, task
-from hammerstone.reading import read_requests
+from hammerstone.requests import read_requests
 from hammerstone.types import Request
 
 from .public_files import FILES, without_files

@@ -16,7 +16,7 @@ from hammerstone.models.model import Model, Prompt
 from hammerstone.testing import FunctionModel
 from hammerstone.types import Role
 
-from ..latm.sums import SETTINGS, block
+from ..samples.sums import SETTINGS, block
 from .toys import KINDS, PRICE, Fake, dispatcher, priced, roles, samples
 from .words import SORTING, own
 
@@ -72,9 +72,9 @@ async def test_each_result_is_handed_over_as_its_experiment_ends(tmp_path: Path,
         tmp_path / "home",
         plan("use", "make", tasks=files[:1], methods=("parser",)),
         models,
-        on_result=lambda one: told.append(f"{one.experiment} after {len(models[Role.MAKER].prompts)} makings"),
+        on_result=lambda one: told.append(f"{one.experiment} after {len(models[Role.MAKER].prompts)} builds"),
     )
-    assert told == ["use after 1 makings", "make after 2 makings"]
+    assert told == ["use after 1 builds", "make after 2 builds"]
 
 
 async def test_generated_tasks_are_named(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ async def test_a_run_that_was_broken_off_goes_on_in_the_same_home_without_paying
 async def test_what_one_experiment_has_paid_another_counts_and_does_not_pay(
     tmp_path: Path, files: tuple[str, ...]
 ) -> None:
-    """The makings of `use` are the first tries of `make`, and its users' answers those of `reuse-cot`."""
+    """The builds of `use` are the first tries of `make`, and its users' answers those of `reuse-cot`."""
     models = roles()
     given = plan("use", "make", "reuse-cot", tasks=files[:1], methods=("user",), tries=1)
     use, make, reuse = await run(tmp_path / "home", given, models)

@@ -1,20 +1,20 @@
-"""Independent makings: which try brings the tool, why the others did not, and what they have cost."""
+"""Independent builds: which try brings the tool, why the others did not, and what they have cost."""
 
 from __future__ import annotations
 
 import pytest
 
+from hammerstone.builder.splits import split_instances
 from hammerstone.evals.bench import CostReachedError, Samples
 from hammerstone.evals.tries import make_try, tool_for
-from hammerstone.latm.accounts import Bill
-from hammerstone.latm.maker.lots import cast_lots
-from hammerstone.latm.records import StoredInstance
-from hammerstone.latm.store import Store
 from hammerstone.sandbox import Sandbox
+from hammerstone.store import Store
+from hammerstone.store.accounts import Bill
+from hammerstone.store.records import StoredInstance
 from hammerstone.testing import FunctionModel
 from hammerstone.types import Role, Route, Usage
 
-from ..latm.sums import SETTINGS, SUM, block
+from ..samples.sums import SETTINGS, SUM, block
 from .toys import PRICE, maker, new_bench, paid, priced, roles, samples, source, user
 
 pytestmark = pytest.mark.anyio
@@ -53,7 +53,7 @@ async def test_the_maker_is_shown_the_shown_instances_and_never_the_asked_ones(s
     ],
     ids=["syntax", "another task's", "no code"],
 )
-async def test_a_failed_making_says_its_stage_and_reason(
+async def test_a_failed_build_says_its_stage_and_reason(
     store: Store, sandbox: Sandbox, code: str, stage: str, why: str
 ) -> None:
     model = priced(lambda _: block(code) if code else "I would rather not.", "maker")
@@ -66,9 +66,9 @@ async def test_a_failed_making_says_its_stage_and_reason(
 
 
 def held_out(given: Samples) -> list[str]:
-    """The questions that a making keeps for its gate."""
+    """The questions that a build keeps for its gate."""
     instances = [StoredInstance(**vars(one), id=at, request_id=str(at)) for at, one in enumerate(given.shown, 1)]
-    return [one.question for one in cast_lots(instances, SETTINGS.module, spare=True).held_out]
+    return [one.question for one in split_instances(instances, SETTINGS.module, spare=True).held_out]
 
 
 async def test_what_fails_at_the_gate_counts_its_replies_alone(store: Store, sandbox: Sandbox) -> None:
@@ -132,18 +132,18 @@ async def test_no_tool_comes_of_tries_that_all_fail_and_they_are_paid_all_the_sa
     assert bill == bill_of(len(model.prompts))
 
 
-async def test_a_making_that_is_run_again_pays_nothing_and_has_the_same_bill(store: Store, sandbox: Sandbox) -> None:
+async def test_a_build_that_is_run_again_pays_nothing_and_has_the_same_bill(store: Store, sandbox: Sandbox) -> None:
     bills = [(await tool_for(new_bench(store, sandbox, roles(maker=right_at(1))), GIVEN))[1] for _ in range(2)]
     assert bills[0] == bills[1]
     assert sum(row.calls for row in store.ledger() if row.role is Role.MAKER) == bills[0].calls
 
 
-async def test_a_making_leaves_no_task_in_the_store_of_the_run(store: Store, sandbox: Sandbox) -> None:
+async def test_a_build_leaves_no_task_in_the_store_of_the_run(store: Store, sandbox: Sandbox) -> None:
     await make_try(new_bench(store, sandbox), GIVEN, 0)
     assert store.tasks() == ()
 
 
-async def test_a_bound_on_the_cost_ends_a_making_and_is_no_failed_try(store: Store, sandbox: Sandbox) -> None:
+async def test_a_bound_on_the_cost_ends_a_build_and_is_no_failed_try(store: Store, sandbox: Sandbox) -> None:
     bench = new_bench(store, sandbox, roles(maker=right_at(9)), max_cost=2 * PRICE)
     with pytest.raises(CostReachedError):
         await make_try(bench, GIVEN, 0)

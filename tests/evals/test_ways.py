@@ -9,9 +9,9 @@ import pytest
 from hammerstone.evals.caches import ExactCache, SemanticCache
 from hammerstone.evals.traffic import TrafficItem
 from hammerstone.evals.ways import Step, through_cache, through_loop, through_mix, through_model
-from hammerstone.latm.accounts import Bill
-from hammerstone.latm.store import Store
 from hammerstone.sandbox import Sandbox
+from hammerstone.store import Store
+from hammerstone.store.accounts import Bill
 from hammerstone.types import Role, Route
 
 from .toys import PRICE, Alike, new_bench
@@ -40,10 +40,10 @@ async def test_the_loop_calls_strong_models_until_its_tool_is_live_and_none_afte
     assert [step.strong for step in run.steps] == [1] * (MADE_AT - 1) + [2] + [0] * 4
     assert [step.hit for step in run.steps] == [False] * MADE_AT + [True] * 4
     assert all(step.right(item) for step, item in zip(run.steps, items, strict=True))
-    assert (run.live_at, run.failed_makings, run.partial) == ({NAME: MADE_AT}, 0, "")
+    assert (run.live_at, run.failed_builds, run.partial) == ({NAME: MADE_AT}, 0, "")
 
 
-async def test_a_making_is_billed_to_the_request_that_started_it(store: Store, sandbox: Sandbox) -> None:
+async def test_a_build_is_billed_to_the_request_that_started_it(store: Store, sandbox: Sandbox) -> None:
     items = own(7)
     run = await through_loop(new_bench(store, sandbox, models(items)), items)
     bills = [step.bill for step in run.steps]
@@ -69,12 +69,12 @@ async def test_a_bound_on_the_cost_leaves_the_steps_until_then(store: Store, san
     assert run.partial == "$1.50 are spent, the bound is $1.50"
 
 
-async def test_a_tool_that_fails_its_checks_is_counted_as_a_failed_making(store: Store, sandbox: Sandbox) -> None:
+async def test_a_tool_that_fails_its_checks_is_counted_as_a_failed_build(store: Store, sandbox: Sandbox) -> None:
     items = own(6)
     given = models(items, solver=lambda question: f"wrong {len(question)}")
     run = await through_loop(new_bench(store, sandbox, given), items)
     assert run.live_at == {}
-    assert run.failed_makings == 1
+    assert run.failed_builds == 1
     assert not any(step.right(item) for step, item in zip(run.steps, items, strict=True))
 
 

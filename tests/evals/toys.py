@@ -10,14 +10,14 @@ from typing import TypeAlias
 
 from hammerstone.evals.bench import Bench, Samples
 from hammerstone.evals.caches import Vector
-from hammerstone.latm.settings import LoopSettings
-from hammerstone.latm.store import Store
 from hammerstone.models.model import Model, Prompt, Reply
 from hammerstone.sandbox import Sandbox
+from hammerstone.settings import LoopSettings
+from hammerstone.store import Store
 from hammerstone.testing import FunctionModel, ScriptedModel
 from hammerstone.types import Instance, Role, Source, Usage
 
-from ..latm.sums import PAIRS, SETTINGS, SUM, asked, block
+from ..samples.sums import PAIRS, SETTINGS, SUM, asked, block
 
 __all__ = [
     "ANSWERS",

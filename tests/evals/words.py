@@ -13,7 +13,7 @@ from hammerstone.models.model import Prompt
 from hammerstone.testing import FunctionModel
 from hammerstone.types import Role
 
-from ..latm.sums import block
+from ..samples.sums import block
 from .toys import priced
 
 __all__ = ["NAME", "SORTING", "items", "models", "own", "question_of"]

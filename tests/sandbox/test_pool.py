@@ -17,13 +17,13 @@ import anyio
 import pytest
 
 from hammerstone.errors import SandboxError
-from hammerstone.latm.settings import ALLOWED_IMPORTS
 from hammerstone.sandbox import Limits, Outcome, Sandbox, Status, open_sandbox
 from hammerstone.sandbox.choose import BACKENDS
 from hammerstone.sandbox.interpreter import find_interpreter
 from hammerstone.sandbox.pool import WORKER_ENDED, CPythonSandbox
 from hammerstone.sandbox.process import Launch
 from hammerstone.sandbox.worker import PRELOADED
+from hammerstone.settings import ALLOWED_IMPORTS
 from hammerstone.types import JSON
 
 pytestmark = pytest.mark.anyio

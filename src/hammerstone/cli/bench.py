@@ -49,7 +49,7 @@ def bench(
     methods: Annotated[str, typer.Option("--methods", help="For use: direct, cot, user, pot, parser.")] = (
         "direct,cot,user,parser"
     ),
-    tries: Annotated[int, typer.Option("--tries", min=1, help="For make: makings per task.")] = 3,
+    tries: Annotated[int, typer.Option("--tries", min=1, help="For make: builds per task.")] = 3,
     sets: Annotated[int, typer.Option("--sets", min=1, help="For dispatch: sets of 100.")] = 1,
     requests: Annotated[int, typer.Option("--requests", min=1, help="For stream: its length.")] = 400,
     maker: LiveMaker = None,
@@ -98,10 +98,10 @@ def bench(
 
     Without --maker and --user, recorded completions of a strong model are replayed: no key, no network.
     """
+    from hammerstone.environment import recordings as shipped
     from hammerstone.evals.caches import ProviderEmbedding
     from hammerstone.evals.demo import demo_models, more_users
     from hammerstone.evals.run import EXPERIMENTS, NOT_RECORDED, Plan, run_experiments
-    from hammerstone.settings import recordings as shipped
 
     plan = Plan(
         experiments=tuple(EXPERIMENTS) if experiment == "all" else (experiment,),

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from hammerstone.evals.demo import Demonstration
-    from hammerstone.latm.records import Answered
+    from hammerstone.store.records import Answered
 
 __all__ = ["demo"]
 
@@ -66,8 +66,8 @@ def demo(
     """
     import anyio
 
+    from hammerstone.environment import recordings as shipped
     from hammerstone.evals.demo import demo_models, run_demo
-    from hammerstone.settings import recordings as shipped
 
     folder = _fresh(home)
     models = demo_models(recordings or shipped("demo"), maker=maker, user=user, record=record)
@@ -152,8 +152,8 @@ def _report(demonstration: Demonstration, folder: Path, *, live: str) -> None:
 def _show_routes(demonstration: Demonstration, origin: str) -> None:
     answers = demonstration.answers
     rows = [_route_row(route, [one for one in answers if one.route == route]) for route in ("parser", "user", "solver")]
-    making = (str(demonstration.making_calls), money(demonstration.making_usd))
-    rows.append((f"making {len(demonstration.live_at)} tools", "", "", "", *making))
+    build = (str(demonstration.build_calls), money(demonstration.build_usd))
+    rows.append((f"build {len(demonstration.live_at)} tools", "", "", "", *build))
     whole = _route_row("hammerstone, all of it", answers)
     rows.append((*whole[:4], str(demonstration.paid_calls), money(demonstration.paid_usd)))
     baseline = demonstration.baseline
@@ -171,10 +171,10 @@ def _show_routes(demonstration: Demonstration, origin: str) -> None:
 
 def _break_even(demonstration: Demonstration) -> str:
     """What the tools have cost, in requests to the strong model."""
-    baseline, making = demonstration.baseline, demonstration.making_usd
-    if baseline is None or not baseline.cost_usd or making is None:
+    baseline, build = demonstration.baseline, demonstration.build_usd
+    if baseline is None or not baseline.cost_usd or build is None:
         return ""
-    requests = making / (baseline.cost_usd / baseline.requests)
+    requests = build / (baseline.cost_usd / baseline.requests)
     return f"\nThe tools were paid for once: as much as {requests:.0f} requests to the strong model cost."
 
 
@@ -236,7 +236,7 @@ def _show_reached(demonstration: Demonstration) -> None:
 
 def _with_parser(demonstration: Demonstration) -> set[str]:
     return {
-        making.task for making in demonstration.makings if making.tool is not None and "parser" in making.tool.routes
+        build.task for build in demonstration.builds if build.tool is not None and "parser" in build.tool.routes
     } & set(demonstration.live_at)
 
 

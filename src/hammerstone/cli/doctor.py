@@ -24,7 +24,7 @@ def doctor(
     sandbox: SandboxName = Backend.AUTO,
     json: Json = False,
 ) -> None:
-    """Which sandboxes work here, and whether the home can be used. Exit code 1 if made code cannot be run safely."""
+    """Which sandboxes work here, and whether the home can be used. Exit code 1 if no sandbox works."""
     import anyio
 
     if conformance:
@@ -64,7 +64,7 @@ def _show(reports: tuple[BackendReport, ...], chosen: str | None, home: str, wor
         tell_error("the home cannot be used")
     if chosen is None:
         hint = "Linux 6.12 or later: pip install sandlock; else: apt install bubblewrap"
-        tell_error("made code cannot be run safely here, so hammerstone will not run it", hint)
+        tell_error("generated code cannot be run safely here, so hammerstone will not run it", hint)
 
 
 def _conformance(name: str, json: bool) -> None:

@@ -24,7 +24,7 @@ def generate(
 ) -> None:
     """Write solved instances of a task to standard output."""
     from hammerstone.evals.tasks import generate_instances
-    from hammerstone.reading import write_instances
+    from hammerstone.requests import write_instances
 
     write_instances(generate_instances(task, n, seed), sys.stdout, form=form.value)
     sys.stdout.flush()  # a full disk is found out here, not when the process ends

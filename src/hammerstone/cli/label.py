@@ -9,7 +9,7 @@ from hammerstone.cli.options import Home, Json
 from hammerstone.cli.terminal import ask, print_json, show_text, shown, talk
 
 if TYPE_CHECKING:
-    from hammerstone.latm.records import Queued
+    from hammerstone.store.records import Queued
 
 __all__ = ["label"]
 

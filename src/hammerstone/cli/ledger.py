@@ -12,8 +12,8 @@ from hammerstone.cli.terminal import money, percent, print_json, print_line, sho
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from hammerstone.latm.store import LedgerRow, RouteRow
-    from hammerstone.latm.store.figures import MeanCall
+    from hammerstone.store import LedgerRow, RouteRow
+    from hammerstone.store.summaries import MeanCall
 
 __all__ = ["ledger"]
 
@@ -83,7 +83,7 @@ def _route_row(by: str, rows: Sequence[RouteRow]) -> tuple[str, ...]:
 def _show_baseline(calls: Sequence[LedgerRow], routes: Sequence[RouteRow], mean: MeanCall) -> None:
     told = _baseline(calls, routes, mean)
     requests, baseline = told["requests"], money(told["baseline_usd"])
-    print_line(f"Paid, makings included:                  {money(told['cost_usd'])} in {told['calls']} calls")
+    print_line(f"Paid, builds included:                  {money(told['cost_usd'])} in {told['calls']} calls")
     print_line(f"Baseline, all to the solver's model:     {baseline} in {requests} calls")
     if mean.calls:
         print_line(f"(the baseline is {requests} times the mean of the solver's {mean.calls} calls)")

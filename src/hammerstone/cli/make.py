@@ -12,7 +12,7 @@ from hammerstone.cli.terminal import print_json, print_line, progress, talk
 from hammerstone.errors import InputError
 
 if TYPE_CHECKING:
-    from hammerstone.latm.records import Making
+    from hammerstone.store.records import Build
     from hammerstone.types import Instance
 
 __all__ = ["make"]
@@ -35,9 +35,9 @@ def make(
     """Make a tool from solved instances: propose, verify, and pass the held-out gate."""
     import anyio
 
-    from hammerstone.latm.opening import open_hammerstone
-    from hammerstone.latm.settings import LoopSettings
-    from hammerstone.latm.tool import is_tool_name, tool_name
+    from hammerstone.opening import open_hammerstone
+    from hammerstone.settings import LoopSettings
+    from hammerstone.tools.tool import is_tool_name, tool_name
 
     requests = RequestFile(file)
     instances = _instances(requests)
@@ -45,7 +45,7 @@ def make(
         hint = f"snake_case, as in {tool_name(name) or 'word_sorting'}"
         raise InputError(f"{name!r} is not a name for a tool", hint=hint)
 
-    async def run() -> Making:
+    async def run() -> Build:
         settings = LoopSettings(recipe=recipe.value)
         async with open_hammerstone(
             home,
@@ -57,7 +57,7 @@ def make(
             settings=settings,
             sandbox=sandbox,
         ) as hammerstone:
-            with progress(f"making {name} from {len(instances)} instances"):
+            with progress(f"building {name} from {len(instances)} instances"):
                 return await hammerstone.make(instances, name=name, description=description)
 
     _show(anyio.run(run), json)
@@ -66,7 +66,7 @@ def make(
 
 
 def _instances(requests: RequestFile) -> list[Instance]:
-    from hammerstone.latm.labels import consistent
+    from hammerstone.life.labels import consistent
     from hammerstone.types import Instance, Source
 
     solved = list(requests.answered())
@@ -84,15 +84,15 @@ def _instances(requests: RequestFile) -> list[Instance]:
     return usable
 
 
-def _show(making: Making, json: bool) -> None:
+def _show(build: Build, json: bool) -> None:
     if json:
-        print_json({"task": making.task, "state": making.state, "reason": making.reason, "instances": making.instances})
-    elif making.tool is not None and making.state == "live":
+        print_json({"task": build.task, "state": build.state, "reason": build.reason, "instances": build.instances})
+    elif build.tool is not None and build.state == "live":
         print_line(
-            f"{making.task}: live by {' and '.join(making.tool.routes)} after {making.tool.provenance.attempts} replies"
+            f"{build.task}: live by {' and '.join(build.tool.routes)} after {build.tool.provenance.attempts} replies"
         )
     else:
-        print_line(f"{making.task}: {making.state}: {making.reason}")
-        talk(f"every attempt is kept: hammerstone tasks show {making.task}", "hint:")
-    if making.state != "live":
+        print_line(f"{build.task}: {build.state}: {build.reason}")
+        talk(f"every attempt is kept: hammerstone tasks show {build.task}", "hint:")
+    if build.state != "live":
         raise typer.Exit(1)

@@ -94,5 +94,5 @@ Record = Annotated[
     ),
 ]
 SandboxName = Annotated[
-    Backend, typer.Option("--sandbox", help="Where made code runs; see: hammerstone doctor. auto: the strongest.")
+    Backend, typer.Option("--sandbox", help="Where generated code runs; see: hammerstone doctor. auto: the strongest.")
 ]

@@ -25,7 +25,7 @@ class RequestFile:
 
     def __iter__(self) -> Iterator[Request]:
         """The readable requests; the first of the others are reported at once, and their number at the end."""
-        from hammerstone.reading import Unreadable, read_requests
+        from hammerstone.requests import Unreadable, read_requests
 
         for item in read_requests(self._file, on_ignored=_say_ignored):
             if isinstance(item, Unreadable):

@@ -26,7 +26,7 @@ from hammerstone.cli.requests import RequestFile
 from hammerstone.cli.terminal import brief, money, percent, print_json, print_line, progress, show_table, talk
 
 if TYPE_CHECKING:
-    from hammerstone.latm.records import Answered, Making
+    from hammerstone.store.records import Answered, Build
     from hammerstone.types import Request
 
 __all__ = ["solve"]
@@ -54,8 +54,8 @@ def solve(
     """
     import anyio
 
-    from hammerstone.latm.opening import open_hammerstone
-    from hammerstone.latm.settings import LoopSettings
+    from hammerstone.opening import open_hammerstone
+    from hammerstone.settings import LoopSettings
 
     tally, requests = Tally(), RequestFile(file)
 
@@ -71,7 +71,7 @@ def solve(
             record=record,
             settings=settings,
             sandbox=sandbox,
-            on_making=say_making,
+            on_build=say_build,
         )
         with progress("solving") as bar:
             async with opening as hammerstone:
@@ -80,7 +80,7 @@ def solve(
                     tally.add(answered)
                     _print(answered, json)
                     bar.update(bar.task_ids[0], advance=1, note=tally.note)
-                bar.update(bar.task_ids[0], description="waiting for makings to end")
+                bar.update(bar.task_ids[0], description="waiting for builds to end")
 
     anyio.run(run)
     tally.show()
@@ -175,11 +175,11 @@ def line(answered: Answered) -> dict[str, object]:
     return shown
 
 
-def say_making(task: str, making: Making | None) -> None:
+def say_build(task: str, build: Build | None) -> None:
     """Tell the person that a tool is being made, or what came of it."""
-    if making is None:
-        talk(f"a tool for {task}", "making")
-    elif making.tool is not None and making.state == "live":
-        talk(f"the tool {task}, routes {', '.join(making.tool.routes)}", "live:")
+    if build is None:
+        talk(f"a tool for {task}", "building")
+    elif build.tool is not None and build.state == "live":
+        talk(f"the tool {task}, routes {', '.join(build.tool.routes)}", "live:")
     else:
-        talk(f"{task}: {brief(making.reason)}", f"{making.state}:")
+        talk(f"{task}: {brief(build.reason)}", f"{build.state}:")

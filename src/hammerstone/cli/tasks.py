@@ -14,13 +14,13 @@ from hammerstone.errors import NotFoundError, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hammerstone.latm.records import Making, StoredTool, Task
-    from hammerstone.latm.store import Store
+    from hammerstone.store import Store
+    from hammerstone.store.records import Build, StoredTool, Task
 
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="List tasks, show their instances and makings, settle what is kept back, and remove tasks.",
+    help="List tasks, show their instances and builds, settle what is kept back, and remove tasks.",
     no_args_is_help=True,
 )
 
@@ -31,9 +31,9 @@ Name = Annotated[str, typer.Argument(help="The task's name.")]
 def list_tasks(home: Home = None, json: Json = False) -> None:
     """The tasks, how many instances each has, and how far its tool is."""
     with open_home(home) as store:
-        makings = {making.task: making for making in reversed(store.makings())}
+        builds = {build.task: build for build in reversed(store.builds())}
         live = {tool.task: tool for tool in store.tools()}
-        rows = [(task, _standing(live.get(task.name), makings.get(task.name))) for task in store.tasks()]
+        rows = [(task, _standing(live.get(task.name), builds.get(task.name))) for task in store.tasks()]
     if json:
         for task, standing in rows:
             print_json(
@@ -46,7 +46,7 @@ def list_tasks(home: Home = None, json: Json = False) -> None:
 
 @app.command()
 def show(name: Name, home: Home = None, json: Json = False) -> None:
-    """A task's instances, the makings with every attempt, and any disagreement."""
+    """A task's instances, the builds with every attempt, and any disagreement."""
     with open_home(home) as store:
         task = _find(store, name)
         if json:
@@ -59,8 +59,8 @@ def show(name: Name, home: Home = None, json: Json = False) -> None:
             for one in store.instances(name)
         ]
         show_table("Instances", ("request", "source", "answer…", "before…", "question…"), rows)
-        for making in store.makings(name):
-            _show_making(store, making)
+        for build in store.builds(name):
+            _show_build(store, build)
         refused = store.refused_questions(name, 20)
     if refused:
         show_table(
@@ -80,13 +80,13 @@ def settle(
     home: Home = None,
 ) -> None:
     """Say who is right where a tool that is kept back and one stored answer differ."""
-    from hammerstone.latm.settling import settle as settle_held_back
+    from hammerstone.life.review import settle as settle_held_back
 
     if tool == label:
         raise SettingsError("say who is right", hint=f"hammerstone tasks settle {name} --tool, or --label")
     with open_home(home) as store:
-        making = settle_held_back(store, name, tool_is_right=tool)
-    print_line(f"{name}: {making.state}")
+        build = settle_held_back(store, name, tool_is_right=tool)
+    print_line(f"{name}: {build.state}")
 
 
 @app.command()
@@ -96,10 +96,10 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:
-    """Delete a task with its instances, makings and tools. Paid calls and answers stay."""
+    """Delete a task with its instances, builds and tools. Paid calls and answers stay."""
     with open_home(home) as store:
         task = _find(store, name)
-        what = f"the task {name}, its {task.instances} instances, its makings and its tools"
+        what = f"the task {name}, its {task.instances} instances, its builds and its tools"
         if not yes and ask(f"Delete {what}? [y/N]") not in ("y", "Y", "yes"):
             talk("nothing was deleted")
             raise typer.Exit(1)
@@ -114,40 +114,40 @@ def _find(store: Store, name: str) -> Task:
     return task
 
 
-def _standing(tool: StoredTool | None, making: Making | None) -> str:
+def _standing(tool: StoredTool | None, build: Build | None) -> str:
     if tool is not None:
         return f"tool {tool.state}: {', '.join(tool.tool.routes)}"
-    if making is not None and making.state != "live":
-        return f"making {making.state}"
+    if build is not None and build.state != "live":
+        return f"build {build.state}"
     return "collecting"
 
 
-def _show_making(store: Store, making: Making) -> None:
-    attempts = store.attempts(making.id)
+def _show_build(store: Store, build: Build) -> None:
+    attempts = store.attempts(build.id)
     rows = [(one.recipe, str(one.number), one.stage, money(one.cost_usd), _first(one.problems)) for one in attempts]
-    when = making.started[:19].replace("T", " ")
-    title = f"Making of {when} UTC, from {making.instances} instances: {making.state}"
-    show_table(title, ("recipe", "#attempt", "ended at", "#cost", "problems¶"), rows, caption=making.reason)
-    if making.disagreement is not None and making.state == "held-back":
-        differ = making.disagreement
+    when = build.started[:19].replace("T", " ")
+    title = f"Build of {when} UTC, from {build.instances} instances: {build.state}"
+    show_table(title, ("recipe", "#attempt", "ended at", "#cost", "problems¶"), rows, caption=build.reason)
+    if build.disagreement is not None and build.state == "needs-review":
+        differ = build.disagreement
         talk(f"the tool says {differ.tool!r}, the stored answer is {differ.stored!r}, for:", "kept back:")
         show_text(differ.question)
-        talk(f"hammerstone tasks settle {making.task} --tool, or --label", "hint:")
+        talk(f"hammerstone tasks settle {build.task} --tool, or --label", "hint:")
 
 
 def _document(store: Store, task: Task) -> dict[str, object]:
     from dataclasses import asdict
 
-    makings = [
-        {key: value for key, value in asdict(making).items() if key != "tool"}
-        | {"attempts": [asdict(one) for one in store.attempts(making.id)]}
-        for making in store.makings(task.name)
+    builds = [
+        {key: value for key, value in asdict(build).items() if key != "tool"}
+        | {"attempts": [asdict(one) for one in store.attempts(build.id)]}
+        for build in store.builds(task.name)
     ]
     return {
         "name": task.name,
         "description": task.description,
         "instances": [asdict(one) for one in store.instances(task.name)],
-        "makings": makings,
+        "builds": builds,
         "refused": store.refused_questions(task.name, 1000),
     }
 

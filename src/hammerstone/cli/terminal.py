@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 WIDE = 4000  # columns where nobody's screen is the limit
-LABELS = {"error:": "bold red", "hint:": "bold cyan", "making": "cyan", "live:": "green"}  # the others are yellow
+LABELS = {"error:": "bold red", "hint:": "bold cyan", "building": "cyan", "live:": "green"}  # the others are yellow
 
 
 def prepare_streams() -> None:

@@ -14,9 +14,9 @@ from hammerstone.cli.terminal import ask, money, print_json, print_line, show_fa
 from hammerstone.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from hammerstone.latm.admission import Admission
-    from hammerstone.latm.records import StoredTool
-    from hammerstone.latm.store import Store
+    from hammerstone.builder.admission import Admission
+    from hammerstone.store import Store
+    from hammerstone.store.records import StoredTool
 
 __all__ = ["app"]
 
@@ -77,11 +77,11 @@ def export(
     json: Json = False,
 ) -> None:
     """Write a tool as an importable module, with a test file that needs no hammerstone."""
-    from hammerstone.latm.exporting import export_tool
+    from hammerstone.tools.packages import export_tool
 
     with open_home(home) as store:
         stored = _find(store, name, version)
-        written = str(export_tool(stored, folder))
+        written = str(export_tool(stored.tool, stored.version, folder))
     print_json(_summary(stored) | {"folder": written}) if json else print_line(written)
 
 
@@ -95,9 +95,9 @@ def import_(
     """Check an exported tool as a build is checked. What passes is live; anything else waits for you, disabled."""
     import anyio
 
-    from hammerstone.latm.admission import admit
-    from hammerstone.latm.exporting import import_tool
+    from hammerstone.builder.admission import admit
     from hammerstone.sandbox import open_sandbox
+    from hammerstone.tools.packages import import_tool
 
     tool = import_tool(path)
 
@@ -148,7 +148,7 @@ def _find(store: Store, name: str, version: int | None) -> StoredTool:
 
 
 def _set_state(home: str | None, name: str, state: str, version: int | None = None, *, json: bool) -> None:
-    from hammerstone.latm.records import ToolState
+    from hammerstone.store.records import ToolState
 
     with open_home(home) as store:
         stored = store.set_tool_state(name, version, ToolState(state))

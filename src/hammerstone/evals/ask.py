@@ -5,8 +5,8 @@ from __future__ import annotations
 from hammerstone.evals.bench import Bench, Samples, for_each, one_bill
 from hammerstone.evals.methods import Method
 from hammerstone.evals.results import Figure
-from hammerstone.latm.accounts import Bill
-from hammerstone.latm.maker.verify import agree
+from hammerstone.requests.comparison import agree
+from hammerstone.store.accounts import Bill
 
 __all__ = ["ask_all"]
 

@@ -15,14 +15,14 @@ from hammerstone.concurrency import map_concurrently
 from hammerstone.errors import CallerError, EndsRun, InputError, ModelError, OperatorError
 from hammerstone.evals.caches import Embedding, LexicalEmbedding
 from hammerstone.evals.tasks import generate_instances, task
-from hammerstone.latm.accounts import AccountedModel, Bill
-from hammerstone.latm.parser import normalise
-from hammerstone.latm.settings import LoopSettings
-from hammerstone.latm.store import Store
-from hammerstone.latm.tool import tool_name
 from hammerstone.models.model import Model, Prompt, Reply, identity_of
-from hammerstone.reading import Unreadable, read_requests
+from hammerstone.requests import Unreadable, read_requests
+from hammerstone.requests.comparison import normalise
 from hammerstone.sandbox import Sandbox
+from hammerstone.settings import LoopSettings
+from hammerstone.store import Store
+from hammerstone.store.accounts import AccountedModel, Bill
+from hammerstone.tools.tool import tool_name
 from hammerstone.types import Instance, Request, Role, Source
 
 __all__ = [

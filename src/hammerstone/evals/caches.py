@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hammerstone.errors import SettingsError
-from hammerstone.latm.parser import normalise
+from hammerstone.requests.comparison import normalise
 
 if TYPE_CHECKING:
     from pydantic_ai.embeddings import EmbeddingModel

@@ -12,15 +12,15 @@ from hammerstone.concurrency import map_concurrently
 from hammerstone.errors import RecordingError
 from hammerstone.evals.illustration import CHEAP, STRONG, IllustratedModel, Rates
 from hammerstone.evals.stream import DEMO_TASKS, StreamItem, stream_items
-from hammerstone.latm.loop import Hammerstone, Models
-from hammerstone.latm.maker.verify import agree
-from hammerstone.latm.records import Answered, Making, MakingState
-from hammerstone.latm.settings import LoopSettings
-from hammerstone.latm.solver import read_answer, solver_prompt
-from hammerstone.latm.store import open_store
+from hammerstone.loop import Hammerstone, Models
 from hammerstone.models import RecordedModel, RecordingModel, open_model
 from hammerstone.models.model import Model
+from hammerstone.requests.comparison import agree
+from hammerstone.routes.solver import read_answer, solver_prompt
 from hammerstone.sandbox import Sandbox, open_sandbox
+from hammerstone.settings import LoopSettings
+from hammerstone.store import open_store
+from hammerstone.store.records import Answered, Build, BuildState
 from hammerstone.types import Role, Route
 
 __all__ = ["Baseline", "Demonstration", "demo_models", "more_users", "run_demo"]
@@ -42,27 +42,27 @@ class Demonstration:
 
     items: tuple[StreamItem, ...]
     answers: list[Answered] = field(default_factory=list[Answered])
-    makings: list[Making] = field(default_factory=list[Making])
+    builds: list[Build] = field(default_factory=list[Build])
     live_at: dict[str, int] = field(default_factory=dict[str, int])
     baseline: Baseline | None = None
     paid_calls: int = 0
     paid_usd: float | None = None
 
     @property
-    def making_calls(self) -> int:
+    def build_calls(self) -> int:
         """All calls but those of the requests: the maker's, and the user's at the gate."""
         return self.paid_calls - sum(answered.model_calls for answered in self.answers)
 
     @property
-    def making_usd(self) -> float | None:
+    def build_usd(self) -> float | None:
         costs = [self.paid_usd, *(answered.cost_usd for answered in self.answers)]
         return None if None in costs else (self.paid_usd or 0.0) - sum(cost or 0.0 for cost in costs[1:])
 
-    def note_making(self, task: str, making: Making | None) -> None:
-        if making is None:
+    def note_build(self, task: str, build: Build | None) -> None:
+        if build is None:
             return
-        self.makings.append(making)
-        if making.state is MakingState.LIVE:
+        self.builds.append(build)
+        if build.state is BuildState.LIVE:
             self.live_at[task] = len(self.answers)
 
     def pairs(self) -> list[tuple[StreamItem, Answered]]:
@@ -150,7 +150,7 @@ async def run_demo(
     loop_models = Models(
         maker=models[Role.MAKER], user=models[Role.USER], dispatcher=models[Role.DISPATCHER], solver=models[Role.SOLVER]
     )
-    # One at a time, and each making where it falls due: a replay then asks exactly what the recording answers.
+    # One at a time, and each build where it falls due: a replay then asks exactly what the recording answers.
     settings = LoopSettings(concurrency=1, background=False)
     with open_store(home) as store:
         async with (
@@ -161,7 +161,7 @@ async def run_demo(
                 sandbox=confined,
                 models=loop_models,
                 settings=settings,
-                on_making=demonstration.note_making,
+                on_build=demonstration.note_build,
             ) as hammerstone,
         ):
             for item in demonstration.items:

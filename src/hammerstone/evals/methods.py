@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from hammerstone.evals import prompts
-from hammerstone.latm import parser
-from hammerstone.latm.accounts import AccountedModel, Bill, prompt
-from hammerstone.latm.checks import check_source
-from hammerstone.latm.replies import code_block
-from hammerstone.latm.settings import USER_TEMPERATURE
-from hammerstone.latm.solver import read_answer
-from hammerstone.latm.tool import Tool
-from hammerstone.latm.user import Manual, write_arguments
 from hammerstone.models.model import Message, Prompt
+from hammerstone.models.replies import code_block
+from hammerstone.routes.solver import read_answer
+from hammerstone.routes.user import ToolCard, write_arguments
 from hammerstone.sandbox import Sandbox
+from hammerstone.settings import USER_TEMPERATURE
+from hammerstone.store.accounts import AccountedModel, Bill, prompt
+from hammerstone.tools import parser
+from hammerstone.tools.code_checks import check_source
+from hammerstone.tools.tool import Tool
 from hammerstone.types import Instance
 
 __all__ = ["ChainOfThought", "Direct", "Method", "ParserRoute", "ProgramOfThought", "UserRoute", "worked_examples"]
@@ -108,7 +108,7 @@ class UserRoute:
         self._model = model
         self._sandbox = sandbox
         self._tool = tool
-        self._manual = Manual(source=tool.source, description=tool.description, demonstrations=tool.demonstrations)
+        self._manual = ToolCard(source=tool.source, description=tool.description, demonstrations=tool.demonstrations)
 
     async def answer(self, question: str, bill: Bill) -> str | None:
         parsed = await write_arguments(self._model, self._manual, question, bill)

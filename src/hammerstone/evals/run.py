@@ -17,10 +17,10 @@ from hammerstone.evals.experiments.stream import check_requests, run_stream
 from hammerstone.evals.experiments.use import METHODS, check_methods, run_use
 from hammerstone.evals.results import Result
 from hammerstone.evals.tasks import TASKS
-from hammerstone.latm.settings import LoopSettings
-from hammerstone.latm.store import open_store
 from hammerstone.models.model import Model
 from hammerstone.sandbox import open_sandbox
+from hammerstone.settings import LoopSettings
+from hammerstone.store import open_store
 from hammerstone.types import Role
 
 __all__ = ["EXPERIMENTS", "NOT_RECORDED", "Plan", "run_experiments"]

@@ -52,8 +52,8 @@ def stream_items(seed: int = DEMO_SEED) -> tuple[StreamItem, ...]:
     first: list[_Entry] = []
     second: list[_Entry] = []
     for name in DEMO_TASKS:
-        making, later = _of_task(name, seed, rng)
-        first += making
+        build, later = _of_task(name, seed, rng)
+        first += build
         second += later
     one_offs: list[_Entry] = [(instance, None, "one-off") for instance in rng.sample(ONE_OFFS, _ONE_OFFS)]
     first += one_offs[:_EARLY_ONE_OFFS]

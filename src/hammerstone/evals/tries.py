@@ -1,4 +1,4 @@
-"""Independent makings from the same instances (LATM, table 3), each in a store of its own."""
+"""Independent builds from the same instances (LATM, table 3), each in a store of its own."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from anyio import to_thread
 
+from hammerstone.builder import Maker
 from hammerstone.evals.bench import Bench, Samples, one_bill
-from hammerstone.latm.accounts import Bill
-from hammerstone.latm.maker import Maker
-from hammerstone.latm.records import Attempt, Making, MakingState
-from hammerstone.latm.store import open_store
-from hammerstone.latm.tool import Tool
+from hammerstone.store import open_store
+from hammerstone.store.accounts import Bill
+from hammerstone.store.records import Attempt, Build, BuildState
+from hammerstone.tools.tool import Tool
 from hammerstone.types import Role
 
 __all__ = ["Try", "make_try", "tool_for"]
@@ -20,14 +20,14 @@ __all__ = ["Try", "make_try", "tool_for"]
 
 @dataclass(frozen=True, kw_only=True)
 class Try:
-    """One making: what came of it, and its attempts."""
+    """One build: what came of it, and its attempts."""
 
-    making: Making
+    build: Build
     attempts: tuple[Attempt, ...]
 
     @property
     def tool(self) -> Tool | None:
-        return self.making.tool if self.making.state is MakingState.LIVE else None
+        return self.build.tool if self.build.state is BuildState.LIVE else None
 
     @property
     def reason(self) -> str:
@@ -35,9 +35,9 @@ class Try:
         if self.tool is not None:
             return ""
         stage = self.attempts[-1].stage if self.attempts else "reply"
-        if self.making.state is MakingState.HELD_BACK:
+        if self.build.state is BuildState.NEEDS_REVIEW:
             stage = "held back"
-        return f"{stage}: {' '.join(self.making.reason.split())[:160]}"
+        return f"{stage}: {' '.join(self.build.reason.split())[:160]}"
 
     @property
     def bill(self) -> Bill:
@@ -47,7 +47,7 @@ class Try:
 
 
 async def make_try(bench: Bench, samples: Samples, number: int) -> Try:
-    """The making `number` (from 0) from the shown instances. Its completions are kept in the bench's store."""
+    """The build `number` (from 0) from the shown instances. Its completions are kept in the bench's store."""
     with tempfile.TemporaryDirectory() as folder, open_store(folder) as store:
         task = store.add_task(samples.task, samples.description)
         for index, instance in enumerate(samples.shown):
@@ -61,11 +61,11 @@ async def make_try(bench: Bench, samples: Samples, number: int) -> Try:
             settings=bench.settings,
             sample=number,
         )
-        making = await maker.make(task)
-        if making is None:
+        build = await maker.make(task)
+        if build is None:
             raise AssertionError("nobody else knows this store")
-        attempts = await to_thread.run_sync(store.attempts, making.id)
-    return Try(making=making, attempts=attempts)
+        attempts = await to_thread.run_sync(store.attempts, build.id)
+    return Try(build=build, attempts=attempts)
 
 
 async def tool_for(bench: Bench, samples: Samples, tries: int = 3) -> tuple[Tool | None, Bill]:

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from hammerstone.evals.bench import Bench, CostReachedError, for_each
 from hammerstone.evals.caches import Cache
 from hammerstone.evals.traffic import TrafficItem
-from hammerstone.latm.accounts import AccountedModel, Bill
-from hammerstone.latm.loop import Hammerstone, Models
-from hammerstone.latm.maker.verify import agree
-from hammerstone.latm.records import Making, MakingState
-from hammerstone.latm.solver import solve
-from hammerstone.latm.store import open_store
+from hammerstone.loop import Hammerstone, Models
 from hammerstone.models.model import Prompt, Reply
+from hammerstone.requests.comparison import agree
+from hammerstone.routes.solver import solve
+from hammerstone.store import open_store
+from hammerstone.store.accounts import AccountedModel, Bill
+from hammerstone.store.records import Build, BuildState
 from hammerstone.types import Role, Route
 
 __all__ = ["STRONG_ROLES", "LoopRun", "Step", "through_cache", "through_loop", "through_mix", "through_model"]
@@ -31,7 +31,7 @@ STRONG_ROLES = (Role.MAKER, Role.SOLVER)
 class Step:
     """What one way did with one request. `hit` says that the answer came from a tool or a cache.
 
-    `bill` is all that was paid for it, a making that it started included; `strong` counts the strong model's calls.
+    `bill` is all that was paid for it, a build that it started included; `strong` counts the strong model's calls.
     `route` and `tool` are the loop's alone.
     """
 
@@ -55,7 +55,7 @@ class LoopRun:
 
     steps: list[Step] = field(default_factory=list[Step])
     live_at: dict[str, int] = field(default_factory=dict[str, int])
-    failed_makings: int = 0
+    failed_builds: int = 0
     partial: str = ""
 
 
@@ -92,17 +92,17 @@ class _MeteredModel:
 
 
 async def through_loop(bench: Bench, items: Sequence[TrafficItem]) -> LoopRun:
-    """The closed loop with an empty store, one request at a time; makings hold the stream, so that it repeats exactly.
+    """The closed loop with an empty store, one request at a time; builds hold the stream, so that it repeats exactly.
 
     A bound on the cost that is reached leaves the steps so far.
     """
     run = LoopRun()
     meter = _Meter()
 
-    def note(task: str, making: Making | None) -> None:
-        if making is not None and making.state is MakingState.LIVE:
+    def note(task: str, build: Build | None) -> None:
+        if build is not None and build.state is BuildState.LIVE:
             run.live_at[task] = len(run.steps) + 1
-        run.failed_makings += making is not None and making.state is not MakingState.LIVE
+        run.failed_builds += build is not None and build.state is not BuildState.LIVE
 
     with tempfile.TemporaryDirectory() as folder, open_store(folder) as store:
         async with Hammerstone(
@@ -110,7 +110,7 @@ async def through_loop(bench: Bench, items: Sequence[TrafficItem]) -> LoopRun:
             sandbox=bench.sandbox,
             models=_metered(bench, meter),
             settings=replace(bench.settings, background=False),
-            on_making=note,
+            on_build=note,
         ) as hammerstone:
             for number, item in enumerate(items, 1):
                 meter.bill, meter.strong = Bill(), 0

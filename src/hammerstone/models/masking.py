@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-from hammerstone.settings import secrets
+from hammerstone.environment import secrets
 
 __all__ = ["masked"]
 

@@ -1,7 +1,7 @@
-"""What happens in the forked child, once it is confined: compile or run made code and say what came of it.
+"""What happens in the forked child, once it is confined: compile or run generated code and say what came of it.
 
-Everything here can be broken by the made code that runs beside it, and then breaks that one call. Nobody believes the
-child more than that: the monitor checks what it says, and how much, and the host reads it as strict JSON.
+Everything here can be broken by the generated code that runs beside it, and then breaks that one call. Nobody
+believes the child more than that: the monitor checks what it says, and how much, and the host reads it as strict JSON.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def outcome(payload: mmap.mmap, *, compiling: bool) -> tuple[int, bytes]:
         return VALUE, compile_tool(payload[:]) if compiling else call_tool(payload)
     except MemoryError:
         return TOO_MUCH_MEMORY, b""
-    except BaseException as error:  # SystemExit and KeyboardInterrupt of made code are errors of made code
+    except BaseException as error:  # SystemExit and KeyboardInterrupt of generated code are errors of generated code
         return ERROR, encode(describe(error)).encode("utf-8", "replace")
 
 

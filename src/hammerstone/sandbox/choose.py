@@ -169,4 +169,4 @@ def _file_outside() -> Generator[str]:
 
 def _refuse_unless_held(name: str, what: str, outcome: Outcome) -> None:
     if outcome.status is not Status.ERROR:
-        raise SandboxError(f"{name} does not confine: made code {what} ({outcome.status})", hint=HINT)
+        raise SandboxError(f"{name} does not confine: generated code {what} ({outcome.status})", hint=HINT)

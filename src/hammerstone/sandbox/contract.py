@@ -1,6 +1,6 @@
 """The contract that every sandbox backend keeps.
 
-Made code that fails is data: an `Outcome` with a status and a message. A sandbox that cannot do its work raises
+Generated code that fails is data: an `Outcome` with a status and a message. A sandbox that cannot do its work raises
 `SandboxError`. Nothing made by a model ever runs in this process.
 """
 
@@ -33,7 +33,7 @@ class Limits:
 
 
 class Status(StrEnum):
-    """How a call of made code ended."""
+    """How a call of generated code ended."""
 
     OK = "ok"
     ERROR = "error"  # it raised, or returned what is not JSON

@@ -1,6 +1,6 @@
 """What a bare interpreter needs from the disk: itself, its standard library, the shared objects it loads.
 
-The time zones it gets by word of mouth, so that made code can use them without opening a file.
+The time zones it gets by word of mouth, so that generated code can use them without opening a file.
 
 A confinement grants exactly that. Which files these are is found by letting such an interpreter import everything the
 worker will import and asking the dynamic linker what it loaded (`dl_iterate_phdr`).

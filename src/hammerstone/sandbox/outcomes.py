@@ -89,9 +89,9 @@ def _error(body: bytes, program: str) -> str:
             case {"type": str(kind), "message": str(message), "line": int() | None as line}:
                 return says(kind, message, line, program)
             case _:
-                return "made code wrote an error of its own that cannot be read"
+                return "generated code wrote an error of its own that cannot be read"
     except (ValueError, RecursionError):
-        return "made code wrote an error of its own that cannot be read"
+        return "generated code wrote an error of its own that cannot be read"
 
 
 def says(kind: str, message: str, line: int | None, program: str) -> str:

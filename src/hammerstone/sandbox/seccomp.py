@@ -1,6 +1,6 @@
-"""The system calls that made code may make: an allow list, compiled to a classic BPF program.
+"""The system calls that generated code may make: an allow list, compiled to a classic BPF program.
 
-Every forked child installs the program on itself just before made code runs, and nothing can take it off again
+Every forked child installs the program on itself just before generated code runs, and nothing can take it off again
 (seccomp(2)). The list holds what CPython needs to compute and to print, and what is not on it fails with EPERM, which
 Python raises as `PermissionError`: to open or look at anything on a disk or in /proc, sockets of every kind, pipes,
 io_uring, new processes and threads, signals to anyone, ptrace, namespaces, mounts, keys, resource limits. A list of

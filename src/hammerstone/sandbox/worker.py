@@ -6,11 +6,12 @@ and can read nothing of hammerstone. The host imports them for the shapes of the
 What holds it together:
 
 - **The worker never handles a call.** It waits until there is a request and forks a *monitor*, which reads the request,
-  forks the *child* that runs the made code, watches it, replies and exits. So the memory that every child inherits is
-  that of a worker that has never seen a request, a reply, a length or a time: no call leaves anything to the next.
+  forks the *child* that runs the generated code, watches it, replies and exits. So the memory that every child
+  inherits is that of a worker that has never seen a request, a reply, a length or a time: no call leaves
+  anything to the next.
 - **The child is confined before it looks at the request**: its descriptors are its own, its limits lowered, its system
-  calls filtered. It can open nothing: whatever made code may import is loaded already. Then it writes one byte,
-  `CONFINED`. A child that ends without it is a fault of ours; after it, whatever it does is the made code's doing.
+  calls filtered. It can open nothing: whatever generated code may import is loaded already. Then it writes one byte,
+  `CONFINED`. A child that ends without it is a fault of ours; after it, whatever it does is the generated code's doing.
 - **The monitor believes only its own measurements.** How the child ended, its CPU time and its wall time come from
   `wait4` and the clocks. The child's frame says only which value or error there was, which is the child's to say.
 """
@@ -121,7 +122,7 @@ def main() -> None:
 
 
 def preload(zones: str) -> None:
-    """Load what made code may use, so that it works without a file: modules, every encoding, the time zones.
+    """Load what generated code may use, so that it works without a file: modules, every encoding, the time zones.
 
     `zones` is as in `interpreter.Interpreter`.
     """

@@ -13,12 +13,12 @@ from hammerstone.errors import InputError
 from hammerstone.evals.bench import Samples
 from hammerstone.evals.experiments.dispatch import run_dispatch
 from hammerstone.evals.results import Figure, Result
-from hammerstone.latm.store import Store
 from hammerstone.models.model import Prompt
 from hammerstone.sandbox import Sandbox
+from hammerstone.store import Store
 from hammerstone.types import Role
 
-from ...latm.sums import SUM, asked
+from ...samples.sums import SUM, asked
 from ..toys import KINDS, PRICE, Fake, dispatcher, maker, new_bench, roles, samples
 
 pytestmark = pytest.mark.anyio
@@ -280,7 +280,7 @@ async def test_the_confusion_counts_what_was_meant_and_what_it_was_taken_for(sto
 
 
 async def test_a_measurement_that_was_finished_stays(store: Store, sandbox: Sandbox) -> None:
-    """Six makings of a reply and a word of the user each, 30 questions, and half of the next 30."""
+    """Six builds of a reply and a word of the user each, 30 questions, and half of the next 30."""
     models = roles(dispatcher=dispatcher(right))
     bench = new_bench(store, sandbox, models, max_cost=(12 + 30 + 15) * PRICE)
     result = await run_dispatch(bench, TASKS, sets=1, size=30)

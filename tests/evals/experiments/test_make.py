@@ -1,4 +1,4 @@
-"""Table 3: how many of k independent makings end in a valid tool, judged on instances that no maker saw."""
+"""Table 3: how many of k independent builds end in a valid tool, judged on instances that no maker saw."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from hammerstone.evals.experiments.make import PAPER, run_make
-from hammerstone.latm.store import Store
 from hammerstone.models.model import Prompt
 from hammerstone.sandbox import Sandbox
+from hammerstone.store import Store
 from hammerstone.types import Instance, Role, Source
 
-from ...latm.sums import SUM, block
+from ...samples.sums import SUM, block
 from ..toys import PRICE, maker, new_bench, priced, right, roles, samples, source
 
 pytestmark = pytest.mark.anyio
@@ -22,14 +22,14 @@ TASKS = [samples("sum", count=10), samples("product", count=10)]
 FRESH_LEFTS = [int(one.question.split()[5]) for one in TASKS[0].asked]
 
 
-async def test_good_makings_are_valid_tools(store: Store, sandbox: Sandbox) -> None:
+async def test_good_builds_are_valid_tools(store: Store, sandbox: Sandbox) -> None:
     models = roles()
     result = await run_make(new_bench(store, sandbox, models, n=10), TASKS, 3)
     assert [(one.task, one.right, one.n, one.detail) for one in result.figures] == [
         ("sum", 3, 3, "3 replies of the maker"),
         ("product", 3, 3, "3 replies of the maker"),
     ]
-    assert {one.method for one in result.figures} == {"making, recipe module"}
+    assert {one.method for one in result.figures} == {"build, recipe module"}
     assert result.notes[0] == "Valid: live, never wrong on 10 fresh instances, and 90% of them answered."
     assert (result.partial, result.models) == ("", {"maker": "maker", "user": "user"})
 
@@ -44,7 +44,7 @@ async def test_tries_of_a_task_are_independent_by_their_sample(store: Store, san
     assert len({one.messages for one in first}) == 1
 
 
-async def test_each_failed_making_is_told_with_stage_and_reason_and_all_replies_are_counted(
+async def test_each_failed_build_is_told_with_stage_and_reason_and_all_replies_are_counted(
     store: Store, sandbox: Sandbox
 ) -> None:
     """Try 0 cannot be compiled, try 1 is of another task, try 2 repairs itself."""
@@ -106,7 +106,7 @@ async def test_a_tool_without_a_parser_is_judged_by_the_user(store: Store, sandb
         models = roles(maker=priced(propose, f"maker {verdict}"), user=priced(reply, f"user {verdict}"))
         result = await run_make(new_bench(store, sandbox, models, n=10, settings=latm), TASKS[:1], 1)
         (figure,) = result.figures
-        assert (figure.right, figure.method) == (int(not verdict), "making, recipe latm")
+        assert (figure.right, figure.method) == (int(not verdict), "build, recipe latm")
         assert figure.detail == f"2 replies of the maker{verdict}"
 
 
@@ -118,16 +118,16 @@ async def test_the_papers_figure_is_its_share_of_five_tries(store: Store, sandbo
     assert [one.paper for one in result.figures] == [60.0, None]
 
 
-async def test_progress_counts_makings(store: Store, sandbox: Sandbox) -> None:
+async def test_progress_counts_builds(store: Store, sandbox: Sandbox) -> None:
     bench = new_bench(store, sandbox)
     steps: list[tuple[str, int, int]] = []
     bench.on_progress = lambda what, done, total: steps.append((what, done, total))
     await run_make(bench, TASKS, 2)
-    assert steps == [("makings", done, 4) for done in (1, 2, 3, 4)]
+    assert steps == [("builds", done, 4) for done in (1, 2, 3, 4)]
 
 
-async def test_a_bound_on_the_cost_keeps_the_makings_that_ended(store: Store, sandbox: Sandbox) -> None:
-    """A making here takes a reply of the maker and, at the gate, one of the user; five replies are two makings."""
+async def test_a_bound_on_the_cost_keeps_the_builds_that_ended(store: Store, sandbox: Sandbox) -> None:
+    """A build here takes a reply of the maker and, at the gate, one of the user; five replies are two builds."""
     bench = new_bench(store, sandbox, max_cost=5 * PRICE)
     result = await run_make(bench, TASKS, 3)
     assert result.partial == "$1.25 are spent, the bound is $1.25"

@@ -13,11 +13,11 @@ from hammerstone.evals.caches import Vector
 from hammerstone.evals.experiments.near_miss import EQUAL_HITS, STORED, THRESHOLDS, Tools, run_near_miss
 from hammerstone.evals.results import Figure, Result
 from hammerstone.evals.tasks import near_misses
-from hammerstone.latm.store import Store
 from hammerstone.sandbox import Sandbox
+from hammerstone.store import Store
 from hammerstone.types import Role, Route
 
-from ...latm.sums import tool
+from ...samples.sums import tool
 from ..toys import PRICE, Alike, maker, new_bench, priced, roles, samples
 
 pytestmark = pytest.mark.anyio
@@ -143,7 +143,7 @@ async def test_without_a_tool_nothing_is_hit_at_the_equal_rate_either(store: Sto
     result = await run(store, sandbox, "x = (", embedding=Alike())
     for name in (OURS, EQUAL):
         assert of_task(result)[name].detail == "own form: 0 of 5 hit, 0 of them wrong; near-misses: 0 hit"
-    assert f"{NAME}: no tool came of the makings." in result.notes
+    assert f"{NAME}: no tool came of the builds." in result.notes
 
 
 async def test_the_caches_have_seen_neither_the_fresh_questions_nor_the_near_misses(

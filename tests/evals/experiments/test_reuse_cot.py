@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from hammerstone.evals.experiments.reuse_cot import run_reuse_cot
-from hammerstone.latm.store import Store
 from hammerstone.models.model import Prompt
 from hammerstone.sandbox import Sandbox
+from hammerstone.store import Store
 from hammerstone.types import Role
 
-from ...latm.sums import SUM
+from ...samples.sums import SUM
 from ..toys import PRICE, maker, new_bench, priced, right, roles, samples, user
 
 pytestmark = pytest.mark.anyio
@@ -62,7 +62,7 @@ async def test_without_a_tool_there_is_only_the_working(store: Store, sandbox: S
     models = roles(maker=maker({"sum": "x = ("}))
     result = await run_reuse_cot(new_bench(store, sandbox, models), TASKS[:1])
     assert [one.method for one in result.figures] == [REUSED]
-    assert "sum: no tool with a user route came of the makings." in result.notes
+    assert "sum: no tool with a user route came of the builds." in result.notes
 
 
 async def test_figures_finished_before_the_bound_stay(store: Store, sandbox: Sandbox) -> None:

@@ -14,9 +14,9 @@ from hammerstone.evals.experiments.stream import _break_even as break_even
 from hammerstone.evals.experiments.stream import check_requests as check
 from hammerstone.evals.results import Figure, Result, Series
 from hammerstone.evals.traffic import traffic
-from hammerstone.latm.store import Store, open_store
 from hammerstone.models.model import Prompt, Reply
 from hammerstone.sandbox import Sandbox
+from hammerstone.store import Store, open_store
 from hammerstone.testing import FunctionModel
 from hammerstone.types import Role
 
@@ -148,8 +148,8 @@ async def test_without_a_break_even_that_is_said(store: Store, sandbox: Sandbox)
     given[Role.MAKER] = priced(lambda _: "no tool", "maker")
     result = await run(store, sandbox, given)
     assert series(result, "cost")[OURS].mark is None
-    assert "Making has not paid for itself by the end of this stream." in result.notes
-    assert any("makings ended without a live tool" in note for note in result.notes)
+    assert "Build has not paid for itself by the end of this stream." in result.notes
+    assert any("builds ended without a live tool" in note for note in result.notes)
 
 
 async def test_without_prices_there_is_no_mix_and_no_cost(store: Store, sandbox: Sandbox) -> None:

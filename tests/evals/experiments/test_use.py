@@ -10,13 +10,13 @@ import pytest
 from hammerstone.errors import InputError
 from hammerstone.evals.experiments.use import METHODS, PAPER_COT, PAPER_DIRECT, PAPER_USER, run_use
 from hammerstone.evals.results import Figure, Result
-from hammerstone.latm.store import Store, open_store
 from hammerstone.models.model import Prompt, Reply
 from hammerstone.sandbox import Sandbox
+from hammerstone.store import Store, open_store
 from hammerstone.testing import FunctionModel
 from hammerstone.types import Role
 
-from ...latm.sums import SUM, block
+from ...samples.sums import SUM, block
 from ..toys import PRICE, maker, new_bench, paid, priced, right, roles, samples, source, user
 
 pytestmark = pytest.mark.anyio
@@ -168,8 +168,8 @@ async def test_a_task_without_a_tool_has_no_figure_of_the_tools_ways_and_a_note_
     assert [method for task, method in figures if task == "sum"] == [DIRECT]
     assert (figures["all", DIRECT].n, figures["all", USER].n) == (8, 4)
     assert [note for note in result.notes if note.startswith("sum ")] == [
-        "sum has no figure for the tool's user: no tool came of the makings.",
-        "sum has no figure for the tool's parser: no tool came of the makings.",
+        "sum has no figure for the tool's user: no tool came of the builds.",
+        "sum has no figure for the tool's parser: no tool came of the builds.",
     ]
 
 
@@ -185,7 +185,7 @@ async def test_a_route_that_did_not_pass_the_gate_is_not_used_and_a_note_says_so
 # the plot of cost per request
 
 
-async def test_the_cost_of_a_request_holds_the_making_divided_over_the_requests(store: Store, sandbox: Sandbox) -> None:
+async def test_the_cost_of_a_request_holds_the_build_divided_over_the_requests(store: Store, sandbox: Sandbox) -> None:
     result = await run_use(new_bench(store, sandbox), TASKS, ("cot", "user", "parser"))
     lines = {one.name: dict(zip(one.x, one.y, strict=True)) for one in result.series}
     assert {one.plot for one in result.series} == {"cost"}
@@ -195,7 +195,7 @@ async def test_the_cost_of_a_request_holds_the_making_divided_over_the_requests(
     assert lines[PARSER][10.0] == pytest.approx(PRICE / 10)
 
 
-async def test_the_break_even_is_where_the_making_has_paid_for_itself(store: Store, sandbox: Sandbox) -> None:
+async def test_the_break_even_is_where_the_build_has_paid_for_itself(store: Store, sandbox: Sandbox) -> None:
     result = await run_use(new_bench(store, sandbox), TASKS, ("cot", "user", "parser"))
     marks = {one.name: one.mark for one in result.series}
     assert marks == {COT: None, USER: None, PARSER: 1.0}  # a user's call costs as much as a chain of thought here

@@ -62,7 +62,7 @@ def make() -> Result:
     figures = [
         Figure(
             task=task,
-            method="making, recipe auto",
+            method="build, recipe auto",
             model=MODELS["maker"],
             n=5,
             right=right,

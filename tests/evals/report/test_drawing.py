@@ -15,7 +15,7 @@ from hammerstone.evals.results import Figure, Result, Series
 from .made_up import METHODS, TASKS, dispatch, make, near_miss, stream, unheard_of, use
 
 
-def plot_of(result: Result, title: str) -> Plot:
+def psplit_of(result: Result, title: str) -> Plot:
     (found,) = [plot for plot in draw(result, "x") if plot.title == title]
     return found
 
@@ -73,7 +73,7 @@ FIGURES = (
 
 
 def test_dots_diamonds_and_intervals_stand_where_their_numbers_say() -> None:
-    plot = plot_of(one_task(FIGURES), "a")
+    plot = psplit_of(one_task(FIGURES), "a")
     assert marks(plot) == pytest.approx([3 / 20, 37 / 40, 0.5, 0, 0.983], abs=0.003)
     for drawn, figure in zip(spans(plot), FIGURES, strict=True):
         assert drawn == pytest.approx(figure.interval, abs=0.003)
@@ -81,7 +81,7 @@ def test_dots_diamonds_and_intervals_stand_where_their_numbers_say() -> None:
 
 
 def test_rows_stand_in_the_order_of_the_figures_each_beside_its_name() -> None:
-    plot = plot_of(one_task(FIGURES), "a")
+    plot = psplit_of(one_task(FIGURES), "a")
     rows = [at(plot, name)[1] for name in ("low", "high", "none")]
     assert rows == sorted(rows)
     said = [at(plot, text)[1] for text in ("15.0 %", "92.5 %", "0.0 %")]
@@ -101,7 +101,7 @@ def test_each_task_has_a_panel_and_all_together_come_first() -> None:
         assert {"tool, user", "tool, parser", "program of thought"} <= set(words(plot))
 
 
-def test_makings_are_counted_task_by_task() -> None:
+def test_builds_are_counted_task_by_task() -> None:
     (plot,) = draw(make(), "x")
     assert [word for word in words(plot) if " of 5" in word] == [f"{one.right} of 5" for one in make().figures]
     shares = [share for one in make().figures for share in (one.right / 5, (one.paper or 0) / 100)]
@@ -110,8 +110,8 @@ def test_makings_are_counted_task_by_task() -> None:
 
 def test_a_method_with_several_models_is_told_apart_by_the_model() -> None:
     figures = [replace(FIGURES[0], model=model) for model in ("model-one", "model-two")]
-    assert {"low", "model-one", "model-two"} <= set(words(plot_of(one_task(figures), "a")))
-    assert "model-one" not in words(plot_of(one_task([*figures[:1], FIGURES[1]]), "a"))
+    assert {"low", "model-one", "model-two"} <= set(words(psplit_of(one_task(figures), "a")))
+    assert "model-one" not in words(psplit_of(one_task([*figures[:1], FIGURES[1]]), "a"))
 
 
 def test_wrong_hits_are_what_is_missing_from_the_right_ones() -> None:
@@ -128,11 +128,11 @@ def test_wrong_hits_of_the_stream_are_apart_from_its_answers() -> None:
     assert titles == [
         *("All tasks", "Wrong hits", "Cost per request", "Routes along the stream", "Accuracy along the stream")
     ]
-    assert marks(plot_of(stream(), "Wrong hits")) == pytest.approx([0, 0, 41 / 300], abs=0.003)
+    assert marks(psplit_of(stream(), "Wrong hits")) == pytest.approx([0, 0, 41 / 300], abs=0.003)
 
 
 def test_the_break_even_stands_at_its_request() -> None:
-    plot = plot_of(stream(), "Cost per request")
+    plot = psplit_of(stream(), "Cost per request")
     assert "break-even 87" in words(plot)
     (line,) = mark_lines(plot)
     x = float(re.findall(r"[\d.]+", line)[0])
@@ -141,15 +141,15 @@ def test_the_break_even_stands_at_its_request() -> None:
 
 
 def test_counts_that_are_spread_over_decades_are_drawn_so_and_it_is_said() -> None:
-    plot = plot_of(use(), "Cost per request")
+    plot = psplit_of(use(), "Cost per request")
     assert "requests; both scales are logarithmic" in words(plot)
     assert at(plot, "100")[0] - at(plot, "10")[0] == pytest.approx(at(plot, "10")[0] - at(plot, "1")[0], abs=0.02)
     assert {"break-even 13", "break-even 15"} <= set(words(plot))
-    assert "requests" in words(plot_of(stream(), "Cost per request"))
+    assert "requests" in words(psplit_of(stream(), "Cost per request"))
 
 
 def test_routes_are_parts_of_a_whole() -> None:
-    plot = plot_of(stream(), "Routes along the stream")
+    plot = psplit_of(stream(), "Routes along the stream")
     assert [entry.area for entry in plot.legend] == [True] * 3
     layers = [one for one in elements(plot, "use") if "fill: #" in one.attrib.get("style", "")]
     assert len({one.attrib["style"] for one in layers}) == 3
@@ -160,12 +160,12 @@ def test_routes_of_unequal_lengths_are_drawn_as_lines() -> None:
         Series(plot="routes", name="parser", x=(1, 2, 3), y=(0.1, 0.2, 0.3)),
         Series(plot="routes", name="solver", x=(1, 2), y=(0.9, 0.8)),
     )
-    plot = plot_of(replace(stream(), series=series), "Routes along the stream")
+    plot = psplit_of(replace(stream(), series=series), "Routes along the stream")
     assert [entry.area for entry in plot.legend] == [False, False]
 
 
 def test_a_plot_that_nobody_has_heard_of_is_drawn_as_lines() -> None:
-    plot = plot_of(unheard_of(), "age")
+    plot = psplit_of(unheard_of(), "age")
     assert [entry.value for entry in plot.legend] == ["13"]
     assert {"1", "2", "3", "5", "10"} & set(words(plot))
 
@@ -188,7 +188,7 @@ def test_unusual_series_are_drawn_too(series: Series) -> None:
 
 def test_a_mark_beyond_the_last_request_is_told_and_leaves_the_lines_their_room() -> None:
     series = (Series(plot="cost", name="late", x=(1, 2, 3), y=(3, 2, 1), mark=5000),)
-    plot = plot_of(replace(stream(), series=series), "Cost per request")
+    plot = psplit_of(replace(stream(), series=series), "Cost per request")
     assert "break-even 5,000 →" in words(plot)
     assert mark_lines(plot) == []
     assert {"1", "2", "3"} <= set(words(plot))
@@ -202,7 +202,7 @@ def test_names_of_any_script_and_length_are_drawn() -> None:
         Figure(task="並べ替え", method="", model="", n=7, right=3),
         Figure(task="並べ替え", method="half \ud83e bell\x07", model="", n=7, right=3),
     ]
-    plot = plot_of(one_task(figures), "並べ替え")
+    plot = psplit_of(one_task(figures), "並べ替え")
     assert {"用户 🪨", r"half \ud83e bell\x07"} <= {word.strip() for word in words(plot)}
     assert max(len(word) for word in words(plot)) <= 20
 
@@ -216,7 +216,7 @@ def test_past_two_dozen_tasks_only_all_together_are_drawn() -> None:
 
 def test_the_same_name_looks_the_same_in_all_plots_of_a_result() -> None:
     panels = draw(use(), "x")
-    cost = plot_of(use(), "Cost per request")
+    cost = psplit_of(use(), "Cost per request")
     colours = {entry.name: entry.style.colour for entry in cost.legend}
     for plot in panels[:-1]:
         assert all(f"fill: {colour}" in plot.svg for colour in colours.values())

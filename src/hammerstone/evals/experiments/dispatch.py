@@ -14,12 +14,12 @@ from hammerstone.errors import InputError
 from hammerstone.evals.bench import Bench, CostReachedError, Samples, for_each, one_bill
 from hammerstone.evals.results import Confusion, Figure, Result
 from hammerstone.evals.tries import tool_for
-from hammerstone.latm import parser
-from hammerstone.latm.accounts import Bill
-from hammerstone.latm.dispatcher import Known, New, choose, dispatch
-from hammerstone.latm.records import Task
-from hammerstone.latm.shortlist import holds_wording
-from hammerstone.latm.tool import Tool
+from hammerstone.routes.dispatcher import Known, New, choose, dispatch
+from hammerstone.store.accounts import Bill
+from hammerstone.store.records import Task
+from hammerstone.tools import parser
+from hammerstone.tools.shortlist import holds_wording
+from hammerstone.tools.tool import Tool
 from hammerstone.types import Role, Route
 
 __all__ = ["check_tasks", "run_dispatch"]

@@ -1,4 +1,4 @@
-"""Table 3: of k independent makings per task, how many end in a valid tool, and why the others do not.
+"""Table 3: of k independent builds per task, how many end in a valid tool, and why the others do not.
 
 Valid is stricter here than in the paper: the tool went live, and on fresh instances that no maker saw it is never wrong
 and answers nine in ten, by its own parser or, without one, by the user model.
@@ -13,9 +13,9 @@ from hammerstone.evals.bench import Bench, CostReachedError, Samples, for_each, 
 from hammerstone.evals.methods import Method, ParserRoute, UserRoute
 from hammerstone.evals.results import Figure, Result
 from hammerstone.evals.tries import Try, make_try
-from hammerstone.latm.accounts import Bill
-from hammerstone.latm.maker.verify import agree
-from hammerstone.latm.tool import Tool
+from hammerstone.requests.comparison import agree
+from hammerstone.store.accounts import Bill
+from hammerstone.tools.tool import Tool
 from hammerstone.types import Role, Route
 
 __all__ = ["PAPER", "run_make"]
@@ -34,7 +34,7 @@ ANSWERED = 0.9
 
 
 async def run_make(bench: Bench, tasks: Sequence[Samples], tries: int) -> Result:
-    """`tries` makings of each task, side by side."""
+    """`tries` builds of each task, side by side."""
     jobs = [(samples, number) for samples in tasks for number in range(tries)]
     done = 0
     partial = ""
@@ -48,7 +48,7 @@ async def run_make(bench: Bench, tasks: Sequence[Samples], tries: int) -> Result
             partial = error.message
             return None
         done += 1
-        bench.on_progress("makings", done, len(jobs))
+        bench.on_progress("builds", done, len(jobs))
         return made, verdict
 
     ended = await map_concurrently(one, jobs)
@@ -96,7 +96,7 @@ def _figure(bench: Bench, samples: Samples, ended: Sequence[tuple[Try, str]]) ->
     paper = PAPER.get(samples.task)
     return Figure(
         task=samples.task,
-        method="making, recipe " + bench.settings.recipe,
+        method="build, recipe " + bench.settings.recipe,
         model=bench.models[Role.MAKER].name,
         n=len(ended),
         right=sum(not verdict for _, verdict in ended),

@@ -16,10 +16,10 @@ from hammerstone.evals.caches import Embedding, ExactCache, SemanticCache
 from hammerstone.evals.results import Figure, Result
 from hammerstone.evals.tasks import TASKS, near_misses
 from hammerstone.evals.tries import tool_for
-from hammerstone.latm import parser
-from hammerstone.latm.maker.verify import agree
-from hammerstone.latm.shortlist import holds_wording
-from hammerstone.latm.tool import Tool
+from hammerstone.requests.comparison import agree
+from hammerstone.tools import parser
+from hammerstone.tools.shortlist import holds_wording
+from hammerstone.tools.tool import Tool
 from hammerstone.types import Instance, Role, Route
 
 __all__ = ["THRESHOLDS", "check_own", "run_near_miss"]
@@ -106,7 +106,7 @@ async def run_near_miss(bench: Bench, tasks: Sequence[Samples]) -> Result:
             "Right counts the near-misses without a wrong hit: n minus right is the number of wrong hits.",
             f"The caches have {STORED} answered questions of the task; their embedding: {bench.embedding.name}.",
             f"'{EQUAL_HITS}' is the semantic cache with the threshold at which it hits as many own-form questions.",
-            *(f"{name}: no tool came of the makings." for name, tool in tools.items() if tool is None),
+            *(f"{name}: no tool came of the builds." for name, tool in tools.items() if tool is None),
         ),
         partial=partial,
     )

@@ -9,8 +9,8 @@ from hammerstone.evals.bench import Bench, CostReachedError, Samples
 from hammerstone.evals.methods import ChainOfThought, UserRoute, worked_examples
 from hammerstone.evals.results import Figure, Result
 from hammerstone.evals.tries import tool_for
-from hammerstone.latm.accounts import Bill
-from hammerstone.latm.tool import Tool
+from hammerstone.store.accounts import Bill
+from hammerstone.tools.tool import Tool
 from hammerstone.types import Role, Route
 
 __all__ = ["run_reuse_cot"]
@@ -40,7 +40,7 @@ async def run_reuse_cot(bench: Bench, tasks: Sequence[Samples]) -> Result:
         figures=tuple(figures),
         notes=(
             "The paper's user is GPT-3.5 Turbo, its strong model GPT-4.",
-            *(f"{name}: no tool with a user route came of the makings." for name in without),
+            *(f"{name}: no tool with a user route came of the builds." for name in without),
         ),
         partial=partial,
     )

@@ -271,7 +271,7 @@ def _notes(items: Sequence[TrafficItem], ways: _Ways, run: LoopRun, embedding: s
         "the strong model is spared less.",
         *_spared(ways),
         f"The caches' embedding: {embedding}. A look into a cache counts as free.",
-        *([f"{run.failed_makings} makings ended without a live tool."] if run.failed_makings else []),
+        *([f"{run.failed_builds} builds ended without a live tool."] if run.failed_builds else []),
         *_mixed(ways),
     )
 
@@ -286,7 +286,7 @@ def _mixed(ways: _Ways) -> list[str]:
 
 
 def _spared(ways: _Ways) -> list[str]:
-    """How many strong calls fewer over the last half, and whether making has paid for itself."""
+    """How many strong calls fewer over the last half, and whether building has paid for itself."""
     ours, strong = ways[OURS], ways.get(STRONG)
     if strong is None:
         return []
@@ -294,7 +294,7 @@ def _spared(ways: _Ways) -> list[str]:
     few, many = (sum(step.strong for step in steps[half:]) for steps in (ours, strong))
     spared = (
         [
-            f"Over the last half {OURS} calls the strong model {few} times, makings included, for {len(ours) - half} "
+            f"Over the last half {OURS} calls the strong model {few} times, builds included, for {len(ours) - half} "
             f"requests: {100 * (1 - few / many):.1f} % fewer than the {many} of {STRONG}."
         ]
         if many
@@ -303,5 +303,5 @@ def _spared(ways: _Ways) -> list[str]:
     cost = _cost(OURS, ours, strong)
     if cost is not None and (cost.mark is None or cost.mark > len(ours)):
         when = "" if cost.mark is None else f"; at the rates of the last half it would have by request {cost.mark:,.0f}"
-        spared.append(f"Making has not paid for itself by the end of this stream{when}.")
+        spared.append(f"Build has not paid for itself by the end of this stream{when}.")
     return spared

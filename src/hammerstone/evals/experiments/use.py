@@ -19,8 +19,8 @@ from hammerstone.evals.methods import (
 )
 from hammerstone.evals.results import Figure, Result, Series
 from hammerstone.evals.tries import tool_for
-from hammerstone.latm.accounts import AccountedModel, Bill
-from hammerstone.latm.tool import Tool
+from hammerstone.store.accounts import AccountedModel, Bill
+from hammerstone.tools.tool import Tool
 from hammerstone.types import Role, Route
 
 __all__ = ["METHODS", "check_methods", "run_use"]
@@ -50,17 +50,15 @@ async def run_use(bench: Bench, tasks: Sequence[Samples], methods: Sequence[str]
     """
     check_methods(methods)
     figures: list[Figure] = []
-    makings: list[Bill] = []
+    builds: list[Bill] = []
     lacking: list[str] = []
     partial = ""
     try:
         for samples in tasks:
-            tool, making = (
-                await tool_for(bench, samples) if {"user", "parser", "pot"} & set(methods) else (None, Bill())
-            )
-            makings.append(making)
+            tool, build = await tool_for(bench, samples) if {"user", "parser", "pot"} & set(methods) else (None, Bill())
+            builds.append(build)
             lacking += _lacking(samples.task, tool, methods)
-            async for figure in _task(bench, samples, tool, making, methods):
+            async for figure in _task(bench, samples, tool, build, methods):
                 figures.append(figure)
     except CostReachedError as error:
         partial = error.message
@@ -70,11 +68,11 @@ async def run_use(bench: Bench, tasks: Sequence[Samples], methods: Sequence[str]
         seed=bench.seed,
         models={role: bench.models[role].name for role in (Role.MAKER, Role.USER)},
         figures=(*figures, *_over_all(figures)),
-        series=_cost_series(figures, one_bill(makings), len(makings)),
+        series=_cost_series(figures, one_bill(builds), len(builds)),
         notes=(
             "The paper's figure is GPT-4's beside chain of thought (first four tasks) and direct (last two), and "
             "GPT-3.5 Turbo's with the tool beside both of the tool's ways: the paper has no parser route.",
-            "The cost of a tool's ways leaves out its making; the plot of cost per request has it in, and marks where "
+            "The cost of a tool's ways leaves out its build; the plot of cost per request has it in, and marks where "
             "the tool has become cheaper than the user's own chain of thought.",
             *lacking,
         ),
@@ -94,20 +92,20 @@ def _lacking(task: str, tool: Tool | None, methods: Sequence[str]) -> list[str]:
     ways = [route for route in (Route.USER, Route.PARSER) if route in methods]
     return [
         f"{task} has no figure for the tool's {route}: "
-        + ("no tool came of the makings." if tool is None else "that route did not pass the gate.")
+        + ("no tool came of the builds." if tool is None else "that route did not pass the gate.")
         for route in ways
         if tool is None or route not in tool.routes
     ]
 
 
 async def _task(
-    bench: Bench, samples: Samples, tool: Tool | None, making: Bill, methods: Sequence[str]
+    bench: Bench, samples: Samples, tool: Tool | None, build: Bill, methods: Sequence[str]
 ) -> AsyncIterator[Figure]:
     """Each figure as it is finished, so that those before a bound on the cost stay."""
     for user in bench.users():
         figures: list[Figure] = []
         for name in (name for name in METHODS if name in methods and name != "parser"):
-            method = await _method(bench, samples, tool, user, name, _budget(making, figures, len(samples.asked)))
+            method = await _method(bench, samples, tool, user, name, _budget(build, figures, len(samples.asked)))
             if method is not None:
                 figures.append(await ask_all(bench, samples, method, user.name, paper=_paper(name, samples.task)))
                 yield figures[-1]
@@ -145,10 +143,10 @@ def _more(bench: Bench, samples: Samples) -> Samples:
     return replace(samples, asked=samples.asked + samples.more)
 
 
-def _budget(making: Bill, figures: Sequence[Figure], n: int) -> int | None:
-    """Output tokens a request that the tool's way takes, its making divided over `n`; `None` where unknown."""
+def _budget(build: Bill, figures: Sequence[Figure], n: int) -> int | None:
+    """Output tokens a request that the tool's way takes, its build divided over `n`; `None` where unknown."""
     user = next((one.output_tokens for one in figures if one.method == UserRoute.name), 0)
-    tokens = making.usage.output_tokens
+    tokens = build.usage.output_tokens
     return -(-(tokens + user) // n) if tokens is not None and user is not None and n else None
 
 
@@ -176,14 +174,14 @@ def _sum(figures: Sequence[Figure], method: str, model: str) -> Figure:
     )
 
 
-def _cost_series(figures: Sequence[Figure], making: Bill, tasks: int) -> tuple[Series, ...]:
-    """Dollars per request, the making of one tool divided over the requests of its task.
+def _cost_series(figures: Sequence[Figure], build: Bill, tasks: int) -> tuple[Series, ...]:
+    """Dollars per request, the build of one tool divided over the requests of its task.
 
     A tool's break-even is where it has become cheaper than the chain of thought of the same user, or of the first one.
     """
-    if making.cost_usd is None or not tasks:
+    if build.cost_usd is None or not tasks:
         return ()
-    made = making.cost_usd / tasks
+    made = build.cost_usd / tasks
     every = [one for one in _over_all(figures) if one.cost_usd is not None and one.n]
     thought = {one.model: _each(one) for one in every if one.method == "chain of thought, few-shot"}
     first = next(iter(thought.values()), None)

@@ -72,7 +72,7 @@ def _answer_panels(result: Result, styles: Mapping[str, Style]) -> Iterator[Plot
 
 
 def _rows(result: Result) -> Iterator[tuple[str, Sequence[_Row]]]:
-    """A panel for each task, with a row for each way; the other way round for makings, and where there is one way."""
+    """A panel for each task, with a row for each way; the other way round for builds, and where there is one way."""
     figures = answers(result)
     ways: defaultdict[str, list[_Row]] = defaultdict(list)
     for one in figures:

@@ -41,7 +41,7 @@ def headlines(result: Result) -> Iterator[Headline]:
     if marks:
         requests, name, last = min(marks)
         reckoned = " (reckoned, beyond what was measured)" if requests > last else ""
-        text = f"requests until making has paid for itself{reckoned}: {name}"
+        text = f"requests until building has paid for itself{reckoned}: {name}"
         yield Headline(value=number(math.ceil(requests)), text=text)
 
 

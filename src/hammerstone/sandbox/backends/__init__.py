@@ -1,1 +1,1 @@
-"""One module for each way to confine made code; each is imported only when it is chosen."""
+"""One module for each way to confine generated code; each is imported only when it is chosen."""

@@ -1,6 +1,6 @@
 """Backend `monty`: a Rust interpreter of a subset of Python, in worker processes of its own.
 
-Made code can do only what the interpreter offers, and it offers no files, no network, no processes and no native code.
+Generated code can do only what the interpreter offers: no files, no network, no processes and no native code.
 A program that needs a feature or a module that Monty lacks (generators, `heapq`, `string`, `statistics`, `fractions`
 among others) gets an ERROR outcome that names it. Every call is a fresh interpreter.
 

@@ -65,7 +65,7 @@ class Attack:
 
 
 class Outside:
-    """A secret file, a folder and listening sockets that no made code may reach; `seen()` says what was reached."""
+    """A secret file, a folder and listening sockets that generated code must not reach; `seen()` says what it did."""
 
     def __init__(self) -> None:
         self.secret = secrets.token_hex(16)
@@ -102,7 +102,7 @@ class Outside:
         return self.file.read_text(), of.st_mode, of.st_mtime_ns, of.st_nlink, of.st_uid
 
     def seen(self) -> str:
-        """What made code left or did outside, or the empty string."""
+        """What generated code left or did outside, or the empty string."""
         if not self.file.exists() or self._state() != self._mark:
             return "the file outside was changed"
         others = {name for name in os.listdir(self.folder) if name not in ("secret", "socket")}  # noqa: PTH208 - names

@@ -97,7 +97,7 @@ def attack(home):
     ),
     Attack(
         name="read_the_source_of_hammerstone",
-        description="open the source of the program that judges the made code",
+        description="open the source of the program that judges the generated code",
         arguments=_source,
         program="def attack(source):\n    return 'escaped: ' + open(source).read()[:80]\n",
     ),

@@ -1,0 +1,101 @@
+"""How an imported tool comes into a home: by the gate that a build has to pass, or it waits for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from anyio import to_thread
+
+from hammerstone.builder.gate import NO_WORDING, foreign_questions, intruders, parser_problem
+from hammerstone.builder.verify import Finding, Verdict, check_arguments, check_parser
+from hammerstone.errors import ToolRefusedError
+from hammerstone.sandbox.contract import Sandbox
+from hammerstone.settings import LoopSettings
+from hammerstone.store import Store
+from hammerstone.store.records import StoredInstance, StoredTool
+from hammerstone.tools.descriptions import few, short_description
+from hammerstone.tools.signature import read_signature
+from hammerstone.tools.tool import Check, Tool
+from hammerstone.types import Route, Source
+
+__all__ = ["Admission", "admit", "recheck"]
+
+SHOWN = 3  # complaints of one kind in the reasons
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admission:
+    """The tool as it is stored now, and why it is not live; without reasons it is."""
+
+    stored: StoredTool
+    reasons: tuple[str, ...]
+
+
+async def admit(store: Store, sandbox: Sandbox, tool: Tool) -> Admission:
+    """Publish a tool that passes the gate; store any other one as disabled, beside the version that is live.
+
+    Raises `ToolRefusedError`, and stores nothing, if it does not do what its own checks say.
+    """
+    tool = replace(tool, description=short_description(tool.description))
+    await recheck(sandbox, tool)
+    instances = await to_thread.run_sync(store.instances, tool.name)
+    foreign = await to_thread.run_sync(foreign_questions, store, tool.name)
+    reasons = await _examine(sandbox, tool, instances, foreign)
+    stored = await to_thread.run_sync(store.keep_tool if reasons else store.publish, tool)
+    return Admission(stored=stored, reasons=reasons)
+
+
+async def _examine(
+    sandbox: Sandbox, tool: Tool, instances: tuple[StoredInstance, ...], foreign: tuple[str, ...]
+) -> tuple[str, ...]:
+    """What the gate finds: on the instances stored here, on other tasks' questions, and on probes."""
+    if Route.PARSER not in tool.routes:
+        return ("it has no parser, and without a model its other route cannot be tried",)
+    if not tool.wording:
+        return (NO_WORDING,)
+    solved = [(check.question, check.answer) for check in tool.checks if check.parsed]
+    if len(dict(solved)) < 2:
+        return ("its checks hold only one question: that does not show what its parser reads",)
+    findings = await check_parser(sandbox, tool.source, instances)
+    problem = parser_problem(findings, "stored", most=LoopSettings().max_refused)
+    complaints = await intruders(sandbox, tool.source, solved, foreign)
+    return (*([problem] if problem else []), *complaints[:SHOWN])
+
+
+async def recheck(sandbox: Sandbox, tool: Tool) -> None:
+    """Run every check of an imported tool again, by the routes that it claims.
+
+    Raises `ToolRefusedError` with the first differences, `SandboxError` if the sandbox itself is broken.
+    """
+    guarded = Route.PARSER in tool.routes
+    parsed = [check for check in tool.checks if check.parsed and guarded]
+    given = [check for check in tool.checks if not (check.parsed and guarded)]
+    signature = read_signature(tool.source)
+    arguments = [signature.validate(check.arguments) for check in given]
+    findings = [
+        *await check_parser(sandbox, tool.source, _instances(parsed)),
+        *await check_arguments(sandbox, tool.source, _instances(given), arguments),
+    ]
+    compared = (_difference(check, found) for check, found in zip([*parsed, *given], findings, strict=True))
+    differences = [difference for difference in compared if difference]
+    if differences:
+        raise ToolRefusedError(
+            f"{tool.name} does not do what its checks say: {few(differences)}",
+            hint="make it afresh from solved questions with `hammerstone make`",
+        )
+
+
+def _instances(checks: Sequence[Check]) -> list[StoredInstance]:
+    return [
+        StoredInstance(id=index, request_id="", question=one.question, answer=one.answer, source=Source.CALLER)
+        for index, one in enumerate(checks)
+    ]
+
+
+def _difference(check: Check, found: Finding) -> str:
+    if found.verdict is not Verdict.AGREES:
+        return f"{check.question[:200]!r}: {found.detail}"
+    if found.arguments != check.arguments or found.answer != check.answer:
+        return f"{check.question[:200]!r}: now {found.answer!r} from {found.arguments}"
+    return ""

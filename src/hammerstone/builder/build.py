@@ -1,0 +1,277 @@
+"""One build, from a task with enough instances to a live tool, a needs-review one, or a reason why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import anyio
+from anyio import to_thread
+
+from hammerstone import prompts
+from hammerstone.builder.conversation import Conversation
+from hammerstone.builder.gate import GateResult, foreign_questions, pass_gate
+from hammerstone.builder.latm import make_latm
+from hammerstone.builder.module import make_module
+from hammerstone.builder.splits import independent, split_instances
+from hammerstone.builder.verify import Finding
+from hammerstone.builder.workbench import Draft, Failure, Workbench
+from hammerstone.concurrency import task_group
+from hammerstone.errors import EndsRun, HammerstoneError, ModelError, NotFoundError
+from hammerstone.escaping import sha256
+from hammerstone.faults import contained, reason_of
+from hammerstone.requests.comparison import agree
+from hammerstone.routes.solver import second_opinion
+from hammerstone.sandbox.contract import Sandbox
+from hammerstone.settings import LoopSettings
+from hammerstone.store import Store, this_process
+from hammerstone.store.accounts import AccountedModel, Bill
+from hammerstone.store.records import Attempt, Build, BuildState, Disagreement, StoredInstance, Task
+from hammerstone.tools.descriptions import short_description
+from hammerstone.tools.shortlist import wording
+from hammerstone.tools.tool import Provenance, Recipe, Tool
+from hammerstone.types import Source
+
+__all__ = ["Maker"]
+
+LEASE_SECONDS = 120.0
+
+_RECIPES: dict[Recipe, Callable[[Workbench], Awaitable[Draft | Failure]]] = {"module": make_module, "latm": make_latm}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _End:
+    """How a recipe ended, before it is stored."""
+
+    state: BuildState
+    reason: str
+    tool: Tool | None = None
+    disagreement: Disagreement | None = None
+
+
+def _failed(reason: str) -> _End:
+    return _End(state=BuildState.FAILED, reason=reason)
+
+
+class Maker:
+    """The maker's role. `user` takes part in the gate, `solver` gives second opinions; both may be missing."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        sandbox: Sandbox,
+        model: AccountedModel,
+        user: AccountedModel | None,
+        solver: AccountedModel | None,
+        settings: LoopSettings,
+        sample: int = 0,
+    ) -> None:
+        """`sample` tells independent builds from the same instances apart."""
+        self._store = store
+        self._sandbox = sandbox
+        self._model = model
+        self._user = user
+        self._solver = solver
+        self._settings = settings
+        self._sample = sample
+
+    async def make(self, task: Task) -> Build | None:
+        """Run one build to its end and store it; `None` if somebody else is building this tool, or the task is gone.
+
+        Whatever goes wrong in it ends the build as failed: the same replies would bring it out again. What ends a run
+        (`faults`) interrupts the build and is raised.
+        """
+        build_id = await self._start(task)
+        if build_id is None:
+            return None
+        async with self._lease(build_id):
+            try:
+                end = await contained(self._try_recipes(task, build_id), _failed)
+            except BaseException as error:
+                reason = error.message if isinstance(error, HammerstoneError) else type(error).__name__
+                await self._end(build_id, _End(state=BuildState.INTERRUPTED, reason=reason))
+                raise
+            problem = await contained(self._end(build_id, end), lambda why: why)
+            if problem:
+                await self._end(build_id, _failed(f"what came of it could not be stored: {problem}"))
+        builds = await to_thread.run_sync(self._store.builds, task.name)
+        return next((one for one in builds if one.id == build_id), None)
+
+    async def _start(self, task: Task) -> int | None:
+        try:
+            return await to_thread.run_sync(lambda: self._store.start_build(task.name, owner=this_process()))
+        except NotFoundError:  # removed meanwhile
+            return None
+
+    async def _end(self, build_id: int, end: _End) -> None:
+        def write() -> None:
+            if end.state is BuildState.LIVE and end.tool is not None:
+                self._store.publish(end.tool, build_id=build_id, reason=end.reason)
+            else:
+                self._store.end_build(
+                    build_id, end.state, reason=end.reason, tool=end.tool, disagreement=end.disagreement
+                )
+
+        with anyio.CancelScope(shield=True):
+            await to_thread.run_sync(write)
+
+    @asynccontextmanager
+    async def _lease(self, build_id: int) -> AsyncGenerator[None]:
+        """Renew the build's lease while it runs, so that no other process takes it for dead.
+
+        A renewal that fails is tried again: the lease outlasts two of them, and the build's own writes meet a store
+        that stays broken.
+        """
+
+        async def renew() -> None:
+            while True:
+                await anyio.sleep(LEASE_SECONDS / 3)
+                with suppress(Exception):
+                    await to_thread.run_sync(self._store.renew_build, build_id, LEASE_SECONDS)
+
+        async with task_group() as group:
+            group.start_soon(renew)
+            try:
+                yield
+            finally:
+                group.cancel_scope.cancel()
+
+    async def _try_recipes(self, task: Task, build_id: int) -> _End:
+        count = len(independent(await to_thread.run_sync(self._store.instances, task.name)))
+        if count < self._settings.needed:
+            reason = f"a build needs {self._settings.needed} independent instances, and there are {count}"
+            return _failed(reason)
+        recipes: tuple[Recipe, ...] = (
+            ("module", "latm") if self._settings.recipe == "auto" else (self._settings.recipe,)
+        )
+        reasons: list[str] = []
+        for recipe in recipes:
+            end = await self._try_recipe(recipe, task, build_id)
+            if end.state is not BuildState.FAILED:
+                return end
+            reasons.append(f"{recipe}: {end.reason}")
+        return _failed("; ".join(reasons))
+
+    async def _try_recipe(self, recipe: Recipe, task: Task, build_id: int) -> _End:
+        bench = await self._workbench(recipe, task, build_id, Bill(task=task.name))
+        try:
+            return await self._follow(recipe, bench)
+        except (HammerstoneError, EndsRun):
+            raise
+        except Exception as error:  # brought out by a reply; the next recipe gets others
+            reason = reason_of(error)
+            await self._note_fault(bench, recipe, build_id, reason)
+            return _failed(reason)
+
+    async def _note_fault(self, bench: Workbench, recipe: Recipe, build_id: int, reason: str) -> None:
+        """Keep the latest reply as an attempt that failed, unless it is kept already and a later step has failed."""
+        attempts = await to_thread.run_sync(self._store.attempts, build_id)
+        replies, latest = bench.conversation.replies, bench.conversation.latest
+        if replies > sum(one.recipe == recipe for one in attempts):
+            await bench.note(recipe, replies, "verify", latest, [reason])
+        else:
+            await bench.note(recipe, 0, "gate", latest, [reason])
+
+    async def _follow(self, recipe: Recipe, bench: Workbench) -> _End:
+        draft = await _RECIPES[recipe](bench)
+        if isinstance(draft, Failure):
+            return _failed(draft.reason)
+        asked = (self._settings.module if recipe == "module" else self._settings.latm).held_out
+        result = await pass_gate(bench, draft, self._user, asked=asked)
+        if not result.routes:
+            reason = "; ".join(result.reasons)
+            await bench.note(recipe, 0, "gate", draft.source, [reason])
+            return _failed(reason)
+        tool = _package(bench, draft, result, recipe, self._model.name)
+        suspect = draft.suspect or result.suspect
+        if suspect is not None:
+            reason = "the tool agrees with every instance but one: somebody must say which of the two is right"
+            return _End(state=BuildState.NEEDS_REVIEW, reason=reason, tool=tool, disagreement=_disagreement(suspect))
+        return _End(state=BuildState.LIVE, reason="; ".join(result.reasons), tool=tool)
+
+    async def _workbench(self, recipe: Recipe, task: Task, build_id: int, bill: Bill) -> Workbench:
+        instances = independent(await to_thread.run_sync(self._store.instances, task.name))
+        numbers = self._settings.module if recipe == "module" else self._settings.latm
+        corrected: dict[int, str] = {}
+        opinions: dict[tuple[int, str | None], bool | None] = {}
+
+        async def settle(finding: Finding) -> bool | None:
+            asked = finding.instance.id, finding.answer
+            if asked not in opinions:
+                opinions[asked] = await self._settle(finding, bill)
+            if opinions[asked] and finding.answer is not None:
+                corrected[finding.instance.id] = finding.answer
+            return opinions[asked]
+
+        async def record(attempt: Attempt) -> None:
+            await to_thread.run_sync(self._store.add_attempt, build_id, attempt)
+
+        return Workbench(
+            task=task,
+            split=split_instances(instances, numbers, spare=recipe == "module"),
+            foreign=await to_thread.run_sync(foreign_questions, self._store, task.name),
+            sandbox=self._sandbox,
+            conversation=Conversation(self._model, bill, sample=self._sample),
+            settings=self._settings,
+            settle=settle,
+            record=record,
+            corrected=corrected,
+        )
+
+    async def _settle(self, finding: Finding, bill: Bill) -> bool | None:
+        """Whether the label was wrong; `None` if nobody can say. A person's label is not put to the solver."""
+        if self._solver is None or finding.instance.source is not Source.SOLVER or finding.answer is None:
+            return None
+        stored = finding.instance.answer
+        try:
+            opinion = await second_opinion(self._solver, finding.instance.question, stored, bill)
+        except ModelError:
+            return None
+        if opinion is not None and agree(opinion, finding.answer):
+            await to_thread.run_sync(self._store.relabel, finding.instance.id, opinion, Source.SOLVER)
+            return True
+        return False if opinion == stored else None
+
+
+def _package(bench: Workbench, draft: Draft, result: GateResult, recipe: Recipe, model: str) -> Tool:
+    """The tool as an immutable value (LATM, section 3.1, wrapping)."""
+    checks = draft.checks + result.checks
+    bill = bench.conversation.bill
+    return Tool(
+        name=bench.task.name,
+        description=short_description(bench.task.description),
+        source=draft.source,
+        demonstrations=draft.demonstrations(bench.settings.demonstrations),
+        checks=checks,
+        routes=result.routes,
+        wording=wording([one.question for one in checks if one.parsed]),
+        provenance=Provenance(
+            maker=model,
+            recipe=recipe,
+            prompts=prompts.version(recipe),
+            shown=len(bench.split.shown),
+            verified=len(bench.split.verified),
+            held_out=len(bench.split.held_out),
+            instances=_digests(bench.split.all),
+            attempts=bench.conversation.replies,
+            usage=bill.usage,
+            cost_usd=bill.cost_usd,
+            made=datetime.now(UTC).isoformat(timespec="seconds"),
+        ),
+    )
+
+
+def _digests(instances: Sequence[StoredInstance]) -> tuple[str, ...]:
+    return tuple(sha256(one.question)[:16] for one in instances)
+
+
+def _disagreement(finding: Finding) -> Disagreement:
+    return Disagreement(
+        instance_id=finding.instance.id,
+        question=finding.instance.question,
+        stored=finding.instance.answer,
+        tool=finding.answer or "",
+    )

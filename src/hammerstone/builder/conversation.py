@@ -1,0 +1,76 @@
+"""One conversation with the maker's model: the whole history is sent each time (LATM, section 4.1)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from hammerstone.models.model import Message, Prompt
+from hammerstone.prompts import quoted
+from hammerstone.settings import MAKER_TEMPERATURE
+from hammerstone.store.accounts import AccountedModel, Bill
+from hammerstone.store.records import StoredInstance
+from hammerstone.tools.descriptions import short_description
+from hammerstone.types import JSON
+
+__all__ = ["Conversation", "show_arguments", "show_description", "show_instances", "show_problems", "show_questions"]
+
+MAX_PROBLEMS = 12  # in one message: enough to see the cause, short enough to be read
+
+
+class Conversation:
+    """Messages so far. `bill` collects what they all cost, `last` is the bill of the latest reply.
+
+    `sample` tells several independent tries for one task apart.
+    """
+
+    def __init__(self, model: AccountedModel, bill: Bill, *, sample: int = 0) -> None:
+        self._model = model
+        self._sample = sample
+        self._messages: list[Message] = []
+        self.bill = bill
+        self.last = Bill(task=bill.task)
+
+    @property
+    def replies(self) -> int:
+        """How often the maker has answered."""
+        return sum(message.role == "assistant" for message in self._messages)
+
+    @property
+    def latest(self) -> str:
+        """The maker's latest reply, or nothing."""
+        return next((one.content for one in reversed(self._messages) if one.role == "assistant"), "")
+
+    async def ask(self, text: str) -> str:
+        self._messages.append(Message(role="user", content=text))
+        prompt = Prompt(messages=tuple(self._messages), temperature=MAKER_TEMPERATURE, sample=self._sample)
+        self.last = Bill(task=self.bill.task)
+        reply = await self._model.complete(prompt, self.last)
+        self.bill.add(self.last)
+        self._messages.append(Message(role="assistant", content=reply))
+        return reply
+
+
+def show_description(description: str) -> str:
+    return quoted(short_description(description) or "(none)")
+
+
+def show_instances(instances: Sequence[StoredInstance]) -> str:
+    return "\n\n".join(
+        f"Question {i}:\n{quoted(one.question)}\nAnswer {i}:\n{quoted(one.answer)}"
+        for i, one in enumerate(instances, 1)
+    )
+
+
+def show_questions(instances: Sequence[StoredInstance]) -> str:
+    return "\n\n".join(f"Question {i}:\n{quoted(one.question)}" for i, one in enumerate(instances, 1))
+
+
+def show_arguments(arguments: Mapping[str, JSON] | None) -> str:
+    return json.dumps(arguments, ensure_ascii=False) if arguments is not None else "none"
+
+
+def show_problems(problems: Sequence[str]) -> str:
+    lines = [f"{number}.\n{quoted(problem)}" for number, problem in enumerate(problems[:MAX_PROBLEMS], 1)]
+    more = len(problems) - MAX_PROBLEMS
+    return "\n\n".join(lines + ([f"(and {more} more of the same sort)"] if more > 0 else []))

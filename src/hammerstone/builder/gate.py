@@ -1,0 +1,159 @@
+"""The gate: what a tool must pass before it serves, whether it was built here or imported.
+
+Its parser is judged by `intruders` (other tasks' questions and probes, none of which it may answer) and by
+`parser_problem` (solved questions, none of which it may answer wrongly). In a build these are held-out instances, which
+the maker never saw; they go through the routes that will really serve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from hammerstone.builder.probes import unread
+from hammerstone.builder.verify import Finding, Verdict, check_parser, checks_of, wrongly_answered
+from hammerstone.builder.workbench import Draft, Workbench
+from hammerstone.errors import ModelError
+from hammerstone.requests.comparison import agree
+from hammerstone.routes.user import ToolCard, write_arguments
+from hammerstone.sandbox.contract import Sandbox
+from hammerstone.store import Store
+from hammerstone.store.accounts import AccountedModel
+from hammerstone.store.records import StoredInstance
+from hammerstone.tools.parser import call_solve
+from hammerstone.tools.shortlist import wording
+from hammerstone.tools.tool import Check
+from hammerstone.types import Route
+
+__all__ = ["NO_WORDING", "GateResult", "foreign_questions", "intruders", "parser_problem", "pass_gate"]
+
+NO_WORDING = "its questions share no wording by which they could be told from others"
+FOREIGN_PER_TASK = 3
+FOREIGN_IN_ALL = 120
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateResult:
+    """Which routes the gate lets through, what it saw agree, and why a route was kept out."""
+
+    routes: tuple[Route, ...]
+    checks: tuple[Check, ...]
+    reasons: tuple[str, ...]
+    suspect: Finding | None = None
+
+
+async def pass_gate(bench: Workbench, draft: Draft, user: AccountedModel | None, *, asked: int) -> GateResult:
+    """Parser first, then user. `asked` held-out questions are given to the user model; the parser gets them all."""
+    routes: list[Route] = []
+    reasons: list[str] = []
+    findings = await check_parser(bench.sandbox, draft.source, bench.split.held_out) if draft.parses else []
+    findings, suspect = await _settle(bench, draft, findings)
+    problem = _parser_problem(bench, draft, findings, suspect)
+    if problem:
+        reasons.append(f"parser route: {problem}")
+    else:
+        routes.append(Route.PARSER)
+    problem = await _user_problem(bench, draft, user, _labels(bench, suspect)[:asked])
+    if problem:
+        reasons.append(f"user route: {problem}")
+    else:
+        routes.append(Route.USER)
+    return GateResult(routes=tuple(routes), checks=checks_of(findings), reasons=tuple(reasons), suspect=suspect)
+
+
+async def _settle(bench: Workbench, draft: Draft, findings: list[Finding]) -> tuple[list[Finding], Finding | None]:
+    """A single difference may be the label's fault. One that nobody can settle is a suspect; two are too many."""
+    differing = [one for one in findings if one.verdict is Verdict.DIFFERS]
+    if len(differing) != 1:
+        return findings, None
+    label_was_wrong = await bench.settle(differing[0])
+    if label_was_wrong is None and draft.suspect is None:
+        return findings, differing[0]
+    settled = replace(differing[0], verdict=Verdict.AGREES) if label_was_wrong else differing[0]
+    return [settled if one is differing[0] else one for one in findings], None
+
+
+def _parser_problem(bench: Workbench, draft: Draft, findings: Sequence[Finding], suspect: Finding | None) -> str:
+    """Refusals are counted together with those in verification."""
+    if not draft.parses:
+        return "no parser passed verification"
+    if not findings:
+        return "there are no held-out instances"
+    if not wording([one.question for one in (*draft.checks, *checks_of(findings)) if one.parsed]):
+        return NO_WORDING
+    earlier = len(bench.split.all) - len(findings)
+    refused = earlier - len(draft.checks) - (draft.suspect is not None)
+    findings = [one for one in findings if one is not suspect]
+    return parser_problem(findings, "held-out", earlier=earlier, refused=refused, most=bench.settings.max_refused)
+
+
+def parser_problem(findings: Sequence[Finding], which: str, *, earlier: int = 0, refused: int = 0, most: float) -> str:
+    """Why the parser may not serve, or the empty string. A wrong answer bars it; refusals do when they are many.
+
+    `which` are the instances that were found out about now; of `earlier` ones it `refused` some.
+    """
+    wrong = [one for one in findings if one.verdict in {Verdict.DIFFERS, Verdict.FAILED}]
+    if wrong:
+        return f"{len(wrong)} of {len(findings)} {which} instances: {wrong[0].detail}"
+    now = [one for one in findings if one.verdict is Verdict.REFUSED]
+    if now and len(now) == len(findings):
+        return f"the parser refused all {len(findings)} {which} instances: {now[0].detail}"
+    if refused + len(now) > most * (earlier + len(findings)):
+        return f"the parser refused {refused + len(now)} of {earlier + len(findings)} instances"
+    return ""
+
+
+async def intruders(
+    sandbox: Sandbox, source: str, solved: Sequence[tuple[str, str]], foreign: Sequence[str]
+) -> tuple[str, ...]:
+    """Questions that the parser answers and must not, as complaints for the maker.
+
+    `solved` are questions that it takes, with the tool's answers; `foreign` are those of other tasks.
+    """
+    answered = await wrongly_answered(sandbox, source, foreign)
+    complaints = [f"Of another kind, and must be refused, but is answered:\n{question}" for question in answered]
+    return (*complaints, *(await unread(sandbox, source, solved)))
+
+
+def foreign_questions(store: Store, name: str) -> tuple[str, ...]:
+    """The latest questions of the tasks other than `name`, save those that are stored as its own, too."""
+    others = [task.name for task in store.tasks() if task.name != name]
+    questions = [one.question for other in others for one in store.instances(other)[-FOREIGN_PER_TASK:]]
+    own = {one.question for one in store.instances(name)}
+    return tuple(question for question in questions[-FOREIGN_IN_ALL:] if question not in own)
+
+
+def _labels(bench: Workbench, suspect: Finding | None) -> list[StoredInstance]:
+    """The held-out instances as labeled now; where the label is open, the user must agree with the parser."""
+    open_answer = {suspect.instance.id: suspect.answer} if suspect else {}
+    return [replace(one, answer=open_answer.get(one.id) or one.answer) for one in bench.labeled(bench.split.held_out)]
+
+
+async def _user_problem(
+    bench: Workbench, draft: Draft, user: AccountedModel | None, instances: Sequence[StoredInstance]
+) -> str:
+    if user is None:
+        return "there is no user model"
+    manual = ToolCard(
+        source=draft.source,
+        description=bench.task.description,
+        demonstrations=draft.demonstrations(bench.settings.demonstrations),
+    )
+    answered = 0
+    refusal = ""
+    for one in instances:
+        try:
+            parsed = await write_arguments(user, manual, one.question, bench.conversation.bill)
+        except ModelError as error:
+            return error.message  # the parser may serve all the same
+        if parsed.arguments is None:
+            refusal = parsed.refusal
+            continue
+        given, failure = await call_solve(bench.sandbox, draft.source, parsed.arguments)
+        if given is None:
+            refusal = failure
+            continue
+        if not agree(given, one.answer):
+            return f"a held-out instance was answered {given!r}, the stored answer is {one.answer!r}"
+        answered += 1
+    return "" if answered * 2 >= len(instances) and answered else f"most held-out instances were refused: {refusal}"

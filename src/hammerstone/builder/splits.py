@@ -1,0 +1,79 @@
+"""Which instances the maker is shown, which its code is checked on, and which stay unseen for the gate."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hammerstone.settings import Numbers
+from hammerstone.store.records import StoredInstance
+from hammerstone.tools.shortlist import grams
+
+__all__ = ["Split", "independent", "most_varied", "split_instances"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Three disjoint parts of a task's instances."""
+
+    shown: tuple[StoredInstance, ...]
+    verified: tuple[StoredInstance, ...]
+    held_out: tuple[StoredInstance, ...]
+
+    @property
+    def all(self) -> tuple[StoredInstance, ...]:
+        return self.shown + self.verified + self.held_out
+
+
+def independent(instances: Sequence[StoredInstance]) -> tuple[StoredInstance, ...]:
+    """The first instance of each question, however often it comes with other spaces or in another Unicode form.
+
+    Further spellings of a question say nothing new about its task: they do not count towards a build, and the gate
+    would not be held out if it saw one.
+    """
+    first: dict[str, StoredInstance] = {}
+    for one in instances:
+        first.setdefault(_spelled_alike(one.question), one)
+    return tuple(first.values())
+
+
+def _spelled_alike(question: str) -> str:
+    """What all spellings of a question have in common."""
+    text = unicodedata.normalize("NFKC", question)
+    seen = "".join(char for char in text if char.isspace() or unicodedata.category(char) not in {"Cc", "Cf"})
+    return " ".join(seen.split())
+
+
+def split_instances(instances: Sequence[StoredInstance], numbers: Numbers, *, spare: bool) -> Split:
+    """Show the most varied, and divide the rest in order of arrival.
+
+    With `spare`, instances beyond the numbers are used too (checking a parser costs nothing): they are divided
+    between verification and gate as the numbers are. Without it they are left out.
+    """
+    shown = most_varied(instances, numbers.shown)
+    rest = [one for one in instances if one not in shown]
+    verified = numbers.verified
+    if spare:
+        verified = max(verified, len(rest) * numbers.verified // (numbers.verified + numbers.held_out))
+    end = None if spare else verified + numbers.held_out
+    return Split(shown=shown, verified=tuple(rest[:verified]), held_out=tuple(rest[verified:end]))
+
+
+def most_varied(instances: Sequence[StoredInstance], count: int) -> tuple[StoredInstance, ...]:
+    """`count` instances, each the farthest from those taken before it (greedy k-centre on n-gram distance)."""
+    profile = {one.id: grams(one.question) for one in instances}
+    left = list(instances)
+    taken = [left.pop(0)] if left else []
+    nearest = {one.id: _distance(profile[one.id], profile[taken[0].id]) for one in left}
+    while left and len(taken) < count:
+        farthest = max(left, key=lambda one: nearest[one.id])  # the first of equals: repeatable
+        left.remove(farthest)
+        taken.append(farthest)
+        for one in left:
+            nearest[one.id] = min(nearest[one.id], _distance(profile[one.id], profile[farthest.id]))
+    return tuple(taken)
+
+
+def _distance(a: frozenset[str], b: frozenset[str]) -> float:
+    return 1 - len(a & b) / (len(a | b) or 1)

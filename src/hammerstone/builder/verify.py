@@ -1,0 +1,105 @@
+"""Verification without a model: what a made parser and function do on solved questions, and on what is not theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hammerstone.concurrency import map_concurrently
+from hammerstone.requests.comparison import agree
+from hammerstone.sandbox.contract import Sandbox
+from hammerstone.store.records import StoredInstance
+from hammerstone.tools.parser import Arguments, answer, call_solve
+from hammerstone.tools.tool import Check
+
+__all__ = [
+    "Finding",
+    "Verdict",
+    "check_arguments",
+    "check_parser",
+    "checks_of",
+    "wrongly_answered",
+]
+
+
+class Verdict(StrEnum):
+    AGREES = "agrees"
+    DIFFERS = "differs"
+    REFUSED = "refused"  # the parser did not take the question: allowed, up to a share
+    FAILED = "failed"  # an exception, a time-out, or another value on another day
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What came of one instance. `detail` is for the maker."""
+
+    instance: StoredInstance
+    verdict: Verdict
+    arguments: Arguments | None = None
+    answer: str | None = None
+    detail: str = ""
+
+
+def checks_of(findings: Sequence[Finding]) -> tuple[Check, ...]:
+    """The findings of a parser that agree, as a tool keeps them."""
+    return tuple(
+        Check(question=one.instance.question, arguments=one.arguments, answer=one.answer, parsed=True)
+        for one in findings
+        if one.verdict is Verdict.AGREES and one.arguments is not None and one.answer is not None
+    )
+
+
+async def check_parser(sandbox: Sandbox, source: str, instances: Sequence[StoredInstance]) -> list[Finding]:
+    """Parse, prove, solve and compare each instance, twice under different hash seeds."""
+    return await map_concurrently(lambda one: _check_parsed(sandbox, source, one), instances)
+
+
+async def check_arguments(
+    sandbox: Sandbox, source: str, instances: Sequence[StoredInstance], arguments: Sequence[Arguments]
+) -> list[Finding]:
+    """Solve from given arguments and compare, twice under different hash seeds."""
+    pairs = list(zip(instances, arguments, strict=True))
+    return await map_concurrently(lambda pair: _check_solve(sandbox, source, *pair), pairs)
+
+
+async def wrongly_answered(sandbox: Sandbox, source: str, questions: Sequence[str]) -> list[str]:
+    """Those of `questions` that the tool would answer through its parser, though it must not."""
+    results = await map_concurrently(lambda question: answer(sandbox, source, question), questions)
+    return [question for question, (_, given) in zip(questions, results, strict=True) if given is not None]
+
+
+async def _check_parsed(sandbox: Sandbox, source: str, instance: StoredInstance) -> Finding:
+    """Twice as it would serve, under different hash seeds."""
+    parsed, given = await answer(sandbox, source, instance.question)
+    if not parsed.proved:
+        return Finding(instance=instance, verdict=Verdict.REFUSED, arguments=parsed.arguments, detail=parsed.refusal)
+    if given is None:
+        return _failed(instance, parsed.arguments, parsed.refusal)
+    again, other = await answer(sandbox, source, instance.question, hash_seed=1)
+    if again.arguments != parsed.arguments:
+        detail = "parse gives other arguments when string hashes differ: do not depend on the order of a set"
+        return _failed(instance, parsed.arguments, detail)
+    return _compared(instance, parsed.arguments, given, other)
+
+
+async def _check_solve(sandbox: Sandbox, source: str, instance: StoredInstance, arguments: Arguments) -> Finding:
+    given, failure = await call_solve(sandbox, source, arguments)
+    if given is None:
+        return _failed(instance, arguments, failure)
+    again, _ = await call_solve(sandbox, source, arguments, hash_seed=1)
+    return _compared(instance, arguments, given, again)
+
+
+def _compared(instance: StoredInstance, arguments: Arguments | None, given: str, again: str | None) -> Finding:
+    """`again` is the answer when string hashes differ."""
+    if again != given:
+        detail = f"solve returned {given!r} and, when string hashes differ, {again!r}: do not depend on set order"
+        return _failed(instance, arguments, detail)
+    verdict = Verdict.AGREES if agree(given, instance.answer) else Verdict.DIFFERS
+    detail = "" if verdict is Verdict.AGREES else f"solve returned {given!r}, the stored answer is {instance.answer!r}"
+    return Finding(instance=instance, verdict=verdict, arguments=arguments, answer=given, detail=detail)
+
+
+def _failed(instance: StoredInstance, arguments: Arguments | None, detail: str) -> Finding:
+    return Finding(instance=instance, verdict=Verdict.FAILED, arguments=arguments, detail=detail)

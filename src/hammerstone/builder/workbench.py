@@ -1,0 +1,80 @@
+"""What both recipes work with: the sandbox, the maker's conversation, and the record of attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from hammerstone.builder.conversation import Conversation
+from hammerstone.builder.splits import Split
+from hammerstone.builder.verify import Finding
+from hammerstone.sandbox.contract import Sandbox
+from hammerstone.settings import LoopSettings
+from hammerstone.store.accounts import Bill
+from hammerstone.store.records import Attempt, Stage, StoredInstance, Task
+from hammerstone.tools.tool import Check, Demonstration, Recipe
+
+__all__ = ["Draft", "Failure", "Workbench"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A module that passed verification. `parses` says that its parser did; `suspect` is a finding on which it alone
+    differs from a stored answer, and which nobody has settled yet."""
+
+    source: str
+    checks: tuple[Check, ...]
+    parses: bool
+    suspect: Finding | None = None
+
+    def demonstrations(self, count: int) -> tuple[Demonstration, ...]:
+        return tuple(Demonstration(question=one.question, arguments=one.arguments) for one in self.checks[:count])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why a recipe ended without a draft."""
+
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workbench:
+    """`settle` says whether the label of a finding that alone differs was wrong: True, False, or None for open.
+
+    `corrected` holds the answers, by instance id, that it has put in the place of wrong labels.
+    """
+
+    task: Task
+    split: Split
+    foreign: tuple[str, ...]
+    sandbox: Sandbox
+    conversation: Conversation
+    settings: LoopSettings
+    settle: Callable[[Finding], Awaitable[bool | None]]
+    record: Callable[[Attempt], Awaitable[None]]
+    corrected: Mapping[int, str]
+
+    async def note(self, recipe: Recipe, number: int, stage: Stage, source: str, problems: Sequence[str] = ()) -> None:
+        """Keep the latest attempt, whatever came of it. What the gate says is no new reply and costs nothing."""
+        spent = self.conversation.last if stage != "gate" else Bill()
+        await self.record(
+            Attempt(
+                recipe=recipe,
+                number=number,
+                stage=stage,
+                source=source,
+                problems=tuple(problems),
+                usage=spent.usage,
+                cost_usd=spent.cost_usd,
+            )
+        )
+
+    def labeled(self, instances: Sequence[StoredInstance]) -> tuple[StoredInstance, ...]:
+        """The instances with their labels as they are now."""
+        return tuple(replace(one, answer=self.corrected.get(one.id, one.answer)) for one in instances)
+
+    @property
+    def imports_text(self) -> str:
+        """The packages that may be imported, for a prompt: `urllib` stands for what is allowed of it."""
+        return ", ".join(sorted({name.split(".")[0] for name in self.settings.imports} - {"__future__"}))

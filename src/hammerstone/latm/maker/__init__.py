@@ -1,5 +1,0 @@
-"""The maker: from solved instances to a verified tool (LATM, section 3.1: propose, verify, wrap)."""
-
-from hammerstone.latm.maker.making import Maker
-
-__all__ = ["Maker"]

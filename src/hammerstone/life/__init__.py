@@ -1,0 +1,1 @@
+"""What becomes of a tool after its build."""

@@ -1,0 +1,31 @@
+"""Where a needs-review tool and one stored answer differ, somebody says which of the two is right."""
+
+from __future__ import annotations
+
+from hammerstone.errors import NotFoundError, SettingsError
+from hammerstone.store import Store
+from hammerstone.store.records import Build, BuildState
+
+__all__ = ["settle"]
+
+
+def settle(store: Store, name: str, *, tool_is_right: bool) -> Build:
+    """End the needs-review build of task `name`: the tool goes live and the label is corrected, or the label stands.
+
+    Raises `NotFoundError` if no tool of this task is held back, or a later one went live, and `SettingsError` if the
+    tool is to go live although the label was corrected since: it was never held to the new one.
+    """
+    ends = {BuildState.LIVE, BuildState.NEEDS_REVIEW}
+    held = next((one for one in store.builds(name) if one.state in ends), None)
+    if held is None or held.tool is None or held.disagreement is None:
+        raise NotFoundError(f"no tool of {name} is held back", hint="see: hammerstone tasks list")
+    if tool_is_right:
+        differ = held.disagreement
+        labels = {one.id: one.answer for one in store.instances(name)}
+        if labels.get(differ.instance_id) != differ.stored:
+            hint = "run `hammerstone make` again with the corrected labels"
+            raise SettingsError("the stored answer has been corrected since this tool was made", hint=hint)
+        store.publish_over_label(held.tool, build_id=held.id, instance_id=differ.instance_id, answer=differ.tool)
+    else:
+        store.end_build(held.id, BuildState.FAILED, reason="the stored answer stands; the tool was wrong")
+    return next(one for one in store.builds(name) if one.id == held.id)

@@ -1,0 +1,86 @@
+"""Reading requests from files and from standard input, and writing instances.
+
+Formats: JSON lines, a JSON array or a BIG-bench file, tables with a header (CSV, tab-separated, a spreadsheet's), and
+plain text with a question a line. What is wrong with one line is data (`Unreadable`) and the rest goes on; what is
+wrong with the whole is an `InputError`.
+
+From bytes to requests: `opening` (lines), `formats` with `documents` and `tables` (rows), `fields` with `questions`,
+`choices` and `answers` (requests).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hammerstone.requests.documents import MAX_DOCUMENT_CHARS
+from hammerstone.requests.fields import ignored_fields, named_fields, request_of
+from hammerstone.requests.formats import rows
+from hammerstone.requests.opening import opened_text
+from hammerstone.requests.rows import MAX_LINE_CHARS, MAX_QUESTION_CHARS, Row, Unreadable, UnreadableRowError
+from hammerstone.requests.writing import InstanceForm, write_instances
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from hammerstone.types import Request
+
+__all__ = [  # noqa: RUF022 - in plain order, as every package's
+    "InstanceForm",
+    "MAX_DOCUMENT_CHARS",
+    "MAX_LINE_CHARS",
+    "MAX_QUESTION_CHARS",
+    "Unreadable",
+    "read_requests",
+    "write_instances",
+]
+
+_MOST_NAMES = 50  # of ignored fields: a file with more has no fixed names
+
+
+def read_requests(
+    source: str | Path, *, on_ignored: Callable[[Sequence[str]], object] | None = None
+) -> Iterator[Request | Unreadable]:
+    """Read the requests of a file, or of standard input if `source` is `-`.
+
+    The suffix tells the format; the first line does for any other suffix and for standard input, and tells a .json
+    file of JSON lines from one that is a single value. A request without an id gets the number of its line (or its
+    position) as id. `on_ignored` is given the names of the fields that are passed over, each once.
+
+    Raises `InputError`, at the first item asked for, if the file is missing, not allowed, binary, in UTF-32 or in
+    UTF-16 without a byte order mark, or not of its format as a whole.
+    """
+    with opened_text(source) as text:
+        yield from _requests(rows(text, Path(source).suffix.lower()), on_ignored)
+
+
+def _requests(
+    found: Iterator[Row], on_ignored: Callable[[Sequence[str]], object] | None
+) -> Iterator[Request | Unreadable]:
+    lines: dict[str, int] = {}  # where each id was
+    passed: set[str] = set()
+    for line, row in found:
+        try:
+            fields = named_fields(row)
+            ignored = [name for name in ignored_fields(fields) if name not in passed]
+            request = _with_own_id(request_of(fields, line), lines, given=bool(fields.get("id")))
+        except UnreadableRowError as error:
+            yield Unreadable(line=line, why=str(error))
+            continue
+        lines[request.id] = line
+        if on_ignored and ignored and len(passed) < _MOST_NAMES:
+            passed.update(ignored)
+            on_ignored(ignored)
+        yield request
+
+
+def _with_own_id(request: Request, lines: dict[str, int], *, given: bool) -> Request:
+    """The request, if no other has its id. One without an id of its own makes room for those that have one."""
+    if given and request.id in lines:
+        first = lines[request.id]
+        raise UnreadableRowError(f"its id {request.id!r} is that of line {first} already: ids must differ")
+    own = request.id
+    while own in lines:
+        own = f"line {own}"
+    return request if own == request.id else replace(request, id=own)

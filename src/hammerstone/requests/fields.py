@@ -1,0 +1,71 @@
+"""From a row's fields to a request. A field that could change the answer is never dropped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from hammerstone.requests.answers import ANSWERS, answer_of
+from hammerstone.requests.json_text import Constant, weighs_nothing
+from hammerstone.requests.questions import PARTS, QUESTIONS, question_of
+from hammerstone.requests.rows import ROW_EXAMPLE, UnreadableRowError
+from hammerstone.types import Request
+
+if TYPE_CHECKING:
+    from hammerstone.requests.rows import Fields
+
+__all__ = ["IGNORED", "KNOWN", "QUESTIONS", "ignored_fields", "named_fields", "request_of"]
+
+KNOWN = PARTS | ANSWERS | {"id", "task"}
+IGNORED = frozenset(
+    ("idx", "index", "qid", "question_id", "uid", "uuid", "guid", "source", "split", "subset", "dataset", "subject")
+) | {"meta", "metadata", "created", "created_at", "updated_at", "url", "license", "canary", "comment", "score", "loss"}
+"""Fields that say where a question came from and how it was used."""
+
+
+def named_fields(row: object) -> Fields:
+    """The fields under lower-case names. Raises `UnreadableRowError`."""
+    if isinstance(row, UnreadableRowError):
+        raise row
+    if not isinstance(row, dict):
+        raise UnreadableRowError(f"it is not a JSON object like {ROW_EXAMPLE}")
+    given = cast("Fields", row)
+    fields = {name.strip().lower(): value for name, value in given.items()}
+    if len(fields) < len(given):
+        raise UnreadableRowError("two of its fields differ in letter case only")
+    return fields
+
+
+def ignored_fields(fields: Fields) -> list[str]:
+    """The fields that are passed over. Raises `UnreadableRowError` for one that could change the answer."""
+    others = [name for name in fields if name not in KNOWN]
+    heavy = [name for name in others if name not in IGNORED and not weighs_nothing(fields[name])]
+    if heavy:
+        names = ", ".join(f"`{name[:40]}`" for name in heavy[:3]) + (" and others" if len(heavy) > 3 else "")
+        if not QUESTIONS.intersection(fields):
+            raise UnreadableRowError(f"it has no `question` (or `input`), but a field that is not read: {names}")
+        raise UnreadableRowError(
+            f"a field that hammerstone does not read could change the answer: {names}; "
+            "put it into the question, or take it out"
+        )
+    return [name for name in others if fields[name] is not None]
+
+
+def request_of(fields: Fields, line: int) -> Request:
+    """The request, with the number of its line as id if it has none. Raises `UnreadableRowError`."""
+    return Request(
+        id=_name(fields, "id") or str(line),
+        question=question_of(fields),
+        task=_name(fields, "task"),
+        answer=answer_of(fields),
+        line=line,
+    )
+
+
+def _name(fields: Fields, name: str) -> str | None:
+    """An id or a task: a string, a number as it was written, `true` or `false`; `None` if it is empty."""
+    value = fields.get(name)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None or (isinstance(value, str) and not isinstance(value, Constant)):
+        return str(value) if value else None
+    raise UnreadableRowError(f"its {name} is neither a string nor a number")

@@ -1,0 +1,82 @@
+"""JSON read without losing anything, and written back as it stood."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TypeAlias, cast
+
+from hammerstone.requests.rows import UnreadableRowError
+
+__all__ = ["Constant", "Number", "as_json", "load_json", "weighs_nothing"]
+
+_Fields: TypeAlias = "dict[str, object]"
+
+
+class Number(str):
+    """A JSON number with its digits as they were written."""
+
+    __slots__ = ()
+
+
+class Constant(str):
+    """`NaN`, `Infinity` or `-Infinity`: no JSON, but Python and others write them."""
+
+    __slots__ = ()
+
+
+def load_json(text: str) -> object:
+    """The value; an object that names a field twice becomes an `UnreadableRowError` in its place.
+
+    Raises `ValueError` or `RecursionError`.
+    """
+    return _DECODER.decode(text)
+
+
+def _object(pairs: list[tuple[str, object]]) -> _Fields | UnreadableRowError:
+    fields = dict(pairs)
+    if len(fields) == len(pairs):
+        return fields
+    twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+    return UnreadableRowError(f"its field `{twice[:80]}` is there twice")
+
+
+_DECODER = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=Constant, object_pairs_hook=_object)
+
+
+def as_json(value: object) -> str:
+    """Compact JSON text: fields in their order, numbers as they were written. Raises `UnreadableRowError`."""
+    try:
+        return _written(value)
+    except RecursionError:
+        raise UnreadableRowError("the JSON is nested too deeply") from None
+
+
+def _written(value: object) -> str:
+    match value:
+        case UnreadableRowError():
+            raise value
+        case Constant():
+            raise UnreadableRowError(f"{value} is not JSON")
+        case Number():
+            return str(value)
+        case dict():
+            fields = cast("_Fields", value)
+            return f"{{{','.join(f'{_written(name)}:{_written(field)}' for name, field in fields.items())}}}"
+        case list():
+            return f"[{','.join(map(_written, cast('list[object]', value)))}]"
+        case _:
+            return json.dumps(value, ensure_ascii=False)
+
+
+def weighs_nothing(value: object) -> bool:
+    """Can a field with this value be passed over? A number, a truth value, or nothing at all says little by itself."""
+    match value:
+        case None | bool() | Number() | Constant():
+            return True
+        case str():
+            return not value.strip()
+        case list() | dict():
+            return not value
+        case _:
+            return False

@@ -1,0 +1,101 @@
+"""The dispatcher: which task a request belongs to, asked of a cheap model in one call (LATM, section 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hammerstone import prompts
+from hammerstone.models.replies import NotJSONError, json_value
+from hammerstone.prompts import quoted
+from hammerstone.settings import USER_TEMPERATURE
+from hammerstone.store.accounts import AccountedModel, Bill, prompt
+from hammerstone.store.records import Task
+from hammerstone.tools.descriptions import one_line, short_description
+from hammerstone.tools.shortlist import grams
+from hammerstone.tools.tool import is_tool_name, tool_name
+
+__all__ = ["Known", "New", "choose", "dispatch", "nearest", "read_verdict"]
+
+LISTED = 40  # tasks named in one prompt; beyond that, those whose instances look most like the question
+DESCRIBED = 300  # characters of a description
+CLIPPED = 6_000  # characters of a question that the dispatcher reads: the kind shows long before that
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """The request is of a task that exists."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class New:
+    """The request is of a task that was not seen before."""
+
+    name: str
+    description: str
+
+
+async def dispatch(model: AccountedModel, tasks: Sequence[Task], question: str, bill: Bill) -> Known | New | None:
+    """The task of a question, or `None` when two replies in a row cannot be read."""
+    text = prompts.fill("dispatcher", tasks=_list(tasks), question=quoted(_clip(question)))
+    for sample in range(2):
+        asked = prompt(text, temperature=USER_TEMPERATURE, sample=sample)
+        verdict = read_verdict(await model.complete(asked, bill), {task.name for task in tasks})
+        if verdict is not None:
+            return verdict
+    return None
+
+
+async def choose(model: AccountedModel, tasks: Sequence[Task], question: str, bill: Bill) -> str | None:
+    """Which of several tasks, whose parsers all reproduce the question, is the most specific; `None` for neither."""
+    text = prompts.fill("choose", tasks=_list(tasks), question=quoted(_clip(question)))
+    for sample in range(2):
+        asked = prompt(text, temperature=USER_TEMPERATURE, sample=sample)
+        verdict = read_verdict(await model.complete(asked, bill), {task.name for task in tasks})
+        if isinstance(verdict, Known):
+            return verdict.name
+    return None
+
+
+def read_verdict(reply: str, known: set[str]) -> Known | New | None:
+    """A reply of the dispatcher model; `None` if it is neither a known name nor a new name with a description."""
+    try:
+        value = json_value(reply)
+    except NotJSONError:
+        return None
+    match value:
+        case {"kind": str(name)} if name in known:
+            return Known(name=name)
+        case {"kind": str(name)} if tool_name(name) in known:
+            return Known(name=tool_name(name))
+        case {"new": str(name), "description": str(description)} if one_line(description):
+            return _new(tool_name(name), short_description(description), known)
+        case _:
+            return None
+
+
+def _new(name: str, description: str, known: set[str]) -> Known | New | None:
+    if name in known:
+        return Known(name=name)
+    return New(name=name, description=description) if is_tool_name(name) else None
+
+
+def nearest(tasks: Sequence[Task], examples: Sequence[str], question: str) -> list[Task]:
+    """At most `LISTED` tasks, in their own order: those whose example shares most n-grams with the question."""
+    if len(tasks) <= LISTED:
+        return list(tasks)
+    asked = grams(question)
+    scores = [len(asked & grams(example)) / (len(grams(example)) or 1) for example in examples]
+    best = sorted(range(len(tasks)), key=lambda i: (-scores[i], i))[:LISTED]
+    return [tasks[i] for i in sorted(best)]
+
+
+def _list(tasks: Sequence[Task]) -> str:
+    lines = [f"- {task.name}: {short_description(task.description, DESCRIBED)}" for task in tasks]
+    return quoted("\n".join(lines)) if lines else "(none yet)"
+
+
+def _clip(question: str) -> str:
+    return question if len(question) <= CLIPPED else f"{question[: CLIPPED - 1000]}\n[...]\n{question[-1000:]}"

@@ -1,0 +1,122 @@
+"""The solver: a strong model answers what no tool serves."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from hammerstone import prompts
+from hammerstone.models.model import Prompt
+from hammerstone.models.replies import LONGEST_REPLY
+from hammerstone.settings import USER_TEMPERATURE
+from hammerstone.store.accounts import AccountedModel, Bill, prompt
+from hammerstone.templates import nonce
+
+__all__ = ["SECOND_OPINIONS", "majority", "read_answer", "second_opinion", "solve", "solver_prompt"]
+
+SECOND_OPINIONS = 2  # with the stored answer they make three votes
+
+# `Answer: x`, `**Answer:** x`, `**Answer**: x`, `**Answer: x**`, `> Final answer: x`; a full-width colon, too
+_ANSWER = re.compile(
+    r"^[ \t>#]*(?:(?:[-*+]|\d+[.)])[ \t]+)?(?P<mark>[*_]{1,3})?(?:the[ \t]+)?(?:final[ \t]+)?answer"
+    r"(?P<closed>(?P=mark))?[ \t]*[:\uff1a](?P<after>(?P=mark))?[ \t]*(?P<below>\r?\n)?",
+    re.IGNORECASE | re.MULTILINE,
+)
+_EMPTY_LINES = re.compile(r"(?:[ \t]*\r?\n)+")
+
+
+async def solve(model: AccountedModel, question: str, bill: Bill, *, sample: int = 0) -> str | None:
+    """The answer, or `None` when the model says that it has none or its reply cannot be read (LATM, section 3.2)."""
+    return read_answer(await model.complete(solver_prompt(question, sample=sample), bill), question)
+
+
+def solver_prompt(question: str, *, sample: int = 0) -> Prompt:
+    """What the solver is asked. `sample` draws another reply for a second opinion."""
+    text = prompts.fill("solver", nonce=_nonce(question), question=question)
+    return prompt(text, temperature=USER_TEMPERATURE, sample=sample)
+
+
+def read_answer(reply: str, question: str) -> str | None:
+    """The answer in a reply to `solver_prompt(question)`, character by character; `None` if there is none.
+
+    It stands between the markers that the prompt asks for. A model that ignores them may write `Answer:` instead,
+    which is read only where it can be read in one way.
+    """
+    if len(reply) > LONGEST_REPLY:
+        return None
+    digits = _nonce(question)
+    answer = _between_markers(reply, digits) if f"answer-{digits}>" in reply else _after_label(reply)
+    return answer if answer.strip() else None
+
+
+def _nonce(question: str) -> str:
+    return nonce(question, digits=8)
+
+
+def _between_markers(reply: str, digits: str) -> str:
+    """What stands between the last opening marker and the one closing marker behind it."""
+    marks = re.compile(
+        rf"^[ \t]*<answer-{digits}>(?P<opens>(?:[ \t]*\r?\n)?)"
+        rf"|(?P<closes>(?:\n[ \t]*)?</answer-{digits}>[ \t]*\r?$)"
+        rf"|^[ \t]*<no-answer-{digits}>[ \t]*\r?$",
+        re.MULTILINE,
+    )
+    opened: re.Match[str] | None = None
+    answer = ""
+    for mark in marks.finditer(reply):
+        if mark["opens"] is not None:
+            opened, answer = mark, ""
+        elif mark["closes"] is not None and opened is not None:
+            opened, answer = None, _between(reply, opened, mark)
+        else:
+            opened, answer = None, ""  # no answer after all, or a second end, which makes the first one doubtful
+    return answer
+
+
+def _between(reply: str, opened: re.Match[str], closed: re.Match[str]) -> str:
+    """The text without the line breaks that belong to the markers: both of them as the first one is."""
+    answer = reply[opened.end() : closed.start()]
+    windows = opened["opens"].endswith("\r\n") and closed["closes"].startswith("\n")
+    return answer.removesuffix("\r") if windows else answer
+
+
+def _after_label(reply: str) -> str:
+    """What follows the only `Answer:` at the start of a line, or the one that the reply begins with."""
+    labels = list(_ANSWER.finditer(reply))
+    if not labels:
+        return ""
+    label, begins = labels[0], not reply[: labels[0].start()].strip()
+    if len(labels) > 1 and not begins:
+        return ""
+    answer = reply[label.end() :].rstrip()
+    if label["mark"] and not label["closed"] and not label["after"]:  # bold around both, or no bold at all
+        answer = answer.removesuffix(label["mark"]) if answer.endswith(label["mark"]) else ""
+    if label["below"] and (empty := _EMPTY_LINES.match(answer)):
+        answer = answer[empty.end() :]
+    return "" if _may_hold_talk(answer, begins=begins, below=bool(label["below"])) else answer
+
+
+def _may_hold_talk(answer: str, *, begins: bool, below: bool) -> bool:
+    """Whether the later lines of `answer` may be what the model adds to it. The less its form sets the answer apart,
+    the less is taken for it: all of a reply that is nothing else and begins below its label; else up to an empty line;
+    and of an answer that stands beside its label after other text, one line.
+    """
+    lines = answer.split("\n")
+    if begins or below:
+        return not (begins and below) and any(not line.strip() for line in lines)
+    return len(lines) > 1
+
+
+async def second_opinion(model: AccountedModel, question: str, stored: str, bill: Bill) -> str | None:
+    """The answer that at least two of three hold (the stored one and two fresh ones), or `None` without a majority."""
+    votes = [stored]
+    for sample in range(1, SECOND_OPINIONS + 1):
+        answer = await solve(model, question, bill, sample=sample)
+        votes += [answer] if answer is not None else []
+    return majority(votes)
+
+
+def majority(votes: list[str]) -> str | None:
+    """The first answer that at least two votes agree on, whatever white space is around them."""
+    counts = Counter(vote.strip() for vote in votes)
+    return next((vote for vote in votes if counts[vote.strip()] >= 2), None)

@@ -1,0 +1,83 @@
+"""The user: a cheap model turns a question into the arguments of one call (LATM, section 3.1, tool using)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hammerstone import prompts
+from hammerstone.models.replies import NotJSONError, json_value
+from hammerstone.prompts import quoted
+from hammerstone.settings import USER_TEMPERATURE
+from hammerstone.store.accounts import AccountedModel, Bill, prompt
+from hammerstone.tools.descriptions import short_description
+from hammerstone.tools.parser import Parsed
+from hammerstone.tools.signature import ArgumentsError, SignatureError, read_signature
+from hammerstone.tools.tool import Demonstration
+
+__all__ = ["ToolCard", "read_arguments", "write_arguments"]
+
+LONGEST_SHOWN = 2_000  # characters of a demonstration's question, and of its arguments
+
+_REFUSED = re.compile(r"\A[\s`*\"']*null\b|\bnull[\s`*\"'.]*\Z", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolCard:
+    """What the user model is told of a tool."""
+
+    source: str
+    description: str
+    demonstrations: tuple[Demonstration, ...]
+
+
+async def write_arguments(model: AccountedModel, manual: ToolCard, question: str, bill: Bill) -> Parsed:
+    """Arguments that fit the signature, or why there are none: the model refused, or its reply does not fit."""
+    try:
+        signature = read_signature(manual.source)
+    except SignatureError as error:  # a tool that was stored when more was allowed
+        return Parsed(refusal=f"the tool cannot be called: {error}")
+    text = prompts.fill(
+        "user",
+        signature=quoted(signature.manual),
+        description=quoted(short_description(manual.description) or "(none)"),
+        demonstrations=_demonstrate(manual.demonstrations),
+        question=quoted(question),
+    )
+    asked = prompt(text, temperature=USER_TEMPERATURE)
+    reply = await model.complete(asked, bill)
+    return read_arguments(reply, manual.source)
+
+
+def read_arguments(reply: str, source: str) -> Parsed:
+    """The checked arguments in a reply of the user model.
+
+    A reply that begins or ends with the word null is a refusal, whatever JSON it holds as an explanation.
+    """
+    if _REFUSED.search(reply):
+        return Parsed(refusal="the user model refused")
+    try:
+        value = json_value(reply)
+    except NotJSONError:
+        return Parsed(refusal="the user model's reply is not JSON")
+    if value is None:
+        return Parsed(refusal="the user model refused")
+    if not isinstance(value, dict):
+        return Parsed(refusal="the user model's reply is not a JSON object")
+    try:
+        return Parsed(arguments=read_signature(source).validate(value))
+    except (ArgumentsError, SignatureError) as error:
+        return Parsed(refusal=f"the user model's arguments do not fit: {error}")
+
+
+def _demonstrate(demonstrations: Sequence[Demonstration]) -> str:
+    """Those that are short; one cut short would show arguments that do not fit what is left of its question."""
+    pairs = [(one.question, json.dumps(one.arguments, ensure_ascii=False)) for one in demonstrations]
+    shown = [
+        f"Question:\n{quoted(question)}\nArguments:\n{quoted(arguments)}"
+        for question, arguments in pairs
+        if max(len(question), len(arguments)) <= LONGEST_SHOWN
+    ]
+    return "\n\n".join(shown) or "(none)"

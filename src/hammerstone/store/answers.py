@@ -1,0 +1,66 @@
+"""Answers: one row for each request that was answered, or that failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, insert, select
+
+from hammerstone.store import schema
+from hammerstone.store.database import timestamp
+from hammerstone.types import Route
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from hammerstone.store.records import Answered
+
+__all__ = ["add", "refused"]
+
+_ANSWERS = schema.answers
+_TASKS = schema.tasks
+_TOOLS = schema.tools
+
+
+def add(connection: Connection, answered: Sequence[Answered]) -> None:
+    if answered:
+        connection.execute(insert(_ANSWERS), [_row(each) for each in answered])
+
+
+def refused(connection: Connection, task_name: str, limit: int) -> tuple[str, ...]:
+    tool_was_there = (
+        select(_TOOLS.c.id)
+        .join(_TASKS)
+        .where(_TASKS.c.name == _ANSWERS.c.task, _TOOLS.c.created <= _ANSWERS.c.created)
+        .exists()
+    )
+    questions = (
+        select(_ANSWERS.c.question)
+        .where(_ANSWERS.c.refused, _ANSWERS.c.task == task_name, tool_was_there)
+        .group_by(_ANSWERS.c.question)
+        .order_by(func.max(_ANSWERS.c.id).desc())
+        .limit(limit)
+    )
+    return tuple(connection.execute(questions).scalars())
+
+
+def _row(answered: Answered) -> dict[str, object]:
+    return {
+        "request_id": answered.id,
+        "question": answered.question,
+        "answer": answered.answer,
+        "route": answered.route,
+        "task": answered.task,
+        "tool": answered.tool,
+        "version": answered.version,
+        "model_calls": answered.model_calls,
+        "cost_usd": answered.cost_usd,
+        "ms": answered.ms,
+        "error": answered.error,
+        "correct": answered.correct,
+        "refusals": list(answered.refusals),
+        "refused": bool(answered.refusals) and answered.route not in (None, Route.PARSER),
+        "created": timestamp(),
+    }

@@ -1,0 +1,159 @@
+"""Builds: at most one runs for a task, held by a lease that its owner renews."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert, select, update
+
+from hammerstone.errors import NotFoundError
+from hammerstone.store import schema, tasks
+from hammerstone.store.database import timestamp
+from hammerstone.store.owner import is_gone
+from hammerstone.store.records import Attempt, Build, BuildState, Disagreement
+from hammerstone.tools.tool import Tool
+from hammerstone.types import Usage
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Row
+
+__all__ = ["add_attempt", "attempts_of", "end", "end_live", "is_running", "newest_first", "renew", "start"]
+
+_ATTEMPTS = schema.attempts
+_BUILDS = schema.builds
+_TASKS = schema.tasks
+
+_LEFT = "its process ended before it did"
+
+
+def start(connection: Connection, task_name: str, owner: str, lease_seconds: float) -> int | None:
+    task = tasks.locked(connection, task_name)
+    if is_running(connection, task.id):
+        return None
+    build = insert(_BUILDS).values(
+        task_id=task.id,
+        state=BuildState.RUNNING,
+        owner=owner,
+        lease_until=timestamp(seconds_ahead=lease_seconds),
+        instances=task.instances,
+        started=timestamp(),
+        reason="",
+    )
+    return connection.execute(build.returning(_BUILDS.c.id)).scalar_one()
+
+
+def is_running(connection: Connection, task_id: int) -> bool:
+    """Whether somebody is building this task's tool. A build that its owner has left is marked as interrupted."""
+    running = select(_BUILDS).where(_BUILDS.c.task_id == task_id, _BUILDS.c.state == BuildState.RUNNING)
+    row = connection.execute(running).first()
+    if row is None:
+        return False
+    if not _is_left(row):
+        return True
+    _close(connection, row.id, BuildState.INTERRUPTED, reason=_LEFT)
+    return False
+
+
+def renew(connection: Connection, build_id: int, lease_seconds: float) -> bool:
+    held = update(_BUILDS).where(_BUILDS.c.id == build_id, _BUILDS.c.state == BuildState.RUNNING)
+    return connection.execute(held.values(lease_until=timestamp(seconds_ahead=lease_seconds))).rowcount == 1
+
+
+def end(
+    connection: Connection,
+    build_id: int,
+    state: BuildState,
+    *,
+    reason: str,
+    tool: Tool | None = None,
+    disagreement: Disagreement | None = None,
+) -> None:
+    task_id = _close(connection, build_id, state, reason=reason, tool=tool, disagreement=disagreement)
+    if state is not BuildState.INTERRUPTED:
+        connection.execute(update(_TASKS).where(_TASKS.c.id == task_id).values(built_at=_TASKS.c.instances))
+
+
+def end_live(connection: Connection, build_id: int, tool: Tool, reason: str) -> None:
+    end(connection, build_id, BuildState.LIVE, reason=reason, tool=tool)
+
+
+def newest_first(connection: Connection, task_name: str | None) -> tuple[Build, ...]:
+    rows = select(_BUILDS, _TASKS.c.name.label("task")).join(_TASKS).order_by(_BUILDS.c.id.desc())
+    if task_name is not None:
+        rows = rows.where(_TASKS.c.name == task_name)
+    return tuple(_build(row) for row in connection.execute(rows))
+
+
+def add_attempt(connection: Connection, build_id: int, attempt: Attempt) -> None:
+    row = insert(_ATTEMPTS).values(
+        build_id=build_id,
+        recipe=attempt.recipe,
+        number=attempt.number,
+        stage=attempt.stage,
+        source=attempt.source,
+        problems=list(attempt.problems),
+        cost_usd=attempt.cost_usd,
+        created=timestamp(),
+        **asdict(attempt.usage),
+    )
+    connection.execute(row)
+
+
+def attempts_of(connection: Connection, build_id: int) -> tuple[Attempt, ...]:
+    rows = select(_ATTEMPTS).where(_ATTEMPTS.c.build_id == build_id).order_by(_ATTEMPTS.c.id)
+    return tuple(_attempt(row) for row in connection.execute(rows))
+
+
+def _close(
+    connection: Connection,
+    build_id: int,
+    state: BuildState,
+    *,
+    reason: str,
+    tool: Tool | None = None,
+    disagreement: Disagreement | None = None,
+) -> int:
+    """Write how a build ended; its task's id."""
+    ended = update(_BUILDS).where(_BUILDS.c.id == build_id)
+    ended = ended.values(
+        state=state,
+        ended=timestamp(),
+        reason=reason,
+        document=tool.to_json() if tool else None,
+        disagreement=asdict(disagreement) if disagreement else None,
+    )
+    task_id = connection.execute(ended.returning(_BUILDS.c.task_id)).scalar()
+    if task_id is None:
+        raise NotFoundError(f"there is no build {build_id}")
+    return task_id
+
+
+def _is_left(row: Row[Any]) -> bool:
+    return row.lease_until < timestamp() or is_gone(row.owner)
+
+
+def _build(row: Row[Any]) -> Build:
+    left = row.state == BuildState.RUNNING and _is_left(row)
+    return Build(
+        id=row.id,
+        task=row.task,
+        state=BuildState.INTERRUPTED if left else BuildState(row.state),
+        instances=row.instances,
+        started=row.started,
+        reason=_LEFT if left else row.reason,
+        tool=Tool.from_json(row.document) if row.document else None,
+        disagreement=Disagreement(**row.disagreement) if row.disagreement else None,
+    )
+
+
+def _attempt(row: Row[Any]) -> Attempt:
+    return Attempt(
+        recipe=row.recipe,
+        number=row.number,
+        stage=row.stage,
+        source=row.source,
+        problems=tuple(row.problems),
+        usage=Usage(input_tokens=row.input_tokens, output_tokens=row.output_tokens),
+        cost_usd=row.cost_usd,
+    )

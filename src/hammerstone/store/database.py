@@ -1,0 +1,156 @@
+"""One database behind two context managers, `read` and `write`; all that SQLite and PostgreSQL do differently.
+
+SQLite runs in WAL mode: readers never wait. A writer says so when it begins (`BEGIN IMMEDIATE`), so that two of them
+queue up instead of failing half-way; the threads of this process queue at a lock, which is fair and fast, and the
+processes at SQLite's own, which polls. A durable write is on the disk when it returns (`synchronous = FULL`, one
+fsync); the others (`NORMAL`, none) survive the death of the process, and a power cut once a durable write follows them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from hammerstone.errors import StoreError
+from hammerstone.private_files import tighten
+from hammerstone.store.storage_errors import busy, store_error
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    from sqlalchemy import URL, Connection, Engine, Table
+
+__all__ = ["Database", "insert_new", "timestamp"]
+
+_MIGRATING = 0x68616D6D6572  # PostgreSQL's key for the lock under which one process migrates
+
+
+class Database:
+    """A pool of connections, safe to use from any thread. Every error of the database is raised as `StoreError`."""
+
+    def __init__(self, url: URL, *, busy_seconds: float) -> None:
+        self._is_sqlite = url.get_backend_name() == "sqlite"
+        self._busy_seconds = busy_seconds
+        self._writing = Lock()
+        self.where = url.database or "" if self._is_sqlite else url.set(query={}).render_as_string(hide_password=True)
+        self._engine = self._sqlite_engine(url) if self._is_sqlite else self._postgres_engine(url)
+        self._writer = self._engine.execution_options(begin="BEGIN IMMEDIATE", synchronous="FULL")
+        self._quick_writer = self._engine.execution_options(begin="BEGIN IMMEDIATE", synchronous="NORMAL")
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextmanager
+    def read(self) -> Generator[Connection]:
+        """A transaction that changes nothing."""
+        with self._translated(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self, *, durable: bool = True) -> Generator[Connection]:
+        """A transaction that commits at the end of the block, or leaves no trace."""
+        engine = self._writer if durable else self._quick_writer
+        with self._translated(), self._turn(), engine.begin() as connection:
+            if not durable and not self._is_sqlite:
+                connection.execute(text("SET LOCAL synchronous_commit TO OFF"))
+            yield connection
+
+    @contextmanager
+    def migrating(self) -> Generator[Connection]:
+        """A write transaction that only one process at a time can be in."""
+        with self.write() as connection:
+            if not self._is_sqlite:  # where BEGIN IMMEDIATE has done it
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATING})
+            yield connection
+
+    @contextmanager
+    def _turn(self) -> Generator[None]:
+        if not self._is_sqlite:
+            yield
+        elif self._writing.acquire(timeout=self._busy_seconds):
+            try:
+                yield
+            finally:
+                self._writing.release()
+        else:
+            raise busy(self.where)
+
+    @contextmanager
+    def _translated(self) -> Generator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise store_error(error, self.where) from error
+
+    def _sqlite_engine(self, url: URL) -> Engine:
+        engine = create_engine(url, hide_parameters=True, connect_args={"timeout": self._busy_seconds})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    def _postgres_engine(self, url: URL) -> Engine:
+        lock_timeout = f"-c lock_timeout={int(self._busy_seconds * 1000)}"
+        arguments = {"connect_timeout": 10, **url.query, "options": f"{lock_timeout} {url.query.get('options', '')}"}
+        try:
+            return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=arguments)
+        except ModuleNotFoundError as error:
+            raise StoreError(
+                "the driver for PostgreSQL is not installed", hint="pip install 'hammerstone[postgres]'"
+            ) from error
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the transactions are ours: sqlite3 must not begin one by itself
+    connection.execute("PRAGMA foreign_keys = ON")
+    file = connection.execute("PRAGMA database_list").fetchone()[2]
+    _tighten_sqlite(file)
+    with _folder_lock(Path(file).parent):
+        connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _tighten_sqlite(file: str) -> None:
+    """The files beside the database get its mode from SQLite, but one that is there keeps its own."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        if file:  # empty for a database in memory
+            tighten(Path(file + suffix))
+
+
+@contextmanager
+def _folder_lock(folder: Path) -> Generator[None]:
+    """One process at a time: SQLite's busy time-out does not cover the switch to WAL, which fails at once instead."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    synchronous = options.get("synchronous")
+    if synchronous is not None:  # has effect outside of a transaction only
+        connection.exec_driver_sql(f"PRAGMA synchronous = {synchronous}")
+    connection.exec_driver_sql(options.get("begin", "BEGIN"))
+
+
+def insert_new(connection: Connection, table: Table, values: Mapping[str, object]) -> int | None:
+    """Insert a row and return its id; `None` if a unique constraint says that it is there already."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table).values(values).on_conflict_do_nothing().returning(table.c.id)
+    return connection.execute(statement).scalar()
+
+
+def timestamp(*, seconds_ahead: float = 0) -> str:
+    """Now, or later: ISO 8601, UTC, always as long, so that their order is the order of time."""
+    moment = datetime.now(UTC) + timedelta(seconds=seconds_ahead)
+    return moment.isoformat(timespec="microseconds")

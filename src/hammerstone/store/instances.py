@@ -1,0 +1,83 @@
+"""Instances: each question once per task, in order of arrival.
+
+The answer of a caller or a labeler replaces the one that is there: of two people the later one is right. A solver's
+replaces nothing: its first answer may have been corrected, and comes again whenever its stored reply is replayed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import case, select, update
+
+from hammerstone.errors import NotFoundError
+from hammerstone.escaping import sha256
+from hammerstone.store import schema, tasks
+from hammerstone.store.database import insert_new, timestamp
+from hammerstone.store.records import StoredInstance
+from hammerstone.types import Source
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Row
+
+    from hammerstone.types import Instance
+
+__all__ = ["add", "of_task", "relabel"]
+
+_INSTANCES = schema.instances
+_TASKS = schema.tasks
+
+
+def add(connection: Connection, task_name: str, instance: Instance, request_id: str) -> StoredInstance | None:
+    task = tasks.locked(connection, task_name)
+    row = {
+        "task_id": task.id,
+        "question_sha256": sha256(instance.question),
+        "question": instance.question,
+        "answer": instance.answer,
+        "source": instance.source,
+        "request_id": request_id,
+        "created": timestamp(),
+    }
+    added = insert_new(connection, _INSTANCES, row)
+    if added is None:
+        return _correct(connection, task.id, instance)
+    connection.execute(update(_TASKS).where(_TASKS.c.id == task.id).values(instances=_TASKS.c.instances + 1))
+    return _instance(connection.execute(select(_INSTANCES).where(_INSTANCES.c.id == added)).one())
+
+
+def _correct(connection: Connection, task_id: int, instance: Instance) -> StoredInstance | None:
+    """Put a person's answer in the place of the stored one; a build may then start at once."""
+    if instance.source is Source.SOLVER:
+        return None
+    same = _INSTANCES.c.task_id == task_id, _INSTANCES.c.question_sha256 == sha256(instance.question)
+    there = connection.execute(select(_INSTANCES).where(*same)).one()
+    relabel(connection, there.id, instance.answer, instance.source)
+    if there.answer == instance.answer:
+        return None
+    connection.execute(update(_TASKS).where(_TASKS.c.id == task_id).values(built_at=0))
+    return _instance(connection.execute(select(_INSTANCES).where(*same)).one())
+
+
+def of_task(connection: Connection, task_name: str) -> tuple[StoredInstance, ...]:
+    rows = select(_INSTANCES).join(_TASKS).where(_TASKS.c.name == task_name).order_by(_INSTANCES.c.id)
+    return tuple(_instance(row) for row in connection.execute(rows))
+
+
+def relabel(connection: Connection, instance_id: int, answer: str, source: Source) -> None:
+    current = _INSTANCES.c.answer
+    former = case((current == answer, _INSTANCES.c.former_answer), else_=current)
+    change = update(_INSTANCES).where(_INSTANCES.c.id == instance_id)
+    if not connection.execute(change.values(answer=answer, source=source, former_answer=former)).rowcount:
+        raise NotFoundError(f"there is no instance {instance_id}")
+
+
+def _instance(row: Row[Any]) -> StoredInstance:
+    return StoredInstance(
+        id=row.id,
+        question=row.question,
+        answer=row.answer,
+        source=Source(row.source),
+        request_id=row.request_id,
+        former_answer=row.former_answer,
+    )

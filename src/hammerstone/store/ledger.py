@@ -1,0 +1,83 @@
+"""What it all cost, and how requests were answered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Integer, case, cast, func, select
+
+from hammerstone.store import schema
+from hammerstone.store.summaries import LedgerRow, MeanCall, RouteRow
+from hammerstone.types import Role, Route
+
+if TYPE_CHECKING:
+    from sqlalchemy import Column, ColumnElement, Connection, RowMapping
+
+__all__ = ["by_role", "by_route", "mean_solver_call"]
+
+_ANSWERS = schema.answers
+_CALLS = schema.calls
+
+
+def by_role(connection: Connection) -> tuple[LedgerRow, ...]:
+    groups = (_CALLS.c.role, _CALLS.c.model, _CALLS.c.task)
+    rows = select(
+        *groups,
+        func.count().label("calls"),
+        _known(_CALLS.c.input_tokens, func.sum),
+        _known(_CALLS.c.output_tokens, func.sum),
+        _known(_CALLS.c.cost_usd, func.sum),
+        _unpriced(_CALLS.c.cost_usd),
+        func.sum(_CALLS.c.seconds).label("seconds"),
+    )
+    found = connection.execute(rows.group_by(*groups).order_by(*(column.nulls_first() for column in groups)))
+    return tuple(LedgerRow(**_fields(row, role=Role(row["role"]))) for row in found.mappings())
+
+
+def by_route(connection: Connection) -> tuple[RouteRow, ...]:
+    groups = (_ANSWERS.c.route, _ANSWERS.c.task, _ANSWERS.c.tool)
+    rows = select(
+        *groups,
+        func.count().label("requests"),
+        func.count(_ANSWERS.c.correct).label("known"),
+        func.coalesce(func.sum(cast(_ANSWERS.c.correct, Integer)), 0).label("correct"),
+        func.sum(cast(_ANSWERS.c.refused, Integer)).label("refused"),
+        func.sum(_ANSWERS.c.model_calls).label("model_calls"),
+        _known(_ANSWERS.c.cost_usd, func.sum),
+        _unpriced(_ANSWERS.c.cost_usd),
+    )
+    found = connection.execute(rows.group_by(*groups).order_by(*(column.nulls_first() for column in groups)))
+    return tuple(RouteRow(**_fields(row, route=row["route"] and Route(row["route"]))) for row in found.mappings())
+
+
+def mean_solver_call(connection: Connection) -> MeanCall:
+    means = select(
+        func.count().label("calls"),
+        _known(_CALLS.c.input_tokens, func.avg),
+        _known(_CALLS.c.output_tokens, func.avg),
+        _known(_CALLS.c.cost_usd, func.avg),
+    )
+    row = connection.execute(means.where(_CALLS.c.role == Role.SOLVER)).one()
+    return MeanCall(
+        calls=row.calls,
+        input_tokens=_float(row.input_tokens),
+        output_tokens=_float(row.output_tokens),
+        cost_usd=_float(row.cost_usd),
+    )
+
+
+def _known(column: Column[Any], whole: Any) -> ColumnElement[Any]:
+    """`whole` (a sum or a mean) of the column; NULL if it is unknown in any row."""
+    return case((func.count(column) == func.count(), whole(column))).label(column.name)
+
+
+def _unpriced(cost: Column[Any]) -> ColumnElement[Any]:
+    return (func.count() - func.count(cost)).label("unpriced")
+
+
+def _fields(row: RowMapping, **converted: Any) -> dict[str, Any]:
+    return {**row, **converted}
+
+
+def _float(value: Any) -> float | None:
+    return None if value is None else float(value)  # PostgreSQL's mean of integers is a Decimal

@@ -1,0 +1,29 @@
+"""What was called a making is a build; a tool that was held back needs review."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    _rename_builds()
+
+
+def _rename_builds() -> None:
+    running = sa.text("state = 'running'")
+    op.drop_index("ix_makings_running", "makings")
+    op.drop_index("ix_makings_task_id", "makings")
+    op.drop_index("ix_attempts_making_id", "attempts")
+    op.rename_table("makings", "builds")
+    op.alter_column("attempts", "making_id", new_column_name="build_id")
+    op.alter_column("tasks", "made_at", new_column_name="built_at")
+    op.create_index("ix_builds_task_id", "builds", ["task_id"])
+    op.create_index("ix_attempts_build_id", "attempts", ["build_id"])
+    op.create_index(
+        "ix_builds_running", "builds", ["task_id"], unique=True, sqlite_where=running, postgresql_where=running
+    )
+    op.execute("UPDATE builds SET state = 'needs-review' WHERE state = 'held-back'")

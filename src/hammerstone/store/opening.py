@@ -1,0 +1,97 @@
+"""Opening a store: find the database, connect, bring its tables up to date."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hammerstone.errors import SettingsError, StoreError
+from hammerstone.private_files import make_private_folder, open_private
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+    from hammerstone.store.store import Store
+
+__all__ = ["DATABASE_FILE", "database_url", "open_store"]
+
+DATABASE_FILE = "hammerstone.db"
+
+
+def open_store(where: str | Path, *, busy_seconds: float = 30) -> Store:
+    """Open the store in a home folder, or at a `postgresql://` or `sqlite:///` URL; make it if it is not there.
+
+    A new home folder or database file is readable by its owner alone. `busy_seconds` is how long a method waits for
+    another process that is writing. Raises `StoreError` for a database that cannot be used, `SettingsError` for a URL
+    that cannot be.
+    """
+    from hammerstone.store.database import Database
+    from hammerstone.store.migrate import migrate
+    from hammerstone.store.store import Store
+
+    database = Database(database_url(where), busy_seconds=busy_seconds)
+    try:
+        migrate(database)
+    except BaseException:
+        database.close()
+        raise
+    return Store(database)
+
+
+def database_url(where: str | Path) -> URL:
+    """The URL of the database; a home folder is made if it is not there, and the database's file in it."""
+    from sqlalchemy import URL
+
+    if isinstance(where, str) and "://" in where:
+        return _checked_url(where)
+    return URL.create("sqlite+pysqlite", database=str(_prepared_home(Path(where)) / DATABASE_FILE))
+
+
+def _checked_url(text: str) -> URL:
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise _unusable() from None
+    drivers = {"postgresql": "psycopg", "sqlite": "pysqlite"}
+    backend, _, driver = url.drivername.partition("+")
+    if backend not in drivers or driver not in ("", drivers[backend]):
+        raise _unusable()
+    if backend == "sqlite" and url.database in (None, "", ":memory:"):  # each thread would see a database of its own
+        raise _unusable()
+    if "@" in (url.host or ""):  # the rest of a password, which would be shown as the host's name
+        raise _unusable()
+    if backend == "sqlite" and "uri" not in url.query:
+        with suppress(OSError):  # SQLite itself says what is wrong with the path
+            open_private(Path(url.database or ""), "ab").close()
+    return url.set(drivername=f"{backend}+{drivers[backend]}")
+
+
+def _unusable() -> SettingsError:
+    """Does not quote the URL: it may hold a password."""
+    return SettingsError(
+        "this database URL cannot be used",
+        hint="name a folder, postgresql://user@host/database (an @ in a password is %40), or sqlite:////folder/file.db",
+    )
+
+
+def _prepared_home(home: Path) -> Path:
+    """The home folder, made if missing, with the database file in it that only its owner can read."""
+    try:
+        home = home.expanduser().absolute()
+        make_private_folder(home)
+        open_private(home / DATABASE_FILE, "ab").close()
+    except (FileExistsError, NotADirectoryError):
+        raise StoreError(f"{home} is not a folder", hint="name another with --home or HAMMERSTONE_HOME") from None
+    except RuntimeError:
+        hint = "name another with --home or HAMMERSTONE_HOME; a name after ~ is a user's"
+        raise SettingsError(f"{home} is in nobody's home folder", hint=hint) from None
+    except OSError as error:
+        raise StoreError(
+            f"the home folder {home} cannot be used: {error.strerror}",
+            hint="name a folder that you may write to with --home or HAMMERSTONE_HOME",
+        ) from error
+    return home

@@ -1,0 +1,62 @@
+"""The labeler's queue."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select, update
+
+from hammerstone.errors import NotFoundError
+from hammerstone.store import instances, schema, tasks
+from hammerstone.store.database import insert_new, timestamp
+from hammerstone.store.records import Queued
+from hammerstone.types import Instance, Source
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Row
+
+__all__ = ["add", "label", "waiting"]
+
+_QUEUE = schema.queue
+
+
+def add(connection: Connection, request_id: str, question: str, task: str | None) -> Queued:
+    sha256 = hashlib.sha256(json.dumps([request_id, question]).encode()).hexdigest()
+    row = {"sha256": sha256, "request_id": request_id, "question": question, "task": task, "queued": timestamp()}
+    insert_new(connection, _QUEUE, row)
+    return _queued(connection.execute(select(_QUEUE).where(_QUEUE.c.sha256 == sha256)).one())
+
+
+def waiting(connection: Connection) -> tuple[Queued, ...]:
+    rows = select(_QUEUE).where(_QUEUE.c.labeled.is_(None)).order_by(_QUEUE.c.id)
+    return tuple(_queued(row) for row in connection.execute(rows))
+
+
+def label(connection: Connection, queued_id: int, answer: str) -> Queued:
+    entry = update(_QUEUE).where(_QUEUE.c.id == queued_id, _QUEUE.c.labeled.is_(None))
+    row = connection.execute(entry.values(labeled=timestamp(), answer=answer).returning(_QUEUE)).first()
+    if row is None:
+        raise NotFoundError(f"nothing waits under {queued_id}", hint="`hammerstone label` lists what waits")
+    queued = _queued(row)
+    if queued.task is not None:
+        _store(connection, queued.task, queued, answer)
+    return queued
+
+
+def _store(connection: Connection, task_name: str, queued: Queued, answer: str) -> None:
+    tasks.ensure(connection, task_name, "")
+    instance = Instance(question=queued.question, answer=answer, source=Source.LABELER)
+    instances.add(connection, task_name, instance, queued.request_id)
+
+
+def _queued(row: Row[Any]) -> Queued:
+    return Queued(
+        id=row.id,
+        request_id=row.request_id,
+        question=row.question,
+        task=row.task,
+        queued=row.queued,
+        answer=row.answer,
+    )

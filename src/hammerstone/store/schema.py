@@ -1,0 +1,277 @@
+"""The tables. Whoever changes one adds a migration; a test compares what the migrations build with what stands here.
+
+What users and models wrote is kept in columns of `Words` and `Document`, which take any character, and give it back.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+from hammerstone.escaping import escape, mapped, restore
+
+if TYPE_CHECKING:
+    from hammerstone import types
+
+__all__ = [
+    "HEAD",
+    "VERSION_TABLE",
+    "Document",
+    "Dollars",
+    "Tokens",
+    "Words",
+    "answers",
+    "attempts",
+    "builds",
+    "calls",
+    "counters",
+    "instances",
+    "metadata",
+    "queue",
+    "tasks",
+    "tools",
+    "versions",
+]
+
+HEAD = "0002"  # the newest migration; known here so that opening an up-to-date store need not import Alembic
+VERSION_TABLE = "hammerstone_schema"
+
+
+class Words(TypeDecorator[str]):
+    """Text of any origin."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+        return value and escape(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+        return value and restore(value)
+
+
+class Document(TypeDecorator["types.JSON"]):
+    """A JSON value whose strings are of any origin."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: types.JSON, dialect: Dialect) -> types.JSON:  # noqa: ARG002 - the signature is SQLAlchemy's
+        return mapped(escape, value)
+
+    def process_result_value(self, value: types.JSON, dialect: Dialect) -> types.JSON:  # noqa: ARG002 - the signature is SQLAlchemy's
+        return mapped(restore, value)
+
+
+class Tokens(TypeDecorator[int]):
+    """A provider's count of tokens; one that cannot be is unknown."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+        return value if value is not None and 0 <= value < 2**31 else None
+
+
+class Dollars(TypeDecorator[float]):
+    """A price; one that is no number is unknown."""
+
+    impl = Double
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+        return value if value is not None and math.isfinite(value) else None
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+_Id = BigInteger().with_variant(Integer(), "sqlite")  # SQLite's row id is an INTEGER and nothing else
+_Double: Double[float] = Double()
+
+versions = Table(VERSION_TABLE, MetaData(), Column("version_num", Text))  # written by Alembic, read at opening
+
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Integer, nullable=False),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("name", Words, nullable=False, unique=True),
+    Column("description", Words, nullable=False),
+    Column("instances", Integer, nullable=False, default=0),  # a counter, kept in the transaction that adds one
+    Column("built_at", Integer, nullable=False, default=0),
+    Column("last_version", Integer, nullable=False, default=0),  # never given twice, not even after a removal
+    Column("created", Text, nullable=False),
+)
+
+dispatches = Table(
+    "dispatches",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("question_sha256", Text, nullable=False, unique=True),
+    Column("task_id", _Id, ForeignKey("tasks.id"), nullable=False),
+)
+
+instances = Table(
+    "instances",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("task_id", _Id, ForeignKey("tasks.id"), nullable=False),
+    Column("question_sha256", Text, nullable=False),
+    Column("question", Words, nullable=False),
+    Column("answer", Words, nullable=False),
+    Column("former_answer", Words),
+    Column("source", Text, nullable=False),
+    Column("request_id", Words, nullable=False),
+    Column("created", Text, nullable=False),
+    UniqueConstraint("task_id", "question_sha256"),
+)
+
+tools = Table(
+    "tools",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("task_id", _Id, ForeignKey("tasks.id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("document", Text, nullable=False),  # canonical JSON, which the digest covers
+    Column("created", Text, nullable=False),
+    UniqueConstraint("task_id", "version"),
+    UniqueConstraint("task_id", "digest"),
+)
+Index(
+    "ix_tools_live",
+    tools.c.task_id,
+    unique=True,
+    sqlite_where=text("state = 'live'"),
+    postgresql_where=text("state = 'live'"),
+)
+
+builds = Table(
+    "builds",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("task_id", _Id, ForeignKey("tasks.id"), nullable=False, index=True),
+    Column("state", Text, nullable=False),
+    Column("owner", Text, nullable=False),  # "host:pid:start"
+    Column("lease_until", Text, nullable=False),
+    Column("instances", Integer, nullable=False),
+    Column("started", Text, nullable=False),
+    Column("ended", Text),
+    Column("reason", Words, nullable=False),
+    Column("document", Text),  # the tool, where one came of it
+    Column("disagreement", Document),
+)
+Index(
+    "ix_builds_running",
+    builds.c.task_id,
+    unique=True,
+    sqlite_where=text("state = 'running'"),
+    postgresql_where=text("state = 'running'"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("build_id", _Id, ForeignKey("builds.id"), nullable=False, index=True),
+    Column("recipe", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("source", Words, nullable=False),
+    Column("problems", Document, nullable=False),
+    Column("input_tokens", Tokens),
+    Column("output_tokens", Tokens),
+    Column("cost_usd", Dollars),
+    Column("created", Text, nullable=False),
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("model", Words, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("prompt", Document, nullable=False),
+    Column("text", Words, nullable=False),
+    Column("input_tokens", Tokens),
+    Column("output_tokens", Tokens),
+    Column("cost_usd", Dollars),
+    Column("seconds", _Double, nullable=False),
+    Column("request_id", Words),
+    Column("task", Words),
+    Column("usable", Boolean, nullable=False, default=True),  # always true; earlier releases set it
+    Column("created", Text, nullable=False),
+    Index(None, "key", "model"),
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("request_id", Words, nullable=False),
+    Column("question", Words, nullable=False),
+    Column("answer", Words),
+    Column("route", Text),
+    Column("task", Words),
+    Column("tool", Words),
+    Column("version", Integer),
+    Column("model_calls", Integer, nullable=False),
+    Column("cost_usd", Dollars),
+    Column("ms", _Double, nullable=False),
+    Column("error", Words),
+    Column("correct", Boolean),
+    Column("refusals", Document, nullable=False),
+    Column("refused", Boolean, nullable=False),  # by a cheaper route, and then answered by another one
+    Column("created", Text, nullable=False),
+)
+Index(
+    "ix_answers_refused",
+    answers.c.task,
+    sqlite_where=text("refused = 1"),
+    postgresql_where=text("refused"),
+)
+
+queue = Table(
+    "queue",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("sha256", Text, nullable=False, unique=True),  # of the request's id and question: a request waits once
+    Column("request_id", Words, nullable=False),
+    Column("question", Words, nullable=False),
+    Column("task", Words),
+    Column("queued", Text, nullable=False),
+    Column("labeled", Text),  # when; NULL while it waits
+    Column("answer", Words),
+)

@@ -1,0 +1,294 @@
+"""The store: tasks, instances, builds, tools, paid calls, answers and the labeler's queue, in one database.
+
+Every method is one transaction and may be called from any thread. What goes wrong with the database is a `StoreError`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from hammerstone.store import answers, builds, calls, instances, ledger, queue, removal, tasks, tools
+from hammerstone.types import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hammerstone.store.database import Database
+    from hammerstone.store.records import (
+        Answered,
+        Attempt,
+        Build,
+        BuildState,
+        Call,
+        Disagreement,
+        Queued,
+        StoredInstance,
+        StoredTool,
+        Task,
+        ToolState,
+    )
+    from hammerstone.store.summaries import LedgerRow, MeanCall, RouteRow
+    from hammerstone.tools.tool import Tool
+    from hammerstone.types import Instance
+
+__all__ = ["Store"]
+
+
+class Store:
+    """Made by `open_store`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def where(self) -> str:
+        """The database file, or the URL without its password."""
+        return self._database.where
+
+    def close(self) -> None:
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # tasks
+
+    def tasks(self) -> tuple[Task, ...]:
+        """All tasks, in order of creation."""
+        with self._database.read() as connection:
+            return tasks.every(connection)
+
+    def task(self, name: str) -> Task | None:
+        with self._database.read() as connection:
+            return tasks.find(connection, name)
+
+    def add_task(self, name: str, description: str) -> Task:
+        """The task of this name: a new one, or the one that is there already, as it is."""
+        with self._database.write() as connection:
+            return tasks.ensure(connection, name, description)
+
+    def remove_task(self, name: str) -> None:
+        """Remove a task with its instances, builds and tools; paid calls and answers stay.
+
+        Raises `NotFoundError`, and `SettingsError` while a tool is being made for it.
+        """
+        with self._database.write() as connection:
+            removal.remove_task(connection, name)
+
+    def assign(self, question: str, name: str, description: str = "") -> Task:
+        """Keep that this question is of task `name`, which is added if it is not there."""
+        with self._database.write() as connection:
+            return tasks.assign(connection, question, name, description)
+
+    def assigned(self, question: str) -> str | None:
+        """The task that this very question was once found to be of."""
+        with self._database.read() as connection:
+            return tasks.assigned(connection, question)
+
+    # instances
+
+    def add_instance(self, task_name: str, instance: Instance, *, request_id: str) -> StoredInstance | None:
+        """Store an instance, or correct the one with this very question; `None` if nothing changed by it.
+
+        A caller's or a labeler's answer replaces the stored one, which is kept as the former answer, and the task may
+        be built again at once. A solver's answer replaces nothing. Raises `NotFoundError` if there is no such task.
+        """
+        with self._database.write() as connection:
+            return instances.add(connection, task_name, instance, request_id)
+
+    def instances(self, task_name: str) -> tuple[StoredInstance, ...]:
+        """The task's instances, in order of arrival."""
+        with self._database.read() as connection:
+            return instances.of_task(connection, task_name)
+
+    def relabel(self, instance_id: int, answer: str, source: Source) -> None:
+        """Replace an instance's answer and keep the former one. Raises `NotFoundError`."""
+        with self._database.write() as connection:
+            instances.relabel(connection, instance_id, answer, source)
+
+    # builds
+
+    def start_build(self, task_name: str, *, owner: str, lease_seconds: float = 120) -> int | None:
+        """Take the build of this task for `owner` (see `this_process`); `None` if another one has it.
+
+        A build whose owner is dead, or whose lease has run out, is marked as interrupted and does not count.
+        Raises `NotFoundError` if there is no such task.
+        """
+        with self._database.write() as connection:
+            return builds.start(connection, task_name, owner, lease_seconds)
+
+    def renew_build(self, build_id: int, lease_seconds: float = 120) -> bool:
+        """Hold the build for `lease_seconds` from now; false if it runs no more, since somebody else took it."""
+        with self._database.write() as connection:
+            return builds.renew(connection, build_id, lease_seconds)
+
+    def add_attempt(self, build_id: int, attempt: Attempt) -> None:
+        with self._database.write() as connection:
+            builds.add_attempt(connection, build_id, attempt)
+
+    def end_build(
+        self,
+        build_id: int,
+        state: BuildState,
+        *,
+        reason: str,
+        tool: Tool | None = None,
+        disagreement: Disagreement | None = None,
+    ) -> None:
+        """End a build without a live tool (`publish` ends one with).
+
+        The task's `built_at` becomes its present instance count, except for an interrupted build: that one has not
+        said anything about the instances, and may be started again at once. Raises `NotFoundError`.
+        """
+        with self._database.write() as connection:
+            builds.end(connection, build_id, state, reason=reason, tool=tool, disagreement=disagreement)
+
+    def publish(self, tool: Tool, *, build_id: int | None = None, reason: str = "") -> StoredTool:
+        """Make `tool` the live version of the task `tool.name`, all in one transaction.
+
+        It gets the task's next version, or keeps the one it has if this digest is stored already; the task is added
+        if it is not there; the version that was live is replaced; the build, if given, ends as live.
+        `reason` says which routes the gate kept out, and why.
+        """
+        with self._database.write() as connection:
+            stored = tools.publish(connection, tool)
+            if build_id is not None:
+                builds.end_live(connection, build_id, tool, reason)
+            return stored
+
+    def keep_tool(self, tool: Tool) -> StoredTool:
+        """Store `tool` as a disabled version, or leave the version with its digest as it is; the live one stays."""
+        with self._database.write() as connection:
+            return tools.keep(connection, tool)
+
+    def publish_over_label(self, tool: Tool, *, build_id: int, instance_id: int, answer: str) -> StoredTool:
+        """Publish a tool that was held back, and correct the one label it differs from, in one transaction."""
+        with self._database.write() as connection:
+            instances.relabel(connection, instance_id, answer, Source.LABELER)
+            stored = tools.publish(connection, tool)
+            builds.end_live(connection, build_id, tool, "a person said that the tool was right")
+            return stored
+
+    def builds(self, task_name: str | None = None) -> tuple[Build, ...]:
+        """The builds of one task or of all, newest first. One that its owner has left shows as interrupted."""
+        with self._database.read() as connection:
+            return builds.newest_first(connection, task_name)
+
+    def attempts(self, build_id: int) -> tuple[Attempt, ...]:
+        """The attempts of a build, in order."""
+        with self._database.read() as connection:
+            return builds.attempts_of(connection, build_id)
+
+    # tools
+
+    def live_tools(self) -> tuple[StoredTool, ...]:
+        """The live tools, by name."""
+        with self._database.read() as connection:
+            return tools.live(connection)
+
+    def tools(self, all_versions: bool = False) -> tuple[StoredTool, ...]:
+        """By name: each task's current version (the live one, or else its newest), or all versions, oldest first."""
+        with self._database.read() as connection:
+            return tools.every(connection) if all_versions else tools.current(connection)
+
+    def tool(self, name: str, version: int | None = None) -> StoredTool | None:
+        """One version of a task's tool; without a version the live one, or else the newest."""
+        with self._database.read() as connection:
+            return tools.find(connection, name, version)
+
+    def set_tool_state(self, name: str, version: int | None, state: ToolState) -> StoredTool:
+        """Change the state of one version (`None`: the live one, or else the newest), and return it.
+
+        Setting one live replaces the one that was. Raises `NotFoundError`.
+        """
+        with self._database.write() as connection:
+            return tools.set_state(connection, name, version, state)
+
+    def remove_tool(self, name: str) -> None:
+        """Remove all versions of a task's tool; its instances, builds and answers stay. Raises `NotFoundError`."""
+        with self._database.write() as connection:
+            tools.remove(connection, name)
+
+    def tools_revision(self) -> int:
+        """A number that grows whenever a tool's state changes, in whatever process. One indexed query."""
+        with self._database.read() as connection:
+            return tools.revision(connection)
+
+    # calls
+
+    def find_call(self, key: str, model: str) -> Call | None:
+        """The newest completion of this prompt (`Prompt.key`) by this model."""
+        with self._database.read() as connection:
+            return calls.find(connection, key, model)
+
+    def add_call(self, call: Call) -> int:
+        """Store a paid completion, on the disk when this returns; the row id."""
+        with self._database.write() as connection:
+            return calls.add(connection, call)
+
+    # answers
+
+    def add_answer(self, answered: Answered) -> None:
+        """Store one answer: safe from the death of this process, and from a power cut once a paid call follows it."""
+        self.add_answers((answered,))
+
+    def add_answers(self, answered: Sequence[Answered]) -> None:
+        """Store many answers in one transaction, as `add_answer` does."""
+        with self._database.write(durable=False) as connection:
+            answers.add(connection, answered)
+
+    def finish_request(self, answered: Answered, *, task: str | None = None, instance: Instance | None = None) -> None:
+        """Store an answer and, when given, the instance under its task, in one transaction.
+
+        Where somebody has removed the task meanwhile, the instance goes with it.
+        """
+        with self._database.write(durable=instance is not None) as connection:
+            answers.add(connection, (answered,))
+            if task is not None and instance is not None and tasks.find(connection, task) is not None:
+                instances.add(connection, task, instance, answered.id)
+
+    def refused_questions(self, task_name: str, limit: int) -> tuple[str, ...]:
+        """Questions of this task that its tool's cheaper routes refused and another one answered, newest first."""
+        with self._database.read() as connection:
+            return answers.refused(connection, task_name, limit)
+
+    # the labeler's queue
+
+    def enqueue(self, request_id: str, question: str, task: str | None) -> Queued:
+        """Let a request wait for a labeler; the same request with the same question waits once."""
+        with self._database.write() as connection:
+            return queue.add(connection, request_id, question, task)
+
+    def queue(self) -> tuple[Queued, ...]:
+        """What waits, in order of arrival."""
+        with self._database.read() as connection:
+            return queue.waiting(connection)
+
+    def label(self, queued_id: int, answer: str) -> Queued:
+        """Take an entry off the queue and store it as an instance of its task, if it has one, in one transaction.
+
+        An instance with this question that is there already is relabeled. Raises `NotFoundError` if the entry does not
+        wait (any more).
+        """
+        with self._database.write() as connection:
+            return queue.label(connection, queued_id, answer)
+
+    # the ledger
+
+    def ledger(self) -> tuple[LedgerRow, ...]:
+        """All paid calls, by role, model and task."""
+        with self._database.read() as connection:
+            return ledger.by_role(connection)
+
+    def routes(self) -> tuple[RouteRow, ...]:
+        """All requests, by route, task and tool."""
+        with self._database.read() as connection:
+            return ledger.by_route(connection)
+
+    def mean_solver_call(self) -> MeanCall:
+        """What one call of the solver takes on average: the baseline "every request to the solver's model"."""
+        with self._database.read() as connection:
+            return ledger.mean_solver_call(connection)

@@ -1,0 +1,93 @@
+"""A tool's parser, and the proof that it has read every word.
+
+The round-trip guard: `unparse(**parse(question)) == question`, character by character. Each function runs in a process
+of its own, when a tool is judged and when it serves, by the same code. So neither `unparse` nor `solve` can know
+anything of the question but the arguments, and a tool serves exactly as it was judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hammerstone.concurrency import map_concurrently
+from hammerstone.sandbox.contract import Outcome, Sandbox
+from hammerstone.tools.signature import ArgumentsError, SignatureError, read_signature
+from hammerstone.types import JSON
+
+__all__ = ["Arguments", "Parsed", "answer", "call_solve"]
+
+Arguments = Mapping[str, JSON]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parsed:
+    """What was made of a question: the arguments, or why there are none or no answer from them.
+
+    `proved` says that they reproduce the question.
+    """
+
+    arguments: Arguments | None = None
+    refusal: str = ""
+    proved: bool = False
+
+
+async def answer(sandbox: Sandbox, source: str, question: str, *, hash_seed: int = 0) -> tuple[Parsed, str | None]:
+    """Parse, prove and solve: the only way in which a parser is ever asked. Without the proof there is no answer."""
+    parsed = _arguments(source, await sandbox.call(source, "parse", {"question": question}, hash_seed=hash_seed))
+    arguments = parsed.arguments
+    if arguments is None:
+        return parsed, None
+    written, solved = await map_concurrently(
+        lambda function: sandbox.call(source, function, arguments, hash_seed=hash_seed), ["unparse", "solve"]
+    )
+    difference = _difference(question, written)
+    if difference:
+        return Parsed(arguments=arguments, refusal=difference), None
+    given, failure = _answer(solved)
+    return Parsed(arguments=arguments, refusal=failure, proved=True), given
+
+
+async def call_solve(
+    sandbox: Sandbox, source: str, arguments: Arguments, *, hash_seed: int = 0
+) -> tuple[str | None, str]:
+    """The answer and an empty string, or `None` and why there is no answer."""
+    return _answer(await sandbox.call(source, "solve", arguments, hash_seed=hash_seed))
+
+
+def _arguments(source: str, outcome: Outcome) -> Parsed:
+    """Arguments that fit the signature of `solve`, as they are to be passed to it."""
+    value = outcome.value
+    if not outcome.ok:
+        return Parsed(refusal=f"parse failed: {outcome.error}")
+    if value is None:
+        return Parsed(refusal="parse returned None")
+    if not isinstance(value, dict):
+        return Parsed(refusal=f"parse returned {type(value).__name__}, not a dict of arguments")
+    try:
+        return Parsed(arguments=read_signature(source).validate(value))
+    except (ArgumentsError, SignatureError) as error:
+        return Parsed(refusal=f"parse returned arguments that do not fit solve: {error}")
+
+
+def _answer(outcome: Outcome) -> tuple[str | None, str]:
+    if not outcome.ok:
+        return None, f"solve failed: {outcome.error}"
+    if not isinstance(outcome.value, str):
+        return None, f"solve returned {type(outcome.value).__name__}, not a string"
+    return outcome.value, ""
+
+
+def _difference(question: str, outcome: Outcome) -> str:
+    """The empty string when `unparse` wrote the question again, else how the two differ."""
+    written = outcome.value
+    if not outcome.ok:
+        return f"unparse failed: {outcome.error}"
+    if not isinstance(written, str):
+        return "unparse did not return a string"
+    if written == question:
+        return ""
+    pairs = zip(question, written, strict=False)
+    at = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(question), len(written)))
+    start = max(0, at - 30)
+    return f"unparse wrote {written[start : at + 30]!r} where the question has {question[start : at + 30]!r}"

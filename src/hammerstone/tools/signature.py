@@ -1,0 +1,234 @@
+"""The typed signature of a generated function: what arguments it takes, as text, as JSON Schema, and as a check."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from textwrap import indent
+from typing import Any, cast
+
+from hammerstone.tools.annotations import Annotations, SignatureError, constants, default_value
+from hammerstone.tools.fitting import Kind, Place, TooManyStepsError, Walk
+from hammerstone.tools.kinds import NULL, ObjectKind, union
+from hammerstone.tools.source import MAX_INTEGER_BITS, SourceError, parse_module
+from hammerstone.types import JSON
+
+__all__ = ["ArgumentsError", "Parameter", "Signature", "SignatureError", "read_signature", "signature_of"]
+
+MAX_DOCSTRING_CHARS = 8_000  # the user model reads it with every question
+_MAX_TEXT_CHARS = 10_000
+_MAX_PARAMETERS = 64
+# A question has at most 200,000 characters, so its arguments stay far below these.
+_MAX_CHARS = 1_000_000
+_MAX_VALUES = 100_000
+_MAX_DEPTH = 64
+_MAX_SHOWN = 80  # characters of a name in a message
+
+
+class ArgumentsError(ValueError):
+    """Arguments that do not fit a signature; the message names each one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """`default` is a JSON value, and means nothing where the parameter is `required`."""
+
+    name: str
+    kind: Kind
+    required: bool
+    default: JSON = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signature:
+    """`text` is the `def` line without the colon, with the module's own type names written out."""
+
+    function: str
+    text: str
+    fields: tuple[Parameter, ...]
+    returns: str
+    docstring: str = ""
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        return tuple(one.name for one in self.fields)
+
+    @property
+    def manual(self) -> str:
+        """The signature and docstring, as they stand in the source: what a caller has to know."""
+        docstring = indent(f'"""{self.docstring}"""', "    ") if self.docstring else "    ..."
+        return f"{self.text}:\n{docstring}"
+
+    @cached_property
+    def _arguments(self) -> ObjectKind:
+        return ObjectKind(
+            fields={one.name: one.kind for one in self.fields},
+            required=frozenset(one.name for one in self.fields if one.required),
+        )
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the arguments object."""
+        schema = self._arguments.schema()
+        for one in self.fields:
+            if not one.required:
+                schema["properties"][one.name]["default"] = one.default
+        return schema
+
+    def validate(self, arguments: Mapping[str, JSON]) -> dict[str, JSON]:
+        """The arguments as they are to be passed: an integer for a `float` becomes one, also in lists and dicts.
+
+        Raises `ArgumentsError` unless the JSON values fit: no missing, no unknown, no other type, no NaN, and not
+        more of anything than a question can hold.
+        """
+        values = dict(arguments)
+        _check_bounds(values)
+        walk = Walk()
+        try:
+            fitted = walk.fit(self._arguments, values, ())
+        except TooManyStepsError:
+            raise ArgumentsError("arguments: too many values for this type") from None
+        if walk.faults:
+            raise ArgumentsError("; ".join(f"{_named(place)}: {message}" for place, message in walk.faults))
+        return cast("dict[str, JSON]", fitted)
+
+
+def _named(place: Place) -> str:
+    return ".".join(str(part)[:_MAX_SHOWN] for part in place)
+
+
+def _check_bounds(arguments: Mapping[str, JSON]) -> None:
+    """Level by level, so that no nesting can exhaust the stack; nothing is copied before it is counted."""
+    level: list[object] = [arguments]
+    values, chars = 1, 0
+    for _ in range(_MAX_DEPTH):
+        inner: list[object] = []
+        for value in level:
+            items, size = _items(value)
+            values, chars = values + len(items), chars + size
+            if values > _MAX_VALUES or chars > _MAX_CHARS:
+                raise ArgumentsError(f"arguments: more than {_MAX_VALUES:,} values or {_MAX_CHARS:,} characters")
+            inner.extend(items)
+        if not inner:
+            return
+        level = inner
+    raise ArgumentsError("arguments: nested too deeply")
+
+
+def _items(value: object) -> tuple[Collection[object], int]:
+    """What is in a value, and how many characters it has beside."""
+    match value:
+        case dict():
+            keys = cast("dict[object, object]", value)
+            return keys.values(), sum(_check_text(key) for key in keys)
+        case list():
+            return cast("list[object]", value), 0
+        case str():
+            return (), _check_text(value)
+        case None | bool():
+            return (), 0
+        case int() if value.bit_length() <= MAX_INTEGER_BITS:
+            return (), value.bit_length() // 3
+        case float() if math.isfinite(value):
+            return (), 0
+        case int():
+            raise ArgumentsError(f"arguments: an integer of {value.bit_length():,} bits")
+        case float():
+            raise ArgumentsError(f"arguments: {value} is not JSON compliant")
+        case _:
+            raise ArgumentsError(f"arguments: {type(value).__name__} is no type of JSON")
+
+
+def _check_text(text: object) -> int:
+    if not isinstance(text, str):
+        raise ArgumentsError(f"arguments: the keys of an object are strings, not {type(text).__name__}")
+    if not text.isascii() and any("\ud800" <= one <= "\udfff" for one in text):
+        raise ArgumentsError("arguments: half of a surrogate pair")
+    return len(text)
+
+
+@lru_cache(maxsize=512)
+def read_signature(source: str, function: str = "solve") -> Signature:
+    """The signature of a top-level function of a module; raises `SignatureError`."""
+    try:
+        tree = parse_module(source)
+    except SourceError as error:
+        raise SignatureError(str(error)) from None
+    return signature_of(tree, function)
+
+
+def signature_of(tree: ast.Module, function: str = "solve") -> Signature:
+    """The same from the syntax tree."""
+    node = next((one for one in tree.body if isinstance(one, ast.FunctionDef) and one.name == function), None)
+    if node is None:
+        raise SignatureError(f"there is no top-level function `{function}`")
+    try:
+        return _signature(node, Annotations(constants(tree)))
+    except SignatureError:
+        raise
+    except Exception as error:  # whatever Python raises when it writes out what a model wrote
+        raise SignatureError(f"the signature of `{function}` cannot be read: {error}") from None
+
+
+def _signature(node: ast.FunctionDef, annotations: Annotations) -> Signature:
+    returns = _return_annotation(node, annotations)
+    spec = node.args
+    plain = zip(spec.args, [None] * (len(spec.args) - len(spec.defaults)) + list(spec.defaults), strict=True)
+    keyword = zip(spec.kwonlyargs, spec.kw_defaults, strict=True)
+    read = [_parameter(arg, default, node.name, annotations) for arg, default in (*plain, *keyword)]
+    texts = [text for _, text in read]
+    if spec.kwonlyargs:
+        texts.insert(len(spec.args), "*")
+    signature = Signature(
+        function=node.name,
+        text=f"def {node.name}({', '.join(texts)}) -> {returns}",
+        fields=tuple(parameter for parameter, _ in read),
+        returns=returns,
+        docstring=ast.get_docstring(node) or "",
+    )
+    _check_lengths(signature)
+    return signature
+
+
+def _return_annotation(node: ast.FunctionDef, annotations: Annotations) -> str:
+    spec = node.args
+    if spec.posonlyargs or spec.vararg or spec.kwarg:
+        raise SignatureError(f"`{node.name}` may only have named parameters: no `/`, no `*args`, no `**kwargs`")
+    if len(spec.args) + len(spec.kwonlyargs) > _MAX_PARAMETERS:
+        raise SignatureError(f"`{node.name}` has more than {_MAX_PARAMETERS} parameters")
+    if node.returns is None:
+        raise SignatureError(f"`{node.name}` needs a return annotation")
+    return ast.unparse(annotations.written_out(node.returns, f"the return annotation of `{node.name}`"))
+
+
+def _parameter(
+    arg: ast.arg, default: ast.expr | None, function: str, annotations: Annotations
+) -> tuple[Parameter, str]:
+    """A parameter, and its text in the signature."""
+    where = f"parameter `{arg.arg[:_MAX_SHOWN]}` of `{function}`"
+    if arg.annotation is None:
+        raise SignatureError(f"{where} needs a type annotation")
+    written = annotations.written_out(arg.annotation, where)
+    kind = annotations.kind(written, arg.annotation, where)
+    text = f"{arg.arg}: {ast.unparse(written)}"
+    if default is None:
+        return Parameter(name=arg.arg, kind=kind, required=True), text
+    default = annotations.default(default)
+    value = default_value(default)
+    if value is None and not kind.takes(None):  # `b: str = None` means that None may be given
+        kind = union(kind, NULL)
+    return Parameter(name=arg.arg, kind=kind, required=False, default=value), f"{text}={ast.unparse(default)}"
+
+
+def _check_lengths(signature: Signature) -> None:
+    for name, text, most in (
+        ("signature", signature.text, _MAX_TEXT_CHARS),
+        ("docstring", signature.docstring, MAX_DOCSTRING_CHARS),
+    ):
+        if len(text) > most:
+            raise SignatureError(
+                f"the {name} of `{signature.function}` has {len(text):,} characters; at most {most:,} are allowed"
+            )

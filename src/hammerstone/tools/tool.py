@@ -1,0 +1,161 @@
+"""A tool: a verified Python function for one task, with everything that speaks for it. An immutable value."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cache, cached_property
+from keyword import iskeyword
+from typing import TYPE_CHECKING, Any, Literal
+
+from hammerstone.errors import ToolRefusedError
+from hammerstone.escaping import escape, mapped
+from hammerstone.types import JSON, Route, Usage
+from hammerstone.validation import validator_of
+
+if TYPE_CHECKING:
+    from pydantic_core import SchemaValidator
+
+__all__ = ["Check", "Demonstration", "Provenance", "Recipe", "Tool", "is_tool_name", "tool_name"]
+
+Recipe = Literal["module", "latm"]
+
+MAX_NAME_CHARS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demonstration:
+    """A question and the arguments that stand for it: what the user model is shown (LATM, section 3.1, wrapping)."""
+
+    question: str
+    arguments: Mapping[str, JSON]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """A question with the answer that this tool gave and that agreed with the stored one.
+
+    `arguments` are those it was answered from; `parsed` says that the tool's own parser wrote them.
+    """
+
+    question: str
+    arguments: Mapping[str, JSON]
+    answer: str
+    parsed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """Where a tool comes from. `prompts` is the version of the maker's prompts; `instances` are digests of the
+    questions that were used, in the order shown, verified, held out; `attempts` counts the maker's replies; `usage` and
+    `cost_usd` are of the whole build, the gate and second opinions included, `None` when something is unknown."""
+
+    maker: str
+    recipe: Recipe
+    prompts: str
+    shown: int
+    verified: int
+    held_out: int
+    instances: tuple[str, ...]
+    attempts: int
+    usage: Usage
+    cost_usd: float | None
+    made: str  # ISO 8601, UTC
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """What is stored, exported and called.
+
+    `source` is a module with `solve` and, for the parser route, `parse` and `unparse`. `routes` are those that the
+    held-out gate let through. `wording` are the character n-grams that every instance of the task shares: the parser
+    is only asked about questions that hold most of them (`hammerstone.tools.shortlist`).
+    """
+
+    name: str
+    description: str
+    source: str
+    demonstrations: tuple[Demonstration, ...]
+    checks: tuple[Check, ...]
+    routes: tuple[Route, ...]
+    wording: tuple[str, ...]
+    provenance: Provenance
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (64 hexadecimal digits) over the canonical JSON of all of it, the source included."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """Canonical JSON: sorted keys, no spaces, ASCII."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @staticmethod
+    def from_json(text: str) -> Tool:
+        """The inverse of `to_json`; raises `ToolRefusedError` on anything else."""
+        from pydantic import ValidationError
+
+        try:
+            document = json.loads(text)
+            valid = mapped(escape, document)  # pydantic takes no half of a surrogate pair
+            kept = json.loads(_validator().validate_python(valid).to_json())
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise ToolRefusedError(f"not a tool: {where or 'document'}: {first['msg']}") from None
+        except (ValueError, RecursionError) as error:
+            raise ToolRefusedError(f"not a tool: document: {error}") from None
+        if valid != kept:  # pydantic drops what it does not know, and turns "3" into 3
+            raise ToolRefusedError("not a tool: it has fields that no tool has, or values of another type")
+        return _tool(document)
+
+
+def is_tool_name(name: str) -> bool:
+    """Whether a task and its tool may be called so: in snake_case, since a tool can be exported as a Python package."""
+    plain = name == unicodedata.normalize("NFKC", name).lower() and len(name) <= MAX_NAME_CHARS
+    return plain and name.isidentifier() and not name.startswith("_") and not iskeyword(name)
+
+
+def tool_name(text: str) -> str:
+    """The nearest name that a tool may have; empty if nothing is left of `text`.
+
+    Case, punctuation and compatibility forms do not count: "a-b" and "A b" are one name. All else does: a name that is
+    too long is cut and ends with a digest of the whole, so that two that begin alike stay two.
+    """
+    if is_tool_name(text):
+        return text
+    plain = unicodedata.normalize("NFKC", text).lower()
+    name = re.sub(r"\W+", "_", "".join(one if f"_{one}".isidentifier() else " " for one in plain)).strip("_")
+    if not name:
+        return ""
+    if not is_tool_name(name[:MAX_NAME_CHARS]):
+        name = f"task_{name}"
+    return name if len(name) <= MAX_NAME_CHARS else _cut(name)
+
+
+def _cut(name: str) -> str:
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: MAX_NAME_CHARS - 9].rstrip('_')}_{digest}"
+
+
+def _tool(document: dict[str, Any]) -> Tool:
+    """A tool from a document that was checked."""
+    made = document["provenance"]
+    usage = Usage(**made["usage"])
+    return replace(
+        Tool(**document),
+        demonstrations=tuple(Demonstration(**one) for one in document["demonstrations"]),
+        checks=tuple(Check(**one) for one in document["checks"]),
+        routes=tuple(Route(one) for one in document["routes"]),
+        wording=tuple(document["wording"]),
+        provenance=replace(Provenance(**made), instances=tuple(made["instances"]), usage=usage),
+    )
+
+
+@cache
+def _validator() -> SchemaValidator:  # made when first needed: it takes some milliseconds
+    return validator_of(Tool)

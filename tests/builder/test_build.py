@@ -1,0 +1,295 @@
+"""A build from its lease to its end: recipes in turn, what is stored, what interrupts it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import anyio
+import anyio.from_thread
+import pytest
+
+from hammerstone import prompts
+from hammerstone.builder import Maker
+from hammerstone.builder.conversation import MAX_PROBLEMS, show_problems
+from hammerstone.errors import ModelError, RecordingError, SandboxError, StoreError
+from hammerstone.models.model import Prompt, Reply
+from hammerstone.sandbox import Sandbox
+from hammerstone.sandbox.contract import Outcome
+from hammerstone.store import Store, this_process
+from hammerstone.store.accounts import AccountedModel
+from hammerstone.store.records import BuildState
+from hammerstone.testing import FakeSandbox, FunctionModel, SandboxCall, ScriptedModel
+from hammerstone.types import Role, Route, Usage
+
+from ..samples.sums import SETTINGS, SUM, block, instances
+from ..samples.sums import maker as a_maker
+from ..samples.sums import user as a_user
+from .bench import SOLVE_ALONE, arguments, attempts, each_time_another, fill, make, relabeled, split_of, stages
+
+pytestmark = pytest.mark.anyio
+
+AUTO = replace(SETTINGS, recipe="auto")
+
+
+async def test_where_no_parser_can_read_the_questions_the_papers_recipe_is_tried(
+    store: Store, sandbox: Sandbox
+) -> None:
+    fill(store, instances(5))
+    split = split_of(store, AUTO)
+    maker = ScriptedModel(
+        ["NO PARSER", f"{block(SOLVE_ALONE)}\n{arguments(split.shown)}", arguments(split.verified)],
+    )
+    build = await make(store, sandbox, maker, user=a_user(), settings=AUTO)
+    assert build.state is BuildState.LIVE
+    assert build.tool is not None
+    assert (build.tool.provenance.recipe, build.tool.routes) == ("latm", (Route.USER,))
+    assert stages(store) == [("module", 1, "reply"), ("latm", 1, "passed"), ("latm", 1, "passed")]
+    assert len(maker.prompts[1].messages) == 1, "the second recipe begins a conversation of its own"
+
+
+async def test_a_recipe_that_holds_a_tool_back_is_not_followed_by_the_next(store: Store, sandbox: Sandbox) -> None:
+    fill(store, relabeled(0, "999"))
+    maker = ScriptedModel([block(SUM)] * 2)
+    build = await make(store, sandbox, maker, solver=each_time_another(), settings=AUTO)
+    assert build.state is BuildState.NEEDS_REVIEW
+
+
+async def test_spellings_of_one_question_are_one_instance_and_no_model_is_asked(store: Store, sandbox: Sandbox) -> None:
+    (one,) = instances(1)
+    spelled = [
+        replace(one, question=form.format(one.question)) for form in ("{}", "{} ", "{}\n", "{}\r\n", " {}", "\t{}")
+    ]
+    fill(store, spelled)
+    maker = ScriptedModel([])
+    build = await make(store, sandbox, maker)
+    assert build.state is BuildState.FAILED
+    assert build.reason == "a build needs 5 independent instances, and there are 1"
+    task = store.task("sum")
+    assert task is not None
+    assert task.built_at == 6, "the next build is due when more have come in, not at each request"
+
+
+async def test_further_spellings_are_neither_shown_nor_held_out(store: Store, sandbox: Sandbox) -> None:
+    given = [one for kept in instances(5) for one in (kept, replace(kept, question=f"{kept.question}\n"))]
+    fill(store, given)
+    build = await make(store, sandbox, ScriptedModel([block(SUM)]))
+    assert build.tool is not None
+    made = build.tool.provenance
+    assert (made.shown, made.verified, made.held_out) == (3, 1, 1)
+    assert [one.question for one in build.tool.checks if one.question.endswith("\n")] == []
+
+
+async def test_a_description_is_packaged_as_one_short_line(store: Store, sandbox: Sandbox) -> None:
+    store.add_task("sum", "Adds.\n- other: take every request\u2028" + "very " * 200)
+    for number, one in enumerate(instances(5)):
+        store.add_instance("sum", one, request_id=str(number))
+    build = await make(store, sandbox, ScriptedModel([block(SUM)]))
+    assert build.tool is not None
+    assert build.tool.description.startswith("Adds. - other: take every request very very")
+    assert len(build.tool.description) == 500
+    assert build.tool.description.isprintable()
+
+
+async def test_when_both_recipes_fail_both_reasons_are_kept(store: Store, sandbox: Sandbox) -> None:
+    fill(store, instances(5))
+    build = await make(store, sandbox, FunctionModel(lambda _: "NO PARSER"), settings=AUTO)
+    assert build.state is BuildState.FAILED
+    first, second = build.reason.split("; ", 1)
+    assert first == "module: the maker says that no parser can read these questions"
+    assert second.startswith("latm: no function agreed with the shown instances")
+
+
+async def test_a_tool_says_where_it_comes_from(store: Store, sandbox: Sandbox) -> None:
+    fill(store, instances(5))
+    priced = Reply(
+        text=block(SUM), model="strong", usage=Usage(input_tokens=900, output_tokens=300), cost_usd=0.5, seconds=2
+    )
+    build = await make(store, sandbox, ScriptedModel([priced], name="test:strong"))
+    assert build.tool is not None
+    made = build.tool.provenance
+    assert (made.maker, made.recipe, made.prompts) == ("test:strong", "module", prompts.version("module"))
+    assert (made.shown, made.verified, made.held_out, made.attempts) == (3, 1, 1, 1)
+    assert (made.usage, made.cost_usd) == (priced.usage, 0.5)
+    questions = [one.question for one in split_of(store).all]
+    assert made.instances == tuple(hashlib.sha256(one.encode()).hexdigest()[:16] for one in questions)
+    (attempt,) = attempts(store)
+    assert (attempt.usage, attempt.cost_usd) == (priced.usage, 0.5)
+    assert build.tool.description == "The sum of two numbers."
+    assert " sum " in build.tool.wording
+
+
+async def test_a_price_that_is_not_known_is_unknown_and_not_nothing(store: Store, sandbox: Sandbox) -> None:
+    fill(store, instances(5))
+    replies = [Reply(text="Let me think.", model="strong"), Reply(text=block(SUM), model="strong", cost_usd=0.5)]
+    build = await make(store, sandbox, ScriptedModel(replies))
+    assert build.tool is not None
+    assert build.tool.provenance.cost_usd is None
+    assert [one.cost_usd for one in attempts(store)] == [None, 0.5]
+
+
+async def test_the_demonstrations_are_as_many_as_set(store: Store, sandbox: Sandbox) -> None:
+    fill(store, instances(5))
+    build = await make(store, sandbox, a_maker(), settings=replace(SETTINGS, demonstrations=2))
+    assert build.tool is not None
+    assert [one.question for one in build.tool.demonstrations] == [one.question for one in split_of(store).shown[:2]]
+
+
+async def test_a_second_build_at_the_same_time_is_left_to_the_first(store: Store) -> None:
+    fill(store, instances(5))
+    assert store.start_build("sum", owner=this_process()) is not None
+    model = a_maker()
+    maker = Maker(
+        store=store,
+        sandbox=FakeSandbox({}),
+        model=AccountedModel(model, Role.MAKER, store),
+        user=None,
+        solver=None,
+        settings=SETTINGS,
+    )
+    task = store.task("sum")
+    assert task is not None
+    assert await maker.make(task) is None
+    assert model.prompts == []
+
+
+async def test_a_maker_that_is_down_fails_the_build(store: Store, sandbox: Sandbox) -> None:
+    def down(_: Prompt) -> str:
+        raise ModelError("the model is down")
+
+    fill(store, instances(5))
+    build = await make(store, sandbox, FunctionModel(down))
+    assert (build.state, build.reason) == (BuildState.FAILED, "the model is down")
+
+
+async def test_a_solver_that_is_down_cannot_settle_and_the_tool_is_kept_back(store: Store, sandbox: Sandbox) -> None:
+    def down(_: Prompt) -> str:
+        raise ModelError("the model is down")
+
+    fill(store, relabeled(0, "999"))
+    build = await make(store, sandbox, ScriptedModel([block(SUM)] * 2), solver=FunctionModel(down))
+    assert build.state is BuildState.NEEDS_REVIEW
+
+
+async def test_a_prompt_without_a_recording_interrupts_the_build_and_is_raised(store: Store, sandbox: Sandbox) -> None:
+    def unrecorded(_: Prompt) -> str:
+        raise RecordingError("no recording of this prompt")
+
+    fill(store, instances(5))
+    with pytest.raises(RecordingError):
+        await make(store, sandbox, FunctionModel(unrecorded))
+    (build,) = store.builds()
+    assert (build.state, build.reason) == (BuildState.INTERRUPTED, "no recording of this prompt")
+    task = store.task("sum")
+    assert task is not None
+    assert task.built_at == 0, "it has said nothing about these instances"
+
+
+async def test_a_broken_sandbox_fails_the_build_and_what_was_paid_is_used_again(store: Store, sandbox: Sandbox) -> None:
+    def broken(_: SandboxCall) -> Outcome:
+        raise SandboxError("no worker can be kept alive")
+
+    fill(store, instances(5))
+    model = a_maker()
+    build = await make(store, FakeSandbox(broken), model)
+    assert (build.state, build.reason) == (BuildState.FAILED, "no worker can be kept alive")
+    build = await make(store, sandbox, model)
+    assert build.state is BuildState.LIVE
+    assert len(model.prompts) == 1
+
+
+async def test_a_reply_that_brings_out_a_fault_is_a_failed_attempt_and_the_next_recipe_is_tried(
+    store: Store, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(*_: object, **__: object) -> tuple[str, ...]:
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr("hammerstone.builder.module.check_source", faulty)
+    fill(store, instances(5))
+    split = split_of(store, AUTO)
+    replies = [block(SUM), f"{block(SOLVE_ALONE)}\n{arguments(split.shown)}", arguments(split.verified)]
+    build = await make(store, sandbox, ScriptedModel(replies), user=a_user(), settings=AUTO)
+    assert (build.state, build.tool and build.tool.provenance.recipe) == (BuildState.LIVE, "latm")
+    assert stages(store) == [("module", 1, "verify"), ("latm", 1, "passed"), ("latm", 1, "passed")]
+    first = attempts(store)[0]
+    assert (first.source, first.problems) == (block(SUM), ("RecursionError: too deep",))
+
+
+async def test_a_fault_in_the_gate_is_kept_as_the_gates(
+    store: Store, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def faulty(*_: object, **__: object) -> None:
+        raise KeyError("held out")
+
+    monkeypatch.setattr("hammerstone.builder.build.pass_gate", faulty)
+    fill(store, instances(5))
+    build = await make(store, sandbox, ScriptedModel([block(SUM)]))
+    assert (build.state, build.reason) == (BuildState.FAILED, "module: KeyError: 'held out'")
+    assert stages(store) == [("module", 1, "passed"), ("module", 0, "gate")]
+
+
+async def test_a_tool_that_cannot_be_stored_fails_its_build(
+    store: Store, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(*_: object, **__: object) -> None:
+        raise OverflowError("too large")
+
+    monkeypatch.setattr(store, "publish", faulty)
+    fill(store, instances(5))
+    build = await make(store, sandbox, a_maker())
+    assert build.state is BuildState.FAILED
+    assert build.reason == "what came of it could not be stored: OverflowError: too large"
+
+
+async def test_a_task_that_was_removed_meanwhile_is_not_made(store: Store) -> None:
+    fill(store, instances(5))
+    task = store.task("sum")
+    assert task is not None
+    store.remove_task("sum")
+    model = AccountedModel(a_maker(), Role.MAKER, store)
+    maker = Maker(store=store, sandbox=FakeSandbox({}), model=model, user=None, solver=None, settings=SETTINGS)
+    assert await maker.make(task) is None
+
+
+async def test_a_renewal_that_fails_ends_no_build(
+    store: Store, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = anyio.Event()
+
+    def faulty(*_: object) -> bool:
+        anyio.from_thread.run_sync(failed.set)
+        raise StoreError("the database is busy")
+
+    async def slow(_: Prompt) -> str:
+        await failed.wait()
+        return block(SUM)
+
+    monkeypatch.setattr(store, "renew_build", faulty)
+    monkeypatch.setattr("hammerstone.builder.build.LEASE_SECONDS", 0.0)
+    fill(store, instances(5))
+    assert (await make(store, sandbox, FunctionModel(slow))).state is BuildState.LIVE
+
+
+async def test_a_cancelled_build_is_interrupted(store: Store, sandbox: Sandbox) -> None:
+    asked = anyio.Event()
+
+    async def never(_: Prompt) -> str:
+        asked.set()
+        await anyio.sleep_forever()
+        return ""
+
+    fill(store, instances(5))
+    async with anyio.create_task_group() as group:
+        group.start_soon(make, store, sandbox, FunctionModel(never))
+        await asked.wait()
+        assert store.builds()[0].state is BuildState.RUNNING
+        group.cancel_scope.cancel()
+    assert store.builds()[0].state is BuildState.INTERRUPTED
+
+
+def test_many_problems_are_cut_to_what_can_be_read() -> None:
+    problems = [f"problem {number}" for number in range(MAX_PROBLEMS + 3)]
+    shown = show_problems(problems)
+    assert shown.startswith(f"1.\n{prompts.quoted('problem 0')}\n\n2.\n{prompts.quoted('problem 1')}")
+    assert shown.endswith("(and 3 more of the same sort)")
+    assert "more" not in show_problems(problems[:MAX_PROBLEMS])

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hammerstone.builder.splits import independent, most_varied, split_instances
+from hammerstone.settings import Numbers
+from hammerstone.store.records import StoredInstance
+from hammerstone.types import Source
+
+NUMBERS = Numbers(shown=3, verified=2, held_out=2, retries=3)
+
+
+def stored(questions: list[str]) -> list[StoredInstance]:
+    return [
+        StoredInstance(id=number, request_id=str(number), question=question, answer="", source=Source.SOLVER)
+        for number, question in enumerate(questions)
+    ]
+
+
+def test_the_most_varied_are_shown() -> None:
+    alike = [f"Sort these words: apple pear plum {word}" for word in ("fig", "kiwi", "lime")]
+    questions = [*alike, "Sort these words: ox", "Sort these words: sparrow heron eagle owl wren stork"]
+    shown = most_varied(stored(questions), 3)
+    assert [one.id for one in shown] == [0, 4, 3]
+
+
+@given(st.lists(st.text(min_size=1, max_size=40), max_size=30, unique=True), st.booleans())
+def test_the_parts_are_disjoint_and_hold_nothing_else(questions: list[str], spare: bool) -> None:
+    instances = stored(questions)
+    split = split_instances(instances, NUMBERS, spare=spare)
+    ids = [one.id for one in split.all]
+    assert len(ids) == len(set(ids))
+    assert set(ids) <= {one.id for one in instances}
+    assert len(split.shown) == min(len(instances), NUMBERS.shown)
+
+
+@given(st.lists(st.text(min_size=1, max_size=40), max_size=20, unique=True))
+def test_the_same_instances_are_divided_the_same_way(questions: list[str]) -> None:
+    assert split_instances(stored(questions), NUMBERS, spare=True) == split_instances(
+        stored(questions), NUMBERS, spare=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "spare", "sizes"),
+    [
+        (7, True, (3, 2, 2)),
+        (7, False, (3, 2, 2)),
+        (13, True, (3, 5, 5)),
+        (13, False, (3, 2, 2)),
+        (8, True, (3, 2, 3)),
+    ],
+)
+def test_what_is_beyond_the_numbers_is_used_only_where_it_costs_nothing(
+    count: int, spare: bool, sizes: tuple[int, int, int]
+) -> None:
+    split = split_instances(stored([f"question {n}" for n in range(count)]), NUMBERS, spare=spare)
+    assert (len(split.shown), len(split.verified), len(split.held_out)) == sizes
+
+
+def test_what_is_not_shown_keeps_the_order_of_arrival() -> None:
+    split = split_instances(stored([f"question {n}" for n in range(12)]), NUMBERS, spare=True)
+    rest = [one.id for one in split.verified + split.held_out]
+    assert rest == sorted(rest)
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "{} ",
+        "{}\n",
+        "{}\r\n",
+        " {}",
+        "\ufeff{}",
+        "\u200b{}",
+        "{}\u00a0",
+        "{}\u3000",
+        "A  caf\u00e9?",
+        "A\ncafe\u0301?",
+        "A\tcaf\u00e9\uff1f",
+    ],
+)
+def test_spellings_of_one_question_count_once(spelling: str) -> None:
+    question = "A caf\u00e9?"
+    given = stored([question, spelling.format(question), "Another?"])
+    assert [one.id for one in independent(given)] == [0, 2]
+
+
+@pytest.mark.parametrize("other", ["A b c!", "a b c?", "A bc?", "A b d?", "A b 1 c?", "A b, c?"])
+def test_what_says_something_else_counts(other: str) -> None:
+    assert len(independent(stored(["A b c?", other]))) == 2

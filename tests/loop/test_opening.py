@@ -1,0 +1,133 @@
+"""Opening the loop: which model plays which role, and the same loop for code that is not asynchronous."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import hammerstone
+from hammerstone.errors import InputError, SettingsError, StoreError
+from hammerstone.models import RecordedModel
+from hammerstone.opening import name_models, open_blocking, open_hammerstone
+from hammerstone.store import open_store
+from hammerstone.store.records import BuildState
+from hammerstone.testing import ScriptedModel
+from hammerstone.types import Request, Route
+
+from ..samples.sums import PRODUCT, SETTINGS, SUM, ask, dispatcher, instances, maker, requests, solver, tool, user
+
+MAKER, USER, OTHER = (ScriptedModel([], name=name) for name in ("maker", "user", "other"))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home with one live tool."""
+    with open_store(tmp_path / "made") as store:
+        store.publish(tool())
+    return tmp_path / "made"
+
+
+def recording(folder: Path, name: str) -> str:
+    (folder / name).write_text("")
+    return f"recorded:{folder / name}"
+
+
+def test_the_maker_solves_and_the_user_sorts_requests_unless_others_are_named() -> None:
+    models = name_models(maker=MAKER, user=USER)
+    assert (models.maker, models.user, models.dispatcher, models.solver) == (MAKER, USER, USER, MAKER)
+    models = name_models(maker=MAKER, user=USER, dispatcher=OTHER, solver=OTHER)
+    assert (models.maker, models.user, models.dispatcher, models.solver) == (MAKER, USER, OTHER, OTHER)
+
+
+def test_one_model_alone_plays_every_role() -> None:
+    models = name_models(maker=MAKER)
+    assert {models.maker, models.user, models.dispatcher, models.solver} == {MAKER}
+
+
+def test_a_solver_alone_answers_and_sorts_but_makes_nothing() -> None:
+    models = name_models(solver=OTHER)
+    assert (models.maker, models.user, models.dispatcher, models.solver) == (None, OTHER, OTHER, OTHER)
+
+
+def test_a_user_alone_uses_what_there_is_and_is_not_taken_for_a_solver() -> None:
+    models = name_models(user=USER)
+    assert (models.maker, models.user, models.dispatcher, models.solver) == (None, USER, USER, None)
+
+
+def test_a_labeler_takes_the_solvers_place() -> None:
+    models = name_models(maker=MAKER, solver="labeler")
+    assert (models.maker, models.user, models.solver, models.labeler) == (MAKER, MAKER, None, True)
+    alone = name_models(solver="labeler")
+    assert (alone.maker, alone.user, alone.dispatcher, alone.solver) == (None, None, None, None)
+
+
+def test_no_model_is_named_where_none_is_given() -> None:
+    assert set(vars(name_models()).values()) == {None, False}
+
+
+def test_a_model_that_plays_several_roles_is_opened_once(tmp_path: Path) -> None:
+    models = name_models(maker=recording(tmp_path, "strong"), user=recording(tmp_path, "cheap"))
+    assert isinstance(models.maker, RecordedModel)
+    assert models.maker is models.solver
+    assert models.user is models.dispatcher
+    assert models.user is not models.maker
+
+
+def test_with_record_new_completions_are_kept_in_the_file(tmp_path: Path) -> None:
+    models = name_models(maker=f"mailbox:{tmp_path / 'box'}", record=tmp_path / "kept.jsonl")
+    assert type(models.maker).__name__ == "RecordingModel"
+    assert models.maker is models.user
+    assert (tmp_path / "kept.jsonl").exists()
+
+
+def test_a_name_that_means_no_model_is_refused_before_a_home_is_made(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="does not name a model"), open_blocking(tmp_path / "home", maker="gpt"):
+        raise AssertionError("it has opened")
+    assert not (tmp_path / "home").exists()
+
+
+def test_an_unknown_sandbox_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="there is no sandbox 'docker'"), open_blocking(tmp_path, sandbox="docker"):
+        raise AssertionError("it has opened")
+
+
+def test_a_home_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("")
+    with pytest.raises(StoreError, match="is not a folder"), open_blocking(tmp_path / "home"):
+        raise AssertionError("it has opened")
+
+
+def test_the_home_is_that_of_the_environment_unless_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HAMMERSTONE_HOME", str(home))
+    with open_blocking() as loop:
+        assert loop.solve(ask(0)).route is Route.PARSER
+
+
+def test_the_blocking_loop_solves_streams_and_makes(home: Path) -> None:
+    strong = maker({"product": PRODUCT, "again": SUM})
+    with open_blocking(
+        home, maker=strong, user=user(), dispatcher=dispatcher(), solver=solver(), settings=SETTINGS
+    ) as loop:
+        assert loop.solve(Request(id="1", question=ask(0))).answer == "7"
+        answers = list(loop.stream(requests(5, "product")))
+        build = loop.make(instances(5), name="again", description="Sums, again.")
+    assert [(one.id, one.correct) for one in answers] == [(f"product-{n}", True) for n in range(5)]
+    assert (build.task, build.state) == ("again", BuildState.LIVE)
+
+
+def test_a_blocking_stream_that_is_left_half_read_does_not_keep_the_loop_open(home: Path) -> None:
+    with open_blocking(home) as loop:
+        for answered in loop.stream(requests(9)):
+            assert answered.route is Route.PARSER
+            break
+
+
+def test_the_errors_of_the_loop_arrive_as_themselves(home: Path) -> None:
+    with open_blocking(home, maker=maker(), settings=SETTINGS) as loop, pytest.raises(InputError, match="1 different"):
+        loop.make(instances(1), name="too_few")
+
+
+def test_the_front_door_opens_the_same_loop() -> None:
+    assert hammerstone.open_blocking is open_blocking
+    assert hammerstone.open_hammerstone is open_hammerstone

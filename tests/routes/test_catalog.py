@@ -1,0 +1,89 @@
+"""The catalog: what the loop knows of tools and tasks, and that it notices changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from hammerstone.routes.catalog import Catalog
+from hammerstone.routes.dispatcher import LISTED
+from hammerstone.store import Store
+from hammerstone.store.records import StoredTool, ToolState
+from hammerstone.types import Instance, Route, Source
+
+from ..samples.tools import a_tool, without_parser
+
+pytestmark = pytest.mark.anyio
+
+ASK = "Sort these words in ascending order: b a"
+
+
+def names(tools: Sequence[StoredTool]) -> list[str]:
+    return [tool.task for tool in tools]
+
+
+async def test_a_tool_is_there_after_a_refresh_and_gone_after_it_is_disabled(store: Store) -> None:
+    catalog = Catalog(store)
+    await catalog.refresh()
+    store.publish(a_tool())
+    assert catalog.tool("word_sorting") is None
+    await catalog.refresh()
+    assert names(catalog.parsers(ASK)) == ["word_sorting"]
+    store.set_tool_state("word_sorting", None, ToolState.DISABLED)
+    await catalog.refresh()
+    assert (catalog.tool("word_sorting"), catalog.parsers(ASK)) == (None, [])
+
+
+async def test_a_refresh_without_a_change_keeps_what_was_read(store: Store) -> None:
+    store.publish(a_tool())
+    catalog = Catalog(store)
+    await catalog.refresh()
+    tool = catalog.tool("word_sorting")
+    await catalog.refresh()
+    assert catalog.tool("word_sorting") is tool
+
+
+async def test_only_a_tool_with_the_parser_route_and_with_this_wording_is_asked_to_parse(store: Store) -> None:
+    store.publish(a_tool())
+    store.publish(replace(without_parser(), name="by_user"))
+    store.publish(replace(a_tool(), name="other", wording=("zzzzz",)))
+    catalog = Catalog(store)
+    await catalog.refresh()
+    assert names(catalog.parsers(ASK)) == ["word_sorting"]
+    assert catalog.parsers("What is the sum of 1 and 2?") == []
+    by_user = catalog.tool("by_user")
+    assert by_user is not None
+    assert by_user.tool.routes == (Route.USER,)
+
+
+async def test_a_task_hint_leaves_only_its_own_tool(store: Store) -> None:
+    store.publish(a_tool())
+    store.publish(replace(a_tool(), name="twin"))
+    catalog = Catalog(store)
+    await catalog.refresh()
+    assert names(catalog.parsers(ASK)) == ["twin", "word_sorting"]
+    assert names(catalog.parsers(ASK, "twin")) == ["twin"]
+    assert catalog.parsers(ASK, "nothing") == []
+    assert catalog.tool(None) is None
+
+
+async def test_few_tasks_are_all_listed(store: Store) -> None:
+    for number in range(3):
+        store.add_task(f"task_{number}", "")
+    assert [task.name for task in await Catalog(store).tasks("any")] == ["task_0", "task_1", "task_2"]
+
+
+async def test_of_many_tasks_the_most_similar_are_listed_by_their_instances_or_descriptions(store: Store) -> None:
+    for number in range(LISTED + 5):
+        store.add_task(f"task_{number}", f"Something else, number {number}.")
+    like = Instance(question="Sort these words in descending order: d c", answer="d c", source=Source.CALLER)
+    store.add_instance(f"task_{LISTED + 2}", like, request_id="1")
+    store.add_task("described", ASK)
+    catalog = Catalog(store)
+    listed = [task.name for task in await catalog.tasks(ASK)]
+    assert len(listed) == LISTED
+    assert {f"task_{LISTED + 2}", "described"} <= set(listed)
+    store.add_task("new_one", ASK)
+    assert "new_one" in [task.name for task in await catalog.tasks(ASK)]
