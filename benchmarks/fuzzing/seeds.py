@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from hammerstone.routes.solver import solver_prompt
-from hammerstone.store.records import StoredTool, ToolState
 from hammerstone.tools.packages import export_tool
 from hammerstone.tools.shortlist import wording
 from hammerstone.tools.tool import Check, Demonstration, Provenance, Tool
@@ -181,11 +180,11 @@ MARK = "# Below this line is the source as it was made.\n"
 def package() -> Mapping[str, str]:
     """The files of an exported tool."""
     with tempfile.TemporaryDirectory() as folder:
-        target = export_tool(_stored(), Path(folder))
+        target = export_tool(_tool(), 1, Path(folder))
         return {file.name: file.read_text(encoding="utf-8") for file in target.iterdir() if file.is_file()}
 
 
-def _stored() -> StoredTool:
+def _tool() -> Tool:
     questions = [QUESTION, "Sort these words in descending order: owl hawk"]
     words = [["pear", "fig", "apple"], ["owl", "hawk"]]
     orders, answers = ["ascending", "descending"], ["apple fig pear", "owl hawk"]
@@ -193,7 +192,7 @@ def _stored() -> StoredTool:
         Check(question=question, arguments={"words": [*some], "order": order}, answer=answer, parsed=True)
         for question, some, order, answer in zip(questions, words, orders, answers, strict=True)
     )
-    tool = Tool(
+    return Tool(
         name="word_sorting",
         description="Sorts words in either order.",
         source=SORT,
@@ -215,4 +214,3 @@ def _stored() -> StoredTool:
             made="2026-01-02T03:04:05+00:00",
         ),
     )
-    return StoredTool(tool=tool, task=tool.name, version=1, state=ToolState.LIVE, created="2026-01-02T03:04:06+00:00")
