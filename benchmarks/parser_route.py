@@ -37,7 +37,7 @@ def fresh_requests(n: int) -> list[Request]:
     each = -(-n // len(DEMO_TASKS))
     instances = [one for task in DEMO_TASKS for one in generate_instances(task, each, SEED)]
     random.Random(SEED).shuffle(instances)
-    return [Request(id=str(i), question=one.question, answer=one.answer) for i, one in enumerate(instances[:n])]
+    return [Request.plain(id=str(i), question=one.question, answer=one.answer) for i, one in enumerate(instances[:n])]
 
 
 async def end_to_end(store: Store, sandbox: Sandbox, requests: Sequence[Request]) -> tuple[float, int, int]:

@@ -19,7 +19,7 @@ class Upper:
 
 async def main(home: str) -> None:
     async with hammerstone.open_hammerstone(home, solver=Upper()) as loop:
-        request = hammerstone.Request(id="1", question="Say it louder: hello", task="louder")
+        request = hammerstone.Request.plain(id="1", question="Say it louder: hello", task="louder")
         answered = await loop.solve(request)
         print(answered.route, "|", answered.answer)
 

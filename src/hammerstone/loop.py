@@ -113,7 +113,7 @@ class Hammerstone:
         """
         started = time.perf_counter()
         if isinstance(request, str):
-            request = Request(id=sha256(request)[:12], question=request)
+            request = Request.plain(id=sha256(request)[:12], question=request)
         journey = Journey(request=request, bill=Bill(request_id=request.id), task=self._named(request.task))
         await contained(self._travel(journey), journey.fail)
         answered = journey.answered((time.perf_counter() - started) * 1000)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
-__all__ = ["JSON", "Instance", "Request", "Role", "Route", "Source", "Usage"]
+__all__ = ["JSON", "Chat", "Instance", "Message", "Request", "Role", "Route", "Source", "TurnRole", "Usage"]
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -42,27 +42,79 @@ class Source(StrEnum):
     CALLER = "caller"
 
 
+TurnRole: TypeAlias = Literal["system", "developer", "user", "assistant"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: TurnRole
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chat:
+    """What is asked of a model: messages, and what else is part of a request's identity.
+
+    `response_format` is OpenAI's: `None` for text.
+    """
+
+    messages: tuple[Message, ...]
+    model: str | None = None
+    response_format: JSON = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is a question alone: one message of a user, answered by any model in any form."""
+        one = len(self.messages) == 1 and self.messages[0].role == "user"
+        return one and self.model is None and self.response_format is None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A question that arrives. `answer` is the caller's own, used only to report accuracy.
+    """A chat that arrives. `answer` is the caller's own, used only to report accuracy.
 
-    `line` is where it stood in its file, and no part of it.
+    `tenant` is whose it is: what one tenant's requests teach never answers another's. `line` is where it stood in its
+    file, and no part of it.
     """
 
     id: str
-    question: str
+    chat: Chat
+    tenant: str = ""
     task: str | None = None
     answer: str | None = None
     line: int | None = field(default=None, compare=False, repr=False)
 
+    @classmethod
+    def plain(
+        cls,
+        *,
+        id: str,  # noqa: A002 - the field's name
+        question: str,
+        task: str | None = None,
+        answer: str | None = None,
+        line: int | None = None,
+    ) -> Self:
+        """A question alone."""
+        return cls(
+            id=id, chat=Chat(messages=(Message(role="user", content=question),)), task=task, answer=answer, line=line
+        )
+
+    @property
+    def question(self) -> str:
+        """The last message: what is new in a chat whose earlier turns are the same for all of its kind."""
+        return self.chat.messages[-1].content
+
 
 @dataclass(frozen=True, kw_only=True)
 class Instance:
-    """A question with an answer, and who wrote that answer."""
+    """A question with an answer, and who wrote that answer. `chat` is the whole request, unless it is the question."""
 
     question: str
     answer: str
     source: Source
+    chat: Chat | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -109,7 +109,7 @@ class Recorded:
 
 
 TWELVE = requests(12, task="sum")
-LATER = [*requests(2, start=12, task="sum"), Request(id="reworded", question=reworded(15), task="sum")]
+LATER = [*requests(2, start=12, task="sum"), Request.plain(id="reworded", question=reworded(15), task="sum")]
 
 
 @pytest.fixture(scope="session")

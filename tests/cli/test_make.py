@@ -79,7 +79,7 @@ def test_a_name_that_no_tool_can_have_is_refused_with_one_that_it_can(
     ("row", "error"),
     [
         ("{broken", "line 1: the line is not JSON"),
-        (Request(id="r1", question="What is the sum of 1 and 2?"), "line 1: request r1 has no answer"),
+        (Request.plain(id="r1", question="What is the sum of 1 and 2?"), "line 1: request r1 has no answer"),
     ],
 )
 def test_without_an_instance_that_can_be_used_nothing_is_paid(
@@ -97,7 +97,7 @@ def test_without_an_instance_that_can_be_used_nothing_is_paid(
 def test_a_line_that_cannot_be_used_is_reported_and_a_tool_is_made_from_the_others(
     cli: Cli, tmp_path: Path, models: tuple[str, ...]
 ) -> None:
-    rows = ["{broken", *instances(12), Request(id="r1", question="What is the sum of 1 and 2?")]
+    rows = ["{broken", *instances(12), Request.plain(id="r1", question="What is the sum of 1 and 2?")]
     done = cli("make", write_lines(tmp_path / "mixed.jsonl", rows), "--name", "sum", *models)
     assert done.code == 2
     assert done.out.startswith("sum: live by parser and user")

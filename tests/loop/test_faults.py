@@ -213,7 +213,7 @@ def stocked(store: Store) -> Store:
 
 MIXED = [
     *requests(2),
-    Request(id="reworded", question=reworded(3), answer=answer(reworded(3))),
+    Request.plain(id="reworded", question=reworded(3), answer=answer(reworded(3))),
     *requests(2, "product"),
 ]
 
@@ -289,8 +289,8 @@ async def test_odd_text_in_any_part_of_a_request_is_answered_and_replayed_as_it_
         dispatcher=FunctionModel(lambda _: f'{{"new": "odd {odd!a}", "description": "Odd."}}'.replace("\\", "")),
     )
     asked = [
-        Request(id=odd, question=f"What is {odd}?", answer=odd),
-        Request(id="named", question=f"And what is {odd}?", task=odd, answer=odd),
+        Request.plain(id=odd, question=f"What is {odd}?", answer=odd),
+        Request.plain(id="named", question=f"And what is {odd}?", task=odd, answer=odd),
     ]
     first = await run(store, asked, models=replies)
     again = await run(store, asked, models=replies)

@@ -176,7 +176,7 @@ async def test_a_parser_that_cannot_reproduce_the_question_refuses_it(store: Sto
 async def test_a_task_hint_spares_the_dispatcher(store: Store, sandbox: Sandbox) -> None:
     models = everyone()
     async with Hammerstone(store=store, sandbox=sandbox, models=models, settings=SETTINGS) as loop:
-        answered = await loop.solve(Request(id="1", question=ask(0), task="adding"))
+        answered = await loop.solve(Request.plain(id="1", question=ask(0), task="adding"))
     assert calls(models) == {"maker": 0, "user": 0, "dispatcher": 0, "solver": 1}
     assert (answered.task, answered.model_calls) == ("adding", 1)
     assert [one.question for one in store.instances("adding")] == [ask(0)]
@@ -185,7 +185,7 @@ async def test_a_task_hint_spares_the_dispatcher(store: Store, sandbox: Sandbox)
 async def test_a_task_hint_keeps_the_parsers_of_other_tasks_out(store: Store, sandbox: Sandbox) -> None:
     store.publish(tool())
     async with Hammerstone(store=store, sandbox=sandbox, models=everyone(), settings=SETTINGS) as loop:
-        other, own = [await loop.solve(Request(id="1", question=ask(0), task=task)) for task in ("other", "sum")]
+        other, own = [await loop.solve(Request.plain(id="1", question=ask(0), task=task)) for task in ("other", "sum")]
     assert (other.route, other.refusals) == (Route.SOLVER, ())
     assert own.route is Route.PARSER
 
@@ -349,7 +349,7 @@ async def test_a_prompt_that_was_not_recorded_ends_the_stream_where_it_stands(
 
     store.publish(tool(routes=(Route.PARSER, Route.USER) if role == "user" else (Route.PARSER,)))
     models = replace(everyone(), **{role: FunctionModel(unrecorded)})
-    stream = [*requests(2), Request(id="r", question=reworded(2)), *requests(1, start=3)]
+    stream = [*requests(2), Request.plain(id="r", question=reworded(2)), *requests(1, start=3)]
     seen: list[Answered] = []
 
     async def run() -> None:
@@ -464,7 +464,7 @@ async def test_a_stream_that_is_left_half_read_does_not_keep_the_loop_from_closi
 async def test_equal_prompts_are_paid_once(store: Store) -> None:
     models = Models(solver=solver())
     settings = replace(SETTINGS, concurrency=2)
-    twins = [Request(id=name, question=ask(0), task="sum") for name in ("a", "b")]
+    twins = [Request.plain(id=name, question=ask(0), task="sum") for name in ("a", "b")]
     async with Hammerstone(store=store, sandbox=NO_SANDBOX, models=models, settings=settings) as loop:
         at_once = await answers_of(loop, twins)
     async with Hammerstone(store=store, sandbox=NO_SANDBOX, models=models, settings=settings) as loop:
@@ -732,7 +732,7 @@ async def test_two_long_names_that_begin_alike_are_two_tasks(store: Store) -> No
     long = "sort the following words by their second letter in "
     async with Hammerstone(store=store, sandbox=NO_SANDBOX, models=Models(solver=solver()), settings=SETTINGS) as loop:
         for number, order in enumerate(("ascending order", "descending order")):
-            await loop.solve(Request(id=order, question=ask(number), task=long + order))
+            await loop.solve(Request.plain(id=order, question=ask(number), task=long + order))
     assert [task.instances for task in store.tasks()] == [1, 1]
 
 
@@ -741,6 +741,6 @@ async def test_two_names_that_are_one_task_are_said_to_be_one_once(
 ) -> None:
     async with Hammerstone(store=store, sandbox=NO_SANDBOX, models=Models(solver=solver()), settings=SETTINGS) as loop:
         for number, name in enumerate(("a-b", "a b", "a-b", "a  b", "other")):
-            await loop.solve(Request(id=str(number), question=ask(number), task=name))
+            await loop.solve(Request.plain(id=str(number), question=ask(number), task=name))
     assert [(task.name, task.instances) for task in store.tasks()] == [("a_b", 4), ("other", 1)]
     assert caplog.messages == ["the tasks 'a-b' and 'a b' are one task here: a_b"]

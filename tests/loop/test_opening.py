@@ -109,7 +109,7 @@ def test_the_blocking_loop_solves_streams_and_makes(home: Path) -> None:
     with open_blocking(
         home, maker=strong, user=user(), dispatcher=dispatcher(), solver=solver(), settings=SETTINGS
     ) as loop:
-        assert loop.solve(Request(id="1", question=ask(0))).answer == "7"
+        assert loop.solve(Request.plain(id="1", question=ask(0))).answer == "7"
         answers = list(loop.stream(requests(5, "product")))
         build = loop.make(instances(5), name="again", description="Sums, again.")
     assert [(one.id, one.correct) for one in answers] == [(f"product-{n}", True) for n in range(5)]

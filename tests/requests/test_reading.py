@@ -51,14 +51,14 @@ def why(items: list[Request | Unreadable], line: int) -> str:
 def test_json_lines_carry_id_task_and_answer(tmp_path: Path) -> None:
     rows = '{"id": "a", "question": "Q1", "task": "t", "answer": "A"}\n\n{"input": "Q2", "target": 7, "n": 1}\n'
     assert read(tmp_path, "r.jsonl", rows) == [
-        Request(id="a", question="Q1", task="t", answer="A"),
-        Request(id="3", question="Q2", answer="7"),
+        Request.plain(id="a", question="Q1", task="t", answer="A"),
+        Request.plain(id="3", question="Q2", answer="7"),
     ]
 
 
 def test_a_bigbench_file_is_read_with_its_first_target(tmp_path: Path) -> None:
     value = {"canary": "x", "name": "n", "examples": [{"input": "Q1", "target": ["A", "B"]}, {"input": "Q2"}]}
-    expected = [Request(id="1", question="Q1", answer="A"), Request(id="2", question="Q2")]
+    expected = [Request.plain(id="1", question="Q1", answer="A"), Request.plain(id="2", question="Q2")]
     for number, text in enumerate((json.dumps(value), json.dumps(value, indent=2), json.dumps(value, indent=0))):
         assert read(tmp_path, f"{number}.json", text) == expected
         assert read(tmp_path, f"{number}.other", text) == expected
@@ -66,7 +66,7 @@ def test_a_bigbench_file_is_read_with_its_first_target(tmp_path: Path) -> None:
 
 def test_a_json_array_is_read(tmp_path: Path) -> None:
     value = [{"id": 5, "question": "Q1"}, {"question": "Q2", "answer": None}]
-    expected = [Request(id="5", question="Q1"), Request(id="2", question="Q2")]
+    expected = [Request.plain(id="5", question="Q1"), Request.plain(id="2", question="Q2")]
     for number, text in enumerate((json.dumps(value), json.dumps(value, indent=2), "\n [\n" + json.dumps(value)[1:])):
         assert read(tmp_path, f"{number}.json", text) == expected
         assert read(tmp_path, f"{number}.other", text) == expected
@@ -88,8 +88,8 @@ def test_one_object_over_several_lines_is_one_request(tmp_path: Path) -> None:
 def test_csv_columns_come_in_any_order_and_case(tmp_path: Path) -> None:
     text = 'Target, QUESTION ,Split,ID\n4,"2+2, or ""two and two""?",x,a\n,"two\nlines",,\n'
     assert read(tmp_path, "r.csv", text) == [
-        Request(id="a", question='2+2, or "two and two"?', answer="4"),
-        Request(id="4", question="two\nlines"),
+        Request.plain(id="a", question='2+2, or "two and two"?', answer="4"),
+        Request.plain(id="4", question="two\nlines"),
     ]
 
 
@@ -99,8 +99,8 @@ def test_a_line_break_in_a_csv_cell_stays_as_it_is(tmp_path: Path) -> None:
 
 def test_plain_text_is_a_question_a_line(tmp_path: Path) -> None:
     assert read(tmp_path, "r.txt", "First?\r\n\r\n  {Second?}  \r\n") == [
-        Request(id="1", question="First?"),
-        Request(id="3", question="  {Second?}  "),
+        Request.plain(id="1", question="First?"),
+        Request.plain(id="3", question="  {Second?}  "),
     ]
 
 
@@ -159,13 +159,13 @@ def test_an_empty_file_holds_no_requests(tmp_path: Path, name: str) -> None:
 )
 def test_an_answer_becomes_text_as_it_was_written(tmp_path: Path, written: str, answer: str | None) -> None:
     assert read(tmp_path, "r.jsonl", f'{{"question": "Q", "answer": {written}}}') == [
-        Request(id="1", question="Q", answer=answer)
+        Request.plain(id="1", question="Q", answer=answer)
     ]
 
 
 def test_a_number_of_ten_thousand_digits_is_an_answer(tmp_path: Path) -> None:
     items = read(tmp_path, "r.jsonl", '{"question": "Q", "answer": ' + "9" * 10_000 + "}")
-    assert items == [Request(id="1", question="Q", answer="9" * 10_000)]
+    assert items == [Request.plain(id="1", question="Q", answer="9" * 10_000)]
 
 
 # Bad lines
@@ -369,7 +369,9 @@ def test_standard_input_is_told_by_its_first_line(text: str) -> None:
     if text == "[\n":
         assert "not valid JSON" in done.stderr
     else:
-        assert done.stdout == (f"{Request(id='2' if 'question' in text else '1', question='Q')}\n" if text else "")
+        assert done.stdout == (
+            f"{Request.plain(id='2' if 'question' in text else '1', question='Q')}\n" if text else ""
+        )
 
 
 def test_a_replaced_standard_input_is_read_too(monkeypatch: pytest.MonkeyPatch) -> None:

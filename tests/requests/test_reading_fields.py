@@ -62,7 +62,7 @@ def test_what_stands_before_a_question_is_part_of_it(tmp_path: Path) -> None:
 
 
 def test_an_instruction_stands_before_its_input_or_alone(tmp_path: Path) -> None:
-    assert asked(tmp_path, instruction="Reverse.", input=WORDS, output="2") == Request(
+    assert asked(tmp_path, instruction="Reverse.", input=WORDS, output="2") == Request.plain(
         id="1", question=f"Reverse.\n\n{WORDS}", answer="2"
     )
     assert asked(tmp_path, instruction="Name a fruit.", input="", output="fig").question == "Name a fruit."
@@ -140,21 +140,23 @@ def test_an_answer_that_could_be_several_choices_or_none_is_refused(
 def test_a_bigbench_question_has_its_prefix_and_its_choices_and_the_best_scored_is_the_answer(tmp_path: Path) -> None:
     example = {"input": "Take 7 steps left.", "target_scores": {"True": 0, "False": 1}}
     assert bigbench(tmp_path, example, task_prefix="Do you return?", append_choices_to_input=True) == [
-        Request(id="1", question="Do you return?\n\nTake 7 steps left.\n\nChoices:\n- True\n- False", answer="False")
+        Request.plain(
+            id="1", question="Do you return?\n\nTake 7 steps left.\n\nChoices:\n- True\n- False", answer="False"
+        )
     ]
 
 
 def test_bigbench_appends_choices_unless_the_file_says_otherwise(tmp_path: Path) -> None:
     example = {"input": "I", "target_scores": {"a": 0.25, "b": 0.75}}
     (shown,), (hidden,) = bigbench(tmp_path, example), bigbench(tmp_path, example, append_choices_to_input=False)
-    assert shown == Request(id="1", question="I\n\nChoices:\n- a\n- b", answer="b")
-    assert hidden == Request(id="1", question="I", answer="b")
+    assert shown == Request.plain(id="1", question="I\n\nChoices:\n- a\n- b", answer="b")
+    assert hidden == Request.plain(id="1", question="I", answer="b")
 
 
 def test_what_a_bigbench_file_puts_around_its_examples_is_there(tmp_path: Path) -> None:
     around = {"example_input_prefix": "\nSentence: ", "choice_prefix": "\n  choice: ", "example_output_prefix": "\nIs:"}
     (item,) = bigbench(tmp_path, {"input": "I", "target_scores": {"a": 1, "b": 0}}, **around)
-    assert item == Request(id="1", question="Sentence: I\n  choice: a\n  choice: b\nIs:", answer="a")
+    assert item == Request.plain(id="1", question="Sentence: I\n  choice: a\n  choice: b\nIs:", answer="a")
 
 
 @pytest.mark.parametrize(
@@ -171,7 +173,7 @@ def test_scores_without_one_best_choice_cost_their_own_example(tmp_path: Path, s
     bad, good = bigbench(tmp_path, {"input": "I", "target_scores": scores}, {"input": "J", "target": "a"})
     assert isinstance(bad, Unreadable)
     assert why in bad.why
-    assert good == Request(id="2", question="J", answer="a")
+    assert good == Request.plain(id="2", question="J", answer="a")
 
 
 def test_a_target_decides_between_equal_scores_and_may_not_contradict_them(tmp_path: Path) -> None:
@@ -212,7 +214,9 @@ def test_an_unknown_field_of_a_bigbench_file_refuses_it(tmp_path: Path, value: o
     ],
 )
 def test_an_answer_is_its_text_or_its_json(tmp_path: Path, written: str, answer: str | None) -> None:
-    assert read(tmp_path, f'{{"question": "Q", "answer": {written}}}') == [Request(id="1", question="Q", answer=answer)]
+    assert read(tmp_path, f'{{"question": "Q", "answer": {written}}}') == [
+        Request.plain(id="1", question="Q", answer=answer)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -258,15 +262,15 @@ def test_what_is_no_json_is_fine_where_it_is_ignored_and_an_error_where_it_is_us
 # Other fields
 
 
-@pytest.mark.parametrize("name", ["messages", "result", "options", "Context2", "hint"])
+@pytest.mark.parametrize("name", ["prompt", "result", "options", "Context2", "hint"])
 @pytest.mark.parametrize("value", ["text", ["text"], {"role": "user"}])
 def test_a_field_that_could_change_the_answer_refuses_its_row_by_name(tmp_path: Path, name: str, value: object) -> None:
     assert f"could change the answer: `{name.lower()}`" in refused(tmp_path, **{"question": "Q", name: value})
 
 
 def test_a_row_without_a_question_names_what_it_has_instead(tmp_path: Path) -> None:
-    why = refused(tmp_path, messages=[{"role": "user", "content": "Q"}])
-    assert why == "it has no `question` (or `input`), but a field that is not read: `messages`"
+    why = refused(tmp_path, prompt="Q")
+    assert why == "it has no `question` (or `input`), but a field that is not read: `prompt`"
 
 
 @pytest.mark.parametrize("name", sorted(IGNORED))
@@ -274,7 +278,7 @@ def test_fields_about_a_request_are_ignored_with_a_word(tmp_path: Path, name: st
     path = tmp_path / "rows.jsonl"
     path.write_text(json.dumps({"question": "Q", name: {"any": ["thing"]}}))
     told: list[Any] = []
-    assert list(read_requests(path, on_ignored=told.extend)) == [Request(id="1", question="Q")]
+    assert list(read_requests(path, on_ignored=told.extend)) == [Request.plain(id="1", question="Q")]
     assert told == [name]
 
 
@@ -299,7 +303,9 @@ def test_a_field_twice_in_a_row_is_refused(tmp_path: Path) -> None:
 
 def test_half_characters_and_nuls_are_kept_in_every_field(tmp_path: Path) -> None:
     row = '{"id": "\\udc80", "question": "a\\ud800\\u0000b", "task": "\\udfff", "answer": "\\u0000\\ud83d"}'
-    assert read(tmp_path, row) == [Request(id="\udc80", question="a\ud800\x00b", task="\udfff", answer="\x00\ud83d")]
+    assert read(tmp_path, row) == [
+        Request.plain(id="\udc80", question="a\ud800\x00b", task="\udfff", answer="\x00\ud83d")
+    ]
 
 
 def test_a_request_knows_its_line(tmp_path: Path) -> None:
@@ -335,6 +341,6 @@ def test_a_monstrous_line_costs_itself_alone(tmp_path: Path, bad: str) -> None:
 def test_the_guides_example_and_its_list_of_ignored_fields_hold(tmp_path: Path) -> None:
     guide = (Path(__file__).parents[2] / "docs" / "guides" / "requests.md").read_text(encoding="utf-8")
     row, question = re.findall(r"```json\n(\{\"context.*?)\n```.*?```text\n(.*?)\n```", guide, re.DOTALL)[0]
-    assert read(tmp_path, row) == [Request(id="1", question=question, answer="pear")]
+    assert read(tmp_path, row) == [Request.plain(id="1", question=question, answer="pear")]
     listed = guide.partition("where a request came from:")[2].partition(". What is ignored")[0]
     assert set(re.findall(r"`(\w+)`", listed)) == IGNORED

@@ -15,7 +15,7 @@ from hammerstone.requests import Unreadable, read_requests
 from hammerstone.types import Request
 
 WORDS = "Sort the following words alphabetically: List: pear fig"
-EXPECTED = [Request(id="a1", question=WORDS, answer="fig, pear; kiwi")]
+EXPECTED = [Request.plain(id="a1", question=WORDS, answer="fig, pear; kiwi")]
 
 
 def read(folder: Path, name: str, content: str | bytes) -> list[Request | Unreadable]:
@@ -70,11 +70,11 @@ def test_a_column_is_not_dropped_where_a_cell_of_it_could_change_the_answer(tmp_
     items = read(tmp_path, "r.csv", "id,question,notes\n1,Q,in capitals\n2,R,\n3,S,7\n")
     assert isinstance(items[0], Unreadable)
     assert "could change the answer: `notes`" in items[0].why
-    assert items[1:] == [Request(id="2", question="R"), Request(id="3", question="S")]
+    assert items[1:] == [Request.plain(id="2", question="R"), Request.plain(id="3", question="S")]
 
 
 def test_the_numbered_column_of_a_data_frame_is_ignored(tmp_path: Path) -> None:
-    assert read(tmp_path, "r.csv", ",question,answer\n0,Q,A\n") == [Request(id="2", question="Q", answer="A")]
+    assert read(tmp_path, "r.csv", ",question,answer\n0,Q,A\n") == [Request.plain(id="2", question="Q", answer="A")]
 
 
 CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\ufeff\x00"), max_size=20).filter(str.strip)
@@ -121,7 +121,7 @@ def test_several_stray_quotes_cost_their_own_rows(tmp_path: Path) -> None:
 def test_the_end_of_a_broken_cell_is_no_row(tmp_path: Path) -> None:
     items = read(tmp_path, "r.csv", 'id,question\n1,"one\ntwo"x,y\n3,fine\n')
     assert [item.line for item in items if isinstance(item, Unreadable)] == [2, 3]
-    assert items[-1] == Request(id="3", question="fine")
+    assert items[-1] == Request.plain(id="3", question="fine")
 
 
 def test_a_quote_inside_a_cell_is_a_character(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_quote_inside_a_cell_is_a_character(tmp_path: Path) -> None:
 def test_thousands_of_stray_quotes_cost_no_more_than_their_lines(tmp_path: Path) -> None:
     items = read(tmp_path, "r.csv", "question,answer\n" + '"x,y\n' * 5_000 + "fine,z\n")
     assert len(items) == 5_001
-    assert items[-1] == Request(id="5002", question="fine", answer="z")
+    assert items[-1] == Request.plain(id="5002", question="fine", answer="z")
 
 
 def test_a_row_of_a_million_cells_costs_itself_alone(tmp_path: Path) -> None:

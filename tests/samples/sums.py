@@ -68,7 +68,7 @@ def requests(count: int, of: str = "sum", *, start: int = 0, task: str | None = 
     """Requests in the task's own form, with the answers that are right."""
     questions = [ask(number, of) for number in range(start, start + count)]
     return [
-        Request(id=f"{of}-{n}", question=one, task=task, answer=answer(one)) for n, one in enumerate(questions, start)
+        Request.plain(id=f"{of}-{n}", question=one, task=task, answer=answer(one)) for n, one in enumerate(questions, start)
     ]
 
 

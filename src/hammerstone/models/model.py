@@ -5,20 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
 from hammerstone.errors import EndsRun
-from hammerstone.types import Usage
+from hammerstone.types import Message, Usage
 
 __all__ = ["Message", "Model", "OutOfRepliesError", "Prompt", "Reply", "identity_of", "sendable"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Message:
-    """One turn of a conversation."""
-
-    role: Literal["system", "user", "assistant"]
-    content: str
 
 
 @dataclass(frozen=True, kw_only=True)

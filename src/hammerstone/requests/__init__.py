@@ -1,11 +1,13 @@
 """Reading requests from files and from standard input, and writing instances.
 
 Formats: JSON lines, a JSON array or a BIG-bench file, tables with a header (CSV, tab-separated, a spreadsheet's), and
-plain text with a question a line. What is wrong with one line is data (`Unreadable`) and the rest goes on; what is
-wrong with the whole is an `InputError`.
+plain text with one question per line. A JSON line may be a question, a chat, or a line of a batch file or of a log.
+What is wrong with one line is data (`Unreadable`) and the rest goes on; what is wrong with the whole is an
+`InputError`.
 
 From bytes to requests: `opening` (lines), `formats` with `documents` and `tables` (rows), `fields` with `questions`,
-`choices` and `answers` (requests).
+`choices` and `answers`, or with `chats` (requests). `frame` says what a chat has in common with all of its kind, and
+`comparison` when two answers are the same.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hammerstone.requests.batches import read_batch_answers
 from hammerstone.requests.documents import MAX_DOCUMENT_CHARS
 from hammerstone.requests.fields import ignored_fields, named_fields, request_of
 from hammerstone.requests.formats import rows
@@ -32,6 +35,7 @@ __all__ = [  # noqa: RUF022 - in plain order, as every package's
     "MAX_LINE_CHARS",
     "MAX_QUESTION_CHARS",
     "Unreadable",
+    "read_batch_answers",
     "read_requests",
     "write_instances",
 ]

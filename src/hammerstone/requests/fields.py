@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from hammerstone.requests.answers import ANSWERS, answer_of
+from hammerstone.requests.chats import CHAT_FIELDS, answer_in, body_of, chat_of, is_chat
 from hammerstone.requests.json_text import Constant, weighs_nothing
 from hammerstone.requests.questions import PARTS, QUESTIONS, question_of
 from hammerstone.requests.rows import ROW_EXAMPLE, UnreadableRowError
@@ -37,7 +38,10 @@ def named_fields(row: object) -> Fields:
 
 def ignored_fields(fields: Fields) -> list[str]:
     """The fields that are passed over. Raises `UnreadableRowError` for one that could change the answer."""
-    others = [name for name in fields if name not in KNOWN]
+    known = KNOWN
+    if is_chat(fields):  # the parameters of the request itself are judged with it
+        known = KNOWN | CHAT_FIELDS if body_of(fields) is not fields else frozenset(fields)
+    others = [name for name in fields if name not in known]
     heavy = [name for name in others if name not in IGNORED and not weighs_nothing(fields[name])]
     if heavy:
         names = ", ".join(f"`{name[:40]}`" for name in heavy[:3]) + (" and others" if len(heavy) > 3 else "")
@@ -52,11 +56,32 @@ def ignored_fields(fields: Fields) -> list[str]:
 
 def request_of(fields: Fields, line: int) -> Request:
     """The request, with the number of its line as id if it has none. Raises `UnreadableRowError`."""
-    return Request(
+    if is_chat(fields):
+        return _chat_request(fields, line)
+    return Request.plain(
         id=_name(fields, "id") or str(line),
         question=question_of(fields),
         task=_name(fields, "task"),
         answer=answer_of(fields),
+        line=line,
+    )
+
+
+def _chat_request(fields: Fields, line: int) -> Request:
+    """Its answer is the last assistant's turn, the response that a log holds, or a field `answer`."""
+    parts = [name for name in PARTS if not weighs_nothing(fields.get(name))]
+    if parts:
+        raise UnreadableRowError(f"it has both `messages` and a question: `{parts[0]}`")
+    chat, last_turn = chat_of(body_of(fields))
+    given = {one for one in (last_turn, answer_in(fields.get("response")), answer_of(fields)) if one is not None}
+    if len(given) > 1:
+        raise UnreadableRowError("its last turn, `response` and `answer` give different answers")
+    return Request(
+        id=_name(fields, "custom_id") or _name(fields, "id") or str(line),
+        chat=chat,
+        tenant=_name(fields, "tenant") or "",
+        task=_name(fields, "task"),
+        answer=next(iter(given), None),
         line=line,
     )
 

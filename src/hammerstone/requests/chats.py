@@ -1,0 +1,168 @@
+"""Requests that are chats: `messages` lines, OpenAI's batch files, and logs of a gateway.
+
+    {"messages": [{"role": "system", "content": "..."}, {"role": "user", "content": "..."}]}
+    {"custom_id": "a-1", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "...", "messages": [...]}}
+    {"id": "...", "request": {"model": "...", "messages": [...]}, "response": {"choices": [...]}}
+
+A final assistant turn is the answer. What asks for something other than text (tools, images, several answers) is no
+request that a tool could answer, and is refused by name.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, cast
+
+from hammerstone.requests.answers import ANSWERS
+from hammerstone.requests.json_text import Number, as_json, weighs_nothing
+from hammerstone.requests.rows import MAX_QUESTION_CHARS, UnreadableRowError
+from hammerstone.types import JSON, Chat, Message, TurnRole
+
+if TYPE_CHECKING:
+    from hammerstone.requests.rows import Fields
+
+__all__ = ["BODIES", "CHAT_FIELDS", "MAX_MESSAGES", "answer_in", "body_of", "chat_of", "is_chat"]
+
+MAX_MESSAGES = 1_000
+
+BODIES = ("body", "request")
+"""Fields that hold a whole request as it was sent."""
+
+CHAT_FIELDS = frozenset(("messages", "custom_id", "method", "url", "response", "tenant", *BODIES))
+
+HARMLESS = frozenset(
+    """frequency_penalty logit_bias max_completion_tokens max_tokens metadata parallel_tool_calls presence_penalty
+    prediction prompt_cache_key prompt_cache_retention reasoning_effort safety_identifier seed service_tier stop store
+    stream stream_options temperature top_k top_p user verbosity""".split()
+)
+"""Parameters of a request that change how a model words or delivers an answer, not what is asked."""
+
+_READ = CHAT_FIELDS | ANSWERS | {"model", "response_format", "id", "task"}
+
+_ROLES = ("system", "developer", "user", "assistant")
+
+
+def is_chat(fields: Fields) -> bool:
+    return isinstance(fields.get("messages"), list) or any(isinstance(fields.get(name), dict) for name in BODIES)
+
+
+def body_of(fields: Fields) -> Fields:
+    """The request itself: a line of `messages` is one, a batch file and a log hold one."""
+    bodies = [fields[name] for name in BODIES if isinstance(fields.get(name), dict)]
+    if (bodies and "messages" in fields) or len(bodies) > 1:
+        raise UnreadableRowError("it holds two requests: `messages`, `body` and `request` exclude each other")
+    return cast("Fields", bodies[0]) if bodies else fields
+
+
+def chat_of(body: Fields) -> tuple[Chat, str | None]:
+    """The chat and the answer that its last turn gives, if that is the assistant's. Raises `UnreadableRowError`."""
+    _refuse_more_than_text(body)
+    messages = _messages(body.get("messages"))
+    answer = None
+    if messages[-1].role == "assistant":
+        answer = messages[-1].content
+        messages = messages[:-1]
+    if not messages or messages[-1].role != "user" or not messages[-1].content.strip():
+        raise UnreadableRowError("its `messages` do not end with a user's message that asks something")
+    if sum(len(one.content) for one in messages) > MAX_QUESTION_CHARS:
+        raise UnreadableRowError(f"its messages have more than {MAX_QUESTION_CHARS} characters together")
+    return Chat(messages=messages, model=_model(body), response_format=_response_format(body)), answer
+
+
+def answer_in(response: object) -> str | None:
+    """The text of a completion, as OpenAI's API and its batch files hold it; `None` if it has none.
+
+    Raises `UnreadableRowError` for an error, several answers, or one that was cut short.
+    """
+    if not isinstance(response, dict):
+        return None
+    fields = cast("Fields", response)
+    if isinstance(body := fields.get("body"), dict):  # a batch file's line
+        if str(fields.get("status_code", 200)) != "200":
+            raise UnreadableRowError(f"its response has status {fields['status_code']}")
+        fields = cast("Fields", body)
+    if fields.get("error"):
+        raise UnreadableRowError("its response is an error")
+    choices = fields.get("choices")
+    if choices is None:
+        return None
+    if not isinstance(choices, list) or len(cast("list[object]", choices)) != 1:
+        raise UnreadableRowError("its response does not hold exactly one of `choices`")
+    return _answer(cast("list[object]", choices)[0])
+
+
+def _answer(choice: object) -> str | None:
+    fields = cast("Fields", choice) if isinstance(choice, dict) else {}
+    if fields.get("finish_reason") not in {None, "stop"}:
+        raise UnreadableRowError(f"its response ended by {fields['finish_reason']!r}, not at its own end")
+    message = fields.get("message")
+    content = cast("Fields", message).get("content") if isinstance(message, dict) else None
+    return content if isinstance(content, str) and content.strip() else None
+
+
+def _refuse_more_than_text(body: Fields) -> None:
+    others = [name for name, value in body.items() if name not in _READ | HARMLESS and not weighs_nothing(value)]
+    many = body.get("n")
+    if isinstance(many, Number) and many != "1":
+        others.append("n")
+    if body.get("logprobs") is True:
+        others.append("logprobs")
+    if body.get("modalities") == ["text"]:
+        others.remove("modalities")
+    if others and body.get("messages") is not None:
+        names = ", ".join(f"`{name[:40]}`" for name in others[:3])
+        raise UnreadableRowError(f"it asks for more than one text, or for something else: {names}")
+
+
+def _messages(value: object) -> tuple[Message, ...]:
+    if not isinstance(value, list) or not value:
+        raise UnreadableRowError("its `messages` are not a list of messages")
+    turns = cast("list[object]", value)
+    if len(turns) > MAX_MESSAGES:
+        raise UnreadableRowError(f"it has {len(turns)} messages; {MAX_MESSAGES} are allowed")
+    return tuple(_message(number, one) for number, one in enumerate(turns, 1))
+
+
+def _message(number: int, value: object) -> Message:
+    fields = cast("Fields", value) if isinstance(value, dict) else {}
+    role = next((one for one in _ROLES if one == fields.get("role")), None)
+    if role is None:
+        raise UnreadableRowError(f"message {number} is not one of {', '.join(_ROLES)} with a `content`")
+    others = [name for name in fields if name not in {"role", "content"} and not weighs_nothing(fields[name])]
+    if others:
+        raise UnreadableRowError(f"message {number} holds more than text: `{others[0][:40]}`")
+    return Message(role=cast("TurnRole", role), content=_content(number, fields.get("content")))
+
+
+def _content(number: int, value: object) -> str:
+    """A text, or a list of parts that are all text."""
+    if isinstance(value, str) and type(value) is str:
+        return value
+    if isinstance(value, list) and value:
+        return "".join(_part(number, part) for part in cast("list[object]", value))
+    raise UnreadableRowError(f"message {number} has no text")
+
+
+def _part(number: int, part: object) -> str:
+    fields = cast("Fields", part) if isinstance(part, dict) else {}
+    text = fields.get("text")
+    if fields.get("type") not in {"text", "input_text"} or type(text) is not str:
+        raise UnreadableRowError(f"message {number} holds something other than text")
+    return text
+
+
+def _model(body: Fields) -> str | None:
+    model = body.get("model")
+    if model is None or type(model) is str:
+        return model or None
+    raise UnreadableRowError("its model is not a string")
+
+
+def _response_format(body: Fields) -> JSON:
+    """`None` for text, which is what a request without one asks for."""
+    value = body.get("response_format")
+    if value is None or value == {"type": "text"}:
+        return None
+    if not isinstance(value, dict):
+        raise UnreadableRowError("its response_format is not an object")
+    return json.loads(as_json(cast("Fields", value)))

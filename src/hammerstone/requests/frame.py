@@ -1,0 +1,91 @@
+"""What a request has in common with all of its kind, and what it asks.
+
+The *frame* is the fixed part of a chat: everything that a tool need not read, since it is compared by its digest. The
+*question* is the rest, as one string: what `parse` reads and `unparse` reproduces.
+
+- `Form.LAST`: every message but the last is frame, and the last one is the question.
+- `Form.WHOLE`: the other messages differ from request to request (a date, a customer's name), so the whole chat is the
+  question, with a heading for each turn. Only its shape is frame: the roles of its turns.
+
+Tenant, model and response format belong to the frame in both forms: requests that differ in one never share an answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from hammerstone.types import JSON, Chat, Message
+
+if TYPE_CHECKING:
+    from hammerstone.types import Request
+
+__all__ = ["PLAIN", "Form", "Frame", "chat_document", "chat_from", "frame_of", "question_in", "render"]
+
+
+class Form(StrEnum):
+    """How much of a chat is the question."""
+
+    LAST = "last"
+    WHOLE = "whole"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """`digest` is empty for a question alone, and else 16 hexadecimal digits."""
+
+    form: Form = Form.LAST
+    digest: str = ""
+
+
+PLAIN = Frame()
+
+
+def frame_of(request: Request, form: Form = Form.LAST) -> Frame:
+    """The frame of a request, read in this form. A question alone has the same one in both."""
+    chat = request.chat
+    if chat.plain and not request.tenant:
+        return PLAIN
+    roles = [one.role for one in chat.messages]
+    fixed = [one.content for one in chat.messages[:-1]] if form is Form.LAST else []
+    canonical = json.dumps([request.tenant, chat.model, chat.response_format, roles, fixed], sort_keys=True)
+    return Frame(form=form, digest=hashlib.sha256(canonical.encode()).hexdigest()[:16])
+
+
+def question_in(chat: Chat, form: Form = Form.LAST) -> str:
+    """The question of a chat, read in this form."""
+    return chat.messages[-1].content if form is Form.LAST or chat.plain else render(chat.messages)
+
+
+_HEADING = re.compile(r"^(\\*\[(?:system|developer|user|assistant)\]\r?)$", re.MULTILINE)
+
+
+def render(messages: tuple[Message, ...]) -> str:
+    """The turns below headings such as `[user]`. A line of a message that looks like one gets a backslash before it, so
+    two chats of one shape are never rendered alike.
+    """
+    return "\n".join(f"[{one.role}]\n{_HEADING.sub(_escaped, one.content)}" for one in messages)
+
+
+def _escaped(heading: re.Match[str]) -> str:
+    return f"\\{heading[1]}"
+
+
+def chat_document(chat: Chat | None) -> JSON:
+    """A chat as it is stored; `None` for a question alone."""
+    if chat is None or chat.plain:
+        return None
+    messages: JSON = [{"role": one.role, "content": one.content} for one in chat.messages]
+    return {"messages": messages, "model": chat.model, "response_format": chat.response_format}
+
+
+def chat_from(document: Any) -> Chat | None:
+    """The inverse of `chat_document`."""
+    if document is None:
+        return None
+    messages = tuple(Message(**one) for one in document["messages"])
+    return Chat(messages=messages, model=document["model"], response_format=document["response_format"])
