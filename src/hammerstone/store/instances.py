@@ -12,6 +12,7 @@ from sqlalchemy import case, select, update
 
 from hammerstone.errors import NotFoundError
 from hammerstone.escaping import sha256
+from hammerstone.requests.frame import chat_document, chat_from
 from hammerstone.store import schema, tasks
 from hammerstone.store.database import insert_new, timestamp
 from hammerstone.store.records import StoredInstance
@@ -38,6 +39,7 @@ def add(connection: Connection, task_name: str, instance: Instance, request_id: 
         "source": instance.source,
         "request_id": request_id,
         "created": timestamp(),
+        "chat": chat_document(instance.chat),
     }
     added = insert_new(connection, _INSTANCES, row)
     if added is None:
@@ -80,4 +82,5 @@ def _instance(row: Row[Any]) -> StoredInstance:
         source=Source(row.source),
         request_id=row.request_id,
         former_answer=row.former_answer,
+        chat=chat_from(row.chat),
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, update
 
 from hammerstone.errors import NotFoundError
+from hammerstone.requests.frame import chat_document, chat_from, question_in
 from hammerstone.store import instances, schema, tasks
 from hammerstone.store.database import insert_new, timestamp
 from hammerstone.store.records import Queued
@@ -17,14 +18,19 @@ from hammerstone.types import Instance, Source
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
+    from hammerstone.types import Chat
+
 __all__ = ["add", "label", "waiting"]
 
 _QUEUE = schema.queue
 
 
-def add(connection: Connection, request_id: str, question: str, task: str | None) -> Queued:
-    sha256 = hashlib.sha256(json.dumps([request_id, question]).encode()).hexdigest()
-    row = {"sha256": sha256, "request_id": request_id, "question": question, "task": task, "queued": timestamp()}
+def add(connection: Connection, request_id: str, question: str, task: str | None, chat: Chat | None = None) -> Queued:
+    document = chat_document(chat)
+    key = json.dumps([request_id, question, *([document] if document else [])])
+    sha256 = hashlib.sha256(key.encode()).hexdigest()
+    row: dict[str, object] = {"sha256": sha256, "request_id": request_id, "question": question, "task": task}
+    row |= {"queued": timestamp(), "chat": document}
     insert_new(connection, _QUEUE, row)
     return _queued(connection.execute(select(_QUEUE).where(_QUEUE.c.sha256 == sha256)).one())
 
@@ -46,8 +52,9 @@ def label(connection: Connection, queued_id: int, answer: str) -> Queued:
 
 
 def _store(connection: Connection, task_name: str, queued: Queued, answer: str) -> None:
-    tasks.ensure(connection, task_name, "")
-    instance = Instance(question=queued.question, answer=answer, source=Source.LABELER)
+    task = tasks.ensure(connection, task_name, "")
+    question = question_in(queued.chat, task.frame.form) if queued.chat else queued.question
+    instance = Instance(question=question, answer=answer, source=Source.LABELER, chat=queued.chat)
     instances.add(connection, task_name, instance, queued.request_id)
 
 
@@ -59,4 +66,5 @@ def _queued(row: Row[Any]) -> Queued:
         task=row.task,
         queued=row.queued,
         answer=row.answer,
+        chat=chat_from(row.chat),
     )

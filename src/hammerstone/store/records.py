@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from hammerstone.requests.frame import PLAIN, Frame
 from hammerstone.tools.tool import Recipe, Tool
-from hammerstone.types import JSON, Instance, Role, Route, Usage
+from hammerstone.types import JSON, Chat, Instance, Role, Route, Usage
 
 __all__ = [
     "Answered",
@@ -31,13 +32,18 @@ Stage = Literal["reply", "checks", "verify", "gate", "passed"]
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A family of requests. `instances` counts those stored; `built_at` is that count at the last build, 0 before."""
+    """A family of requests. `instances` counts those stored; `built_at` is that count at the last build, 0 before.
+
+    `frame` is what all of its requests have in common, and `chat` the first one of them: `None` for questions alone.
+    """
 
     id: int
     name: str
     description: str
     instances: int = 0
     built_at: int = 0
+    frame: Frame = PLAIN
+    chat: Chat | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,3 +162,4 @@ class Queued:
     task: str | None
     queued: str
     answer: str | None = None
+    chat: Chat | None = None

@@ -130,6 +130,9 @@ tasks = Table(
     Column("instances", Integer, nullable=False, default=0),  # a counter, kept in the transaction that adds one
     Column("built_at", Integer, nullable=False, default=0),
     Column("last_version", Integer, nullable=False, default=0),  # never given twice, not even after a removal
+    Column("frame", Text, nullable=False, server_default=text("''")),  # its digest; empty for questions alone
+    Column("form", Text, nullable=False, server_default="last"),  # how much of a chat is the question
+    Column("chat", Document),  # the first request: what its frame says
     Column("created", Text, nullable=False),
 )
 
@@ -153,6 +156,7 @@ instances = Table(
     Column("source", Text, nullable=False),
     Column("request_id", Words, nullable=False),
     Column("created", Text, nullable=False),
+    Column("chat", Document),  # the whole request, unless it is the question
     UniqueConstraint("task_id", "question_sha256"),
 )
 
@@ -274,4 +278,5 @@ queue = Table(
     Column("queued", Text, nullable=False),
     Column("labeled", Text),  # when; NULL while it waits
     Column("answer", Words),
+    Column("chat", Document),  # the whole request, unless it is the question
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from hammerstone.requests.frame import PLAIN, Frame
 from hammerstone.store import answers, builds, calls, instances, ledger, queue, removal, tasks, tools
 from hammerstone.types import Source
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     )
     from hammerstone.store.summaries import LedgerRow, MeanCall, RouteRow
     from hammerstone.tools.tool import Tool
-    from hammerstone.types import Instance
+    from hammerstone.types import Chat, Instance
 
 __all__ = ["Store"]
 
@@ -65,10 +66,18 @@ class Store:
         with self._database.read() as connection:
             return tasks.find(connection, name)
 
-    def add_task(self, name: str, description: str) -> Task:
-        """The task of this name: a new one, or the one that is there already, as it is."""
+    def add_task(self, name: str, description: str, frame: Frame = PLAIN, chat: Chat | None = None) -> Task:
+        """The task of this name: a new one with this frame and first chat, or the one that is there, as it is."""
         with self._database.write() as connection:
-            return tasks.ensure(connection, name, description)
+            return tasks.ensure(connection, name, description, frame, chat)
+
+    def widen_task(self, name: str, frame: Frame) -> Task:
+        """Let the whole chat be the question of this task's requests: their other turns differ.
+
+        Raises `NotFoundError`.
+        """
+        with self._database.write() as connection:
+            return tasks.widen(connection, name, frame)
 
     def remove_task(self, name: str) -> None:
         """Remove a task with its instances, builds and tools; paid calls and answers stay.
@@ -78,15 +87,17 @@ class Store:
         with self._database.write() as connection:
             removal.remove_task(connection, name)
 
-    def assign(self, question: str, name: str, description: str = "") -> Task:
-        """Keep that this question is of task `name`, which is added if it is not there."""
+    def assign(
+        self, question: str, name: str, description: str = "", frame: Frame = PLAIN, chat: Chat | None = None
+    ) -> Task:
+        """Keep that this question in this frame is of task `name`, which is added if it is not there."""
         with self._database.write() as connection:
-            return tasks.assign(connection, question, name, description)
+            return tasks.assign(connection, question, name, description, frame, chat)
 
-    def assigned(self, question: str) -> str | None:
-        """The task that this very question was once found to be of."""
+    def assigned(self, question: str, frame: Frame = PLAIN) -> str | None:
+        """The task that this very question in this frame was once found to be of."""
         with self._database.read() as connection:
-            return tasks.assigned(connection, question)
+            return tasks.assigned(connection, question, frame)
 
     # instances
 
@@ -257,10 +268,10 @@ class Store:
 
     # the labeler's queue
 
-    def enqueue(self, request_id: str, question: str, task: str | None) -> Queued:
-        """Let a request wait for a labeler; the same request with the same question waits once."""
+    def enqueue(self, request_id: str, question: str, task: str | None, chat: Chat | None = None) -> Queued:
+        """Let a request wait for a labeler; the same request waits once. `chat` is all of it, if not the question."""
         with self._database.write() as connection:
-            return queue.add(connection, request_id, question, task)
+            return queue.add(connection, request_id, question, task, chat)
 
     def queue(self) -> tuple[Queued, ...]:
         """What waits, in order of arrival."""

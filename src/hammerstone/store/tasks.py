@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from hammerstone.errors import NotFoundError
 from hammerstone.escaping import sha256
+from hammerstone.requests.frame import PLAIN, Form, Frame, chat_document, chat_from, question_in
 from hammerstone.store import schema
 from hammerstone.store.database import insert_new, timestamp
 from hammerstone.store.records import Task
@@ -15,9 +16,12 @@ from hammerstone.store.records import Task
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
-__all__ = ["assign", "assigned", "ensure", "every", "find", "locked"]
+    from hammerstone.types import Chat
+
+__all__ = ["assign", "assigned", "ensure", "every", "find", "locked", "widen"]
 
 _DISPATCHES = schema.dispatches
+_INSTANCES = schema.instances
 _TASKS = schema.tasks
 
 
@@ -30,20 +34,42 @@ def find(connection: Connection, name: str) -> Task | None:
     return _task(row) if row else None
 
 
-def ensure(connection: Connection, name: str, description: str) -> Task:
-    insert_new(connection, _TASKS, {"name": name, "description": description, "created": timestamp()})
+def ensure(connection: Connection, name: str, description: str, frame: Frame = PLAIN, chat: Chat | None = None) -> Task:
+    row = {"name": name, "description": description, "created": timestamp()}
+    row |= {"frame": frame.digest, "form": frame.form, "chat": chat_document(chat)}
+    insert_new(connection, _TASKS, row)
     return locked(connection, name)
 
 
-def assign(connection: Connection, question: str, name: str, description: str) -> Task:
-    task = ensure(connection, name, description)
-    insert_new(connection, _DISPATCHES, {"question_sha256": sha256(question), "task_id": task.id})
+def widen(connection: Connection, name: str, frame: Frame) -> Task:
+    """Let the whole chat be the question from now on, in the instances that are there too."""
+    task = locked(connection, name)
+    connection.execute(update(_TASKS).where(_TASKS.c.id == task.id).values(frame=frame.digest, form=frame.form))
+    rows = connection.execute(select(_INSTANCES).where(_INSTANCES.c.task_id == task.id)).all()
+    for row in rows:
+        chat = chat_from(row.chat)
+        if chat is not None:
+            question = question_in(chat, frame.form)
+            values = {"question": question, "question_sha256": sha256(question)}
+            connection.execute(update(_INSTANCES).where(_INSTANCES.c.id == row.id).values(values))
+    return locked(connection, name)
+
+
+def assign(
+    connection: Connection, question: str, name: str, description: str, frame: Frame = PLAIN, chat: Chat | None = None
+) -> Task:
+    task = ensure(connection, name, description, frame, chat)
+    insert_new(connection, _DISPATCHES, {"question_sha256": _key(question, frame), "task_id": task.id})
     return task
 
 
-def assigned(connection: Connection, question: str) -> str | None:
-    name = select(_TASKS.c.name).join(_DISPATCHES).where(_DISPATCHES.c.question_sha256 == sha256(question))
+def assigned(connection: Connection, question: str, frame: Frame = PLAIN) -> str | None:
+    name = select(_TASKS.c.name).join(_DISPATCHES).where(_DISPATCHES.c.question_sha256 == _key(question, frame))
     return connection.execute(name).scalar()
+
+
+def _key(question: str, frame: Frame) -> str:
+    return sha256(f"{frame.digest}\0{question}" if frame.digest else question)
 
 
 def locked(connection: Connection, name: str) -> Task:
@@ -55,4 +81,12 @@ def locked(connection: Connection, name: str) -> Task:
 
 
 def _task(row: Row[Any]) -> Task:
-    return Task(id=row.id, name=row.name, description=row.description, instances=row.instances, built_at=row.built_at)
+    return Task(
+        id=row.id,
+        name=row.name,
+        description=row.description,
+        instances=row.instances,
+        built_at=row.built_at,
+        frame=Frame(form=Form(row.form), digest=row.frame),
+        chat=chat_from(row.chat),
+    )

@@ -1,4 +1,4 @@
-"""What was called a making is a build; a tool that was held back needs review."""
+"""Makings are called builds; tasks have a frame, and instances and queue entries may be chats."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ down_revision = "0001"
 
 def upgrade() -> None:
     _rename_builds()
+    _add_chats()
 
 
 def _rename_builds() -> None:
@@ -27,3 +28,10 @@ def _rename_builds() -> None:
         "ix_builds_running", "builds", ["task_id"], unique=True, sqlite_where=running, postgresql_where=running
     )
     op.execute("UPDATE builds SET state = 'needs-review' WHERE state = 'held-back'")
+
+
+def _add_chats() -> None:
+    op.add_column("tasks", sa.Column("frame", sa.Text(), nullable=False, server_default=sa.text("''")))
+    op.add_column("tasks", sa.Column("form", sa.Text(), nullable=False, server_default="last"))
+    for table in ("tasks", "instances", "queue"):
+        op.add_column(table, sa.Column("chat", sa.JSON()))
