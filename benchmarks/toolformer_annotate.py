@@ -19,10 +19,10 @@ from dataclasses import dataclass
 import torch
 from byte_model import LETTERS, language_model
 
-from hammerstone.toolformer.annotate import AnnotateSettings, Sampling
+from hammerstone.toolformer.annotate.annotation import AnnotateSettings, Sampling
+from hammerstone.toolformer.annotate.sampling import SelfAnnotator
+from hammerstone.toolformer.corpus_document import Document
 from hammerstone.toolformer.lm import LanguageModel
-from hammerstone.toolformer.records import Document
-from hammerstone.toolformer.sampling import SelfAnnotator
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from tokenizers.trainers import BpeTrainer
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from hammerstone.toolformer.apis.contract import Context
+from hammerstone.toolformer.apis.api import Context
 from hammerstone.toolformer.decode import DecodeSettings, Generated, generate
 from hammerstone.toolformer.lm import LanguageModel
 

@@ -16,9 +16,9 @@ import random
 import torch
 from byte_model import LETTERS, language_model
 
-from hammerstone.toolformer.filter import WEIGHTS, score
+from hammerstone.toolformer.corpus_document import Document, Losses, Proposal
 from hammerstone.toolformer.lm import LanguageModel
-from hammerstone.toolformer.records import Document, Losses, Proposal
+from hammerstone.toolformer.score.losses import WEIGHTS, score
 
 
 def main() -> None:

@@ -8,8 +8,8 @@ from hammerstone.errors import NotFoundError, SandboxError, ToolRefusedError
 from hammerstone.made_tools import find_tool, read_arguments
 from hammerstone.sandbox import Sandbox
 from hammerstone.store import Store
-from hammerstone.toolformer.apis.contract import ApiError, Context
-from hammerstone.toolformer.apis.named import open_api
+from hammerstone.toolformer.apis.api import ApiError, Context
+from hammerstone.toolformer.apis.api_specs import open_api
 
 from .samples.sums import SUM, tool
 

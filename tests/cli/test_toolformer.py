@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from hammerstone.toolformer.records import Document, Losses, Proposal
-from hammerstone.toolformer.stages import write_shards
+from hammerstone.toolformer.corpus_document import Document, Losses, Proposal
+from hammerstone.toolformer.shards import write_shards
 
 from ..toolformer.fake_vllm import FakeVllm
-from ..toolformer.tiny import TEXTS, language_model
+from ..toolformer.tiny_models import TEXTS, language_model
 from .conftest import Cli
 
 CONFIG = """model = "model"
@@ -134,7 +134,7 @@ def test_texts_in_another_encoding_are_refused(cli: Cli) -> None:
 
 
 def test_on_a_terminal_a_text_is_shown_while_it_is_written(capsys: pytest.CaptureFixture[str]) -> None:
-    from hammerstone.cli.toolformer.generate import Live
+    from hammerstone.cli.toolformer.generate_command import Live
     from hammerstone.toolformer.decode import Piece
 
     lm = language_model()
@@ -156,8 +156,8 @@ def test_without_a_server_the_command_that_starts_one_is_shown(cli: Cli, run: Pa
 
 
 def test_calls_are_explained_with_their_losses_and_the_verdict(cli: Cli, run: Path, tmp_path: Path) -> None:
-    from hammerstone.cli.toolformer.stages import show_explained as show
-    from hammerstone.toolformer.explaining import explain
+    from hammerstone.cli.toolformer.stage_commands import show_explained as show
+    from hammerstone.toolformer.score.explanation import explain
 
     measured(tmp_path)
     show(explain(tmp_path / "filter", 1, {}), False)
@@ -184,8 +184,8 @@ def test_a_configuration_that_is_not_there_is_told(cli: Cli, tmp_path: Path, com
 def test_documents_are_indexed_and_found_by_the_tool(cli: Cli, tmp_path: Path) -> None:
     import anyio
 
-    from hammerstone.toolformer.apis.contract import Context
-    from hammerstone.toolformer.apis.named import open_api
+    from hammerstone.toolformer.apis.api import Context
+    from hammerstone.toolformer.apis.api_specs import open_api
 
     (tmp_path / "rivers.txt").write_text("The Elbe flows through Dresden and Hamburg to the North Sea.")
     (tmp_path / "birds.txt").write_text("The wren is a small bird with a loud voice.")

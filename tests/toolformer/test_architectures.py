@@ -10,9 +10,10 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from hammerstone.errors import InputError
-from hammerstone.toolformer.lm import LanguageModel, join, load_model
+from hammerstone.toolformer.kv_cache import join
+from hammerstone.toolformer.lm import LanguageModel, load_model
 
-from .tiny import byte_level
+from .tiny_models import byte_level
 
 TOKENIZER = byte_level()
 WORDS = len(TOKENIZER)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hammerstone.errors import InputError, SettingsError
-from hammerstone.toolformer.annotate import Sampling
+from hammerstone.toolformer.annotate.annotation import Sampling
 from hammerstone.toolformer.config import Config, read_config
 
 ROOT = Path(__file__).parents[2]

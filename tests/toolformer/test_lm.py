@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hammerstone.errors import InputError, SettingsError
-from hammerstone.toolformer.lm import LanguageModel, join, load_model
+from hammerstone.toolformer.kv_cache import join
+from hammerstone.toolformer.lm import LanguageModel, load_model
 
-from .tiny import MODELS, TEXTS, TOKENIZERS, byte_level, language_model
+from .tiny_models import MODELS, TEXTS, TOKENIZERS, byte_level, language_model
 
 LANGUAGE_MODELS = {name: language_model(name) for name in MODELS}
 tokens = st.lists(st.integers(1, 300), min_size=1, max_size=9)

@@ -14,7 +14,7 @@ from hammerstone.models import identity_of, open_model
 from hammerstone.models.model import Message, Prompt
 from hammerstone.toolformer.local import LocalModel, open_local, read_tools, write_tools
 
-from .tiny import language_model
+from .tiny_models import language_model
 
 pytestmark = pytest.mark.anyio
 

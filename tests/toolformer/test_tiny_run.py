@@ -15,15 +15,15 @@ from typing import NamedTuple
 import anyio
 import pytest
 
-from hammerstone.evals.tiny import PARTS, run_tiny
+from hammerstone.evals.toolformer_demo import PARTS, run_tiny
 from hammerstone.toolformer import runs
-from hammerstone.toolformer.apis.named import open_api
+from hammerstone.toolformer.apis.api_specs import open_api
 from hammerstone.toolformer.config import read_config
-from hammerstone.toolformer.dataset import DatasetSettings, chosen_calls
-from hammerstone.toolformer.filter import is_kept, tau_f
-from hammerstone.toolformer.records import Document
-from hammerstone.toolformer.stages import read_shards
-from hammerstone.toolformer.tiny.preparing import CONFIG, MODEL, Size, write_run
+from hammerstone.toolformer.corpus_document import Document
+from hammerstone.toolformer.data.dataset import DatasetSettings, chosen_calls
+from hammerstone.toolformer.score.selection import is_kept, tau_f
+from hammerstone.toolformer.shards import read_shards
+from hammerstone.toolformer.tiny.preparation import CONFIG, MODEL, Size, write_run
 
 pytestmark = pytest.mark.timeout(900)  # the run that they share takes one or two minutes
 

@@ -24,13 +24,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from hammerstone.errors import InputError
 from hammerstone.text_files import read_text
-from hammerstone.toolformer.annotate import AnnotateSettings
-from hammerstone.toolformer.apis.named import placed
-from hammerstone.toolformer.corpus import CorpusSettings
-from hammerstone.toolformer.dataset import DatasetSettings
+from hammerstone.toolformer.annotate.annotation import AnnotateSettings
+from hammerstone.toolformer.annotate.execution import ExecuteSettings
+from hammerstone.toolformer.apis.api_specs import placed
+from hammerstone.toolformer.data.corpus import CorpusSettings
+from hammerstone.toolformer.data.dataset import DatasetSettings
 from hammerstone.toolformer.decode import DecodeSettings
-from hammerstone.toolformer.execute import ExecuteSettings
-from hammerstone.toolformer.finetune import FinetuneSettings
+from hammerstone.toolformer.train.finetune_settings import FinetuneSettings
 
 if TYPE_CHECKING:
     from pydantic import ValidationError

@@ -18,9 +18,9 @@ import anyio
 
 from hammerstone.errors import InputError, ModelError
 from hammerstone.models.model import Prompt, Reply, sendable
-from hammerstone.toolformer.apis.contract import Api
-from hammerstone.toolformer.apis.named import open_api
-from hammerstone.toolformer.calls import remove_calls
+from hammerstone.toolformer.apis.api import Api
+from hammerstone.toolformer.apis.api_specs import open_api
+from hammerstone.toolformer.call_format import remove_calls
 from hammerstone.toolformer.decode import DecodeSettings, generate
 from hammerstone.toolformer.lm import LanguageModel, load_model
 from hammerstone.types import Usage

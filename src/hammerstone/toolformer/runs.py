@@ -14,26 +14,28 @@ from accelerate import PartialState  # pyright: ignore[reportMissingTypeStubs] -
 from hammerstone.errors import InputError
 from hammerstone.models import open_model
 from hammerstone.text_files import text_lines
-from hammerstone.toolformer.annotate import Proposer, annotate
-from hammerstone.toolformer.apis.contract import Api, Context
-from hammerstone.toolformer.apis.named import placed
-from hammerstone.toolformer.benchmark_files import Task, read_task
+from hammerstone.toolformer.annotate.annotation import Proposer, annotate
+from hammerstone.toolformer.annotate.execution import execute
+from hammerstone.toolformer.apis.api import Api, Context
+from hammerstone.toolformer.apis.api_specs import placed
 from hammerstone.toolformer.config import Config
-from hammerstone.toolformer.corpus import build_corpus
-from hammerstone.toolformer.dataset import build_dataset
-from hammerstone.toolformer.dateset import dateset
+from hammerstone.toolformer.data.corpus import build_corpus
+from hammerstone.toolformer.data.dataset import build_dataset
+from hammerstone.toolformer.data.heuristics import fasttext_language_id
+from hammerstone.toolformer.data.sources import find_sources, open_dataset, read_rows
 from hammerstone.toolformer.decode import DecodeSettings, generate
-from hammerstone.toolformer.decode.call_text import vocabulary_of
-from hammerstone.toolformer.evaluate import Answerer, Given, Perplexity, Row, by_k, four_rows, perplexity
-from hammerstone.toolformer.execute import execute
-from hammerstone.toolformer.filter import filter_calls
-from hammerstone.toolformer.finetune import Report, Step, finetune
-from hammerstone.toolformer.heuristics import fasttext_language_id
+from hammerstone.toolformer.decode.partial_call import vocabulary_of
+from hammerstone.toolformer.evaluate.benchmark_files import Task, read_task
+from hammerstone.toolformer.evaluate.date_questions import dateset
+from hammerstone.toolformer.evaluate.evaluation import Answerer, Given, Row, by_k, four_rows
+from hammerstone.toolformer.evaluate.perplexity import Perplexity, perplexity
 from hammerstone.toolformer.lm import LanguageModel, load_model
 from hammerstone.toolformer.local import write_tools
-from hammerstone.toolformer.rows import hold_out, read_texts
-from hammerstone.toolformer.sources import find_sources, open_dataset, read_rows
-from hammerstone.toolformer.stages import Progress
+from hammerstone.toolformer.score.losses import filter_calls
+from hammerstone.toolformer.shards import Progress
+from hammerstone.toolformer.train.finetune_settings import Step
+from hammerstone.toolformer.train.finetuning import Report, finetune
+from hammerstone.toolformer.train.packing import hold_out, read_texts
 
 __all__ = [
     "Evaluation",
@@ -110,8 +112,8 @@ def run_annotate(config: Config, apis: Sequence[Api], on_progress: OnProgress = 
 
 def _proposer(config: Config) -> Proposer:
     """The model itself, another one on this machine, or any that can be asked."""
-    from hammerstone.toolformer.prompting import ModelAnnotator, annotation_prompt
-    from hammerstone.toolformer.sampling import SelfAnnotator
+    from hammerstone.toolformer.annotate.prompting import ModelAnnotator, annotation_prompt
+    from hammerstone.toolformer.annotate.sampling import SelfAnnotator
 
     by = config.annotate.by
     if by != "self" and not by.startswith(LOCAL):

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hammerstone.toolformer.apis.api import ApiError
+from hammerstone.toolformer.apis.api import Context as CallContext
 from hammerstone.toolformer.apis.calculator import Calculator, calculate, rounded
-from hammerstone.toolformer.apis.contract import ApiError
-from hammerstone.toolformer.apis.contract import Context as CallContext
 
 pytestmark = pytest.mark.anyio
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hammerstone.toolformer.apis.api import ApiError, Context
 from hammerstone.toolformer.apis.calendar import DAYS, MONTHS, Calendar
-from hammerstone.toolformer.apis.contract import ApiError, Context
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ import pytest
 
 from hammerstone.errors import SettingsError
 from hammerstone.toolformer.apis import python_file
-from hammerstone.toolformer.apis.contract import ApiError, Context
+from hammerstone.toolformer.apis.api import ApiError, Context
 from hammerstone.toolformer.apis.python_file import PythonFunction, load_function
 
 pytestmark = pytest.mark.anyio
@@ -193,7 +193,7 @@ def test_a_call_that_never_returns_does_not_keep_the_program_from_ending(write) 
         from pathlib import Path
         import anyio
         from hammerstone.toolformer.apis.python_file import load_function
-        from hammerstone.toolformer.execute import Executor
+        from hammerstone.toolformer.apis.executor import Executor
 
         async def main():
             executor = Executor([load_function(Path(sys.argv[1]))], seconds=0.01)

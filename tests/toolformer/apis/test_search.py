@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hammerstone.errors import InputError, OperatorError
-from hammerstone.toolformer.apis.contract import ApiError, Context
+from hammerstone.toolformer.apis.api import ApiError, Context
 from hammerstone.toolformer.apis.search import Passage, Search, build_index
 
 pytestmark = pytest.mark.anyio
@@ -195,7 +195,7 @@ def test_a_folder_without_an_index_is_refused_with_a_hint(index: Path, break_it:
 def test_an_index_is_opened_by_another_process(index: Path) -> None:
     code = (
         "import anyio, sys; from pathlib import Path; from hammerstone.toolformer.apis.search import Search;"
-        "from hammerstone.toolformer.apis.contract import Context;"
+        "from hammerstone.toolformer.apis.api import Context;"
         "print(anyio.run(Search(Path(sys.argv[1])), 'tortuga', Context()))"
     )
     done = subprocess.run([sys.executable, "-c", code, str(index)], capture_output=True, text=True, check=True)

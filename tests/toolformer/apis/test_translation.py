@@ -9,7 +9,7 @@ import pytest
 
 from hammerstone.errors import SettingsError
 from hammerstone.testing import ScriptedModel
-from hammerstone.toolformer.apis.contract import ApiError, Context
+from hammerstone.toolformer.apis.api import ApiError, Context
 from hammerstone.toolformer.apis.translation import Translation, local_translation, translation_by
 
 pytestmark = pytest.mark.anyio

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from hammerstone.cli.toolformer import stages
-from hammerstone.cli.toolformer.demo import demo
-from hammerstone.cli.toolformer.generate import generate
+from hammerstone.cli.toolformer import stage_commands
+from hammerstone.cli.toolformer.demo_command import demo
+from hammerstone.cli.toolformer.generate_command import generate
 
 __all__ = ["app"]
 
 app = typer.Typer(help="Teach a language model, from plain text, when and how to call tools.", no_args_is_help=True)
 
 app.command()(demo)
-app.command()(stages.corpus)
-app.command()(stages.index)
-app.command()(stages.annotate)
-app.command()(stages.execute)
-app.command("filter")(stages.filter_)
-app.command()(stages.dataset)
-app.command()(stages.finetune)
+app.command()(stage_commands.corpus)
+app.command()(stage_commands.index)
+app.command()(stage_commands.annotate)
+app.command()(stage_commands.execute)
+app.command("filter")(stage_commands.filter_)
+app.command()(stage_commands.dataset)
+app.command()(stage_commands.finetune)
 app.command()(generate)
-app.command()(stages.evaluate)
+app.command()(stage_commands.evaluate)

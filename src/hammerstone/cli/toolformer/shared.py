@@ -12,8 +12,8 @@ import typer
 from hammerstone.errors import SettingsError
 
 if TYPE_CHECKING:
-    from hammerstone.toolformer.apis.contract import Api
-    from hammerstone.toolformer.apis.made import MadeTool
+    from hammerstone.toolformer.apis.api import Api
+    from hammerstone.toolformer.apis.registry import MadeTool
     from hammerstone.toolformer.config import Config
 
 __all__ = ["File", "described_apis", "needs_extra", "read_run", "running_apis", "time_left"]
@@ -50,7 +50,7 @@ def described_apis(config: Config, home: str | None = None) -> list[Api]:
     """The tools as they are described: nothing is run with them."""
     from hammerstone.cli.home import open_home
     from hammerstone.made_tools import find_tool
-    from hammerstone.toolformer.apis.named import open_api
+    from hammerstone.toolformer.apis.api_specs import open_api
 
     def described(name: str) -> MadeTool:
         with open_home(home) as store:
@@ -65,7 +65,7 @@ async def running_apis(specs: Sequence[str], home: str | None, sandbox: str) -> 
     from hammerstone.cli.home import open_home
     from hammerstone.made_tools import find_tool
     from hammerstone.sandbox import open_sandbox
-    from hammerstone.toolformer.apis.named import open_api
+    from hammerstone.toolformer.apis.api_specs import open_api
 
     async with AsyncExitStack() as stack:
         made = any(spec.startswith("registry:") for spec in specs)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from math import floor
 
-from hammerstone.toolformer.apis.contract import ApiError, Context
+from hammerstone.toolformer.apis.api import ApiError, Context
 
 __all__ = ["Calculator", "calculate", "rounded"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from hammerstone.toolformer.apis.contract import ApiError, Context
+from hammerstone.toolformer.apis.api import ApiError, Context
 
 __all__ = ["Calendar"]
 

@@ -26,7 +26,7 @@ import anyio
 from anyio import from_thread, lowlevel
 
 from hammerstone.errors import SettingsError
-from hammerstone.toolformer.apis.contract import ApiError, Context
+from hammerstone.toolformer.apis.api import ApiError, Context
 
 __all__ = ["PythonFunction", "load_function"]
 

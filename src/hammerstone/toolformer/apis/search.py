@@ -26,7 +26,7 @@ import numpy as np
 from anyio import to_thread
 
 from hammerstone.errors import InputError, OperatorError
-from hammerstone.toolformer.apis.contract import ApiError, Context
+from hammerstone.toolformer.apis.api import ApiError, Context
 
 __all__ = ["Passage", "Search", "build_index"]
 

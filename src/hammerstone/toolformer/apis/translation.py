@@ -14,7 +14,7 @@ from anyio import to_thread
 from hammerstone.errors import SettingsError
 from hammerstone.models.model import Message, Model, Prompt
 from hammerstone.toolformer.apis import prompts
-from hammerstone.toolformer.apis.contract import ApiError, Context
+from hammerstone.toolformer.apis.api import ApiError, Context
 
 __all__ = ["Translation", "local_translation", "translation_by"]
 

@@ -20,7 +20,7 @@ keeps its keys and values, and when its tool has answered, only the result is re
 
 from __future__ import annotations
 
-from hammerstone.toolformer.decode.contract import DecodeSettings, Ended, Generated, Piece
 from hammerstone.toolformer.decode.engine import generate
+from hammerstone.toolformer.decode.generation import DecodeSettings, Ended, Generated, Piece
 
 __all__ = ["DecodeSettings", "Ended", "Generated", "Piece", "generate"]

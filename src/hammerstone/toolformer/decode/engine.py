@@ -23,12 +23,13 @@ from anyio.abc import TaskGroup
 from torch import Tensor
 
 from hammerstone.concurrency import task_group
-from hammerstone.toolformer.apis.contract import Api, Context
-from hammerstone.toolformer.decode.call_text import Vocabulary, vocabulary_of
-from hammerstone.toolformer.decode.contract import DecodeSettings, Generated, Piece, one_context_each
-from hammerstone.toolformer.decode.row import Choice, Row, begin_rows
-from hammerstone.toolformer.decode.tools import Answer, Tools
-from hammerstone.toolformer.lm import LanguageModel, Past, join
+from hammerstone.toolformer.apis.api import Api, Context
+from hammerstone.toolformer.decode.call_runner import Answer, Tools
+from hammerstone.toolformer.decode.decoding_row import Choice, Row, begin_rows
+from hammerstone.toolformer.decode.generation import DecodeSettings, Generated, Piece, one_context_each
+from hammerstone.toolformer.decode.partial_call import Vocabulary, vocabulary_of
+from hammerstone.toolformer.kv_cache import Past, join
+from hammerstone.toolformer.lm import LanguageModel
 
 __all__ = ["generate"]
 

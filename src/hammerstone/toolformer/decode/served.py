@@ -25,12 +25,12 @@ from anyio import to_thread
 
 from hammerstone.concurrency import task_group
 from hammerstone.errors import ModelError
-from hammerstone.toolformer.apis.contract import Api, Context
-from hammerstone.toolformer.decode.call_text import Vocabulary
-from hammerstone.toolformer.decode.contract import DecodeSettings, Generated, Piece, one_context_each
-from hammerstone.toolformer.decode.endpoint import Endpoint, Written
-from hammerstone.toolformer.decode.row import Choice, Row, begin_rows
-from hammerstone.toolformer.decode.tools import Tools
+from hammerstone.toolformer.apis.api import Api, Context
+from hammerstone.toolformer.decode.call_runner import Tools
+from hammerstone.toolformer.decode.decoding_row import Choice, Row, begin_rows
+from hammerstone.toolformer.decode.generation import DecodeSettings, Generated, Piece, one_context_each
+from hammerstone.toolformer.decode.partial_call import Vocabulary
+from hammerstone.toolformer.decode.vllm import Endpoint, Written
 from hammerstone.toolformer.lm import Codec
 
 __all__ = ["generate_served"]

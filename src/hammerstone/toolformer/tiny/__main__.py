@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from hammerstone.errors import HammerstoneError
-from hammerstone.toolformer.tiny.preparing import CONFIG, Size, prepare
+from hammerstone.toolformer.tiny.preparation import CONFIG, Size, prepare
 
 EVERY = 100
 

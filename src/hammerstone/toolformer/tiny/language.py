@@ -22,7 +22,7 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from hammerstone.toolformer.apis.calendar import DAYS, MONTHS
-from hammerstone.toolformer.calls import Call
+from hammerstone.toolformer.call_format import Call
 
 __all__ = ["PROMPTS", "Sentence", "glossed", "random_annotation", "sentence", "sentences"]
 

@@ -1,0 +1,195 @@
+"""The stages of a run, each a command over one TOML file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hammerstone.cli.options import Backend, Home, Json, SandboxName
+from hammerstone.cli.terminal import print_json, print_line, progress, show_table, show_text, talk
+from hammerstone.cli.toolformer.shared import File, described_apis, needs_extra, read_run, running_apis, time_left
+
+if TYPE_CHECKING:
+    from hammerstone.toolformer.score.explanation import Explained
+    from hammerstone.toolformer.shards import Progress as StageProgress
+
+__all__ = ["annotate", "corpus", "dataset", "evaluate", "execute", "filter_", "finetune", "index", "show_explained"]
+
+
+def corpus(config: File, home: Home = None, json: Json = False) -> None:
+    """Documents that the tools may be of use in, by the paper's rules, in shards."""
+    with needs_extra():
+        from hammerstone.toolformer.runs import run_corpus
+
+        read = read_run(config)
+        _show(_staged("corpus", lambda tell: run_corpus(read, described_apis(read, home), tell)), json)
+
+
+def index(
+    sources: Annotated[list[str], typer.Argument(help="Texts: files, folders, patterns, or names of data sets.")],
+    into: Annotated[Path, typer.Option("--into", help="A new folder for the index.")],
+) -> None:
+    """Index documents for the tool search:FOLDER."""
+    with needs_extra():
+        from hammerstone.toolformer.runs import index_documents
+
+        with progress("indexing"):
+            count = index_documents(sources, into)
+        print_line(f"{count:,} passages are in {into}: name it in the tools as search:{into}")
+
+
+def annotate(config: File, home: Home = None, json: Json = False) -> None:
+    """Calls that the annotating model proposes, most of them useless."""
+    with needs_extra():
+        from hammerstone.toolformer.runs import run_annotate
+
+        read = read_run(config)
+        _show(_staged("annotate", lambda tell: run_annotate(read, described_apis(read, home), tell)), json)
+
+
+def execute(config: File, home: Home = None, sandbox: SandboxName = Backend.AUTO, json: Json = False) -> None:
+    """The results of the proposed calls; made tools run in the sandbox."""
+    import anyio
+
+    with needs_extra():
+        from hammerstone.toolformer.runs import run_execute
+
+        read = read_run(config)
+
+        async def run(tell: Callable[[StageProgress], None]) -> Counter[str]:
+            async with running_apis(read.tools, home, sandbox) as apis:
+                return await run_execute(read, apis, tell)
+
+        _show(_staged("execute", lambda tell: anyio.run(run, tell)), json)
+
+
+def filter_(
+    config: File,
+    explain: Annotated[int, typer.Option("--explain", min=0, help="Show so many calls of each tool.")] = 0,
+    json: Json = False,
+) -> None:
+    """What each call's result is worth to the model that is to be taught."""
+    with needs_extra():
+        from hammerstone.toolformer.runs import run_filter
+        from hammerstone.toolformer.score.explanation import count_kept
+        from hammerstone.toolformer.score.explanation import explain as explained
+
+        read = read_run(config)
+        counts = _staged("filter", lambda tell: run_filter(read, tell))
+        if explain:
+            show_explained(explained(read.stage("filter"), explain, read.dataset.tau_f), json)
+            return
+        _show(counts, json)
+        if not json:
+            kept = count_kept(read.stage("filter"), (0.5, 1.0, 2.0))
+            rows = [(one.api, str(one.measured), *(str(one.kept[tau]) for tau in (0.5, 1.0, 2.0))) for one in kept]
+            show_table("Calls kept, by threshold", ("tool", "#measured", "#0.5", "#1.0", "#2.0"), rows)
+
+
+def dataset(config: File, json: Json = False) -> None:
+    """The texts with the calls that help, their control without calls, and the same as chat messages."""
+    with needs_extra():
+        from hammerstone.toolformer.runs import run_dataset
+
+        _show(run_dataset(read_run(config)), json)
+
+
+def finetune(
+    config: File,
+    control: Annotated[bool, typer.Option("--control", help="Train on the same texts without calls.")] = False,
+    json: Json = False,
+) -> None:
+    """Teach the model; a broken run goes on from its last checkpoint."""
+    with needs_extra():
+        from hammerstone.toolformer.runs import run_finetune
+        from hammerstone.toolformer.train.finetune_settings import Step
+
+        read = read_run(config)
+        what = "control" if control else "finetune"
+        with progress(what, total=read.finetune.steps) as bar:
+
+            def tell(step: Step) -> None:
+                loss = "" if step.loss is None else f"loss {step.loss:.3f}"
+                bar.update(bar.task_ids[0], completed=step.step, note=f"{loss}{time_left(step.seconds_left)}")
+
+            report = run_finetune(read, what, tell)
+        if json:
+            print_json(report)
+            return
+        best = report.perplexities[report.best_step]
+        print_line(f"{what}: best at step {report.best_step}: a held-out perplexity of {best:.4f}")
+        print_line(f"the model is in {read.stage(what) / 'model'}")
+
+
+def evaluate(
+    config: File,
+    report: Annotated[Path | None, typer.Option("--report", help="A page with plots, in this HTML file.")] = None,
+    home: Home = None,
+    sandbox: SandboxName = Backend.AUTO,
+    json: Json = False,
+) -> None:
+    """The four rows: untouched, control, taught with calls disabled, taught; and by decoding k."""
+    import anyio
+
+    with needs_extra():
+        from hammerstone.cli.results import show_result
+        from hammerstone.evals.toolformer_result import evaluation_result
+        from hammerstone.toolformer.runs import Evaluation, run_evaluate
+
+        read = read_run(config)
+        if report is not None:
+            from hammerstone.evals.report import check_report_path
+
+            check_report_path(report)
+
+        async def run() -> Evaluation:
+            async with running_apis(read.tools, home, sandbox) as apis:
+                with progress("evaluating") as bar:
+                    return await run_evaluate(
+                        read, apis, lambda row: bar.update(bar.task_ids[0], description=f"{row.task}: {row.name}")
+                    )
+
+        result = evaluation_result(anyio.run(run), model=read.model, seed=read.evaluate.seed)
+        print_json(result) if json else show_result(result)
+        if report is not None:
+            from hammerstone.evals.report import write_report
+
+            write_report([result], report, title="hammerstone toolformer")
+            talk(f"the report is in {report}")
+
+
+def _staged(name: str, run: Callable[[Callable[[StageProgress], None]], Counter[str]]) -> Counter[str]:
+    """Run a stage with a bar: shards done, documents a second, and an estimate of the time left."""
+    with progress(name) as bar:
+
+        def tell(made: StageProgress) -> None:
+            note = f"{made.per_second:.1f} documents/s{time_left(made.seconds_left)}"
+            bar.update(bar.task_ids[0], completed=made.done, total=made.total or None, note=note)
+
+        return run(tell)
+
+
+def _show(counts: Counter[str], json: bool) -> None:
+    if json:
+        print_json(dict(sorted(counts.items())))
+        return
+    show_table("", ("counted", "#number"), [(name, f"{count:,}") for name, count in sorted(counts.items())])
+
+
+def show_explained(found: Sequence[Explained], json: bool) -> None:
+    """Text, losses, verdict."""
+    if json:
+        for one in found:
+            print_json(one)
+        return
+    for one in found:
+        verdict, losses = "kept" if one.kept else "dropped", one.losses
+        print_line(f"{one.before} {one.call}{'' if one.after[:1].isspace() else ' '}{one.after}")
+        show_text(
+            f"    {verdict}: L⁺ {losses.with_result:.2f}, L(e(c, ε)) {losses.with_call:.2f}, "
+            f"L(ε) {losses.without:.2f}; gain {losses.gain:.2f}, threshold {one.threshold:g}\n"
+        )

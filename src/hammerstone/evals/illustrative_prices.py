@@ -1,0 +1,53 @@
+"""Prices and token counts for completions that carry none: illustrations, and to be labelled so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from hammerstone.models.model import Model, Prompt, Reply, identity_of
+from hammerstone.models.price import estimate_tokens
+from hammerstone.types import Usage
+
+__all__ = ["CHEAP", "STRONG", "IllustratedModel", "Rates"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rates:
+    """US dollars per million tokens."""
+
+    input: float
+    output: float
+
+    def cost(self, usage: Usage) -> float:
+        return ((usage.input_tokens or 0) * self.input + (usage.output_tokens or 0) * self.output) / 1e6
+
+
+STRONG = Rates(input=5.0, output=25.0)  # the order of a frontier model's list price in 2026
+CHEAP = Rates(input=0.25, output=2.0)  # and of a small one's
+
+
+class IllustratedModel:
+    """A model whose replies get estimated tokens and illustrative prices where they have none of their own."""
+
+    def __init__(self, model: Model, rates: Rates, *, name: str) -> None:
+        self._model = model
+        self._rates = rates
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def identity(self) -> str:
+        return identity_of(self._model)
+
+    async def complete(self, prompt: Prompt) -> Reply:
+        reply = await self._model.complete(prompt)
+        if reply.cost_usd is not None:
+            return reply
+        usage = Usage(
+            input_tokens=reply.usage.input_tokens or sum(estimate_tokens(one.content) for one in prompt.messages),
+            output_tokens=reply.usage.output_tokens or estimate_tokens(reply.text),
+        )
+        return replace(reply, usage=usage, cost_usd=self._rates.cost(usage))

@@ -1,0 +1,68 @@
+"""What a taught model is worth, as a result that tables and the report are made from (Toolformer, tables 3 to 9)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from hammerstone.evals.report.experiment_result import Measurement, Result, Series, Table
+
+if TYPE_CHECKING:
+    from hammerstone.toolformer.evaluate.evaluation import Row
+    from hammerstone.toolformer.runs import Evaluation
+
+__all__ = ["evaluation_result"]
+
+NAMES: Mapping[str, str] = {
+    "untouched": "untouched",
+    "control": "same text, no calls",
+    "disabled": "taught, calls disabled",
+    "taught": "taught",
+}
+
+
+def evaluation_result(
+    evaluation: Evaluation,
+    *,
+    model: str,
+    seed: int,
+    notes: Sequence[str] = (),
+    series: Sequence[Series] = (),
+    tables: Sequence[Table] = (),
+) -> Result:
+    """The four rows of every task, and the taught model at each k; and what else there is to say."""
+    return Result(
+        experiment="toolformer",
+        title="A model that was taught to call tools (Toolformer, tables 3 to 9)",
+        seed=seed,
+        models={"taught": model},
+        figures=(
+            *(_figure(row, row.task, NAMES[row.name]) for row in evaluation.rows),
+            *(_figure(row, f"{row.task}, by decoding k", f"k = {row.k}") for row in evaluation.by_k),
+        ),
+        series=tuple(series),
+        tables=tuple(tables),
+        notes=(*_perplexities(evaluation), *notes),
+    )
+
+
+def _figure(row: Row, task: str, method: str) -> Measurement:
+    by_tool = ", ".join(f"{use.api} {use.right}/{use.called}" for use in row.tools)
+    detail = (
+        f"a call in {row.called} of {row.n}: {row.right_with_call} right with one, {row.right_without_call} of "
+        f"{row.n - row.called} without; right by tool: {by_tool}"
+    )
+    return Measurement(
+        task=task, method=method, model="", n=row.n, right=row.right, detail=detail if row.called else "no call"
+    )
+
+
+def _perplexities(evaluation: Evaluation) -> list[str]:
+    found = evaluation.perplexities
+    tokens = ", ".join(dict.fromkeys(f"{one.tokens:,} tokens" for one in found.values()))
+    said = "; ".join(f"{NAMES[name]} {one.perplexity:.4f}" for name, one in found.items())
+    ratio = (
+        found["disabled"].perplexity / found["control"].perplexity if {"disabled", "control"} <= set(found) else None
+    )
+    more = f"; disabled is {ratio:.4f} times the control's" if ratio is not None else ""
+    return [f"Perplexity on held-out text ({tokens}): {said}{more}."]

@@ -1,0 +1,1 @@
+"""Calls proposed by a model, and run by the tools."""

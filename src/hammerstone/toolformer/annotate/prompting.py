@@ -1,0 +1,115 @@
+"""Prompts for annotation, and the annotator that is only prompted: any model of `hammerstone.models`.
+
+A tool of the paper has a prompt with worked examples, a Markdown file in `prompts/`. Any other tool has one that is
+made of its name and its description alone, so that a tool of one's own needs no examples to begin with.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import anyio
+
+from hammerstone.concurrency import map_concurrently
+from hammerstone.errors import ModelError
+from hammerstone.models.model import Message, Prompt
+from hammerstone.templates import fill_template
+from hammerstone.toolformer.annotate.annotation import PAPER
+from hammerstone.toolformer.call_format import Call, find_calls, remove_calls
+from hammerstone.toolformer.corpus_document import Document, Proposal
+
+if TYPE_CHECKING:
+    from hammerstone.models.model import Model
+    from hammerstone.toolformer.annotate.annotation import AnnotateSettings
+    from hammerstone.toolformer.apis.api import Api
+
+__all__ = ["ModelAnnotator", "annotation_prompt", "read_rewriting"]
+
+PROMPTS = "hammerstone.toolformer.prompts"
+
+
+def annotation_prompt(api: Api) -> str:
+    """Instructions and examples for one tool; then comes `Input:`, a text, and `Output:`, each on a line of its own."""
+    if api.name in PAPER:
+        return fill_template(PROMPTS, f"annotate_{api.name.lower()}", {})
+    return fill_template(PROMPTS, "describe_tool", {"name": api.name, "description": api.description})
+
+
+class ModelAnnotator:
+    """Asks a model to write each text anew, with calls in it. The reply is taken only if nothing else was changed.
+
+    Such models tell no probabilities: of the settings none applies, and 1.0 stands for the probability of `[`.
+    A request that fails is counted; if all of a shard's do, the model is down, and its error is raised.
+    To be used from synchronous code: every shard's requests run in an event loop of their own.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    @property
+    def name(self) -> str:
+        return self._model.name
+
+    def prepare(self, api: Api, settings: AnnotateSettings) -> str:
+        del settings  # see above
+        return fill_template(PROMPTS, "rewrite_text", {"head": annotation_prompt(api), "text": ""})
+
+    def propose(
+        self, documents: Sequence[Document], api: Api, settings: AnnotateSettings
+    ) -> tuple[list[list[Proposal]], Counter[str]]:
+        del settings
+        head = annotation_prompt(api)
+
+        async def ask(document: Document) -> str | ModelError:
+            return await self._rewritten(document, head)
+
+        replies = anyio.run(map_concurrently, ask, documents)
+        errors = [reply for reply in replies if isinstance(reply, ModelError)]
+        if documents and len(errors) == len(documents):
+            raise errors[0]
+        counts: Counter[str] = Counter()
+        made = [_proposals(*pair, api.name, counts) for pair in zip(replies, documents, strict=True)]
+        return made, counts
+
+    async def _rewritten(self, document: Document, head: str) -> str | ModelError:
+        asked = fill_template(PROMPTS, "rewrite_text", {"head": head, "text": document.text})
+        try:
+            return (await self._model.complete(Prompt(messages=(Message(role="user", content=asked),)))).text
+        except ModelError as error:
+            return error
+
+
+def _proposals(reply: str | ModelError, document: Document, api: str, counts: Counter[str]) -> list[Proposal]:
+    counts[f"replies: {api}"] += 1
+    if isinstance(reply, ModelError):
+        counts[f"dropped: {api}: no reply"] += 1
+        return []
+    calls = read_rewriting(reply, document.text, api)
+    if calls is None:
+        counts[f"dropped: {api}: text was changed"] += 1
+        return []
+    return [Proposal(api=api, input=call.input.strip(), position=position, probability=1.0) for position, call in calls]
+
+
+def read_rewriting(reply: str, text: str, api: str) -> list[tuple[int, Call]] | None:
+    """The calls in a reply, with their positions in the text; `None` unless the text remains when they are removed.
+
+    Spaces do not count, as models set them beside calls in several ways: a call has its place among the other letters.
+    """
+    reply = reply.strip().removeprefix("Output:")
+    if _solid(remove_calls(reply, [api])) != _solid(text):
+        return None
+    ends = [0, *(at + 1 for at, letter in enumerate(text) if not letter.isspace())]  # after so many letters
+    calls: list[tuple[int, Call]] = []
+    letters = done = 0
+    for start, end, call in find_calls(reply, [api]):
+        letters += len(_solid(reply[done:start]))
+        calls.append((ends[letters], call))
+        done = end
+    return calls
+
+
+def _solid(text: str) -> str:
+    return "".join(letter for letter in text if not letter.isspace())

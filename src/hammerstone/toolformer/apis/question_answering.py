@@ -1,0 +1,51 @@
+"""Question answering: a model, alone or reading what a search has found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hammerstone.models.model import Message, Model, Prompt
+from hammerstone.toolformer.apis import prompts
+from hammerstone.toolformer.apis.api import ApiError, Context
+
+if TYPE_CHECKING:
+    from hammerstone.toolformer.apis.search import Search
+
+__all__ = ["Answering"]
+
+READ = 5  # passages
+UNKNOWN = "unknown"
+
+
+class Answering:
+    """`QA(Where was the Knights of Columbus founded?)` is "New Haven, Connecticut" (table 1).
+
+    The paper asks Atlas, a model that retrieves and reads; so does this with a `search`, whatever the model.
+    """
+
+    def __init__(self, model: Model, search: Search | None = None) -> None:
+        self._model = model
+        self._search = search
+
+    @property
+    def name(self) -> str:
+        return "QA"
+
+    @property
+    def description(self) -> str:
+        return "Takes a simple question of fact and gives a short answer, such as: New Haven, Connecticut."
+
+    async def __call__(self, text: str, context: Context) -> str:  # noqa: ARG002 - the contract's
+        if not text.strip():
+            raise ApiError("no question")
+        if self._search is None:
+            asked = prompts.fill("answer", question=text)
+        else:
+            passages = await self._search.passages(text, READ)
+            written = "\n\n".join(f"{passage.title}\n{passage.text}".strip() for passage in passages)
+            asked = prompts.fill("answer_from_passages", question=text, passages=written)
+        reply = await self._model.complete(Prompt(messages=(Message(role="user", content=asked),), temperature=0.0))
+        answer = reply.text.strip()
+        if answer.rstrip(".").casefold() == UNKNOWN:
+            raise ApiError("no answer")
+        return answer

@@ -1,0 +1,1 @@
+"""Texts: the corpus that a run begins with, the paper's rules for each tool, and the dataset that it trains on."""

@@ -1,0 +1,260 @@
+"""How texts are cut, and which pieces are worth annotating for which tool (Toolformer, appendix A).
+
+Most text needs no calculator. What a document is kept for:
+
+    Calculator   three numbers within 100 words of which one results from the other two; or a sign of a sum, such as
+                 "equals", before a number; or three numbers anywhere, and then 1 document of 100
+    Calendar     the date of writing is known, from the document's URL or from its data
+    MT           10 words that are not English, with English before and after them
+    QA, Search, and every other tool: all documents
+
+The paper does not say whose tokens it counts. Words, parted by white space, are counted here: rules that depend on no
+model choose the same documents for every model.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from hashlib import blake2b
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+from hammerstone.errors import SettingsError
+
+__all__ = [
+    "LanguageId",
+    "Rules",
+    "calculator_rule",
+    "fasttext_language_id",
+    "has_foreign_chunk",
+    "iso_date",
+    "url_date",
+]
+
+LanguageId: TypeAlias = Callable[[str], tuple[str, float]]
+"""The language of a text, as a code such as `en`, and how sure that is, from 0 to 1."""
+
+WINDOW = 100  # words in which three numbers must stand
+RARELY = 0.01  # of the documents that only have three numbers
+CHUNK = 10  # words whose language is told
+SURE = 0.8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """The rules of the tools in use. `seed` draws the 1 % of the documents with nothing but three numbers."""
+
+    apis: Sequence[str]
+    seed: int = 0
+    identify: LanguageId | None = None
+
+    def __post_init__(self) -> None:
+        if "MT" in self.apis and self.identify is None:
+            raise SettingsError(
+                "documents for MT cannot be chosen without telling languages apart",
+                hint="give a model for language identification (fastText's lid.176.bin), or leave MT out",
+            )
+
+    def that_keep(self, id: str, text: str, dated: str | None) -> dict[str, str]:  # noqa: A002 - as Document.id
+        """The tools that the document is good for, each with the rule that says so. `dated` tells whence its date is.
+
+        It depends on the document alone, not on those before it.
+        """
+        found = {api: self._rule(api, id, text, dated) for api in self.apis}
+        return {api: rule for api, rule in found.items() if rule is not None}
+
+    def _rule(self, api: str, document_id: str, text: str, dated: str | None) -> str | None:
+        match api:
+            case "Calculator":
+                rule = calculator_rule(text)
+                return None if rule == THREE_NUMBERS and _draw(self.seed, document_id) >= RARELY else rule
+            case "Calendar":
+                return dated
+            case "MT":
+                foreign = self.identify is not None and has_foreign_chunk(text, self.identify)
+                return "words of another language" if foreign else None
+            case _:
+                return "every document"
+
+
+def _draw(seed: int, document_id: str) -> float:
+    """A number from 0 to 1 that is a document's own: the same in whatever order documents come."""
+    digest = blake2b(f"{seed} {document_id}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) / 2**64
+
+
+# --- Calculator ---
+
+RESULT, SIGN, THREE_NUMBERS = "result of two others", "sign before a number", "three numbers"
+
+# 1,400 and 2.5 and 29%, but not the 4 of A4, a version (1.2.3), a list (1,2,3) or a number of more than 15 digits
+_NUMBER_PATTERN = r"(?<![\w.,])(?:[0-9]{1,3}(?:,[0-9]{3}){1,4}|[0-9]{1,15})(?:\.[0-9]{1,9})?(?![.,]?[0-9])%?"
+_NUMBER = re.compile(_NUMBER_PATTERN)
+_SIGN = re.compile(
+    rf"(?:=|\b(?:equals|equal\s+to|total\s+of|average\s+of))\s*[-\u2212+]?\s?[$€£¥]?\s?{_NUMBER_PATTERN}", re.IGNORECASE
+)
+
+
+class _Number(NamedTuple):
+    """A number of a text: the word that it stands in, and its readings, each a value and its decimals as written."""
+
+    word: int
+    readings: tuple[tuple[float, int], ...]
+
+
+def calculator_rule(text: str) -> str | None:
+    """The first rule that keeps a text for the calculator. `THREE_NUMBERS` alone keeps it only rarely."""
+    numbers = [
+        _Number(word, _readings(match[0]))
+        for word, written in enumerate(re.sub(r"(?<=[0-9])\s%", "%", text).split())
+        for match in _NUMBER.finditer(written)
+    ]
+    if _one_results_from_two_others(numbers):
+        return RESULT
+    if _SIGN.search(text):
+        return SIGN
+    return THREE_NUMBERS if len(numbers) >= 3 else None
+
+
+def _readings(written: str) -> tuple[tuple[float, int], ...]:
+    """29% is 29 and 0.29: in "400 of 1400 (29%)" it is the second."""
+    plain = written.replace(",", "").rstrip("%")
+    value, decimals = float(plain), len(plain.partition(".")[2])
+    return ((value, decimals), (value / 100, decimals + 2)) if written.endswith("%") else ((value, decimals),)
+
+
+def _one_results_from_two_others(numbers: Sequence[_Number]) -> bool:
+    """Does c = a + b, a - b, a · b or a / b hold for three numbers that stand in `WINDOW` words, in any order?
+
+    All pairs are tried and the result is looked up, so that a table of n numbers costs n², not n³.
+    """
+    where: defaultdict[tuple[int, int], list[int]] = defaultdict(list)  # (decimals, c · 10^decimals) to numbers
+    for k, number in enumerate(numbers):
+        for value, decimals in number.readings:
+            where[decimals, round(value * 10**decimals)].append(k)
+    scales = {decimals for decimals, _ in where}
+    for i, j in _near_pairs(numbers):
+        for result in _results(numbers[i], numbers[j]):
+            for decimals in scales:
+                for key in _as_written(result, decimals):
+                    if any(_near(numbers, i, j, k) for k in where.get((decimals, key), ())):
+                        return True
+    return False
+
+
+def _near_pairs(numbers: Sequence[_Number]) -> Iterator[tuple[int, int]]:
+    for i, first in enumerate(numbers):
+        for j in range(i + 1, len(numbers)):
+            if numbers[j].word - first.word >= WINDOW:
+                break
+            yield i, j
+
+
+def _near(numbers: Sequence[_Number], i: int, j: int, k: int) -> bool:
+    words = (numbers[i].word, numbers[j].word, numbers[k].word)
+    return k not in (i, j) and max(words) - min(words) < WINDOW
+
+
+def _results(one: _Number, other: _Number) -> Iterator[float]:
+    for a, _ in one.readings:
+        for b, _ in other.readings:
+            yield from (a + b, abs(a - b), a * b)
+            if b:
+                yield a / b
+            if a:
+                yield b / a
+
+
+def _as_written(result: float, decimals: int) -> tuple[int, ...]:
+    """`result · 10^decimals` as a writer may have rounded it. Whole numbers are not rounded: 7 / 2 is no 3 and no 4."""
+    scaled = result * 10**decimals
+    slack = 1e-9 * max(1.0, scaled)  # of binary fractions
+    if decimals == 0:
+        return (round(scaled),) if abs(scaled - round(scaled)) <= slack else ()
+    return (math.floor(scaled + 0.5 + slack), math.ceil(scaled - 0.5 - slack))
+
+
+# --- Calendar ---
+
+# Of /2023/02/09/ and 2023-02-09. Eight digits on end are as likely the number of an article, and no date.
+_URL_DATES = (
+    re.compile(r"(?<![^/])((?:1[5-9]|20)[0-9]{2})/([0-9]{1,2})/([0-9]{1,2})(?![^/?#.])"),
+    re.compile(r"(?<![0-9A-Za-z])((?:1[5-9]|20)[0-9]{2})-([0-9]{2})-([0-9]{2})(?![0-9])"),
+)
+_ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[T ].*)?", re.DOTALL)
+
+
+def url_date(url: str) -> str | None:
+    """The first date in a URL, in ISO form: year/month/day as parts of its path, or YYYY-MM-DD. Nothing is guessed."""
+    for pattern in _URL_DATES:
+        for match in pattern.finditer(url):
+            if found := _valid_date(match):
+                return found
+    return None
+
+
+def iso_date(text: str) -> str | None:
+    """The day of an ISO date, or of an ISO date and time as it is written (no time zone is applied)."""
+    match = _ISO_DATE.fullmatch(text.strip())
+    return _valid_date(match) if match else None
+
+
+def _valid_date(match: re.Match[str]) -> str | None:
+    try:
+        return date(*map(int, match.groups())).isoformat()
+    except ValueError:
+        return None
+
+
+# --- MT ---
+
+
+def has_foreign_chunk(text: str, identify: LanguageId) -> bool:
+    """Are there `CHUNK` words in another language, with `CHUNK` English words somewhere before and after them?
+
+    What holds no letter is in no language. `identify` is asked about every `CHUNK` words on end.
+    """
+    words = text.split()
+    languages = [_language(" ".join(words[k : k + CHUNK]), identify) for k in range(len(words) - CHUNK + 1)]
+    english = [k for k, language in enumerate(languages) if language == "en"]
+    if not english:
+        return False
+    between = languages[english[0] + CHUNK : max(english[-1] - CHUNK + 1, 0)]
+    return any(language not in ("en", None) for language in between)
+
+
+def _language(chunk: str, identify: LanguageId) -> str | None:
+    if not any(letter.isalpha() for letter in chunk):
+        return None
+    language, sure = identify(chunk)
+    return language if sure > SURE else None
+
+
+def fasttext_language_id(path: Path) -> LanguageId:
+    """fastText's language identification (Joulin et al., 2016), as in the paper; `path` is its lid.176.bin.
+
+    Raises `SettingsError` without the `fasttext` package, and for what is no model of it.
+    """
+    try:
+        fasttext: Any = import_module("fasttext")
+    except ImportError as error:
+        raise SettingsError(
+            "the package `fasttext` is not installed", hint="pip install fasttext, or leave MT out"
+        ) from error
+    try:
+        model = fasttext.load_model(str(path))
+    except ValueError as error:
+        raise SettingsError(f"{path} is no fastText model: {error}", hint="give the path of lid.176.bin") from error
+
+    def identify(text: str) -> tuple[str, float]:
+        # A list of one: given a string, fastText 0.9.3 breaks on NumPy 2. A line end would end the text.
+        labels, shares = model.predict([" ".join(text.split())])
+        return str(labels[0][0]).removeprefix("__label__"), float(shares[0][0])
+
+    return identify

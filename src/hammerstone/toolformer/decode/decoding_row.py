@@ -1,0 +1,274 @@
+"""One row of a batch: what a token does to it.
+
+    running ──`[Name(input) ->`──► waits for its tool ──result──► forced to take it ──► running … ──► done
+
+A row may also go back. `[` begins a call where it is merely among the k most likely tokens; the model may not go on to
+a call of a tool in use, or never come to the end of one. Then the row is what it would have been without that bracket:
+it returns to the place before it, takes the token that it would have taken, and the cache is cut. So:
+
+    forced `[`, no name of a tool after it     taken back: the model's own choice was another token
+    the model's own `[`, no name after it      stays: the text has brackets of its own, as in "[1]"
+    `[Name(` where no (more) call may begin    taken back: what looks like a call in the text has been run
+    `[Name(` and no end of the call            taken back, and counts as one of the row's calls, so that a model that
+                                               babbles does not try again at every token
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import torch
+
+from hammerstone.toolformer.call_format import Call
+from hammerstone.toolformer.decode.generation import DecodeSettings, Ended, Generated, Piece
+from hammerstone.toolformer.decode.partial_call import (
+    Reading,
+    Vocabulary,
+    answer_tokens,
+    encode_prompt,
+    read_call,
+    text_after,
+    vocabulary_of,
+)
+from hammerstone.toolformer.lm import Codec
+
+__all__ = ["Choice", "Row", "begin_rows"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The next token of a row; if it has a bracket, then also what is taken `instead` of it if the row comes back.
+
+    `forced`: it was not the model's own choice, but among the k most likely.
+    """
+
+    token: int
+    instead: int | None = None
+    forced: bool = False
+
+
+@dataclass(kw_only=True)
+class _Opening:
+    """A bracket at a place of `ids` that may begin a call. `named` counts the tokens sampled up to `[Name(`."""
+
+    at: int
+    skipped: int  # characters of its token before the bracket
+    choice: Choice
+    named: int | None = None
+
+
+class _Done(NamedTuple):
+    """A call in the text, its place in `ids`, and why it failed, if it did."""
+
+    at: int
+    call: Call
+    failure: str | None
+
+
+@dataclass(kw_only=True, eq=False)
+class Row:
+    """`ids` begin with the prompt. `cached` of them are held by the cache; the last one never is.
+
+    After `take` and `answer` the row either `ended`, or has `asked` for a call, or goes on.
+    """
+
+    number: int
+    prompt: tuple[int, ...]
+    codec: Codec
+    vocabulary: Vocabulary
+    apis: Collection[str]
+    settings: DecodeSettings
+    ids: list[int] = field(init=False)
+    sampled: list[bool] = field(default_factory=list[bool])
+    cached: int = 0
+    asked: Call | None = None
+    ended: Ended | None = None
+    openings: list[_Opening] = field(default_factory=list[_Opening])
+    calls: list[_Done] = field(default_factory=list[_Done])
+    begun: int = 0
+    taken_back: int = 0
+    generator: torch.Generator = field(init=False)
+    sent: int = field(init=False)
+    searched: int = 0  # for stop strings
+    cut_text: int = 0  # characters at the end that are the stop string, and what came with it
+
+    def __post_init__(self) -> None:
+        self.ids, self.sent = [*self.prompt], len(self.prompt)
+        self.generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + self.number)
+        self._go_on(self._limited())
+
+    @property
+    def may_call(self) -> bool:
+        return bool(self.apis) and self.settings.k > 0 and self.begun < self.settings.calls
+
+    @property
+    def may_be_forced(self) -> bool:
+        """Inside of a call the model decodes freely."""
+        return self.may_call and not self.openings
+
+    def take(self, choice: Choice) -> None:
+        """A sampled token."""
+        self._go_on(self._append(choice))
+
+    def answer(self, result: str, failure: str | None) -> None:
+        """The result of the call that was `asked`, as it shall stand in the text, and why it failed, if it did."""
+        assert self.asked is not None  # noqa: S101 - only a row that has asked is answered
+        call, opening = replace(self.asked, result=result), self.openings[-1]
+        self.asked = None
+        reading, text = self._read(opening)
+        assert reading is not None  # noqa: S101 - nothing was added since
+        said = self.ids[opening.at :]
+        kept, inserted = answer_tokens(self.codec, said, text[: opening.skipped + reading.end], result)
+        if opening.at + kept + len(inserted) > self.codec.context:
+            self._go_on(self._back())
+            return
+        self._cut(opening.at + kept)
+        self.ids += inserted
+        self.sampled += [False] * len(inserted)
+        self.openings.pop()
+        self.calls.append(_Done(opening.at, call, failure))
+        self._go_on(self._settled(None))
+
+    def _go_on(self, instead: int | None) -> None:
+        while instead is not None:
+            instead = self._append(Choice(token=instead))
+
+    # Each of the following returns the token to be taken next if the row went back, else None.
+
+    def _append(self, choice: Choice) -> int | None:
+        if choice.token in self.vocabulary.ends:
+            return self._end("end")
+        self.ids.append(choice.token)
+        self.sampled.append(True)
+        opening = None
+        if choice.instead is not None:
+            skipped = self.vocabulary.brackets[choice.token].rindex("[")
+            opening = _Opening(at=len(self.ids) - 1, skipped=skipped, choice=choice)
+        return self._settled(opening)
+
+    def _settled(self, fresh: _Opening | None) -> int | None:
+        instead = self._settle(fresh)
+        return self._limited() if instead is None and self.asked is None else instead
+
+    def _settle(self, fresh: _Opening | None) -> int | None:
+        """What the last token makes of the open brackets, the innermost first; `fresh` is its own."""
+        while self.openings or fresh is not None:
+            if fresh is not None and not self.openings:
+                self.openings.append(fresh)
+                fresh = None
+            opening = self.openings[-1]
+            reading, _ = self._read(opening)
+            if reading is None and not opening.choice.forced and opening.named is None:
+                self.openings.pop()  # the text's own bracket; the one around it is next
+                continue
+            if reading is None or not self._admits(opening, reading):
+                return self._back()
+            if reading.stage == "complete":
+                self.asked = Call(api=reading.api, input=reading.input)
+                return None
+            if fresh is None or reading.stage == "name" or not self.settings.nested:
+                return None
+            self.openings.append(fresh)
+            fresh = None
+        return None
+
+    def _read(self, opening: _Opening) -> tuple[Reading | None, str]:
+        text = self.codec.decode(self.ids[opening.at :])
+        return read_call(text[opening.skipped :], self.apis, nested=self.settings.nested), text
+
+    def _admits(self, opening: _Opening, reading: Reading) -> bool:
+        """Whether the call may go on. Its name, when it is complete, is what makes it count."""
+        if reading.stage == "name":
+            return True
+        if opening.named is None:
+            if not self.may_call:
+                return False
+            self.begun += 1
+            opening.named = self.sampled.count(True)
+        inside = self.sampled.count(True) - opening.named
+        return reading.stage == "complete" or inside <= self.settings.longest_input
+
+    def _limited(self) -> int | None:
+        """Ends the row where it must: a stop string, or no room for another token."""
+        if self.settings.stop and not self.openings and self._stops():
+            return self._end("stop")
+        if self.sampled.count(True) >= self.settings.max_tokens:
+            return self._end("length")
+        if len(self.ids) >= self.codec.context:
+            return self._end("context")
+        return None
+
+    def _stops(self) -> bool:
+        """Whether a stop string has come since this was asked last. It has at most as many tokens as bytes."""
+        longest = max(len(stop.encode()) for stop in self.settings.stop)
+        written = next((back for back, sampled in enumerate(reversed(self.sampled)) if not sampled), len(self.sampled))
+        text = self.codec.decode(self.ids[max(len(self.ids) - written, self.searched - longest) :])
+        self.searched = len(self.ids)
+        first = min((text.index(stop) for stop in self.settings.stop if stop in text), default=None)
+        self.cut_text = 0 if first is None else len(text) - first
+        return first is not None
+
+    def _end(self, reason: Ended) -> int | None:
+        """Half a call is taken back, and the row goes on without it."""
+        while self.openings:
+            if self.openings[-1].choice.forced or self.openings[-1].named is not None:
+                return self._back()
+            self.openings.pop()
+        self.ended = reason
+        return None
+
+    def _back(self) -> int | None:
+        """To the place before the innermost open bracket, as if it had never been written."""
+        opening = self.openings.pop()
+        self.taken_back += 1
+        self._cut(opening.at)
+        self.calls = [done for done in self.calls if done.at < opening.at]
+        return opening.choice.instead
+
+    def _cut(self, length: int) -> None:
+        del self.ids[length:]
+        del self.sampled[length - len(self.prompt) :]
+        self.cached, self.searched = min(self.cached, length), min(self.searched, length)
+
+    def pieces(self) -> list[Piece]:
+        """What has become final since this was asked last."""
+        final = self.openings[0].at if self.openings else len(self.ids)
+        pieces: list[Piece] = []
+        while self.sent < final:
+            start, sampled = self.sent, self.sampled[self.sent - len(self.prompt)]
+            while self.sent < final and self.sampled[self.sent - len(self.prompt)] == sampled:
+                self.sent += 1
+            pieces.append(Piece(row=self.number, ids=tuple(self.ids[start : self.sent]), sampled=sampled))
+        return pieces
+
+    def generated(self) -> Generated:
+        assert self.ended is not None  # noqa: S101 - asked of a row that is done
+        ids = self.ids[len(self.prompt) :]
+        text = text_after(self.codec, self.prompt, ids)
+        return Generated(
+            text=text[: len(text) - self.cut_text],
+            ids=tuple(ids),
+            sampled=tuple(self.sampled),
+            calls=tuple(done.call for done in self.calls),
+            failures=tuple(done.failure for done in self.calls if done.failure is not None),
+            taken_back=self.taken_back,
+            ended=self.ended,
+        )
+
+
+def begin_rows(codec: Codec, prompts: Sequence[str], apis: Collection[str], settings: DecodeSettings) -> list[Row]:
+    """A row for each prompt, numbered in order; those whose prompts cannot be read whole have ended."""
+    vocabulary = vocabulary_of(codec)
+    return [
+        Row(
+            number=number,
+            prompt=tuple(encode_prompt(codec, prompt)),
+            codec=codec,
+            vocabulary=vocabulary,
+            apis=tuple(apis),
+            settings=settings,
+        )
+        for number, prompt in enumerate(prompts)
+    ]

@@ -1,0 +1,1 @@
+"""Benchmarks, perplexity, and the four rows that compare the models."""

@@ -1,0 +1,95 @@
+"""What the filter decided, call by call, to be looked at: the text, the call and its result, the losses, the verdict
+(as in the paper's table of examples)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hammerstone.toolformer.corpus_document import Document, Losses, Proposal
+from hammerstone.toolformer.score.selection import is_kept, tau_f
+from hammerstone.toolformer.shards import read_shards
+
+__all__ = ["Explained", "Kept", "count_kept", "explain"]
+
+AROUND = 60  # characters of the text on each side of a call
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explained:
+    """One measured call: the text `before` and `after` it, shortened, and whether it helps by the threshold."""
+
+    document: str
+    api: str
+    before: str
+    call: str
+    after: str
+    losses: Losses
+    threshold: float
+    kept: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """How many of a tool's `measured` calls are kept at each of some thresholds."""
+
+    api: str
+    measured: int
+    kept: Mapping[float, int]
+
+
+def explain(folder: Path, count: int, thresholds: Mapping[str, float]) -> tuple[Explained, ...]:
+    """Of each tool `count` calls, evenly from the one that helps most to the one that harms most.
+
+    `folder` is that of the filter's shards; `thresholds` overrides the usual ones. Raises as `read_shards`.
+    """
+    found: defaultdict[str, list[tuple[Document, Proposal, Losses]]] = defaultdict(list)
+    for document in read_shards(folder):
+        for one in document.proposals:
+            if one.losses is not None:
+                found[one.api].append((document, one, one.losses))
+    return tuple(
+        _explained(document, one, losses, thresholds.get(api, tau_f(api)))
+        for api in sorted(found)
+        for document, one, losses in _spread(sorted(found[api], key=lambda of: -of[2].gain), count)
+    )
+
+
+def count_kept(folder: Path, thresholds: Sequence[float]) -> tuple[Kept, ...]:
+    """As the paper's table 2 has it. Raises as `read_shards`."""
+    gains: defaultdict[str, list[float]] = defaultdict(list)
+    for document in read_shards(folder):
+        for one in document.proposals:
+            if one.losses is not None:
+                gains[one.api].append(one.losses.gain)
+    return tuple(
+        Kept(
+            api=api,
+            measured=len(gains[api]),
+            kept={tau: sum(gain >= tau for gain in gains[api]) for tau in thresholds},
+        )
+        for api in sorted(gains)
+    )
+
+
+def _spread(ranked: Sequence[tuple[Document, Proposal, Losses]], count: int) -> list[tuple[Document, Proposal, Losses]]:
+    """The first, the last, and others at even distances."""
+    if len(ranked) <= count or count < 2:
+        return list(ranked[:count])
+    return [ranked[round(k * (len(ranked) - 1) / (count - 1))] for k in range(count)]
+
+
+def _explained(document: Document, proposal: Proposal, losses: Losses, threshold: float) -> Explained:
+    before, after = document.text[: proposal.position], document.text[proposal.position :]
+    return Explained(
+        document=document.id,
+        api=proposal.api,
+        before=before if len(before) <= AROUND else f"…{before[-AROUND:]}",
+        call=proposal.call.answered,
+        after=after if len(after) <= AROUND else f"{after[:AROUND]}…",
+        losses=losses,
+        threshold=threshold,
+        kept=is_kept(proposal, threshold),
+    )

@@ -1,0 +1,213 @@
+"""Which calls help: those whose result makes the next tokens easier to predict (section 2, "Filtering API Calls").
+
+A call c with result r at position i is measured by the loss over the tokens that follow it, the nearest ones most:
+
+    L_i(z) = - Σ_{j ≥ i} w_{j-i} · log p(x_j | z, x_1 … x_{j-1})
+
+where z is *prefixed* to the text, not inserted at i: the model has never seen a call in the middle of a text yet, and
+would be surprised by it, whatever its result says. With
+
+    L⁺ = L(e(c, r))                      the call and its result
+    L⁻ = min(L(ε), L(e(c, ε)))           nothing at all, or the call alone: the easier of both
+
+a call is kept if L⁻ - L⁺ ≥ τ_f: its *result* must help, by so much.
+
+The weights w̃_t = max(0, 1 - t/5), normalised, are zero from the sixth token on. So only five tokens count, nothing
+after them need be read, and the text is cut there. What is read per document of n tokens: n + 1 once for L(ε), at all
+positions; then twice the text up to i for each call.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from hammerstone.toolformer.call_format import Call
+from hammerstone.toolformer.corpus_document import Document, Losses, Proposal
+from hammerstone.toolformer.lm import LanguageModel
+from hammerstone.toolformer.score.selection import is_kept, tau_f
+from hammerstone.toolformer.shards import Progress, run_stage
+
+__all__ = ["WEIGHTS", "filter_calls", "score"]
+
+# w̃ = 1, 4/5, 3/5, 2/5, 1/5, then 0; their sum is 3
+WEIGHTS = tuple((1 - t / 5) / 3 for t in range(5))
+
+BATCH_TOKENS = 8192  # read at once, padding included
+
+
+def filter_calls(
+    source: Path,
+    target: Path,
+    lm: LanguageModel,
+    *,
+    batch_tokens: int = BATCH_TOKENS,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> Counter[str]:
+    """The stage: every proposal with a result gets its losses. The threshold comes later, and can be another one.
+
+    `lm` is the model to be taught, whoever has proposed the calls. Errors as `run_stage`.
+    """
+
+    def work(documents: Sequence[Document]) -> tuple[Sequence[Document], Counter[str]]:
+        return score(lm, documents, batch_tokens=batch_tokens)
+
+    return run_stage("filter", source, target, work, settings={"model": lm.name}, on_progress=on_progress)
+
+
+def score(
+    lm: LanguageModel, documents: Sequence[Document], *, batch_tokens: int = BATCH_TOKENS
+) -> tuple[list[Document], Counter[str]]:
+    """The documents with the losses of their proposals, and counts: scored, kept at the usual τ_f, dropped and why.
+
+    Dropped are proposals without a result, those after which no token comes, those that do not fit into the model's
+    context, and those whose losses are no number.
+    """
+    read = [_read(lm, document) for document in documents]
+    asked = [
+        _Asked(at, number, _position(spans, proposal.position))
+        for at, (document, (_, spans)) in enumerate(zip(documents, read, strict=True))
+        for number, proposal in enumerate(document.proposals)
+        if proposal.result is not None
+    ]
+    counts: Counter[str] = Counter()
+    fit = [one for one in asked if _reason(lm, documents, read, one, counts) is None]
+    without = _without(lm, [ids for ids, _ in read], fit, batch_tokens)
+    rows = [
+        _row(lm, z, read[one.document][0], one.start)
+        for one in fit
+        for z in _prefixes(documents[one.document].proposals[one.number].call)
+    ]
+    prefixed = _row_losses(lm, rows, batch_tokens)
+    measured = {
+        (one.document, one.number): Losses(with_result=prefixed[2 * k], with_call=prefixed[2 * k + 1], without=empty)
+        for k, (one, empty) in enumerate(zip(fit, without, strict=True))
+    }
+    made = [_measured(at, document, measured, counts) for at, document in enumerate(documents)]
+    return made, counts
+
+
+class _Asked(NamedTuple):
+    """A proposal to be measured: its document, its number there, and i, the first token after it."""
+
+    document: int
+    number: int
+    start: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    """Tokens to be read; the last of them predict `targets`, one each."""
+
+    ids: tuple[int, ...]
+    targets: tuple[int, ...]
+
+
+def _read(lm: LanguageModel, document: Document) -> tuple[list[int], list[tuple[int, int]]]:
+    return lm.encode_with_offsets(document.text)
+
+
+def _position(spans: Sequence[tuple[int, int]], position: int) -> int:
+    """i: the first token that reaches beyond the position (in characters)."""
+    return next((i for i, (_, end) in enumerate(spans) if end > position), len(spans))
+
+
+def _reason(
+    lm: LanguageModel,
+    documents: Sequence[Document],
+    read: Sequence[tuple[list[int], list[tuple[int, int]]]],
+    one: _Asked,
+    counts: Counter[str],
+) -> str | None:
+    """Why a proposal cannot be measured, counted; `None` if it can."""
+    ids, _ = read[one.document]
+    proposal = documents[one.document].proposals[one.number]
+    reason = None
+    if one.start == len(ids):
+        reason = "nothing follows"
+    elif len(_row(lm, proposal.call.answered, ids, one.start).ids) > lm.context:
+        reason = "too long for the model"
+    if reason is not None:
+        counts[f"dropped: {proposal.api}: {reason}"] += 1
+    return reason
+
+
+def _prefixes(call: Call) -> tuple[str, str]:
+    """e(c, r) and e(c, ε). Nothing stands between them and the text, whose tokens stay as they are alone."""
+    return call.answered, call.unanswered
+
+
+def _row(lm: LanguageModel, z: str, ids: Sequence[int], start: int) -> _Row:
+    """z, then the text as far as the fifth token after i is predicted by it."""
+    targets = tuple(ids[start : start + len(WEIGHTS)])
+    text = ids[: start + len(targets) - 1]
+    return _Row(ids=(lm.start_id, *lm.encode(z), *text), targets=targets)
+
+
+def _without(
+    lm: LanguageModel, texts: Sequence[Sequence[int]], asked: Sequence[_Asked], batch_tokens: int
+) -> list[float]:
+    """L(ε) at all positions of a document in one pass, as far as its last one needs it."""
+    furthest: dict[int, int] = {}
+    for one in asked:
+        end = min(one.start + len(WEIGHTS), len(texts[one.document]))
+        furthest[one.document] = max(furthest.get(one.document, 0), end)
+    rows = {
+        at: _Row(ids=(lm.start_id, *texts[at][: end - 1]), targets=tuple(texts[at][:end]))
+        for at, end in furthest.items()
+    }
+    logs = dict(zip(rows, _log_probabilities(lm, list(rows.values()), batch_tokens), strict=True))
+    return [_weighted(logs[one.document][one.start : one.start + len(WEIGHTS)]) for one in asked]
+
+
+def _row_losses(lm: LanguageModel, rows: Sequence[_Row], batch_tokens: int) -> list[float]:
+    return [_weighted(logs) for logs in _log_probabilities(lm, rows, batch_tokens)]
+
+
+def _weighted(logs: Sequence[float]) -> float:
+    return -sum(w * log for w, log in zip(WEIGHTS, logs, strict=False))
+
+
+def _log_probabilities(lm: LanguageModel, rows: Sequence[_Row], batch_tokens: int) -> list[list[float]]:
+    """log p of each row's targets. Rows of like length are read together; equal ones once."""
+    found: dict[_Row, list[float]] = {}
+    for batch in _batches(sorted({*rows}, key=lambda row: len(row.ids)), batch_tokens):
+        keep = max(len(row.targets) for row in batch)
+        logits, _ = lm.forward([row.ids for row in batch], keep=keep)  # (rows, keep, vocabulary)
+        logs = torch.log_softmax(logits.float(), dim=-1)
+        for at, row in enumerate(batch):
+            targets = torch.tensor(row.targets, device=logs.device)
+            found[row] = logs[at, keep - len(row.targets) :].gather(1, targets[:, None])[:, 0].tolist()  # pyright: ignore[reportUnknownMemberType] - torch's stub
+    return [found[row] for row in rows]
+
+
+def _batches(rows: Sequence[_Row], batch_tokens: int) -> list[list[_Row]]:
+    """Neighbours as long as they are, padding included, few enough tokens; one row at least."""
+    batches: list[list[_Row]] = []
+    for row in rows:
+        if batches and len(row.ids) * (len(batches[-1]) + 1) <= batch_tokens:
+            batches[-1].append(row)
+        else:
+            batches.append([row])
+    return batches
+
+
+def _measured(at: int, document: Document, measured: dict[tuple[int, int], Losses], counts: Counter[str]) -> Document:
+    kept: list[Proposal] = []
+    for number, proposal in enumerate(document.proposals):
+        losses = measured.get((at, number))
+        if losses is None:
+            continue
+        if not math.isfinite(losses.gain):
+            counts[f"dropped: {proposal.api}: losses are no number"] += 1
+            continue
+        kept.append(replace(proposal, losses=losses))
+        counts[f"scored: {proposal.api}"] += 1
+        counts[f"kept: {proposal.api}"] += is_kept(kept[-1], tau_f(proposal.api))
+    return replace(document, proposals=tuple(kept))

@@ -1,0 +1,364 @@
+"""A model that annotates by itself: the batched, cached code against the paper's equations, written down literally."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cache
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, decoders, models
+from transformers import PreTrainedTokenizerFast
+
+from hammerstone.errors import InputError
+from hammerstone.toolformer.annotate.annotation import AnnotateSettings, Sampling
+from hammerstone.toolformer.annotate.sampling import SelfAnnotator, boundaries, draw, read_call
+from hammerstone.toolformer.corpus_document import Document, Proposal
+from hammerstone.toolformer.lm import LanguageModel
+
+from ..tiny_models import TEXTS, byte_level, language_model
+
+EVERY = ("gpt2", "byte-level"), ("gptj", "sentencepiece-like"), ("llama", "byte-level")
+PROMPT = "Write [C(1)] before a number."
+
+
+@dataclass(frozen=True)
+class Tool:
+    name: str = "C"
+    description: str = "Adds."
+
+
+C = Tool()
+
+
+@cache
+def speaking(model: str = "gpt2", tokenizer: str = "byte-level", *, context: int = 512) -> LanguageModel:
+    """A random model with a liking for calls: after each token of `[C(1)]` and `[C(2)]` the next one is likelier.
+
+    In double precision, in which rounding decides no draw.
+    """
+    lm = language_model(model, tokenizer, context=context)
+    lm.model.double()
+    liked = torch.zeros(len(lm.tokenizer), len(lm.tokenizer), dtype=torch.double)
+    liked[:, opening_tokens(lm)] = 6
+    for call in ("[C(1)]", "[C(2)]", "[C(12)]", " [C(1)] x", "[C(\n"):
+        ids = lm.encode(call)
+        liked[ids[:-1], ids[1:]] = 9
+
+    def hook(_module, _args, kwargs, output):
+        after = kwargs["input_ids"][:, kwargs.get("logits_to_keep", slice(None))]
+        output.logits = output.logits + liked[after]
+        return output
+
+    lm.model.register_forward_hook(hook, with_kwargs=True)
+    return lm
+
+
+words = st.sampled_from([*" ".join(TEXTS).split(), "é", "日本", "[1]", "-> ", "\n"])
+texts = st.lists(st.lists(words, min_size=1, max_size=5).map(" ".join), min_size=1, max_size=4)
+
+
+def annotator(lm: LanguageModel, **options) -> SelfAnnotator:
+    return SelfAnnotator(lm, prompt=lambda _: PROMPT, **options)
+
+
+def documents(texts: Sequence[str]) -> list[Document]:
+    return [Document(id=f"d{at}", text=text) for at, text in enumerate(texts)]
+
+
+def drawing(*, threshold: float = 0.001, positions: int = 3, draws: int = 2, call_tokens: int = 6) -> AnnotateSettings:
+    sampling = Sampling(threshold=threshold, positions=positions, draws=draws)
+    return AnnotateSettings(tools={"C": sampling}, call_tokens=call_tokens)
+
+
+# --- the equations, one row at a time, nothing cached, nothing padded ---
+
+
+def next_logits(lm: LanguageModel, row: list[int]) -> torch.Tensor:
+    with torch.inference_mode():
+        return lm.model(input_ids=torch.tensor([row])).logits[0, -1]
+
+
+def opening_tokens(lm: LanguageModel) -> list[int]:
+    return [at for at in range(len(lm.tokenizer)) if lm.tokenizer.decode([at]).strip(" ") == "["]
+
+
+def prompted(lm: LanguageModel, ids: list[int], i: int) -> list[int]:
+    """P(x), x_1 … x_{i-1}"""
+    head = [lm.start_id, *lm.encode(f"{PROMPT}\n\nInput:\n")]
+    return head + ids + lm.encode("\nOutput:\n") + ids[:i]
+
+
+def literal_p(lm: LanguageModel, ids: list[int]) -> list[float]:
+    """p_i = p(`[` | P(x), x_1 … x_{i-1})"""
+    forms = opening_tokens(lm)
+    return [float(torch.softmax(next_logits(lm, prompted(lm, ids, i)), dim=0)[forms].sum()) for i in range(len(ids))]
+
+
+def literal_draw(lm: LanguageModel, row: list[int], key: tuple[object, ...], asked: AnnotateSettings) -> list[int]:
+    """From `[` on, sampled token by token until there is a `]`, or a line's or a text's end."""
+    seed = int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:8]) >> 1
+    noise = torch.Generator().manual_seed(seed)
+    drawn = [row[-1]]
+    for _ in range(asked.call_tokens):
+        logits = next_logits(lm, row).float() / asked.temperature
+        drawn.append(int((logits - torch.empty_like(logits).exponential_(generator=noise).log()).argmax()))
+        row = [*row, drawn[-1]]
+        written = lm.decode(drawn)
+        if "]" in written or "\n" in written or drawn[-1] in lm.tokenizer.all_special_ids:
+            break
+    return drawn
+
+
+def literal_proposals(
+    lm: LanguageModel, document: Document, asked: AnnotateSettings, counts: Counter[str] | None = None
+) -> list[Proposal]:
+    counts = Counter() if counts is None else counts
+    ids, spans = lm.encode_with_offsets(document.text)
+    p, places = literal_p(lm, ids), boundaries(document.text, spans)
+    sampling = asked.sampling("C")
+    above = [i for i in range(len(ids)) if places[i] is not None and p[i] > sampling.threshold]
+    found = []
+    for i in sorted(sorted(above, key=lambda i: -p[i])[: sampling.positions]):
+        logits = next_logits(lm, prompted(lm, ids, i))
+        form = max(opening_tokens(lm), key=lambda at: float(logits[at]))
+        for number in range(sampling.draws):
+            key = (asked.seed, document.id, "C", places[i], number)
+            drawn = literal_draw(lm, [*prompted(lm, ids, i), form], key, asked)
+            counts["tokens drawn: C"] += len(drawn) - 1
+            call = read_call(lm.decode(drawn).strip(), "C")
+            if call is not None:
+                probability = float(f"{p[i]:.3g}")
+                found.append(Proposal(api="C", input=call.input, position=places[i], probability=probability))
+    return found
+
+
+# --- equality ---
+
+
+@pytest.mark.parametrize("pair", EVERY)
+@settings(max_examples=8)
+@given(texts=texts)
+def test_p_is_that_of_the_equation_at_every_position_of_every_text(pair: tuple[str, str], texts: list[str]) -> None:
+    lm = speaking(*pair)
+    rows = [lm.encode(text) for text in texts]
+    found, forms, _ = annotator(lm).openings(C, rows)
+    for ids, p, form in zip(rows, found, forms, strict=True):
+        assert p.tolist() == pytest.approx(literal_p(lm, ids), rel=1e-4)
+        assert {*form.tolist()} <= {*opening_tokens(lm)}
+
+
+@pytest.mark.parametrize("pair", EVERY)
+@settings(max_examples=4)
+@given(texts=texts)
+def test_calls_are_those_of_drawing_each_by_itself(pair: tuple[str, str], texts: list[str]) -> None:
+    lm = speaking(*pair)
+    asked = drawing()
+    given_documents = documents(texts)
+    found, counts = annotator(lm).propose(given_documents, C, asked)
+    expected: Counter[str] = Counter()
+    assert found == [literal_proposals(lm, document, asked, expected) for document in given_documents]
+    assert counts["tokens drawn: C"] == expected["tokens drawn: C"]
+
+
+def test_the_comparison_is_made_on_calls_and_not_on_their_absence() -> None:
+    for lm in (speaking(*pair) for pair in EVERY):
+        found, counts = annotator(lm).propose(documents(TEXTS), C, drawing(draws=8))
+        assert sum(map(bool, found)) > 1
+        assert len({proposal.input for proposals in found for proposal in proposals}) > 1
+        assert counts["dropped: C: no end"] + counts["dropped: C: malformed"] > 0
+
+
+@pytest.mark.parametrize("batch_tokens", [1, 300, 100_000])
+def test_draws_do_not_depend_on_the_batch(batch_tokens: int) -> None:
+    lm = speaking()
+    given_documents = documents([*TEXTS, *(text[:30] for text in TEXTS)])
+    expected = [annotator(lm).propose([document], C, drawing())[0][0] for document in given_documents]
+    assert any(expected)
+    found, _ = annotator(lm, batch_tokens=batch_tokens).propose(given_documents, C, drawing())
+    assert found == expected
+    found, _ = annotator(lm, batch_tokens=batch_tokens).propose(given_documents[::-1], C, drawing())
+    assert found == expected[::-1]
+
+
+def test_another_seed_draws_other_calls() -> None:
+    lm = speaking()
+    asked = {"tools": {"C": Sampling(threshold=0.001)}, "call_tokens": 6}
+    first, again, other = (
+        annotator(lm).propose(documents(TEXTS), C, AnnotateSettings(seed=seed, **asked))[0] for seed in (0, 0, 1)
+    )
+    assert first == again != other
+
+
+def test_the_tokens_of_a_draw_are_distributed_as_the_models_probabilities() -> None:
+    logits = torch.tensor([[0.0, 1.0, 2.0, -1.0]])
+    noise = torch.Generator().manual_seed(5)
+    for temperature in (1.0, 0.5):
+        drawn = torch.tensor([draw(logits, [noise], temperature)[0] for _ in range(4000)])
+        frequencies = torch.bincount(drawn, minlength=4) / 4000
+        torch.testing.assert_close(frequencies, torch.softmax(logits[0] / temperature, dim=0), rtol=0, atol=0.03)
+
+
+# --- faults of earlier implementations ---
+
+
+def test_logits_are_not_read_at_a_padding_position() -> None:
+    lm = speaking()
+    short, long = lm.encode("29%"), lm.encode(" ".join(TEXTS))
+    alone, beside = (annotator(lm).openings(C, rows)[0][0] for rows in ([short], [short, long]))
+    torch.testing.assert_close(beside, alone)
+    assert beside.tolist() == pytest.approx(literal_p(lm, short), rel=1e-4)
+
+
+def test_a_batch_of_one_text_of_one_token_is_a_batch() -> None:
+    lm = speaking()
+    document = Document(id="d", text="x")
+    assert len(lm.encode("x")) == 1
+    found, counts = annotator(lm).propose([document], C, drawing(draws=20))
+    assert found == [literal_proposals(lm, document, drawing(draws=20))] != [[]]
+    assert counts["draws: C"] == 20
+
+
+def test_a_text_beyond_the_context_is_cut_so_that_its_calls_are_not() -> None:
+    lm = LanguageModel(deepcopy(speaking().model), speaking().tokenizer)
+    lm.context = 180
+    text = " ".join([*TEXTS, *TEXTS])
+    found, counts = annotator(lm).propose([Document(id="d", text=text), *documents(TEXTS[:1])], C, drawing(draws=8))
+    assert counts["cut to the context: C"] == 1
+    taken = len(prompted(lm, [], 0))
+    read = (180 - taken - 1 - 6) // 2
+    _, spans = lm.encode_with_offsets(text)
+    positions = {proposal.position for proposal in found[0]}
+    assert positions
+    assert max(positions) < spans[read - 1][1]
+    assert counts["draws: C"] == 2 * 3 * 8  # each of them with all the tokens that it may have
+    beginning = Document(id="d", text=text[: spans[read - 1][1]])
+    assert found[0] == annotator(speaking()).propose([beginning], C, drawing(draws=8))[0][0]
+
+
+def test_a_prompt_that_leaves_no_room_for_a_text_is_refused() -> None:
+    lm = speaking(context=100)
+    with pytest.raises(InputError, match=r"reads at most 100 tokens; the prompt for C takes \d+ of them") as told:
+        annotator(lm).prepare(C, AnnotateSettings())
+    assert "longer context" in told.value.hint
+    assert lm.read == 0
+
+
+# --- what is read ---
+
+
+def test_a_document_of_512_tokens_takes_no_more_than_1100_with_a_prompt_of_330() -> None:
+    lm = language_model(context=2048)
+    long = " ".join(TEXTS * 9)
+    _, spans = lm.encode_with_offsets(long)
+    text = long[: spans[511][1]]
+    prompt = long[: spans[329][1]]
+    assert (len(lm.encode(text)), len(lm.encode(prompt))) == (512, 330)
+    asked = AnnotateSettings(tools={"C": Sampling(threshold=0.0)}, call_tokens=2)
+    shard = [Document(id=str(at), text=text) for at in range(6)]
+    _, counts = SelfAnnotator(lm, prompt=lambda _: prompt).propose(shard, C, asked)
+    assert counts["draws: C"] == 6 * 5 * 5
+    drawn_and_read = counts["tokens drawn: C"] - counts["draws: C"]  # nobody reads the last token of a draw
+    assert (lm.read - drawn_and_read) / 6 <= 1100
+
+
+def test_a_prompt_is_read_once_for_all_shards_and_each_position_once_for_all_its_draws() -> None:
+    lm = language_model()
+    one = annotator(lm)
+    ids = lm.encode(TEXTS[0])
+    asked = drawing(threshold=0.0, positions=2, draws=7, call_tokens=1)
+    head = len(prompted(lm, [], 0)) - len(lm.encode("\nOutput:\n"))
+    for shards in (1, 2):
+        one.propose(documents(TEXTS[:1]), C, asked)
+        each = len(prompted(lm, ids, len(ids) - 1)) - head
+        assert lm.read == head + shards * (each + 2)
+
+
+# --- positions ---
+
+
+def test_p_is_that_of_all_forms_of_the_bracket_together_and_a_call_begins_with_the_likelier() -> None:
+    lm = speaking()
+    plain, spaced = opening_tokens(lm)
+    assert (lm.tokenizer.decode([plain]), lm.tokenizer.decode([spaced])) == ("[", " [")
+    ids = lm.encode(TEXTS[0])
+    (p,), (forms,), _ = annotator(lm).openings(C, [ids])
+    for i in range(len(ids)):
+        each = torch.softmax(next_logits(lm, prompted(lm, ids, i)), dim=0)
+        assert float(p[i]) == pytest.approx(float(each[plain] + each[spaced]), rel=1e-4)
+        assert int(forms[i]) == (plain if each[plain] > each[spaced] else spaced)
+    assert {*forms.tolist()} == {plain, spaced}
+
+
+def test_a_tokenizer_without_a_bracket_of_its_own_is_refused() -> None:
+    pieces = ["<unk>", "<s>", "[A", "(", "1", ")", " ", "-", ">", "2", "]", "<", "a"]
+    words = Tokenizer(models.Unigram([(piece, -1.0) for piece in pieces], unk_id=0, byte_fallback=False))
+    words.decoder = decoders.Fuse()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, bos_token="<s>", unk_token="<unk>")  # noqa: S106
+    lm = LanguageModel(language_model().model, tokenizer)
+    with pytest.raises(InputError, match=r"has no token for \["):
+        SelfAnnotator(lm)
+
+
+def test_a_call_stands_between_the_characters_of_a_text_and_not_before_its_own_brackets() -> None:
+    tokenizer = byte_level(size=256)  # a token is a byte
+    text = "a 日b [1] c"
+    spans = tokenizer(text, return_offsets_mapping=True)["offset_mapping"]
+    assert spans.count((2, 3)) == 3
+    assert boundaries(text, spans) == [0, 1, 2, None, None, 3, None, None, 6, 7, 8, 9]
+
+
+def test_positions_are_the_same_whether_offsets_hold_the_space_before_a_word_or_not() -> None:
+    assert boundaries("ab cd ef", [(0, 2), (2, 5), (5, 8)]) == [0, 2, 5]
+    assert boundaries("ab cd ef", [(0, 2), (3, 5), (6, 8)]) == [0, 2, 5]
+
+
+def test_only_the_likeliest_positions_above_the_threshold_are_taken() -> None:
+    lm = speaking()
+    ids, spans = lm.encode_with_offsets(TEXTS[0])
+    p = literal_p(lm, ids)
+    best = sorted(range(len(ids)), key=lambda i: -p[i])[:2]
+    found, counts = annotator(lm).propose(documents(TEXTS[:1]), C, drawing(threshold=0.0, positions=2, draws=30))
+    places = boundaries(TEXTS[0], spans)
+    assert {proposal.position for proposal in found[0]} == {places[i] for i in best}
+    assert counts["positions above the threshold: C"] == len(ids)
+    none, counts = annotator(lm).propose(documents(TEXTS[:1]), C, drawing(threshold=max(p) + 1e-6))
+    assert (none, counts["draws: C"]) == ([[]], 0)
+
+
+# --- what a draw is read as ---
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("[C(1 + 2)]", "1 + 2"),
+        ("[C(1)] and more]", "1"),
+        ("[C()]", ""),
+        ("[C( (1) )].", "(1)"),
+        ("[C(1) -> 1]", None),
+        ("[C(1)", None),
+        ("[B(1)]", None),
+        ("[ C(1)]", None),
+        ("[C 1]", None),
+        ("[1] [C(1)]", None),
+        ("[C(1", None),
+        ("[C(1]", None),
+    ],
+)
+def test_a_draw_counts_only_if_it_is_a_call_up_to_its_first_bracket(written: str, text: str | None) -> None:
+    call = read_call(written, "C")
+    assert (None if call is None else call.input) == text
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\n"])
+def test_a_text_without_words_is_no_trouble(text: str) -> None:
+    lm = speaking()
+    found, _ = annotator(lm).propose([Document(id="d", text=text), *documents(TEXTS[:1])], C, drawing())
+    assert len(found) == 2
