@@ -18,12 +18,13 @@ from pathlib import Path
 
 import anyio
 
-from hammerstone import LoopSettings, Request, Route
+from hammerstone import Settings, Request, Route
 from hammerstone.concurrency import map_concurrently
 from hammerstone.environment import recordings
-from hammerstone.evals.demo import demo_models, run_demo
-from hammerstone.evals.stream import DEMO_TASKS
+from hammerstone.evals.demo_run import run_demo
+from hammerstone.evals.role_models import open_role_models
 from hammerstone.evals.tasks import generate_instances
+from hammerstone.evals.traffic.demo_stream import DEMO_TASKS
 from hammerstone.loop import Hammerstone, Models
 from hammerstone.sandbox import Sandbox, open_sandbox
 from hammerstone.store import Store, open_store
@@ -42,7 +43,7 @@ def fresh_requests(n: int) -> list[Request]:
 
 async def end_to_end(store: Store, sandbox: Sandbox, requests: Sequence[Request]) -> tuple[float, int, int]:
     """Seconds, answers by the parser route, and how many of those are wrong."""
-    async with Hammerstone(store=store, sandbox=sandbox, models=Models(), settings=LoopSettings()) as hammerstone:
+    async with Hammerstone(store=store, sandbox=sandbox, models=Models(), settings=Settings()) as hammerstone:
         started = time.perf_counter()
         answers = [answered async for answered in hammerstone.stream(requests)]
         seconds = time.perf_counter() - started
@@ -72,7 +73,7 @@ async def bare_calls(store: Store, sandbox: Sandbox, requests: Sequence[Request]
 async def measure(n: int, rounds: int) -> None:
     requests = fresh_requests(n)
     with tempfile.TemporaryDirectory() as home:
-        await run_demo(Path(home), demo_models(recordings("demo"), maker=None, user=None, record=False))
+        await run_demo(Path(home), open_role_models(recordings("demo"), maker=None, user=None, record=False))
         with open_store(home) as store:
             async with open_sandbox() as sandbox:
                 for _ in range(rounds):

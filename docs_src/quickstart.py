@@ -5,14 +5,16 @@ from collections import Counter
 
 import hammerstone
 from hammerstone.environment import recordings
-from hammerstone.evals.stream import demo_stream
+from hammerstone.evals.traffic import demo_stream
 
 home = sys.argv[1]  # a folder for the tools and instances; `postgresql://...` works too
 
 with hammerstone.open_blocking(
     home,
     maker=f"recorded:{recordings('demo')}",  # live: "anthropic:...", with user="openai:..."
-    settings=hammerstone.LoopSettings(concurrency=1, background=False),  # so that a replay repeats exactly
+    settings=hammerstone.Settings(
+        loop=hammerstone.LoopSettings(concurrency=1, background=False)  # so that a replay repeats exactly
+    ),
 ) as loop:
     routes = Counter(answered.route for answered in loop.stream(demo_stream()))
     print(", ".join(f"{route}: {count}" for route, count in sorted(routes.items())))

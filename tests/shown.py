@@ -16,7 +16,7 @@ import typer
 from typer.main import get_command
 
 from hammerstone.cli.main import app
-from hammerstone.evals.run import EXPERIMENTS
+from hammerstone.evals.run_experiments import EXPERIMENTS
 from hammerstone.evals.tasks import TASKS
 
 ROOT = Path(__file__).parents[1]

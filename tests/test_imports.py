@@ -27,6 +27,7 @@ LAYERS = (
     ("routes",),
     ("builder",),
     ("life",),
+    ("journal",),
     ("loop",),
     ("opening",),
     ("made_tools",),
@@ -100,7 +101,7 @@ import hammerstone.loop as loop
 from hammerstone import cli, Tool
 from hammerstone.models import open_model
 if TYPE_CHECKING:
-    from hammerstone.evals.task import Task
+    from hammerstone.evals.tasks.generated_task import GeneratedTask
 def late():
     import hammerstone.sandbox, json
     from json import dumps

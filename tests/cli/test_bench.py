@@ -13,10 +13,10 @@ import pytest
 
 from hammerstone.cli import bench
 from hammerstone.errors import RecordingError
-from hammerstone.evals.bench import PAPER_TASKS
-from hammerstone.evals.illustration import CHEAP, STRONG
-from hammerstone.evals.results import Result, read_results
-from hammerstone.evals.run import EXPERIMENTS, Plan, run_experiments
+from hammerstone.evals.harness.samples import PAPER_TASKS
+from hammerstone.evals.illustrative_prices import CHEAP, STRONG
+from hammerstone.evals.report.experiment_result import Result, read_results
+from hammerstone.evals.run_experiments import EXPERIMENTS, BenchPlan, run_experiments
 from hammerstone.models import RecordedModel, RecordingModel
 from hammerstone.models.recordings import read_records
 from hammerstone.store import open_store
@@ -29,7 +29,7 @@ METHODS = "direct,cot,user,parser"
 
 
 @dataclass(frozen=True)
-class Bench:
+class BenchRun:
     """Recorded completions for `bench use` on a file of sums, whatever the methods but `pot`."""
 
     recordings: Path
@@ -47,15 +47,15 @@ class Bench:
 
 
 @pytest.fixture(scope="session")
-def recorded_bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+def recorded_bench(tmp_path_factory: pytest.TempPathFactory) -> BenchRun:
     folder = tmp_path_factory.mktemp("bench")
     given = samples(shown=12)
     examples = [{"input": one.question, "target": one.answer} for one in (*given.shown, *given.asked)]
     (folder / "sum.json").write_text(json.dumps({"examples": examples}))
     models = {role: RecordingModel(model, folder / "rec" / f"{role}.jsonl") for role, model in roles().items()}
-    plan = Plan(experiments=("use",), tasks=(str(folder / "sum.json"),), n=4, methods=tuple(METHODS.split(",")))
+    plan = BenchPlan(experiments=("use",), tasks=(str(folder / "sum.json"),), n=4, methods=tuple(METHODS.split(",")))
     anyio.run(run_experiments, plan, models, folder / "home")
-    return Bench(folder / "rec", str(folder / "sum.json"))
+    return BenchRun(folder / "rec", str(folder / "sum.json"))
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +68,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # what comes out
 
 
-def test_recorded_experiments_run_without_a_model(cli: Cli, recorded_bench: Bench, data: Path) -> None:
+def test_recorded_experiments_run_without_a_model(cli: Cli, recorded_bench: BenchRun, data: Path) -> None:
     done = cli(*recorded_bench.use())
     assert done.code == 0
     assert done.rows[0] == "Tool users against prompting alone (LATM, tables 2 and 4)"
@@ -84,7 +84,7 @@ def test_recorded_experiments_run_without_a_model(cli: Cli, recorded_bench: Benc
 
 
 def test_a_model_in_the_environment_does_not_make_a_replay_one_that_pays(
-    cli: Cli, recorded_bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, recorded_bench: BenchRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("HAMMERSTONE_MAKER", "HAMMERSTONE_USER"):
         monkeypatch.setenv(name, f"mailbox:{tmp_path / 'box'}")
@@ -92,7 +92,7 @@ def test_a_model_in_the_environment_does_not_make_a_replay_one_that_pays(
     assert not (tmp_path / "box").exists()
 
 
-def test_the_day_of_the_recording_and_the_seed_are_told(cli: Cli, recorded_bench: Bench) -> None:
+def test_the_day_of_the_recording_and_the_seed_are_told(cli: Cli, recorded_bench: BenchRun) -> None:
     line = (recorded_bench.recordings / "user.jsonl").read_text().splitlines()[0]
     about = f"seed 3; completions recorded {json.loads(line)['recorded']}; maker: recorded maker; user: recorded user"
     assert about in cli(*recorded_bench.use("--seed", "3")).rows
@@ -100,7 +100,7 @@ def test_the_day_of_the_recording_and_the_seed_are_told(cli: Cli, recorded_bench
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_every_line_fits_the_screen(
-    cli: Cli, recorded_bench: Bench, monkeypatch: pytest.MonkeyPatch, width: int
+    cli: Cli, recorded_bench: BenchRun, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
     lines = cli(*recorded_bench.use()).out.splitlines()
@@ -108,7 +108,7 @@ def test_every_line_fits_the_screen(
     assert {"sum", "all"} <= set(lines)
 
 
-def test_with_json_each_experiment_is_a_line(cli: Cli, recorded_bench: Bench, tmp_path: Path) -> None:
+def test_with_json_each_experiment_is_a_line(cli: Cli, recorded_bench: BenchRun, tmp_path: Path) -> None:
     done = cli(*recorded_bench.use("--json", "--out", tmp_path / "out.json"))
     (line,) = done.lines
     (kept,) = json.loads((tmp_path / "out.json").read_text())
@@ -117,7 +117,7 @@ def test_with_json_each_experiment_is_a_line(cli: Cli, recorded_bench: Bench, tm
     assert [one["right"] for one in line["figures"] if one["task"] == "sum"] == [4, 4, 4, 4]
 
 
-def test_results_are_kept_in_a_file_as_well(cli: Cli, recorded_bench: Bench, tmp_path: Path) -> None:
+def test_results_are_kept_in_a_file_as_well(cli: Cli, recorded_bench: BenchRun, tmp_path: Path) -> None:
     assert cli(*recorded_bench.use("--out", tmp_path / "out.json", "--methods", "direct")).code == 0
     done = cli(*recorded_bench.use("--out", tmp_path / "out.json", "--methods", "parser"))
     (result,) = read_results(tmp_path / "out.json")
@@ -130,7 +130,7 @@ def test_results_are_kept_in_a_file_as_well(cli: Cli, recorded_bench: Bench, tmp
 
 @pytest.mark.parametrize("option", ["--out", "--report", "--markdown"])
 def test_what_is_no_earlier_result_is_not_written_over_and_that_is_told_before_anything_runs(
-    cli: Cli, recorded_bench: Bench, tmp_path: Path, option: str
+    cli: Cli, recorded_bench: BenchRun, tmp_path: Path, option: str
 ) -> None:
     notes = tmp_path / "notes"
     notes.write_text("# my own\n")
@@ -142,7 +142,7 @@ def test_what_is_no_earlier_result_is_not_written_over_and_that_is_told_before_a
 
 
 def test_a_markdown_document_says_which_command_wrote_it_and_may_be_written_again(
-    cli: Cli, recorded_bench: Bench, tmp_path: Path
+    cli: Cli, recorded_bench: BenchRun, tmp_path: Path
 ) -> None:
     written = tmp_path / "results.md"
     for _ in range(2):
@@ -151,7 +151,7 @@ def test_a_markdown_document_says_which_command_wrote_it_and_may_be_written_agai
 
 
 def test_more_users_than_one_are_measured_recorded_and_replayed(
-    cli: Cli, recorded_bench: Bench, tmp_path: Path
+    cli: Cli, recorded_bench: BenchRun, tmp_path: Path
 ) -> None:
     folder = tmp_path / "new"
     user = tmp_path / "another.jsonl"
@@ -178,7 +178,7 @@ def test_an_embedding_that_cannot_be_used_is_told(cli: Cli) -> None:
     assert "cannot use the embedding 'nobody:nothing'" in done.err
 
 
-def test_only_the_shipped_recordings_are_described_as_such(cli: Cli, recorded_bench: Bench) -> None:
+def test_only_the_shipped_recordings_are_described_as_such(cli: Cli, recorded_bench: BenchRun) -> None:
     """Nobody knows what model made a recording of one's own; but what is estimated is told with any model."""
     for options in ((), recorded_bench.live):
         out = cli(*recorded_bench.use(*options, "--methods", "parser")).out
@@ -194,7 +194,7 @@ def test_the_prices_of_the_estimates_are_those_that_are_used() -> None:
 # bad input
 
 
-def test_a_missing_recording_is_told_with_how_to_record_it(cli: Cli, recorded_bench: Bench) -> None:
+def test_a_missing_recording_is_told_with_how_to_record_it(cli: Cli, recorded_bench: BenchRun) -> None:
     done = cli(*recorded_bench.use("--methods", "direct,pot"))
     assert done.code == 2
     assert f"error: {recorded_bench.recordings}/user.jsonl has no recording of this prompt (key " in done.err
@@ -205,7 +205,7 @@ def test_a_missing_recording_is_told_with_how_to_record_it(cli: Cli, recorded_be
     ) in done.err
 
 
-def test_a_recording_in_a_broken_line_keeps_its_own_hint(cli: Cli, recorded_bench: Bench, tmp_path: Path) -> None:
+def test_a_recording_in_a_broken_line_keeps_its_own_hint(cli: Cli, recorded_bench: BenchRun, tmp_path: Path) -> None:
     for role in Role:
         text = (recorded_bench.recordings / f"{role}.jsonl").read_text()
         (tmp_path / f"{role}.jsonl").write_text(text + ("{broken\n" if role is Role.USER else ""))
@@ -233,7 +233,7 @@ def test_a_folder_of_recordings_that_is_not_there_is_told(cli: Cli, tmp_path: Pa
     ],
 )
 def test_what_makes_no_sense_is_told(
-    cli: Cli, recorded_bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], error: str
+    cli: Cli, recorded_bench: BenchRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], error: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     done = cli("bench", *options, "--recordings", recorded_bench.recordings)
@@ -242,7 +242,7 @@ def test_what_makes_no_sense_is_told(
 
 
 def test_a_file_for_the_results_that_cannot_be_written_is_told_before_anything_is_paid(
-    cli: Cli, recorded_bench: Bench, tmp_path: Path, data: Path
+    cli: Cli, recorded_bench: BenchRun, tmp_path: Path, data: Path
 ) -> None:
     done = cli(*recorded_bench.use("--out", tmp_path / "none" / "out.json"), *recorded_bench.live)
     assert done.code == 1
@@ -250,9 +250,9 @@ def test_a_file_for_the_results_that_cannot_be_written_is_told_before_anything_i
     assert not (data / "hammerstone.db").exists()
 
 
-def test_what_was_measured_before_a_recording_is_missed_is_kept(recorded_bench: Bench, tmp_path: Path) -> None:
+def test_what_was_measured_before_a_recording_is_missed_is_kept(recorded_bench: BenchRun, tmp_path: Path) -> None:
     """Several experiments in one run: the second asks for a build that was not recorded."""
-    plan = Plan(
+    plan = BenchPlan(
         experiments=("use", "make"),
         tasks=(recorded_bench.file,),
         n=4,
@@ -269,7 +269,7 @@ def test_what_was_measured_before_a_recording_is_missed_is_kept(recorded_bench: 
 
 
 def test_a_bound_on_the_cost_ends_with_code_2_and_keeps_what_is_finished(
-    cli: Cli, recorded_bench: Bench, tmp_path: Path
+    cli: Cli, recorded_bench: BenchRun, tmp_path: Path
 ) -> None:
     """One build, a word of the user at its gate for two questions, four direct answers: and one call more."""
     out = tmp_path / "out.json"
@@ -291,7 +291,7 @@ def kept_calls(home: Path) -> int:
         return sum(row.calls for row in store.ledger())
 
 
-def whole(cli: Cli, recorded_bench: Bench, tmp_path: Path) -> Result:
+def whole(cli: Cli, recorded_bench: BenchRun, tmp_path: Path) -> Result:
     cli(*recorded_bench.use("--out", tmp_path / "whole.json"), *recorded_bench.live, "--home", tmp_path / "other")
     (result,) = read_results(tmp_path / "whole.json")
     return result
@@ -299,7 +299,7 @@ def whole(cli: Cli, recorded_bench: Bench, tmp_path: Path) -> Result:
 
 @pytest.mark.parametrize("named", [True, False], ids=["--home", "the user's data folder"])
 def test_the_same_command_goes_on_where_a_bound_broke_it_off(
-    cli: Cli, recorded_bench: Bench, tmp_path: Path, data: Path, named: bool
+    cli: Cli, recorded_bench: BenchRun, tmp_path: Path, data: Path, named: bool
 ) -> None:
     home = tmp_path / "kept" if named else data
     out = tmp_path / "out.json"
@@ -313,7 +313,7 @@ def test_the_same_command_goes_on_where_a_bound_broke_it_off(
     assert kept_calls(home) == calls
 
 
-def test_what_is_recorded_needs_no_other_store(cli: Cli, recorded_bench: Bench, tmp_path: Path, data: Path) -> None:
+def test_what_is_recorded_needs_no_other_store(cli: Cli, recorded_bench: BenchRun, tmp_path: Path, data: Path) -> None:
     options = ("--recordings", tmp_path / "new", "--record", "--methods", "direct")
     done = cli("bench", "use", "--tasks", recorded_bench.file, "-n", "4", *options, *recorded_bench.live)
     assert done.code == 0

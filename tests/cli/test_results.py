@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hammerstone.cli.results import show_result
-from hammerstone.evals.results import Confusion, Figure, Result
+from hammerstone.evals.report.experiment_result import Confusion, Measurement, Result
 
 from ..evals.report.made_up import dispatch, everything, make, near_miss, stream, use
 
@@ -159,7 +159,7 @@ def test_a_result_without_any_figure_says_so_by_its_head_alone(shown) -> None:
 
 
 def test_a_name_with_markup_is_shown_as_it_is(shown) -> None:
-    odd = Figure(task="[bold]a[/]", method="[red]m[/]", model="none", n=2, right=1)
+    odd = Measurement(task="[bold]a[/]", method="[red]m[/]", model="none", n=2, right=1)
     for width in (80, 200, None):
         text = words(shown(replace(make(), figures=(odd,)), width))
         assert "[bold]a[/]" in text

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-from hammerstone.evals.bench import Bench, Samples
-from hammerstone.evals.caches import Vector
+from hammerstone.evals.baselines.embeddings import Vector
+from hammerstone.evals.harness.bench_run import BenchRun
+from hammerstone.evals.harness.samples import Samples
 from hammerstone.models.model import Model, Prompt, Reply
 from hammerstone.sandbox import Sandbox
-from hammerstone.settings import LoopSettings
+from hammerstone.settings import Settings
 from hammerstone.store import Store
 from hammerstone.testing import FunctionModel, ScriptedModel
 from hammerstone.types import Instance, Role, Source, Usage
@@ -162,16 +163,16 @@ def new_bench(
     *,
     n: int = 4,
     max_cost: float | None = None,
-    settings: LoopSettings = SETTINGS,
+    settings: Settings = SETTINGS,
     at_once: int = 1,
     **options,
-) -> Bench:
-    return Bench(
+) -> BenchRun:
+    return BenchRun(
         store=store,
         sandbox=sandbox,
         models=models or roles(),
         n=n,
         max_cost=max_cost,
-        settings=replace(settings, concurrency=at_once),
+        settings=replace(settings, loop=replace(settings.loop, concurrency=at_once)),
         **options,
     )

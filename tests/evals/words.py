@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 
 from hammerstone.evals.experiments.stream import STREAM_SHARES
-from hammerstone.evals.traffic import TrafficItem, traffic
+from hammerstone.evals.traffic.mixed_traffic import TrafficItem, generate_traffic
 from hammerstone.models.model import Prompt
 from hammerstone.testing import FunctionModel
 from hammerstone.types import Role
@@ -36,12 +36,12 @@ def unparse(words: list[str]) -> str:
 
 
 def items(n: int, seed: int = 0) -> tuple[TrafficItem, ...]:
-    return traffic(n, seed, tasks=(NAME,), shares=STREAM_SHARES)
+    return generate_traffic(n, seed, tasks=(NAME,), shares=STREAM_SHARES)
 
 
 def own(count: int, seed: int = 0) -> tuple[TrafficItem, ...]:
     """Requests in the task's own form alone."""
-    return traffic(count, seed, tasks=(NAME,), shares={"own": 1.0})
+    return generate_traffic(count, seed, tasks=(NAME,), shares={"own": 1.0})
 
 
 def question_of(prompt: Prompt) -> str:

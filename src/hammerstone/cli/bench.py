@@ -17,7 +17,7 @@ from hammerstone.cli.terminal import money, print_json, progress, talk
 from hammerstone.errors import InputError, RecordingError, SettingsError
 
 if TYPE_CHECKING:
-    from hammerstone.evals.results import Result
+    from hammerstone.evals.report.experiment_result import Result
 
 __all__ = ["bench"]
 
@@ -99,11 +99,11 @@ def bench(
     Without --maker and --user, recorded completions of a strong model are replayed: no key, no network.
     """
     from hammerstone.environment import recordings as shipped
-    from hammerstone.evals.caches import ProviderEmbedding
-    from hammerstone.evals.demo import demo_models, more_users
-    from hammerstone.evals.run import EXPERIMENTS, NOT_RECORDED, Plan, run_experiments
+    from hammerstone.evals.baselines.embeddings import ProviderEmbedding
+    from hammerstone.evals.role_models import open_extra_users, open_role_models
+    from hammerstone.evals.run_experiments import EXPERIMENTS, NOT_RECORDED, BenchPlan, run_experiments
 
-    plan = Plan(
+    plan = BenchPlan(
         experiments=tuple(EXPERIMENTS) if experiment == "all" else (experiment,),
         tasks=_names(tasks),
         n=n,
@@ -123,8 +123,8 @@ def bench(
     run = partial(
         run_experiments,
         plan,
-        demo_models(folder, maker=maker, user=user[0] if user else None, record=record),
-        more_users=more_users(folder, user[1:] if user else (), live=live, record=record),
+        open_role_models(folder, maker=maker, user=user[0] if user else None, record=record),
+        extra_users=open_extra_users(folder, user[1:] if user else (), live=live, record=record),
         embedding=ProviderEmbedding(embedding) if embedding else None,
         sandbox=sandbox,
         recorded="" if live else _dates(folder),
@@ -145,7 +145,7 @@ def _run(
     import anyio
 
     from hammerstone.cli.results import show_result
-    from hammerstone.evals.results import write_results
+    from hammerstone.evals.report.experiment_result import write_results
 
     results: list[Result] = []
 
@@ -172,7 +172,7 @@ def _run(
 
 def _check_outputs(out: Path | None, report: Path | None, markdown: Path | None) -> None:
     """Found out now, not after everything is paid: each can be written, and replaces nothing but its like."""
-    from hammerstone.evals.tables import MARK
+    from hammerstone.evals.report.markdown import MARK
 
     for path, sign in ((out, '[\n {\n  "experiment": "'), (markdown, MARK)):
         if path is not None:
@@ -193,7 +193,7 @@ def _write(results: list[Result], report: Path | None, markdown: Path | None, *,
         write_report(results, report)
         talk(f"the report is in {report}")
     if markdown is not None:
-        from hammerstone.evals.tables import markdown as written
+        from hammerstone.evals.report.markdown import markdown as written
 
         markdown.write_text(written(results, command=command), encoding="utf-8")
 

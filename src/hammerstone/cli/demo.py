@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.text import Text
 
-    from hammerstone.evals.demo import Demonstration
+    from hammerstone.evals.demo_run import DemoRun
     from hammerstone.store.records import Answered
 
 __all__ = ["demo"]
@@ -67,12 +67,13 @@ def demo(
     import anyio
 
     from hammerstone.environment import recordings as shipped
-    from hammerstone.evals.demo import demo_models, run_demo
+    from hammerstone.evals.demo_run import run_demo
+    from hammerstone.evals.role_models import open_role_models
 
     folder = _fresh(home)
-    models = demo_models(recordings or shipped("demo"), maker=maker, user=user, record=record)
+    models = open_role_models(recordings or shipped("demo"), maker=maker, user=user, record=record)
 
-    async def run() -> Demonstration:
+    async def run() -> DemoRun:
         with progress("all to the strong model, for comparison", total=None) as bar:
             strips = Strips()
 
@@ -108,7 +109,7 @@ class Strips:
         self._live = Live(console=console(stderr=True), refresh_per_second=12)
         self._live.start()
 
-    def update(self, demonstration: Demonstration) -> None:
+    def update(self, demonstration: DemoRun) -> None:
         if self._live is not None:
             self._live.update(_strips(demonstration))
 
@@ -117,7 +118,7 @@ class Strips:
             self._live.stop()
 
 
-def _strips(demonstration: Demonstration) -> Text:
+def _strips(demonstration: DemoRun) -> Text:
     from rich.text import Text
 
     lines = {item.task: Text(f"{item.task or 'one-offs':<28}") for item in sorted(demonstration.items, key=_by_task)}
@@ -137,7 +138,7 @@ def _by_task(item: object) -> str:
     return getattr(item, "task", None) or "~"  # one-offs last
 
 
-def _report(demonstration: Demonstration, folder: Path, *, live: str) -> None:
+def _report(demonstration: DemoRun, folder: Path, *, live: str) -> None:
     print_line("")
     _show_routes(demonstration, LIVE.format(live) if live else RECORDED)
     _show_tasks(demonstration)
@@ -149,7 +150,7 @@ def _report(demonstration: Demonstration, folder: Path, *, live: str) -> None:
     talk(f"  hammerstone tools list --home {folder}")
 
 
-def _show_routes(demonstration: Demonstration, origin: str) -> None:
+def _show_routes(demonstration: DemoRun, origin: str) -> None:
     answers = demonstration.answers
     rows = [_route_row(route, [one for one in answers if one.route == route]) for route in ("parser", "user", "solver")]
     build = (str(demonstration.build_calls), money(demonstration.build_usd))
@@ -169,7 +170,7 @@ def _show_routes(demonstration: Demonstration, origin: str) -> None:
     )
 
 
-def _break_even(demonstration: Demonstration) -> str:
+def _break_even(demonstration: DemoRun) -> str:
     """What the tools have cost, in requests to the strong model."""
     baseline, build = demonstration.baseline, demonstration.build_usd
     if baseline is None or not baseline.cost_usd or build is None:
@@ -186,8 +187,8 @@ def _route_row(name: str, answers: Sequence[Answered]) -> tuple[str, ...]:
     return name, str(len(answers)), str(right), percent(right, len(answers)), str(calls), money(cost)
 
 
-def _show_tasks(demonstration: Demonstration) -> None:
-    from hammerstone.evals.stream import DEMO_TASKS
+def _show_tasks(demonstration: DemoRun) -> None:
+    from hammerstone.evals.traffic.demo_stream import DEMO_TASKS
 
     rows: list[tuple[str, ...]] = []
     for task in DEMO_TASKS:
@@ -205,7 +206,7 @@ def _show_tasks(demonstration: Demonstration) -> None:
     show_table("After a task's tool went live", columns, rows)
 
 
-def _show_calls(demonstration: Demonstration) -> None:
+def _show_calls(demonstration: DemoRun) -> None:
     """Model calls per request, ten requests at a time."""
     width = 13
     blocks = [demonstration.answers[start : start + width] for start in range(0, len(demonstration.answers), width)]
@@ -220,7 +221,7 @@ def _show_calls(demonstration: Demonstration) -> None:
     )
 
 
-def _show_reached(demonstration: Demonstration) -> None:
+def _show_reached(demonstration: DemoRun) -> None:
     parser, later = demonstration.parser_share
     by_parser = sum(one.route == "parser" for one in demonstration.answers)
     reworded, one_offs = demonstration.of_kind("paraphrase"), demonstration.of_kind("one-off")
@@ -234,13 +235,13 @@ def _show_reached(demonstration: Demonstration) -> None:
     show_table("What was reached", ("", ""), rows)
 
 
-def _with_parser(demonstration: Demonstration) -> set[str]:
+def _with_parser(demonstration: DemoRun) -> set[str]:
     return {
         build.task for build in demonstration.builds if build.tool is not None and "parser" in build.tool.routes
     } & set(demonstration.live_at)
 
 
-def _print_json(demonstration: Demonstration, folder: Path) -> None:
+def _print_json(demonstration: DemoRun, folder: Path) -> None:
     from hammerstone.cli.solve import line
 
     for answered in demonstration.answers:

@@ -11,7 +11,7 @@ import typer
 __all__ = ["generate"]
 
 
-class Form(StrEnum):
+class InstanceFormat(StrEnum):
     JSONL = "jsonl"
     BIGBENCH = "bigbench"
 
@@ -20,7 +20,9 @@ def generate(
     task: Annotated[str, typer.Argument(help="The task's name; a wrong one lists them all.")],
     n: Annotated[int, typer.Option("-n", min=0, help="How many instances.")] = 10,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same instances.")] = 0,
-    form: Annotated[Form, typer.Option("--form", help="JSON lines, or the shape of BIG-bench files.")] = Form.JSONL,
+    form: Annotated[
+        InstanceFormat, typer.Option("--form", help="JSON lines, or the shape of BIG-bench files.")
+    ] = InstanceFormat.JSONL,
 ) -> None:
     """Write solved instances of a task to standard output."""
     from hammerstone.evals.tasks import generate_instances

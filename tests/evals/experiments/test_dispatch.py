@@ -10,9 +10,9 @@ from dataclasses import replace
 import pytest
 
 from hammerstone.errors import InputError
-from hammerstone.evals.bench import Samples
 from hammerstone.evals.experiments.dispatch import run_dispatch
-from hammerstone.evals.results import Figure, Result
+from hammerstone.evals.harness.samples import Samples
+from hammerstone.evals.report.experiment_result import Measurement, Result
 from hammerstone.models.model import Prompt
 from hammerstone.sandbox import Sandbox
 from hammerstone.store import Store
@@ -53,7 +53,7 @@ def shares(result: Result) -> dict[tuple[str, str], tuple[int, int]]:
     return {(one.task, one.method): (one.right, one.n) for one in result.figures}
 
 
-def figure(result: Result, task: str, method: str) -> Figure:
+def figure(result: Result, task: str, method: str) -> Measurement:
     (found,) = [one for one in result.figures if (one.task, one.method) == (task, method)]
     return found
 

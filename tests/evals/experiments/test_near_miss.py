@@ -1,4 +1,4 @@
-"""Wrong hits on look-alike questions: by tools that are strict and lax, and by caches that cannot know better."""
+"""False hits on look-alike questions: by tools that are strict and lax, and by caches that cannot know better."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from hammerstone.errors import InputError
-from hammerstone.evals.bench import Samples, generated_samples
-from hammerstone.evals.caches import Vector
-from hammerstone.evals.experiments.near_miss import EQUAL_HITS, STORED, THRESHOLDS, Tools, run_near_miss
-from hammerstone.evals.results import Figure, Result
+from hammerstone.evals.baselines.embeddings import Vector
+from hammerstone.evals.experiments.near_miss import EQUAL_HITS, STORED, THRESHOLDS, ToolLookup, run_near_miss
+from hammerstone.evals.harness.samples import Samples, generated_samples
+from hammerstone.evals.report.experiment_result import Measurement, Result
 from hammerstone.evals.tasks import near_misses
 from hammerstone.sandbox import Sandbox
 from hammerstone.store import Store
@@ -78,11 +78,11 @@ async def run(store: Store, sandbox: Sandbox, code: str = STRICT, n: int = 5, **
     return await run_near_miss(new_bench(store, sandbox, models, n=n, **options), TASKS)
 
 
-def of_task(result: Result, task: str = NAME) -> dict[str, Figure]:
+def of_task(result: Result, task: str = NAME) -> dict[str, Measurement]:
     return {one.method: one for one in result.figures if one.task == task}
 
 
-async def test_a_strict_tool_has_no_wrong_hit_and_answers_its_own_form(store: Store, sandbox: Sandbox) -> None:
+async def test_a_strict_tool_has_no_false_hit_and_answers_its_own_form(store: Store, sandbox: Sandbox) -> None:
     result = await run(store, sandbox)
     figures = of_task(result)
     assert list(figures) == [OURS, EXACT, *SEMANTIC, EQUAL]
@@ -189,7 +189,7 @@ async def test_a_task_from_a_file_is_told_before_anything_is_paid(store: Store, 
 
 
 async def test_a_bound_on_the_cost_leaves_the_tasks_whose_tools_were_tried(store: Store, sandbox: Sandbox) -> None:
-    """A task whose tool could not be paid would otherwise stand there as one without wrong hits."""
+    """A task whose tool could not be paid would otherwise stand there as one without false hits."""
     models = roles(maker=maker({NAME: STRICT, "dyck": "x = ("}), user=priced(lambda _: "null", "user"))
     tasks: list[Samples] = [*TASKS, generated_samples("dyck", 5, 0)]
     bench = new_bench(store, sandbox, models, n=5, max_cost=4 * PRICE)
@@ -205,11 +205,11 @@ SUM_QUESTION = "What is the sum of 3 and 4?"
 
 async def test_a_question_that_two_tools_take_is_no_hit(store: Store, sandbox: Sandbox) -> None:
     bench = new_bench(store, sandbox)
-    assert await Tools(bench, [tool()]).look(SUM_QUESTION) == "7"
-    assert await Tools(bench, [tool(), tool("twin")]).look(SUM_QUESTION) is None
-    assert await Tools(bench, []).look(SUM_QUESTION) is None
+    assert await ToolLookup(bench, [tool()]).look(SUM_QUESTION) == "7"
+    assert await ToolLookup(bench, [tool(), tool("twin")]).look(SUM_QUESTION) is None
+    assert await ToolLookup(bench, []).look(SUM_QUESTION) is None
 
 
 async def test_a_tool_without_a_parser_route_is_not_asked(store: Store, sandbox: Sandbox) -> None:
     bench = new_bench(store, sandbox)
-    assert await Tools(bench, [tool(routes=(Route.USER,))]).look(SUM_QUESTION) is None
+    assert await ToolLookup(bench, [tool(routes=(Route.USER,))]).look(SUM_QUESTION) is None

@@ -12,8 +12,8 @@ from hammerstone.errors import InputError
 from hammerstone.evals.experiments.stream import BLOCK, CHEAP, MIX, OURS, STREAM_SHARES, STRONG, run_stream
 from hammerstone.evals.experiments.stream import _break_even as break_even
 from hammerstone.evals.experiments.stream import check_requests as check
-from hammerstone.evals.results import Figure, Result, Series
-from hammerstone.evals.traffic import traffic
+from hammerstone.evals.report.experiment_result import Measurement, Result, Series
+from hammerstone.evals.traffic.mixed_traffic import generate_traffic
 from hammerstone.models.model import Prompt, Reply
 from hammerstone.sandbox import Sandbox
 from hammerstone.store import Store, open_store
@@ -35,7 +35,7 @@ async def run(store: Store, sandbox: Sandbox, given: dict[Role, FunctionModel] |
     return await run_stream(new_bench(store, sandbox, given or models(ITEMS), **options), [NAME], N)
 
 
-def figures(result: Result, task: str) -> dict[str, Figure]:
+def figures(result: Result, task: str) -> dict[str, Measurement]:
     return {one.method: one for one in result.figures if one.task == task}
 
 
@@ -68,7 +68,7 @@ async def test_each_kind_of_request_has_a_figure_of_its_own(store: Store, sandbo
 
 async def test_a_rule_that_changed_under_the_same_words_is_counted_apart(store: Store, sandbox: Sandbox) -> None:
     """Of one task alone only the template drifts; with a second one a rule changes too."""
-    asked = traffic(N, 0, tasks=(NAME, "dyck"), shares=STREAM_SHARES)
+    asked = generate_traffic(N, 0, tasks=(NAME, "dyck"), shares=STREAM_SHARES)
     changed = sum(item.rule_changed for item in asked)
     # Who reads questions answers by the old rule.
     old = {item.request.question: (item.request.answer or "").replace(",", "") for item in asked}
@@ -82,10 +82,10 @@ async def test_a_rule_that_changed_under_the_same_words_is_counted_apart(store: 
     assert any(note.startswith(f"rule changed: {changed} requests") for note in result.notes)
 
 
-async def test_wrong_hits_are_counted_of_what_can_hit_alone(store: Store, sandbox: Sandbox) -> None:
+async def test_false_hits_are_counted_of_what_can_hit_alone(store: Store, sandbox: Sandbox) -> None:
     """A cache that sees no difference is wrong on all but the first list and its repeats; the tool never is."""
     bench = new_bench(store, sandbox, models(ITEMS), embedding=Alike())
-    found = figures(await run_stream(bench, [NAME], N), "wrong hits")
+    found = figures(await run_stream(bench, [NAME], N), "false hits")
     assert list(found) == [OURS, *CACHES]
     assert found[OURS].right == COUNTED
     assert found["exact cache"].right == COUNTED

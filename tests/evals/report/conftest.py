@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hammerstone.evals.report import write_report
-from hammerstone.evals.results import Result
+from hammerstone.evals.report.experiment_result import Result
 
 from .made_up import everything
 from .reading import Page

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from hammerstone.evals.results import Confusion, Figure, Result, Series
+from hammerstone.evals.report.experiment_result import Confusion, Measurement, Result, Series
 
 TASKS = (
     *("logical_deduction", "tracking_shuffled_objects", "dyck"),
@@ -19,7 +19,7 @@ REQUESTS = 300
 def use() -> Result:
     """Thirty-seven of each, a cost that is known, one that is not, and a parser that pays nothing."""
     figures = [
-        Figure(
+        Measurement(
             task=task,
             method=method,
             model="none" if method == "tool, parser" else MODELS["user"],
@@ -52,7 +52,7 @@ def use() -> Result:
     )
 
 
-def _over_all(figures: list[Figure], method: str) -> Figure:
+def _over_all(figures: list[Measurement], method: str) -> Measurement:
     of = [one for one in figures if one.method == method]
     return replace(of[0], task="all", n=sum(one.n for one in of), right=sum(one.right for one in of), paper=None)
 
@@ -60,7 +60,7 @@ def _over_all(figures: list[Figure], method: str) -> Figure:
 def make() -> Result:
     valid = (3, 4, 5, 5, 5, 3)
     figures = [
-        Figure(
+        Measurement(
             task=task,
             method="build, recipe auto",
             model=MODELS["maker"],
@@ -95,7 +95,7 @@ def dispatch() -> Result:
         for row in range(len(kinds))
     )
     figures = [
-        Figure(
+        Measurement(
             task=task,
             method=method,
             model="none" if method == "parsers" else MODELS["user"],
@@ -146,11 +146,11 @@ def stream() -> Result:
         models={**MODELS, "solver": MODELS["maker"], "dispatcher": MODELS["user"]},
         figures=(
             *(
-                Figure(task="all", method=way, model="", n=REQUESTS, right=one, cost_usd=0.31 + 0.017 * at)
+                Measurement(task="all", method=way, model="", n=REQUESTS, right=one, cost_usd=0.31 + 0.017 * at)
                 for at, (way, one) in enumerate(zip(ways, right, strict=True))
             ),
             *(
-                Figure(task="wrong hits", method=way, model="", n=REQUESTS, right=REQUESTS - wrong)
+                Measurement(task="false hits", method=way, model="", n=REQUESTS, right=REQUESTS - wrong)
                 for way, wrong in ((ways[0], 0), (ways[3], 0), (ways[4], 41))
             ),
         ),
@@ -167,7 +167,7 @@ def near_miss() -> Result:
     ways = ("hammerstone, parser route", "exact cache", "semantic cache, threshold 0.8")
     ways += ("semantic cache, threshold 0.9", "semantic cache, at hammerstone's hit rate")
     figures = [
-        Figure(
+        Measurement(
             task=task, method=way, model="none", n=23, right=23 - wrong, model_calls=0, detail="own form: 21 of 23 hit"
         )
         for task in TASKS
@@ -175,7 +175,7 @@ def near_miss() -> Result:
     ]
     return Result(
         experiment="near-miss",
-        title="Wrong hits on look-alike questions",
+        title="False hits on look-alike questions",
         seed=7,
         models={"maker": MODELS["maker"]},
         figures=tuple(figures),
@@ -201,7 +201,7 @@ def unheard_of() -> Result:
         title="Tasks that change under the same words",
         seed=7,
         models={},
-        figures=(Figure(task="a <b>task</b> & $x^2$", method="_hidden", model="m|1", n=19, right=13),),
+        figures=(Measurement(task="a <b>task</b> & $x^2$", method="_hidden", model="m|1", n=19, right=13),),
         series=(Series(plot="age", name="_hidden", x=(1, 2, 3), y=(5, 8, 13), mark=2),),
     )
 

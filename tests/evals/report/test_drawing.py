@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from hammerstone.evals.report.drawing import Plot, draw
-from hammerstone.evals.results import Figure, Result, Series
+from hammerstone.evals.report.experiment_result import Measurement, Result, Series
 
 from .made_up import METHODS, TASKS, dispatch, make, near_miss, stream, unheard_of, use
 
@@ -61,14 +61,14 @@ def mark_lines(plot: Plot) -> list[str]:
     return [one.attrib["d"] for one in elements(plot, "path") if "2.4,2.4" in one.attrib.get("style", "")]
 
 
-def one_task(figures: Sequence[Figure]) -> Result:
+def one_task(figures: Sequence[Measurement]) -> Result:
     return replace(use(), figures=tuple(figures), series=())
 
 
 FIGURES = (
-    Figure(task="a", method="low", model="", n=20, right=3),
-    Figure(task="a", method="high", model="", n=40, right=37, paper=50.0),
-    Figure(task="a", method="none", model="", n=11, right=0, paper=98.3),
+    Measurement(task="a", method="low", model="", n=20, right=3),
+    Measurement(task="a", method="high", model="", n=40, right=37, paper=50.0),
+    Measurement(task="a", method="none", model="", n=11, right=0, paper=98.3),
 )
 
 
@@ -114,21 +114,21 @@ def test_a_method_with_several_models_is_told_apart_by_the_model() -> None:
     assert "model-one" not in words(psplit_of(one_task([*figures[:1], FIGURES[1]]), "a"))
 
 
-def test_wrong_hits_are_what_is_missing_from_the_right_ones() -> None:
+def test_false_hits_are_what_is_missing_from_the_right_ones() -> None:
     (plot,) = draw(near_miss(), "x")
-    assert plot.title == "Wrong hits"
+    assert plot.title == "False hits"
     assert marks(plot) == pytest.approx([0, 0, 19 / 23, 11 / 23, 17 / 23], abs=0.003)
     low, high = near_miss().figures[2].interval
     assert spans(plot)[2][0] > 1 - high
     assert spans(plot)[2][1] < 1 - low, "over six tasks the interval is narrower than over one"
 
 
-def test_wrong_hits_of_the_stream_are_apart_from_its_answers() -> None:
+def test_false_hits_of_the_stream_are_apart_from_its_answers() -> None:
     titles = [plot.title for plot in draw(stream(), "x")]
     assert titles == [
-        *("All tasks", "Wrong hits", "Cost per request", "Routes along the stream", "Accuracy along the stream")
+        *("All tasks", "False hits", "Cost per request", "Routes along the stream", "Accuracy along the stream")
     ]
-    assert marks(psplit_of(stream(), "Wrong hits")) == pytest.approx([0, 0, 41 / 300], abs=0.003)
+    assert marks(psplit_of(stream(), "False hits")) == pytest.approx([0, 0, 41 / 300], abs=0.003)
 
 
 def test_the_break_even_stands_at_its_request() -> None:
@@ -196,11 +196,11 @@ def test_a_mark_beyond_the_last_request_is_told_and_leaves_the_lines_their_room(
 
 def test_names_of_any_script_and_length_are_drawn() -> None:
     figures = [
-        Figure(task="並べ替え", method="用户 🪨", model="", n=7, right=3),
-        Figure(task="並べ替え", method="a_very_" * 20, model="", n=7, right=3),
-        Figure(task="並べ替え", method="x" * 90, model="", n=7, right=3),
-        Figure(task="並べ替え", method="", model="", n=7, right=3),
-        Figure(task="並べ替え", method="half \ud83e bell\x07", model="", n=7, right=3),
+        Measurement(task="並べ替え", method="用户 🪨", model="", n=7, right=3),
+        Measurement(task="並べ替え", method="a_very_" * 20, model="", n=7, right=3),
+        Measurement(task="並べ替え", method="x" * 90, model="", n=7, right=3),
+        Measurement(task="並べ替え", method="", model="", n=7, right=3),
+        Measurement(task="並べ替え", method="half \ud83e bell\x07", model="", n=7, right=3),
     ]
     plot = psplit_of(one_task(figures), "並べ替え")
     assert {"用户 🪨", r"half \ud83e bell\x07"} <= {word.strip() for word in words(plot)}

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from hammerstone.evals.results import Confusion, Figure, Result, Series
-from hammerstone.evals.statistics import wilson
+from hammerstone.evals.report.experiment_result import Confusion, Measurement, Result, Series
+from hammerstone.evals.report.statistics import wilson
 
 from .made_up import METHODS, MODELS, REQUESTS, TASKS, dispatch, everything, make, near_miss, stream, unheard_of, use
 from .reading import Page
@@ -19,7 +19,7 @@ NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 OUR_WORDS = {"95", "100", "50", "0"}  # of "95 % interval", and of the ticks of per cents
 
 
-def ends(figure: Figure) -> str:
+def ends(figure: Measurement) -> str:
     low, high = wilson(figure.right, figure.n)
     return f"{100 * low:.1f} to {100 * high:.1f}"
 
@@ -63,7 +63,7 @@ def numbers_of(value: object) -> Iterator[str]:
         case int() | float():
             yield from (f"{value:,.{digits}f}" for digits in range(10))
             yield from (f"{value:,.4g}", f"{100 * value:.1f}", f"{-(-value // 1):,.0f}")
-        case Figure():
+        case Measurement():
             missed = value.n - value.right
             low, high = wilson(value.right, value.n)
             tokens = None if value.input_tokens is None else (value.input_tokens + (value.output_tokens or 0)) / value.n
@@ -100,9 +100,9 @@ def test_every_number_comes_from_the_results(page_of: Callable[..., Page]) -> No
         (make(), ["83.3 % build, recipe auto: 25 of 30"]),
         (dispatch(), ["98.6 % parsers, then model: 986 of 1000; the 2 other ways 92.6 % to 94.2 %"]),
         (stream(), ["97.0 % hammerstone: 291 of 300; the 5 other ways 67.0 % to 96.0 %"]),
-        (stream(), ["0 of 300 wrong hits: hammerstone; the 2 other ways 0.0 % to 13.7 %"]),
+        (stream(), ["0 of 300 false hits: hammerstone; the 2 other ways 0.0 % to 13.7 %"]),
         (stream(), ["87 requests until building has paid for itself: hammerstone"]),
-        (near_miss(), ["0 of 138 wrong hits: hammerstone, parser route; the 4 other ways 0.0 % to 82.6 %"]),
+        (near_miss(), ["0 of 138 false hits: hammerstone, parser route; the 4 other ways 0.0 % to 82.6 %"]),
         (unheard_of(), ["68.4 % _hidden: 13 of 19"]),
     ],
 )
@@ -115,7 +115,7 @@ def test_the_headlines_are_what_the_figures_come_to(
 def test_a_sum_over_all_tasks_leaves_out_a_way_that_has_not_all(page_of: Callable[..., Page]) -> None:
     kept = tuple(one for one in near_miss().figures if (one.task, one.method) != (TASKS[0], "exact cache"))
     said = page_of(replace(near_miss(), figures=kept)).headlines
-    assert said == ["0 of 138 wrong hits: hammerstone, parser route; the 3 other ways 47.8 % to 82.6 %"]
+    assert said == ["0 of 138 false hits: hammerstone, parser route; the 3 other ways 47.8 % to 82.6 %"]
 
 
 def test_seed_models_and_date_stand_under_the_title(page_of: Callable[..., Page]) -> None:
@@ -172,7 +172,7 @@ def test_a_deep_cell_has_pale_figures_and_the_right_ones_are_framed(page_of: Cal
 
 def test_names_are_shown_as_they_are_written(page_of: Callable[..., Page]) -> None:
     evil = '<script>alert(1)</script> & "x" {{ 7 * 6 }} $\\frac{1}{2}$'
-    figure = Figure(task=evil, method=evil, model=evil, n=3, right=2, detail=evil)
+    figure = Measurement(task=evil, method=evil, model=evil, n=3, right=2, detail=evil)
     result = Result(
         experiment=evil,
         title=evil,
@@ -235,7 +235,7 @@ def test_ids_are_unique_and_what_refers_to_one_finds_it(page: Page) -> None:
             title="None asked",
             seed=0,
             models={},
-            figures=(Figure(task="a", method="b", model="c", n=0, right=0),),
+            figures=(Measurement(task="a", method="b", model="c", n=0, right=0),),
             series=(Series(plot="cost", name="b", x=(), y=()),),
         ),
     ],

@@ -12,7 +12,7 @@ import pytest
 
 from hammerstone.errors import InputError, SettingsError
 from hammerstone.evals.report import write_report
-from hammerstone.evals.results import Confusion, Series, write_results
+from hammerstone.evals.report.experiment_result import Confusion, Series, write_results
 
 from .made_up import dispatch, everything, make, unheard_of, use
 
@@ -102,7 +102,7 @@ def test_the_same_results_give_the_same_bytes(tmp_path: Path, report: Path) -> N
 import sys
 from pathlib import Path
 from hammerstone.evals.report import write_report
-from hammerstone.evals.results import read_results
+from hammerstone.evals.report.experiment_result import read_results
 write_report(read_results(Path(sys.argv[1])), Path(sys.argv[2]))
 """
     write_results(everything(), tmp_path / "results.json")

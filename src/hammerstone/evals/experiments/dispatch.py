@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hammerstone.errors import InputError
-from hammerstone.evals.bench import Bench, CostReachedError, Samples, for_each, one_bill
-from hammerstone.evals.results import Confusion, Figure, Result
-from hammerstone.evals.tries import tool_for
+from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError, for_each, one_bill
+from hammerstone.evals.harness.build_trials import tool_for
+from hammerstone.evals.harness.samples import Samples
+from hammerstone.evals.report.experiment_result import Confusion, Measurement, Result
 from hammerstone.routes.dispatcher import Known, New, choose, dispatch
 from hammerstone.store.accounts import Bill
 from hammerstone.store.records import Task
@@ -30,7 +31,7 @@ KNOWN_OF_SIX, TESTED = 4, 2  # four known tasks; tested with two of them and wit
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
+class DispatchCase:
     """One question with the tasks that are known when it arrives. `task` is known or not."""
 
     question: str
@@ -43,7 +44,7 @@ class Case:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdicts:
+class DispatchVerdicts:
     """What each way said of a case. `taken` are the tasks whose parsers reproduce the question.
 
     `chosen` is the one that the model takes for the most specific where several do. `bill` is what the model's own
@@ -67,7 +68,7 @@ class Verdicts:
         return self.parsers if len(self.taken) == 1 else self.chosen or self.model
 
 
-async def run_dispatch(bench: Bench, tasks: Sequence[Samples], *, sets: int = 5, size: int = 100) -> Result:
+async def run_dispatch(bench: BenchRun, tasks: Sequence[Samples], *, sets: int = 5, size: int = 100) -> Result:
     """`sets` of `size` questions for each of the two measurements.
 
     Raises `InputError` for fewer tasks than the paper has, and the errors of models, store and sandbox.
@@ -76,11 +77,11 @@ async def run_dispatch(bench: Bench, tasks: Sequence[Samples], *, sets: int = 5,
     partial = ""
     existing = [case for number in range(sets) for case in _existing(tasks, size, bench.seed + number)]
     new = [case for number in range(sets) for case in _new(tasks, size, bench.seed + number)]
-    told: dict[str, list[tuple[Case, Verdicts]]] = {"existing": [], "new": []}
+    judged: dict[str, list[tuple[DispatchCase, DispatchVerdicts]]] = {"existing": [], "new": []}
     try:
         tools = {samples.task: (await tool_for(bench, samples))[0] for samples in tasks}
         for name, cases in (("existing", existing), ("new", new)):
-            told[name] = await _judge(bench, cases, tasks, tools, name)
+            judged[name] = await _judge(bench, cases, tasks, tools, name)
     except CostReachedError as error:
         partial = error.message
     model = bench.models[Role.DISPATCHER].name
@@ -90,10 +91,10 @@ async def run_dispatch(bench: Bench, tasks: Sequence[Samples], *, sets: int = 5,
         seed=bench.seed,
         models={role: bench.models[role].name for role in (Role.DISPATCHER, Role.MAKER)},
         figures=(
-            *_figures("an existing tool", told["existing"], model, PAPER_EXISTING),
-            *_figures("a new tool or an existing one", told["new"], model, PAPER_NEW),
+            *_figures("an existing tool", judged["existing"], model, PAPER_EXISTING),
+            *_figures("a new tool or an existing one", judged["new"], model, PAPER_NEW),
         ),
-        confusion=_confusion(told["existing"] + told["new"]),
+        confusion=_confusion(judged["existing"] + judged["new"]),
         notes=(
             f"{sets} sets of {size} questions each; the model is shown names and descriptions of the known tasks.",
             "The parsers alone are right about a task that is not known when none of them takes its question.",
@@ -113,20 +114,20 @@ def check_tasks(tasks: Sequence[Samples]) -> None:
         )
 
 
-def _existing(tasks: Sequence[Samples], size: int, seed: int) -> list[Case]:
+def _existing(tasks: Sequence[Samples], size: int, seed: int) -> list[DispatchCase]:
     rng = random.Random(f"existing {seed}")  # noqa: S311 - samples, not secrets
     known = tuple(samples.task for samples in tasks)
     pool = [(samples.task, one.question) for samples in tasks for one in samples.asked]
-    return [Case(question=asked, task=task, known=known) for task, asked in _draw(rng, pool, size)]
+    return [DispatchCase(question=asked, task=task, known=known) for task, asked in _draw(rng, pool, size)]
 
 
-def _new(tasks: Sequence[Samples], size: int, seed: int) -> list[Case]:
+def _new(tasks: Sequence[Samples], size: int, seed: int) -> list[DispatchCase]:
     rng = random.Random(f"new {seed}")  # noqa: S311 - samples, not secrets
     names = [samples.task for samples in tasks]
     known = sorted(rng.sample(names, KNOWN_OF_SIX), key=names.index)
     tested = {*rng.sample(known, TESTED), *rng.sample([name for name in names if name not in known], TESTED)}
     pool = [(samples.task, one.question) for samples in tasks if samples.task in tested for one in samples.asked]
-    return [Case(question=asked, task=task, known=tuple(known)) for task, asked in _draw(rng, pool, size)]
+    return [DispatchCase(question=asked, task=task, known=tuple(known)) for task, asked in _draw(rng, pool, size)]
 
 
 def _draw(rng: random.Random, pool: list[tuple[str, str]], size: int) -> list[tuple[str, str]]:
@@ -135,16 +136,16 @@ def _draw(rng: random.Random, pool: list[tuple[str, str]], size: int) -> list[tu
 
 
 async def _judge(
-    bench: Bench,
-    cases: Sequence[Case],
+    bench: BenchRun,
+    cases: Sequence[DispatchCase],
     tasks: Sequence[Samples],
     tools: Mapping[str, Tool | None],
     name: str,
-) -> list[tuple[Case, Verdicts]]:
+) -> list[tuple[DispatchCase, DispatchVerdicts]]:
     described = {samples.task: samples.description for samples in tasks}
     done = 0
 
-    async def one(case: Case) -> tuple[Case, Verdicts]:
+    async def one(case: DispatchCase) -> tuple[DispatchCase, DispatchVerdicts]:
         nonlocal done
         verdicts = await _verdicts(bench, case, described, tools)
         done += 1
@@ -155,8 +156,8 @@ async def _judge(
 
 
 async def _verdicts(
-    bench: Bench, case: Case, described: Mapping[str, str], tools: Mapping[str, Tool | None]
-) -> Verdicts:
+    bench: BenchRun, case: DispatchCase, described: Mapping[str, str], tools: Mapping[str, Tool | None]
+) -> DispatchVerdicts:
     model, bill, asked = bench.model(Role.DISPATCHER), Bill(), Bill()
     tasks = [Task(id=0, name=known, description=described[known]) for known in case.known]
     verdict = await dispatch(model, tasks, case.question, bill)
@@ -166,10 +167,10 @@ async def _verdicts(
     chosen = await choose(model, several, case.question, asked) if several else None
     if len(taken) != 1 and chosen is None:
         asked.add(bill)
-    return Verdicts(model=said, taken=taken, chosen=chosen, bill=bill, asked=asked)
+    return DispatchVerdicts(model=said, taken=taken, chosen=chosen, bill=bill, asked=asked)
 
 
-async def _parsers(bench: Bench, case: Case, tools: Mapping[str, Tool | None]) -> tuple[str, ...]:
+async def _parsers(bench: BenchRun, case: DispatchCase, tools: Mapping[str, Tool | None]) -> tuple[str, ...]:
     """The known tasks whose parsers reproduce the question."""
     taken: list[str] = []
     for name in case.known:
@@ -181,31 +182,33 @@ async def _parsers(bench: Bench, case: Case, tools: Mapping[str, Tool | None]) -
     return tuple(taken)
 
 
-def _figures(what: str, told: Sequence[tuple[Case, Verdicts]], model: str, paper: float) -> list[Figure]:
+def _figures(
+    what: str, judged: Sequence[tuple[DispatchCase, DispatchVerdicts]], model: str, paper: float
+) -> list[Measurement]:
     """The three ways, each with what was paid where it asks the model; none for a measurement that was cut off."""
-    every = [said for _, said in told]
+    every = [said for _, said in judged]
     left = [said for said in every if said.asked.calls]
     ways = (
         ("dispatcher model", [said.model for said in every], [said.bill for said in every]),
         ("parsers", [said.parsers for said in every], list[Bill]()),
         ("parsers, then model", [said.both for said in every], [said.asked for said in every]),
     )
-    figures: list[Figure] = []
-    for method, given, bills in ways if told else ():
+    figures: list[Measurement] = []
+    for method, given, bills in ways if judged else ():
         bill = one_bill(bills)
         figures.append(
-            Figure(
+            Measurement(
                 task=what,
                 method=method,
                 model="none" if method == "parsers" else model,
-                n=len(told),
-                right=sum(one == case.right for one, (case, _) in zip(given, told, strict=True)),
+                n=len(judged),
+                right=sum(one == case.right for one, (case, _) in zip(given, judged, strict=True)),
                 paper=None if method == "parsers" else paper,
                 input_tokens=bill.usage.input_tokens,
                 output_tokens=bill.usage.output_tokens,
                 cost_usd=bill.cost_usd,
                 model_calls=bill.calls,
-                detail=f"the model is asked about {len(left)} of {len(told)} questions"
+                detail=f"the model is asked about {len(left)} of {len(judged)} questions"
                 if method == "parsers, then model"
                 else "",
             )
@@ -213,10 +216,10 @@ def _figures(what: str, told: Sequence[tuple[Case, Verdicts]], model: str, paper
     return figures
 
 
-def _confusion(told: Sequence[tuple[Case, Verdicts]]) -> Confusion | None:
-    if not told:
+def _confusion(judged: Sequence[tuple[DispatchCase, DispatchVerdicts]]) -> Confusion | None:
+    if not judged:
         return None
-    counts = Counter((case.right, said.model) for case, said in told)
+    counts = Counter((case.right, said.model) for case, said in judged)
     rows = tuple(sorted({row for row, _ in counts}, key=lambda name: (name.startswith("("), name)))
     columns = tuple(sorted({*rows, *(column for _, column in counts)}, key=lambda name: (name.startswith("("), name)))
     return Confusion(

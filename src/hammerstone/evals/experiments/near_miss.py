@@ -1,4 +1,4 @@
-"""The wrong-hit test: look-alike questions with another right answer, after each cache has seen the task.
+"""The false-hit test: look-alike questions with another right answer, after each cache has seen the task.
 
 The caches know the right answers of a task's instances; hammerstone has the tools made from some of them. Then come
 fresh questions in the task's own form (hits are wanted) and near-misses (a hit with the old meaning is wrong).
@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hammerstone.errors import InputError
-from hammerstone.evals.bench import Bench, CostReachedError, Samples, generated_samples
-from hammerstone.evals.caches import Embedding, ExactCache, SemanticCache
-from hammerstone.evals.results import Figure, Result
+from hammerstone.evals.baselines.caches import ExactCache, SemanticCache
+from hammerstone.evals.baselines.embeddings import Embedding
+from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError
+from hammerstone.evals.harness.build_trials import tool_for
+from hammerstone.evals.harness.samples import Samples, generated_samples
+from hammerstone.evals.report.experiment_result import Measurement, Result
 from hammerstone.evals.tasks import TASKS, near_misses
-from hammerstone.evals.tries import tool_for
 from hammerstone.requests.comparison import agree
 from hammerstone.tools import parser
 from hammerstone.tools.shortlist import holds_wording
@@ -31,7 +33,7 @@ NEVER = 1.01  # no cosine is that high
 
 
 @dataclass(frozen=True, kw_only=True)
-class Count:
+class HitCount:
     """What one way did with some questions."""
 
     asked: int
@@ -40,15 +42,15 @@ class Count:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Counts:
+class HitCounts:
     """What one way did with questions in the task's own form, and with near-misses."""
 
     method: str
-    own: Count
-    near: Count
+    own: HitCount
+    near: HitCount
 
 
-class Way(Protocol):
+class Lookup(Protocol):
     """What may answer at once: a cache, or the tools."""
 
     @property
@@ -57,12 +59,12 @@ class Way(Protocol):
     async def look(self, question: str) -> str | None: ...
 
 
-class Tools:
+class ToolLookup:
     """hammerstone's parser route over all the tools: it returns an answer only with the proof."""
 
     name = "hammerstone, parser route"
 
-    def __init__(self, bench: Bench, tools: Sequence[Tool]) -> None:
+    def __init__(self, bench: BenchRun, tools: Sequence[Tool]) -> None:
         self._bench = bench
         self._tools = [tool for tool in tools if Route.PARSER in tool.routes]
 
@@ -77,7 +79,7 @@ class Tools:
         return given[0] if len(given) == 1 else None
 
 
-async def run_near_miss(bench: Bench, tasks: Sequence[Samples]) -> Result:
+async def run_near_miss(bench: BenchRun, tasks: Sequence[Samples]) -> Result:
     """`bench.n` near-misses and as many own-form questions per task, for each way.
 
     Raises `InputError` for tasks that are read from files, and the errors of models, store and sandbox.
@@ -90,20 +92,20 @@ async def run_near_miss(bench: Bench, tasks: Sequence[Samples]) -> Result:
             tools[samples.task], _ = await tool_for(bench, samples)
     except CostReachedError as error:
         partial = error.message
-    way = Tools(bench, [tool for tool in tools.values() if tool is not None])
+    way = ToolLookup(bench, [tool for tool in tools.values() if tool is not None])
     tried = [samples.task for samples in tasks if samples.task in tools]
-    counts: list[tuple[str, Counts]] = []
+    counts: list[tuple[str, HitCounts]] = []
     for number, name in enumerate(tried, 1):
         counts += [(name, one) for one in await _task(bench, name, way)]
         bench.on_progress("near-misses", number, len(tried))
     return Result(
         experiment="near-miss",
-        title="Wrong hits on look-alike questions",
+        title="False hits on look-alike questions",
         seed=bench.seed,
         models={Role.MAKER: bench.models[Role.MAKER].name},
         figures=(*(_figure(name, one) for name, one in counts), *_over_all([one for _, one in counts])),
         notes=(
-            "Right counts the near-misses without a wrong hit: n minus right is the number of wrong hits.",
+            "Right counts the near-misses without a false hit: n minus right is the number of false hits.",
             f"The caches have {STORED} answered questions of the task; their embedding: {bench.embedding.name}.",
             f"'{EQUAL_HITS}' is the semantic cache with the threshold at which it hits as many own-form questions.",
             *(f"{name}: no tool came of the builds." for name, tool in tools.items() if tool is None),
@@ -122,7 +124,7 @@ def check_own(tasks: Sequence[Samples]) -> None:
             )
 
 
-async def _task(bench: Bench, name: str, tools: Tools) -> list[Counts]:
+async def _task(bench: BenchRun, name: str, tools: ToolLookup) -> list[HitCounts]:
     seen = generated_samples(name, STORED + bench.n, bench.seed).asked
     stored, fresh = seen[bench.n :], seen[: bench.n]
     alike = near_misses(name, bench.n, bench.seed)
@@ -149,21 +151,21 @@ async def _with_hits(
     return cache
 
 
-async def _counts(way: Way, fresh: Sequence[Instance], alike: Sequence[Instance]) -> Counts:
-    return Counts(method=way.name, own=await _count(way, fresh), near=await _count(way, alike))
+async def _counts(way: Lookup, fresh: Sequence[Instance], alike: Sequence[Instance]) -> HitCounts:
+    return HitCounts(method=way.name, own=await _count(way, fresh), near=await _count(way, alike))
 
 
-async def _count(way: Way, questions: Sequence[Instance]) -> Count:
+async def _count(way: Lookup, questions: Sequence[Instance]) -> HitCount:
     given = [await way.look(one.question) for one in questions]
     wrong = sum(
         answer is not None and not agree(answer, one.answer) for answer, one in zip(given, questions, strict=True)
     )
-    return Count(asked=len(questions), hits=sum(answer is not None for answer in given), wrong=wrong)
+    return HitCount(asked=len(questions), hits=sum(answer is not None for answer in given), wrong=wrong)
 
 
-def _figure(task: str, counts: Counts) -> Figure:
+def _figure(task: str, counts: HitCounts) -> Measurement:
     own, near = counts.own, counts.near
-    return Figure(
+    return Measurement(
         task=task,
         method=counts.method,
         model="none",
@@ -174,17 +176,17 @@ def _figure(task: str, counts: Counts) -> Figure:
     )
 
 
-def _over_all(counts: Sequence[Counts]) -> list[Figure]:
+def _over_all(counts: Sequence[HitCounts]) -> list[Measurement]:
     methods = dict.fromkeys(one.method for one in counts)
     return [_figure("all", _sum(method, [one for one in counts if one.method == method])) for method in methods]
 
 
-def _sum(method: str, counts: Sequence[Counts]) -> Counts:
-    def total(parts: Sequence[Count]) -> Count:
-        return Count(
+def _sum(method: str, counts: Sequence[HitCounts]) -> HitCounts:
+    def total(parts: Sequence[HitCount]) -> HitCount:
+        return HitCount(
             asked=sum(one.asked for one in parts),
             hits=sum(one.hits for one in parts),
             wrong=sum(one.wrong for one in parts),
         )
 
-    return Counts(method=method, own=total([one.own for one in counts]), near=total([one.near for one in counts]))
+    return HitCounts(method=method, own=total([one.own for one in counts]), near=total([one.near for one in counts]))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from hammerstone.evals.ask import ask_all
-from hammerstone.evals.bench import Bench, CostReachedError, Samples
-from hammerstone.evals.methods import ChainOfThought, UserRoute, worked_examples
-from hammerstone.evals.results import Figure, Result
-from hammerstone.evals.tries import tool_for
+from hammerstone.evals.baselines.answer_methods import ChainOfThought, ToolWithUser, worked_examples
+from hammerstone.evals.harness.accuracy import measure_accuracy
+from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError
+from hammerstone.evals.harness.build_trials import tool_for
+from hammerstone.evals.harness.samples import Samples
+from hammerstone.evals.report.experiment_result import Measurement, Result
 from hammerstone.store.accounts import Bill
 from hammerstone.tools.tool import Tool
 from hammerstone.types import Role, Route
@@ -20,9 +21,9 @@ PAPER_TOOL = {"logical_deduction": 79.7, "tracking_shuffled_objects": 99.6}
 """LATM, table 5: GPT-3.5 Turbo with GPT-4's chain of thought, and with its tool."""
 
 
-async def run_reuse_cot(bench: Bench, tasks: Sequence[Samples]) -> Result:
+async def run_reuse_cot(bench: BenchRun, tasks: Sequence[Samples]) -> Result:
     """Both ways have the strong model work once and the user model ever after."""
-    figures: list[Figure] = []
+    figures: list[Measurement] = []
     partial = ""
     try:
         for samples in tasks:
@@ -30,7 +31,7 @@ async def run_reuse_cot(bench: Bench, tasks: Sequence[Samples]) -> Result:
                 figures.append(figure)
     except CostReachedError as error:
         partial = error.message
-    with_tool = {one.task for one in figures if one.method == UserRoute.name}
+    with_tool = {one.task for one in figures if one.method == ToolWithUser.name}
     without = [samples.task for samples in tasks if samples.task not in with_tool and not partial]
     return Result(
         experiment="reuse-cot",
@@ -46,14 +47,14 @@ async def run_reuse_cot(bench: Bench, tasks: Sequence[Samples]) -> Result:
     )
 
 
-async def _task(bench: Bench, samples: Samples) -> AsyncIterator[Figure]:
+async def _task(bench: BenchRun, samples: Samples) -> AsyncIterator[Measurement]:
     """Each figure as it is finished, so that those before a bound on the cost stay."""
     worked = await worked_examples(bench.model(Role.SOLVER), samples.shown, Bill())
     tool: Tool | None = None
     for user in bench.users():
         reused = ChainOfThought(user, worked, name="strong model's chain of thought")
-        yield await ask_all(bench, samples, reused, user.name, paper=PAPER_REUSED.get(samples.task))
+        yield await measure_accuracy(bench, samples, reused, user.name, paper=PAPER_REUSED.get(samples.task))
         tool = tool or (await tool_for(bench, samples))[0]
         if tool is not None and Route.USER in tool.routes:
-            route = UserRoute(user, bench.sandbox, tool)
-            yield await ask_all(bench, samples, route, user.name, paper=PAPER_TOOL.get(samples.task))
+            route = ToolWithUser(user, bench.sandbox, tool)
+            yield await measure_accuracy(bench, samples, route, user.name, paper=PAPER_TOOL.get(samples.task))

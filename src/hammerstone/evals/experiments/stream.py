@@ -10,18 +10,25 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from hammerstone.errors import InputError
-from hammerstone.evals.bench import Bench, CostReachedError, one_bill
-from hammerstone.evals.caches import ExactCache, SemanticCache
+from hammerstone.evals.baselines.caches import ExactCache, SemanticCache
+from hammerstone.evals.baselines.stream_strategies import (
+    LoopRun,
+    StrategyStep,
+    through_cache,
+    through_loop,
+    through_mix,
+    through_model,
+)
 from hammerstone.evals.experiments.near_miss import THRESHOLDS
-from hammerstone.evals.results import Figure, Result, Series
-from hammerstone.evals.tables import ALL
-from hammerstone.evals.traffic import Kind, TrafficItem, traffic
-from hammerstone.evals.ways import LoopRun, Step, through_cache, through_loop, through_mix, through_model
+from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError, one_bill
+from hammerstone.evals.report.experiment_result import Measurement, Result, Series
+from hammerstone.evals.report.result_tables import ALL
+from hammerstone.evals.traffic.mixed_traffic import TrafficItem, TrafficKind, generate_traffic
 from hammerstone.types import Role, Route
 
 __all__ = ["STREAM_SHARES", "check_requests", "run_stream"]
 
-STREAM_SHARES: Mapping[Kind, float] = MappingProxyType(
+STREAM_SHARES: Mapping[TrafficKind, float] = MappingProxyType(
     {
         "own": 0.66,
         "paraphrase": 0.06,
@@ -40,22 +47,22 @@ RULE_CHANGED = "rule changed"
 BLOCK = 40  # requests that a point of a plot sums up
 EVERY = 10  # requests between two points of a running mean
 
-_Ways = Mapping[str, Sequence[Step]]
+_Strategies = Mapping[str, Sequence[StrategyStep]]
 
 
-async def run_stream(bench: Bench, tasks: Sequence[str], requests: int) -> Result:
+async def run_stream(bench: BenchRun, tasks: Sequence[str], requests: int) -> Result:
     """`requests` of generated traffic (`STREAM_SHARES`) by every way.
 
     A bound on the cost cuts the stream off for all ways, or leaves out those that were not paid any more. Raises the
     errors of models, store and sandbox.
     """
-    items = traffic(requests, bench.seed, tasks=tasks, shares=STREAM_SHARES)
+    items = generate_traffic(requests, bench.seed, tasks=tasks, shares=STREAM_SHARES)
     run = await through_loop(bench, items)
     items = items[: len(run.steps)]
-    ways: dict[str, Sequence[Step]] = {OURS: run.steps}
+    ways: dict[str, Sequence[StrategyStep]] = {OURS: run.steps}
     partial = run.partial
     try:
-        await _add_rivals(bench, items, ways)
+        await _add_baselines(bench, items, ways)
     except CostReachedError as error:
         partial = partial or error.message
     return Result(
@@ -76,7 +83,9 @@ def check_requests(requests: int) -> None:
         raise InputError(f"a stream of {requests} requests shows nothing", hint=f"ask for {BLOCK} or more: --requests")
 
 
-async def _add_rivals(bench: Bench, items: Sequence[TrafficItem], ways: dict[str, Sequence[Step]]) -> None:
+async def _add_baselines(
+    bench: BenchRun, items: Sequence[TrafficItem], ways: dict[str, Sequence[StrategyStep]]
+) -> None:
     """Raises `CostReachedError`: those that were paid until then are there."""
     ways[STRONG] = await through_model(bench, items, Role.SOLVER)
     for cache in (ExactCache(), *(SemanticCache(bench.embedding, one) for one in THRESHOLDS)):
@@ -90,7 +99,7 @@ async def _add_rivals(bench: Bench, items: Sequence[TrafficItem], ways: dict[str
 # figures
 
 
-def _figures(items: Sequence[TrafficItem], ways: _Ways, run: LoopRun) -> tuple[Figure, ...]:
+def _figures(items: Sequence[TrafficItem], ways: _Strategies, run: LoopRun) -> tuple[Measurement, ...]:
     counted = [k for k, item in enumerate(items) if not item.rule_changed]
     parts: dict[str, list[int]] = {ALL: counted}
     for kind in STREAM_SHARES:
@@ -103,15 +112,20 @@ def _figures(items: Sequence[TrafficItem], ways: _Ways, run: LoopRun) -> tuple[F
         for name, steps in ways.items()
         if ks
     ]
-    figures += [_wrong_hits(name, items, steps, counted) for name, steps in ways.items() if _may_hit(name)]
+    figures += [_false_hits(name, items, steps, counted) for name, steps in ways.items() if _may_hit(name)]
     return (*figures, *_by_route(items, run, counted), *_by_tool(items, run, counted))
 
 
 def _figure(
-    task: str, method: str, items: Sequence[TrafficItem], steps: Sequence[Step], ks: Sequence[int], detail: str = ""
-) -> Figure:
+    task: str,
+    method: str,
+    items: Sequence[TrafficItem],
+    steps: Sequence[StrategyStep],
+    ks: Sequence[int],
+    detail: str = "",
+) -> Measurement:
     bill = one_bill([steps[k].bill for k in ks])
-    return Figure(
+    return Measurement(
         task=task,
         method=method,
         model="",
@@ -125,7 +139,7 @@ def _figure(
     )
 
 
-def _strong_calls(steps: Sequence[Step], half: int) -> str:
+def _strong_calls(steps: Sequence[StrategyStep], half: int) -> str:
     return (
         f"strong calls: {sum(step.strong for step in steps)} for all {len(steps)} requests, "
         f"{sum(step.strong for step in steps[half:])} for the last {len(steps) - half}"
@@ -136,12 +150,14 @@ def _may_hit(name: str) -> bool:
     return name not in (STRONG, CHEAP, MIX)
 
 
-def _wrong_hits(method: str, items: Sequence[TrafficItem], steps: Sequence[Step], ks: Sequence[int]) -> Figure:
-    """Right counts the requests without a wrong hit."""
+def _false_hits(
+    method: str, items: Sequence[TrafficItem], steps: Sequence[StrategyStep], ks: Sequence[int]
+) -> Measurement:
+    """Right counts the requests without a false hit."""
     hits = [k for k in ks if steps[k].hit]
     wrong = sum(not steps[k].right(items[k]) for k in hits)
-    return Figure(
-        task="wrong hits",
+    return Measurement(
+        task="false hits",
         method=method,
         model="",
         n=len(ks),
@@ -150,14 +166,14 @@ def _wrong_hits(method: str, items: Sequence[TrafficItem], steps: Sequence[Step]
     )
 
 
-def _by_route(items: Sequence[TrafficItem], run: LoopRun, counted: Sequence[int]) -> list[Figure]:
+def _by_route(items: Sequence[TrafficItem], run: LoopRun, counted: Sequence[int]) -> list[Measurement]:
     served = {route: [k for k in counted if run.steps[k].route is route] for route in Route}
     return [_figure(f"{OURS}, by route", route, items, run.steps, ks) for route, ks in served.items() if ks]
 
 
-def _by_tool(items: Sequence[TrafficItem], run: LoopRun, counted: Sequence[int]) -> list[Figure]:
+def _by_tool(items: Sequence[TrafficItem], run: LoopRun, counted: Sequence[int]) -> list[Measurement]:
     """How often each tool was used again, and how often it was right."""
-    figures: list[Figure] = []
+    figures: list[Measurement] = []
     for name, live_at in run.live_at.items():
         ks = [k for k in counted if run.steps[k].tool == name]
         parsed = sum(run.steps[k].route is Route.PARSER for k in ks)
@@ -169,7 +185,7 @@ def _by_tool(items: Sequence[TrafficItem], run: LoopRun, counted: Sequence[int])
 # series
 
 
-def _series(items: Sequence[TrafficItem], ways: _Ways) -> tuple[Series, ...]:
+def _series(items: Sequence[TrafficItem], ways: _Strategies) -> tuple[Series, ...]:
     if not items:
         return ()
     return (
@@ -184,7 +200,7 @@ def _points(count: int) -> tuple[int, ...]:
     return (*range(EVERY, count, EVERY), count)
 
 
-def _cost(name: str, steps: Sequence[Step], strong: Sequence[Step] | None) -> Series | None:
+def _cost(name: str, steps: Sequence[StrategyStep], strong: Sequence[StrategyStep] | None) -> Series | None:
     """Mean dollars per request so far; with hammerstone's, where it has paid for itself."""
     paid = _running(steps)
     if paid is None:
@@ -195,7 +211,7 @@ def _cost(name: str, steps: Sequence[Step], strong: Sequence[Step] | None) -> Se
     return Series(plot="cost", name=name, x=tuple(map(float, xs)), y=tuple(paid[x - 1] / x for x in xs), mark=even)
 
 
-def _running(steps: Sequence[Step]) -> list[float] | None:
+def _running(steps: Sequence[StrategyStep]) -> list[float] | None:
     """What all until then have cost; `None` where a price is unknown."""
     sums: list[float] = []
     for step in steps:
@@ -219,7 +235,7 @@ def _break_even(paid: Sequence[float], dear: Sequence[float]) -> float | None:
     return float(len(paid) + math.ceil((paid[-1] - dear[-1]) / saved)) if saved > 0 else None
 
 
-def _routes(steps: Sequence[Step]) -> list[Series]:
+def _routes(steps: Sequence[StrategyStep]) -> list[Series]:
     blocks = _blocks(steps)
     xs = tuple(float(min((at + 1) * BLOCK, len(steps))) for at in range(len(blocks)))
     taken = [route for route in Route if any(step.route is route for step in steps)]
@@ -234,11 +250,11 @@ def _routes(steps: Sequence[Step]) -> list[Series]:
     ]
 
 
-def _blocks(steps: Sequence[Step]) -> list[Sequence[Step]]:
+def _blocks(steps: Sequence[StrategyStep]) -> list[Sequence[StrategyStep]]:
     return [steps[at : at + BLOCK] for at in range(0, len(steps), BLOCK)]
 
 
-def _strong(name: str, steps: Sequence[Step]) -> Series:
+def _strong(name: str, steps: Sequence[StrategyStep]) -> Series:
     """Calls of the strong model per request, in blocks."""
     blocks = _blocks(steps)
     xs = tuple(float(min((at + 1) * BLOCK, len(steps))) for at in range(len(blocks)))
@@ -250,7 +266,7 @@ def _strong(name: str, steps: Sequence[Step]) -> Series:
     )
 
 
-def _accuracy(name: str, items: Sequence[TrafficItem], steps: Sequence[Step]) -> Series:
+def _accuracy(name: str, items: Sequence[TrafficItem], steps: Sequence[StrategyStep]) -> Series:
     """Of all so far whose right answer their question tells."""
     right = [(step.right(item), not item.rule_changed) for item, step in zip(items, steps, strict=True)]
     xs = [x for x in _points(len(items)) if any(counts for _, counts in right[:x])]
@@ -261,7 +277,7 @@ def _accuracy(name: str, items: Sequence[TrafficItem], steps: Sequence[Step]) ->
 # notes
 
 
-def _notes(items: Sequence[TrafficItem], ways: _Ways, run: LoopRun, embedding: str) -> tuple[str, ...]:
+def _notes(items: Sequence[TrafficItem], ways: _Strategies, run: LoopRun, embedding: str) -> tuple[str, ...]:
     changed = sum(item.rule_changed for item in items)
     return (
         "Kinds: " + ", ".join(f"{sum(item.kind == kind for item in items)} {kind}" for kind in STREAM_SHARES) + ".",
@@ -276,7 +292,7 @@ def _notes(items: Sequence[TrafficItem], ways: _Ways, run: LoopRun, embedding: s
     )
 
 
-def _mixed(ways: _Ways) -> list[str]:
+def _mixed(ways: _Strategies) -> list[str]:
     if MIX not in ways:
         return ["Without known prices there is no mix at hammerstone's cost."]
     ours, strong = (one_bill([step.bill for step in ways[name]]).cost_usd or 0.0 for name in (OURS, STRONG))
@@ -285,7 +301,7 @@ def _mixed(ways: _Ways) -> list[str]:
     )
 
 
-def _spared(ways: _Ways) -> list[str]:
+def _spared(ways: _Strategies) -> list[str]:
     """How many strong calls fewer over the last half, and whether building has paid for itself."""
     ours, strong = ways[OURS], ways.get(STRONG)
     if strong is None:

@@ -7,17 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from hammerstone.evals.report.aggregation import answers, by_task, false_hits, method_label, over_all, wrong
+from hammerstone.evals.report.experiment_result import Measurement, Result, Series
 from hammerstone.evals.report.plots import Dot, draw_dots, draw_lines, draw_stack
-from hammerstone.evals.report.readings import answers, by_task, over_all, way_of, wrong, wrong_hits
+from hammerstone.evals.report.result_tables import ALL, counted_in, number, percent, value_in
 from hammerstone.evals.report.styles import Style, styles_of
 from hammerstone.evals.report.svg import inline
-from hammerstone.evals.results import Figure, Result, Series
-from hammerstone.evals.tables import ALL, counted_in, number, percent, value_in
 from hammerstone.visible import visible
 
 __all__ = ["Entry", "Plot", "draw"]
 
-_Row: TypeAlias = tuple[str, Figure]  # a name, and what it has reached
+_Row: TypeAlias = tuple[str, Measurement]  # a name, and what it has reached
 
 _FEW = 10  # counted, so that the count says more than per cents
 _MANY = 24  # panels; past them only the one of all tasks is drawn, and the table has the others
@@ -56,7 +56,7 @@ class Plot:
 
 def draw(result: Result, prefix: str) -> tuple[Plot, ...]:
     """`prefix` begins the ids of the drawings; no two results of a page may have the same."""
-    ways = [way_of(one, result.figures) for one in result.figures]
+    ways = [method_label(one, result.figures) for one in result.figures]
     styles = styles_of([*ways, *(one.name for one in result.series if one.plot != _PARTS)])
     plots = [*_answer_panels(result, styles), *_wrong_panels(result, styles), *_curves(result.series, styles)]
     labels = [visible(f"{plot.title}. {plot.caption}".strip()) for plot in plots]
@@ -76,22 +76,22 @@ def _rows(result: Result) -> Iterator[tuple[str, Sequence[_Row]]]:
     figures = answers(result)
     ways: defaultdict[str, list[_Row]] = defaultdict(list)
     for one in figures:
-        ways[way_of(one, result.figures)].append((_title(one.task), one))
+        ways[method_label(one, result.figures)].append((_title(one.task), one))
     if len(ways) == 1 or result.experiment == "make":
         yield from ((way.replace("\n", ", "), rows) for way, rows in ways.items())
         return
     groups = by_task(figures)
     for task, of in groups.items() if len(groups) <= _MANY else [(ALL, over_all(figures))]:
         if of:
-            yield _title(task), [(way_of(one, result.figures), one) for one in of]
+            yield _title(task), [(method_label(one, result.figures), one) for one in of]
 
 
 def _wrong_panels(result: Result, styles: Mapping[str, Style]) -> Iterator[Plot]:
-    figures = over_all(wrong_hits(result))
+    figures = over_all(false_hits(result))
     if figures:
-        rows = [(way_of(one, result.figures), wrong(one)) for one in figures]
+        rows = [(method_label(one, result.figures), wrong(one)) for one in figures]
         dots = [_dot(row, result, styles) for row in rows]
-        yield Plot(title="Wrong hits", svg=draw_dots(dots), dots=True, caption=_WRONG)
+        yield Plot(title="False hits", svg=draw_dots(dots), dots=True, caption=_WRONG)
 
 
 def _dot(row: _Row, result: Result, styles: Mapping[str, Style]) -> Dot:
@@ -102,7 +102,7 @@ def _dot(row: _Row, result: Result, styles: Mapping[str, Style]) -> Dot:
         interval=one.interval,
         said=f"{one.right} of {one.n}" if one.n <= _FEW else percent(one.share),
         paper=None if one.paper is None else one.paper / 100,
-        style=styles[way_of(one, result.figures)],
+        style=styles[method_label(one, result.figures)],
     )
 
 

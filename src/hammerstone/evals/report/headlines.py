@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from hammerstone.evals.report.readings import answers, over_all, way_of, wrong, wrong_hits
-from hammerstone.evals.results import Figure, Result
-from hammerstone.evals.tables import number, percent
+from hammerstone.evals.report.aggregation import answers, false_hits, method_label, over_all, wrong
+from hammerstone.evals.report.experiment_result import Measurement, Result
+from hammerstone.evals.report.result_tables import number, percent
 
 __all__ = ["Headline", "headlines"]
 
@@ -24,18 +24,18 @@ class Headline:
 
 
 def headlines(result: Result) -> Iterator[Headline]:
-    """Right answers, wrong hits, break-even: those of them that the result has.
+    """Right answers, false hits, break-even: those of them that the result has.
 
     hammerstone's own way is in front where it is one of several under that name, else the best one.
     """
-    right, missed = over_all(answers(result)), [wrong(one) for one in over_all(wrong_hits(result))]
+    right, missed = over_all(answers(result)), [wrong(one) for one in over_all(false_hits(result))]
     if right:
         first = _ours(right) or max(right, key=lambda one: one.share)
         text = f"{_way(first, result)}: {first.right} of {first.n}{_others(first, right)}"
         yield Headline(value=percent(first.share), text=text)
     if missed:
         first = _ours(missed) or min(missed, key=lambda one: one.share)
-        text = f"wrong hits: {_way(first, result)}{_others(first, missed)}"
+        text = f"false hits: {_way(first, result)}{_others(first, missed)}"
         yield Headline(value=f"{first.right} of {first.n}", text=text)
     marks = [(one.mark, one.name, one.x[-1]) for one in result.series if one.plot == "cost" and one.mark is not None]
     if marks:
@@ -45,15 +45,15 @@ def headlines(result: Result) -> Iterator[Headline]:
         yield Headline(value=number(math.ceil(requests)), text=text)
 
 
-def _ours(figures: Sequence[Figure]) -> Figure | None:
+def _ours(figures: Sequence[Measurement]) -> Measurement | None:
     return next((one for one in figures if one.method.startswith(_OURS)), None)
 
 
-def _way(figure: Figure, result: Result) -> str:
-    return way_of(figure, result.figures).replace("\n", ", ")
+def _way(figure: Measurement, result: Result) -> str:
+    return method_label(figure, result.figures).replace("\n", ", ")
 
 
-def _others(first: Figure, figures: Sequence[Figure]) -> str:
+def _others(first: Measurement, figures: Sequence[Measurement]) -> str:
     shares = sorted(one.share for one in figures if one is not first)
     if len(shares) < 2:
         return "".join(f"; the other way {percent(share)}" for share in shares)

@@ -10,9 +10,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from hammerstone.evals.report.drawing import Plot, draw
+from hammerstone.evals.report.experiment_result import Confusion, Result, Table
 from hammerstone.evals.report.headlines import Headline, headlines
-from hammerstone.evals.results import Confusion, Result, Table
-from hammerstone.evals.tables import CONFUSION, DETAIL, about, tables
+from hammerstone.evals.report.result_tables import CONFUSION, DETAIL, about, tables
 from hammerstone.visible import visible
 
 __all__ = ["render"]

@@ -7,7 +7,7 @@ from math import isfinite
 from pathlib import Path
 
 from hammerstone.errors import InputError, SettingsError
-from hammerstone.evals.results import Result
+from hammerstone.evals.report.experiment_result import Result
 
 __all__ = ["check_report_path", "write_report"]
 

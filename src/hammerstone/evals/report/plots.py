@@ -16,9 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
+from hammerstone.evals.report.experiment_result import Series
+from hammerstone.evals.report.result_tables import counted_in, number
 from hammerstone.evals.report.styles import Style
-from hammerstone.evals.results import Series
-from hammerstone.evals.tables import counted_in, number
 from hammerstone.visible import visible
 
 __all__ = ["Dot", "draw_dots", "draw_lines", "draw_stack"]

@@ -1,6 +1,6 @@
-"""The tasks that hammerstone makes instances of itself, one file each.
+"""Tasks whose instances hammerstone generates itself, with answers that are known to be right.
 
-Every module in this folder is a task of the shape `hammerstone.evals.task.Task`; a new file is found by being here.
+Every module in `generators` is a task of the shape `generated_task.GeneratedTask`; a new file is found by being there.
 """
 
 from __future__ import annotations
@@ -13,26 +13,27 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from hammerstone.errors import InputError, NotFoundError
+from hammerstone.evals.tasks import generators
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from hammerstone.evals.task import Task
+    from hammerstone.evals.tasks.generated_task import GeneratedTask
     from hammerstone.types import Instance
 
 __all__ = ["TASKS", "generate_instances", "near_misses", "task"]
 
 
-def _discover() -> Iterator[Task]:
-    for module in sorted(pkgutil.iter_modules(__path__), key=lambda found: found.name):
+def _discover() -> Iterator[GeneratedTask]:
+    for module in sorted(pkgutil.iter_modules(generators.__path__), key=lambda found: found.name):
         # A module has no static type of its own; a test holds each of them to the protocol.
-        yield cast("Task", importlib.import_module(f"{__name__}.{module.name}"))
+        yield cast("GeneratedTask", importlib.import_module(f"{generators.__name__}.{module.name}"))
 
 
-TASKS: Mapping[str, Task] = MappingProxyType({found.NAME: found for found in _discover()})
+TASKS: Mapping[str, GeneratedTask] = MappingProxyType({found.NAME: found for found in _discover()})
 
 
-def task(name: str) -> Task:
+def task(name: str) -> GeneratedTask:
     """The task of that name. Raises `NotFoundError`."""
     if name not in TASKS:
         raise NotFoundError(f"there is no task {name!r} to generate", hint=f"the tasks are {', '.join(TASKS)}")

@@ -1,0 +1,139 @@
+"""How a question can be answered: by prompting alone, by a program for each question, or by a tool."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from hammerstone.evals.baselines import prompts
+from hammerstone.models.model import Message, Prompt
+from hammerstone.models.replies import code_block
+from hammerstone.routes.solver import read_answer
+from hammerstone.routes.user import ToolCard, write_arguments
+from hammerstone.sandbox import Sandbox
+from hammerstone.settings import USER_TEMPERATURE
+from hammerstone.store.accounts import AccountedModel, Bill, prompt
+from hammerstone.tools import parser
+from hammerstone.tools.code_checks import check_source
+from hammerstone.tools.tool import Tool
+from hammerstone.types import Instance
+
+__all__ = [
+    "ChainOfThought",
+    "Direct",
+    "Method",
+    "ProgramOfThought",
+    "ToolWithParser",
+    "ToolWithUser",
+    "worked_examples",
+]
+
+FEW = 3  # examples in a few-shot prompt, as many as the paper's maker is shown
+
+
+class Method(Protocol):
+    """Something that answers questions. `None` is no answer, which counts as wrong."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def answer(self, question: str, bill: Bill) -> str | None: ...
+
+
+class Direct:
+    """Few-shot, the answer alone (LATM, table 2, "CoT" column of its last two tasks)."""
+
+    name = "direct, few-shot"
+
+    def __init__(self, model: AccountedModel, examples: Sequence[Instance]) -> None:
+        self._model = model
+        self._examples = "\n\n".join(f"Question:\n{one.question}\nAnswer: {one.answer}" for one in examples[:FEW])
+
+    async def answer(self, question: str, bill: Bill) -> str | None:
+        text = prompts.fill("direct", examples=self._examples, question=question)
+        reply = await self._model.complete(prompt(text, temperature=USER_TEMPERATURE), bill)
+        return reply.strip().removeprefix("Answer:").strip() or None
+
+
+async def worked_examples(
+    model: AccountedModel, examples: Sequence[Instance], bill: Bill
+) -> tuple[tuple[str, str], ...]:
+    """Questions with a model's own working, which ends as a chain-of-thought prompt wants it."""
+    return tuple([(one.question, await _working(model, one.question, bill)) for one in examples[:FEW]])
+
+
+async def _working(model: AccountedModel, question: str, bill: Bill) -> str:
+    asked = prompts.fill("worked_example", question=question)
+    return await model.complete(prompt(asked, temperature=USER_TEMPERATURE), bill)
+
+
+class ChainOfThought:
+    """Few-shot chain of thought. `examples` are questions with their working: the model's own, or a stronger one's
+    (LATM, table 5, reuses GPT-4's)."""
+
+    def __init__(
+        self, model: AccountedModel, examples: Sequence[tuple[str, str]], *, name: str = "chain of thought, few-shot"
+    ) -> None:
+        self.name = name
+        self._model = model
+        self._examples = "\n\n".join(f"Question:\n{question}\n\nSolution:\n{work}" for question, work in examples)
+
+    async def answer(self, question: str, bill: Bill) -> str | None:
+        text = prompts.fill("chain_of_thought", examples=self._examples, question=question)
+        reply = await self._model.complete(prompt(text, temperature=USER_TEMPERATURE), bill)
+        return read_answer(reply, question)
+
+
+class ProgramOfThought:
+    """A program for each question, run in the sandbox. `max_tokens` gives it as many tokens as the tool's way took."""
+
+    name = "program of thought"
+
+    def __init__(
+        self, model: AccountedModel, sandbox: Sandbox, examples: Sequence[Instance], *, max_tokens: int | None = None
+    ) -> None:
+        self._model = model
+        self._sandbox = sandbox
+        self._max_tokens = max_tokens
+        self._examples = "\n\n".join(f"Question:\n{one.question}\nAnswer: {one.answer}" for one in examples[:FEW])
+
+    async def answer(self, question: str, bill: Bill) -> str | None:
+        text = prompts.fill("program_of_thought", examples=self._examples, question=question)
+        message = Message(role="user", content=text)
+        asked = Prompt(messages=(message,), temperature=USER_TEMPERATURE, max_tokens=self._max_tokens)
+        source = code_block(await self._model.complete(asked, bill), "python")
+        if source is None or any("takes no arguments" not in reason for reason in check_source(source)):
+            return None
+        return (await parser.call_solve(self._sandbox, source, {}))[0]
+
+
+class ToolWithUser:
+    """A tool, its arguments written by a model (LATM, section 3.1)."""
+
+    name = "tool, user"
+
+    def __init__(self, model: AccountedModel, sandbox: Sandbox, tool: Tool) -> None:
+        self._model = model
+        self._sandbox = sandbox
+        self._tool = tool
+        self._manual = ToolCard(source=tool.source, description=tool.description, demonstrations=tool.demonstrations)
+
+    async def answer(self, question: str, bill: Bill) -> str | None:
+        parsed = await write_arguments(self._model, self._manual, question, bill)
+        if parsed.arguments is None:
+            return None
+        return (await parser.call_solve(self._sandbox, self._tool.source, parsed.arguments))[0]
+
+
+class ToolWithParser:
+    """A tool and its own parser: no model."""
+
+    name = "tool, parser"
+
+    def __init__(self, sandbox: Sandbox, tool: Tool) -> None:
+        self._sandbox = sandbox
+        self._tool = tool
+
+    async def answer(self, question: str, bill: Bill) -> str | None:
+        del bill  # nothing is paid
+        return (await parser.answer(self._sandbox, self._tool.source, question))[1]

@@ -1,0 +1,178 @@
+"""Ways to answer a whole stream from cold: the closed loop, one model for everything, a cache before it, a mix of two.
+
+Each gives a step for every request, in order, with what it has cost, so that they can be compared along the stream.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from hammerstone.evals.baselines.caches import Cache
+from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError, for_each
+from hammerstone.evals.traffic.mixed_traffic import TrafficItem
+from hammerstone.loop import Hammerstone, Models
+from hammerstone.models.model import Prompt, Reply
+from hammerstone.requests.comparison import agree
+from hammerstone.routes.solver import solve
+from hammerstone.store import open_store
+from hammerstone.store.accounts import AccountedModel, Bill
+from hammerstone.store.records import Build, BuildState
+from hammerstone.types import Role, Route
+
+__all__ = ["STRONG_ROLES", "LoopRun", "StrategyStep", "through_cache", "through_loop", "through_mix", "through_model"]
+
+STRONG_ROLES = (Role.MAKER, Role.SOLVER)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrategyStep:
+    """What one way did with one request. `hit` says that the answer came from a tool or a cache.
+
+    `bill` is all that was paid for it, a build that it started included; `strong` counts the strong model's calls.
+    `route` and `tool` are the loop's alone.
+    """
+
+    answer: str | None
+    hit: bool
+    bill: Bill
+    strong: int = 0
+    route: Route | None = None
+    tool: str | None = None
+
+    def right(self, item: TrafficItem) -> bool:
+        return self.answer is not None and agree(self.answer, item.request.answer or "")
+
+
+@dataclass(kw_only=True)
+class LoopRun:
+    """The loop on a stream: its steps so far, and the number of the request (from 1) that completed each live tool.
+
+    `partial` says why it was broken off, if it was.
+    """
+
+    steps: list[StrategyStep] = field(default_factory=list[StrategyStep])
+    live_at: dict[str, int] = field(default_factory=dict[str, int])
+    failed_builds: int = 0
+    partial: str = ""
+
+
+@dataclass(kw_only=True)
+class _Meter:
+    """What the request under way has cost so far."""
+
+    bill: Bill = field(default_factory=Bill)
+    strong: int = 0
+
+
+class _MeteredModel:
+    """A role's model as the loop's own accounts want it: its completions are kept by the bench, its calls metered."""
+
+    def __init__(self, model: AccountedModel, role: Role, meter: _Meter) -> None:
+        self._model = model
+        self._role = role
+        self._meter = meter
+
+    @property
+    def name(self) -> str:
+        return self._model.name
+
+    @property
+    def identity(self) -> str:
+        return self._model.identity
+
+    async def complete(self, prompt: Prompt) -> Reply:
+        bill = Bill()
+        text = await self._model.complete(prompt, bill)
+        self._meter.bill.add(bill)
+        self._meter.strong += self._role in STRONG_ROLES
+        return Reply(text=text, model=self.name, usage=bill.usage, cost_usd=bill.cost_usd)
+
+
+async def through_loop(bench: BenchRun, items: Sequence[TrafficItem]) -> LoopRun:
+    """The closed loop with an empty store, one request at a time; builds hold the stream, so that it repeats exactly.
+
+    A bound on the cost that is reached leaves the steps so far.
+    """
+    run = LoopRun()
+    meter = _Meter()
+
+    def note(task: str, build: Build | None) -> None:
+        if build is not None and build.state is BuildState.LIVE:
+            run.live_at[task] = len(run.steps) + 1
+        run.failed_builds += build is not None and build.state is not BuildState.LIVE
+
+    with tempfile.TemporaryDirectory() as folder, open_store(folder) as store:
+        async with Hammerstone(
+            store=store,
+            sandbox=bench.sandbox,
+            models=_metered(bench, meter),
+            settings=replace(bench.settings, loop=replace(bench.settings.loop, background=False)),
+            on_build=note,
+        ) as hammerstone:
+            for number, item in enumerate(items, 1):
+                meter.bill, meter.strong = Bill(), 0
+                try:
+                    answered = await hammerstone.solve(item.request)
+                except CostReachedError as error:
+                    run.partial = error.message
+                    break
+                step = StrategyStep(
+                    answer=answered.answer,
+                    hit=answered.route in (Route.PARSER, Route.USER),
+                    bill=meter.bill,
+                    strong=meter.strong,
+                    route=answered.route,
+                    tool=answered.tool,
+                )
+                run.steps.append(step)
+                bench.on_progress("stream: hammerstone", number, len(items))
+    return run
+
+
+def _metered(bench: BenchRun, meter: _Meter) -> Models:
+    maker, user, dispatcher, solver = (
+        _MeteredModel(bench.model(role), role, meter) for role in (Role.MAKER, Role.USER, Role.DISPATCHER, Role.SOLVER)
+    )
+    return Models(maker=maker, user=user, dispatcher=dispatcher, solver=solver)
+
+
+async def through_model(bench: BenchRun, items: Sequence[TrafficItem], role: Role) -> list[StrategyStep]:
+    """Everything to the model of a role, asked as the loop's solver is. Raises `CostReachedError`."""
+    done = 0
+
+    async def one(item: TrafficItem) -> StrategyStep:
+        nonlocal done
+        bill = Bill()
+        answer = await solve(bench.model(role), item.request.question, bill)
+        done += 1
+        bench.on_progress(f"stream: everything to the {role}", done, len(items))
+        return StrategyStep(answer=answer, hit=False, bill=bill, strong=bill.calls if role in STRONG_ROLES else 0)
+
+    return await for_each(one, items)
+
+
+async def through_cache(
+    cache: Cache, items: Sequence[TrafficItem], strong: Sequence[StrategyStep]
+) -> list[StrategyStep]:
+    """A cache, and on a miss what the strong model said, which is stored. Looking costs nothing here."""
+    steps: list[StrategyStep] = []
+    for item, asked in zip(items, strong, strict=True):
+        question = item.request.question
+        found = await cache.look(question)
+        if found is None and asked.answer is not None:
+            await cache.store(question, asked.answer)
+        steps.append(asked if found is None else StrategyStep(answer=found, hit=True, bill=Bill()))
+    return steps
+
+
+def through_mix(
+    strong: Sequence[StrategyStep], cheap: Sequence[StrategyStep], dollars: float, seed: int
+) -> list[StrategyStep]:
+    """Each request to the strong or the cheap model by chance, the strong as often as `dollars` for all allow."""
+    dear, low = (sum(step.bill.cost_usd or 0.0 for step in steps) for steps in (strong, cheap))
+    share = min(1.0, max(0.0, (dollars - low) / (dear - low))) if dear > low else 0.0
+    rng = random.Random(f"mix {seed}")  # noqa: S311 - a sample, not a secret
+    return [one if rng.random() < share else other for one, other in zip(strong, cheap, strict=True)]

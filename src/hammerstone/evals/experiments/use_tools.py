@@ -1,0 +1,205 @@
+"""Tables 2 and 4: tool users against prompting alone, and the parser route, which needs no model."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+
+from hammerstone.errors import InputError
+from hammerstone.evals.baselines.answer_methods import (
+    ChainOfThought,
+    Direct,
+    Method,
+    ProgramOfThought,
+    ToolWithParser,
+    ToolWithUser,
+    worked_examples,
+)
+from hammerstone.evals.harness.accuracy import measure_accuracy
+from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError, one_bill
+from hammerstone.evals.harness.build_trials import tool_for
+from hammerstone.evals.harness.samples import Samples, generated_samples
+from hammerstone.evals.report.experiment_result import Measurement, Result, Series
+from hammerstone.store.accounts import AccountedModel, Bill
+from hammerstone.tools.tool import Tool
+from hammerstone.types import Role, Route
+
+__all__ = ["METHODS", "check_methods", "run_use"]
+
+METHODS = ("direct", "cot", "user", "pot", "parser")  # in this order: pot may take as many tokens as user took
+
+PAPER_COT = {"logical_deduction": 88.8, "tracking_shuffled_objects": 100.0, "dyck": 63.6, "word_sorting": 90.9}
+PAPER_DIRECT = {"chinese_remainder": 0.0, "schedule_meeting": 55.6}
+PAPER_USER = {
+    "logical_deduction": 79.7,
+    "tracking_shuffled_objects": 99.6,
+    "dyck": 92.2,
+    "word_sorting": 98.3,
+    "chinese_remainder": 100.0,
+    "schedule_meeting": 100.0,
+}
+"""LATM, table 2: GPT-4's few-shot baseline (chain of thought; direct for the last two), GPT-3.5 Turbo with tools."""
+
+PARSED = 240  # the parser route costs nothing, so it is asked as many as the paper's test sets hold
+
+
+async def run_use(bench: BenchRun, tasks: Sequence[Samples], methods: Sequence[str] = METHODS) -> Result:
+    """Each method on each task, with each of the bench's users, one after the other: a bound on the cost cuts off whole
+    figures.
+
+    Raises `InputError` for a method that there is not, and the errors of models, store and sandbox.
+    """
+    check_methods(methods)
+    figures: list[Measurement] = []
+    builds: list[Bill] = []
+    lacking: list[str] = []
+    partial = ""
+    try:
+        for samples in tasks:
+            tool, build = await tool_for(bench, samples) if {"user", "parser", "pot"} & set(methods) else (None, Bill())
+            builds.append(build)
+            lacking += _lacking(samples.task, tool, methods)
+            async for figure in _task(bench, samples, tool, build, methods):
+                figures.append(figure)
+    except CostReachedError as error:
+        partial = error.message
+    return Result(
+        experiment="use",
+        title="Tool users against prompting alone (LATM, tables 2 and 4)",
+        seed=bench.seed,
+        models={role: bench.models[role].name for role in (Role.MAKER, Role.USER)},
+        figures=(*figures, *_over_all(figures)),
+        series=_cost_series(figures, one_bill(builds), len(builds)),
+        notes=(
+            "The paper's figure is GPT-4's beside chain of thought (first four tasks) and direct (last two), and "
+            "GPT-3.5 Turbo's with the tool beside both of the tool's ways: the paper has no parser route.",
+            "The cost of a tool's ways leaves out its build; the plot of cost per request has it in, and marks where "
+            "the tool has become cheaper than the user's own chain of thought.",
+            *lacking,
+        ),
+        partial=partial,
+    )
+
+
+def check_methods(methods: Sequence[str]) -> None:
+    """Raises `InputError` for one that there is not."""
+    for name in methods:
+        if name not in METHODS:
+            raise InputError(f"there is no method {name!r}", hint=f"the methods are {', '.join(METHODS)}")
+
+
+def _lacking(task: str, tool: Tool | None, methods: Sequence[str]) -> list[str]:
+    """Which of a tool's ways have no figure for this task: who compares the sums over all tasks must know."""
+    ways = [route for route in (Route.USER, Route.PARSER) if route in methods]
+    return [
+        f"{task} has no figure for the tool's {route}: "
+        + ("no tool came of the builds." if tool is None else "that route did not pass the gate.")
+        for route in ways
+        if tool is None or route not in tool.routes
+    ]
+
+
+async def _task(
+    bench: BenchRun, samples: Samples, tool: Tool | None, build: Bill, methods: Sequence[str]
+) -> AsyncIterator[Measurement]:
+    """Each figure as it is finished, so that those before a bound on the cost stay."""
+    for user in bench.users():
+        figures: list[Measurement] = []
+        for name in (name for name in METHODS if name in methods and name != "parser"):
+            method = await _method(bench, samples, tool, user, name, _budget(build, figures, len(samples.asked)))
+            if method is not None:
+                figures.append(
+                    await measure_accuracy(bench, samples, method, user.name, paper=_paper(name, samples.task))
+                )
+                yield figures[-1]
+    if "parser" in methods and tool is not None and Route.PARSER in tool.routes:
+        route = ToolWithParser(bench.sandbox, tool)
+        yield await measure_accuracy(bench, _more(bench, samples), route, "none", paper=_paper("parser", samples.task))
+
+
+def _paper(method: str, task: str) -> float | None:
+    figures = {"cot": PAPER_COT, "direct": PAPER_DIRECT, "user": PAPER_USER, "parser": PAPER_USER}
+    return figures.get(method, {}).get(task)
+
+
+async def _method(
+    bench: BenchRun, samples: Samples, tool: Tool | None, user: AccountedModel, name: str, budget: int | None
+) -> Method | None:
+    """The method of this name; `None` where it needs a tool and there is none, or one without that route."""
+    match name:
+        case "direct":
+            return Direct(user, samples.shown)
+        case "cot":
+            return ChainOfThought(user, await worked_examples(user, samples.shown, Bill()))
+        case "pot":
+            return ProgramOfThought(user, bench.sandbox, samples.shown, max_tokens=budget)
+        case "user" if tool is not None and Route.USER in tool.routes:
+            return ToolWithUser(user, bench.sandbox, tool)
+        case _:
+            return None
+
+
+def _more(bench: BenchRun, samples: Samples) -> Samples:
+    """As many as the paper asked, where instances can be generated; else all that the file holds."""
+    if samples.generated:
+        return generated_samples(samples.task, max(PARSED, bench.n), bench.seed)
+    return replace(samples, asked=samples.asked + samples.more)
+
+
+def _budget(build: Bill, figures: Sequence[Measurement], n: int) -> int | None:
+    """Output tokens a request that the tool's way takes, its build divided over `n`; `None` where unknown."""
+    user = next((one.output_tokens for one in figures if one.method == ToolWithUser.name), 0)
+    tokens = build.usage.output_tokens
+    return -(-(tokens + user) // n) if tokens is not None and user is not None and n else None
+
+
+def _over_all(figures: Sequence[Measurement]) -> list[Measurement]:
+    """Each method over all tasks that have it."""
+    methods = dict.fromkeys((one.method, one.model) for one in figures)
+    return [_sum([one for one in figures if (one.method, one.model) == key], *key) for key in methods]
+
+
+def _sum(figures: Sequence[Measurement], method: str, model: str) -> Measurement:
+    def total(values: Sequence[float | None]) -> float | None:
+        return None if None in values else sum(value or 0 for value in values)
+
+    tokens_in, tokens_out = total([one.input_tokens for one in figures]), total([one.output_tokens for one in figures])
+    return Measurement(
+        task="all",
+        method=method,
+        model=model,
+        n=sum(one.n for one in figures),
+        right=sum(one.right for one in figures),
+        input_tokens=None if tokens_in is None else int(tokens_in),
+        output_tokens=None if tokens_out is None else int(tokens_out),
+        cost_usd=total([one.cost_usd for one in figures]),
+        model_calls=sum(one.model_calls or 0 for one in figures),
+    )
+
+
+def _cost_series(figures: Sequence[Measurement], build: Bill, tasks: int) -> tuple[Series, ...]:
+    """Dollars per request, the build of one tool divided over the requests of its task.
+
+    A tool's break-even is where it has become cheaper than the chain of thought of the same user, or of the first one.
+    """
+    if build.cost_usd is None or not tasks:
+        return ()
+    made = build.cost_usd / tasks
+    every = [one for one in _over_all(figures) if one.cost_usd is not None and one.n]
+    thought = {one.model: _each(one) for one in every if one.method == "chain of thought, few-shot"}
+    first = next(iter(thought.values()), None)
+    counts = (1, 2, 3, 5, 7, 10, 14, 20, 30, 50, 70, 100, 140, 200, 300, 500, 700, 1000)
+    series: list[Series] = []
+    for one in every:
+        cost, strong = _each(one), thought.get(one.model, first)
+        fixed = made if one.method.startswith("tool") else 0.0
+        even = made / (strong - cost) if fixed and strong is not None and strong > cost else None
+        several = len({other.model for other in every if other.method == one.method}) > 1
+        name = f"{one.method}\n{one.model}" if several else one.method
+        dollars = tuple(fixed / count + cost for count in counts)
+        series.append(Series(plot="cost", name=name, x=tuple(map(float, counts)), y=dollars, mark=even))
+    return tuple(series)
+
+
+def _each(figure: Measurement) -> float:
+    return (figure.cost_usd or 0.0) / figure.n

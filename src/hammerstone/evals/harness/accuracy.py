@@ -1,0 +1,50 @@
+"""Asking one method all samples of a task, and counting."""
+
+from __future__ import annotations
+
+from hammerstone.evals.baselines.answer_methods import Method
+from hammerstone.evals.harness.bench_run import BenchRun, for_each, one_bill
+from hammerstone.evals.harness.samples import Samples
+from hammerstone.evals.report.experiment_result import Measurement
+from hammerstone.requests.comparison import agree
+from hammerstone.store.accounts import Bill
+
+__all__ = ["measure_accuracy"]
+
+
+async def measure_accuracy(
+    bench: BenchRun, samples: Samples, method: Method, model: str, *, paper: float | None = None, detail: str = ""
+) -> Measurement:
+    """Every asked instance once. No answer counts as wrong, and is told in the detail.
+
+    Raises `CostReachedError` and the errors of model and sandbox: then there is no figure, but no completion is lost.
+    """
+    bills = [Bill() for _ in samples.asked]
+    done = 0
+
+    async def one(index: int) -> str | None:
+        nonlocal done
+        given = await method.answer(samples.asked[index].question, bills[index])
+        done += 1
+        bench.on_progress(f"{samples.task}: {method.name}", done, len(samples.asked))
+        return given
+
+    answers = await for_each(one, range(len(samples.asked)))
+    total = one_bill(bills)
+    silent = sum(given is None for given in answers)
+    told = [part for part in (detail, f"{silent} without an answer" if silent else "") if part]
+    return Measurement(
+        task=samples.task,
+        method=method.name,
+        model=model,
+        n=len(answers),
+        right=sum(
+            given is not None and agree(given, one.answer) for given, one in zip(answers, samples.asked, strict=True)
+        ),
+        paper=paper,
+        input_tokens=total.usage.input_tokens,
+        output_tokens=total.usage.output_tokens,
+        cost_usd=total.cost_usd,
+        model_calls=total.calls,
+        detail="; ".join(told),
+    )

@@ -1,0 +1,80 @@
+"""Independent builds from the same instances (LATM, table 3), each in a store of its own."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+
+from anyio import to_thread
+
+from hammerstone.builder import Maker
+from hammerstone.evals.harness.bench_run import BenchRun, one_bill
+from hammerstone.evals.harness.samples import Samples
+from hammerstone.store import open_store
+from hammerstone.store.accounts import Bill
+from hammerstone.store.records import Attempt, Build, BuildState
+from hammerstone.tools.tool import Tool
+from hammerstone.types import Role
+
+__all__ = ["BuildTrial", "run_build_trial", "tool_for"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildTrial:
+    """One build: what came of it, and its attempts."""
+
+    build: Build
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def tool(self) -> Tool | None:
+        return self.build.tool if self.build.state is BuildState.LIVE else None
+
+    @property
+    def reason(self) -> str:
+        """Where and why it failed; empty for a live tool."""
+        if self.tool is not None:
+            return ""
+        stage = self.attempts[-1].stage if self.attempts else "reply"
+        if self.build.state is BuildState.NEEDS_REVIEW:
+            stage = "held back"
+        return f"{stage}: {' '.join(self.build.reason.split())[:160]}"
+
+    @property
+    def bill(self) -> Bill:
+        """What the maker's replies have cost. What the gate found is kept as an attempt too, and is no reply."""
+        replies = [one for one in self.attempts if one.stage != "gate"]
+        return one_bill([Bill(calls=1, cost_usd=one.cost_usd, usage=one.usage) for one in replies])
+
+
+async def run_build_trial(bench: BenchRun, samples: Samples, number: int) -> BuildTrial:
+    """The build `number` (from 0) from the shown instances. Its completions are kept in the bench's store."""
+    with tempfile.TemporaryDirectory() as folder, open_store(folder) as store:
+        task = store.add_task(samples.task, samples.description)
+        for index, instance in enumerate(samples.shown):
+            store.add_instance(task.name, instance, request_id=str(index + 1))
+        maker = Maker(
+            store=store,
+            sandbox=bench.sandbox,
+            model=bench.model(Role.MAKER),
+            user=bench.model(Role.USER),
+            solver=None,  # the labels are known to be right
+            settings=bench.settings,
+            sample=number,
+        )
+        build = await maker.make(task)
+        if build is None:
+            raise AssertionError("nobody else knows this store")
+        attempts = await to_thread.run_sync(store.attempts, build.id)
+    return BuildTrial(build=build, attempts=attempts)
+
+
+async def tool_for(bench: BenchRun, samples: Samples, tries: int = 3) -> tuple[Tool | None, Bill]:
+    """The tool of the first try that ends in one, and what the tries up to it have cost."""
+    total = Bill()
+    for number in range(tries):
+        made = await run_build_trial(bench, samples, number)
+        total.add(made.bill)
+        if made.tool is not None:
+            return made.tool, total
+    return None, total

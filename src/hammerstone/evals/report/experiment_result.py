@@ -1,0 +1,151 @@
+"""What an experiment found, as values that a table, a JSON file and the report are made from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hammerstone.errors import InputError
+from hammerstone.evals.report.statistics import wilson
+from hammerstone.text_files import read_text
+from hammerstone.validation import validator_of
+
+if TYPE_CHECKING:
+    from pydantic_core import SchemaValidator
+
+__all__ = ["Confusion", "Measurement", "Result", "Series", "Table", "head_of", "read_results", "write_results"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """`right` of `n`, for one task (or `all`), method and model.
+
+    Costs and tokens are of all `n` together; `None` is unknown. `paper` is the paper's figure in per cent, where it has
+    one (good to about one point: LATM's figures were probably read at 232 of its 240 samples).
+    """
+
+    task: str
+    method: str
+    model: str
+    n: int
+    right: int
+    paper: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+    model_calls: int | None = None
+    detail: str = ""
+
+    @property
+    def share(self) -> float:
+        """Of 1; 0 when nothing was counted."""
+        return self.right / self.n if self.n else 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % Wilson interval, of 1."""
+        return wilson(self.right, self.n)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """A line to be drawn: `y` over `x`. `plot` names the picture it belongs to, `mark` an x worth a mark."""
+
+    plot: str
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    mark: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confusion:
+    """How often what was meant (rows) was taken for what (columns)."""
+
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Text in rows.
+
+    Columns are named as the terminal's tables want them: `#` before the name of one that holds numbers, `…` after one
+    that may be cut, `¶` after one that may be wrapped. `heads` are the names alone.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: str = ""
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        return tuple(head_of(column) for column in self.columns)
+
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Which columns hold numbers, and are set to the right."""
+        return tuple(column.startswith("#") for column in self.columns)
+
+    @property
+    def wrapped(self) -> tuple[bool, ...]:
+        """Which columns hold running text."""
+        return tuple(column.endswith("¶") for column in self.columns)
+
+
+def head_of(column: str) -> str:
+    """A column's name alone."""
+    return column.strip("#…¶")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One experiment. `partial` says why it is not whole; `recorded` is the date of the completions, if replayed.
+
+    `tables` are what is neither figure nor series, such as examples.
+    """
+
+    experiment: str
+    title: str
+    seed: int
+    models: Mapping[str, str]
+    figures: tuple[Measurement, ...]
+    series: tuple[Series, ...] = ()
+    confusion: Confusion | None = None
+    tables: tuple[Table, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+    recorded: str = ""
+    partial: str = ""
+
+
+def write_results(results: tuple[Result, ...], path: Path) -> None:
+    """A JSON list, to be read again by `read_results`."""
+    path.write_text(json.dumps([asdict(one) for one in results], indent=1) + "\n", encoding="utf-8")
+
+
+def read_results(path: Path) -> tuple[Result, ...]:
+    """Raises `InputError` for a file that is not there or of another shape."""
+    from pydantic import ValidationError
+
+    try:
+        return _validator().validate_json(read_text(path))
+    except OSError as error:
+        raise InputError(
+            f"cannot read the results {path}: {error.strerror}", hint="hammerstone bench … --json"
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        message = f"{path} holds no results: {where + ': ' if where else ''}{first['msg']}"
+        raise InputError(message, hint="run the experiment again") from error
+
+
+@cache
+def _validator() -> SchemaValidator:  # made when first needed: it takes some milliseconds
+    return validator_of(tuple[Result, ...])

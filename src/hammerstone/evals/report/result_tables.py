@@ -1,0 +1,156 @@
+"""Results as tables of text: the same rows for the terminal, the report's page and a Markdown document."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from hammerstone.evals.report.experiment_result import Confusion, Measurement, Result, Series, Table, head_of
+
+__all__ = [
+    "ALL",
+    "CONFUSION",
+    "DETAIL",
+    "Table",
+    "about",
+    "counted_in",
+    "counts_false_hits",
+    "money",
+    "number",
+    "percent",
+    "tables",
+    "value_in",
+]
+
+ALL = "all"  # the task of a figure that is of all tasks together
+CONFUSION = "What was meant, and what it was taken for"  # the title of that table
+DETAIL = "detail"  # the column of the longest texts, always the last
+UNKNOWN = "unknown"
+
+_Column: TypeAlias = tuple[str, Sequence[str]]
+
+
+def tables(result: Result) -> tuple[Table, ...]:
+    """Its figures, what its series come to, its confusion, and tables of its own: those that it has."""
+    found = [_figures(result), _series(result.series)]
+    if result.confusion:
+        found.append(_confusion(result.confusion))
+    found += result.tables
+    return tuple(table for table in found if table.rows)
+
+
+def about(result: Result) -> str:
+    """Where the numbers come from: seed, date of the recording, models."""
+    recorded = [f"completions recorded {result.recorded}"] if result.recorded else []
+    models = [f"{role}: {model}" for role, model in result.models.items()]
+    return "; ".join([f"seed {result.seed}", *recorded, *models])
+
+
+def counts_false_hits(experiment: str, figure: Measurement) -> bool:
+    """Whether `right` counts the questions without a false hit: an answer from a tool or a cache that is not right.
+
+    All of the experiment near-miss is of that kind; any other says so in the figure's task or method.
+    """
+    return experiment == "near-miss" or "false hit" in f"{figure.task} {figure.method}"
+
+
+def percent(share: float) -> str:
+    """Of a share of 1."""
+    return f"{100 * share:.1f} %"
+
+
+def money(dollars: float | None) -> str:
+    """US dollars with four decimals, and with two digits that say something where those would be noughts."""
+    if dollars is None:
+        return UNKNOWN
+    small = 0 < abs(dollars) < 0.001
+    return f"${dollars:,.{1 - math.floor(math.log10(abs(dollars))) if small else 4}f}"
+
+
+def number(value: float) -> str:
+    """Whole from a thousand on; below it with four digits that say something."""
+    return f"{value:,.0f}" if abs(value) >= 1000 or value == math.floor(value) else f"{value:.4g}"
+
+
+def value_in(plot: str) -> Callable[[float], str]:
+    """How the values of a plot are said: as money, in per cent, or as they are."""
+    return {"cost": money, "routes": percent, "accuracy": percent}.get(plot, number)
+
+
+def counted_in(plot: str) -> str:
+    """What the x of a plot counts."""
+    return "steps" if plot == "loss" else "requests"
+
+
+def _figures(result: Result) -> Table:
+    figures = result.figures
+    columns: list[_Column] = [
+        ("task", [one.task for one in figures]),
+        ("method", [one.method for one in figures]),
+        ("model…", [one.model for one in figures]),
+        ("#right", [f"{one.right}/{one.n}" for one in figures]),
+        ("#per cent", [f"{100 * one.share:.1f}" if one.n else "-" for one in figures]),
+        ("#95 % interval", [_interval(one) for one in figures]),
+        (
+            "#false hits",
+            [f"{one.n - one.right}" if counts_false_hits(result.experiment, one) else "" for one in figures],
+        ),
+        ("#paper", ["" if one.paper is None else f"{one.paper:.1f}" for one in figures]),
+        ("#tokens each", [_each(_tokens(one), one.n, lambda tokens: f"{tokens:,.0f}") for one in figures]),
+        ("#cost each", [_each(one.cost_usd, one.n, money) for one in figures]),
+        ("#cost", [money(one.cost_usd) for one in figures]),
+        ("#calls", [UNKNOWN if one.model_calls is None else number(one.model_calls) for one in figures]),
+        (f"{DETAIL}¶", [one.detail for one in figures]),
+    ]
+    silent = [head_of(name) for name, cells in columns if set(cells) == {UNKNOWN}]
+    caption = "Each: of one request, tokens in and out together. Cost and calls: of all n together."
+    if silent:
+        caption = f"{UNKNOWN.capitalize()} in every row: {', '.join(silent)}." + (
+            f" {caption}" if len(silent) < 4 else ""
+        )
+    return _table("Figures", [(name, cells) for name, cells in columns if head_of(name) not in silent], caption)
+
+
+def _series(series: Sequence[Series]) -> Table:
+    drawn = [one for one in series if one.x]
+    columns: list[_Column] = [
+        ("plot", [one.plot for one in drawn]),
+        ("line", [one.name for one in drawn]),
+        ("#points", [number(len(one.x)) for one in drawn]),
+        ("#first", [value_in(one.plot)(one.y[0]) for one in drawn]),
+        ("#last", [value_in(one.plot)(one.y[-1]) for one in drawn]),
+        ("#at", [number(one.x[-1]) for one in drawn]),
+        ("#mark", ["" if one.mark is None else number(one.mark) for one in drawn]),
+    ]
+    return _table("Along the way" if any(one.plot == "loss" for one in drawn) else "Along the requests", columns)
+
+
+def _confusion(confusion: Confusion) -> Table:
+    """Rows are what was meant, columns what it was taken for."""
+    columns = zip(*confusion.counts, strict=True)
+    counts = [(f"#{name}", [number(one) for one in of]) for name, of in zip(confusion.columns, columns, strict=True)]
+    return _table(CONFUSION, [("meant", confusion.rows), *counts])
+
+
+def _table(title: str, columns: Sequence[_Column], caption: str = "") -> Table:
+    """Without the columns that are empty in every row."""
+    kept = [(name, cells) for name, cells in columns if any(cells)]
+    rows = tuple(zip(*(cells for _, cells in kept), strict=True))
+    return Table(title=title, columns=tuple(name for name, _ in kept), rows=rows, caption=caption)
+
+
+def _interval(figure: Measurement) -> str:
+    low, high = figure.interval
+    return f"{100 * low:.1f} to {100 * high:.1f}" if figure.n else "-"
+
+
+def _tokens(figure: Measurement) -> int | None:
+    read, written = figure.input_tokens, figure.output_tokens
+    return None if read is None or written is None else read + written
+
+
+def _each(total: float | None, n: int, say: Callable[[float], str]) -> str:
+    if total is None:
+        return UNKNOWN
+    return say(total / n) if n else "-"

@@ -1,0 +1,191 @@
+"""Running experiments by name, on live or recorded models, with a store that lets a run be broken off and go on."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from hammerstone.errors import InputError, RecordingError
+from hammerstone.evals.baselines.embeddings import Embedding, LexicalEmbedding
+from hammerstone.evals.experiments.dispatch import check_tasks, run_dispatch
+from hammerstone.evals.experiments.make_tools import run_make
+from hammerstone.evals.experiments.near_miss import check_own, run_near_miss
+from hammerstone.evals.experiments.reuse_cot import run_reuse_cot
+from hammerstone.evals.experiments.stream import check_requests, run_stream
+from hammerstone.evals.experiments.use_tools import METHODS, check_methods, run_use
+from hammerstone.evals.harness.bench_run import BenchRun
+from hammerstone.evals.harness.samples import Samples, generated_samples, read_samples
+from hammerstone.evals.report.experiment_result import Result
+from hammerstone.evals.tasks import TASKS
+from hammerstone.models.model import Model
+from hammerstone.sandbox import open_sandbox
+from hammerstone.settings import Settings
+from hammerstone.store import open_store
+from hammerstone.types import Role
+
+__all__ = ["EXPERIMENTS", "NOT_RECORDED", "BenchPlan", "run_experiments"]
+
+NOT_RECORDED = "Its prompts have changed since completions were recorded. Run it with live models."
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchPlan:
+    """What to run, and how much of it. `tasks` are names, paths of files of instances, or `name=path`:
+    the tool of a task of hammerstone's own, asked the instances of a file.
+    """
+
+    experiments: tuple[str, ...]
+    tasks: tuple[str, ...]
+    n: int
+    seed: int = 0
+    methods: tuple[str, ...] = METHODS
+    tries: int = 5  # LATM, table 3
+    sets: int = 5  # LATM, section 4.4: five sets
+    set_size: int = 100  # of 100
+    requests: int = 400  # of the stream
+    max_cost: float | None = None
+    settings: Settings = field(default_factory=Settings)
+
+
+Experiment = Callable[[BenchRun, Sequence[Samples], BenchPlan], Awaitable[Result]]
+
+
+async def _use(bench: BenchRun, tasks: Sequence[Samples], plan: BenchPlan) -> Result:
+    return await run_use(bench, tasks, plan.methods)
+
+
+async def _make(bench: BenchRun, tasks: Sequence[Samples], plan: BenchPlan) -> Result:
+    return await run_make(bench, tasks, plan.tries)
+
+
+async def _reuse_cot(bench: BenchRun, tasks: Sequence[Samples], plan: BenchPlan) -> Result:
+    del plan
+    return await run_reuse_cot(bench, tasks)
+
+
+async def _dispatch(bench: BenchRun, tasks: Sequence[Samples], plan: BenchPlan) -> Result:
+    """Half a set of each task is enough to draw a set from four of them without a question twice."""
+    pool = [
+        generated_samples(one.task, max(plan.n, plan.set_size // 2), plan.seed) if one.generated else one
+        for one in tasks
+    ]
+    return await run_dispatch(bench, pool, sets=plan.sets, size=plan.set_size)
+
+
+async def _near_miss(bench: BenchRun, tasks: Sequence[Samples], plan: BenchPlan) -> Result:
+    del plan
+    return await run_near_miss(bench, tasks)
+
+
+async def _stream(bench: BenchRun, tasks: Sequence[Samples], plan: BenchPlan) -> Result:
+    return await run_stream(bench, [one.task for one in tasks], plan.requests)
+
+
+EXPERIMENTS: Mapping[str, Experiment] = {
+    "use": _use,
+    "make": _make,
+    "reuse-cot": _reuse_cot,
+    "dispatch": _dispatch,
+    "near-miss": _near_miss,
+    "stream": _stream,
+}
+
+
+async def run_experiments(
+    plan: BenchPlan,
+    models: Mapping[Role, Model],
+    home: str | Path,
+    *,
+    extra_users: tuple[Model, ...] = (),
+    embedding: Embedding | None = None,
+    sandbox: str = "auto",
+    recorded: str = "",
+    notes: tuple[str, ...] = (),
+    on_progress: Callable[[str, int, int], None] = lambda _what, _done, _total: None,
+    on_spent: Callable[[float | None], None] = lambda _dollars: None,
+    on_result: Callable[[Result], None] = lambda _: None,
+) -> tuple[Result, ...]:
+    """The results in the order of the plan; one that was cut off is marked partial, and the others still run.
+
+    `extra_users` are measured beside the user by `use` and `reuse-cot`; `embedding` is that of the semantic caches.
+    `recorded` is the date of the completions, where they are replayed; `notes` are added to each result's own. Before
+    anything is paid it raises `InputError` for an experiment or a method that there is not, tasks that an experiment
+    cannot be run on, or a file that cannot be read or has too few instances, and `NotFoundError` for an unknown task.
+    Later the errors of models, store and sandbox.
+    """
+    tasks = [_samples(name, plan) for name in plan.tasks]
+    _check(plan, tasks)
+    results: list[Result] = []
+    with open_store(home) as store:
+        async with open_sandbox(sandbox) as confined:
+            bench = BenchRun(
+                store=store,
+                sandbox=confined,
+                models=models,
+                extra_users=extra_users,
+                embedding=embedding or LexicalEmbedding(),
+                n=plan.n,
+                seed=plan.seed,
+                max_cost=plan.max_cost,
+                settings=plan.settings,
+                on_progress=on_progress,
+                on_spent=on_spent,
+            )
+            for name in plan.experiments:
+                result = (
+                    await _recorded_or_partial(name, bench, tasks, plan)
+                    if recorded
+                    else (await EXPERIMENTS[name](bench, tasks, plan))
+                )
+                results.append(replace(result, recorded=recorded, notes=(*result.notes, *notes)))
+                on_result(results[-1])
+    return tuple(results)
+
+
+async def _recorded_or_partial(name: str, bench: BenchRun, tasks: Sequence[Samples], plan: BenchPlan) -> Result:
+    """One experiment of several that is not recorded, or no longer, does not take the others with it.
+
+    Raises `RecordingError` where it is the only one.
+    """
+    try:
+        return await EXPERIMENTS[name](bench, tasks, plan)
+    except RecordingError:
+        if len(plan.experiments) == 1:
+            raise
+        return Result(
+            experiment=name,
+            title=name,
+            seed=plan.seed,
+            models={},
+            figures=(),
+            partial=NOT_RECORDED,
+        )
+
+
+def _check(plan: BenchPlan, tasks: Sequence[Samples]) -> None:
+    """Raises `InputError` for a plan that some experiment could not follow to its end."""
+    for name in plan.experiments:
+        if name not in EXPERIMENTS:
+            raise InputError(f"there is no experiment {name!r}", hint=f"one of: all, {', '.join(EXPERIMENTS)}")
+    names = [samples.task for samples in tasks]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"there are {names.count(name)} tasks of the name {name}", hint="name each task once")
+    if "use" in plan.experiments:
+        check_methods(plan.methods)
+    if "dispatch" in plan.experiments:
+        check_tasks(tasks)
+    if {"near-miss", "stream"} & set(plan.experiments):
+        check_own(tasks)
+    if "stream" in plan.experiments:
+        check_requests(plan.requests)
+
+
+def _samples(name: str, plan: BenchPlan) -> Samples:
+    own, _, path = name.partition("=")
+    if path:
+        return read_samples(path, plan.n, name=own)
+    if name not in TASKS and ("/" in name or "." in name):
+        return read_samples(name, plan.n)
+    return generated_samples(name, plan.n, plan.seed)
