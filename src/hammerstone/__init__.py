@@ -24,7 +24,7 @@ from hammerstone.errors import (
 )
 from hammerstone.models.model import Message, Model, Prompt, Reply
 from hammerstone.opening import BlockingHammerstone, open_blocking, open_hammerstone
-from hammerstone.settings import LoopSettings, Numbers
+from hammerstone.settings import BuildSettings, LoopSettings, Numbers, Roles, RoleSettings, Settings
 from hammerstone.store.records import Answered, Build
 from hammerstone.tools.tool import Tool
 from hammerstone.types import Instance, Request, Role, Route, Source, Usage
@@ -33,6 +33,7 @@ __all__ = [
     "Answered",
     "BlockingHammerstone",
     "Build",
+    "BuildSettings",
     "CallerError",
     "HammerstoneError",
     "InputError",
@@ -50,8 +51,11 @@ __all__ = [
     "Reply",
     "Request",
     "Role",
+    "RoleSettings",
+    "Roles",
     "Route",
     "SandboxError",
+    "Settings",
     "SettingsError",
     "Source",
     "StoreError",

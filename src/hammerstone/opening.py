@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hammerstone.environment import default_home
 from hammerstone.models.model import Model
-from hammerstone.settings import LoopSettings
+from hammerstone.settings import Settings
 from hammerstone.store.records import Answered, Build
 from hammerstone.types import Instance, Request
 
@@ -35,7 +35,7 @@ async def open_hammerstone(
     solver: Named = None,
     base_url: str | None = None,
     record: str | Path | None = None,
-    settings: LoopSettings | None = None,
+    settings: Settings | None = None,
     sandbox: str = "auto",
     on_build: Callable[[str, Build | None], None] | None = None,
 ) -> AsyncGenerator[Hammerstone]:
@@ -131,7 +131,7 @@ def open_blocking(
     solver: Named = None,
     base_url: str | None = None,
     record: str | Path | None = None,
-    settings: LoopSettings | None = None,
+    settings: Settings | None = None,
     sandbox: str = "auto",
 ) -> Generator[BlockingHammerstone]:
     """`open_hammerstone` for code that is not asynchronous: the loop runs in a thread of its own."""

@@ -1,11 +1,30 @@
-"""How many instances, retries and tries: the numbers of the closed loop, with their sources."""
+"""Every number of hammerstone, with its source, as one tree of sections: the tables of `hammerstone.toml`.
+
+`hammerstone.settings_file` reads the tree from TOML, whatever sections it has: a section is a frozen dataclass whose
+fields have defaults, and a bound on a number stands in its field (`bounded`).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
-__all__ = ["ALLOWED_IMPORTS", "MAKER_TEMPERATURE", "USER_TEMPERATURE", "LoopSettings", "Numbers", "RecipeChoice"]
+from hammerstone.types import Role
+
+__all__ = [
+    "ALLOWED_IMPORTS",
+    "MAKER_TEMPERATURE",
+    "USER_TEMPERATURE",
+    "BuildSettings",
+    "ImproveSettings",
+    "LoopSettings",
+    "Numbers",
+    "RecipeChoice",
+    "RoleSettings",
+    "Roles",
+    "Settings",
+    "bounded",
+]
 
 MAKER_TEMPERATURE = 0.3  # LATM, section 4.1: "temperature of 0.3" for the maker
 USER_TEMPERATURE = 0.0  # LATM, section 4.1: 0 for everything that is asked once
@@ -20,15 +39,59 @@ ALLOWED_IMPORTS = frozenset(
 
 RecipeChoice = Literal["module", "latm", "auto"]
 
+T = TypeVar("T")
+
+
+def bounded(default: T, *, least: float | None = None, most: float | None = None) -> T:
+    """A dataclass field for a number that a settings file may set from `least` to `most`."""
+    return field(default=default, metadata={"least": least, "most": most})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleSettings:
+    """The model that plays a role, and what one of its calls may cost.
+
+    `model` is a name as `open_model` takes it, `base_url` the server to ask instead of the provider's own, and
+    `api_key_env` the environment variable that holds its key. A reply ends at `max_tokens` output tokens, an attempt
+    after `timeout_s` seconds (by default 300 for a provider, and never for a mailbox). A call is tried `attempts`
+    times in all, and `requests_at_once` of them are under way at a time.
+    """
+
+    model: str | None = None
+    base_url: str | None = None
+    api_key_env: str | None = None
+    max_tokens: int = bounded(16_384, least=1)
+    timeout_s: float | None = bounded(None, least=0.001)
+    attempts: int = bounded(5, least=1)
+    requests_at_once: int = bounded(8, least=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roles:
+    """A user writes the arguments of one call and a dispatcher a name, so that their replies are short."""
+
+    maker: RoleSettings = field(default_factory=RoleSettings)
+    user: RoleSettings = field(default_factory=lambda: RoleSettings(max_tokens=1_024))
+    dispatcher: RoleSettings = field(default_factory=lambda: RoleSettings(max_tokens=256))
+    solver: RoleSettings = field(default_factory=RoleSettings)
+
+    def of(self, role: Role) -> RoleSettings:
+        return {
+            Role.MAKER: self.maker,
+            Role.USER: self.user,
+            Role.DISPATCHER: self.dispatcher,
+            Role.SOLVER: self.solver,
+        }[role]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Numbers:
     """Instances that a recipe shows to the maker, checks its code on, and holds back for the gate; and retries."""
 
-    shown: int
-    verified: int
-    held_out: int
-    retries: int
+    shown: int = bounded(8, least=1)
+    verified: int = bounded(2, least=1)
+    held_out: int = bounded(2, least=1)
+    retries: int = bounded(3, least=0)
 
     @property
     def needed(self) -> int:
@@ -36,29 +99,65 @@ class Numbers:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoopSettings:
-    """Every number of the loop.
+class BuildSettings:
+    """How tools are built.
 
-    `more` instances must come in after a failed build before the next. A parser may refuse `max_refused` of the
-    instances and still go live; it may never be wrong. `concurrency` requests are under way at a time.
-    `imports` are the modules that generated code may import: `xml` allows all of a package, `urllib.parse` only that
-    part.
-    `background` lets builds run beside the stream; without it a request that completes a task waits for its tool,
-    which makes a replayed stream repeat exactly.
+    `more` instances must come in after a failed build before the next. A parser may refuse the share `max_refused` of
+    the instances and still go live; it may never be wrong. `demonstrations` is how many of its calls a tool keeps for
+    the user. `imports` are the modules that generated code may import: `xml` allows all of a package, `urllib.parse`
+    only that part.
     """
 
     recipe: RecipeChoice = "auto"
-    module: Numbers = field(default_factory=lambda: Numbers(shown=8, verified=2, held_out=2, retries=3))
-    # LATM, section 4.1: 3 training and 3 validation samples, at most 3 retries. The held-out gate is ours.
-    latm: Numbers = field(default_factory=lambda: Numbers(shown=3, verified=3, held_out=2, retries=3))
-    more: int = 4
-    max_refused: float = 0.25
-    demonstrations: int = 4
-    concurrency: int = 8
-    background: bool = True
+    more: int = bounded(4, least=1)
+    max_refused: float = bounded(0.25, least=0.0, most=1.0)
+    demonstrations: int = bounded(4, least=0)
     imports: frozenset[str] = ALLOWED_IMPORTS
+    module: Numbers = field(default_factory=Numbers)
+    # LATM, section 4.1: 3 training and 3 validation samples, at most 3 retries. The held-out gate is ours.
+    latm: Numbers = field(default_factory=lambda: Numbers(shown=3, verified=3))
 
     @property
     def needed(self) -> int:
         """Instances before a build starts: those of the recipe that is tried first."""
         return (self.latm if self.recipe == "latm" else self.module).needed
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImproveSettings:
+    """When a tool with a parser is built again, from questions that it refused and that were answered since.
+
+    The first such build needs `after` of them, and each later one `growth` times as many, at most `most`; 0 switches
+    this off. The maker is shown at most `most_chars` characters of them. At most `builds_per_day` builds of a task
+    start within 24 hours, and none once they have cost `max_usd`, or after `give_up` in a row that added nothing.
+    """
+
+    after: int = bounded(4, least=0)
+    growth: float = bounded(2.0, least=1.0)
+    most: int = bounded(64, least=1)
+    most_chars: int = bounded(24_000, least=1_000)
+    builds_per_day: int = bounded(8, least=1)
+    max_usd: float | None = bounded(None, least=0.0)
+    give_up: int = bounded(2, least=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoopSettings:
+    """How a stream of requests is worked off.
+
+    `concurrency` requests are under way at a time. `background` lets builds run beside the stream; without it a
+    request that completes a task waits for its tool, which makes a replayed stream repeat exactly.
+    """
+
+    concurrency: int = bounded(8, least=1)
+    background: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All of them."""
+
+    roles: Roles = field(default_factory=Roles)
+    build: BuildSettings = field(default_factory=BuildSettings)
+    improve: ImproveSettings = field(default_factory=ImproveSettings)
+    loop: LoopSettings = field(default_factory=LoopSettings)

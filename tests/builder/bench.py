@@ -10,7 +10,7 @@ from hammerstone.builder import Maker
 from hammerstone.builder.splits import Split, split_instances
 from hammerstone.models.model import Model, Prompt
 from hammerstone.sandbox import Sandbox
-from hammerstone.settings import LoopSettings
+from hammerstone.settings import Settings
 from hammerstone.store import Store
 from hammerstone.store.accounts import AccountedModel
 from hammerstone.store.records import Attempt, Build, StoredInstance
@@ -29,10 +29,10 @@ def relabeled(number: int, label: str, given: Sequence[Instance] | None = None) 
     return changed
 
 
-def split_of(store: Store, settings: LoopSettings = SETTINGS, name: str = "sum") -> Split:
+def split_of(store: Store, settings: Settings = SETTINGS, name: str = "sum") -> Split:
     """The instances as the maker divides them."""
-    numbers = settings.latm if settings.recipe == "latm" else settings.module
-    return split_instances(store.instances(name), numbers, spare=settings.recipe != "latm")
+    numbers = settings.build.latm if settings.build.recipe == "latm" else settings.build.module
+    return split_instances(store.instances(name), numbers, spare=settings.build.recipe != "latm")
 
 
 def number_of(one: StoredInstance) -> int:
@@ -53,7 +53,7 @@ async def make(
     *,
     user: Model | None = None,
     solver: Model | None = None,
-    settings: LoopSettings = SETTINGS,
+    settings: Settings = SETTINGS,
 ) -> Build:
     """One build of the task `sum` from what is stored."""
     task = store.task("sum")

@@ -29,7 +29,7 @@ from .bench import SOLVE_ALONE, arguments, attempts, each_time_another, fill, ma
 
 pytestmark = pytest.mark.anyio
 
-AUTO = replace(SETTINGS, recipe="auto")
+AUTO = replace(SETTINGS, build=replace(SETTINGS.build, recipe="auto"))
 
 
 async def test_where_no_parser_can_read_the_questions_the_papers_recipe_is_tried(
@@ -130,7 +130,9 @@ async def test_a_price_that_is_not_known_is_unknown_and_not_nothing(store: Store
 
 async def test_the_demonstrations_are_as_many_as_set(store: Store, sandbox: Sandbox) -> None:
     fill(store, instances(5))
-    build = await make(store, sandbox, a_maker(), settings=replace(SETTINGS, demonstrations=2))
+    build = await make(
+        store, sandbox, a_maker(), settings=replace(SETTINGS, build=replace(SETTINGS.build, demonstrations=2))
+    )
     assert build.tool is not None
     assert [one.question for one in build.tool.demonstrations] == [one.question for one in split_of(store).shown[:2]]
 

@@ -7,7 +7,7 @@ import pytest
 from hammerstone.errors import ModelError
 from hammerstone.models.model import Model, Prompt
 from hammerstone.sandbox import Sandbox
-from hammerstone.settings import LoopSettings
+from hammerstone.settings import Settings
 from hammerstone.store import Store
 from hammerstone.store.records import Build, BuildState
 from hammerstone.testing import FunctionModel, ScriptedModel
@@ -43,7 +43,7 @@ async def gate(
     *,
     user: Model | None = None,
     solver: Model | None = None,
-    settings: LoopSettings = SETTINGS,
+    settings: Settings = SETTINGS,
 ) -> Build:
     """A build whose module passes verification as it is."""
     maker = ScriptedModel([block(source)])
@@ -172,6 +172,6 @@ async def test_only_as_many_held_out_questions_as_set_are_paid_for(store: Store,
     fill(store, instances(9))
     user = a_user()
     build = await gate(store, sandbox, SUM, user=user)
-    assert len(user.prompts) == SETTINGS.module.held_out == 1
+    assert len(user.prompts) == SETTINGS.build.module.held_out == 1
     assert build.tool is not None
     assert len(build.tool.checks) == 9, "the parser is asked about all of them"

@@ -33,7 +33,7 @@ from .bench import make as make_by
 
 pytestmark = pytest.mark.anyio
 
-LATM = replace(SETTINGS, recipe="latm")
+LATM = replace(SETTINGS, build=replace(SETTINGS.build, recipe="latm"))
 WRONG = SOLVE_ALONE.replace("left + right", "left - right")
 
 

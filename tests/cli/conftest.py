@@ -17,7 +17,7 @@ from hammerstone.cli import main
 from hammerstone.loop import Hammerstone, Models
 from hammerstone.models import RecordingModel
 from hammerstone.sandbox import open_sandbox
-from hammerstone.settings import LoopSettings
+from hammerstone.settings import LoopSettings, Settings
 from hammerstone.store import open_store
 from hammerstone.types import Instance, Request
 
@@ -124,7 +124,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
     )
 
     async def record() -> None:
-        settings = LoopSettings(concurrency=1, background=False)
+        settings = Settings(loop=LoopSettings(concurrency=1, background=False))
         with open_store(folder / "home") as store:
             async with (
                 open_sandbox() as sandbox,

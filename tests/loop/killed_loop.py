@@ -84,7 +84,7 @@ class WatchedModel:
 
 async def stream(home: Path, diary: Diary, width: int, asked: Callable[[], None]) -> None:
     models = Models(**{role: WatchedModel(each(), diary, asked) for role, each in ROLES.items()})
-    settings = replace(SETTINGS, concurrency=width)
+    settings = replace(SETTINGS, loop=replace(SETTINGS.loop, concurrency=width))
     with open_store(home) as store:
         async with Hammerstone(store=store, sandbox=FakeSandbox(call), models=models, settings=settings) as loop:
             await loop.catch_up()

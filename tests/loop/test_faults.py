@@ -14,7 +14,7 @@ from hammerstone.faults import MAX_REASON, contained, reason_of
 from hammerstone.loop import Hammerstone, Models
 from hammerstone.models.model import Prompt
 from hammerstone.sandbox import Limits, Outcome, Sandbox, Status
-from hammerstone.settings import LoopSettings
+from hammerstone.settings import Settings
 from hammerstone.store import Store, open_store
 from hammerstone.store.records import Answered, Build, BuildState
 from hammerstone.testing import FakeSandbox, FunctionModel, SandboxCall
@@ -92,7 +92,7 @@ async def run(
     *,
     sandbox: Sandbox | None = None,
     models: Models | None = None,
-    settings: LoopSettings = SETTINGS,
+    settings: Settings = SETTINGS,
 ) -> list[Answered]:
     loop = Hammerstone(
         store=store, sandbox=sandbox or FakeSandbox(call), models=models or everyone(), settings=settings
@@ -174,7 +174,9 @@ async def test_a_build_that_cannot_begin_or_be_kept_is_told_of_and_the_stream_go
 ) -> None:
     monkeypatch.setattr(store, step, raising(RuntimeError("of no kind known")))
     monkeypatch.setattr("hammerstone.builder.module.check_source", raising(RuntimeError()))
-    answers = await run(store, requests(6), settings=replace(SETTINGS, background=background))
+    answers = await run(
+        store, requests(6), settings=replace(SETTINGS, loop=replace(SETTINGS.loop, background=background))
+    )
     assert all(one.correct for one in answers)
     assert "a tool for sum: RuntimeError: of no kind known" in caplog.text
 

@@ -272,7 +272,7 @@ async def test_two_requests_that_name_a_new_task_at_the_same_time_get_one_task(s
         return json.dumps({"new": name, "description": "Sums."})
 
     models = Models(dispatcher=FunctionModel(sort), solver=solver())
-    settings = replace(SETTINGS, concurrency=2)
+    settings = replace(SETTINGS, loop=replace(SETTINGS.loop, concurrency=2))
     async with Hammerstone(store=store, sandbox=NO_SANDBOX, models=models, settings=settings) as loop:
         answers = await answers_of(loop, requests(2))
     (task,) = store.tasks()
@@ -402,7 +402,7 @@ async def test_answers_come_in_the_order_of_the_requests(store: Store) -> None:
         return f"Answer: {answer(asked(prompt))}"
 
     models = Models(solver=FunctionModel(slow_first))
-    settings = replace(SETTINGS, concurrency=4)
+    settings = replace(SETTINGS, loop=replace(SETTINGS.loop, concurrency=4))
     async with Hammerstone(store=store, sandbox=NO_SANDBOX, models=models, settings=settings) as loop:
         answers = await answers_of(loop, requests(6))
     assert [one.id for one in answers] == [f"sum-{n}" for n in range(6)]
@@ -426,7 +426,7 @@ async def test_no_more_requests_are_under_way_than_asked_for(store: Store) -> No
         return f"Answer: {answer(asked(prompt))}"
 
     models = Models(solver=FunctionModel(count))
-    settings = replace(SETTINGS, concurrency=2)
+    settings = replace(SETTINGS, loop=replace(SETTINGS.loop, concurrency=2))
     async with Hammerstone(store=store, sandbox=NO_SANDBOX, models=models, settings=settings) as loop:
         await answers_of(loop, requests(8))
     assert most == 2
@@ -442,7 +442,7 @@ async def test_an_answer_comes_before_the_next_request_does(store: Store) -> Non
         yield second
 
     models = Models(solver=solver())
-    settings = replace(SETTINGS, concurrency=8)
+    settings = replace(SETTINGS, loop=replace(SETTINGS.loop, concurrency=8))
     seen: list[str] = []
     async with Hammerstone(store=store, sandbox=NO_SANDBOX, models=models, settings=settings) as loop:
         async for one in loop.stream(typed()):
@@ -453,7 +453,7 @@ async def test_an_answer_comes_before_the_next_request_does(store: Store) -> Non
 
 async def test_a_stream_that_is_left_half_read_does_not_keep_the_loop_from_closing(store: Store) -> None:
     models = Models(solver=solver())
-    settings = replace(SETTINGS, concurrency=2)
+    settings = replace(SETTINGS, loop=replace(SETTINGS.loop, concurrency=2))
     async with Hammerstone(store=store, sandbox=NO_SANDBOX, models=models, settings=settings) as loop:
         half_read = loop.stream(requests(6))
         first = await anext(half_read)
@@ -463,7 +463,7 @@ async def test_a_stream_that_is_left_half_read_does_not_keep_the_loop_from_closi
 
 async def test_equal_prompts_are_paid_once(store: Store) -> None:
     models = Models(solver=solver())
-    settings = replace(SETTINGS, concurrency=2)
+    settings = replace(SETTINGS, loop=replace(SETTINGS.loop, concurrency=2))
     twins = [Request.plain(id=name, question=ask(0), task="sum") for name in ("a", "b")]
     async with Hammerstone(store=store, sandbox=NO_SANDBOX, models=models, settings=settings) as loop:
         at_once = await answers_of(loop, twins)
@@ -486,7 +486,7 @@ async def test_a_build_does_not_hold_the_stream_up(store: Store, sandbox: Sandbo
         return block(SUM)
 
     models = replace(everyone(), maker=FunctionModel(blocked))
-    settings = replace(SETTINGS, background=True)
+    settings = replace(SETTINGS, loop=replace(SETTINGS.loop, background=True))
     async with Hammerstone(store=store, sandbox=sandbox, models=models, settings=settings) as loop:
         answers = await answers_of(loop, requests(8))
         assert [one.route for one in answers] == [Route.SOLVER] * 8
@@ -499,7 +499,7 @@ async def test_a_build_is_interrupted_when_the_loop_ends_with_an_error_and_start
     store: Store, sandbox: Sandbox
 ) -> None:
     models = replace(everyone(), maker=FunctionModel(lambda _: anyio.sleep_forever()))
-    settings = replace(SETTINGS, background=True)
+    settings = replace(SETTINGS, loop=replace(SETTINGS.loop, background=True))
 
     async def break_off() -> None:
         async with Hammerstone(store=store, sandbox=sandbox, models=models, settings=settings) as loop:
@@ -516,7 +516,7 @@ async def test_a_build_is_interrupted_when_the_loop_ends_with_an_error_and_start
 
 async def test_requests_that_complete_a_task_at_the_same_time_start_one_build(store: Store, sandbox: Sandbox) -> None:
     models = replace(everyone(), maker=FunctionModel(lambda _: "NO PARSER"))
-    settings = replace(SETTINGS, concurrency=8, background=True)
+    settings = replace(SETTINGS, loop=replace(SETTINGS.loop, concurrency=8, background=True))
     async with Hammerstone(store=store, sandbox=sandbox, models=models, settings=settings) as loop:
         for number in range(4):
             await loop.solve(ask(number))
@@ -718,7 +718,7 @@ async def test_a_tool_without_a_parser_is_held_to_what_it_was_checked_on(store: 
 
 
 async def test_a_task_of_the_same_questions_may_have_a_tool_too(store: Store, sandbox: Sandbox) -> None:
-    settings = replace(SETTINGS, recipe="module")
+    settings = replace(SETTINGS, build=replace(SETTINGS.build, recipe="module"))
     for name in ("sum", "sum_again"):
         models = Models(maker=FunctionModel(lambda _: block(SUM)))
         async with Hammerstone(store=store, sandbox=sandbox, models=models, settings=settings) as loop:

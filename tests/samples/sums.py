@@ -7,14 +7,18 @@ import re
 from collections.abc import Mapping
 
 from hammerstone.models.model import Prompt
-from hammerstone.settings import LoopSettings, Numbers
+from hammerstone.settings import BuildSettings, ImproveSettings, LoopSettings, Numbers, Settings
 from hammerstone.testing import FunctionModel
 from hammerstone.tools.shortlist import wording
 from hammerstone.tools.tool import Check, Demonstration, Provenance, Tool
 from hammerstone.types import Instance, Request, Route, Source, Usage
 
 SMALL = Numbers(shown=3, verified=1, held_out=1, retries=2)
-SETTINGS = LoopSettings(recipe="module", module=SMALL, latm=SMALL, more=2, concurrency=1, background=False)
+SETTINGS = Settings(
+    build=BuildSettings(recipe="module", module=SMALL, latm=SMALL, more=2),
+    improve=ImproveSettings(after=0),
+    loop=LoopSettings(concurrency=1, background=False),
+)
 
 SUM = '''
 import re
@@ -68,7 +72,8 @@ def requests(count: int, of: str = "sum", *, start: int = 0, task: str | None = 
     """Requests in the task's own form, with the answers that are right."""
     questions = [ask(number, of) for number in range(start, start + count)]
     return [
-        Request.plain(id=f"{of}-{n}", question=one, task=task, answer=answer(one)) for n, one in enumerate(questions, start)
+        Request.plain(id=f"{of}-{n}", question=one, task=task, answer=answer(one))
+        for n, one in enumerate(questions, start)
     ]
 
 

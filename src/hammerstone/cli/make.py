@@ -36,7 +36,7 @@ def make(
     import anyio
 
     from hammerstone.opening import open_hammerstone
-    from hammerstone.settings import LoopSettings
+    from hammerstone.settings import BuildSettings, Settings
     from hammerstone.tools.tool import is_tool_name, tool_name
 
     requests = RequestFile(file)
@@ -46,7 +46,7 @@ def make(
         raise InputError(f"{name!r} is not a name for a tool", hint=hint)
 
     async def run() -> Build:
-        settings = LoopSettings(recipe=recipe.value)
+        settings = Settings(build=BuildSettings(recipe=recipe.value))
         async with open_hammerstone(
             home,
             maker=maker,

@@ -55,12 +55,12 @@ def solve(
     import anyio
 
     from hammerstone.opening import open_hammerstone
-    from hammerstone.settings import LoopSettings
+    from hammerstone.settings import BuildSettings, LoopSettings, Settings
 
     tally, requests = Tally(), RequestFile(file)
 
     async def run() -> None:
-        settings = LoopSettings(recipe=recipe.value, concurrency=concurrency)
+        settings = Settings(build=BuildSettings(recipe=recipe.value), loop=LoopSettings(concurrency=concurrency))
         opening = open_hammerstone(
             home,
             maker=maker,
