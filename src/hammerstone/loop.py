@@ -37,7 +37,7 @@ from hammerstone.routes.journey import Journey
 from hammerstone.routes.solver import solve as ask_solver
 from hammerstone.routes.user import ToolCard, write_arguments
 from hammerstone.sandbox.contract import Sandbox
-from hammerstone.settings import LoopSettings
+from hammerstone.settings import Settings
 from hammerstone.store import Store
 from hammerstone.store.accounts import AccountedModel, Bill
 from hammerstone.store.records import Answered, Build, StoredTool, Task
@@ -74,12 +74,12 @@ class Hammerstone:
         store: Store,
         sandbox: Sandbox,
         models: Models,
-        settings: LoopSettings | None = None,
+        settings: Settings | None = None,
         on_build: Callable[[str, Build | None], None] | None = None,
     ) -> None:
         """`on_build(task, build)` is told of each build: `None` when it starts, the result when it ends."""
         self.store = store
-        self.settings = settings or LoopSettings()
+        self.settings = settings or Settings()
         self._sandbox = sandbox
         self._labeler = models.labeler
         self._on_build = on_build or _say_nothing
@@ -122,7 +122,7 @@ class Hammerstone:
 
     async def stream(self, requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncGenerator[Answered]:
         """Answers in the order of the requests, `concurrency` of them under way at a time."""
-        async for answered in ordered_map(self._tasks, self.solve, requests, width=self.settings.concurrency):
+        async for answered in ordered_map(self._tasks, self.solve, requests, width=self.settings.loop.concurrency):
             yield answered
 
     def _named(self, text: str | None) -> str | None:
@@ -281,9 +281,9 @@ class Hammerstone:
         await take(instances, name, store=self.store, sandbox=self._sandbox)
         task = await to_thread.run_sync(self.store.task, name) or task
         count = len(independent(await to_thread.run_sync(self.store.instances, name)))
-        if count < self.settings.needed:
+        if count < self.settings.build.needed:
             raise InputError(
-                f"{name} has {count} different instances; a tool is made from {self.settings.needed} or more",
+                f"{name} has {count} different instances; a tool is made from {self.settings.build.needed} or more",
                 hint="questions that differ only in spaces or Unicode form count once; give more and run again",
             )
         build = await self._run_build(maker, task)
@@ -305,7 +305,7 @@ class Hammerstone:
         if task is None or name in self._build or not self._due(task):
             return
         self._build.add(name)  # with no `await` since it was looked for
-        if self.settings.background:
+        if self.settings.loop.background:
             self._tasks.start_soon(self._build_beside, maker, task)
         else:
             await self._run_build(maker, task)
@@ -315,7 +315,7 @@ class Hammerstone:
         await contained(build, lambda why: _log.warning("a tool for %s: %s", task.name, why))
 
     def _due(self, task: Task) -> bool:
-        return task.instances >= (task.built_at + self.settings.more if task.built_at else self.settings.needed)
+        return task.instances >= (task.built_at + self.settings.build.more if task.built_at else self.settings.build.needed)
 
     async def _run_build(self, maker: Maker, task: Task) -> Build | None:
         try:

@@ -11,7 +11,7 @@ from hammerstone.builder.gate import NO_WORDING, foreign_questions, intruders, p
 from hammerstone.builder.verify import Finding, Verdict, check_arguments, check_parser
 from hammerstone.errors import ToolRefusedError
 from hammerstone.sandbox.contract import Sandbox
-from hammerstone.settings import LoopSettings
+from hammerstone.settings import BuildSettings
 from hammerstone.store import Store
 from hammerstone.store.records import StoredInstance, StoredTool
 from hammerstone.tools.descriptions import few, short_description
@@ -58,7 +58,7 @@ async def _examine(
     if len(dict(solved)) < 2:
         return ("its checks hold only one question: that does not show what its parser reads",)
     findings = await check_parser(sandbox, tool.source, instances)
-    problem = parser_problem(findings, "stored", most=LoopSettings().max_refused)
+    problem = parser_problem(findings, "stored", most=BuildSettings().max_refused)
     complaints = await intruders(sandbox, tool.source, solved, foreign)
     return (*([problem] if problem else []), *complaints[:SHOWN])
 

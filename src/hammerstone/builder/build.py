@@ -25,7 +25,7 @@ from hammerstone.faults import contained, reason_of
 from hammerstone.requests.comparison import agree
 from hammerstone.routes.solver import second_opinion
 from hammerstone.sandbox.contract import Sandbox
-from hammerstone.settings import LoopSettings
+from hammerstone.settings import Settings
 from hammerstone.store import Store, this_process
 from hammerstone.store.accounts import AccountedModel, Bill
 from hammerstone.store.records import Attempt, Build, BuildState, Disagreement, StoredInstance, Task
@@ -66,7 +66,7 @@ class Maker:
         model: AccountedModel,
         user: AccountedModel | None,
         solver: AccountedModel | None,
-        settings: LoopSettings,
+        settings: Settings,
         sample: int = 0,
     ) -> None:
         """`sample` tells independent builds from the same instances apart."""
@@ -141,11 +141,11 @@ class Maker:
 
     async def _try_recipes(self, task: Task, build_id: int) -> _End:
         count = len(independent(await to_thread.run_sync(self._store.instances, task.name)))
-        if count < self._settings.needed:
-            reason = f"a build needs {self._settings.needed} independent instances, and there are {count}"
+        if count < self._settings.build.needed:
+            reason = f"a build needs {self._settings.build.needed} independent instances, and there are {count}"
             return _failed(reason)
         recipes: tuple[Recipe, ...] = (
-            ("module", "latm") if self._settings.recipe == "auto" else (self._settings.recipe,)
+            ("module", "latm") if self._settings.build.recipe == "auto" else (self._settings.build.recipe,)
         )
         reasons: list[str] = []
         for recipe in recipes:
@@ -179,7 +179,7 @@ class Maker:
         draft = await _RECIPES[recipe](bench)
         if isinstance(draft, Failure):
             return _failed(draft.reason)
-        asked = (self._settings.module if recipe == "module" else self._settings.latm).held_out
+        asked = (self._settings.build.module if recipe == "module" else self._settings.build.latm).held_out
         result = await pass_gate(bench, draft, self._user, asked=asked)
         if not result.routes:
             reason = "; ".join(result.reasons)
@@ -194,7 +194,7 @@ class Maker:
 
     async def _workbench(self, recipe: Recipe, task: Task, build_id: int, bill: Bill) -> Workbench:
         instances = independent(await to_thread.run_sync(self._store.instances, task.name))
-        numbers = self._settings.module if recipe == "module" else self._settings.latm
+        numbers = self._settings.build.module if recipe == "module" else self._settings.build.latm
         corrected: dict[int, str] = {}
         opinions: dict[tuple[int, str | None], bool | None] = {}
 
@@ -215,7 +215,7 @@ class Maker:
             foreign=await to_thread.run_sync(foreign_questions, self._store, task.name),
             sandbox=self._sandbox,
             conversation=Conversation(self._model, bill, sample=self._sample),
-            settings=self._settings,
+            settings=self._settings.build,
             settle=settle,
             record=record,
             corrected=corrected,

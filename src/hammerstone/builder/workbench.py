@@ -9,7 +9,7 @@ from hammerstone.builder.conversation import Conversation
 from hammerstone.builder.splits import Split
 from hammerstone.builder.verify import Finding
 from hammerstone.sandbox.contract import Sandbox
-from hammerstone.settings import LoopSettings
+from hammerstone.settings import BuildSettings
 from hammerstone.store.accounts import Bill
 from hammerstone.store.records import Attempt, Stage, StoredInstance, Task
 from hammerstone.tools.tool import Check, Demonstration, Recipe
@@ -50,7 +50,7 @@ class Workbench:
     foreign: tuple[str, ...]
     sandbox: Sandbox
     conversation: Conversation
-    settings: LoopSettings
+    settings: BuildSettings
     settle: Callable[[Finding], Awaitable[bool | None]]
     record: Callable[[Attempt], Awaitable[None]]
     corrected: Mapping[int, str]
