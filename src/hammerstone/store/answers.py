@@ -43,7 +43,7 @@ def refused(connection: Connection, task_name: str, limit: int) -> tuple[str, ..
         .order_by(func.max(_ANSWERS.c.id).desc())
         .limit(limit)
     )
-    return tuple(connection.execute(questions).scalars())
+    return tuple(connection.execute(questions).scalars().all())
 
 
 def _row(answered: Answered) -> dict[str, object]:

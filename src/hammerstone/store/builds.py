@@ -82,7 +82,7 @@ def newest_first(connection: Connection, task_name: str | None) -> tuple[Build, 
     rows = select(_BUILDS, _TASKS.c.name.label("task")).join(_TASKS).order_by(_BUILDS.c.id.desc())
     if task_name is not None:
         rows = rows.where(_TASKS.c.name == task_name)
-    return tuple(_build(row) for row in connection.execute(rows))
+    return tuple(_build(row) for row in connection.execute(rows).all())
 
 
 def add_attempt(connection: Connection, build_id: int, attempt: Attempt) -> None:
@@ -102,7 +102,7 @@ def add_attempt(connection: Connection, build_id: int, attempt: Attempt) -> None
 
 def attempts_of(connection: Connection, build_id: int) -> tuple[Attempt, ...]:
     rows = select(_ATTEMPTS).where(_ATTEMPTS.c.build_id == build_id).order_by(_ATTEMPTS.c.id)
-    return tuple(_attempt(row) for row in connection.execute(rows))
+    return tuple(_attempt(row) for row in connection.execute(rows).all())
 
 
 def _close(

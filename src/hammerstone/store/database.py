@@ -52,14 +52,14 @@ class Database:
     @contextmanager
     def read(self) -> Generator[Connection]:
         """A transaction that changes nothing."""
-        with self._translated(), self._engine.connect() as connection:
+        with self._translated(), self._connected(self._engine) as connection:
             yield connection
 
     @contextmanager
     def write(self, *, durable: bool = True) -> Generator[Connection]:
         """A transaction that commits at the end of the block, or leaves no trace."""
         engine = self._writer if durable else self._quick_writer
-        with self._translated(), self._turn(), engine.begin() as connection:
+        with self._translated(), self._turn(), self._connected(engine) as connection, connection.begin():
             if not durable and not self._is_sqlite:
                 connection.execute(text("SET LOCAL synchronous_commit TO OFF"))
             yield connection
@@ -71,6 +71,16 @@ class Database:
             if not self._is_sqlite:  # where BEGIN IMMEDIATE has done it
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATING})
             yield connection
+
+    @contextmanager
+    def _connected(self, engine: Engine) -> Generator[Connection]:
+        """A connection that is closed after an exception: rows half read hold an old state of the database open."""
+        with engine.connect() as connection:
+            try:
+                yield connection
+            except BaseException:
+                connection.invalidate()
+                raise
 
     @contextmanager
     def _turn(self) -> Generator[None]:

@@ -63,7 +63,7 @@ def _correct(connection: Connection, task_id: int, instance: Instance) -> Stored
 
 def of_task(connection: Connection, task_name: str) -> tuple[StoredInstance, ...]:
     rows = select(_INSTANCES).join(_TASKS).where(_TASKS.c.name == task_name).order_by(_INSTANCES.c.id)
-    return tuple(_instance(row) for row in connection.execute(rows))
+    return tuple(_instance(row) for row in connection.execute(rows).all())
 
 
 def relabel(connection: Connection, instance_id: int, answer: str, source: Source) -> None:

@@ -31,7 +31,7 @@ def by_role(connection: Connection) -> tuple[LedgerRow, ...]:
         func.sum(_CALLS.c.seconds).label("seconds"),
     )
     found = connection.execute(rows.group_by(*groups).order_by(*(column.nulls_first() for column in groups)))
-    return tuple(LedgerRow(**_fields(row, role=Role(row["role"]))) for row in found.mappings())
+    return tuple(LedgerRow(**_fields(row, role=Role(row["role"]))) for row in found.mappings().all())
 
 
 def by_route(connection: Connection) -> tuple[RouteRow, ...]:
@@ -47,7 +47,7 @@ def by_route(connection: Connection) -> tuple[RouteRow, ...]:
         _unpriced(_ANSWERS.c.cost_usd),
     )
     found = connection.execute(rows.group_by(*groups).order_by(*(column.nulls_first() for column in groups)))
-    return tuple(RouteRow(**_fields(row, route=row["route"] and Route(row["route"]))) for row in found.mappings())
+    return tuple(RouteRow(**_fields(row, route=row["route"] and Route(row["route"]))) for row in found.mappings().all())
 
 
 def mean_solver_call(connection: Connection) -> MeanCall:

@@ -37,7 +37,7 @@ def add(connection: Connection, request_id: str, question: str, task: str | None
 
 def waiting(connection: Connection) -> tuple[Queued, ...]:
     rows = select(_QUEUE).where(_QUEUE.c.labeled.is_(None)).order_by(_QUEUE.c.id)
-    return tuple(_queued(row) for row in connection.execute(rows))
+    return tuple(_queued(row) for row in connection.execute(rows).all())
 
 
 def label(connection: Connection, queued_id: int, answer: str) -> Queued:

@@ -26,7 +26,7 @@ _TASKS = schema.tasks
 
 
 def every(connection: Connection) -> tuple[Task, ...]:
-    return tuple(_task(row) for row in connection.execute(select(_TASKS).order_by(_TASKS.c.id)))
+    return tuple(_task(row) for row in connection.execute(select(_TASKS).order_by(_TASKS.c.id)).all())
 
 
 def find(connection: Connection, name: str) -> Task | None:

@@ -26,19 +26,19 @@ _LIVE_FIRST = ((_TOOLS.c.state == ToolState.LIVE).desc(), _TOOLS.c.version.desc(
 
 def live(connection: Connection) -> tuple[StoredTool, ...]:
     rows = _selected().where(_TOOLS.c.state == ToolState.LIVE).order_by(_TASKS.c.name)
-    return tuple(_stored(row) for row in connection.execute(rows))
+    return tuple(_stored(row) for row in connection.execute(rows).all())
 
 
 def every(connection: Connection) -> tuple[StoredTool, ...]:
     rows = _selected().order_by(_TASKS.c.name, _TOOLS.c.version)
-    return tuple(_stored(row) for row in connection.execute(rows))
+    return tuple(_stored(row) for row in connection.execute(rows).all())
 
 
 def current(connection: Connection) -> tuple[StoredTool, ...]:
     rank = func.row_number().over(partition_by=_TOOLS.c.task_id, order_by=_LIVE_FIRST)
     ranked = select(_TOOLS.c.id, rank.label("rank")).subquery()
     rows = _selected().join(ranked, ranked.c.id == _TOOLS.c.id).where(ranked.c.rank == 1).order_by(_TASKS.c.name)
-    return tuple(_stored(row) for row in connection.execute(rows))
+    return tuple(_stored(row) for row in connection.execute(rows).all())
 
 
 def find(connection: Connection, name: str, version: int | None) -> StoredTool | None:
