@@ -618,7 +618,7 @@ async def test_spellings_of_one_question_are_too_few_instances(store: Store, san
     spelled = [replace(one, question=form.format(one.question)) for form in forms]
     model = maker()
     async with Hammerstone(store=store, sandbox=sandbox, models=Models(maker=model), settings=SETTINGS) as loop:
-        with pytest.raises(InputError, match="sum has 1 different instances; a tool is made from 5 or more") as caught:
+        with pytest.raises(InputError, match="sum has 1 instance; a tool is made from 5 or more") as caught:
             await loop.make(spelled, name="sum")
     assert "count once" in caught.value.hint
     assert model.prompts == []
@@ -677,20 +677,20 @@ async def test_the_callers_labels_replace_the_solvers_and_not_the_other_way_roun
     assert [one.answer for one in store.instances("sum")] == [answer(ask(number)) for number in range(5)]
 
 
-async def test_of_two_answers_to_one_question_neither_is_taken_and_both_are_named(
+async def test_of_two_answers_to_one_question_the_later_one_is_taken_and_both_are_named(
     store: Store, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    given = [*relabeled({}), replace(instances(1)[0], answer="999"), replace(instances(2)[1], answer=" 22\n")]
+    given = [*relabeled({0: "999"}), instances(1)[0], replace(instances(2)[1], answer=" 22\n")]
     async with Hammerstone(store=store, sandbox=sandbox, models=Models(maker=maker()), settings=SETTINGS) as loop:
         build = await loop.make(given, name="sum")
     assert build.state is BuildState.LIVE
-    assert [one.question for one in store.instances("sum")] == [ask(number) for number in range(1, 6)]
+    assert [one.answer for one in store.instances("sum")] == ["7", " 22\n", *(answer(ask(n)) for n in range(2, 6))]
     assert caplog.messages == [
-        "of the instances of sum, 1 and 7 answer one question differently, '7' and '999': neither is used"
+        "of the instances of sum, 7 answers the question of 1 with '7' instead of '999': the later one is used"
     ]
 
 
-async def test_a_live_tool_that_contradicts_a_corrected_label_is_disabled_and_that_is_said(
+async def test_a_live_tool_that_contradicts_a_corrected_label_is_quarantined_and_that_is_said(
     store: Store, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     models = Models(maker=FunctionModel(lambda _: "NO PARSER"))
@@ -701,9 +701,9 @@ async def test_a_live_tool_that_contradicts_a_corrected_label_is_disabled_and_th
         build = await loop.make(relabeled({2: "999"}), name="sum")
         answered = await loop.solve(ask(2))
     assert (build.state, answered.route) == (BuildState.FAILED, None)
-    assert [one.state for one in store.tools()] == [ToolState.DISABLED]
+    assert [one.state for one in store.tools()] == [ToolState.QUARANTINED]
     assert caplog.messages == [
-        "version 1 of the tool sum is disabled: "
+        "version 1 of the tool sum is quarantined: "
         f"it answers '239' where the label was corrected to '999', for {ask(2)!r}"
     ]
 
@@ -714,7 +714,7 @@ async def test_a_tool_without_a_parser_is_held_to_what_it_was_checked_on(store: 
     async with Hammerstone(store=store, sandbox=sandbox, models=models, settings=SETTINGS) as loop:
         await loop.make(relabeled({}), name="sum")
         await loop.make(relabeled({2: "999"}), name="sum")
-    assert [one.state for one in store.tools()] == [ToolState.DISABLED]
+    assert [one.state for one in store.tools()] == [ToolState.QUARANTINED]
 
 
 async def test_a_task_of_the_same_questions_may_have_a_tool_too(store: Store, sandbox: Sandbox) -> None:

@@ -15,7 +15,10 @@ from hammerstone.store.records import BuildState, ToolState
 from .examples import a_call, a_tool, an_answer, an_attempt, an_instance
 
 Tables = dict[str, list[list[str]]]
-TABLES = {"answers", "attempts", "calls", "counters", "dispatches", "instances", "builds", "queue", "tasks", "tools"}
+TABLES = set(
+    """answers attempts builds calls changes comparisons corrections counters dispatches instances queue tasks
+    tools""".split()
+)
 
 
 def deaths(where: str, write: str) -> list[Tables]:
@@ -46,14 +49,14 @@ def fill(store: Store) -> None:
 @pytest.mark.parametrize(
     ("write", "changed"),
     [
-        ("publish", {"tools", "counters", "tasks", "builds"}),
+        ("publish", {"tools", "changes", "counters", "tasks", "builds"}),
         ("add_instance", {"instances", "tasks"}),
         ("finish_request", {"answers", "instances", "tasks"}),
         ("add_answer", {"answers"}),
         ("add_call", {"calls"}),
         ("label", {"queue", "instances", "tasks"}),
-        ("remove_task", {"tasks", "instances", "dispatches", "builds", "attempts", "tools", "counters", "queue"}),
-        ("remove_tool", {"tools", "counters"}),
+        ("remove_task", TABLES - {"answers", "calls", "comparisons", "corrections"}),
+        ("remove_tool", {"tools", "changes", "counters"}),
         ("start_build", {"builds"}),
     ],
 )

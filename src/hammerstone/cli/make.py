@@ -66,19 +66,19 @@ def make(
 
 
 def _instances(requests: RequestFile) -> list[Instance]:
-    from hammerstone.life.labels import consistent
+    from hammerstone.life.labels import latest
     from hammerstone.types import Instance, Source
 
     solved = list(requests.answered())
     instances = [Instance(question=request.question, answer=answer, source=Source.CALLER) for request, answer in solved]
-    usable, conflicts = consistent(instances)
+    usable, conflicts = latest(instances)
     for conflict in conflicts[:MOST_SHOWN]:
-        first, second = (solved[number - 1][0].line for number in conflict.numbers)
-        one, other = conflict.answers
-        talk(f"lines {first} and {second} answer one question with {one!r} and {other!r}: neither is used", "error:")
+        earlier, later = (solved[number - 1][0].line for number in conflict.numbers)
+        former, answer = conflict.answers
+        replaced = f"line {later} answers the question of line {earlier} with {answer!r} instead of {former!r}"
+        talk(replaced, "later wins:")
     if len(conflicts) > MOST_SHOWN:
-        talk(f"{len(conflicts) - MOST_SHOWN} more questions have two answers", "error:")
-    requests.unusable += len(conflicts)
+        talk(f"{len(conflicts) - MOST_SHOWN} more lines are overruled by later ones", "later wins:")
     if not usable:
         raise InputError("no solved request was read", hint="each line needs a `question` and an `answer`")
     return usable

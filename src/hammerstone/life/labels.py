@@ -1,4 +1,4 @@
-"""Labels that contradict: each other, where one file answers a question twice, and a tool, where one was corrected."""
+"""Labels that contradict: an earlier one of the same file, and a tool, where one was corrected."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from anyio import to_thread
 
 from hammerstone.concurrency import map_concurrently
 from hammerstone.faults import contained
-from hammerstone.requests.comparison import agree
+from hammerstone.requests.comparison import agree, same_label
 from hammerstone.sandbox.contract import Sandbox
 from hammerstone.store import Store
-from hammerstone.store.records import StoredInstance, StoredTool, ToolState
+from hammerstone.store.records import Actor, StoredInstance, StoredTool, ToolState
 from hammerstone.tools import parser
 from hammerstone.types import Instance, Route
 
-__all__ = ["Conflict", "Contradiction", "consistent", "contradictions", "take"]
+__all__ = ["Conflict", "Contradiction", "contradictions", "latest", "take"]
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Conflict:
-    """Two of the given instances, by their numbers from 1, that answer one question differently."""
+    """Two of the given instances, by their numbers from 1, that answer one question differently: the later one wins."""
 
     question: str
     numbers: tuple[int, int]
     answers: tuple[str, str]
 
     def __str__(self) -> str:
-        first, second = self.numbers
-        one, other = self.answers
-        return f"{first} and {second} answer one question differently, {one!r} and {other!r}: neither is used"
+        earlier, later = self.numbers
+        former, answer = self.answers
+        return f"{later} answers the question of {earlier} with {answer!r} instead of {former!r}: the later one is used"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +49,8 @@ class Contradiction:
 
 
 async def take(instances: Sequence[Instance], name: str, *, store: Store, sandbox: Sandbox) -> None:
-    """Store what the caller gives under a task, correct what is there, and disable a live tool that contradicts it."""
-    usable, conflicts = consistent(instances)
+    """Store what the caller gives, correct what is there, and quarantine a live tool that contradicts a correction."""
+    usable, conflicts = latest(instances)
     for conflict in conflicts:
         _log.warning("of the instances of %s, %s", name, conflict)
     changed = [
@@ -62,21 +62,23 @@ async def take(instances: Sequence[Instance], name: str, *, store: Store, sandbo
     if corrected and tool is not None and tool.state is ToolState.LIVE:
         wrong = await contained(contradictions(sandbox, tool, corrected), lambda _: [])
         if wrong:
-            await to_thread.run_sync(store.set_tool_state, name, tool.version, ToolState.DISABLED)
-            _log.warning("version %d of the tool %s is disabled: %s", tool.version, name, wrong[0])
+            reason, who = str(wrong[0]), Actor.CORRECTION
+            await to_thread.run_sync(lambda: store.quarantine(name, tool.version, reason, who=who))
+            _log.warning("version %d of the tool %s is quarantined: %s", tool.version, name, reason)
 
 
-def consistent(instances: Sequence[Instance]) -> tuple[list[Instance], list[Conflict]]:
-    """The instances whose question has one answer among them, and the conflicts. Nobody can say which is right."""
-    first: dict[str, int] = {}
-    conflicts: dict[str, Conflict] = {}
-    for number, one in enumerate(instances, 1):
-        there = first.setdefault(one.question, number)
-        before = instances[there - 1]
-        if not agree(one.answer, before.answer):
-            conflict = Conflict(question=one.question, numbers=(there, number), answers=(before.answer, one.answer))
-            conflicts.setdefault(one.question, conflict)
-    return [one for one in instances if one.question not in conflicts], list(conflicts.values())
+def latest(instances: Sequence[Instance]) -> tuple[list[Instance], list[Conflict]]:
+    """The last instance of each question, where the first one stood, and what it overrules.
+
+    Labels that differ only as JSON or as a number are one label, and no conflict.
+    """
+    last = {one.question: number for number, one in enumerate(instances)}
+    conflicts = [
+        Conflict(question=one.question, numbers=(number + 1, later + 1), answers=(one.answer, instances[later].answer))
+        for number, one in enumerate(instances)
+        if not same_label(one.answer, instances[later := last[one.question]].answer)
+    ]
+    return [instances[last[question]] for question in dict.fromkeys(one.question for one in instances)], conflicts
 
 
 async def contradictions(

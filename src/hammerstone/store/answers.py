@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, insert, select
 
 from hammerstone.store import schema
 from hammerstone.store.database import timestamp
+from hammerstone.store.records import Answered
 from hammerstone.types import Route
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
-    from hammerstone.store.records import Answered
-
-__all__ = ["add", "refused"]
+__all__ = ["add", "of_tool", "refused"]
 
 _ANSWERS = schema.answers
 _TASKS = schema.tasks
@@ -44,6 +43,29 @@ def refused(connection: Connection, task_name: str, limit: int) -> tuple[str, ..
         .limit(limit)
     )
     return tuple(connection.execute(questions).scalars().all())
+
+
+def of_tool(connection: Connection, name: str, version: int) -> tuple[Answered, ...]:
+    rows = select(_ANSWERS).where(_ANSWERS.c.tool == name, _ANSWERS.c.version == version)
+    return tuple(_answered(row) for row in connection.execute(rows.order_by(_ANSWERS.c.id.desc())))
+
+
+def _answered(row: Row[Any]) -> Answered:
+    return Answered(
+        id=row.request_id,
+        question=row.question,
+        answer=row.answer,
+        route=Route(row.route) if row.route else None,
+        task=row.task,
+        tool=row.tool,
+        version=row.version,
+        model_calls=row.model_calls,
+        cost_usd=row.cost_usd,
+        ms=row.ms,
+        error=row.error,
+        correct=row.correct,
+        refusals=tuple(row.refusals),
+    )
 
 
 def _row(answered: Answered) -> dict[str, object]:

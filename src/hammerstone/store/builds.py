@@ -18,7 +18,7 @@ from hammerstone.types import Usage
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
-__all__ = ["add_attempt", "attempts_of", "end", "end_live", "is_running", "newest_first", "renew", "start"]
+__all__ = ["add_attempt", "attempts_of", "end", "end_passed", "is_running", "newest_first", "renew", "start"]
 
 _ATTEMPTS = schema.attempts
 _BUILDS = schema.builds
@@ -27,7 +27,9 @@ _TASKS = schema.tasks
 _LEFT = "its process ended before it did"
 
 
-def start(connection: Connection, task_name: str, owner: str, lease_seconds: float) -> int | None:
+def start(
+    connection: Connection, task_name: str, owner: str, lease_seconds: float, improves: int | None = None
+) -> int | None:
     task = tasks.locked(connection, task_name)
     if is_running(connection, task.id):
         return None
@@ -39,6 +41,7 @@ def start(connection: Connection, task_name: str, owner: str, lease_seconds: flo
         instances=task.instances,
         started=timestamp(),
         reason="",
+        improves=improves,
     )
     return connection.execute(build.returning(_BUILDS.c.id)).scalar_one()
 
@@ -68,14 +71,29 @@ def end(
     reason: str,
     tool: Tool | None = None,
     disagreement: Disagreement | None = None,
+    gained: int | None = None,
+    cost_usd: float | None = None,
 ) -> None:
     task_id = _close(connection, build_id, state, reason=reason, tool=tool, disagreement=disagreement)
+    made = update(_BUILDS).where(_BUILDS.c.id == build_id)
+    connection.execute(made.values(gained=gained, cost_usd=cost_usd))
     if state is not BuildState.INTERRUPTED:
         connection.execute(update(_TASKS).where(_TASKS.c.id == task_id).values(built_at=_TASKS.c.instances))
 
 
-def end_live(connection: Connection, build_id: int, tool: Tool, reason: str) -> None:
-    end(connection, build_id, BuildState.LIVE, reason=reason, tool=tool)
+def end_passed(
+    connection: Connection, build_id: int, tool: Tool, reason: str, gained: int | None = None, *, live: bool = True
+) -> None:
+    """End a build whose tool passed the gate: it is live, or waits for approval, or is in shadow."""
+    end(
+        connection,
+        build_id,
+        BuildState.LIVE if live else BuildState.PASSED,
+        reason=reason,
+        tool=tool,
+        gained=gained,
+        cost_usd=tool.provenance.cost_usd,
+    )
 
 
 def newest_first(connection: Connection, task_name: str | None) -> tuple[Build, ...]:
@@ -144,6 +162,9 @@ def _build(row: Row[Any]) -> Build:
         reason=_LEFT if left else row.reason,
         tool=Tool.from_json(row.document) if row.document else None,
         disagreement=Disagreement(**row.disagreement) if row.disagreement else None,
+        improves=row.improves,
+        gained=row.gained,
+        cost_usd=row.cost_usd,
     )
 
 

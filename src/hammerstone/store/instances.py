@@ -1,17 +1,19 @@
 """Instances: each question once per task, in order of arrival.
 
-The answer of a caller or a labeler replaces the one that is there: of two people the later one is right. A solver's
-replaces nothing: its first answer may have been corrected, and comes again whenever its stored reply is replayed.
+The answer of a caller or a labeler replaces the one that is there: of two people the later one is right. What differs
+from it only as JSON or as a number is the same label in another spelling. A solver's replaces nothing: its first answer
+may have been corrected, and comes again whenever its stored reply is replayed.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, select, update
+from sqlalchemy import select, update
 
 from hammerstone.errors import NotFoundError
 from hammerstone.escaping import sha256
+from hammerstone.requests.comparison import same_label
 from hammerstone.requests.frame import chat_document, chat_from
 from hammerstone.store import schema, tasks
 from hammerstone.store.database import insert_new, timestamp
@@ -55,7 +57,7 @@ def _correct(connection: Connection, task_id: int, instance: Instance) -> Stored
     same = _INSTANCES.c.task_id == task_id, _INSTANCES.c.question_sha256 == sha256(instance.question)
     there = connection.execute(select(_INSTANCES).where(*same)).one()
     relabel(connection, there.id, instance.answer, instance.source)
-    if there.answer == instance.answer:
+    if same_label(there.answer, instance.answer):
         return None
     connection.execute(update(_TASKS).where(_TASKS.c.id == task_id).values(built_at=0))
     return _instance(connection.execute(select(_INSTANCES).where(*same)).one())
@@ -67,11 +69,12 @@ def of_task(connection: Connection, task_name: str) -> tuple[StoredInstance, ...
 
 
 def relabel(connection: Connection, instance_id: int, answer: str, source: Source) -> None:
-    current = _INSTANCES.c.answer
-    former = case((current == answer, _INSTANCES.c.former_answer), else_=current)
-    change = update(_INSTANCES).where(_INSTANCES.c.id == instance_id)
-    if not connection.execute(change.values(answer=answer, source=source, former_answer=former)).rowcount:
+    row = connection.execute(select(_INSTANCES).where(_INSTANCES.c.id == instance_id)).first()
+    if row is None:
         raise NotFoundError(f"there is no instance {instance_id}")
+    former = row.former_answer if same_label(row.answer, answer) else row.answer
+    change = update(_INSTANCES).where(_INSTANCES.c.id == instance_id)
+    connection.execute(change.values(answer=answer, source=source, former_answer=former))
 
 
 def _instance(row: Row[Any]) -> StoredInstance:

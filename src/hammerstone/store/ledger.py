@@ -6,17 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Integer, case, cast, func, select
 
-from hammerstone.store import schema
-from hammerstone.store.summaries import LedgerRow, MeanCall, RouteRow
+from hammerstone.store import schema, tools
+from hammerstone.store.records import ToolState
+from hammerstone.store.summaries import LedgerRow, MeanCall, RouteRow, ToolRow
 from hammerstone.types import Role, Route
 
 if TYPE_CHECKING:
-    from sqlalchemy import Column, ColumnElement, Connection, RowMapping
+    from sqlalchemy import Column, ColumnElement, Connection, Row, RowMapping
 
-__all__ = ["by_role", "by_route", "mean_solver_call"]
+__all__ = ["by_role", "by_route", "by_tool", "mean_solver_call"]
 
 _ANSWERS = schema.answers
 _CALLS = schema.calls
+_CORRECTIONS = schema.corrections
+_TASKS = schema.tasks
+_TOOLS = schema.tools
 
 
 def by_role(connection: Connection) -> tuple[LedgerRow, ...]:
@@ -48,6 +52,38 @@ def by_route(connection: Connection) -> tuple[RouteRow, ...]:
     )
     found = connection.execute(rows.group_by(*groups).order_by(*(column.nulls_first() for column in groups)))
     return tuple(RouteRow(**_fields(row, route=row["route"] and Route(row["route"]))) for row in found.mappings().all())
+
+
+def by_tool(connection: Connection) -> tuple[ToolRow, ...]:
+    answers = select(_ANSWERS.c.tool, _ANSWERS.c.version, func.count().label("count"))
+    answers = answers.group_by(_ANSWERS.c.tool, _ANSWERS.c.version)
+    served = answers.where(_ANSWERS.c.tool.is_not(None)).subquery()
+    was_corrected = select(_CORRECTIONS.c.id).where(_CORRECTIONS.c.answer_id == _ANSWERS.c.id).exists()
+    corrected = answers.where(_ANSWERS.c.tool.is_not(None), was_corrected).subquery()
+    rows = (
+        select(
+            _TOOLS,
+            _TASKS.c.name,
+            func.coalesce(served.c.count, 0).label("served"),
+            func.coalesce(corrected.c.count, 0).label("corrected"),
+        )
+        .join(_TASKS)
+        .outerjoin(served, (served.c.tool == _TASKS.c.name) & (served.c.version == _TOOLS.c.version))
+        .outerjoin(corrected, (corrected.c.tool == _TASKS.c.name) & (corrected.c.version == _TOOLS.c.version))
+        .order_by(_TASKS.c.name, _TOOLS.c.version)
+    )
+    return tuple(_tool_row(row) for row in connection.execute(rows))
+
+
+def _tool_row(row: Row[Any]) -> ToolRow:
+    return ToolRow(
+        tool=row.name,
+        version=row.version,
+        state=ToolState(row.state),
+        served=row.served,
+        tally=tools.tally(row),
+        corrected=row.corrected,
+    )
 
 
 def mean_solver_call(connection: Connection) -> MeanCall:

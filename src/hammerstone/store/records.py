@@ -12,16 +12,26 @@ from hammerstone.tools.tool import Recipe, Tool
 from hammerstone.types import JSON, Chat, Instance, Role, Route, Usage
 
 __all__ = [
+    "Actor",
     "Answered",
     "Attempt",
     "Build",
     "BuildState",
     "Call",
+    "Change",
+    "Comparison",
+    "ComparisonKind",
+    "Correction",
     "Disagreement",
+    "Merged",
+    "MergedLabel",
+    "Move",
+    "Opinion",
     "Queued",
     "Stage",
     "StoredInstance",
     "StoredTool",
+    "Tally",
     "Task",
     "ToolState",
 ]
@@ -56,28 +66,146 @@ class StoredInstance(Instance):
 
 
 class ToolState(StrEnum):
+    GATED = "gated"  # passed the gate, and waits for a person's approval
+    SHADOW = "shadow"  # answers beside the upstream and is compared; serves nothing
     LIVE = "live"
+    QUARANTINED = "quarantined"  # was found to be wrong; serves nothing
     DISABLED = "disabled"  # by a person; kept, and can be enabled again
     REPLACED = "replaced"  # by a later version
 
 
 @dataclass(frozen=True, kw_only=True)
+class Tally:
+    """How a version's answers compared with the upstream's, in shadow and in audits together.
+
+    `false_hits` are the disagreements that no second opinion decided in its favour, `in_a_row` the agreements since the
+    last disagreement, or since it came into shadow.
+    """
+
+    compared: int = 0
+    disagreed: int = 0
+    false_hits: int = 0
+    in_a_row: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class StoredTool:
-    """A version of a task's tool. At most one version of a task is live."""
+    """A version of a task's tool. At most one version of a task is live, and at most one is in shadow."""
 
     tool: Tool
     task: str
     version: int
     state: ToolState
     created: str
+    tally: Tally = Tally()
+
+
+class Actor(StrEnum):
+    """Who changed the state of a tool."""
+
+    GATE = "gate"
+    COMPARISONS = "comparisons"  # with the upstream's answers, and second opinions on them
+    CORRECTION = "correction"
+    PERSON = "person"
+    MERGE = "merge"  # of its task into another
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """The state that a version is to come into, and why."""
+
+    to: ToolState
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A version's change of state; `before` is `None` for its first one."""
+
+    version: int
+    before: ToolState | None
+    after: ToolState
+    reason: str
+    who: Actor
+    when: str
+
+
+class ComparisonKind(StrEnum):
+    SHADOW = "shadow"
+    AUDIT = "audit"
+
+
+class Opinion(StrEnum):
+    """Who was right, by a second opinion on a disagreement."""
+
+    TOOL = "tool"
+    UPSTREAM = "upstream"
+    NEITHER = "neither"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What a version and the upstream answered to one request."""
+
+    id: int
+    tool: str
+    version: int
+    request_id: str
+    kind: ComparisonKind
+    agreed: bool
+    tool_answer: str
+    upstream_answer: str
+    opinion: Opinion | None
+    created: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Correction:
+    """What became of an answer that somebody said was wrong.
+
+    `answer` is the right one, if it was given; `quarantined` says whether the version that gave the wrong one was
+    taken out of service by this correction, and `labeled` whether the right one is an instance of the task now.
+    """
+
+    request_id: str
+    question: str
+    wrong: str
+    answer: str | None
+    task: str | None
+    tool: str | None
+    version: int | None
+    quarantined: bool
+    labeled: bool
+    former_label: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergedLabel:
+    """A question of two merged tasks with two labels: the one that stays, and the one that is kept as former."""
+
+    question: str
+    answer: str
+    former_answer: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merged:
+    """What a merge moved. `tools` are the versions of the task that is gone, by the numbers that they have now."""
+
+    task: Task
+    instances: int
+    tools: tuple[int, ...]
+    conflicts: tuple[MergedLabel, ...]
 
 
 class BuildState(StrEnum):
     RUNNING = "running"
     LIVE = "live"
+    PASSED = "passed"  # the gate; its tool waits for approval or is in shadow
     NEEDS_REVIEW = "needs-review"  # agrees with all instances but one: somebody must say who is right
     FAILED = "failed"
     INTERRUPTED = "interrupted"
+    REPLACED = "replaced"  # its task was merged into another
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +220,11 @@ class Disagreement:
 
 @dataclass(frozen=True, kw_only=True)
 class Build:
-    """One run of the maker for a task. `reason` says in a sentence why it ended as it did."""
+    """One run of the maker for a task. `reason` says in a sentence why it ended as it did.
+
+    `improves` is the version that it was to improve, and `gained` how many questions the new one answers that the
+    former refused; both are `None` for a first tool.
+    """
 
     id: int
     task: str
@@ -102,6 +234,9 @@ class Build:
     reason: str = ""
     tool: Tool | None = None
     disagreement: Disagreement | None = None
+    improves: int | None = None
+    gained: int | None = None
+    cost_usd: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

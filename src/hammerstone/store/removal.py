@@ -21,7 +21,8 @@ def remove_task(connection: Connection, name: str) -> None:
         raise SettingsError(f"a tool for {name} is being built", hint="wait until the build has ended, then try again")
     its_builds = select(schema.builds.c.id).where(schema.builds.c.task_id == task.id)
     connection.execute(delete(schema.attempts).where(schema.attempts.c.build_id.in_(its_builds)))
-    for table in (schema.builds, schema.tools, schema.instances, schema.dispatches):
+    tools.delete_all(connection, task.id)
+    for table in (schema.builds, schema.instances, schema.dispatches):
         connection.execute(delete(table).where(table.c.task_id == task.id))
     connection.execute(delete(schema.tasks).where(schema.tasks.c.id == task.id))
     tools.count_up(connection)

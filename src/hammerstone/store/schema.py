@@ -42,6 +42,9 @@ __all__ = [
     "attempts",
     "builds",
     "calls",
+    "changes",
+    "comparisons",
+    "corrections",
     "counters",
     "instances",
     "metadata",
@@ -51,7 +54,7 @@ __all__ = [
     "versions",
 ]
 
-HEAD = "0002"  # the newest migration; known here so that opening an up-to-date store need not import Alembic
+HEAD = "0003"  # the newest migration; known here so that opening an up-to-date store need not import Alembic
 VERSION_TABLE = "hammerstone_schema"
 
 
@@ -170,15 +173,47 @@ tools = Table(
     Column("digest", Text, nullable=False),
     Column("document", Text, nullable=False),  # canonical JSON, which the digest covers
     Column("created", Text, nullable=False),
+    # Counters over its comparisons, kept in the transaction that adds one
+    Column("compared", Integer, nullable=False, server_default=text("0")),
+    Column("disagreed", Integer, nullable=False, server_default=text("0")),
+    Column("false_hits", Integer, nullable=False, server_default=text("0")),
+    Column("in_a_row", Integer, nullable=False, server_default=text("0")),
     UniqueConstraint("task_id", "version"),
     UniqueConstraint("task_id", "digest"),
 )
-Index(
-    "ix_tools_live",
-    tools.c.task_id,
-    unique=True,
-    sqlite_where=text("state = 'live'"),
-    postgresql_where=text("state = 'live'"),
+for _state in ("live", "shadow"):
+    Index(
+        f"ix_tools_{_state}",
+        tools.c.task_id,
+        unique=True,
+        sqlite_where=text(f"state = '{_state}'"),
+        postgresql_where=text(f"state = '{_state}'"),
+    )
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("tool_id", _Id, ForeignKey("tools.id"), nullable=False, index=True),
+    Column("from_state", Text),  # NULL for the first
+    Column("to_state", Text, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("created", Text, nullable=False),
+)
+
+comparisons = Table(
+    "comparisons",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("tool_id", _Id, ForeignKey("tools.id"), nullable=False, index=True),
+    Column("request_id", Words, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("agreed", Boolean, nullable=False),
+    Column("tool_answer", Words, nullable=False),
+    Column("upstream_answer", Words, nullable=False),
+    Column("opinion", Text),  # a second one, on a disagreement
+    Column("created", Text, nullable=False),
 )
 
 builds = Table(
@@ -195,6 +230,9 @@ builds = Table(
     Column("reason", Words, nullable=False),
     Column("document", Text),  # the tool, where one came of it
     Column("disagreement", Document),
+    Column("improves", Integer),  # the version that was to be improved; NULL for a first build
+    Column("gained", Integer),  # questions that it refused and the new version answers
+    Column("cost_usd", Dollars),
 )
 Index(
     "ix_builds_running",
@@ -260,11 +298,21 @@ answers = Table(
     Column("refused", Boolean, nullable=False),  # by a cheaper route, and then answered by another one
     Column("created", Text, nullable=False),
 )
+Index("ix_answers_request_id", answers.c.request_id, postgresql_using="hash")  # of any length
 Index(
     "ix_answers_refused",
     answers.c.task,
     sqlite_where=text("refused = 1"),
     postgresql_where=text("refused"),
+)
+
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("answer_id", _Id, ForeignKey("answers.id"), nullable=False, index=True),
+    Column("answer", Words),  # the right one, if it was given
+    Column("created", Text, nullable=False),
 )
 
 queue = Table(

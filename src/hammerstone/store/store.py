@@ -8,7 +8,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from hammerstone.requests.frame import PLAIN, Frame
-from hammerstone.store import answers, builds, calls, instances, ledger, queue, removal, tasks, tools
+from hammerstone.store import (
+    answers,
+    builds,
+    calls,
+    changes,
+    comparisons,
+    corrections,
+    instances,
+    ledger,
+    queue,
+    removal,
+    renaming,
+    tasks,
+    tools,
+)
+from hammerstone.store.records import Actor, Move, ToolState
 from hammerstone.types import Source
 
 if TYPE_CHECKING:
@@ -21,14 +36,19 @@ if TYPE_CHECKING:
         Build,
         BuildState,
         Call,
+        Change,
+        Comparison,
+        ComparisonKind,
+        Correction,
         Disagreement,
+        Merged,
+        Opinion,
         Queued,
         StoredInstance,
         StoredTool,
         Task,
-        ToolState,
     )
-    from hammerstone.store.summaries import LedgerRow, MeanCall, RouteRow
+    from hammerstone.store.summaries import LedgerRow, MeanCall, RouteRow, ToolRow
     from hammerstone.tools.tool import Tool
     from hammerstone.types import Chat, Instance
 
@@ -87,6 +107,23 @@ class Store:
         with self._database.write() as connection:
             removal.remove_task(connection, name)
 
+    def rename_task(self, old: str, new: str) -> Task:
+        """Give a task another name; its tools, builds, answers, calls and waiting requests follow it.
+
+        Raises `NotFoundError`, and `SettingsError` if the name is taken or a tool is being built.
+        """
+        with self._database.write() as connection:
+            return renaming.rename(connection, old, new)
+
+    def merge_tasks(self, source: str, target: str) -> Merged:
+        """Make the task `source` part of `target`: its instances move, its tools and builds are kept as replaced.
+
+        Where both have a question with different labels, that of `target` stays and the other is kept as its former
+        one. Raises `NotFoundError`, and `SettingsError` if their frames differ or a tool is being built.
+        """
+        with self._database.write() as connection:
+            return renaming.merge(connection, source, target)
+
     def assign(
         self, question: str, name: str, description: str = "", frame: Frame = PLAIN, chat: Chat | None = None
     ) -> Task:
@@ -105,7 +142,8 @@ class Store:
         """Store an instance, or correct the one with this very question; `None` if nothing changed by it.
 
         A caller's or a labeler's answer replaces the stored one, which is kept as the former answer, and the task may
-        be built again at once. A solver's answer replaces nothing. Raises `NotFoundError` if there is no such task.
+        be built again at once. One that differs from it only as JSON or as a number corrects nothing, and is stored as
+        it is now written. A solver's answer replaces nothing. Raises `NotFoundError` if there is no such task.
         """
         with self._database.write() as connection:
             return instances.add(connection, task_name, instance, request_id)
@@ -122,14 +160,16 @@ class Store:
 
     # builds
 
-    def start_build(self, task_name: str, *, owner: str, lease_seconds: float = 120) -> int | None:
+    def start_build(
+        self, task_name: str, *, owner: str, lease_seconds: float = 120, improves: int | None = None
+    ) -> int | None:
         """Take the build of this task for `owner` (see `this_process`); `None` if another one has it.
 
         A build whose owner is dead, or whose lease has run out, is marked as interrupted and does not count.
         Raises `NotFoundError` if there is no such task.
         """
         with self._database.write() as connection:
-            return builds.start(connection, task_name, owner, lease_seconds)
+            return builds.start(connection, task_name, owner, lease_seconds, improves)
 
     def renew_build(self, build_id: int, lease_seconds: float = 120) -> bool:
         """Hold the build for `lease_seconds` from now; false if it runs no more, since somebody else took it."""
@@ -148,6 +188,8 @@ class Store:
         reason: str,
         tool: Tool | None = None,
         disagreement: Disagreement | None = None,
+        gained: int | None = None,
+        cost_usd: float | None = None,
     ) -> None:
         """End a build without a live tool (`publish` ends one with).
 
@@ -155,19 +197,37 @@ class Store:
         said anything about the instances, and may be started again at once. Raises `NotFoundError`.
         """
         with self._database.write() as connection:
-            builds.end(connection, build_id, state, reason=reason, tool=tool, disagreement=disagreement)
+            builds.end(
+                connection,
+                build_id,
+                state,
+                reason=reason,
+                tool=tool,
+                disagreement=disagreement,
+                gained=gained,
+                cost_usd=cost_usd,
+            )
 
-    def publish(self, tool: Tool, *, build_id: int | None = None, reason: str = "") -> StoredTool:
-        """Make `tool` the live version of the task `tool.name`, all in one transaction.
+    def publish(
+        self,
+        tool: Tool,
+        *,
+        build_id: int | None = None,
+        reason: str = "",
+        gained: int | None = None,
+        state: ToolState = ToolState.LIVE,
+    ) -> StoredTool:
+        """Keep `tool`, which passed the gate, as a version of the task `tool.name`, all in one transaction.
 
-        It gets the task's next version, or keeps the one it has if this digest is stored already; the task is added
-        if it is not there; the version that was live is replaced; the build, if given, ends as live.
+        `state` is live, or gated or shadow (see `life.states.first_state`). It gets the task's next version, or keeps
+        the one it has if this digest is stored already; the task is added if it is not there; the version that was live
+        (or in shadow) before is replaced; the build, if given, ends as live, or as passed.
         `reason` says which routes the gate kept out, and why.
         """
         with self._database.write() as connection:
-            stored = tools.publish(connection, tool)
+            stored = tools.publish(connection, tool, state, reason)
             if build_id is not None:
-                builds.end_live(connection, build_id, tool, reason)
+                builds.end_passed(connection, build_id, tool, reason, gained, live=state is ToolState.LIVE)
             return stored
 
     def keep_tool(self, tool: Tool) -> StoredTool:
@@ -178,9 +238,10 @@ class Store:
     def publish_over_label(self, tool: Tool, *, build_id: int, instance_id: int, answer: str) -> StoredTool:
         """Publish a tool that was held back, and correct the one label it differs from, in one transaction."""
         with self._database.write() as connection:
+            reason = "a person said that the tool was right"
             instances.relabel(connection, instance_id, answer, Source.LABELER)
-            stored = tools.publish(connection, tool)
-            builds.end_live(connection, build_id, tool, "a person said that the tool was right")
+            stored = tools.publish(connection, tool, ToolState.LIVE, reason)
+            builds.end_passed(connection, build_id, tool, reason)
             return stored
 
     def builds(self, task_name: str | None = None) -> tuple[Build, ...]:
@@ -198,7 +259,12 @@ class Store:
     def live_tools(self) -> tuple[StoredTool, ...]:
         """The live tools, by name."""
         with self._database.read() as connection:
-            return tools.live(connection)
+            return tools.in_state(connection, ToolState.LIVE)
+
+    def shadow_tools(self) -> tuple[StoredTool, ...]:
+        """The tools in shadow, by name."""
+        with self._database.read() as connection:
+            return tools.in_state(connection, ToolState.SHADOW)
 
     def tools(self, all_versions: bool = False) -> tuple[StoredTool, ...]:
         """By name: each task's current version (the live one, or else its newest), or all versions, oldest first."""
@@ -210,13 +276,111 @@ class Store:
         with self._database.read() as connection:
             return tools.find(connection, name, version)
 
-    def set_tool_state(self, name: str, version: int | None, state: ToolState) -> StoredTool:
+    def set_tool_state(
+        self,
+        name: str,
+        version: int | None,
+        state: ToolState,
+        *,
+        reason: str = "a person said so",
+        who: Actor = Actor.PERSON,
+    ) -> StoredTool:
         """Change the state of one version (`None`: the live one, or else the newest), and return it.
 
-        Setting one live replaces the one that was. Raises `NotFoundError`.
+        Setting one live or into shadow replaces the one that was. Disabling without a version takes out the one in
+        shadow, too. Raises `NotFoundError`.
         """
         with self._database.write() as connection:
-            return tools.set_state(connection, name, version, state)
+            return tools.set_state(connection, name, version, Move(to=state, reason=reason), who)
+
+    def approve(self, name: str, version: int | None, to: ToolState) -> StoredTool:
+        """Let a gated version (`None`: the newest one) come into shadow or go live.
+
+        Raises `NotFoundError` if none waits for approval.
+        """
+        with self._database.write() as connection:
+            return tools.approve(connection, name, version, to)
+
+    def quarantine(self, name: str, version: int | None, reason: str, *, who: Actor = Actor.PERSON) -> StoredTool:
+        """Take one version (`None`: the live one, or else the newest) out of service as wrong.
+
+        Raises `NotFoundError`.
+        """
+        with self._database.write() as connection:
+            return tools.quarantine(connection, name, version, reason, who)
+
+    def roll_back(self, name: str, version: int | None = None) -> StoredTool:
+        """Bring back the version that was live before, or this one, which was replaced; the present one is replaced.
+
+        Raises `NotFoundError` if there is none, `SettingsError` if this one is not replaced.
+        """
+        with self._database.write() as connection:
+            return tools.roll_back(connection, name, version)
+
+    def changes(self, name: str) -> tuple[Change, ...]:
+        """How the states of a tool's versions changed, and why, oldest first."""
+        with self._database.read() as connection:
+            return changes.of_task(connection, name)
+
+    # comparisons with the upstream, and corrections
+
+    def add_comparison(
+        self,
+        name: str,
+        version: int,
+        *,
+        request_id: str,
+        kind: ComparisonKind,
+        tool_answer: str,
+        upstream_answer: str,
+        rule: comparisons.Rule,
+    ) -> Comparison:
+        """Keep what a version and the upstream answered to one request, count it, and let `rule` change its state.
+
+        `rule` (see `life.states.after_comparison`) is called with the tool and its tally within the transaction. A
+        disagreement counts as a false hit until `add_opinion` says otherwise. Raises `NotFoundError`.
+        """
+        with self._database.write() as connection:
+            return comparisons.add(
+                connection,
+                name,
+                version,
+                request_id=request_id,
+                kind=kind,
+                tool_answer=tool_answer,
+                upstream_answer=upstream_answer,
+                rule=rule,
+            )
+
+    def add_opinion(self, comparison_id: int, opinion: Opinion) -> StoredTool:
+        """Keep the second opinion on a disagreement, once: where the upstream was right, the tool is quarantined by it.
+
+        Where the tool was right, the disagreement is no false hit any more. Raises `NotFoundError`.
+        """
+        with self._database.write() as connection:
+            return comparisons.add_opinion(connection, comparison_id, opinion)
+
+    def comparisons(
+        self, name: str, version: int, *, agreed: bool | None = None, limit: int | None = None
+    ) -> tuple[Comparison, ...]:
+        """The comparisons of one version, newest first: all, or those that agreed or did not."""
+        with self._database.read() as connection:
+            return comparisons.of_tool(connection, name, version, agreed=agreed, limit=limit)
+
+    def correct(self, request_id: str, answer: str | None = None) -> Correction:
+        """Say that the newest answer to the request of this id is wrong, and what is right, all in one transaction.
+
+        The version that gave it is quarantined; the right answer becomes the caller's label of this question. Raises
+        `NotFoundError` if no such request was answered, and `SettingsError` where there is nothing to correct: the
+        answer is the one that was given, or none is given and no tool is to blame.
+        """
+        with self._database.write() as connection:
+            return corrections.correct(connection, request_id, answer)
+
+    def answers_of(self, name: str, version: int) -> tuple[Answered, ...]:
+        """What one version has answered, newest first."""
+        with self._database.read() as connection:
+            return answers.of_tool(connection, name, version)
 
     def remove_tool(self, name: str) -> None:
         """Remove all versions of a task's tool; its instances, builds and answers stay. Raises `NotFoundError`."""
@@ -298,6 +462,11 @@ class Store:
         """All requests, by route, task and tool."""
         with self._database.read() as connection:
             return ledger.by_route(connection)
+
+    def tool_rows(self) -> tuple[ToolRow, ...]:
+        """What each version of each tool has served, how it compared with the upstream, and what was corrected."""
+        with self._database.read() as connection:
+            return ledger.by_tool(connection)
 
     def mean_solver_call(self) -> MeanCall:
         """What one call of the solver takes on average: the baseline "every request to the solver's model"."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from hammerstone.store.records import Tally, ToolState
 from hammerstone.types import Role, Route
 
-__all__ = ["LedgerRow", "MeanCall", "RouteRow"]
+__all__ = ["LedgerRow", "MeanCall", "RouteRow", "ToolRow"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,21 @@ class RouteRow:
     model_calls: int
     cost_usd: float | None
     unpriced: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolRow:
+    """One version of a tool: the requests that it `served`, its comparisons, and how many answers were corrected.
+
+    Corrections are not among its false hits: those are of a random sample, and a rate can be told of them.
+    """
+
+    tool: str
+    version: int
+    state: ToolState
+    served: int
+    tally: Tally
+    corrected: int
 
 
 class MeanCall(NamedTuple):

@@ -1,4 +1,4 @@
-"""Tools: versions that never change, of which at most one per task is live."""
+"""Tools: versions that never change, in states that do. At most one version of a task is live, and one in shadow."""
 
 from __future__ import annotations
 
@@ -6,16 +6,35 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, delete, func, insert, select, update
 
-from hammerstone.errors import NotFoundError
-from hammerstone.store import schema, tasks
+from hammerstone.errors import NotFoundError, SettingsError
+from hammerstone.store import changes, schema, tasks
 from hammerstone.store.database import timestamp
-from hammerstone.store.records import StoredTool, Task, ToolState
+from hammerstone.store.records import Actor, Move, StoredTool, Tally, Task, ToolState
 from hammerstone.tools.tool import Tool
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import ColumnElement, Connection, Row
 
-__all__ = ["count_up", "current", "every", "find", "keep", "live", "publish", "remove", "revision", "set_state"]
+__all__ = [
+    "approve",
+    "change",
+    "count_up",
+    "current",
+    "delete_all",
+    "every",
+    "find",
+    "in_state",
+    "keep",
+    "locked",
+    "publish",
+    "quarantine",
+    "remove",
+    "revision",
+    "roll_back",
+    "set_state",
+    "stored",
+    "tally",
+]
 
 _COUNTERS = schema.counters
 _TASKS = schema.tasks
@@ -24,58 +43,171 @@ _TOOLS = schema.tools
 _LIVE_FIRST = ((_TOOLS.c.state == ToolState.LIVE).desc(), _TOOLS.c.version.desc())
 
 
-def live(connection: Connection) -> tuple[StoredTool, ...]:
-    rows = _selected().where(_TOOLS.c.state == ToolState.LIVE).order_by(_TASKS.c.name)
-    return tuple(_stored(row) for row in connection.execute(rows).all())
+def in_state(connection: Connection, state: ToolState) -> tuple[StoredTool, ...]:
+    rows = _selected().where(_TOOLS.c.state == state).order_by(_TASKS.c.name, _TOOLS.c.version)
+    return tuple(stored(row) for row in connection.execute(rows).all())
 
 
 def every(connection: Connection) -> tuple[StoredTool, ...]:
     rows = _selected().order_by(_TASKS.c.name, _TOOLS.c.version)
-    return tuple(_stored(row) for row in connection.execute(rows).all())
+    return tuple(stored(row) for row in connection.execute(rows).all())
 
 
 def current(connection: Connection) -> tuple[StoredTool, ...]:
     rank = func.row_number().over(partition_by=_TOOLS.c.task_id, order_by=_LIVE_FIRST)
     ranked = select(_TOOLS.c.id, rank.label("rank")).subquery()
     rows = _selected().join(ranked, ranked.c.id == _TOOLS.c.id).where(ranked.c.rank == 1).order_by(_TASKS.c.name)
-    return tuple(_stored(row) for row in connection.execute(rows).all())
+    return tuple(stored(row) for row in connection.execute(rows).all())
 
 
 def find(connection: Connection, name: str, version: int | None) -> StoredTool | None:
     row = _row(connection, name, version)
-    return _stored(row) if row else None
+    return stored(row) if row else None
 
 
-def publish(connection: Connection, tool: Tool) -> StoredTool:
+def publish(connection: Connection, tool: Tool, state: ToolState, reason: str) -> StoredTool:
     task = tasks.ensure(connection, tool.name, tool.description)
+    move = Move(to=state, reason=reason or "it passed the gate")
     row = _same(connection, task.id, tool)
-    tool_id = row.id if row else _add(connection, task.id, tool)
-    return _change(connection, task.id, tool_id, ToolState.LIVE)
+    if row is not None:
+        return change(connection, row, move, Actor.GATE)
+    return _enter(connection, task.id, tool, move)
 
 
 def keep(connection: Connection, tool: Tool) -> StoredTool:
     task = tasks.ensure(connection, tool.name, tool.description)
     row = _same(connection, task.id, tool)
-    return _stored(row) if row else _change(connection, task.id, _add(connection, task.id, tool), ToolState.DISABLED)
+    move = Move(to=ToolState.DISABLED, reason="it was imported, and did not pass the gate")
+    return stored(row) if row else _enter(connection, task.id, tool, move)
 
 
-def set_state(connection: Connection, name: str, version: int | None, state: ToolState) -> StoredTool:
+def set_state(connection: Connection, name: str, version: int | None, move: Move, who: Actor) -> StoredTool:
+    """Without a version, what is disabled is all that serves, or would one day by itself."""
+    row = locked(connection, name, version)
+    if version is None and move.to is ToolState.DISABLED:
+        for other in _others(connection, row, _TOOLS.c.state.in_((ToolState.LIVE, ToolState.SHADOW))):
+            change(connection, other, move, who)
+    return change(connection, row, move, who)
+
+
+def approve(connection: Connection, name: str, version: int | None, to: ToolState) -> StoredTool:
+    row = locked(connection, name, version, state=ToolState.GATED)
+    return change(connection, row, Move(to=to, reason="it was approved"), Actor.PERSON)
+
+
+def quarantine(connection: Connection, name: str, version: int | None, reason: str, who: Actor) -> StoredTool:
+    row = locked(connection, name, version)
+    return change(connection, row, Move(to=ToolState.QUARANTINED, reason=reason), who)
+
+
+def roll_back(connection: Connection, name: str, version: int | None) -> StoredTool:
     task = _locked_task(connection, name)
-    row = _row(connection, name, version)
-    if row is None:
-        raise _missing(name if version is None else f"{name} version {version}")
-    return _change(connection, task.id, row.id, state)
+    if version is None:
+        earlier = changes.were_live(connection, task.id)
+        if not earlier:
+            hint = f"see: hammerstone tools list --all, and: hammerstone tools enable {name} --version N"
+            raise NotFoundError(f"no earlier version of {name} was live", hint=hint)
+        version = earlier[0]
+    row = locked(connection, name, version)
+    if row.state != ToolState.REPLACED:
+        hint = f"hammerstone tools enable {name} --version {version}" if row.state != ToolState.LIVE else ""
+        raise SettingsError(f"version {version} of {name} was not replaced: it is {row.state}", hint=hint)
+    return change(connection, row, Move(to=ToolState.LIVE, reason="it was brought back"), Actor.PERSON)
 
 
 def remove(connection: Connection, name: str) -> None:
-    task = _locked_task(connection, name)
-    if not connection.execute(delete(_TOOLS).where(_TOOLS.c.task_id == task.id)).rowcount:
+    if not delete_all(connection, _locked_task(connection, name).id):
         raise _missing(name)
     count_up(connection)
 
 
+def delete_all(connection: Connection, task_id: int) -> int:
+    """Delete a task's versions with all that is known of them; how many there were."""
+    versions = select(_TOOLS.c.id).where(_TOOLS.c.task_id == task_id)
+    for table in (schema.changes, schema.comparisons):
+        connection.execute(delete(table).where(table.c.tool_id.in_(versions)))
+    return connection.execute(delete(_TOOLS).where(_TOOLS.c.task_id == task_id)).rowcount
+
+
 def revision(connection: Connection) -> int:
     return connection.execute(select(_COUNTERS.c.value).where(_COUNTERS.c.name == "tools")).scalar_one()
+
+
+def count_up(connection: Connection) -> None:
+    """Let every process read the tools again."""
+    connection.execute(update(_COUNTERS).where(_COUNTERS.c.name == "tools").values(value=_COUNTERS.c.value + 1))
+
+
+def locked(connection: Connection, name: str, version: int | None, state: ToolState | None = None) -> Row[Any]:
+    """A version, whose task is ours until the transaction ends. Raises `NotFoundError`."""
+    _locked_task(connection, name)
+    row = _row(connection, name, version, state)
+    if row is None:
+        which = name if version is None else f"{name} version {version}"
+        raise _missing(f"{which} that is {state}" if state else which)
+    return row
+
+
+def change(connection: Connection, row: Row[Any], move: Move, who: Actor, *, is_new: bool = False) -> StoredTool:
+    """Bring a version of a locked task into a state, and whatever is in its way out of it."""
+    if is_new or row.state != move.to:
+        _make_way(connection, row, move.to, who)
+        values: dict[str, object] = {"state": move.to}
+        values |= {"in_a_row": 0} if move.to is ToolState.SHADOW else {}
+        connection.execute(update(_TOOLS).where(_TOOLS.c.id == row.id).values(values))
+        changes.add(connection, row.id, None if is_new else ToolState(row.state), move, who)
+    count_up(connection)
+    return stored(connection.execute(_selected().where(_TOOLS.c.id == row.id)).one())
+
+
+def stored(row: Row[Any]) -> StoredTool:
+    return StoredTool(
+        tool=Tool.from_json(row.document),
+        task=row.task,
+        version=row.version,
+        state=ToolState(row.state),
+        created=row.created,
+        tally=tally(row),
+    )
+
+
+def tally(row: Row[Any]) -> Tally:
+    return Tally(compared=row.compared, disagreed=row.disagreed, false_hits=row.false_hits, in_a_row=row.in_a_row)
+
+
+def _make_way(connection: Connection, row: Row[Any], to: ToolState, who: Actor) -> None:
+    """Replace the version that is live, with what is in shadow and older; or the one in shadow."""
+    shadow = _TOOLS.c.state == ToolState.SHADOW
+    match to:
+        case ToolState.LIVE:
+            in_the_way = (_TOOLS.c.state == ToolState.LIVE) | (shadow & (_TOOLS.c.version < row.version))
+        case ToolState.SHADOW:
+            in_the_way = shadow
+        case _:
+            return
+    for other in _others(connection, row, in_the_way):
+        move = Move(to=ToolState.REPLACED, reason=f"version {row.version} is {to}")
+        change(connection, other, move, who)
+
+
+def _others(connection: Connection, row: Row[Any], which: ColumnElement[bool]) -> list[Row[Any]]:
+    others = _selected().where(_TOOLS.c.task_id == row.task_id, _TOOLS.c.id != row.id, which)
+    return list(connection.execute(others.order_by(_TOOLS.c.version)))
+
+
+def _enter(connection: Connection, task_id: int, tool: Tool, move: Move) -> StoredTool:
+    """Insert the next version, and bring it into its first state."""
+    task = update(_TASKS).where(_TASKS.c.id == task_id).values(last_version=_TASKS.c.last_version + 1)
+    values = insert(_TOOLS).values(
+        task_id=task_id,
+        version=connection.execute(task.returning(_TASKS.c.last_version)).scalar_one(),
+        state=ToolState.REPLACED,
+        digest=tool.digest,
+        document=tool.to_json(),
+        created=timestamp(),
+    )
+    row = connection.execute(values.returning(_TOOLS)).one()
+    return change(connection, row, move, Actor.GATE, is_new=True)
 
 
 def _locked_task(connection: Connection, name: str) -> Task:
@@ -90,54 +222,18 @@ def _same(connection: Connection, task_id: int, tool: Tool) -> Row[Any] | None:
     return connection.execute(same).first()
 
 
-def _add(connection: Connection, task_id: int, tool: Tool) -> int:
-    """Insert the next version, which is not live yet; its id."""
-    task = update(_TASKS).where(_TASKS.c.id == task_id).values(last_version=_TASKS.c.last_version + 1)
-    row = insert(_TOOLS).values(
-        task_id=task_id,
-        version=connection.execute(task.returning(_TASKS.c.last_version)).scalar_one(),
-        state=ToolState.REPLACED,
-        digest=tool.digest,
-        document=tool.to_json(),
-        created=timestamp(),
-    )
-    return connection.execute(row.returning(_TOOLS.c.id)).scalar_one()
-
-
-def _change(connection: Connection, task_id: int, tool_id: int, state: ToolState) -> StoredTool:
-    if state is ToolState.LIVE:
-        other = (_TOOLS.c.task_id == task_id, _TOOLS.c.state == ToolState.LIVE, _TOOLS.c.id != tool_id)
-        connection.execute(update(_TOOLS).where(*other).values(state=ToolState.REPLACED))
-    connection.execute(update(_TOOLS).where(_TOOLS.c.id == tool_id).values(state=state))
-    count_up(connection)
-    return _stored(connection.execute(_selected().where(_TOOLS.c.id == tool_id)).one())
-
-
-def count_up(connection: Connection) -> None:
-    """Let every process read the tools again."""
-    connection.execute(update(_COUNTERS).where(_COUNTERS.c.name == "tools").values(value=_COUNTERS.c.value + 1))
-
-
 def _selected() -> Select[Any]:
     return select(_TOOLS, _TASKS.c.name.label("task")).join(_TASKS)
 
 
-def _row(connection: Connection, name: str, version: int | None) -> Row[Any] | None:
+def _row(connection: Connection, name: str, version: int | None, state: ToolState | None = None) -> Row[Any] | None:
     rows = _selected().where(_TASKS.c.name == name).order_by(*_LIVE_FIRST).limit(1)
     if version is not None:
         rows = rows.where(_TOOLS.c.version == version)
+    if state is not None:
+        rows = rows.where(_TOOLS.c.state == state)
     return connection.execute(rows).first()
 
 
 def _missing(name: str) -> NotFoundError:
     return NotFoundError(f"there is no tool {name}", hint="`hammerstone tools` lists them")
-
-
-def _stored(row: Row[Any]) -> StoredTool:
-    return StoredTool(
-        tool=Tool.from_json(row.document),
-        task=row.task,
-        version=row.version,
-        state=ToolState(row.state),
-        created=row.created,
-    )

@@ -1,4 +1,4 @@
-"""Makings are called builds; tasks have a frame, and instances and queue entries may be chats."""
+"""Makings are called builds, and may improve a tool; tasks have a frame; instances and queue entries may be chats."""
 
 from __future__ import annotations
 
@@ -33,5 +33,8 @@ def _rename_builds() -> None:
 def _add_chats() -> None:
     op.add_column("tasks", sa.Column("frame", sa.Text(), nullable=False, server_default=sa.text("''")))
     op.add_column("tasks", sa.Column("form", sa.Text(), nullable=False, server_default="last"))
+    op.add_column("builds", sa.Column("improves", sa.Integer()))
+    op.add_column("builds", sa.Column("gained", sa.Integer()))
+    op.add_column("builds", sa.Column("cost_usd", sa.Double()))
     for table in ("tasks", "instances", "queue"):
         op.add_column(table, sa.Column("chat", sa.JSON()))

@@ -1,0 +1,46 @@
+"""How a tool comes from one state into the next: by the gate, by approval, and by what comparisons say.
+
+gated ─► shadow ─► live ─► replaced            forwards: approval, agreement, a later version
+            ▲        │
+            └────────┴──► quarantined          a false hit that is confirmed, a correction, a person
+"""
+
+from __future__ import annotations
+
+from hammerstone.life.figures import false_hit_rate
+from hammerstone.life.settings import LifeSettings
+from hammerstone.store.comparisons import Rule
+from hammerstone.store.records import Move, StoredTool, ToolState
+
+__all__ = ["after_comparison", "approved_state", "first_state"]
+
+
+def first_state(settings: LifeSettings) -> ToolState:
+    """The state of a tool that has passed the gate, where an upstream answers beside it."""
+    return ToolState.GATED if settings.approval == "manual" else approved_state(settings)
+
+
+def approved_state(settings: LifeSettings) -> ToolState:
+    """The state of a tool that has passed the gate and needs no approval any more."""
+    is_watched = settings.shadow > 0 or settings.max_false_hit_rate is not None
+    return ToolState.SHADOW if is_watched else ToolState.LIVE
+
+
+def after_comparison(settings: LifeSettings) -> Rule:
+    """What `Store.add_comparison` asks after each comparison: whether the tool's state changes.
+
+    A tool in shadow goes live when it agreed often enough in a row and the bound of its false-hit rate is low enough. A
+    live one whose bound is too high comes back into shadow.
+    """
+
+    def rule(tool: StoredTool) -> Move | None:
+        rate = false_hit_rate(tool.tally, settings.confidence)
+        is_bounded = settings.max_false_hit_rate is None or rate.upper <= settings.max_false_hit_rate
+        if tool.state is ToolState.SHADOW and tool.tally.in_a_row >= settings.shadow and is_bounded:
+            agreed = f"it agreed with the upstream {tool.tally.in_a_row} times in a row"
+            return Move(to=ToolState.LIVE, reason=f"{agreed}; {rate}")
+        if tool.state is ToolState.LIVE and not is_bounded:
+            return Move(to=ToolState.SHADOW, reason=f"{rate}, above {settings.max_false_hit_rate:.2%}")
+        return None
+
+    return rule
