@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from hammerstone.models.asking import sound_reply
 from hammerstone.models.model import Model, Prompt, Reply, identity_of
 from hammerstone.models.price import estimate_tokens
 from hammerstone.types import Usage
@@ -43,7 +44,7 @@ class IllustratedModel:
         return identity_of(self._model)
 
     async def complete(self, prompt: Prompt) -> Reply:
-        reply = await self._model.complete(prompt)
+        reply = sound_reply(await self._model.complete(prompt))
         if reply.cost_usd is not None:
             return reply
         usage = Usage(

@@ -12,6 +12,7 @@ import anyio
 import anyio.to_thread
 
 from hammerstone.errors import RecordingError, SettingsError
+from hammerstone.models.asking import sound_reply
 from hammerstone.models.model import identity_of
 from hammerstone.models.nearest import difference, nearest
 from hammerstone.models.recordings import Record, append_record, model_digest, read_records
@@ -99,7 +100,7 @@ class RecordingModel:
         return self._records[key].reply
 
     async def _record(self, prompt: Prompt) -> Record:
-        reply = await self._model.complete(prompt)
+        reply = sound_reply(await self._model.complete(prompt))
         record = Record(
             key=prompt.key,
             prompt=prompt,

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from hammerstone.errors import RecordingError
 from hammerstone.escaping import escape, mapped, restore
+from hammerstone.models.asking import sound_reply
 from hammerstone.models.model import Prompt, Reply
 from hammerstone.private_files import open_private
 from hammerstone.validation import validator_of
@@ -102,7 +103,7 @@ def _line(record: Record) -> bytes:
     for optional in ("model", "note"):
         if fields[optional] is None:
             del fields[optional]
-    return json.dumps(mapped(escape, fields), ensure_ascii=False).encode() + b"\n"
+    return json.dumps(mapped(escape, fields), ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
 def _files(path: Path) -> list[Path]:
@@ -150,9 +151,10 @@ def _parse(line: bytes, where: str) -> Record:
 
 
 def _restored(record: Record) -> Record:
-    """With the characters that UTF-8 cannot hold."""
+    """With the characters that UTF-8 cannot hold, and without numbers that are no price, count or time."""
     messages = tuple(replace(message, content=restore(message.content)) for message in record.prompt.messages)
-    reply = replace(record.reply, text=restore(record.reply.text), model=restore(record.reply.model))
+    sound = sound_reply(record.reply)
+    reply = replace(sound, text=restore(sound.text), model=restore(sound.model))
     return replace(record, prompt=replace(record.prompt, messages=messages), reply=reply)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 from anyio import to_thread
 
-from hammerstone.errors import EndsRun, HammerstoneError, ModelError
-from hammerstone.models.masking import masked
+from hammerstone.errors import ModelError
+from hammerstone.models.asking import ask
 from hammerstone.models.model import Message, Model, Prompt, Reply, identity_of
 from hammerstone.store.records import Call
 from hammerstone.types import Role, Usage
@@ -42,12 +42,6 @@ class Bill:
 
 
 N = TypeVar("N", int, float)
-
-
-def _reply(sent: object) -> Reply:
-    if isinstance(sent, Reply) and isinstance(cast("object", sent.text), str):
-        return sent
-    raise TypeError(f"complete() is to return a Reply with text, not {type(sent).__name__}")
 
 
 def _sum(total: N | None, more: N | None) -> N | None:
@@ -96,22 +90,11 @@ class AccountedModel:
                 del self._asking[prompt.key]
 
     async def _pay(self, prompt: Prompt, bill: Bill) -> str:
-        reply = await self._ask(prompt)
+        reply = await ask(self._model, prompt)
         with anyio.CancelScope(shield=True):  # it is paid: Ctrl-C must not lose it
             await to_thread.run_sync(self._store.add_call, self._call(prompt, reply, bill))
         bill.add(reply)
         return reply.text[:MAX_REPLY]
-
-    async def _ask(self, prompt: Prompt) -> Reply:
-        try:
-            return _reply(await self._model.complete(prompt))
-        except (HammerstoneError, EndsRun):
-            raise
-        except Exception as error:  # a fault in the model, which others wrote
-            raise ModelError(
-                f"{self.name} failed: {type(error).__name__}: {masked(str(error)[:2000])[:500]}",
-                hint="this is a fault in the model's own code or in the library that it uses",
-            ) from error
 
     def _bounded(self, text: str) -> str:
         """The text, unless it is as long as the longest that is kept: then it is but the beginning of one."""

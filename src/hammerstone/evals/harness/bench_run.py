@@ -13,6 +13,7 @@ from anyio import to_thread
 from hammerstone.concurrency import map_concurrently
 from hammerstone.errors import CallerError, EndsRun, ModelError, OperatorError
 from hammerstone.evals.baselines.embeddings import Embedding, LexicalEmbedding
+from hammerstone.models.asking import sound_reply
 from hammerstone.models.model import Model, Prompt, Reply, identity_of
 from hammerstone.sandbox import Sandbox
 from hammerstone.settings import Settings
@@ -121,7 +122,7 @@ class _BoundedModel:
     async def complete(self, prompt: Prompt) -> Reply:
         async with self._bench.turns:
             self._bench.check_bound()
-            reply = await self._model.complete(prompt)
+            reply = sound_reply(await self._model.complete(prompt))
             self._bench.note_cost(reply.cost_usd)
             return reply
 

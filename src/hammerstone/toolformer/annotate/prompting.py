@@ -14,6 +14,7 @@ import anyio
 
 from hammerstone.concurrency import map_concurrently
 from hammerstone.errors import ModelError
+from hammerstone.models.asking import ask
 from hammerstone.models.model import Message, Prompt
 from hammerstone.templates import fill_template
 from hammerstone.toolformer.annotate.annotation import PAPER
@@ -62,10 +63,10 @@ class ModelAnnotator:
         del settings
         head = annotation_prompt(api)
 
-        async def ask(document: Document) -> str | ModelError:
+        async def rewrite(document: Document) -> str | ModelError:
             return await self._rewritten(document, head)
 
-        replies = anyio.run(map_concurrently, ask, documents)
+        replies = anyio.run(map_concurrently, rewrite, documents)
         errors = [reply for reply in replies if isinstance(reply, ModelError)]
         if documents and len(errors) == len(documents):
             raise errors[0]
@@ -76,7 +77,7 @@ class ModelAnnotator:
     async def _rewritten(self, document: Document, head: str) -> str | ModelError:
         asked = fill_template(PROMPTS, "rewrite_text", {"head": head, "text": document.text})
         try:
-            return (await self._model.complete(Prompt(messages=(Message(role="user", content=asked),)))).text
+            return (await ask(self._model, Prompt(messages=(Message(role="user", content=asked),)))).text
         except ModelError as error:
             return error
 

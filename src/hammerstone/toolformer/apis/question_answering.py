@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hammerstone.models.asking import ask
 from hammerstone.models.model import Message, Model, Prompt
 from hammerstone.toolformer.apis import prompts
 from hammerstone.toolformer.apis.api import ApiError, Context
@@ -44,7 +45,7 @@ class Answering:
             passages = await self._search.passages(text, READ)
             written = "\n\n".join(f"{passage.title}\n{passage.text}".strip() for passage in passages)
             asked = prompts.fill("answer_from_passages", question=text, passages=written)
-        reply = await self._model.complete(Prompt(messages=(Message(role="user", content=asked),), temperature=0.0))
+        reply = await ask(self._model, Prompt(messages=(Message(role="user", content=asked),), temperature=0.0))
         answer = reply.text.strip()
         if answer.rstrip(".").casefold() == UNKNOWN:
             raise ApiError("no answer")

@@ -12,6 +12,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from hammerstone.errors import SettingsError
+from hammerstone.models.asking import ask
 from hammerstone.models.model import Message, Model, Prompt
 from hammerstone.toolformer.apis import prompts
 from hammerstone.toolformer.apis.api import ApiError, Context
@@ -47,7 +48,7 @@ def translation_by(model: Model) -> Translation:
 
     async def translate(text: str) -> str:
         asked = prompts.fill("translate", text=text)
-        reply = await model.complete(Prompt(messages=(Message(role="user", content=asked),), temperature=0.0))
+        reply = await ask(model, Prompt(messages=(Message(role="user", content=asked),), temperature=0.0))
         return reply.text
 
     return Translation(translate)
