@@ -6,6 +6,7 @@ raises is a `ModelError`, and no key that it quotes is shown, stored or logged.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from hammerstone.errors import EndsRun, HammerstoneError, ModelError
@@ -47,8 +48,8 @@ def sound_reply(sent: object) -> Reply:
     if not isinstance(sent, Reply) or not isinstance(text, str):
         raise TypeError(f"complete() is to return a Reply with text, not {type(sent).__name__}")
     model = cast("object", sent.model)
-    return Reply(
-        text=text,
+    return replace(
+        sent,
         model=model if isinstance(model, str) else "unknown",
         usage=_sound_usage(sent.usage),
         cost_usd=sound_number(sent.cost_usd),
