@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 from hammerstone.errors import SettingsError
 
@@ -33,6 +34,7 @@ __all__ = ["interval", "log_mixture", "log_mixture_below", "upper_bound"]
 _STEPS = 60  # of bisection: a double has 53 bits
 
 
+@lru_cache(maxsize=4096)  # a tool is asked after each request, and the counts change with an audit only
 def upper_bound(hits: int, n: int, confidence: float = 0.95) -> float:
     """The largest rate that `hits` of `n` do not exclude; 1 before the first request.
 
