@@ -183,7 +183,7 @@ def test_only_the_shipped_recordings_are_described_as_such(cli: Cli, recorded_be
     for options in ((), recorded_bench.live):
         out = cli(*recorded_bench.use(*options, "--methods", "parser")).out
         assert "frontier" not in out
-        assert "- Where a model does not tell its tokens or its price, estimates stand in" in out
+        assert "- Where a model reports no tokens or no price, estimates stand in" in out
 
 
 def test_the_prices_of_the_estimates_are_those_that_are_used() -> None:
@@ -218,18 +218,18 @@ def test_a_recording_in_a_broken_line_keeps_its_own_hint(cli: Cli, recorded_benc
 def test_a_folder_of_recordings_that_is_not_there_is_told(cli: Cli, tmp_path: Path) -> None:
     done = cli("bench", "use", "--recordings", tmp_path / "none")
     assert done.code == 2
-    assert f"error: there is no folder of recordings {tmp_path}/none\nhint: to record it, " in done.err
+    assert f"error: no recordings folder {tmp_path}/none\nhint: to record it, " in done.err
 
 
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        (("usage",), "there is no experiment 'usage'\nhint: one of: all, use, make, "),
-        (("use", "--tasks", "sorting"), "there is no task 'sorting' to generate\nhint: the tasks are "),
+        (("usage",), "unknown experiment 'usage'\nhint: one of: all, use, make, "),
+        (("use", "--tasks", "sorting"), "unknown task 'sorting'\nhint: the tasks are "),
         (("use", "--tasks", "none.json"), "there is no file none.json\nhint: "),
-        (("use", "--methods", "tool"), "there is no method 'tool'\nhint: the methods are direct, "),
-        (("dispatch", "--tasks", "dyck"), "the dispatcher is measured with 6 tasks or more, and there are 1\nhint: "),
-        (("use", "--record"), "there is no live model to record\nhint: name one with --maker"),
+        (("use", "--methods", "tool"), "unknown method 'tool'\nhint: the methods are direct, "),
+        (("dispatch", "--tasks", "dyck"), "the dispatch experiment needs 6 or more tasks, not 1\nhint: "),
+        (("use", "--record"), "no live model to record\nhint: name one with --maker"),
     ],
 )
 def test_what_makes_no_sense_is_told(
@@ -257,7 +257,7 @@ def test_what_was_measured_before_a_recording_is_missed_is_kept(recorded_bench: 
         tasks=(recorded_bench.file,),
         n=4,
         methods=("direct", "parser"),
-        tries=2,
+        trials=2,
     )
     models = {role: RecordedModel(recorded_bench.recordings / f"{role}.jsonl") for role in Role}
     with pytest.raises(RecordingError):
@@ -276,12 +276,12 @@ def test_a_bound_on_the_cost_ends_with_code_2_and_keeps_what_is_finished(
     done = cli(*recorded_bench.use("--max-cost", str(8 * PRICE), "--out", out))
     assert done.code == 2
     (result,) = read_results(out)
-    assert result.partial == "$2.00 are spent, the bound is $2.00"
+    assert result.partial == "$2.00 spent, the bound is $2.00"
     assert [(one.task, one.method, one.right, one.n) for one in result.figures] == [
         ("sum", "direct, few-shot", 4, 4),
         ("all", "direct, few-shot", 4, 4),
     ]
-    assert "partial: $2.00 are spent, the bound is $2.00\n" in done.err
+    assert "partial: $2.00 spent, the bound is $2.00\n" in done.err
     assert "hint: run the same command again with a higher --max-cost: what is paid is not paid again\n" in done.err
     assert any(row.startswith("sum direct, few-shot ") for row in done.rows)
 

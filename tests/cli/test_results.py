@@ -76,7 +76,7 @@ def test_a_task_stands_once_above_its_methods(shown, width: int) -> None:
 )
 def test_columns_that_find_no_room_are_named(shown, width: int, heads: str, left_out: str) -> None:
     lines = shown(use(), width)
-    assert " ".join(lines[lines.index("Figures") + 1].split()) == heads
+    assert " ".join(lines[lines.index("Measurements") + 1].split()) == heads
     assert f"No room here for {left_out}: --json has all." in words(lines)
 
 
@@ -103,7 +103,7 @@ def test_a_detail_stands_under_its_figure(shown) -> None:
     lines = shown(make(), 80)
     at = lines.index("dyck")
     assert lines[at + 1].startswith("  build, recipe auto")
-    assert lines[at + 2] == "    6 replies of the maker"
+    assert lines[at + 2] == "    6 maker replies"
 
 
 def test_a_long_method_is_wrapped_and_its_numbers_stand_on_its_first_line(shown) -> None:
@@ -126,8 +126,8 @@ def test_lines_of_plots_are_summed_up(shown) -> None:
 
 def test_a_confusion_that_is_too_wide_has_numbers_for_its_columns(shown) -> None:
     rows = [line.split() for line in shown(dispatch(), 80)]
-    head = next(row for row in rows if row[:1] == ["meant"])
-    assert head == ["meant", *"1234567"]
+    head = next(row for row in rows if row[:1] == ["expected"])
+    assert head == ["expected", *"1234567"]
     assert ["1", "logical_deduction", "61", *"000000"] in rows
     assert ["7", "(new)", *"000000", "67"] in rows
 
@@ -137,20 +137,20 @@ def test_a_column_of_the_confusion_without_a_row_is_named_below(shown) -> None:
     confusion = Confusion(rows=names, columns=(*names, "(unread)"), counts=((1, 0, 0, 2),) * 3)
     lines = shown(replace(dispatch(), confusion=confusion), 80)
     assert "4 (unread)" in lines
-    assert "meant" not in shown(replace(dispatch(), confusion=None), 80)
+    assert "expected" not in shown(replace(dispatch(), confusion=None), 80)
 
 
 def test_a_confusion_that_finds_room_has_names(shown) -> None:
     confusion = Confusion(rows=("a", "b"), columns=("a", "b"), counts=((5, 1), (0, 6)))
     rows = [line.split() for line in shown(replace(dispatch(), confusion=confusion), 80)]
-    assert ["meant", "a", "b"] in rows
+    assert ["expected", "a", "b"] in rows
     assert ["a", "5", "1"] in rows
 
 
 def test_why_a_result_is_partial_is_talk(shown, capsys: pytest.CaptureFixture[str]) -> None:
     shown(make(), 80)
     show_result(make())
-    assert "partial: $2.05 are spent, the bound is $2.00" in capsys.readouterr().err
+    assert "partial: $2.05 spent, the bound is $2.00" in capsys.readouterr().err
 
 
 def test_a_result_without_any_figure_says_so_by_its_head_alone(shown) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hammerstone import Settings, RecordingError, Request, Route
+from hammerstone import RecordingError, Request, Route, Settings
 from hammerstone.environment import recordings
 from hammerstone.evals.demo_run import DemoRun, run_demo
 from hammerstone.evals.role_models import open_role_models
@@ -85,7 +85,7 @@ def test_each_recorded_completion_is_one_that_the_demonstration_asks_for(demonst
 
 
 async def test_on_monty_the_demonstration_says_why_it_cannot_be_replayed(tmp_path: Path) -> None:
-    with pytest.raises(RecordingError, match="made on full Python"):
+    with pytest.raises(RecordingError, match="built on full Python"):
         await recorded_demo(tmp_path, sandbox="monty")
 
 

@@ -1,4 +1,4 @@
-"""Experiments by name: what is refused before anything is paid, and how a run is broken off and goes on."""
+"""Experiments by name: what is refused before anything is paid, and how an interrupted run resumes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def files(tmp_path: Path) -> tuple[str, ...]:
 
 def plan(*experiments: str, tasks: tuple[str, ...], **options) -> BenchPlan:
     return BenchPlan(
-        **{"experiments": experiments, "tasks": tasks, "n": 4, "tries": 2, "settings": SETTINGS, **options}
+        **{"experiments": experiments, "tasks": tasks, "n": 4, "trials": 2, "settings": SETTINGS, **options}
     )
 
 
@@ -89,13 +89,13 @@ async def test_generated_tasks_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "error", "hint"),
     [
-        ({"experiments": ("use", "usage")}, "there is no experiment 'usage'", "one of: all, use, make, "),
-        ({"tasks": ("sorting",)}, "there is no task 'sorting'", "word_sorting"),
+        ({"experiments": ("use", "usage")}, "unknown experiment 'usage'", "one of: all, use, make, "),
+        ({"tasks": ("sorting",)}, "unknown task 'sorting'", "word_sorting"),
         ({"tasks": ("none.json",)}, "there is no file none.json", "check the path"),
         ({"tasks": ("a/b",)}, "there is no file a/b", "check the path"),
-        ({"methods": ("direct", "tool")}, "there is no method 'tool'", "direct, cot, user, pot, parser"),
-        ({"tasks": ("dyck", "dyck")}, "there are 2 tasks of the name dyck", "name each task once"),
-        ({"experiments": ("use", "stream"), "requests": 3}, "a stream of 3 requests shows nothing", "--requests"),
+        ({"methods": ("direct", "tool")}, "unknown method 'tool'", "direct, cot, user, pot, parser"),
+        ({"tasks": ("dyck", "dyck")}, "the task dyck is named 2 times", "name each task once"),
+        ({"experiments": ("use", "stream"), "requests": 3}, "a stream of 3 requests is too short", "--requests"),
         ({"tasks": ("dyck=none.json",)}, "there is no file none.json", "check the path"),
         ({"experiments": ("use", "dispatch")}, "measured with 6 tasks or more, and there are 1", "--tasks"),
     ],
@@ -131,7 +131,7 @@ async def test_the_tool_of_a_known_task_is_asked_all_that_a_file_holds(tmp_path:
 
 async def test_the_tool_of_a_task_nobody_knows_is_refused(tmp_path: Path) -> None:
     (tmp_path / "words.json").write_text('{"examples": [{"input": "x", "target": "y"}]}')
-    with pytest.raises(NotFoundError, match="there is no task 'sorting'"):
+    with pytest.raises(NotFoundError, match="unknown task 'sorting'"):
         await run(tmp_path / "home", plan("use", tasks=(f"sorting={tmp_path / 'words.json'}",)), roles())
 
 
@@ -175,7 +175,7 @@ async def test_a_bound_marks_what_it_cuts_off_and_what_needs_no_model_still_runs
 ) -> None:
     given = plan("use", "make", tasks=files[:2], max_cost=3 * PRICE)
     results = await run(tmp_path / "home", given, roles())
-    assert [one.partial for one in results] == ["$0.75 are spent, the bound is $0.75"] * 2
+    assert [one.partial for one in results] == ["$0.75 spent, the bound is $0.75"] * 2
 
 
 async def test_a_run_that_was_broken_off_goes_on_in_the_same_home_without_paying_again(
@@ -195,9 +195,9 @@ async def test_a_run_that_was_broken_off_goes_on_in_the_same_home_without_paying
 async def test_what_one_experiment_has_paid_another_counts_and_does_not_pay(
     tmp_path: Path, files: tuple[str, ...]
 ) -> None:
-    """The builds of `use` are the first tries of `make`, and its users' answers those of `reuse-cot`."""
+    """The builds of `use` are the first trials of `make`, and its users' answers those of `reuse-cot`."""
     models = roles()
-    given = plan("use", "make", "reuse-cot", tasks=files[:1], methods=("user",), tries=1)
+    given = plan("use", "make", "reuse-cot", tasks=files[:1], methods=("user",), trials=1)
     use, make, reuse = await run(tmp_path / "home", given, models)
     assert len(models[Role.MAKER].prompts) == 1
     assert make.figures[0].cost_usd == PRICE

@@ -1,4 +1,4 @@
-"""`hammerstone bench`: the paper's experiments, and what its rivals would do on the same requests."""
+"""`hammerstone bench`: the paper's experiments, and baselines on the same requests."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ HOW_TO_RECORD = (
 )
 RECORDED_NOTE = (
     "Recorded completions of a frontier chat model, the same model in every role: the gap between a strong and a cheap "
-    "model is not measured. It could think before it wrote, also where it answers directly, so the accuracy of "
+    "model is not measured. It could reason before it wrote, even where it answers directly, so the accuracy of "
     "prompting alone is an upper bound (see examples/recordings/README.md). Tokens are estimated from characters; "
     "prices are illustrations."
 )
 ESTIMATES_NOTE = (
-    "Where a model does not tell its tokens or its price, estimates stand in: tokens from characters, and for a "
-    "million of them, in and out, $5 and $25 in the strong roles, $0.25 and $2 in the cheap."
+    "Where a model reports no tokens or no price, estimates stand in: tokens from characters, at $5 and $25 per "
+    "million in and out in the strong roles, $0.25 and $2 in the cheap ones."
 )
 PAPER_TASKS = "logical_deduction,tracking_shuffled_objects,dyck,word_sorting,chinese_remainder,schedule_meeting"
 
@@ -42,22 +42,22 @@ def bench(
     experiment: Annotated[str, typer.Argument(help=f"{EXPERIMENT_NAMES}, or all.")],
     tasks: Annotated[
         str,
-        typer.Option("--tasks", help="Names, files, or NAME=FILE: that task's tool on a file. With commas between."),
+        typer.Option("--tasks", help="Comma-separated task names, files, or NAME=FILE (that task's tool on a file)."),
     ] = PAPER_TASKS,
     n: Annotated[int, typer.Option("-n", min=1, help="Samples per task.")] = 20,
-    seed: Annotated[int, typer.Option("--seed", help="Draws the samples.")] = 0,
-    methods: Annotated[str, typer.Option("--methods", help="For use: direct, cot, user, pot, parser.")] = (
-        "direct,cot,user,parser"
-    ),
-    tries: Annotated[int, typer.Option("--tries", min=1, help="For make: builds per task.")] = 3,
-    sets: Annotated[int, typer.Option("--sets", min=1, help="For dispatch: sets of 100.")] = 1,
-    requests: Annotated[int, typer.Option("--requests", min=1, help="For stream: its length.")] = 400,
+    seed: Annotated[int, typer.Option("--seed", help="Random seed.")] = 0,
+    methods: Annotated[
+        str, typer.Option("--methods", help="For use: comma-separated, any of direct, cot, user, pot, parser.")
+    ] = ("direct,cot,user,parser"),
+    trials: Annotated[int, typer.Option("--tries", min=1, help="For make: builds per task.")] = 3,
+    sets: Annotated[int, typer.Option("--sets", min=1, help="For dispatch: number of sets of 100 questions.")] = 1,
+    requests: Annotated[int, typer.Option("--requests", min=1, help="For stream: number of requests.")] = 400,
     maker: LiveMaker = None,
     user: Annotated[
         list[str] | None,
         typer.Option(
             "--user",
-            help="A live cheap model. Default: the maker. More than one: use and reuse-cot measure each of them.",
+            help="Live cheap model (default: the maker). Repeatable: use and reuse-cot measure each.",
             rich_help_panel="Models",
         ),
     ] = None,
@@ -65,28 +65,30 @@ def bench(
         str | None,
         typer.Option(
             "--embedding",
-            help="Of the semantic caches: openai:text-embedding-3-small, … Default: character 4-grams.",
+            help="Embedding of the semantic caches, such as openai:text-embedding-3-small (default: character "
+            "4-grams).",
             rich_help_panel="Models",
         ),
     ] = None,
     recordings: Annotated[
-        Path | None, typer.Option("--recordings", help="Where recorded completions are read, or with --record written.")
+        Path | None,
+        typer.Option("--recordings", help="Folder of recorded completions: read, or written with --record."),
     ] = None,
     record: Annotated[bool, typer.Option("--record", help="Record the completions of --maker and --user.")] = False,
     home: Annotated[
         str | None,
         typer.Option(
             "--home",
-            help="Where the completions of live models are kept, so that a run that is broken off goes on there. "
-            "Default: bench, in the user's data folder.",
+            help="Folder where completions of live models are kept, so that an interrupted run resumes (default: bench "
+            "in the user's data folder).",
         ),
     ] = None,
     max_cost: Annotated[
-        float | None, typer.Option("--max-cost", min=0, help="Stop when this run has spent so many dollars.")
+        float | None, typer.Option("--max-cost", min=0, help="Stop once this run has spent this many US dollars.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Keep the results in this JSON file too.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Also write the results to this JSON file.")] = None,
     report: Annotated[
-        Path | None, typer.Option("--report", help="Write the results as one page with plots to this HTML file.")
+        Path | None, typer.Option("--report", help="Write the results as one HTML page with plots to this file.")
     ] = None,
     markdown: Annotated[
         Path | None, typer.Option("--markdown", help="Write the results as tables to this Markdown file.")
@@ -109,7 +111,7 @@ def bench(
         n=n,
         seed=seed,
         methods=_names(methods),
-        tries=tries,
+        trials=trials,
         sets=sets,
         requests=requests,
         max_cost=max_cost,
@@ -117,9 +119,9 @@ def bench(
     _check_outputs(out, report, markdown)
     folder, live = recordings or shipped("bench"), maker is not None or bool(user)
     if record and not live:
-        raise SettingsError("there is no live model to record", hint="name one with --maker, and one with --user")
+        raise SettingsError("no live model to record", hint="name one with --maker, and one with --user")
     if not live and not folder.is_dir():
-        raise RecordingError(f"there is no folder of recordings {folder}", hint=HOW_TO_RECORD.format(folder))
+        raise RecordingError(f"no recordings folder {folder}", hint=HOW_TO_RECORD.format(folder))
     run = partial(
         run_experiments,
         plan,
@@ -141,7 +143,7 @@ def bench(
 def _run(
     run_experiments: Callable[..., Awaitable[tuple[Result, ...]]], *, out: Path | None, json: bool
 ) -> list[Result]:
-    """Each result is shown and kept as its experiment ends: what comes after it may fail."""
+    """Each result is shown and kept as soon as its experiment ends: a later one may fail."""
     import anyio
 
     from hammerstone.cli.results import show_result
@@ -171,7 +173,7 @@ def _run(
 
 
 def _check_outputs(out: Path | None, report: Path | None, markdown: Path | None) -> None:
-    """Found out now, not after everything is paid: each can be written, and replaces nothing but its like."""
+    """Checked before anything is paid: each path can be written, and replaces only a file of its own kind."""
     from hammerstone.evals.report.markdown import MARK
 
     for path, sign in ((out, '[\n {\n  "experiment": "'), (markdown, MARK)):
@@ -179,7 +181,7 @@ def _check_outputs(out: Path | None, report: Path | None, markdown: Path | None)
             path.open("ab").close()
             head = path.read_text(encoding="utf-8", errors="replace")[:80]
             if head and not head.startswith(sign):
-                raise InputError(f"{path} exists and holds no results", hint="move it, or give another path")
+                raise InputError(f"{path} exists and is not a file of results", hint="move it, or give another path")
     if report is not None:
         from hammerstone.evals.report import check_report_path
 
@@ -212,7 +214,7 @@ def _dates(folder: Path) -> str:
 
 @contextmanager
 def _store(home: str | None, *, temporary: bool) -> Generator[str]:
-    """Where completions are kept: not for long where they are replayed, or recorded in files of their own."""
+    """Where completions are kept: in a temporary folder where they are replayed or recorded in files."""
     from platformdirs import user_data_path
 
     if home is None and temporary:

@@ -34,17 +34,16 @@ if TYPE_CHECKING:
 
 __all__ = ["demo"]
 
-RATES = "a million tokens\nin and out at $5 and $25 for the strong roles, at $0.25 and $2 for the cheap."
+RATES = "per million tokens in and\nout, $5 and $25 for the strong roles, $0.25 and $2 for the cheap ones."
 RECORDED = (
     "Recorded completions of a frontier chat model, the same model in every role.\n"
-    f"Tokens are estimated from characters, prices are illustrations: {RATES}"
+    f"Tokens are estimated from characters; prices are illustrations: {RATES}"
 )
-LIVE = f"Completions of {{}}.\nWhere a price is not known, an illustration stands in: {RATES}"
+LIVE = f"Completions of {{}}.\nWhere a price is unknown, an illustration stands in: {RATES}"
 LEGEND = (
-    "[bold]One letter a request:[/] [red]S[/] the strong model answered, [yellow]U[/] a cheap model wrote the "
-    "tool's arguments, [green]P[/] the tool's own parser did: no model at all.\n"
-    "[bold cyan]|[/] the tool went live. Small letters: the question was reworded. "
-    "A [reverse]wrong answer[/] is shown reversed.\n"
+    "[bold]One letter per request.[/] [red]S[/]: the strong model answered. [yellow]U[/]: a cheap model wrote the "
+    "tool's arguments. [green]P[/]: the tool's own parser did, without a model.\n"
+    "[bold cyan]|[/]: the tool went live. Lower case: a reworded question. [reverse]Reversed[/]: a wrong answer.\n"
 )
 MARK = {"parser": ("P", "green"), "user": ("U", "yellow"), "solver": ("S", "red"), None: ("!", "magenta")}
 
@@ -54,13 +53,14 @@ def demo(
     maker: LiveMaker = None,
     user: LiveUser = None,
     recordings: Annotated[
-        Path | None, typer.Option("--recordings", help="Where recorded completions are read, or with --record written.")
+        Path | None,
+        typer.Option("--recordings", help="Folder of recorded completions: read, or written with --record."),
     ] = None,
     record: Annotated[bool, typer.Option("--record", help="Record the completions of --maker and --user.")] = False,
     sandbox: SandboxName = Backend.AUTO,
     json: Json = False,
 ) -> None:
-    """Watch tools being made and used: 130 requests, six tasks mixed, some reworded, some of no task.
+    """Watch tools being built and used: 130 requests from six mixed tasks, some reworded, some of no task.
 
     Runs offline on recorded completions of a strong language model; with --maker and --user on live ones.
     """
@@ -176,7 +176,7 @@ def _break_even(demonstration: DemoRun) -> str:
     if baseline is None or not baseline.cost_usd or build is None:
         return ""
     requests = build / (baseline.cost_usd / baseline.requests)
-    return f"\nThe tools were paid for once: as much as {requests:.0f} requests to the strong model cost."
+    return f"\nThe tools were paid for once, at the cost of {requests:.0f} requests to the strong model."
 
 
 def _route_row(name: str, answers: Sequence[Answered]) -> tuple[str, ...]:

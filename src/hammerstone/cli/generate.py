@@ -1,4 +1,4 @@
-"""`hammerstone generate`: instances of the tasks that hammerstone knows how to make up."""
+"""`hammerstone generate`: instances of the tasks that hammerstone generates itself."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class InstanceFormat(StrEnum):
 
 
 def generate(
-    task: Annotated[str, typer.Argument(help="The task's name; a wrong one lists them all.")],
-    n: Annotated[int, typer.Option("-n", min=0, help="How many instances.")] = 10,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same instances.")] = 0,
+    task: Annotated[str, typer.Argument(help="Task name. An unknown one lists them all.")],
+    n: Annotated[int, typer.Option("-n", min=0, help="Number of instances.")] = 10,
+    seed: Annotated[int, typer.Option("--seed", help="Random seed: the same seed gives the same instances.")] = 0,
     form: Annotated[
-        InstanceFormat, typer.Option("--form", help="JSON lines, or the shape of BIG-bench files.")
+        InstanceFormat, typer.Option("--form", help="JSON lines, or the format of BIG-bench files.")
     ] = InstanceFormat.JSONL,
 ) -> None:
     """Write solved instances of a task to standard output."""

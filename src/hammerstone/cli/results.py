@@ -23,7 +23,7 @@ NARROWEST = 60  # screen columns; a smaller screen wraps the lines itself
 NAMES = 28  # screen columns that the names of methods are worth before one of the others is left out
 # Left out in this order where room is short:
 SPARED = ("model", "cost", "calls", "tokens each", "cost each", "paper", "per cent")
-DETAIL = "detail"  # as `hammerstone.evals.tables` heads the column of the longest texts
+DETAIL = "detail"  # as `hammerstone.evals.report.result_tables` heads the column of the longest texts
 
 wrap = partial(wrap_text, break_on_hyphens=False)
 

@@ -1,4 +1,4 @@
-"""The demonstration: the whole loop on a mixed stream, from cold, on recorded or live models."""
+"""The demo: the whole loop on a mixed stream from a cold start, on recorded or live models."""
 
 from __future__ import annotations
 
@@ -139,14 +139,14 @@ async def run_demo(
 
 @asynccontextmanager
 async def _explained(sandbox: Sandbox) -> AsyncGenerator[None]:
-    """A recording holds what the maker was told of its tools' runs: on another kind of interpreter, that differs."""
+    """A recording depends on what the maker was shown of its tools' runs; another interpreter shows otherwise."""
     try:
         yield
     except RecordingError as error:
         if sandbox.name != "monty":
             raise
         raise RecordingError(
-            "the recorded tools were made on full Python, and Monty runs only a part of it",
+            "the recorded tools were built on full Python, and Monty runs only a part of it",
             hint="run the demo on Linux 6.12 or later, or with bubblewrap installed; `hammerstone doctor` shows both",
         ) from error
 

@@ -1,4 +1,4 @@
-"""Running experiments by name, on live or recorded models, with a store that lets a run be broken off and go on."""
+"""Running experiments by name, on live or recorded models. The store lets an interrupted run resume."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class BenchPlan:
     n: int
     seed: int = 0
     methods: tuple[str, ...] = METHODS
-    tries: int = 5  # LATM, table 3
+    trials: int = 5  # LATM, table 3
     sets: int = 5  # LATM, section 4.4: five sets
     set_size: int = 100  # of 100
     requests: int = 400  # of the stream
@@ -56,7 +56,7 @@ async def _use(bench: BenchRun, tasks: Sequence[Samples], plan: BenchPlan) -> Re
 
 
 async def _make(bench: BenchRun, tasks: Sequence[Samples], plan: BenchPlan) -> Result:
-    return await run_make(bench, tasks, plan.tries)
+    return await run_make(bench, tasks, plan.trials)
 
 
 async def _reuse_cot(bench: BenchRun, tasks: Sequence[Samples], plan: BenchPlan) -> Result:
@@ -110,8 +110,8 @@ async def run_experiments(
 
     `extra_users` are measured beside the user by `use` and `reuse-cot`; `embedding` is that of the semantic caches.
     `recorded` is the date of the completions, where they are replayed; `notes` are added to each result's own. Before
-    anything is paid it raises `InputError` for an experiment or a method that there is not, tasks that an experiment
-    cannot be run on, or a file that cannot be read or has too few instances, and `NotFoundError` for an unknown task.
+    anything is paid it raises `InputError` for an unknown experiment or method, tasks that an experiment cannot
+    be run on, or a file that cannot be read or has too few instances, and `NotFoundError` for an unknown task.
     Later the errors of models, store and sandbox.
     """
     tasks = [_samples(name, plan) for name in plan.tasks]
@@ -167,11 +167,11 @@ def _check(plan: BenchPlan, tasks: Sequence[Samples]) -> None:
     """Raises `InputError` for a plan that some experiment could not follow to its end."""
     for name in plan.experiments:
         if name not in EXPERIMENTS:
-            raise InputError(f"there is no experiment {name!r}", hint=f"one of: all, {', '.join(EXPERIMENTS)}")
+            raise InputError(f"unknown experiment {name!r}", hint=f"one of: all, {', '.join(EXPERIMENTS)}")
     names = [samples.task for samples in tasks]
     for name in names:
         if names.count(name) > 1:
-            raise InputError(f"there are {names.count(name)} tasks of the name {name}", hint="name each task once")
+            raise InputError(f"the task {name} is named {names.count(name)} times", hint="name each task once")
     if "use" in plan.experiments:
         check_methods(plan.methods)
     if "dispatch" in plan.experiments:

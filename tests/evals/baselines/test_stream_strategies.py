@@ -74,7 +74,7 @@ async def test_a_bound_on_the_cost_leaves_the_steps_until_then(store: Store, san
     items = own(9)
     run = await through_loop(new_bench(store, sandbox, models(items), max_cost=6 * PRICE), items)
     assert len(run.steps) == 3
-    assert run.partial == "$1.50 are spent, the bound is $1.50"
+    assert run.partial == "$1.50 spent, the bound is $1.50"
 
 
 async def test_a_tool_that_fails_its_checks_is_counted_as_a_failed_build(store: Store, sandbox: Sandbox) -> None:

@@ -245,7 +245,7 @@ async def test_more_tasks_may_be_measured(store: Store, sandbox: Sandbox) -> Non
 # the confusion
 
 
-async def test_the_confusion_counts_what_was_meant_and_what_it_was_taken_for(store: Store, sandbox: Sandbox) -> None:
+async def test_the_confusion_counts_expected_against_chosen(store: Store, sandbox: Sandbox) -> None:
     def confused(question: str, known: list[str]) -> str:
         kind = kind_of(question)
         if kind == "product":
@@ -285,7 +285,7 @@ async def test_a_measurement_that_was_finished_stays(store: Store, sandbox: Sand
     bench = new_bench(store, sandbox, models, max_cost=(12 + 30 + 15) * PRICE)
     result = await run_dispatch(bench, TASKS, sets=1, size=30)
     assert shares(result) == {(EXISTING, way): (30, 30) for way in (MODEL, PARSERS, BOTH)}
-    assert result.partial == "$14.25 are spent, the bound is $14.25"
+    assert result.partial == "$14.25 spent, the bound is $14.25"
     assert result.confusion is not None
     assert sum(map(sum, result.confusion.counts)) == 30
 

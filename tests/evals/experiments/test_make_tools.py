@@ -26,11 +26,11 @@ async def test_good_builds_are_valid_tools(store: Store, sandbox: Sandbox) -> No
     models = roles()
     result = await run_make(new_bench(store, sandbox, models, n=10), TASKS, 3)
     assert [(one.task, one.right, one.n, one.detail) for one in result.figures] == [
-        ("sum", 3, 3, "3 replies of the maker"),
-        ("product", 3, 3, "3 replies of the maker"),
+        ("sum", 3, 3, "3 maker replies"),
+        ("product", 3, 3, "3 maker replies"),
     ]
     assert {one.method for one in result.figures} == {"build, recipe module"}
-    assert result.notes[0] == "Valid: live, never wrong on 10 fresh instances, and 90% of them answered."
+    assert result.notes[0] == "Valid: live, never wrong on 10 fresh instances, and 90 % of them answered."
     assert (result.partial, result.models) == ("", {"maker": "maker", "user": "user"})
 
 
@@ -57,7 +57,7 @@ async def test_each_failed_build_is_told_with_stage_and_reason_and_all_replies_a
     (figure,) = result.figures
     assert (figure.right, figure.n, figure.model_calls) == (1, 3, 8)
     counted, first, second = re.split(r"; (?=checks:|verify:)", figure.detail)
-    assert counted == "8 replies of the maker"
+    assert counted == "8 maker replies"
     assert "at last: the source is not valid Python" in first
     assert "at last: " in second
     assert (figure.cost_usd, figure.input_tokens, figure.output_tokens) == (8 * PRICE, 800, 80)
@@ -69,7 +69,7 @@ async def test_a_tool_is_never_judged_on_the_makers_own_instances(store: Store, 
     result = await run_make(new_bench(store, sandbox, roles(maker=maker({"sum": code})), n=10), TASKS[:1], 1)
     (figure,) = result.figures
     assert (figure.right, figure.n) == (0, 1)
-    assert figure.detail == "1 replies of the maker; fresh instances: 1 of 10 wrong by tool, parser"
+    assert figure.detail == "1 maker replies; fresh instances: 1 of 10 wrong by tool, parser"
 
 
 @pytest.mark.parametrize(("refused", "valid"), [(1, 1), (2, 0)])
@@ -107,7 +107,7 @@ async def test_a_tool_without_a_parser_is_judged_by_the_user(store: Store, sandb
         result = await run_make(new_bench(store, sandbox, models, n=10, settings=latm), TASKS[:1], 1)
         (figure,) = result.figures
         assert (figure.right, figure.method) == (int(not verdict), "build, recipe latm")
-        assert figure.detail == f"2 replies of the maker{verdict}"
+        assert figure.detail == f"2 maker replies{verdict}"
 
 
 async def test_the_papers_figure_is_its_share_of_five_tries(store: Store, sandbox: Sandbox) -> None:
@@ -130,7 +130,7 @@ async def test_a_bound_on_the_cost_keeps_the_builds_that_ended(store: Store, san
     """A build here takes a reply of the maker and, at the gate, one of the user; five replies are two builds."""
     bench = new_bench(store, sandbox, max_cost=5 * PRICE)
     result = await run_make(bench, TASKS, 3)
-    assert result.partial == "$1.25 are spent, the bound is $1.25"
+    assert result.partial == "$1.25 spent, the bound is $1.25"
     assert sum(one.n for one in result.figures) < 6
     assert all(one.n > 0 for one in result.figures)
     assert all(one.right == one.n for one in result.figures)
@@ -154,11 +154,11 @@ async def test_a_run_with_a_higher_bound_pays_for_the_rest_and_finds_the_whole(s
 
 
 async def test_labels_of_a_benchmark_are_not_put_to_a_solver(store: Store, sandbox: Sandbox) -> None:
-    """One wrong label: the tool is held back, and nobody is paid for an opinion."""
+    """One wrong label: the tool needs review, and nobody is paid for an opinion."""
     wrong = Instance(question=TASKS[0].shown[0].question, answer="0", source=Source.CALLER)
     models = roles()
     task = replace(TASKS[0], shown=(wrong, *TASKS[0].shown[1:]))
     result = await run_make(new_bench(store, sandbox, models), [task], 1)
     assert result.figures[0].right == 0
-    assert "held back: " in result.figures[0].detail
+    assert "needs review: " in result.figures[0].detail
     assert models[Role.SOLVER].prompts == []

@@ -111,7 +111,7 @@ async def test_a_cache_that_sees_no_difference_is_wrong_on_everything(store: Sto
     for name in (*SEMANTIC, EQUAL):
         assert of_task(result)[name].right == 0
         assert of_task(result)[name].detail == "own form: 5 of 5 hit, 5 of them wrong; near-misses: 5 hit"
-    assert f"The caches have {STORED} answered questions of the task; their embedding: all alike." in result.notes
+    assert f"The caches hold {STORED} answered questions of the task; embedding: all alike." in result.notes
 
 
 async def test_a_cache_that_sees_nothing_in_common_is_never_wrong_at_its_usual_thresholds(
@@ -143,7 +143,7 @@ async def test_without_a_tool_nothing_is_hit_at_the_equal_rate_either(store: Sto
     result = await run(store, sandbox, "x = (", embedding=Alike())
     for name in (OURS, EQUAL):
         assert of_task(result)[name].detail == "own form: 0 of 5 hit, 0 of them wrong; near-misses: 0 hit"
-    assert f"{NAME}: no tool came of the builds." in result.notes
+    assert f"{NAME}: no build gave a tool." in result.notes
 
 
 async def test_the_caches_have_seen_neither_the_fresh_questions_nor_the_near_misses(
@@ -195,7 +195,7 @@ async def test_a_bound_on_the_cost_leaves_the_tasks_whose_tools_were_tried(store
     bench = new_bench(store, sandbox, models, n=5, max_cost=4 * PRICE)
     result = await run_near_miss(bench, tasks)
     assert {one.task for one in result.figures} == {NAME, "all"}
-    assert result.partial == "$1.00 are spent, the bound is $1.00"
+    assert result.partial == "$1.00 spent, the bound is $1.00"
 
 
 # the parser route over several tools

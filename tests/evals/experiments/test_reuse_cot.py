@@ -62,7 +62,7 @@ async def test_without_a_tool_there_is_only_the_working(store: Store, sandbox: S
     models = roles(maker=maker({"sum": "x = ("}))
     result = await run_reuse_cot(new_bench(store, sandbox, models), TASKS[:1])
     assert [one.method for one in result.figures] == [REUSED]
-    assert "sum: no tool with a user route came of the builds." in result.notes
+    assert "sum: no build gave a tool with a user route." in result.notes
 
 
 async def test_figures_finished_before_the_bound_stay(store: Store, sandbox: Sandbox) -> None:
@@ -70,4 +70,4 @@ async def test_figures_finished_before_the_bound_stay(store: Store, sandbox: San
     bench = new_bench(store, sandbox, max_cost=8 * PRICE)
     result = await run_reuse_cot(bench, TASKS)
     assert [(one.task, one.method) for one in result.figures] == [("sum", REUSED)]
-    assert result.partial == "$2.00 are spent, the bound is $2.00"
+    assert result.partial == "$2.00 spent, the bound is $2.00"

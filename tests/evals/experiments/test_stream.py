@@ -133,7 +133,7 @@ async def test_the_break_even_is_the_request_from_which_on_it_stays_cheaper(stor
     assert ours.y[0] > strong.y[0]  # a dispatcher's call beside each of the solver's
 
 
-def test_a_break_even_beyond_the_end_is_reckoned_from_the_last_half() -> None:
+def test_a_break_even_beyond_the_end_is_extrapolated_from_the_second_half() -> None:
     """Four requests at 5 and then nothing, against 2 each: 20 against 16 after eight, and 2 saved by each from then."""
     paid = [5.0, 10.0, 15.0, 20.0, 20.0, 20.0, 20.0, 20.0]
     dear = [2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0]
@@ -148,7 +148,7 @@ async def test_without_a_break_even_that_is_said(store: Store, sandbox: Sandbox)
     given[Role.MAKER] = priced(lambda _: "no tool", "maker")
     result = await run(store, sandbox, given)
     assert series(result, "cost")[OURS].mark is None
-    assert "Build has not paid for itself by the end of this stream." in result.notes
+    assert "Building has not paid for itself by the end of this stream." in result.notes
     assert any("builds ended without a live tool" in note for note in result.notes)
 
 
@@ -164,12 +164,12 @@ async def test_without_prices_there_is_no_mix_and_no_cost(store: Store, sandbox:
     result = await run(store, sandbox, {role: free(role) for role in Role})
     assert list(figures(result, "all")) == [OURS, STRONG, *CACHES, CHEAP]
     assert series(result, "cost") == {}
-    assert "Without known prices there is no mix at hammerstone's cost." in result.notes
+    assert "There is no mix at hammerstone's cost: prices are unknown." in result.notes
 
 
 async def test_a_bound_on_the_cost_cuts_the_stream_for_all(store: Store, sandbox: Sandbox) -> None:
     result = await run(store, sandbox, max_cost=10 * PRICE)
-    assert result.partial == "$2.50 are spent, the bound is $2.50"
+    assert result.partial == "$2.50 spent, the bound is $2.50"
     (n,) = {one.n for one in figures(result, "all").values()}
     assert 0 < n < COUNTED
 
@@ -188,6 +188,6 @@ async def test_a_run_that_was_cut_off_goes_on_without_paying_again(
 
 def test_a_stream_too_short_to_show_anything_is_refused() -> None:
     check(BLOCK)
-    with pytest.raises(InputError, match="a stream of 39 requests shows nothing") as told:
+    with pytest.raises(InputError, match="a stream of 39 requests is too short") as told:
         check(BLOCK - 1)
     assert "--requests" in told.value.hint

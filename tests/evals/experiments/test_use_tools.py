@@ -112,7 +112,7 @@ async def test_only_methods_that_are_named_are_run_and_without_a_tools_ways_none
 
 async def test_a_method_that_is_not_there_is_told_before_anything_is_paid(store: Store, sandbox: Sandbox) -> None:
     models = roles()
-    with pytest.raises(InputError, match="there is no method 'tool'") as told:
+    with pytest.raises(InputError, match="unknown method 'tool'") as told:
         await run_use(new_bench(store, sandbox, models), TASKS, ("direct", "tool"))
     assert ", ".join(METHODS) in told.value.hint
     assert models[Role.USER].prompts == []
@@ -168,8 +168,8 @@ async def test_a_task_without_a_tool_has_no_figure_of_the_tools_ways_and_a_note_
     assert [method for task, method in figures if task == "sum"] == [DIRECT]
     assert (figures["all", DIRECT].n, figures["all", USER].n) == (8, 4)
     assert [note for note in result.notes if note.startswith("sum ")] == [
-        "sum has no figure for the tool's user: no tool came of the builds.",
-        "sum has no figure for the tool's parser: no tool came of the builds.",
+        "sum has no measurement of the tool's user route: no build gave a tool.",
+        "sum has no measurement of the tool's parser route: no build gave a tool.",
     ]
 
 
@@ -179,7 +179,7 @@ async def test_a_route_that_did_not_pass_the_gate_is_not_used_and_a_note_says_so
     models = roles(user=user(lambda _: "null"))
     result = await run_use(new_bench(store, sandbox, models), TASKS[:1], ("user", "parser"))
     assert [(one.method, one.right) for one in result.figures if one.task == "sum"] == [(PARSER, 4)]
-    assert "sum has no figure for the tool's user: that route did not pass the gate." in result.notes
+    assert "sum has no measurement of the tool's user route: that route did not pass the gate." in result.notes
 
 
 # the plot of cost per request
@@ -214,7 +214,7 @@ async def test_figures_finished_before_the_bound_stay_also_those_of_the_task_tha
         *(("sum", DIRECT, 4), ("sum", COT, 4)),
         *(("all", DIRECT, 4), ("all", COT, 4)),
     ]
-    assert result.partial == "$3.25 are spent, the bound is $3.25"
+    assert result.partial == "$3.25 spent, the bound is $3.25"
 
 
 async def test_a_run_with_a_higher_bound_pays_for_the_rest_and_finds_the_same_as_one_in_one_go(

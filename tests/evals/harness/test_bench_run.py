@@ -90,7 +90,7 @@ def test_a_seed_always_draws_the_same_samples_and_another_draws_others() -> None
 
 
 def test_a_task_that_is_not_there_is_told_with_those_that_are() -> None:
-    with pytest.raises(NotFoundError, match="there is no task 'sorting'") as told:
+    with pytest.raises(NotFoundError, match="unknown task 'sorting'") as told:
         generated_samples("sorting", 5, 0)
     assert "word_sorting" in told.value.hint
 
@@ -236,7 +236,7 @@ async def ask(model: AccountedModel, prompts: Sequence[Prompt]) -> list[str]:
 async def test_no_call_begins_once_the_bound_is_reached(store: Store) -> None:
     model = FunctionModel(lambda _: paid("5"))
     bench = new_bench(store, NOWHERE, {Role.USER: model}, max_cost=3 * PRICE)
-    with pytest.raises(CostReachedError, match=r"\$0.75 are spent, the bound is \$0.75") as told:
+    with pytest.raises(CostReachedError, match=r"\$0.75 spent, the bound is \$0.75") as told:
         await ask(bench.model(Role.USER), numbered(100))
     assert len(model.prompts) == 3
     assert bench.spent == 3 * PRICE

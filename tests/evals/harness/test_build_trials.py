@@ -90,7 +90,7 @@ async def test_a_held_back_tool_is_no_tool(store: Store, sandbox: Sandbox) -> No
     models = roles(maker=maker({"sum": SUM.replace("str(left + right)", "str(left + right + (left == 3))")}))
     made = await run_build_trial(new_bench(store, sandbox, models), GIVEN, 0)
     assert made.tool is None
-    assert made.reason.startswith("held back: the tool agrees with every instance but one")
+    assert made.reason.startswith("needs review: the tool agrees with every instance but one")
 
 
 async def test_tries_are_independent_draws_of_the_same_prompt(store: Store, sandbox: Sandbox) -> None:
@@ -109,8 +109,8 @@ def right_at(sample: int) -> FunctionModel:
 
 async def test_a_try_learns_nothing_of_the_tries_before_it(store: Store, sandbox: Sandbox) -> None:
     bench = new_bench(store, sandbox, roles(maker=right_at(1)))
-    tries = [await run_build_trial(bench, GIVEN, number) for number in range(3)]
-    assert [made.tool is not None for made in tries] == [False, True, False]
+    trials = [await run_build_trial(bench, GIVEN, number) for number in range(3)]
+    assert [made.tool is not None for made in trials] == [False, True, False]
 
 
 async def test_the_tool_is_that_of_the_first_try_that_brings_one_and_all_up_to_it_are_paid(

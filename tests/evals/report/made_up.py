@@ -71,9 +71,9 @@ def make() -> Result:
             output_tokens=6_100,
             cost_usd=0.257,
             model_calls=9,
-            detail="9 replies of the maker; propose: a name that is not defined; gate: 2 of 4 instances disagree"
+            detail="9 maker replies; propose: a name that is not defined; gate: 2 of 4 instances disagree"
             if right < 5
-            else "6 replies of the maker",
+            else "6 maker replies",
         )
         for task, right in zip(TASKS, valid, strict=True)
     ]
@@ -84,7 +84,7 @@ def make() -> Result:
         models={"maker": MODELS["maker"]},
         figures=tuple(figures),
         recorded="2026-11-17",
-        partial="$2.05 are spent, the bound is $2.00",
+        partial="$2.05 spent, the bound is $2.00",
     )
 
 

@@ -126,7 +126,7 @@ def test_false_hits_are_what_is_missing_from_the_right_ones() -> None:
 def test_false_hits_of_the_stream_are_apart_from_its_answers() -> None:
     titles = [plot.title for plot in draw(stream(), "x")]
     assert titles == [
-        *("All tasks", "False hits", "Cost per request", "Routes along the stream", "Accuracy along the stream")
+        *("All tasks", "False hits", "Cost per request", "Routes over the stream", "Accuracy over the stream")
     ]
     assert marks(psplit_of(stream(), "False hits")) == pytest.approx([0, 0, 41 / 300], abs=0.003)
 
@@ -149,7 +149,7 @@ def test_counts_that_are_spread_over_decades_are_drawn_so_and_it_is_said() -> No
 
 
 def test_routes_are_parts_of_a_whole() -> None:
-    plot = psplit_of(stream(), "Routes along the stream")
+    plot = psplit_of(stream(), "Routes over the stream")
     assert [entry.area for entry in plot.legend] == [True] * 3
     layers = [one for one in elements(plot, "use") if "fill: #" in one.attrib.get("style", "")]
     assert len({one.attrib["style"] for one in layers}) == 3
@@ -160,7 +160,7 @@ def test_routes_of_unequal_lengths_are_drawn_as_lines() -> None:
         Series(plot="routes", name="parser", x=(1, 2, 3), y=(0.1, 0.2, 0.3)),
         Series(plot="routes", name="solver", x=(1, 2), y=(0.9, 0.8)),
     )
-    plot = psplit_of(replace(stream(), series=series), "Routes along the stream")
+    plot = psplit_of(replace(stream(), series=series), "Routes over the stream")
     assert [entry.area for entry in plot.legend] == [False, False]
 
 

@@ -47,11 +47,11 @@ def test_no_results_are_results_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("", "holds no results: Invalid JSON"),
-        ('[{"experiment": "use"', "holds no results: Invalid JSON"),
-        ('{"experiment": "use"}', "holds no results: Input should be a valid array"),
-        ('[{"experiment": "use"}]', "holds no results: 0.title: Field required"),
-        ('[["use"]]', "holds no results: 0: Input should be"),
+        ("", "is not a results file: Invalid JSON"),
+        ('[{"experiment": "use"', "is not a results file: Invalid JSON"),
+        ('{"experiment": "use"}', "is not a results file: Input should be a valid array"),
+        ('[{"experiment": "use"}]', "is not a results file: 0.title: Field required"),
+        ('[["use"]]', "is not a results file: 0: Input should be"),
     ],
 )
 def test_a_file_of_another_shape_is_told_with_the_place(tmp_path: Path, text: str, error: str) -> None:

@@ -95,27 +95,25 @@ def test_every_number_comes_from_the_results(page_of: Callable[..., Page]) -> No
 @pytest.mark.parametrize(
     ("result", "said"),
     [
-        (use(), ["90.1 % tool, parser: 200 of 222; the 4 other ways 50.0 % to 82.0 %"]),
+        (use(), ["90.1 % tool, parser: 200 of 222; the 4 other methods 50.0 % to 82.0 %"]),
         (use(), ["13 requests until building has paid for itself: tool, parser"]),
         (make(), ["83.3 % build, recipe auto: 25 of 30"]),
-        (dispatch(), ["98.6 % parsers, then model: 986 of 1000; the 2 other ways 92.6 % to 94.2 %"]),
-        (stream(), ["97.0 % hammerstone: 291 of 300; the 5 other ways 67.0 % to 96.0 %"]),
-        (stream(), ["0 of 300 false hits: hammerstone; the 2 other ways 0.0 % to 13.7 %"]),
+        (dispatch(), ["98.6 % parsers, then model: 986 of 1000; the 2 other methods 92.6 % to 94.2 %"]),
+        (stream(), ["97.0 % hammerstone: 291 of 300; the 5 other methods 67.0 % to 96.0 %"]),
+        (stream(), ["0 of 300 false hits: hammerstone; the 2 other methods 0.0 % to 13.7 %"]),
         (stream(), ["87 requests until building has paid for itself: hammerstone"]),
-        (near_miss(), ["0 of 138 false hits: hammerstone, parser route; the 4 other ways 0.0 % to 82.6 %"]),
+        (near_miss(), ["0 of 138 false hits: hammerstone, parser route; the 4 other methods 0.0 % to 82.6 %"]),
         (unheard_of(), ["68.4 % _hidden: 13 of 19"]),
     ],
 )
-def test_the_headlines_are_what_the_figures_come_to(
-    page_of: Callable[..., Page], result: Result, said: list[str]
-) -> None:
+def test_the_headlines_are_the_main_numbers(page_of: Callable[..., Page], result: Result, said: list[str]) -> None:
     assert set(said) <= set(page_of(result).headlines)
 
 
-def test_a_sum_over_all_tasks_leaves_out_a_way_that_has_not_all(page_of: Callable[..., Page]) -> None:
+def test_a_sum_over_all_tasks_leaves_out_a_method_that_lacks_a_task(page_of: Callable[..., Page]) -> None:
     kept = tuple(one for one in near_miss().figures if (one.task, one.method) != (TASKS[0], "exact cache"))
     said = page_of(replace(near_miss(), figures=kept)).headlines
-    assert said == ["0 of 138 false hits: hammerstone, parser route; the 3 other ways 47.8 % to 82.6 %"]
+    assert said == ["0 of 138 false hits: hammerstone, parser route; the 3 other methods 47.8 % to 82.6 %"]
 
 
 def test_seed_models_and_date_stand_under_the_title(page_of: Callable[..., Page]) -> None:
@@ -125,7 +123,7 @@ def test_seed_models_and_date_stand_under_the_title(page_of: Callable[..., Page]
 
 def test_a_partial_result_says_so_at_the_top_and_in_its_part(page_of: Callable[..., Page]) -> None:
     page = page_of(use(), make())
-    reason = "$2.05 are spent, the bound is $2.00"
+    reason = "$2.05 spent, the bound is $2.00"
     assert page.text.count(reason) == 2
     assert page.text.index(reason) < page.text.index("Headlines" if "Headlines" in page.text else "90.1 %")
     assert "(partial)" in page.text
@@ -154,7 +152,7 @@ def test_the_contents_lead_to_every_part(page: Page) -> None:
 def test_the_confusion_is_a_table_of_its_counts(page_of: Callable[..., Page]) -> None:
     confusion = dispatch().confusion
     assert confusion is not None
-    rows = page_of(dispatch()).table("meant", *confusion.columns)
+    rows = page_of(dispatch()).table("expected", *confusion.columns)
     expected = [[name, *map(str, counts)] for name, counts in zip(confusion.rows, confusion.counts, strict=True)]
     assert rows == expected
 

@@ -29,7 +29,7 @@ def test_an_earlier_report_is_overwritten(tmp_path: Path) -> None:
 def test_another_file_is_left_as_it_is(tmp_path: Path, content: str) -> None:
     path = tmp_path / "report.html"
     path.write_text(content, encoding="utf-8")
-    with pytest.raises(InputError, match="exists and is no earlier report") as raised:
+    with pytest.raises(InputError, match="exists and is not a report") as raised:
         write_report([make()], path)
     assert raised.value.hint
     assert path.read_text(encoding="utf-8") == content
@@ -91,7 +91,7 @@ def test_the_package_is_light_to_import() -> None:
     ids=["series of unequal lengths", "infinite value", "ragged confusion", "confusion without a row"],
 )
 def test_results_that_cannot_be_drawn_are_refused_before_anything_is_written(tmp_path: Path, broken: object) -> None:
-    with pytest.raises(InputError, match="of unequal lengths"):
+    with pytest.raises(InputError, match="has unequal lengths"):
         write_report([broken], tmp_path / "report.html")  # type: ignore[list-item]
     assert not (tmp_path / "report.html").exists()
 

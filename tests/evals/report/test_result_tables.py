@@ -92,13 +92,13 @@ def test_series_and_confusion_are_tables_too() -> None:
     )
     confusion = Confusion(rows=("a", "b"), columns=("a", "a", "(new)"), counts=((1, 0, 2), (0, 3, 4000)))
     figures, along, heat = tables(replace(RESULT, series=series, confusion=confusion))
-    assert figures.title == "Figures"
+    assert figures.title == "Measurements"
     assert along.rows == (
         ("cost", "ours", "3", "$0.5000", "$0.000040", "1,200", "87"),
         ("accuracy", "ours", "2", "50.0 %", "92.5 %", "2", ""),
         ("age", "ours", "2", "12,346", "-0.5", "2", ""),
     )
-    assert heat.heads == ("meant", "a", "a", "(new)")
+    assert heat.heads == ("expected", "a", "a", "(new)")
     assert heat.rows == (("a", "1", "0", "2"), ("b", "0", "3", "4,000"))
 
 

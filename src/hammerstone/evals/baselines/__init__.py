@@ -1,1 +1,1 @@
-"""What hammerstone is compared with: other ways to answer one question, caches, and strategies for a whole stream."""
+"""What hammerstone is compared with: methods for one question, caches, and strategies for a whole stream."""

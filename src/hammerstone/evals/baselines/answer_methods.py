@@ -1,4 +1,4 @@
-"""How a question can be answered: by prompting alone, by a program for each question, or by a tool."""
+"""Methods that answer one question: by prompting alone, by one program per question, or by a tool."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class ChainOfThought:
 
 
 class ProgramOfThought:
-    """A program for each question, run in the sandbox. `max_tokens` gives it as many tokens as the tool's way took."""
+    """A program for each question, run in the sandbox. `max_tokens` is what the tool's user route took."""
 
     name = "program of thought"
 

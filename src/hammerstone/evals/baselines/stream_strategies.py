@@ -1,4 +1,4 @@
-"""Ways to answer a whole stream from cold: the closed loop, one model for everything, a cache before it, a mix of two.
+"""Strategies for a whole stream: the closed loop, one model for everything, a cache before it, a mix of two models.
 
 Each gives a step for every request, in order, with what it has cost, so that they can be compared along the stream.
 """
@@ -29,7 +29,7 @@ STRONG_ROLES = (Role.MAKER, Role.SOLVER)
 
 @dataclass(frozen=True, kw_only=True)
 class StrategyStep:
-    """What one way did with one request. `hit` says that the answer came from a tool or a cache.
+    """What one strategy did with one request. `hit` says that the answer came from a tool or a cache.
 
     `bill` is all that was paid for it, a build that it started included; `strong` counts the strong model's calls.
     `route` and `tool` are the loop's alone.
@@ -50,7 +50,7 @@ class StrategyStep:
 class LoopRun:
     """The loop on a stream: its steps so far, and the number of the request (from 1) that completed each live tool.
 
-    `partial` says why it was broken off, if it was.
+    `partial` says why it was cut off, if it was.
     """
 
     steps: list[StrategyStep] = field(default_factory=list[StrategyStep])

@@ -45,10 +45,10 @@ class DispatchCase:
 
 @dataclass(frozen=True, kw_only=True)
 class DispatchVerdicts:
-    """What each way said of a case. `taken` are the tasks whose parsers reproduce the question.
+    """What each method said about a case. `taken` are the tasks whose parsers reproduce the question.
 
     `chosen` is the one that the model takes for the most specific where several do. `bill` is what the model's own
-    word has cost, `asked` what both ways together have paid it.
+    word has cost, `asked` what both methods together have paid it.
     """
 
     model: str
@@ -91,14 +91,14 @@ async def run_dispatch(bench: BenchRun, tasks: Sequence[Samples], *, sets: int =
         seed=bench.seed,
         models={role: bench.models[role].name for role in (Role.DISPATCHER, Role.MAKER)},
         figures=(
-            *_figures("an existing tool", judged["existing"], model, PAPER_EXISTING),
-            *_figures("a new tool or an existing one", judged["new"], model, PAPER_NEW),
+            *_measurements("an existing tool", judged["existing"], model, PAPER_EXISTING),
+            *_measurements("a new tool or an existing one", judged["new"], model, PAPER_NEW),
         ),
         confusion=_confusion(judged["existing"] + judged["new"]),
         notes=(
             f"{sets} sets of {size} questions each; the model is shown names and descriptions of the known tasks.",
-            "The parsers alone are right about a task that is not known when none of them takes its question.",
-            "The confusion is that of the model, over both measurements.",
+            "The parsers alone are right about an unknown task when none of them accepts its question.",
+            "The confusion matrix is the model's, over both measurements.",
         ),
         partial=partial,
     )
@@ -109,7 +109,7 @@ def check_tasks(tasks: Sequence[Samples]) -> None:
     needed = KNOWN_OF_SIX + TESTED
     if len(tasks) < needed:
         raise InputError(
-            f"the dispatcher is measured with {needed} tasks or more, and there are {len(tasks)}",
+            f"the dispatch experiment needs {needed} or more tasks, not {len(tasks)}",
             hint="name more with --tasks, or run another experiment",
         )
 
@@ -182,21 +182,21 @@ async def _parsers(bench: BenchRun, case: DispatchCase, tools: Mapping[str, Tool
     return tuple(taken)
 
 
-def _figures(
+def _measurements(
     what: str, judged: Sequence[tuple[DispatchCase, DispatchVerdicts]], model: str, paper: float
 ) -> list[Measurement]:
-    """The three ways, each with what was paid where it asks the model; none for a measurement that was cut off."""
+    """Three methods, each with what it paid the model; none for a measurement that was cut off."""
     every = [said for _, said in judged]
     left = [said for said in every if said.asked.calls]
-    ways = (
+    methods = (
         ("dispatcher model", [said.model for said in every], [said.bill for said in every]),
         ("parsers", [said.parsers for said in every], list[Bill]()),
         ("parsers, then model", [said.both for said in every], [said.asked for said in every]),
     )
-    figures: list[Measurement] = []
-    for method, given, bills in ways if judged else ():
+    measurements: list[Measurement] = []
+    for method, given, bills in methods if judged else ():
         bill = one_bill(bills)
-        figures.append(
+        measurements.append(
             Measurement(
                 task=what,
                 method=method,
@@ -213,7 +213,7 @@ def _figures(
                 else "",
             )
         )
-    return figures
+    return measurements
 
 
 def _confusion(judged: Sequence[tuple[DispatchCase, DispatchVerdicts]]) -> Confusion | None:

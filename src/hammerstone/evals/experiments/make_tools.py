@@ -29,14 +29,14 @@ PAPER = {
     "chinese_remainder": 5,
     "schedule_meeting": 3,
 }
-"""Valid tools of GPT-4 in 5 tries (LATM, table 3)."""
+"""Valid tools by GPT-4 in 5 trials (LATM, table 3)."""
 
 ANSWERED = 0.9
 
 
-async def run_make(bench: BenchRun, tasks: Sequence[Samples], tries: int) -> Result:
-    """`tries` builds of each task, side by side."""
-    jobs = [(samples, number) for samples in tasks for number in range(tries)]
+async def run_make(bench: BenchRun, tasks: Sequence[Samples], trials: int) -> Result:
+    """`trials` builds of each task, side by side."""
+    jobs = [(samples, number) for samples in tasks for number in range(trials)]
     done = 0
     partial = ""
 
@@ -61,10 +61,10 @@ async def run_make(bench: BenchRun, tasks: Sequence[Samples], tries: int) -> Res
         title="Valid tools (LATM, table 3)",
         seed=bench.seed,
         models={Role.MAKER: bench.models[Role.MAKER].name, Role.USER: bench.models[Role.USER].name},
-        figures=tuple(_figure(bench, samples, ends) for samples, ends in by_task if ends),
+        figures=tuple(_measurement(bench, samples, ends) for samples, ends in by_task if ends),
         notes=(
-            f"Valid: live, never wrong on {bench.n} fresh instances, and {ANSWERED:.0%} of them answered.",
-            "The paper's figures are of 5 tries by GPT-4, judged on its 3 validation samples.",
+            f"Valid: live, never wrong on {bench.n} fresh instances, and {100 * ANSWERED:.0f} % of them answered.",
+            "The paper's figures are from 5 trials of GPT-4, judged on 3 validation samples.",
         ),
         partial=partial,
     )
@@ -91,7 +91,7 @@ async def _judge(bench: BenchRun, samples: Samples, tool: Tool | None) -> str:
     return ""
 
 
-def _figure(bench: BenchRun, samples: Samples, ended: Sequence[tuple[BuildTrial, str]]) -> Measurement:
+def _measurement(bench: BenchRun, samples: Samples, ended: Sequence[tuple[BuildTrial, str]]) -> Measurement:
     total = one_bill([made.bill for made, _ in ended])
     reasons = [verdict for _, verdict in ended if verdict]
     paper = PAPER.get(samples.task)
@@ -106,5 +106,5 @@ def _figure(bench: BenchRun, samples: Samples, ended: Sequence[tuple[BuildTrial,
         output_tokens=total.usage.output_tokens,
         cost_usd=total.cost_usd,
         model_calls=total.calls,
-        detail="; ".join([f"{total.calls} replies of the maker", *reasons]),
+        detail="; ".join([f"{total.calls} maker replies", *reasons]),
     )

@@ -1,6 +1,6 @@
 """The false-hit test: look-alike questions with another right answer, after each cache has seen the task.
 
-The caches know the right answers of a task's instances; hammerstone has the tools made from some of them. Then come
+The caches know the right answers of a task's instances; hammerstone has the tools built from some of them. Then come
 fresh questions in the task's own form (hits are wanted) and near-misses (a hit with the old meaning is wrong).
 """
 
@@ -34,7 +34,7 @@ NEVER = 1.01  # no cosine is that high
 
 @dataclass(frozen=True, kw_only=True)
 class HitCount:
-    """What one way did with some questions."""
+    """What one lookup did with some questions."""
 
     asked: int
     hits: int
@@ -43,7 +43,7 @@ class HitCount:
 
 @dataclass(frozen=True, kw_only=True)
 class HitCounts:
-    """What one way did with questions in the task's own form, and with near-misses."""
+    """What one lookup did with questions in the task's own form, and with near-misses."""
 
     method: str
     own: HitCount
@@ -80,7 +80,7 @@ class ToolLookup:
 
 
 async def run_near_miss(bench: BenchRun, tasks: Sequence[Samples]) -> Result:
-    """`bench.n` near-misses and as many own-form questions per task, for each way.
+    """`bench.n` near-misses and as many own-form questions per task, for each lookup.
 
     Raises `InputError` for tasks that are read from files, and the errors of models, store and sandbox.
     """
@@ -92,23 +92,23 @@ async def run_near_miss(bench: BenchRun, tasks: Sequence[Samples]) -> Result:
             tools[samples.task], _ = await tool_for(bench, samples)
     except CostReachedError as error:
         partial = error.message
-    way = ToolLookup(bench, [tool for tool in tools.values() if tool is not None])
+    lookup = ToolLookup(bench, [tool for tool in tools.values() if tool is not None])
     tried = [samples.task for samples in tasks if samples.task in tools]
     counts: list[tuple[str, HitCounts]] = []
     for number, name in enumerate(tried, 1):
-        counts += [(name, one) for one in await _task(bench, name, way)]
+        counts += [(name, one) for one in await _task(bench, name, lookup)]
         bench.on_progress("near-misses", number, len(tried))
     return Result(
         experiment="near-miss",
         title="False hits on look-alike questions",
         seed=bench.seed,
         models={Role.MAKER: bench.models[Role.MAKER].name},
-        figures=(*(_figure(name, one) for name, one in counts), *_over_all([one for _, one in counts])),
+        figures=(*(_measurement(name, one) for name, one in counts), *_over_all([one for _, one in counts])),
         notes=(
             "Right counts the near-misses without a false hit: n minus right is the number of false hits.",
-            f"The caches have {STORED} answered questions of the task; their embedding: {bench.embedding.name}.",
-            f"'{EQUAL_HITS}' is the semantic cache with the threshold at which it hits as many own-form questions.",
-            *(f"{name}: no tool came of the builds." for name, tool in tools.items() if tool is None),
+            f"The caches hold {STORED} answered questions of the task; embedding: {bench.embedding.name}.",
+            f"'{EQUAL_HITS}' is the semantic cache whose threshold gives as many own-form hits as hammerstone has.",
+            *(f"{name}: no build gave a tool." for name, tool in tools.items() if tool is None),
         ),
         partial=partial,
     )
@@ -119,7 +119,7 @@ def check_own(tasks: Sequence[Samples]) -> None:
     for samples in tasks:
         if not samples.generated:
             raise InputError(
-                f"look-alikes are made of hammerstone's own tasks alone, and {samples.task} is read from a file",
+                f"look-alikes exist only for hammerstone's own tasks, and {samples.task} is read from a file",
                 hint=f"leave it out of --tasks, or run another experiment; its own tasks are {', '.join(TASKS)}",
             )
 
@@ -151,19 +151,19 @@ async def _with_hits(
     return cache
 
 
-async def _counts(way: Lookup, fresh: Sequence[Instance], alike: Sequence[Instance]) -> HitCounts:
-    return HitCounts(method=way.name, own=await _count(way, fresh), near=await _count(way, alike))
+async def _counts(lookup: Lookup, fresh: Sequence[Instance], alike: Sequence[Instance]) -> HitCounts:
+    return HitCounts(method=lookup.name, own=await _count(lookup, fresh), near=await _count(lookup, alike))
 
 
-async def _count(way: Lookup, questions: Sequence[Instance]) -> HitCount:
-    given = [await way.look(one.question) for one in questions]
+async def _count(lookup: Lookup, questions: Sequence[Instance]) -> HitCount:
+    given = [await lookup.look(one.question) for one in questions]
     wrong = sum(
         answer is not None and not agree(answer, one.answer) for answer, one in zip(given, questions, strict=True)
     )
     return HitCount(asked=len(questions), hits=sum(answer is not None for answer in given), wrong=wrong)
 
 
-def _figure(task: str, counts: HitCounts) -> Measurement:
+def _measurement(task: str, counts: HitCounts) -> Measurement:
     own, near = counts.own, counts.near
     return Measurement(
         task=task,
@@ -178,7 +178,7 @@ def _figure(task: str, counts: HitCounts) -> Measurement:
 
 def _over_all(counts: Sequence[HitCounts]) -> list[Measurement]:
     methods = dict.fromkeys(one.method for one in counts)
-    return [_figure("all", _sum(method, [one for one in counts if one.method == method])) for method in methods]
+    return [_measurement("all", _sum(method, [one for one in counts if one.method == method])) for method in methods]
 
 
 def _sum(method: str, counts: Sequence[HitCounts]) -> HitCounts:

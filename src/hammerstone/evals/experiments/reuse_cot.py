@@ -22,33 +22,33 @@ PAPER_TOOL = {"logical_deduction": 79.7, "tracking_shuffled_objects": 99.6}
 
 
 async def run_reuse_cot(bench: BenchRun, tasks: Sequence[Samples]) -> Result:
-    """Both ways have the strong model work once and the user model ever after."""
-    figures: list[Measurement] = []
+    """Both methods use the strong model once and the user model from then on."""
+    measurements: list[Measurement] = []
     partial = ""
     try:
         for samples in tasks:
-            async for figure in _task(bench, samples):
-                figures.append(figure)
+            async for measurement in _task(bench, samples):
+                measurements.append(measurement)
     except CostReachedError as error:
         partial = error.message
-    with_tool = {one.task for one in figures if one.method == ToolWithUser.name}
+    with_tool = {one.task for one in measurements if one.method == ToolWithUser.name}
     without = [samples.task for samples in tasks if samples.task not in with_tool and not partial]
     return Result(
         experiment="reuse-cot",
         title="A strong model's chain of thought against its tool (LATM, table 5)",
         seed=bench.seed,
         models={role: bench.models[role].name for role in (Role.SOLVER, Role.MAKER, Role.USER)},
-        figures=tuple(figures),
+        figures=tuple(measurements),
         notes=(
             "The paper's user is GPT-3.5 Turbo, its strong model GPT-4.",
-            *(f"{name}: no tool with a user route came of the builds." for name in without),
+            *(f"{name}: no build gave a tool with a user route." for name in without),
         ),
         partial=partial,
     )
 
 
 async def _task(bench: BenchRun, samples: Samples) -> AsyncIterator[Measurement]:
-    """Each figure as it is finished, so that those before a bound on the cost stay."""
+    """Each measurement as it is finished, so that those before the bound on the cost stay."""
     worked = await worked_examples(bench.model(Role.SOLVER), samples.shown, Bill())
     tool: Tool | None = None
     for user in bench.users():

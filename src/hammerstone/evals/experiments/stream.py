@@ -1,6 +1,6 @@
-"""What the paper left out: a mixed stream from cold, end to end, against what else could be done with it.
+"""What the paper left out: a mixed stream from a cold start, end to end, against other strategies.
 
-Requests whose right answer nothing in their question tells (the caller's rule has changed) are counted apart.
+Requests whose right answer cannot be read from the question (the caller's rule has changed) are counted separately.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ STREAM_SHARES: Mapping[TrafficKind, float] = MappingProxyType(
         "repeat": 0.05,
     }
 )
-"""No tool can serve near-misses and one-offs: together they bound what can be spared, so they are few here."""
+"""No tool can serve near-misses and one-offs: together they bound what can be saved, so they are few here."""
 
 OURS, STRONG, CHEAP = "hammerstone", "everything to the strong model", "everything to the cheap model"
 MIX = "mix of strong and cheap, by chance, at hammerstone's cost"
@@ -51,18 +51,18 @@ _Strategies = Mapping[str, Sequence[StrategyStep]]
 
 
 async def run_stream(bench: BenchRun, tasks: Sequence[str], requests: int) -> Result:
-    """`requests` of generated traffic (`STREAM_SHARES`) by every way.
+    """`requests` of generated traffic (`STREAM_SHARES`) by every strategy.
 
-    A bound on the cost cuts the stream off for all ways, or leaves out those that were not paid any more. Raises the
-    errors of models, store and sandbox.
+    A bound on the cost cuts the stream off for all strategies, or leaves out those that could no longer be paid for.
+    Raises the errors of models, store and sandbox.
     """
     items = generate_traffic(requests, bench.seed, tasks=tasks, shares=STREAM_SHARES)
     run = await through_loop(bench, items)
     items = items[: len(run.steps)]
-    ways: dict[str, Sequence[StrategyStep]] = {OURS: run.steps}
+    strategies: dict[str, Sequence[StrategyStep]] = {OURS: run.steps}
     partial = run.partial
     try:
-        await _add_baselines(bench, items, ways)
+        await _add_baselines(bench, items, strategies)
     except CostReachedError as error:
         partial = partial or error.message
     return Result(
@@ -70,9 +70,9 @@ async def run_stream(bench: BenchRun, tasks: Sequence[str], requests: int) -> Re
         title="A mixed stream from cold, end to end",
         seed=bench.seed,
         models={role: bench.models[role].name for role in Role},
-        figures=_figures(items, ways, run),
-        series=_series(items, ways),
-        notes=_notes(items, ways, run, bench.embedding.name),
+        figures=_measurements(items, strategies, run),
+        series=_series(items, strategies),
+        notes=_notes(items, strategies, run, bench.embedding.name),
         partial=partial,
     )
 
@@ -80,43 +80,43 @@ async def run_stream(bench: BenchRun, tasks: Sequence[str], requests: int) -> Re
 def check_requests(requests: int) -> None:
     """Raises `InputError` for a stream too short to have halves that can be compared."""
     if requests < BLOCK:
-        raise InputError(f"a stream of {requests} requests shows nothing", hint=f"ask for {BLOCK} or more: --requests")
+        raise InputError(f"a stream of {requests} requests is too short", hint=f"ask for {BLOCK} or more: --requests")
 
 
 async def _add_baselines(
-    bench: BenchRun, items: Sequence[TrafficItem], ways: dict[str, Sequence[StrategyStep]]
+    bench: BenchRun, items: Sequence[TrafficItem], strategies: dict[str, Sequence[StrategyStep]]
 ) -> None:
-    """Raises `CostReachedError`: those that were paid until then are there."""
-    ways[STRONG] = await through_model(bench, items, Role.SOLVER)
+    """Raises `CostReachedError`; what was paid for until then is there."""
+    strategies[STRONG] = await through_model(bench, items, Role.SOLVER)
     for cache in (ExactCache(), *(SemanticCache(bench.embedding, one) for one in THRESHOLDS)):
-        ways[cache.name] = await through_cache(cache, items, ways[STRONG])
-    ways[CHEAP] = await through_model(bench, items, Role.USER)
-    costs = [one_bill([step.bill for step in ways[name]]).cost_usd for name in (OURS, STRONG, CHEAP)]
+        strategies[cache.name] = await through_cache(cache, items, strategies[STRONG])
+    strategies[CHEAP] = await through_model(bench, items, Role.USER)
+    costs = [one_bill([step.bill for step in strategies[name]]).cost_usd for name in (OURS, STRONG, CHEAP)]
     if None not in costs:
-        ways[MIX] = through_mix(ways[STRONG], ways[CHEAP], costs[0] or 0.0, bench.seed)
+        strategies[MIX] = through_mix(strategies[STRONG], strategies[CHEAP], costs[0] or 0.0, bench.seed)
 
 
-# figures
+# measurements
 
 
-def _figures(items: Sequence[TrafficItem], ways: _Strategies, run: LoopRun) -> tuple[Measurement, ...]:
+def _measurements(items: Sequence[TrafficItem], strategies: _Strategies, run: LoopRun) -> tuple[Measurement, ...]:
     counted = [k for k, item in enumerate(items) if not item.rule_changed]
     parts: dict[str, list[int]] = {ALL: counted}
     for kind in STREAM_SHARES:
         parts[kind] = [k for k in counted if items[k].kind == kind]
     parts[RULE_CHANGED] = [k for k, item in enumerate(items) if item.rule_changed]
     half = len(items) // 2
-    figures = [
-        _figure(part, name, items, steps, ks, _strong_calls(steps, half) if part == ALL else "")
+    measurements = [
+        _measurement(part, name, items, steps, ks, _strong_calls(steps, half) if part == ALL else "")
         for part, ks in parts.items()
-        for name, steps in ways.items()
+        for name, steps in strategies.items()
         if ks
     ]
-    figures += [_false_hits(name, items, steps, counted) for name, steps in ways.items() if _may_hit(name)]
-    return (*figures, *_by_route(items, run, counted), *_by_tool(items, run, counted))
+    measurements += [_false_hits(name, items, steps, counted) for name, steps in strategies.items() if _may_hit(name)]
+    return (*measurements, *_by_route(items, run, counted), *_by_tool(items, run, counted))
 
 
-def _figure(
+def _measurement(
     task: str,
     method: str,
     items: Sequence[TrafficItem],
@@ -168,31 +168,31 @@ def _false_hits(
 
 def _by_route(items: Sequence[TrafficItem], run: LoopRun, counted: Sequence[int]) -> list[Measurement]:
     served = {route: [k for k in counted if run.steps[k].route is route] for route in Route}
-    return [_figure(f"{OURS}, by route", route, items, run.steps, ks) for route, ks in served.items() if ks]
+    return [_measurement(f"{OURS}, by route", route, items, run.steps, ks) for route, ks in served.items() if ks]
 
 
 def _by_tool(items: Sequence[TrafficItem], run: LoopRun, counted: Sequence[int]) -> list[Measurement]:
     """How often each tool was used again, and how often it was right."""
-    figures: list[Measurement] = []
+    measurements: list[Measurement] = []
     for name, live_at in run.live_at.items():
         ks = [k for k in counted if run.steps[k].tool == name]
         parsed = sum(run.steps[k].route is Route.PARSER for k in ks)
-        detail = f"made at request {live_at}; {parsed} times by its parser, {len(ks) - parsed} times by the user"
-        figures.append(_figure(f"{OURS}, uses of each tool", name, items, run.steps, ks, detail))
-    return figures
+        detail = f"built at request {live_at}; {parsed} times by its parser, {len(ks) - parsed} times by the user"
+        measurements.append(_measurement(f"{OURS}, uses of each tool", name, items, run.steps, ks, detail))
+    return measurements
 
 
 # series
 
 
-def _series(items: Sequence[TrafficItem], ways: _Strategies) -> tuple[Series, ...]:
+def _series(items: Sequence[TrafficItem], strategies: _Strategies) -> tuple[Series, ...]:
     if not items:
         return ()
     return (
-        *(one for name, steps in ways.items() if (one := _cost(name, steps, ways.get(STRONG)))),
-        *_routes(ways[OURS]),
-        *(_strong(name, steps) for name, steps in ways.items() if name not in (CHEAP, MIX)),
-        *(_accuracy(name, items, steps) for name, steps in ways.items()),
+        *(one for name, steps in strategies.items() if (one := _cost(name, steps, strategies.get(STRONG)))),
+        *_routes(strategies[OURS]),
+        *(_strong(name, steps) for name, steps in strategies.items() if name not in (CHEAP, MIX)),
+        *(_accuracy(name, items, steps) for name, steps in strategies.items()),
     )
 
 
@@ -267,7 +267,7 @@ def _strong(name: str, steps: Sequence[StrategyStep]) -> Series:
 
 
 def _accuracy(name: str, items: Sequence[TrafficItem], steps: Sequence[StrategyStep]) -> Series:
-    """Of all so far whose right answer their question tells."""
+    """Of all requests so far whose right answer can be read from the question."""
     right = [(step.right(item), not item.rule_changed) for item, step in zip(items, steps, strict=True)]
     xs = [x for x in _points(len(items)) if any(counts for _, counts in right[:x])]
     shares = [sum(one and counts for one, counts in right[:x]) / sum(counts for _, counts in right[:x]) for x in xs]
@@ -277,40 +277,40 @@ def _accuracy(name: str, items: Sequence[TrafficItem], steps: Sequence[StrategyS
 # notes
 
 
-def _notes(items: Sequence[TrafficItem], ways: _Strategies, run: LoopRun, embedding: str) -> tuple[str, ...]:
+def _notes(items: Sequence[TrafficItem], strategies: _Strategies, run: LoopRun, embedding: str) -> tuple[str, ...]:
     changed = sum(item.rule_changed for item in items)
     return (
         "Kinds: " + ", ".join(f"{sum(item.kind == kind for item in items)} {kind}" for kind in STREAM_SHARES) + ".",
-        f"{RULE_CHANGED}: {changed} requests whose caller has come to expect another answer to the same words. Nothing "
-        "in the question tells, so whoever reads questions alone must fail; they are counted apart from all else.",
-        "Near-misses and one-offs are questions that no tool serves. They are few in this stream: with more of them "
-        "the strong model is spared less.",
-        *_spared(ways),
-        f"The caches' embedding: {embedding}. A look into a cache counts as free.",
+        f"{RULE_CHANGED}: {changed} requests whose caller now expects another answer to the same words. Nothing in the "
+        "question shows this, so whatever reads only questions must fail; they are counted separately.",
+        "No tool serves near-misses and one-offs. They are few in this stream; with more of them, fewer strong calls "
+        "would be saved.",
+        *_saved(strategies),
+        f"Embedding of the semantic caches: {embedding}. Cache lookups count as free.",
         *([f"{run.failed_builds} builds ended without a live tool."] if run.failed_builds else []),
-        *_mixed(ways),
+        *_mixed(strategies),
     )
 
 
-def _mixed(ways: _Strategies) -> list[str]:
-    if MIX not in ways:
-        return ["Without known prices there is no mix at hammerstone's cost."]
-    ours, strong = (one_bill([step.bill for step in ways[name]]).cost_usd or 0.0 for name in (OURS, STRONG))
-    return ["hammerstone's cost would have paid the strong model for everything: so that is the mix."] * (
-        ours >= strong
-    )
+def _mixed(strategies: _Strategies) -> list[str]:
+    if MIX not in strategies:
+        return ["There is no mix at hammerstone's cost: prices are unknown."]
+    ours, strong = (one_bill([step.bill for step in strategies[name]]).cost_usd or 0.0 for name in (OURS, STRONG))
+    return [
+        "hammerstone's cost would have paid for the strong model throughout, so the mix is the strong model alone."
+    ] * (ours >= strong)
 
 
-def _spared(ways: _Strategies) -> list[str]:
-    """How many strong calls fewer over the last half, and whether building has paid for itself."""
-    ours, strong = ways[OURS], ways.get(STRONG)
+def _saved(strategies: _Strategies) -> list[str]:
+    """How many strong calls were saved over the second half, and whether building has paid for itself."""
+    ours, strong = strategies[OURS], strategies.get(STRONG)
     if strong is None:
         return []
     half = len(ours) // 2
     few, many = (sum(step.strong for step in steps[half:]) for steps in (ours, strong))
-    spared = (
+    saved = (
         [
-            f"Over the last half {OURS} calls the strong model {few} times, builds included, for {len(ours) - half} "
+            f"In the second half {OURS} calls the strong model {few} times, builds included, for {len(ours) - half} "
             f"requests: {100 * (1 - few / many):.1f} % fewer than the {many} of {STRONG}."
         ]
         if many
@@ -318,6 +318,6 @@ def _spared(ways: _Strategies) -> list[str]:
     )
     cost = _cost(OURS, ours, strong)
     if cost is not None and (cost.mark is None or cost.mark > len(ours)):
-        when = "" if cost.mark is None else f"; at the rates of the last half it would have by request {cost.mark:,.0f}"
-        spared.append(f"Build has not paid for itself by the end of this stream{when}.")
-    return spared
+        when = "" if cost.mark is None else f"; extrapolated from the second half, it would at request {cost.mark:,.0f}"
+        saved.append(f"Building has not paid for itself by the end of this stream{when}.")
+    return saved

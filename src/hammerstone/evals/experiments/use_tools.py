@@ -45,12 +45,12 @@ PARSED = 240  # the parser route costs nothing, so it is asked as many as the pa
 
 async def run_use(bench: BenchRun, tasks: Sequence[Samples], methods: Sequence[str] = METHODS) -> Result:
     """Each method on each task, with each of the bench's users, one after the other: a bound on the cost cuts off whole
-    figures.
+    measurements.
 
-    Raises `InputError` for a method that there is not, and the errors of models, store and sandbox.
+    Raises `InputError` for an unknown method, and the errors of models, store and sandbox.
     """
     check_methods(methods)
-    figures: list[Measurement] = []
+    measurements: list[Measurement] = []
     builds: list[Bill] = []
     lacking: list[str] = []
     partial = ""
@@ -59,8 +59,8 @@ async def run_use(bench: BenchRun, tasks: Sequence[Samples], methods: Sequence[s
             tool, build = await tool_for(bench, samples) if {"user", "parser", "pot"} & set(methods) else (None, Bill())
             builds.append(build)
             lacking += _lacking(samples.task, tool, methods)
-            async for figure in _task(bench, samples, tool, build, methods):
-                figures.append(figure)
+            async for measurement in _task(bench, samples, tool, build, methods):
+                measurements.append(measurement)
     except CostReachedError as error:
         partial = error.message
     return Result(
@@ -68,13 +68,13 @@ async def run_use(bench: BenchRun, tasks: Sequence[Samples], methods: Sequence[s
         title="Tool users against prompting alone (LATM, tables 2 and 4)",
         seed=bench.seed,
         models={role: bench.models[role].name for role in (Role.MAKER, Role.USER)},
-        figures=(*figures, *_over_all(figures)),
-        series=_cost_series(figures, one_bill(builds), len(builds)),
+        figures=(*measurements, *_over_all(measurements)),
+        series=_cost_series(measurements, one_bill(builds), len(builds)),
         notes=(
-            "The paper's figure is GPT-4's beside chain of thought (first four tasks) and direct (last two), and "
-            "GPT-3.5 Turbo's with the tool beside both of the tool's ways: the paper has no parser route.",
-            "The cost of a tool's ways leaves out its build; the plot of cost per request has it in, and marks where "
-            "the tool has become cheaper than the user's own chain of thought.",
+            "The paper's figures are GPT-4's for chain of thought (first four tasks) and direct (last two), and "
+            "GPT-3.5 Turbo's with the tool for both of a tool's routes: the paper has no parser route.",
+            "The cost of a tool excludes its build. The plot of cost per request includes it, and marks where the tool "
+            "becomes cheaper than the user's own chain of thought.",
             *lacking,
         ),
         partial=partial,
@@ -82,19 +82,19 @@ async def run_use(bench: BenchRun, tasks: Sequence[Samples], methods: Sequence[s
 
 
 def check_methods(methods: Sequence[str]) -> None:
-    """Raises `InputError` for one that there is not."""
+    """Raises `InputError` for an unknown one."""
     for name in methods:
         if name not in METHODS:
-            raise InputError(f"there is no method {name!r}", hint=f"the methods are {', '.join(METHODS)}")
+            raise InputError(f"unknown method {name!r}", hint=f"the methods are {', '.join(METHODS)}")
 
 
 def _lacking(task: str, tool: Tool | None, methods: Sequence[str]) -> list[str]:
-    """Which of a tool's ways have no figure for this task: who compares the sums over all tasks must know."""
-    ways = [route for route in (Route.USER, Route.PARSER) if route in methods]
+    """Which routes of a tool have no measurement for this task: a reader who compares totals must know."""
+    routes = [route for route in (Route.USER, Route.PARSER) if route in methods]
     return [
-        f"{task} has no figure for the tool's {route}: "
-        + ("no tool came of the builds." if tool is None else "that route did not pass the gate.")
-        for route in ways
+        f"{task} has no measurement of the tool's {route} route: "
+        + ("no build gave a tool." if tool is None else "that route did not pass the gate.")
+        for route in routes
         if tool is None or route not in tool.routes
     ]
 
@@ -102,24 +102,24 @@ def _lacking(task: str, tool: Tool | None, methods: Sequence[str]) -> list[str]:
 async def _task(
     bench: BenchRun, samples: Samples, tool: Tool | None, build: Bill, methods: Sequence[str]
 ) -> AsyncIterator[Measurement]:
-    """Each figure as it is finished, so that those before a bound on the cost stay."""
+    """Each measurement as it is finished, so that those before the bound on the cost stay."""
     for user in bench.users():
-        figures: list[Measurement] = []
+        measurements: list[Measurement] = []
         for name in (name for name in METHODS if name in methods and name != "parser"):
-            method = await _method(bench, samples, tool, user, name, _budget(build, figures, len(samples.asked)))
+            method = await _method(bench, samples, tool, user, name, _budget(build, measurements, len(samples.asked)))
             if method is not None:
-                figures.append(
+                measurements.append(
                     await measure_accuracy(bench, samples, method, user.name, paper=_paper(name, samples.task))
                 )
-                yield figures[-1]
+                yield measurements[-1]
     if "parser" in methods and tool is not None and Route.PARSER in tool.routes:
         route = ToolWithParser(bench.sandbox, tool)
         yield await measure_accuracy(bench, _more(bench, samples), route, "none", paper=_paper("parser", samples.task))
 
 
 def _paper(method: str, task: str) -> float | None:
-    figures = {"cot": PAPER_COT, "direct": PAPER_DIRECT, "user": PAPER_USER, "parser": PAPER_USER}
-    return figures.get(method, {}).get(task)
+    measurements = {"cot": PAPER_COT, "direct": PAPER_DIRECT, "user": PAPER_USER, "parser": PAPER_USER}
+    return measurements.get(method, {}).get(task)
 
 
 async def _method(
@@ -146,38 +146,41 @@ def _more(bench: BenchRun, samples: Samples) -> Samples:
     return replace(samples, asked=samples.asked + samples.more)
 
 
-def _budget(build: Bill, figures: Sequence[Measurement], n: int) -> int | None:
-    """Output tokens a request that the tool's way takes, its build divided over `n`; `None` where unknown."""
-    user = next((one.output_tokens for one in figures if one.method == ToolWithUser.name), 0)
+def _budget(build: Bill, measurements: Sequence[Measurement], n: int) -> int | None:
+    """Output tokens per request by the tool's user route, its build spread over `n`; `None` where unknown."""
+    user = next((one.output_tokens for one in measurements if one.method == ToolWithUser.name), 0)
     tokens = build.usage.output_tokens
     return -(-(tokens + user) // n) if tokens is not None and user is not None and n else None
 
 
-def _over_all(figures: Sequence[Measurement]) -> list[Measurement]:
+def _over_all(measurements: Sequence[Measurement]) -> list[Measurement]:
     """Each method over all tasks that have it."""
-    methods = dict.fromkeys((one.method, one.model) for one in figures)
-    return [_sum([one for one in figures if (one.method, one.model) == key], *key) for key in methods]
+    methods = dict.fromkeys((one.method, one.model) for one in measurements)
+    return [_sum([one for one in measurements if (one.method, one.model) == key], *key) for key in methods]
 
 
-def _sum(figures: Sequence[Measurement], method: str, model: str) -> Measurement:
+def _sum(measurements: Sequence[Measurement], method: str, model: str) -> Measurement:
     def total(values: Sequence[float | None]) -> float | None:
         return None if None in values else sum(value or 0 for value in values)
 
-    tokens_in, tokens_out = total([one.input_tokens for one in figures]), total([one.output_tokens for one in figures])
+    tokens_in, tokens_out = (
+        total([one.input_tokens for one in measurements]),
+        total([one.output_tokens for one in measurements]),
+    )
     return Measurement(
         task="all",
         method=method,
         model=model,
-        n=sum(one.n for one in figures),
-        right=sum(one.right for one in figures),
+        n=sum(one.n for one in measurements),
+        right=sum(one.right for one in measurements),
         input_tokens=None if tokens_in is None else int(tokens_in),
         output_tokens=None if tokens_out is None else int(tokens_out),
-        cost_usd=total([one.cost_usd for one in figures]),
-        model_calls=sum(one.model_calls or 0 for one in figures),
+        cost_usd=total([one.cost_usd for one in measurements]),
+        model_calls=sum(one.model_calls or 0 for one in measurements),
     )
 
 
-def _cost_series(figures: Sequence[Measurement], build: Bill, tasks: int) -> tuple[Series, ...]:
+def _cost_series(measurements: Sequence[Measurement], build: Bill, tasks: int) -> tuple[Series, ...]:
     """Dollars per request, the build of one tool divided over the requests of its task.
 
     A tool's break-even is where it has become cheaper than the chain of thought of the same user, or of the first one.
@@ -185,7 +188,7 @@ def _cost_series(figures: Sequence[Measurement], build: Bill, tasks: int) -> tup
     if build.cost_usd is None or not tasks:
         return ()
     made = build.cost_usd / tasks
-    every = [one for one in _over_all(figures) if one.cost_usd is not None and one.n]
+    every = [one for one in _over_all(measurements) if one.cost_usd is not None and one.n]
     thought = {one.model: _each(one) for one in every if one.method == "chain of thought, few-shot"}
     first = next(iter(thought.values()), None)
     counts = (1, 2, 3, 5, 7, 10, 14, 20, 30, 50, 70, 100, 140, 200, 300, 500, 700, 1000)
@@ -201,5 +204,5 @@ def _cost_series(figures: Sequence[Measurement], build: Bill, tasks: int) -> tup
     return tuple(series)
 
 
-def _each(figure: Measurement) -> float:
-    return (figure.cost_usd or 0.0) / figure.n
+def _each(measurement: Measurement) -> float:
+    return (measurement.cost_usd or 0.0) / measurement.n

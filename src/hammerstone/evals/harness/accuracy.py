@@ -1,4 +1,4 @@
-"""Asking one method all samples of a task, and counting."""
+"""The accuracy of one method on one task."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["measure_accuracy"]
 async def measure_accuracy(
     bench: BenchRun, samples: Samples, method: Method, model: str, *, paper: float | None = None, detail: str = ""
 ) -> Measurement:
-    """Every asked instance once. No answer counts as wrong, and is told in the detail.
+    """Ask every instance once. No answer counts as wrong, and is noted in the detail.
 
-    Raises `CostReachedError` and the errors of model and sandbox: then there is no figure, but no completion is lost.
+    Raises `CostReachedError` and the errors of model and sandbox: no measurement then, but no completion is lost.
     """
     bills = [Bill() for _ in samples.asked]
     done = 0
@@ -32,7 +32,7 @@ async def measure_accuracy(
     answers = await for_each(one, range(len(samples.asked)))
     total = one_bill(bills)
     silent = sum(given is None for given in answers)
-    told = [part for part in (detail, f"{silent} without an answer" if silent else "") if part]
+    notes = [part for part in (detail, f"{silent} without an answer" if silent else "") if part]
     return Measurement(
         task=samples.task,
         method=method.name,
@@ -46,5 +46,5 @@ async def measure_accuracy(
         output_tokens=total.usage.output_tokens,
         cost_usd=total.cost_usd,
         model_calls=total.calls,
-        detail="; ".join(told),
+        detail="; ".join(notes),
     )

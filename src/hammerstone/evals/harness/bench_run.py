@@ -1,4 +1,4 @@
-"""What every experiment works with: models that keep their accounts, a sandbox, samples, a bound on the cost."""
+"""What every experiment runs in: a store, a sandbox, models whose calls are accounted, and a bound on the cost."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ B = TypeVar("B")
 
 
 class CostReachedError(CallerError, EndsRun):
-    """The bound on the cost is reached: what is finished stands, and is marked partial."""
+    """The bound on the cost is reached: what is finished is kept and marked partial."""
 
     code = "cost-reached"
 
 
 class OutageError(OperatorError, EndsRun):
-    """A model failed: what would be counted after it would be no figure."""
+    """A model failed: counting on would measure the outage."""
 
     code = "outage"
 
 
 @dataclass(kw_only=True)
 class BenchRun:
-    """One run. Completions are kept in `store`, so that a run that is broken off goes on without paying again.
+    """One run. Completions are kept in `store`, so an interrupted run resumes without paying again.
 
     `extra_users` are measured beside the user where the experiment is about users, `embedding` is that of the semantic
     caches it compares with. `n` instances are asked per task, `seed` draws them. `max_cost` bounds what this run pays,
     in US dollars: no call begins after it, and the few that are then under way are still paid. `spent` is what it has
-    paid so far, `None` once a price was unknown. `on_progress(what, done, total)` is told of every step,
+    paid so far, `None` once a price was unknown. `on_progress(what, done, total)` is called at every step,
     `on_spent(dollars)` of every paid call.
     """
 
@@ -95,7 +95,7 @@ class BenchRun:
                 hint="leave out --max-cost, or use a model whose price is known",
             )
         raise CostReachedError(
-            f"${self.spent:.2f} are spent, the bound is ${self.max_cost:.2f}",
+            f"${self.spent:.2f} spent, the bound is ${self.max_cost:.2f}",
             hint="run the same command again with a higher --max-cost: what is paid is not paid again",
         )
 
@@ -128,15 +128,14 @@ class _BoundedModel:
 
 
 class _CountedModel(AccountedModel):
-    """Bills what is answered from the store as well: a figure says what its calls cost, whoever paid them and when.
+    """Bills what is answered from the store as well: a measurement says what its calls cost, whenever they were paid.
 
-    Else the figures of a run that goes on after a break, or of an experiment that asks what another has asked, would
-    come out cheaper than they are.
+    Otherwise a resumed run, or an experiment that asks what another has asked, would look cheaper than it is.
     """
 
     async def complete(self, prompt: Prompt, bill: Bill) -> str:
-        """Raises `OutageError` for a model that fails, not `ModelError`, which a maker takes for a try that came to
-        nothing: a figure must not count an outage. What is paid is stored, so the run can go on later.
+        """Raises `OutageError` for a model that fails, not `ModelError`, which a maker takes for a failed attempt: no
+        measurement may count an outage. What is paid is stored, so the run can resume later.
         """
         paid = Bill(request_id=bill.request_id, task=bill.task)
         try:

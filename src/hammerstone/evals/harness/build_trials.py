@@ -37,7 +37,7 @@ class BuildTrial:
             return ""
         stage = self.attempts[-1].stage if self.attempts else "reply"
         if self.build.state is BuildState.NEEDS_REVIEW:
-            stage = "held back"
+            stage = "needs review"
         return f"{stage}: {' '.join(self.build.reason.split())[:160]}"
 
     @property
@@ -69,10 +69,10 @@ async def run_build_trial(bench: BenchRun, samples: Samples, number: int) -> Bui
     return BuildTrial(build=build, attempts=attempts)
 
 
-async def tool_for(bench: BenchRun, samples: Samples, tries: int = 3) -> tuple[Tool | None, Bill]:
-    """The tool of the first try that ends in one, and what the tries up to it have cost."""
+async def tool_for(bench: BenchRun, samples: Samples, trials: int = 3) -> tuple[Tool | None, Bill]:
+    """The tool of the first trial that ends in one, and what the trials up to it have cost."""
     total = Bill()
-    for number in range(tries):
+    for number in range(trials):
         made = await run_build_trial(bench, samples, number)
         total.add(made.bill)
         if made.tool is not None:

@@ -1,4 +1,4 @@
-"""How a result's figures are read: by which way, over which tasks, as right answers or as false hits."""
+"""Measurements of a result grouped by method and task, as right answers or as false hits."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ from hammerstone.evals.report.result_tables import ALL, counts_false_hits
 __all__ = ["answers", "by_task", "false_hits", "method_label", "over_all", "wrong"]
 
 
-def method_label(figure: Measurement, figures: Sequence[Measurement]) -> str:
+def method_label(measurement: Measurement, measurements: Sequence[Measurement]) -> str:
     """The method, and the model below it where the method occurs with several."""
-    models = {one.model for one in figures if one.method == figure.method}
-    return figure.method if len(models) == 1 else f"{figure.method}\n{figure.model}"
+    models = {one.model for one in measurements if one.method == measurement.method}
+    return measurement.method if len(models) == 1 else f"{measurement.method}\n{measurement.model}"
 
 
 def answers(result: Result) -> tuple[Measurement, ...]:
-    """The figures of right answers, as far as something was counted."""
+    """The measurements of right answers that counted anything."""
     return tuple(one for one in result.figures if one.n and not counts_false_hits(result.experiment, one))
 
 
 def false_hits(result: Result) -> tuple[Measurement, ...]:
-    """The figures of false hits, as far as something was counted."""
+    """The measurements of false hits that counted anything."""
     return tuple(one for one in result.figures if one.n and counts_false_hits(result.experiment, one))
 
 
-def wrong(figure: Measurement) -> Measurement:
-    """The other side of a figure: `right` is what was wrong."""
-    return replace(figure, right=figure.n - figure.right)
+def wrong(measurement: Measurement) -> Measurement:
+    """The reverse of a measurement: `right` counts what was wrong."""
+    return replace(measurement, right=measurement.n - measurement.right)
 
 
-def by_task(figures: Sequence[Measurement]) -> Mapping[str, Sequence[Measurement]]:
+def by_task(measurements: Sequence[Measurement]) -> Mapping[str, Sequence[Measurement]]:
     """All tasks together first, where the experiment says that itself."""
     groups: defaultdict[str, list[Measurement]] = defaultdict(list)
-    for one in sorted(figures, key=lambda figure: figure.task != ALL):
+    for one in sorted(measurements, key=lambda measurement: measurement.task != ALL):
         groups[one.task].append(one)
     return groups
 
 
-def over_all(figures: Sequence[Measurement]) -> Sequence[Measurement]:
-    """Each way over all tasks: the experiment's own figure, or else the sum, of the ways that have every task."""
-    groups = by_task(figures)
+def over_all(measurements: Sequence[Measurement]) -> Sequence[Measurement]:
+    """Each method over all tasks: the experiment's own total, or else the sum, for methods that have every task."""
+    groups = by_task(measurements)
     if ALL in groups:
         return groups[ALL]
-    ways: defaultdict[tuple[str, str], list[Measurement]] = defaultdict(list)
-    for one in figures:
-        ways[one.method, one.model].append(one)
-    return [_sum(of) for of in ways.values() if {one.task for one in of} == set(groups)]
+    methods: defaultdict[tuple[str, str], list[Measurement]] = defaultdict(list)
+    for one in measurements:
+        methods[one.method, one.model].append(one)
+    return [_sum(of) for of in methods.values() if {one.task for one in of} == set(groups)]
 
 
-def _sum(figures: Sequence[Measurement]) -> Measurement:
-    n, right = sum(one.n for one in figures), sum(one.right for one in figures)
-    return Measurement(task=ALL, method=figures[0].method, model=figures[0].model, n=n, right=right)
+def _sum(measurements: Sequence[Measurement]) -> Measurement:
+    n, right = sum(one.n for one in measurements), sum(one.right for one in measurements)
+    return Measurement(task=ALL, method=measurements[0].method, model=measurements[0].model, n=n, right=right)

@@ -23,14 +23,14 @@ _FEW = 10  # counted, so that the count says more than per cents
 _MANY = 24  # panels; past them only the one of all tasks is drawn, and the table has the others
 _TITLES = {
     "cost": "Cost per request",
-    "routes": "Routes along the stream",
-    "strong calls": "Calls of the strong model, per request",
-    "accuracy": "Accuracy along the stream",
-    "loss": "Loss while training, nats a token",
+    "routes": "Routes over the stream",
+    "strong calls": "Strong-model calls per request",
+    "accuracy": "Accuracy over the stream",
+    "loss": "Training loss, nats per token",
 }
 _PARTS = "routes"  # the plot whose series are parts of a whole
 _MARKS = {"cost": "break-even"}
-_WRONG = "Answers from a tool or a cache that were not right, of all questions: the fewer the better."
+_WRONG = "Wrong answers from a tool or a cache, out of all questions. Fewer is better."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Plot:
-    """A drawing with the words around it; `dots` says that it holds figures with their intervals."""
+    """A drawing with the words around it; `dots` says that it shows measurements with their intervals."""
 
     title: str
     svg: str
@@ -56,8 +56,8 @@ class Plot:
 
 def draw(result: Result, prefix: str) -> tuple[Plot, ...]:
     """`prefix` begins the ids of the drawings; no two results of a page may have the same."""
-    ways = [method_label(one, result.figures) for one in result.figures]
-    styles = styles_of([*ways, *(one.name for one in result.series if one.plot != _PARTS)])
+    methods = [method_label(one, result.figures) for one in result.figures]
+    styles = styles_of([*methods, *(one.name for one in result.series if one.plot != _PARTS)])
     plots = [*_answer_panels(result, styles), *_wrong_panels(result, styles), *_curves(result.series, styles)]
     labels = [visible(f"{plot.title}. {plot.caption}".strip()) for plot in plots]
     return tuple(
@@ -72,24 +72,24 @@ def _answer_panels(result: Result, styles: Mapping[str, Style]) -> Iterator[Plot
 
 
 def _rows(result: Result) -> Iterator[tuple[str, Sequence[_Row]]]:
-    """A panel for each task, with a row for each way; the other way round for builds, and where there is one way."""
-    figures = answers(result)
-    ways: defaultdict[str, list[_Row]] = defaultdict(list)
-    for one in figures:
-        ways[method_label(one, result.figures)].append((_title(one.task), one))
-    if len(ways) == 1 or result.experiment == "make":
-        yield from ((way.replace("\n", ", "), rows) for way, rows in ways.items())
+    """A panel per task with a row per method; for builds, and for a single method, a panel per method."""
+    measurements = answers(result)
+    methods: defaultdict[str, list[_Row]] = defaultdict(list)
+    for one in measurements:
+        methods[method_label(one, result.figures)].append((_title(one.task), one))
+    if len(methods) == 1 or result.experiment == "make":
+        yield from ((method.replace("\n", ", "), rows) for method, rows in methods.items())
         return
-    groups = by_task(figures)
-    for task, of in groups.items() if len(groups) <= _MANY else [(ALL, over_all(figures))]:
+    groups = by_task(measurements)
+    for task, of in groups.items() if len(groups) <= _MANY else [(ALL, over_all(measurements))]:
         if of:
             yield _title(task), [(method_label(one, result.figures), one) for one in of]
 
 
 def _wrong_panels(result: Result, styles: Mapping[str, Style]) -> Iterator[Plot]:
-    figures = over_all(false_hits(result))
-    if figures:
-        rows = [(method_label(one, result.figures), wrong(one)) for one in figures]
+    measurements = over_all(false_hits(result))
+    if measurements:
+        rows = [(method_label(one, result.figures), wrong(one)) for one in measurements]
         dots = [_dot(row, result, styles) for row in rows]
         yield Plot(title="False hits", svg=draw_dots(dots), dots=True, caption=_WRONG)
 
@@ -128,7 +128,7 @@ def _line(name: str, series: Sequence[Series], styles: Mapping[str, Style]) -> P
 def _curve(name: str, series: Sequence[Series], styles: Mapping[str, Style], svg: str, *, area: bool) -> Plot:
     say = value_in(name)
     legend = [Entry(name=one.name, value=say(one.y[-1]), style=styles[one.name], area=area) for one in series]
-    caption = f"Beside the names: after {number(series[0].x[-1])} {counted_in(name)}."
+    caption = f"Values after {number(series[0].x[-1])} {counted_in(name)}."
     return Plot(title=_TITLES.get(name, _title(name)), svg=svg, legend=tuple(legend), caption=caption)
 
 

@@ -1,4 +1,4 @@
-"""What an experiment found, as values that a table, a JSON file and the report are made from."""
+"""What an experiment found, as values. Tables, JSON files and the report are built from them."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Confusion:
-    """How often what was meant (rows) was taken for what (columns)."""
+    """How often each expected name (rows) was chosen as each other (columns)."""
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]
@@ -108,7 +108,7 @@ def head_of(column: str) -> str:
 class Result:
     """One experiment. `partial` says why it is not whole; `recorded` is the date of the completions, if replayed.
 
-    `tables` are what is neither figure nor series, such as examples.
+    `figures` are the measurements, under the name they have in JSON. `tables` hold anything else, such as examples.
     """
 
     experiment: str
@@ -142,7 +142,7 @@ def read_results(path: Path) -> tuple[Result, ...]:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        message = f"{path} holds no results: {where + ': ' if where else ''}{first['msg']}"
+        message = f"{path} is not a results file: {where + ': ' if where else ''}{first['msg']}"
         raise InputError(message, hint="run the experiment again") from error
 
 

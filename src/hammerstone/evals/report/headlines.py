@@ -1,4 +1,4 @@
-"""What a result comes to, for the top of the page."""
+"""The main numbers of a result, for the top of the page."""
 
 from __future__ import annotations
 
@@ -26,35 +26,35 @@ class Headline:
 def headlines(result: Result) -> Iterator[Headline]:
     """Right answers, false hits, break-even: those of them that the result has.
 
-    hammerstone's own way is in front where it is one of several under that name, else the best one.
+    hammerstone's own method comes first where there is one, else the best.
     """
     right, missed = over_all(answers(result)), [wrong(one) for one in over_all(false_hits(result))]
     if right:
         first = _ours(right) or max(right, key=lambda one: one.share)
-        text = f"{_way(first, result)}: {first.right} of {first.n}{_others(first, right)}"
+        text = f"{_label(first, result)}: {first.right} of {first.n}{_others(first, right)}"
         yield Headline(value=percent(first.share), text=text)
     if missed:
         first = _ours(missed) or min(missed, key=lambda one: one.share)
-        text = f"false hits: {_way(first, result)}{_others(first, missed)}"
+        text = f"false hits: {_label(first, result)}{_others(first, missed)}"
         yield Headline(value=f"{first.right} of {first.n}", text=text)
     marks = [(one.mark, one.name, one.x[-1]) for one in result.series if one.plot == "cost" and one.mark is not None]
     if marks:
         requests, name, last = min(marks)
-        reckoned = " (reckoned, beyond what was measured)" if requests > last else ""
-        text = f"requests until building has paid for itself{reckoned}: {name}"
+        extrapolated = " (extrapolated beyond what was measured)" if requests > last else ""
+        text = f"requests until building has paid for itself{extrapolated}: {name}"
         yield Headline(value=number(math.ceil(requests)), text=text)
 
 
-def _ours(figures: Sequence[Measurement]) -> Measurement | None:
-    return next((one for one in figures if one.method.startswith(_OURS)), None)
+def _ours(measurements: Sequence[Measurement]) -> Measurement | None:
+    return next((one for one in measurements if one.method.startswith(_OURS)), None)
 
 
-def _way(figure: Measurement, result: Result) -> str:
-    return method_label(figure, result.figures).replace("\n", ", ")
+def _label(measurement: Measurement, result: Result) -> str:
+    return method_label(measurement, result.figures).replace("\n", ", ")
 
 
-def _others(first: Measurement, figures: Sequence[Measurement]) -> str:
-    shares = sorted(one.share for one in figures if one is not first)
+def _others(first: Measurement, measurements: Sequence[Measurement]) -> str:
+    shares = sorted(one.share for one in measurements if one is not first)
     if len(shares) < 2:
-        return "".join(f"; the other way {percent(share)}" for share in shares)
-    return f"; the {len(shares)} other ways {percent(shares[0])} to {percent(shares[-1])}"
+        return "".join(f"; the other method {percent(share)}" for share in shares)
+    return f"; the {len(shares)} other methods {percent(shares[0])} to {percent(shares[-1])}"

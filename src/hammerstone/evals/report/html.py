@@ -22,7 +22,7 @@ _PALE, _DEEP = (255, 255, 255), (0, 79, 133)  # the background of nothing, and o
 
 @dataclass(frozen=True, kw_only=True)
 class _Cell:
-    """A count of a heat table. `right` where what was meant is what it was taken for."""
+    """A count of a heat table. `right` where the chosen name is the expected one."""
 
     count: int
     colour: str

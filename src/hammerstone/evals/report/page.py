@@ -1,4 +1,4 @@
-"""Writing the report where it is wanted, without overwriting anything but an earlier report."""
+"""Writing the report to a path, without overwriting anything but an earlier report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HINT = "give the path of a new file, such as report.html, in a folder that can 
 
 
 def write_report(results: Sequence[Result], path: Path, *, title: str = "hammerstone bench") -> None:
-    """One page of HTML with every figure and its plots; the same results give the same bytes.
+    """One HTML page with every measurement and its plots; the same results give the same bytes.
 
     Raises `InputError` where `path` cannot be written or holds anything but an earlier report, or where a series or a
     confusion cannot be drawn; `SettingsError` where the extra `bench` is not installed.
@@ -50,7 +50,7 @@ def check_report_path(path: Path) -> None:
     except OSError as error:
         raise InputError(f"cannot write the report {path}: {error.strerror}", hint=_HINT) from error
     if not earlier:
-        raise InputError(f"{path} exists and is no earlier report of hammerstone", hint="move it, or give another path")
+        raise InputError(f"{path} exists and is not a report of hammerstone", hint="move it, or give another path")
 
 
 def _is_report(path: Path) -> bool:
@@ -72,6 +72,6 @@ def _check_shape(result: Result) -> None:
         wrong += ["confusion"] if [len(row) for row in found.counts] != shape else []
     if wrong:
         raise InputError(
-            f"experiment {result.experiment}: its {wrong[0]} is of unequal lengths, or holds what is no number",
+            f"experiment {result.experiment}: its {wrong[0]} has unequal lengths or non-finite values",
             hint="run the experiment again",
         )

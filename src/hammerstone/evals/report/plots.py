@@ -64,7 +64,7 @@ class Dot:
 
 
 def draw_dots(dots: Sequence[Dot]) -> str:
-    """A row for each: a dot with its interval, the paper's figure as a hollow diamond, and what is said at the end."""
+    """A row for each: a dot with its interval, the paper's as a hollow diamond, and the value in words."""
     names = [_lines(dot.name) for dot in dots]
     heights = [24 + 12 * name.count("\n") for name in names]
     middles = [sum(heights[:index]) + height / 2 for index, height in enumerate(heights)]
@@ -111,7 +111,7 @@ def draw_lines(
 
 
 def _set_scales(axes: Axes, series: Sequence[Series]) -> None:
-    """From nought where that leaves something to see; logarithmic where the points lie so, or most would be flat."""
+    """From zero where that leaves something to see; logarithmic where values or points span orders of magnitude."""
     xs = sorted(x for one in series for x in one.x)
     ys = sorted(y for one in series for y in one.y)
     if 0 < _CROWDED * xs[len(xs) // 2] < xs[-1]:
@@ -123,7 +123,7 @@ def _set_scales(axes: Axes, series: Sequence[Series]) -> None:
 
 
 def _paint_marks(axes: Axes, series: Sequence[Series], styles: Mapping[str, Style], mark: str) -> None:
-    """A mark beyond the last `x` is only told, with an arrow: a line there would press all others together."""
+    """A mark beyond the last `x` is written with an arrow: a line there would squeeze all others together."""
     last = max(x for one in series for x in one.x)
     marked = [(one.mark, styles[one.name].colour) for one in series if one.mark is not None]
     for row, (x, colour) in enumerate(marked):

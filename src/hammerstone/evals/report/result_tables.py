@@ -23,8 +23,8 @@ __all__ = [
     "value_in",
 ]
 
-ALL = "all"  # the task of a figure that is of all tasks together
-CONFUSION = "What was meant, and what it was taken for"  # the title of that table
+ALL = "all"  # the task of a measurement over all tasks
+CONFUSION = "Confusion matrix"  # the title of that table
 DETAIL = "detail"  # the column of the longest texts, always the last
 UNKNOWN = "unknown"
 
@@ -32,8 +32,8 @@ _Column: TypeAlias = tuple[str, Sequence[str]]
 
 
 def tables(result: Result) -> tuple[Table, ...]:
-    """Its figures, what its series come to, its confusion, and tables of its own: those that it has."""
-    found = [_figures(result), _series(result.series)]
+    """Its measurements, a summary of its series, its confusion matrix, and its own tables, without empty ones."""
+    found = [_measurements(result), _series(result.series)]
     if result.confusion:
         found.append(_confusion(result.confusion))
     found += result.tables
@@ -47,12 +47,12 @@ def about(result: Result) -> str:
     return "; ".join([f"seed {result.seed}", *recorded, *models])
 
 
-def counts_false_hits(experiment: str, figure: Measurement) -> bool:
-    """Whether `right` counts the questions without a false hit: an answer from a tool or a cache that is not right.
+def counts_false_hits(experiment: str, measurement: Measurement) -> bool:
+    """Whether `right` counts the questions without a false hit (a wrong answer from a tool or a cache).
 
-    All of the experiment near-miss is of that kind; any other says so in the figure's task or method.
+    All of the near-miss experiment does; any other experiment says so in the task or method.
     """
-    return experiment == "near-miss" or "false hit" in f"{figure.task} {figure.method}"
+    return experiment == "near-miss" or "false hit" in f"{measurement.task} {measurement.method}"
 
 
 def percent(share: float) -> str:
@@ -61,7 +61,7 @@ def percent(share: float) -> str:
 
 
 def money(dollars: float | None) -> str:
-    """US dollars with four decimals, and with two digits that say something where those would be noughts."""
+    """US dollars with four decimals, or with two significant digits below a tenth of a cent."""
     if dollars is None:
         return UNKNOWN
     small = 0 < abs(dollars) < 0.001
@@ -69,12 +69,12 @@ def money(dollars: float | None) -> str:
 
 
 def number(value: float) -> str:
-    """Whole from a thousand on; below it with four digits that say something."""
+    """Whole from a thousand on, below with four significant digits."""
     return f"{value:,.0f}" if abs(value) >= 1000 or value == math.floor(value) else f"{value:.4g}"
 
 
 def value_in(plot: str) -> Callable[[float], str]:
-    """How the values of a plot are said: as money, in per cent, or as they are."""
+    """How the values of a plot are written: as money, in per cent, or as they are."""
     return {"cost": money, "routes": percent, "accuracy": percent}.get(plot, number)
 
 
@@ -83,33 +83,35 @@ def counted_in(plot: str) -> str:
     return "steps" if plot == "loss" else "requests"
 
 
-def _figures(result: Result) -> Table:
-    figures = result.figures
+def _measurements(result: Result) -> Table:
+    measurements = result.figures
     columns: list[_Column] = [
-        ("task", [one.task for one in figures]),
-        ("method", [one.method for one in figures]),
-        ("model…", [one.model for one in figures]),
-        ("#right", [f"{one.right}/{one.n}" for one in figures]),
-        ("#per cent", [f"{100 * one.share:.1f}" if one.n else "-" for one in figures]),
-        ("#95 % interval", [_interval(one) for one in figures]),
+        ("task", [one.task for one in measurements]),
+        ("method", [one.method for one in measurements]),
+        ("model…", [one.model for one in measurements]),
+        ("#right", [f"{one.right}/{one.n}" for one in measurements]),
+        ("#per cent", [f"{100 * one.share:.1f}" if one.n else "-" for one in measurements]),
+        ("#95 % interval", [_interval(one) for one in measurements]),
         (
             "#false hits",
-            [f"{one.n - one.right}" if counts_false_hits(result.experiment, one) else "" for one in figures],
+            [f"{one.n - one.right}" if counts_false_hits(result.experiment, one) else "" for one in measurements],
         ),
-        ("#paper", ["" if one.paper is None else f"{one.paper:.1f}" for one in figures]),
-        ("#tokens each", [_each(_tokens(one), one.n, lambda tokens: f"{tokens:,.0f}") for one in figures]),
-        ("#cost each", [_each(one.cost_usd, one.n, money) for one in figures]),
-        ("#cost", [money(one.cost_usd) for one in figures]),
-        ("#calls", [UNKNOWN if one.model_calls is None else number(one.model_calls) for one in figures]),
-        (f"{DETAIL}¶", [one.detail for one in figures]),
+        ("#paper", ["" if one.paper is None else f"{one.paper:.1f}" for one in measurements]),
+        ("#tokens each", [_each(_tokens(one), one.n, lambda tokens: f"{tokens:,.0f}") for one in measurements]),
+        ("#cost each", [_each(one.cost_usd, one.n, money) for one in measurements]),
+        ("#cost", [money(one.cost_usd) for one in measurements]),
+        ("#calls", [UNKNOWN if one.model_calls is None else number(one.model_calls) for one in measurements]),
+        (f"{DETAIL}¶", [one.detail for one in measurements]),
     ]
     silent = [head_of(name) for name, cells in columns if set(cells) == {UNKNOWN}]
-    caption = "Each: of one request, tokens in and out together. Cost and calls: of all n together."
+    caption = (
+        "Tokens each (input and output) and cost each are per request. Cost and calls are totals over all n requests."
+    )
     if silent:
         caption = f"{UNKNOWN.capitalize()} in every row: {', '.join(silent)}." + (
             f" {caption}" if len(silent) < 4 else ""
         )
-    return _table("Figures", [(name, cells) for name, cells in columns if head_of(name) not in silent], caption)
+    return _table("Measurements", [(name, cells) for name, cells in columns if head_of(name) not in silent], caption)
 
 
 def _series(series: Sequence[Series]) -> Table:
@@ -123,14 +125,14 @@ def _series(series: Sequence[Series]) -> Table:
         ("#at", [number(one.x[-1]) for one in drawn]),
         ("#mark", ["" if one.mark is None else number(one.mark) for one in drawn]),
     ]
-    return _table("Along the way" if any(one.plot == "loss" for one in drawn) else "Along the requests", columns)
+    return _table("During training" if any(one.plot == "loss" for one in drawn) else "Over the requests", columns)
 
 
 def _confusion(confusion: Confusion) -> Table:
-    """Rows are what was meant, columns what it was taken for."""
+    """Rows are expected, columns are chosen."""
     columns = zip(*confusion.counts, strict=True)
     counts = [(f"#{name}", [number(one) for one in of]) for name, of in zip(confusion.columns, columns, strict=True)]
-    return _table(CONFUSION, [("meant", confusion.rows), *counts])
+    return _table(CONFUSION, [("expected", confusion.rows), *counts])
 
 
 def _table(title: str, columns: Sequence[_Column], caption: str = "") -> Table:
@@ -140,13 +142,13 @@ def _table(title: str, columns: Sequence[_Column], caption: str = "") -> Table:
     return Table(title=title, columns=tuple(name for name, _ in kept), rows=rows, caption=caption)
 
 
-def _interval(figure: Measurement) -> str:
-    low, high = figure.interval
-    return f"{100 * low:.1f} to {100 * high:.1f}" if figure.n else "-"
+def _interval(measurement: Measurement) -> str:
+    low, high = measurement.interval
+    return f"{100 * low:.1f} to {100 * high:.1f}" if measurement.n else "-"
 
 
-def _tokens(figure: Measurement) -> int | None:
-    read, written = figure.input_tokens, figure.output_tokens
+def _tokens(measurement: Measurement) -> int | None:
+    read, written = measurement.input_tokens, measurement.output_tokens
     return None if read is None or written is None else read + written
 
 

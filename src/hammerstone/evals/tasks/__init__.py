@@ -36,7 +36,7 @@ TASKS: Mapping[str, GeneratedTask] = MappingProxyType({found.NAME: found for fou
 def task(name: str) -> GeneratedTask:
     """The task of that name. Raises `NotFoundError`."""
     if name not in TASKS:
-        raise NotFoundError(f"there is no task {name!r} to generate", hint=f"the tasks are {', '.join(TASKS)}")
+        raise NotFoundError(f"unknown task {name!r}", hint=f"the tasks are {', '.join(TASKS)}")
     return TASKS[name]
 
 

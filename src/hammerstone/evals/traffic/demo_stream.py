@@ -1,6 +1,6 @@
-"""A stream of requests as a user of many tasks would send them, with what each of them is kept beside it.
+"""The demo's stream: requests as a user with many tasks would send them, each with its task and kind beside it.
 
-The first part is all in the tasks' own forms, with a few one-offs: from it the tools are made. The second part asks
+The first part is all in the tasks' own forms, with a few one-offs: from it the tools are built. The second part asks
 more in the own forms, words some questions differently, and mixes in the rest of the one-offs.
 """
 

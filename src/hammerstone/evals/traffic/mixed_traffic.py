@@ -2,7 +2,7 @@
 
 The two most frequent tasks drift. One changes its template: from some request on, all that it asks in its own form
 comes in one other wording, with the same answers. The other changes its rule under the same words: from some request
-on, the caller expects the same answers written otherwise, which the questions leave open and nothing in them tells.
+on, the caller expects the same answers written otherwise, which the questions leave open and nothing in them shows.
 Whoever only reads questions must fail there, and only a caller's corrections can help: such items are marked
 `rule_changed`, to be counted apart. (Paraphrases say which form of answer they want, and keep it.)
 """
@@ -53,7 +53,7 @@ _OTHER_RULES: Mapping[str, Callable[[str], str]] = MappingProxyType(
 class TrafficItem:
     """A request without a hint, and what it is: its task (the one it looks like for a near-miss, `None` for a one-off).
 
-    `rule_changed` marks a request whose right answer nothing in its question tells.
+    `rule_changed` marks a request whose right answer cannot be read from its question.
     """
 
     request: Request
@@ -90,7 +90,7 @@ def generate_traffic(
         task(name)
     if n < 0 or not tasks:
         raise InputError(
-            f"no stream has {n} requests of {len(tasks)} tasks", hint="ask for 0 or more, of 1 or more tasks"
+            f"cannot draw {n} requests of {len(tasks)} tasks", hint="ask for 0 or more, of 1 or more tasks"
         )
     rng = random.Random(f"traffic {seed}")  # noqa: S311 - samples, not secrets
     counts = _counts(n, shares)
@@ -106,7 +106,7 @@ def _counts(n: int, shares: Mapping[TrafficKind, float]) -> Counter[TrafficKind]
     total = sum(shares.values())
     if total <= 0 or min(shares.values()) < 0 or not {*shares} <= {*get_args(TrafficKind)}:
         raise InputError(
-            f"these are no shares: {dict(shares)}",
+            f"invalid shares: {dict(shares)}",
             hint=f"give numbers from 0 on for {', '.join(get_args(TrafficKind))}",
         )
     exact: dict[TrafficKind, float] = {kind: n * share / total for kind, share in shares.items()}
