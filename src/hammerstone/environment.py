@@ -6,10 +6,14 @@ import os
 import re
 from pathlib import Path
 
-__all__ = ["default_home", "recordings", "secrets"]
+from hammerstone.errors import SettingsError
+
+__all__ = ["default_home", "model_of", "recordings", "secret", "secrets"]
 
 SECRET_NAME = re.compile("KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
 SECRET_LENGTH = 8  # shorter values are placeholders such as "none", or words that occur anywhere
+
+_named_as_secret: set[str] = set()  # variables that a person has named as holding a key
 
 
 def default_home() -> str:
@@ -19,9 +23,24 @@ def default_home() -> str:
     return os.environ.get("HAMMERSTONE_HOME") or str(user_data_path("hammerstone"))
 
 
+def model_of(role: str) -> str | None:
+    """The model that `HAMMERSTONE_MAKER` or `HAMMERSTONE_USER` names for that role."""
+    return os.environ.get(f"HAMMERSTONE_{role.upper()}") or None if role in {"maker", "user"} else None
+
+
+def secret(name: str) -> str:
+    """The key in this variable, which is never shown from then on. Raises `SettingsError` if there is none."""
+    _named_as_secret.add(name)
+    value = os.environ.get(name, "").strip()
+    if not value:
+        raise SettingsError(f"there is no key in the environment variable {name}", hint=f"set {name} to the key")
+    return value
+
+
 def secrets() -> tuple[str, ...]:
     """The values of the variables that hold keys, tokens or passwords, longest first. They are never shown."""
-    values = {value.strip() for name, value in os.environ.items() if SECRET_NAME.search(name)}
+    named = {name for name in os.environ if SECRET_NAME.search(name)} | _named_as_secret
+    values = {os.environ.get(name, "").strip() for name in named}
     return tuple(sorted((value for value in values if len(value) >= SECRET_LENGTH), key=len, reverse=True))
 
 

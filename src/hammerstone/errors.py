@@ -9,7 +9,8 @@
     │   └── ToolRefusedError    source or a package that the static checks or the gate refuse
     └── OperatorError           something around hammerstone is broken: exit code 1
         ├── ModelError          a model that is down, slow, rate-limited, or refuses
-        │   └── ModelTimeoutError
+        │   ├── ModelTimeoutError
+        │   └── ReplyCutError   a reply that ended at the limit of its tokens
         ├── SandboxError        no backend on this host, or a worker that cannot be kept alive
         └── StoreError          a database that is locked, corrupt, full, or out of reach
 
@@ -30,6 +31,7 @@ __all__ = [
     "NotFoundError",
     "OperatorError",
     "RecordingError",
+    "ReplyCutError",
     "SandboxError",
     "SettingsError",
     "StoreError",
@@ -96,6 +98,10 @@ class ModelError(OperatorError):
 
 class ModelTimeoutError(ModelError):
     code = "model-timeout"
+
+
+class ReplyCutError(ModelError):
+    code = "reply-cut"
 
 
 class SandboxError(OperatorError):

@@ -8,7 +8,8 @@ import pytest
 
 import hammerstone.models
 from hammerstone.errors import RecordingError, SettingsError
-from hammerstone.models import MailboxModel, RecordedModel, open_model
+from hammerstone.models import MailboxModel, RecordedModel, identity_of, open_model
+from hammerstone.models.spec import split_url
 
 KEYS = ["OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "GOOGLE_API_KEY", "GEMINI_API_KEY"]
 
@@ -83,6 +84,48 @@ def test_a_base_url_is_refused_where_the_provider_has_one_address() -> None:
     with pytest.raises(SettingsError, match="takes no base URL") as caught:
         open_model("deepseek:deepseek-chat", base_url="http://127.0.0.1:8000/v1")
     assert "openai:NAME --base-url" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("spec", "parts"),
+    [
+        ("openai:qwen3@http://localhost:8000/v1", ("openai:qwen3", "http://localhost:8000/v1")),
+        ("openai:qwen3@https://me:word@host/v1", ("openai:qwen3", "https://me:word@host/v1")),
+        ("google:gemini@001@http://host/v1", ("google:gemini@001", "http://host/v1")),
+        ("openai:@cf/meta/llama-3", ("openai:@cf/meta/llama-3", None)),
+        ("ollama:llama3.2", ("ollama:llama3.2", None)),
+    ],
+)
+def test_a_name_may_hold_the_address_of_a_server(spec: str, parts: tuple[str, str | None]) -> None:
+    assert split_url(spec) == parts
+
+
+def test_an_address_in_the_name_counts_before_the_base_url_and_is_the_same_model_as_with_it() -> None:
+    url = "http://127.0.0.1:8000/v1"
+    named = open_model(f"openai:small@{url}", base_url="http://127.0.0.1:1/v1")
+    given = open_model("openai:small", base_url=url)
+    assert (named.name, identity_of(named)) == ("openai:small", f"openai:small at {url}")
+    assert (given.name, identity_of(given)) == (named.name, identity_of(named))
+
+
+def test_a_path_of_a_recording_may_look_like_an_address(tmp_path: Path) -> None:
+    file = tmp_path / "a@http:" / "r.jsonl"
+    file.parent.mkdir()
+    file.touch()
+    assert open_model(f"recorded:{file}").name == f"recorded:{file}"
+
+
+@pytest.mark.parametrize(("spec", "url"), [("openai:small", "http://127.0.0.1:1/v1"), ("anthropic:claude-x", None)])
+def test_a_variable_that_holds_the_key_must_be_set(spec: str, url: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINE", "  ")
+    with pytest.raises(SettingsError, match="no key in the environment variable MINE"):
+        open_model(spec, base_url=url, api_key_env="MINE")
+
+
+@pytest.mark.parametrize("spec", ["openai:gpt-5-mini", "anthropic:claude-haiku-4-5", "ollama:llama3.2"])
+def test_a_variable_of_ones_own_holds_the_key_of_any_provider(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINE", "not-a-real-one")
+    assert open_model(spec, api_key_env="MINE").name == spec
 
 
 @pytest.mark.parametrize("option", [{"concurrency": 0}, {"attempts": 0}])

@@ -13,6 +13,7 @@ import pytest
 
 from hammerstone.errors import ModelError, RecordingError, SettingsError
 from hammerstone.models import Message, Prompt, RecordedModel, RecordingModel, Reply
+from hammerstone.models.model import digest
 from hammerstone.testing import FunctionModel, ScriptedModel
 from hammerstone.types import Usage
 
@@ -343,3 +344,54 @@ async def test_recording_makes_the_folders_it_needs(tmp_path: Path) -> None:
 
 async def test_a_wrapped_model_keeps_its_name(tmp_path: Path) -> None:
     assert RecordingModel(ScriptedModel([], name="openai:big"), tmp_path / "r.jsonl").name == "openai:big"
+
+
+# replies that were cut short
+
+
+def cut(limit: int) -> Reply:
+    return Reply(text="x" * limit, model="m", cut=True)
+
+
+async def test_a_reply_that_was_cut_short_replays_under_the_same_limit_or_a_lower_one(tmp_path: Path) -> None:
+    file = tmp_path / "r.jsonl"
+    live = ScriptedModel([cut(9)])
+    for limit in (9, 4):
+        assert await RecordingModel(live, file).complete(ask("q", max_tokens=limit)) == cut(9)
+        assert await RecordedModel(file).complete(ask("q", max_tokens=limit)) == cut(9)
+
+
+async def test_a_reply_that_was_cut_short_is_asked_for_again_under_a_higher_limit(tmp_path: Path) -> None:
+    file = tmp_path / "r.jsonl"
+    model = RecordingModel(ScriptedModel([cut(9), cut(20), "whole"]), file)
+    for limit in (9, 20):
+        await model.complete(ask("q", max_tokens=limit))
+    with pytest.raises(RecordingError, match="cut short at 20 tokens") as caught:
+        await RecordedModel(file).complete(ask("q", max_tokens=30))
+    assert "--record" in caught.value.hint
+
+    for limit in (30, 4, None):
+        assert (await model.complete(ask("q", max_tokens=limit))).text == "whole"
+        assert (await RecordedModel(file).complete(ask("q", max_tokens=limit))).text == "whole"
+
+
+async def test_a_line_says_that_its_reply_was_cut_only_if_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "r.jsonl"
+    model = RecordingModel(ScriptedModel([cut(9), "whole"]), file)
+    for question in ("1", "2"):
+        await model.complete(ask(question, max_tokens=9, schema={"type": "null"}, timeout_s=1.0))
+
+    first, second = (json.loads(line) for line in file.read_text().splitlines())
+    assert first["reply"]["cut"] is True
+    assert "cut" not in second["reply"]
+    assert list(first["prompt"]) == ["messages", "temperature", "max_tokens", "sample"]
+
+
+async def test_a_recording_whose_keys_hold_the_limit_still_replays(tmp_path: Path) -> None:
+    """As earlier versions wrote it."""
+    file = tmp_path / "r.jsonl"
+    prompt = ask("q", max_tokens=9)
+    line = {"key": digest(prompt.document), "prompt": prompt.document, "reply": {"text": "a", "model": "m"}}
+    file.write_text(json.dumps(line | {"recorded": "2026-05-04"}) + "\n")
+
+    assert (await RecordedModel(file).complete(prompt)).text == "a"

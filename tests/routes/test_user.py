@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from hammerstone.store import Store
 from hammerstone.store.accounts import AccountedModel, Bill
 from hammerstone.testing import ScriptedModel
 from hammerstone.tools.parser import Parsed
+from hammerstone.tools.signature import read_signature
 from hammerstone.types import Role
 
 from ..samples.tools import SORT, a_tool
@@ -115,3 +117,14 @@ async def test_a_stored_tool_that_is_beyond_todays_bounds_is_refused_before_any_
     assert parsed.refusal.startswith("the tool cannot be called: the source has an integer of 16,000 bits")
     assert scripted.prompts == []
     assert read_arguments(GOOD, source).arguments is None
+
+
+@pytest.mark.anyio
+async def test_the_reply_may_be_the_arguments_or_the_null_of_a_refusal_and_the_prompt_is_the_same(store: Store) -> None:
+    scripted = ScriptedModel([GOOD])
+    tool = a_tool()
+    card = ToolCard(source=tool.source, description=tool.description, demonstrations=())
+    await write_arguments(AccountedModel(scripted, Role.USER, store), card, "Put b and a in order.", Bill())
+    (asked,) = scripted.prompts
+    assert asked.schema == {"anyOf": [read_signature(tool.source).schema, {"type": "null"}]}
+    assert asked.key == replace(asked, schema=None, max_tokens=None).key

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import anyio
 import pytest
 
 from hammerstone.concurrency import map_concurrently
-from hammerstone.errors import ModelError
+from hammerstone.errors import ModelError, ReplyCutError
 from hammerstone.models import open_model
 from hammerstone.models.model import OutOfRepliesError, Prompt, Reply
+from hammerstone.settings import RoleSettings
 from hammerstone.store import Store
 from hammerstone.store.accounts import AccountedModel, Bill, prompt
 from hammerstone.testing import FunctionModel, ScriptedModel
@@ -270,6 +273,65 @@ async def test_a_reply_beyond_all_measure_is_an_error_that_is_paid_once(store: S
 async def test_a_long_reply_is_a_reply(store: Store) -> None:
     text = "x" * 3_999_999
     assert await solver(store, FunctionModel(lambda _: text)).complete(ASKED, Bill()) == text
+
+
+# limits, and replies that were cut short
+
+
+def cut(text: str = "half of i") -> Reply:
+    return replace(paid(text), cut=True)
+
+
+@pytest.mark.parametrize(
+    ("role", "limit"), [(Role.USER, 1_024), (Role.DISPATCHER, 256), (Role.MAKER, 16_384), (Role.SOLVER, 16_384)]
+)
+async def test_every_call_of_a_role_has_a_limit(store: Store, role: Role, limit: int) -> None:
+    scripted = ScriptedModel(["5"])
+    await AccountedModel(scripted, role, store).complete(ASKED, Bill())
+    assert scripted.prompts == [replace(ASKED, max_tokens=limit)]
+
+
+async def test_limits_are_those_of_the_settings_but_where_a_prompt_has_its_own(store: Store) -> None:
+    scripted = ScriptedModel(["5", "6"])
+    model = AccountedModel(scripted, Role.USER, store, RoleSettings(max_tokens=9, timeout_s=1.5))
+    own = prompt("another", temperature=0.0)
+    for asked in (ASKED, replace(own, max_tokens=3, timeout_s=2.0)):
+        await model.complete(asked, Bill())
+    assert [(one.max_tokens, one.timeout_s) for one in scripted.prompts] == [(9, 1.5), (3, 2.0)]
+
+
+async def test_a_reply_that_was_cut_short_is_paid_kept_and_an_error(store: Store) -> None:
+    scripted = ScriptedModel([cut()])
+    bill = Bill()
+    for _run in range(2):  # the second time as after a restart
+        model = AccountedModel(scripted, Role.USER, store)
+        with pytest.raises(ReplyCutError, match="scripted did not end its reply within 1,024 tokens") as caught:
+            await model.complete(ASKED, bill)
+        assert "raise max_tokens of [roles.user]" in caught.value.hint
+    assert (bill.calls, bill.cost_usd) == (1, 0.5)
+    call = store.find_call(ASKED.key, "scripted")
+    assert call is not None
+    assert (call.text, call.prompt["max_tokens"], call.prompt["cut_at"]) == ("half of i", 1_024, 1_024)
+
+
+async def test_a_reply_that_was_cut_short_is_asked_for_again_only_under_a_higher_limit(store: Store) -> None:
+    scripted = ScriptedModel([cut(), cut("half of it"), "half of it is 2"])
+    for limit, asked in ((8, 1), (4, 1), (8, 1), (10, 2), (9, 2), (20, 3), (2, 3)):
+        model = AccountedModel(scripted, Role.USER, store, RoleSettings(max_tokens=limit))
+        if asked < 3:
+            with pytest.raises(ReplyCutError):
+                await model.complete(ASKED, Bill())
+        else:
+            assert await model.complete(ASKED, Bill()) == "half of it is 2"
+        assert len(scripted.prompts) == asked
+
+
+async def test_what_is_stored_holds_no_schema_and_no_time_out(store: Store) -> None:
+    asked = replace(ASKED, schema={"type": "null"}, timeout_s=1.0)
+    await solver(store, ScriptedModel(["5"])).complete(asked, Bill())
+    call = store.find_call(ASKED.key, "scripted")
+    assert call is not None
+    assert set(call.prompt) == {"messages", "temperature", "max_tokens", "sample"}
 
 
 # bills

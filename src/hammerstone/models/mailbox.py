@@ -38,9 +38,9 @@ ID_DIGITS = 16  # of the key's 64: two prompts among a million share an id once 
 class MailboxModel:
     """Leaves each prompt in `directory/prompts` and waits for a file of that name in `directory/replies`.
 
-    `timeout_seconds` bounds the wait of one prompt (`ModelTimeoutError`); by default there is no bound, as a person
-    may take hours. `poll_seconds` is the pause between two looks. Usage and price of a reply are unknown. Any number
-    of prompts may be outstanding at once.
+    `timeout_seconds` bounds the wait of one prompt that has no `timeout_s` (`ModelTimeoutError`); by default there is
+    no bound, as a person may take hours. `poll_seconds` is the pause between two looks. Usage and price of a reply are
+    unknown. Any number of prompts may be outstanding at once.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class MailboxModel:
         reply_file = self._replies / file_name
         if not _is_there(reply_file):
             self._leave(self._prompts / file_name, prompt)
-            await self._wait_for(reply_file)
+            await self._wait_for(reply_file, prompt.timeout_s or self._timeout_seconds)
         text = _read(reply_file)
         self._set_aside(file_name)
         return Reply(text=text, model="mailbox", seconds=time.monotonic() - started)
@@ -97,14 +97,14 @@ class MailboxModel:
                 hint="check that the folder is there, is writable and has room",
             ) from error
 
-    async def _wait_for(self, reply_file: Path) -> None:
+    async def _wait_for(self, reply_file: Path, seconds: float | None) -> None:
         try:
-            with anyio.fail_after(self._timeout_seconds):
+            with anyio.fail_after(seconds):
                 while not _is_there(reply_file):  # noqa: ASYNC110 - a file sets no event
                     await anyio.sleep(self._poll_seconds)
         except TimeoutError as error:
             raise ModelTimeoutError(
-                f"no reply in {reply_file} after {self._timeout_seconds:g} seconds",
+                f"no reply in {reply_file} after {seconds:g} seconds",
                 hint=f"write the answer to {self._prompts / reply_file.name} there and run again: it is still waiting",
             ) from error
 

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from hammerstone.errors import EndsRun
-from hammerstone.types import Message, Usage
+from hammerstone.types import JSON, Message, Usage
 
-__all__ = ["Message", "Model", "OutOfRepliesError", "Prompt", "Reply", "identity_of", "sendable"]
+__all__ = [
+    "Message",
+    "Model",
+    "OutOfRepliesError",
+    "Prompt",
+    "Reply",
+    "digest",
+    "identity_of",
+    "may_be_longer",
+    "sendable",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,29 +30,59 @@ class Prompt:
 
     `sample` tells apart several draws for the same messages: a second opinion of the solver is
     sample 1, a third sample 2. It is part of the key but is not sent.
+
+    The reply ends at `max_tokens` tokens; one attempt ends after `timeout_s` seconds; and where the server can do it,
+    the reply is JSON that follows `schema`, a JSON Schema. These three say what a reply may cost and how it is
+    delivered, not what is asked: they are no part of the key.
     """
 
     messages: tuple[Message, ...]
     temperature: float | None = None
     max_tokens: int | None = None
     sample: int = 0
+    schema: Mapping[str, JSON] | None = field(default=None, hash=False)
+    timeout_s: float | None = None
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What is kept of it beside a reply, as JSON: what is asked, and the limit of the reply."""
+        return {
+            "messages": [asdict(message) for message in self.messages],
+            "temperature": self.temperature,
+            "max_tokens": self.max_tokens,
+            "sample": self.sample,
+        }
 
     @property
     def key(self) -> str:
-        """SHA-256 (64 hexadecimal digits) of the canonical JSON of everything above."""
-        canonical = json.dumps(asdict(self), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        """The digest of what is asked; `max_tokens` is null in it."""
+        return digest(self.document | {"max_tokens": None})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What a model answered. `model` is the name that answered; `cost_usd` is `None` when the price is unknown."""
+    """What a model answered. `model` is the name that answered; `cost_usd` is `None` when the price is unknown.
+
+    `cut` says that it ended at the limit of its tokens: it is the beginning of a reply, and may be empty.
+    """
 
     text: str
     model: str
     usage: Usage = field(default_factory=Usage)
     cost_usd: float | None = None
     seconds: float = 0.0
+    cut: bool = False
+
+
+def digest(document: Mapping[str, JSON]) -> str:
+    """SHA-256 (64 hexadecimal digits) of the canonical JSON."""
+    canonical = json.dumps(document, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def may_be_longer(limit: int | None, cut_at: int | None) -> bool:
+    """Whether a reply that was cut at `cut_at` tokens may be longer under `limit`; `None` is the provider's own."""
+    return limit != cut_at and (limit is None or cut_at is None or limit > cut_at)
 
 
 class Model(Protocol):

@@ -52,7 +52,7 @@ def _word_pairs(prompt: Prompt) -> Counter[tuple[str, str]]:
 
 
 def _text_lines(prompt: Prompt) -> Iterator[str]:
-    yield f"temperature={prompt.temperature} max_tokens={prompt.max_tokens} sample={prompt.sample}"
+    yield f"temperature={prompt.temperature} sample={prompt.sample}"
     for message in prompt.messages:
         yield f"[{message.role}]"
         for line in message.content.splitlines():

@@ -10,20 +10,22 @@ import anyio
 import stamina
 from pydantic_ai.direct import model_request
 from pydantic_ai.exceptions import ModelHTTPError
-from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, SystemPromptPart, TextPart, UserPromptPart
+from pydantic_ai.messages import ModelResponse
 from pydantic_ai.settings import ModelSettings
 
 from hammerstone.errors import ModelError
 from hammerstone.models.endpoint import at_endpoint
-from hammerstone.models.model import Reply, sendable
+from hammerstone.models.model import Reply
 from hammerstone.models.provider_errors import model_error, retry_wait
+from hammerstone.models.provider_lookup import takes_schema
+from hammerstone.models.provider_request import Option, ProviderRequest, output_following, turns
 from hammerstone.types import Usage
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model as PydanticModel
     from pydantic_ai.profiles import ModelProfile
 
-    from hammerstone.models.model import Message, Prompt
+    from hammerstone.models.model import Prompt
 
 __all__ = ["ProviderModel"]
 
@@ -33,7 +35,8 @@ class ProviderModel:
 
     Trouble that may pass (no connection, time-out, HTTP 408, 409, 429 and 5xx) is tried again, `attempts` times in
     all, after the wait that the provider asks for or a growing one. The SDKs' own retries are off. `timeout_seconds`
-    bounds one attempt. A model that refuses `temperature` is asked again without it, and is never given one again.
+    bounds one attempt of a prompt that has no `timeout_s`. A model that refuses a temperature or a schema is asked
+    again without it, and is never given one again; one that refuses `max_tokens` stops earlier of its own accord.
 
     Entered as an async context manager it keeps its connections open between calls; else they last as long as some
     call is under way.
@@ -50,7 +53,8 @@ class ProviderModel:
         self._retrying = stamina.AsyncRetryingCaller(
             attempts=attempts, timeout=None, wait_initial=0.5, wait_max=30.0, wait_jitter=1.0
         )
-        self._takes_temperature = _takes_temperature(model.profile)
+        known: dict[Option, bool] = {"schema": takes_schema(model), "temperature": _takes_temperature(model.profile)}
+        self._left_out = {option for option, taken in known.items() if not taken}
 
     @property
     def name(self) -> str:
@@ -62,16 +66,19 @@ class ProviderModel:
 
     async def complete(self, prompt: Prompt) -> Reply:
         """Raises `ModelError` for whatever a provider does but answer, `ModelTimeoutError` if it was too slow."""
+        request = self._request(prompt)
         try:
-            response, seconds = await self._answer(prompt)
+            response, seconds = await self._answer(request)
         except Exception as error:
-            raise model_error(error, self._name) from error
+            raise model_error(error, self._name, at_once=request.at_once) from error
+        cut = response.finish_reason == "length" and prompt.max_tokens is not None
         return Reply(
-            text=self._text(response, prompt),
+            text=response.text or "" if cut else self._text(response),
             model=response.model_name or self._model.model_name,
             usage=_usage(response),
             cost_usd=_cost(response),
             seconds=seconds,
+            cut=cut,
         )
 
     async def __aenter__(self) -> Self:
@@ -81,66 +88,60 @@ class ProviderModel:
     async def __aexit__(self, *exc: object) -> None:
         await self._model.__aexit__(None, None, None)
 
-    async def _answer(self, prompt: Prompt) -> tuple[ModelResponse, float]:
+    async def _answer(self, request: ProviderRequest) -> tuple[ModelResponse, float]:
         """The response and the seconds that the attempt took which brought it."""
-        messages, settings = _messages(prompt.messages), self._settings(prompt)
-        try:
-            return await self._retrying(retry_wait, self._attempt, messages, settings)
-        except ModelHTTPError as error:
-            if "temperature" not in settings or not _names_temperature(error):
-                raise
-        del settings["temperature"]
-        answer = await self._retrying(retry_wait, self._attempt, messages, settings)
-        self._takes_temperature = False  # remembered only now: the complaint was about nothing else
-        return answer
+        refused: set[Option] = set()
+        while True:
+            try:
+                answer = await self._retrying(retry_wait, self._attempt, request)
+            except ModelHTTPError as error:
+                option = request.refused(error)
+                if option is None:
+                    raise
+                request.leave_out(option)
+                refused.add(option)
+            else:  # remembered only now: the complaint was about nothing else
+                self._left_out |= refused - {"max_tokens"}  # which depends on the prompt's length
+                return answer
 
-    async def _attempt(self, messages: list[ModelMessage], settings: ModelSettings) -> tuple[ModelResponse, float]:
+    async def _attempt(self, request: ProviderRequest) -> tuple[ModelResponse, float]:
         async with self._limiter, self._model:
             started = time.monotonic()
-            response = await model_request(self._model, messages, model_settings=settings, instrument=False)
+            try:
+                response = await model_request(
+                    self._model,
+                    request.messages,
+                    model_settings=request.settings,
+                    model_request_parameters=request.output,
+                    instrument=False,
+                )
+            finally:
+                request.at_once = self._limiter.borrowed_tokens
             return response, time.monotonic() - started
 
-    def _settings(self, prompt: Prompt) -> ModelSettings:
-        settings = ModelSettings(request_timeout=self._timeout_seconds)
+    def _request(self, prompt: Prompt) -> ProviderRequest:
+        settings = ModelSettings(request_timeout=prompt.timeout_s or self._timeout_seconds)
         if "max_retries" not in self._model.unsupported_settings:
             settings["max_retries"] = 0
         if prompt.max_tokens is not None:
             settings["max_tokens"] = prompt.max_tokens
-        if prompt.temperature is not None and self._takes_temperature:
+        if prompt.temperature is not None and "temperature" not in self._left_out:
             settings["temperature"] = prompt.temperature
-        return settings
+        schema = None if "schema" in self._left_out else prompt.schema
+        output = None if schema is None else output_following(schema)
+        return ProviderRequest(messages=turns(prompt.messages), settings=settings, output=output)
 
-    def _text(self, response: ModelResponse, prompt: Prompt) -> str:
-        """The reply's text. One that the caller's own `max_tokens` cut off is still a reply."""
+    def _text(self, response: ModelResponse) -> str:
         text = response.text or ""
         if response.finish_reason == "content_filter":
             problem, hint = "refused to answer (content filter)", "reword the question, or use another model"
-        elif response.finish_reason == "length" and (prompt.max_tokens is None or not text.strip()):
+        elif response.finish_reason == "length":
             problem, hint = "could not finish its reply in the tokens it may write", "allow more tokens"
         elif not text.strip():
             problem, hint = "sent an empty reply", "try again, or use another model"
         else:
             return text
         raise ModelError(f"{self._name} {problem}", hint=hint)
-
-
-def _messages(messages: tuple[Message, ...]) -> list[ModelMessage]:
-    """In pydantic-ai's form: what goes to the model in one `ModelRequest`, each turn of its own a `ModelResponse`."""
-    theirs: list[ModelMessage] = []
-    parts: list[SystemPromptPart | UserPromptPart] = []
-    for message in messages:
-        if message.role == "assistant":
-            theirs += _requests(parts)
-            theirs.append(ModelResponse(parts=[TextPart(content=sendable(message.content))]))
-            parts = []
-        else:
-            kind = SystemPromptPart if message.role == "system" else UserPromptPart
-            parts.append(kind(content=sendable(message.content)))
-    return theirs + _requests(parts)
-
-
-def _requests(parts: list[SystemPromptPart | UserPromptPart]) -> list[ModelMessage]:
-    return [ModelRequest(parts=parts)] if parts else []
 
 
 def _takes_temperature(profile: ModelProfile) -> bool:
@@ -153,10 +154,6 @@ def _takes_temperature(profile: ModelProfile) -> bool:
     efforts = cast("frozenset[str] | None", known.get("openai_reasoning_efforts"))
     can_stop = known.get("openai_supports_reasoning_effort_none") if efforts is None else "none" in efforts
     return bool(can_stop) and not known.get("thinking_enabled_by_default")
-
-
-def _names_temperature(error: ModelHTTPError) -> bool:
-    return error.status_code in (400, 422) and "temperature" in str(error.body).lower()
 
 
 def _usage(response: ModelResponse) -> Usage:

@@ -64,12 +64,10 @@ def retry_wait(error: Exception) -> bool | float:
     return asked if asked <= LONGEST_WAIT_SECONDS else False
 
 
-def model_error(error: Exception, name: str) -> ModelError:
-    """Our error for what remained after the last try."""
+def model_error(error: Exception, name: str, *, at_once: int = 1) -> ModelError:
+    """Our error for what remained after the last try, when `at_once` requests were under way."""
     if isinstance(error, TIME_OUTS):
-        return ModelTimeoutError(
-            f"{name} did not answer in time", hint="allow more time, or check that the server is running"
-        )
+        return _too_slow(name, at_once)
     asked = _seconds_asked(error)
     wait = "" if asked is None else f" (the provider asks to wait {asked:g} seconds)"
     for kind, meaning, hint in MEANINGS:
@@ -80,6 +78,14 @@ def model_error(error: Exception, name: str) -> ModelError:
     else:
         meaning, hint = f"failed with {type(error).__name__}", "this is a fault in the provider's library"
     return ModelError(f"{name} {meaning}: {_words(error)}", hint=hint)
+
+
+def _too_slow(name: str, at_once: int) -> ModelTimeoutError:
+    if at_once == 1:
+        hint = "allow more time (timeout_s), or check that the server is running"
+        return ModelTimeoutError(f"{name} did not answer in time", hint=hint)
+    hint = "lower requests_at_once if the server works on them one after another, or allow more time (timeout_s)"
+    return ModelTimeoutError(f"{name} did not answer in time; {at_once} requests were under way", hint=hint)
 
 
 def _seconds_asked(error: Exception) -> float | None:

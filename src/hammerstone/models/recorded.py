@@ -50,6 +50,8 @@ class RecordedModel:
         record = self._records.get(prompt.key)
         if record is None:
             raise self._miss(prompt)
+        if not record.answers(prompt):
+            raise self._cut(record)
         return record.reply
 
     def _miss(self, prompt: Prompt) -> RecordingError:
@@ -60,17 +62,27 @@ class RecordedModel:
         else:
             message += f"; the nearest recorded one is {closest.key[:12]}…:"
             details = difference(closest, prompt)
+        return RecordingError(message, hint=self._how_to_record, details=details)
+
+    def _cut(self, record: Record) -> RecordingError:
+        limit = record.prompt.max_tokens
+        end = "the provider's own limit" if limit is None else f"{limit} tokens"
+        message = f"{self._path} has a reply to this prompt (key {record.key[:12]}…) that was cut short at {end}"
+        return RecordingError(f"{message}, and more are allowed now", hint=self._how_to_record)
+
+    @property
+    def _how_to_record(self) -> str:
         file = self._path / "new.jsonl" if self._path.is_dir() else self._path
-        hint = f"to record it, run again with a live model and --record {file}"
-        return RecordingError(message, hint=hint, details=details)
+        return f"to record it, run again with a live model and --record {file}"
 
 
 class RecordingModel:
     """Wraps a live model and appends each new completion to a JSON-lines file before handing it on.
 
     A prompt whose key is in the file already is replayed from it and not paid again, also when it is asked twice at
-    the same time. Replies of another model in that file are not replayed; but `RecordedModel` cannot tell whom you
-    mean, so give each of two models that get the same prompts its own file.
+    the same time; only a reply that was cut short is asked for again under a higher limit. Replies of another model in
+    that file are not replayed; but `RecordedModel` cannot tell whom you mean, so give each of two models that get the
+    same prompts its own file.
     """
 
     def __init__(self, model: Model, path: str | Path) -> None:
@@ -95,9 +107,9 @@ class RecordingModel:
     async def complete(self, prompt: Prompt) -> Reply:
         key = prompt.key
         async with self._under_way[key]:
-            if key not in self._records:
+            if key not in self._records or not self._records[key].answers(prompt):
                 self._records[key] = await self._record(prompt)
-        return self._records[key].reply
+            return self._records[key].reply
 
     async def _record(self, prompt: Prompt) -> Record:
         reply = sound_reply(await self._model.complete(prompt))

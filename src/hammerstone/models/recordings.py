@@ -5,9 +5,9 @@
      "recorded": "2026-05-04", "model": "4f1c20be77a3", "note": "…"}
 
 `model` is a digest of the identity of the model that was asked, so that a file may be shown to others; lines of earlier
-versions have none. `note` is optional and free. `key` is `Prompt.key` of `prompt` and is checked when the line is read,
-so that a prompt changed by hand is noticed and not silently never found. What UTF-8 cannot hold is escaped
-(`hammerstone.escaping`).
+versions have none. `note` is optional and free. A reply that was cut short has `"cut": true`. `key` is `Prompt.key` of
+`prompt` and is checked when the line is read, so that a prompt changed by hand is noticed and not silently never found.
+What UTF-8 cannot hold is escaped (`hammerstone.escaping`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from hammerstone.errors import RecordingError
 from hammerstone.escaping import escape, mapped, restore
 from hammerstone.models.asking import sound_reply
-from hammerstone.models.model import Prompt, Reply
+from hammerstone.models.model import Prompt, Reply, digest, may_be_longer
 from hammerstone.private_files import open_private
 from hammerstone.validation import validator_of
 
@@ -46,6 +46,10 @@ class Record:
     model: str | None = None
     note: str | None = None
 
+    def answers(self, prompt: Prompt) -> bool:
+        """Whether the reply is the one to `prompt`, of the same key: all of it, or all that its limit allows."""
+        return not (self.reply.cut and may_be_longer(prompt.max_tokens, self.prompt.max_tokens))
+
 
 def model_digest(identity: str) -> str:
     """Tells one recorded model from another without naming a server, a folder or a host."""
@@ -55,16 +59,18 @@ def model_digest(identity: str) -> str:
 def read_records(path: Path, *, model: str | None = None) -> dict[str, Record]:
     """The records by key, in order, of a JSON-lines file, or of every `*.jsonl` file of a folder in name order.
 
-    Of two records with one key the first counts. Given a `model`, those of another one are left out. Raises
-    `RecordingError` for a path that is not there or cannot be read, and for a line that is no record, with its number.
+    Of two records with one key the first counts, unless it was cut short: then the later one. Given a `model`, those
+    of another one are left out. Raises `RecordingError` for a path that is not there or cannot be read, and for a line
+    that is no record, with its number.
     """
     records: dict[str, Record] = {}
     for file in _files(path):
         for number, line in enumerate(_lines(file), start=1):
             if line.strip():
                 record = _parse(line, f"{file}, line {number}")
-                if model is None or record.model in (None, model):
-                    records.setdefault(record.key, record)
+                former = records.get(record.key)
+                if (model is None or record.model in (None, model)) and (former is None or former.reply.cut):
+                    records[record.key] = record
     return records
 
 
@@ -99,10 +105,12 @@ def _append_line(descriptor: int, line: bytes) -> None:
 
 
 def _line(record: Record) -> bytes:
-    fields = asdict(record)
+    fields = asdict(record) | {"prompt": record.prompt.document}
     for optional in ("model", "note"):
         if fields[optional] is None:
             del fields[optional]
+    if not record.reply.cut:
+        del fields["reply"]["cut"]
     return json.dumps(mapped(escape, fields), ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
@@ -142,6 +150,8 @@ def _parse(line: bytes, where: str) -> Record:
             f"{where} is not a recorded completion: {place + ': ' if place else ''}{first['msg']}",
             hint="repair the line, or delete it and record that prompt again with --record",
         ) from error
+    if record.key == digest(record.prompt.document):  # of earlier versions, whose keys held the limit
+        return replace(record, key=record.prompt.key)
     if record.key != record.prompt.key:
         raise RecordingError(
             f"{where}: the key {record.key[:12]}… is not that of the prompt beside it",

@@ -14,8 +14,9 @@ from hammerstone.settings import USER_TEMPERATURE
 from hammerstone.store.accounts import AccountedModel, Bill, prompt
 from hammerstone.tools.descriptions import short_description
 from hammerstone.tools.parser import Parsed
-from hammerstone.tools.signature import ArgumentsError, SignatureError, read_signature
+from hammerstone.tools.signature import ArgumentsError, Signature, SignatureError, read_signature
 from hammerstone.tools.tool import Demonstration
+from hammerstone.types import JSON
 
 __all__ = ["ToolCard", "read_arguments", "write_arguments"]
 
@@ -46,9 +47,14 @@ async def write_arguments(model: AccountedModel, manual: ToolCard, question: str
         demonstrations=_demonstrate(manual.demonstrations),
         question=quoted(question),
     )
-    asked = prompt(text, temperature=USER_TEMPERATURE)
+    asked = prompt(text, temperature=USER_TEMPERATURE, schema=_reply_schema(signature))
     reply = await model.complete(asked, bill)
     return read_arguments(reply, manual.source)
+
+
+def _reply_schema(signature: Signature) -> dict[str, JSON]:
+    """JSON Schema of what the user may reply: the arguments, or the null of a refusal."""
+    return {"anyOf": [signature.schema, {"type": "null"}]}
 
 
 def read_arguments(reply: str, source: str) -> Parsed:

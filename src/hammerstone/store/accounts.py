@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 from anyio import to_thread
 
-from hammerstone.errors import ModelError
+from hammerstone.errors import ModelError, ReplyCutError
 from hammerstone.models.asking import ask
-from hammerstone.models.model import Message, Model, Prompt, Reply, identity_of
+from hammerstone.models.model import Message, Model, Prompt, Reply, identity_of, may_be_longer
+from hammerstone.settings import Roles, RoleSettings
 from hammerstone.store.records import Call
-from hammerstone.types import Role, Usage
+from hammerstone.types import JSON, Role, Usage
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hammerstone.store import Store
 
 __all__ = ["AccountedModel", "Bill", "prompt"]
 
 MAX_REPLY = 4_000_000  # characters; no answer and no tool is as long
+
+_CUT_AT = "cut_at"  # in the stored prompt of a reply that was cut short: the limit in tokens
 
 
 @dataclass(kw_only=True)
@@ -48,9 +53,16 @@ def _sum(total: N | None, more: N | None) -> N | None:
     return None if total is None or more is None else total + more
 
 
-def prompt(text: str, *, temperature: float, sample: int = 0) -> Prompt:
+def _cut_at(call: Call) -> int | None:
+    """The limit at which the reply was cut short, if it was."""
+    limit = call.prompt.get(_CUT_AT)
+    return limit if isinstance(limit, int) else None
+
+
+def prompt(text: str, *, temperature: float, sample: int = 0, schema: Mapping[str, JSON] | None = None) -> Prompt:
     """A prompt of one user message."""
-    return Prompt(messages=(Message(role="user", content=text),), temperature=temperature, sample=sample)
+    message = Message(role="user", content=text)
+    return Prompt(messages=(message,), temperature=temperature, sample=sample, schema=schema)
 
 
 class AccountedModel:
@@ -59,12 +71,16 @@ class AccountedModel:
     A prompt that the store already holds a reply to is answered from there, for nothing: after a crash the
     same requests lead to the same prompts. Equal prompts at the same moment are asked once. Whatever goes wrong inside
     a model is a `ModelError` of that one call.
+
+    A prompt without limits of its own gets those of `settings`, by default the role's. A reply that was cut short is
+    kept and is a `ReplyCutError`, now and whenever it is asked for again under no higher limit.
     """
 
-    def __init__(self, model: Model, role: Role, store: Store) -> None:
+    def __init__(self, model: Model, role: Role, store: Store, settings: RoleSettings | None = None) -> None:
         self._model = model
         self._role = role
         self._store = store
+        self._settings = settings or Roles().of(role)
         self._asking: dict[str, anyio.Lock] = {}
 
     @property
@@ -78,28 +94,46 @@ class AccountedModel:
     async def complete(self, prompt: Prompt, bill: Bill) -> str:
         """The text of the reply; what was paid is added to `bill`.
 
-        Raises `ModelError`, `RecordingError`, `StoreError`.
+        Raises `ReplyCutError` and other `ModelError`, `RecordingError`, `StoreError`.
         """
+        limited = self._limited(prompt)
         lock = self._asking.setdefault(prompt.key, anyio.Lock())
         try:
             async with lock:
-                stored = await to_thread.run_sync(self._store.find_call, prompt.key, self.identity)
-                return self._bounded(stored.text if stored is not None else await self._pay(prompt, bill))
+                call = await to_thread.run_sync(self._store.find_call, prompt.key, self.identity)
+                cut_at = _cut_at(call) if call is not None else None
+                if call is None or (cut_at is not None and may_be_longer(limited.max_tokens, cut_at)):
+                    call = await self._pay(limited, bill)
+                return self._whole(call)
         finally:
             if not lock.locked() and self._asking.get(prompt.key) is lock:  # else the next one who waits has it
                 del self._asking[prompt.key]
 
-    async def _pay(self, prompt: Prompt, bill: Bill) -> str:
-        reply = await ask(self._model, prompt)
-        with anyio.CancelScope(shield=True):  # it is paid: Ctrl-C must not lose it
-            await to_thread.run_sync(self._store.add_call, self._call(prompt, reply, bill))
-        bill.add(reply)
-        return reply.text[:MAX_REPLY]
+    def _limited(self, prompt: Prompt) -> Prompt:
+        own = self._settings
+        return replace(
+            prompt,
+            max_tokens=own.max_tokens if prompt.max_tokens is None else prompt.max_tokens,
+            timeout_s=own.timeout_s if prompt.timeout_s is None else prompt.timeout_s,
+        )
 
-    def _bounded(self, text: str) -> str:
-        """The text, unless it is as long as the longest that is kept: then it is but the beginning of one."""
-        if len(text) < MAX_REPLY:
-            return text
+    async def _pay(self, prompt: Prompt, bill: Bill) -> Call:
+        reply = await ask(self._model, prompt)
+        call = self._call(prompt, reply, bill)
+        with anyio.CancelScope(shield=True):  # it is paid: Ctrl-C must not lose it
+            await to_thread.run_sync(self._store.add_call, call)
+        bill.add(reply)
+        return call
+
+    def _whole(self, call: Call) -> str:
+        """The text, unless it is but the beginning of one: cut short, or as long as the longest that is kept."""
+        if (limit := _cut_at(call)) is not None:
+            raise ReplyCutError(
+                f"{self.name} did not end its reply within {limit:,} tokens",
+                hint=f"raise max_tokens of [roles.{self._role}] in hammerstone.toml, or use another model",
+            )
+        if len(call.text) < MAX_REPLY:
+            return call.text
         raise ModelError(
             f"{self.name} sent a reply of {MAX_REPLY:,} characters or more",
             hint="limit the length of its replies where the model runs, or use another model",
@@ -110,7 +144,7 @@ class AccountedModel:
             key=prompt.key,
             role=self._role,
             model=self.identity,
-            prompt=asdict(prompt),
+            prompt=prompt.document | ({_CUT_AT: prompt.max_tokens} if reply.cut else {}),
             text=reply.text[:MAX_REPLY],
             usage=reply.usage,
             cost_usd=reply.cost_usd,

@@ -1,0 +1,83 @@
+"""What is sent to a provider for a prompt, in pydantic-ai's form, and what of it a server may refuse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, SystemPromptPart, TextPart, UserPromptPart
+from pydantic_ai.models import ModelRequestParameters
+from pydantic_ai.output import OutputObjectDefinition
+
+from hammerstone.models.model import sendable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic_ai.exceptions import ModelHTTPError
+    from pydantic_ai.settings import ModelSettings
+
+    from hammerstone.models.model import Message
+    from hammerstone.types import JSON
+
+__all__ = ["Option", "ProviderRequest", "output_following", "turns"]
+
+Option = Literal["schema", "temperature", "max_tokens"]
+
+# Words by which a server names an option that it refuses. A limit beyond its own it may name in three ways.
+REFUSALS: dict[Option, tuple[str, ...]] = {
+    "schema": ("response_format", "json_schema", "json schema", "structured output", "guided", "grammar"),
+    "temperature": ("temperature",),
+    "max_tokens": ("max_tokens", "max_completion_tokens", "max_output_tokens"),
+}
+
+
+@dataclass(kw_only=True)
+class ProviderRequest:
+    """What is sent for a prompt. `at_once` is how many requests, with this one, were under way when it last ended."""
+
+    messages: list[ModelMessage]
+    settings: ModelSettings
+    output: ModelRequestParameters | None
+    at_once: int = 1
+
+    def refused(self, error: ModelHTTPError) -> Option | None:
+        """The option in it that the server names as its reason for a refusal."""
+        if error.status_code not in (400, 422):
+            return None
+        text = str(error.body).lower()
+        return next((one for one, words in REFUSALS.items() if self._has(one) and any(w in text for w in words)), None)
+
+    def leave_out(self, option: Option) -> None:
+        if option == "schema":
+            self.output = None
+        else:
+            del self.settings[option]
+
+    def _has(self, option: Option) -> bool:
+        return self.output is not None if option == "schema" else option in self.settings
+
+
+def output_following(schema: Mapping[str, JSON]) -> ModelRequestParameters:
+    """The schema as it is, and nothing of it in the prompt."""
+    wanted = OutputObjectDefinition(json_schema=dict(schema), name="reply", strict=False)
+    return ModelRequestParameters(output_mode="native", output_object=wanted, prompted_output_template=False)
+
+
+def turns(messages: tuple[Message, ...]) -> list[ModelMessage]:
+    """In pydantic-ai's form: what goes to the model in one `ModelRequest`, each turn of its own a `ModelResponse`."""
+    theirs: list[ModelMessage] = []
+    parts: list[SystemPromptPart | UserPromptPart] = []
+    for message in messages:
+        if message.role == "assistant":
+            theirs += _requests(parts)
+            theirs.append(ModelResponse(parts=[TextPart(content=sendable(message.content))]))
+            parts = []
+        else:
+            kind = SystemPromptPart if message.role == "system" else UserPromptPart
+            parts.append(kind(content=sendable(message.content)))
+    return theirs + _requests(parts)
+
+
+def _requests(parts: list[SystemPromptPart | UserPromptPart]) -> list[ModelMessage]:
+    return [ModelRequest(parts=parts)] if parts else []
