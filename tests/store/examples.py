@@ -82,6 +82,8 @@ def an_answer(
     cost_usd: float | None = 0.0,
     model_calls: int = 0,
     refusals: tuple[str, ...] = (),
+    tool: str = "sums",
+    version: int = 1,
 ) -> Answered:
     return Answered(
         id=id,
@@ -89,8 +91,8 @@ def an_answer(
         answer="3",
         route=route,
         task=task,
-        tool="sums" if route in (Route.PARSER, Route.USER) else None,
-        version=1 if route in (Route.PARSER, Route.USER) else None,
+        tool=tool if route in (Route.PARSER, Route.USER) else None,
+        version=version if route in (Route.PARSER, Route.USER) else None,
         model_calls=model_calls,
         cost_usd=cost_usd,
         ms=2.5,

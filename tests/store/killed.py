@@ -22,6 +22,7 @@ from sqlalchemy import Engine, event, select
 from hammerstone.store import Store, open_store
 from hammerstone.store.database import Database
 from hammerstone.store.opening import database_url
+from hammerstone.store.records import ComparisonKind, Move, Opinion, StoredTool, ToolState
 from hammerstone.store.schema import metadata
 
 TOOL = a_tool(source="def solve(a, b):\n    return b + a\n")
@@ -37,7 +38,25 @@ WRITES: dict[str, Callable[[Store], object]] = {
     "remove_task": lambda store: store.remove_task("sums"),
     "remove_tool": lambda store: store.remove_tool("sums"),
     "start_build": lambda store: store.start_build("sums", owner="new:1"),
+    "publish_in_shadow": lambda store: store.publish(TOOL, build_id=store.builds()[0].id, state=ToolState.SHADOW),
+    "approve": lambda store: store.approve("waiting", None, ToolState.LIVE),
+    "promote": lambda store: compare(store, lambda _: Move(to=ToolState.LIVE, reason="it agreed")),
+    "demote": lambda store: compare(store, lambda _: Move(to=ToolState.QUARANTINED, reason="it did not agree")),
+    "add_comparison": lambda store: compare(store, lambda _: None),
+    "add_opinion": lambda store: store.add_opinion(store.comparisons("watched", 2)[0].id, Opinion.UPSTREAM),
+    "quarantine": lambda store: store.quarantine("watched", 1, "wrong"),
+    "disable": lambda store: store.set_tool_state("watched", None, ToolState.DISABLED),
+    "roll_back": lambda store: store.roll_back("waiting"),
+    "correct": lambda store: store.correct("r1", "4"),
+    "rename_task": lambda store: store.rename_task("sums", "addition"),
+    "merge_tasks": lambda store: store.merge_tasks("sums", "watched"),
 }
+
+
+def compare(store: Store, rule: Callable[[StoredTool], Move | None]) -> object:
+    """One more comparison of the version that is in shadow."""
+    answers = {"tool_answer": "3", "upstream_answer": "3"}
+    return store.add_comparison("watched", 2, request_id="r9", kind=ComparisonKind.SHADOW, rule=rule, **answers)
 
 
 def main(where: str, write: str) -> None:
