@@ -4,7 +4,7 @@
 
 Both arms find the probability of `[` at every position of every document, with a tiny random model that has a byte for
 a token, and begin k · m draws. Naively the prompt is read anew for the probabilities and for each draw, up to the
-position of it; the other arm is `SelfAnnotator`. A draw is one token long here, so that all that is read are prompts:
+position of it; the other arm is `SamplingProposer`. A draw is one token long here, so only prompts are read:
 what a draw adds is the same for both. Each arm's count is what its model was given, padding left out. At the end both
 must have found the same probabilities.
 """
@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import torch
 from byte_model import LETTERS, language_model
 
-from hammerstone.toolformer.annotate.annotation import AnnotateSettings, Sampling
-from hammerstone.toolformer.annotate.sampling import SelfAnnotator
-from hammerstone.toolformer.corpus_document import Document
+from hammerstone.toolformer.annotate.annotation import AnnotateSettings, SamplingSettings
+from hammerstone.toolformer.annotate.sampling import SamplingProposer
+from hammerstone.toolformer.corpus_document import CorpusDocument
 from hammerstone.toolformer.lm import LanguageModel
 
 
@@ -41,10 +41,12 @@ def main() -> None:
     prompt = "".join(letters.choices(LETTERS, k=given.prompt))
 
     branched, naive = language_model(), language_model()
-    annotator = SelfAnnotator(branched, prompt=lambda _: prompt)
-    sampling = Sampling(threshold=0.0, positions=given.k, draws=given.m)
+    annotator = SamplingProposer(branched, prompt=lambda _: prompt)
+    sampling = SamplingSettings(threshold=0.0, positions=given.k, draws=given.m)
     settings = AnnotateSettings(tools={"Tool": sampling}, call_tokens=1)
-    _, counts = annotator.propose([Document(id=str(at), text=text) for at, text in enumerate(texts)], Tool(), settings)
+    _, counts = annotator.propose(
+        [CorpusDocument(id=str(at), text=text) for at, text in enumerate(texts)], Tool(), settings
+    )
     if counts["draws: Tool"] != given.documents * given.k * given.m:
         raise SystemExit(f"only {counts['draws: Tool']} draws")
     own = branched.read
@@ -73,7 +75,9 @@ def report(documents: int, own: int, naive: int) -> None:
     print(f"{'ratio':<12} {naive / own:10.1f}")
 
 
-def check(annotator: SelfAnnotator, lm: LanguageModel, texts: Sequence[str], by_itself: Sequence[list[float]]) -> None:
+def check(
+    annotator: SamplingProposer, lm: LanguageModel, texts: Sequence[str], by_itself: Sequence[list[float]]
+) -> None:
     for text, expected in zip(texts, by_itself, strict=True):
         found = annotator.openings(Tool(), [lm.encode(text)])[0][0]
         torch.testing.assert_close(found, torch.tensor(expected), rtol=1e-3, atol=1e-6)

@@ -28,8 +28,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from tokenizers.trainers import BpeTrainer
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from hammerstone.toolformer.apis.api import Context
-from hammerstone.toolformer.decode import DecodeSettings, Generated, generate
+from hammerstone.toolformer.apis.api import CallContext
+from hammerstone.toolformer.decode import DecodeSettings, GeneratedText, generate
 from hammerstone.toolformer.lm import LanguageModel
 
 WORDS = [f" {a}{b}" for a in "bdfgklmnprst" for b in ("an", "el", "it", "or", "um")]
@@ -45,7 +45,7 @@ class Calculator:
     description: str = ""
     answered: float = 0.0
 
-    async def __call__(self, text: str, context: Context) -> str:
+    async def __call__(self, text: str, context: CallContext) -> str:
         del text, context
         self.answered = time.perf_counter()
         return "0.29"
@@ -82,7 +82,7 @@ def led(lm: LanguageModel, text: str) -> Generator[None]:
         yield
 
 
-async def resumed(lm: LanguageModel, prompt: str, rest: int) -> tuple[float, Generated]:
+async def resumed(lm: LanguageModel, prompt: str, rest: int) -> tuple[float, GeneratedText]:
     """Seconds from the tool's answer to the end."""
     api = Calculator()
     settings = DecodeSettings(k=1, max_tokens=len(lm.encode(CALL)) + rest)
@@ -90,7 +90,7 @@ async def resumed(lm: LanguageModel, prompt: str, rest: int) -> tuple[float, Gen
     return time.perf_counter() - api.answered, found
 
 
-async def restarted(lm: LanguageModel, prompt: str, rest: int) -> tuple[float, Generated]:
+async def restarted(lm: LanguageModel, prompt: str, rest: int) -> tuple[float, GeneratedText]:
     started = time.perf_counter()
     (found,) = await generate(lm, [f"{prompt}{CALL} 0.29]"], {}, DecodeSettings(k=0, max_tokens=rest))
     return time.perf_counter() - started, found

@@ -16,9 +16,9 @@ import random
 import torch
 from byte_model import LETTERS, language_model
 
-from hammerstone.toolformer.corpus_document import Document, Losses, Proposal
+from hammerstone.toolformer.corpus_document import CorpusDocument, Losses, Proposal
 from hammerstone.toolformer.lm import LanguageModel
-from hammerstone.toolformer.score.losses import WEIGHTS, score
+from hammerstone.toolformer.score.losses import WEIGHTS, score_documents
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
     rng = random.Random(0)
     documents = [document(str(at), rng, given) for at in range(given.documents)]
     ours, naive = language_model(), language_model()
-    scored, _ = score(ours, [without_duplicates(one) for one in documents])
+    scored, _ = score_documents(ours, [without_duplicates(one) for one in documents])
     found = {(one.id, call.position, call.input): call.losses for one in scored for call in one.proposals}
     for one in documents:
         alone = token_losses(naive, "", one.text)
@@ -41,7 +41,7 @@ def main() -> None:
     print(f"naively {per[0]:,.0f}; truncated, without duplicates {per[1]:,.0f}; ratio {per[0] / per[1]:.1f}")
 
 
-def document(name: str, rng: random.Random, given: argparse.Namespace) -> Document:
+def document(name: str, rng: random.Random, given: argparse.Namespace) -> CorpusDocument:
     """Positions at even distances; calls whose e(c, r) is some 26 tokens long."""
     text = "".join(rng.choices(LETTERS, k=given.tokens))
     places = [round((k + 0.5) * given.tokens / given.k) for k in range(given.k)]
@@ -50,13 +50,13 @@ def document(name: str, rng: random.Random, given: argparse.Namespace) -> Docume
         for at in places
         for k in range(given.m)
     )
-    return Document(id=name, text=text, proposals=proposals)
+    return CorpusDocument(id=name, text=text, proposals=proposals)
 
 
-def without_duplicates(one: Document) -> Document:
+def without_duplicates(one: CorpusDocument) -> CorpusDocument:
     """As `annotate` leaves it."""
     distinct = dict.fromkeys(one.proposals)
-    return Document(id=one.id, text=one.text, proposals=tuple(distinct))
+    return CorpusDocument(id=one.id, text=one.text, proposals=tuple(distinct))
 
 
 def token_losses(lm: LanguageModel, z: str, text: str) -> list[float]:
@@ -68,7 +68,7 @@ def token_losses(lm: LanguageModel, z: str, text: str) -> list[float]:
     return (-logs.gather(1, torch.tensor(ids)[:, None])[:, 0]).tolist()
 
 
-def check(found: Losses | None, lm: LanguageModel, one: Document, call: Proposal, alone: list[float]) -> None:
+def check(found: Losses | None, lm: LanguageModel, one: CorpusDocument, call: Proposal, alone: list[float]) -> None:
     def weighted(losses: list[float]) -> float:
         return sum(w * loss for w, loss in zip(WEIGHTS, losses[call.position :], strict=False))
 

@@ -8,7 +8,7 @@ from hammerstone.errors import NotFoundError, SandboxError, ToolRefusedError
 from hammerstone.made_tools import find_tool, read_arguments
 from hammerstone.sandbox import Sandbox
 from hammerstone.store import Store
-from hammerstone.toolformer.apis.api import ApiError, Context
+from hammerstone.toolformer.apis.api import ApiError, CallContext
 from hammerstone.toolformer.apis.api_specs import open_api
 
 from .samples.sums import SUM, tool
@@ -30,15 +30,15 @@ def made(store: Store) -> Store:
     "text", ["What is the sum of 3 and 4?", '{"left": 3, "right": 4}'], ids=["its question", "its arguments"]
 )
 async def test_a_made_tool_answers_a_call(made: Store, sandbox: Sandbox, text: str) -> None:
-    api = open_api("registry:sum", open_made=lambda name: find_tool(made, name, sandbox))
+    api = open_api("registry:sum", open_live_tool=lambda name: find_tool(made, name, sandbox))
     assert api.name == "sum"
-    assert await api(text, Context()) == "7"
+    assert await api(text, CallContext()) == "7"
 
 
 async def test_what_it_does_not_understand_has_no_result(made: Store, sandbox: Sandbox) -> None:
-    api = open_api("registry:sum", open_made=lambda name: find_tool(made, name, sandbox))
+    api = open_api("registry:sum", open_live_tool=lambda name: find_tool(made, name, sandbox))
     with pytest.raises(ApiError, match="not understood"):
-        await api("three and four", Context())
+        await api("three and four", CallContext())
 
 
 @pytest.mark.parametrize("text", ["pear apple fig", "pear, apple, fig", '["pear", "apple", "fig"]'])

@@ -1,4 +1,4 @@
-"""`hammerstone toolformer`: each stage on a random tiny model, one after the other, and what is told of mistakes."""
+"""`hammerstone toolformer`: each stage on a random tiny model, one after the other, and the errors for mistakes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hammerstone.toolformer.corpus_document import Document, Losses, Proposal
+from hammerstone.toolformer.corpus_document import CorpusDocument, Losses, Proposal
 from hammerstone.toolformer.shards import write_shards
 
 from ..toolformer.fake_vllm import FakeVllm
@@ -70,7 +70,7 @@ def measured(folder: Path) -> None:
         Proposal(api="Calculator", input="400 / 1400", position=at, probability=0.1, result="0.29", losses=losses)
         for at in (11, 30)
     )
-    documents = [Document(id=f"d{k}", text=f"{TEXTS[0]} {k}", proposals=proposals) for k in range(12)]
+    documents = [CorpusDocument(id=f"d{k}", text=f"{TEXTS[0]} {k}", proposals=proposals) for k in range(12)]
     write_shards(folder / "filter", documents, settings={})
 
 
@@ -87,7 +87,7 @@ def test_the_first_stages_run_one_after_the_other_and_count(cli: Cli, run: Path)
     assert cli(*stage).lines == [json.loads(json.dumps(cli(*stage).lines[0]))]  # finished: the same again
 
 
-def test_from_measured_calls_to_a_taught_model_and_its_four_rows(cli: Cli, run: Path, tmp_path: Path) -> None:
+def test_from_measured_calls_to_a_fine_tuned_model_and_its_four_rows(cli: Cli, run: Path, tmp_path: Path) -> None:
     (tmp_path / "model").symlink_to(run / "model")
     for name in ("questions.jsonl", "run.toml", "texts.jsonl"):
         (tmp_path / name).write_bytes((run / name).read_bytes())
@@ -101,7 +101,7 @@ def test_from_measured_calls_to_a_taught_model_and_its_four_rows(cli: Cli, run: 
     (result,) = cli("toolformer", "evaluate", *config, "--report", tmp_path / "report.html", "--json").lines
     rows = [(one["task"], one["method"]) for one in result["figures"]][:4]
     assert rows == [
-        ("questions", name) for name in ("untouched", "same text, no calls", "taught, calls disabled", "taught")
+        ("questions", name) for name in ("base", "same text, no calls", "fine-tuned, calls disabled", "fine-tuned")
     ]
     assert result["notes"][0].startswith("Perplexity on held-out text (")
     assert (tmp_path / "report.html").stat().st_size > 10_000
@@ -124,7 +124,7 @@ def test_a_text_is_written_by_a_server_that_has_the_model(cli: Cli, run: Path) -
 def test_one_model_goes_on(cli: Cli, given: tuple[str, ...]) -> None:
     done = cli("toolformer", "generate", "x", *given)
     assert done.code == 2
-    assert "give --config FILE of a run, or --model FOLDER" in done.err
+    assert "use --config FILE of a run, or --model FOLDER" in done.err
 
 
 def test_texts_in_another_encoding_are_refused(cli: Cli) -> None:
@@ -134,15 +134,15 @@ def test_texts_in_another_encoding_are_refused(cli: Cli) -> None:
 
 
 def test_on_a_terminal_a_text_is_shown_while_it_is_written(capsys: pytest.CaptureFixture[str]) -> None:
-    from hammerstone.cli.toolformer.generate_command import Live
-    from hammerstone.toolformer.decode import Piece
+    from hammerstone.cli.toolformer.generate_command import LiveText
+    from hammerstone.toolformer.decode import TokenPiece
 
     lm = language_model()
-    live = Live(lm, "The sum")
+    live = LiveText(lm, "The sum")
     written = [(" is [C(1) -> ", True), ("2]", False), (" né €.", True)]
     for text, sampled in written:
         for token in lm.encode(text):
-            live.write(Piece(row=0, ids=(token,), sampled=sampled))
+            live.write(TokenPiece(row=0, ids=(token,), sampled=sampled))
     assert capsys.readouterr().out == "The sum" + "".join(text for text, _ in written)
 
 
@@ -169,7 +169,7 @@ def test_a_stage_without_the_one_before_it_says_what_is_missing(cli: Cli, run: P
     (tmp_path / "run.toml").write_text(CONFIG)
     done = cli("toolformer", "annotate", "--config", tmp_path / "run.toml")
     assert done.code == 2
-    assert "holds no shards" in done.err
+    assert "contains no shards" in done.err
     done = cli("toolformer", "evaluate", "--config", tmp_path / "run.toml")
     assert "there is no trained model in" in done.err
 
@@ -184,14 +184,14 @@ def test_a_configuration_that_is_not_there_is_told(cli: Cli, tmp_path: Path, com
 def test_documents_are_indexed_and_found_by_the_tool(cli: Cli, tmp_path: Path) -> None:
     import anyio
 
-    from hammerstone.toolformer.apis.api import Context
+    from hammerstone.toolformer.apis.api import CallContext
     from hammerstone.toolformer.apis.api_specs import open_api
 
     (tmp_path / "rivers.txt").write_text("The Elbe flows through Dresden and Hamburg to the North Sea.")
     (tmp_path / "birds.txt").write_text("The wren is a small bird with a loud voice.")
     done = cli("toolformer", "index", tmp_path / "*.txt", "--into", tmp_path / "index")
-    assert done.out == f"2 passages are in {tmp_path / 'index'}: name it in the tools as search:{tmp_path / 'index'}\n"
-    assert "Dresden" in anyio.run(open_api(f"search:{tmp_path / 'index'}"), "Elbe Hamburg", Context())
+    assert done.out == f"indexed 2 passages in {tmp_path / 'index'}: add the tool as search:{tmp_path / 'index'}\n"
+    assert "Dresden" in anyio.run(open_api(f"search:{tmp_path / 'index'}"), "Elbe Hamburg", CallContext())
 
 
 @pytest.mark.parametrize("command", ["annotate", "filter", "finetune", "evaluate"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import anyio
 
-from hammerstone.toolformer.apis.api import Context
+from hammerstone.toolformer.apis.api import CallContext
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Tool:
         self.dates: list[str | None] = []
         self.most = self.under_way = 0
 
-    async def __call__(self, text: str, context: Context) -> str:
+    async def __call__(self, text: str, context: CallContext) -> str:
         self.inputs.append(text)
         self.dates.append(context.date)
         self.under_way += 1

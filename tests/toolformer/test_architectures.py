@@ -10,7 +10,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from hammerstone.errors import InputError
-from hammerstone.toolformer.kv_cache import join
+from hammerstone.toolformer.kv_cache import join_caches
 from hammerstone.toolformer.lm import LanguageModel, load_model
 
 from .tiny_models import byte_level
@@ -101,14 +101,14 @@ def assert_read_as_alone(lm: LanguageModel, found: torch.Tensor, before: list[li
 def test_a_row_that_is_branched_cut_joined_and_read_on_is_as_read_alone(kind: str) -> None:
     lm = model(kind, READ[kind])
     first, second, more = drawn(13, 3, 9), drawn(1, 5, 2), drawn(3, 3, 3, 3)
-    logits, past = lm.forward(first)
+    logits, cache = lm.forward(first)
     assert_read_as_alone(lm, logits, [[], [], []], first)
-    logits, _ = lm.forward(second, past)
+    logits, _ = lm.forward(second, cache)
     assert_read_as_alone(lm, logits, first, second)
-    logits, _ = lm.forward(more[:3], past.rows([0, 0, 2]).cut([5, 9, 4]))
+    logits, _ = lm.forward(more[:3], cache.rows([0, 0, 2]).cut([5, 9, 4]))
     assert_read_as_alone(lm, logits, [first[0][:5], first[0][:9], first[2][:4]], more[:3])
     other = drawn(2)
-    logits, _ = lm.forward(more, join([past, lm.forward(other)[1]]))
+    logits, _ = lm.forward(more, join_caches([cache, lm.forward(other)[1]]))
     assert_read_as_alone(lm, logits, first + other, more)
 
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hammerstone.toolformer.call_format import Call, find_calls, insert_calls, remove_calls, safe_result
+from hammerstone.toolformer.call_format import ApiCall, find_calls, insert_calls, remove_calls, safe_result
 
 APIS = ("Calculator", "Calendar")
-QUOTIENT = Call(api="Calculator", input="400 / 1400", result="0.29")
+QUOTIENT = ApiCall(api="Calculator", input="400 / 1400", result="0.29")
 
 plain = st.text(st.sampled_from("ab1 (),.\n"), max_size=40)
 
@@ -22,7 +22,7 @@ def test_a_call_is_written_as_in_the_paper() -> None:
 
 def test_a_call_without_a_result_has_no_answered_form() -> None:
     with pytest.raises(ValueError, match="has no result"):
-        _ = Call(api="Calculator", input="1").answered
+        _ = ApiCall(api="Calculator", input="1").answered
 
 
 @pytest.mark.parametrize("written", [QUOTIENT.answered, QUOTIENT.unanswered, QUOTIENT.asked])
@@ -34,7 +34,7 @@ def test_every_form_is_read_back(written: str) -> None:
 
 def test_parentheses_in_an_input_pair_up() -> None:
     (found,) = find_calls("[Calculator((1 + 2) * (3)) -> 9]", APIS)
-    assert found.call == Call(api="Calculator", input="(1 + 2) * (3)", result="9")
+    assert found.call == ApiCall(api="Calculator", input="(1 + 2) * (3)", result="9")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_call_stands_apart_by_spaces(text: str, position: int, expected: str) 
 
 
 def test_several_calls_stand_at_their_own_positions() -> None:
-    today = Call(api="Calendar", input="", result="Today is Monday.")
+    today = ApiCall(api="Calendar", input="", result="Today is Monday.")
     written = insert_calls("x y z", [(3, today), (1, QUOTIENT)])
     assert written == "x [Calculator(400 / 1400) -> 0.29] y [Calendar() -> Today is Monday.] z"
     assert remove_calls(written, APIS) == "x y z"
@@ -80,5 +80,5 @@ def test_removing_what_was_inserted_gives_the_text_back(text: str, positions: li
 def test_a_safe_result_never_ends_or_begins_a_call(text: str) -> None:
     result = safe_result(text)
     assert len(result) <= 200
-    (found,) = find_calls(Call(api="Calendar", input="", result=result).answered, APIS)
+    (found,) = find_calls(ApiCall(api="Calendar", input="", result=result).answered, APIS)
     assert found.call.result == result

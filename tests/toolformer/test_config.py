@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from hammerstone.errors import InputError, SettingsError
-from hammerstone.toolformer.annotate.annotation import Sampling
-from hammerstone.toolformer.config import Config, read_config
+from hammerstone.toolformer.annotate.annotation import SamplingSettings
+from hammerstone.toolformer.config import RunConfig, read_config
 
 ROOT = Path(__file__).parents[2]
 SMALL = 'model = "gpt2"\nfolder = "run"\ntools = ["calculator"]\n'
@@ -24,7 +24,7 @@ def config(tmp_path: Path, more: str = "", head: str = SMALL) -> Path:
 def test_what_is_left_out_is_as_in_the_paper(tmp_path: Path) -> None:
     read = read_config(config(tmp_path))
     assert (read.model, read.tools) == ("gpt2", ("calculator",))
-    assert read.annotate.sampling("Calculator") == Sampling(threshold=0.0, positions=20, draws=10)
+    assert read.annotate.sampling("Calculator") == SamplingSettings(threshold=0.0, positions=20, draws=10)
     assert (read.finetune.batch, read.finetune.learning_rate, read.finetune.steps) == (128, 1e-5, 2000)
     assert (read.dataset.most, read.generate.k, read.annotate.by) == (25_000, 10, "self")
 
@@ -85,10 +85,10 @@ def test_paths_are_those_of_the_files_own_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "error", "hint"),
     [
-        ("[finetunes]\nsteps = 1\n", "there is no setting 'finetunes'", "did you mean finetune?"),
-        ("[finetune]\nstep = 1\n", r"\[finetune\]: there is no setting 'step'", "did you mean steps?"),
+        ("[finetunes]\nsteps = 1\n", "unknown setting 'finetunes'", "did you mean finetune?"),
+        ("[finetune]\nstep = 1\n", r"\[finetune\]: unknown setting 'step'", "did you mean steps?"),
         ("[dataset]\nmost = 'x'\n", r"dataset\.most: .*valid integer", "toolformer.md"),
-        ("[dataset\n", "is no TOML", "quotation marks"),
+        ("[dataset\n", "is not valid TOML", "quotation marks"),
     ],
 )
 def test_a_mistake_in_it_is_told(tmp_path: Path, more: str, error: str, hint: str) -> None:
@@ -105,12 +105,12 @@ def test_a_number_that_makes_no_sense_is_told_by_its_stage(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("more", "error"),
     [
-        ("[corpus]\nlimit = " + "9" * 5_000, "is no TOML"),
-        ("x = " + "[" * 5_000, "is no TOML"),
+        ("[corpus]\nlimit = " + "9" * 5_000, "is not valid TOML"),
+        ("x = " + "[" * 5_000, "is not valid TOML"),
         ("a." * 20_000 + "a = 1", "has more than 32,000 characters"),
-        (f'[corpus]\nsources = ["{"a" * 5_000}"]', "names a file that there cannot be"),
-        (f'[evaluate]\ntexts = "{"a" * 5_000}"', "names a file that there cannot be"),
-        (f'[evaluate]\nfiles.lama = ["{"a" * 5_000}"]', "names a file that there cannot be"),
+        (f'[corpus]\nsources = ["{"a" * 5_000}"]', "names an impossible path"),
+        (f'[evaluate]\ntexts = "{"a" * 5_000}"', "names an impossible path"),
+        (f'[evaluate]\nfiles.lama = ["{"a" * 5_000}"]', "names an impossible path"),
     ],
     ids=range(6),
 )
@@ -138,7 +138,7 @@ def test_the_guide_names_every_setting_with_its_section() -> None:
         first = line.split("|")[1] if line.startswith("|") else ""
         section = found[1] if (found := re.search(r"\*\*`\[(\w+)\]`\*\*", first)) else section
         named |= {(section, name.partition(".")[0]) for name in re.findall(r"`([\w.]+)`", first)}
-    for one in fields(Config):
+    for one in fields(RunConfig):
         part = one.default_factory
         inner = fields(part) if isinstance(part, type) and is_dataclass(part) else ()
         expected = {(one.name, setting.name) for setting in inner} or {("", one.name)}

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hammerstone.errors import InputError, SettingsError
-from hammerstone.toolformer.kv_cache import join
+from hammerstone.toolformer.kv_cache import join_caches
 from hammerstone.toolformer.lm import LanguageModel, load_model
 
 from .tiny_models import MODELS, TEXTS, TOKENIZERS, byte_level, language_model
@@ -32,11 +32,11 @@ def assert_alike(found: torch.Tensor, expected: torch.Tensor) -> None:
 @given(rows=st.lists(tokens, min_size=1, max_size=4))
 def test_rows_of_different_lengths_are_read_as_each_alone(name: str, rows: list[list[int]]) -> None:
     lm = LANGUAGE_MODELS[name]
-    logits, past = lm.forward(rows)
+    logits, cache = lm.forward(rows)
     for at, row in enumerate(rows):
         assert_alike(logits[at, -len(row) :], alone(lm, row))
-    assert past.lengths.tolist() == [len(row) for row in rows]
-    assert past.width == max(map(len, rows))
+    assert cache.lengths.tolist() == [len(row) for row in rows]
+    assert cache.width == max(map(len, rows))
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -46,12 +46,12 @@ def test_reading_on_after_a_past_of_another_length_is_reading_in_one_go(
     name: str, rows: list[tuple[list[int], list[int], list[int]]]
 ) -> None:
     lm = LANGUAGE_MODELS[name]
-    _, past = lm.forward([first for first, _, _ in rows])
-    _, past = lm.forward([second for _, second, _ in rows], past)
-    logits, past = lm.forward([third for _, _, third in rows], past)
+    _, cache = lm.forward([first for first, _, _ in rows])
+    _, cache = lm.forward([second for _, second, _ in rows], cache)
+    logits, cache = lm.forward([third for _, _, third in rows], cache)
     for at, (first, second, third) in enumerate(rows):
         assert_alike(logits[at, -len(third) :], alone(lm, first + second + third)[-len(third) :])
-    assert past.width == max(len(first + second + third) for first, second, third in rows)
+    assert cache.width == max(len(first + second + third) for first, second, third in rows)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -61,10 +61,10 @@ def test_a_branch_from_the_middle_goes_on_as_if_the_rest_had_not_been_read(
     name: str, data: st.DataObject, rows: list[list[int]], more: list[int]
 ) -> None:
     lm = LANGUAGE_MODELS[name]
-    _, past = lm.forward(rows)
+    _, cache = lm.forward(rows)
     chosen = data.draw(st.lists(st.integers(0, len(rows) - 1), min_size=1, max_size=4))
     kept = [data.draw(st.integers(1, len(rows[at]))) for at in chosen]
-    logits, branched = lm.forward([more] * len(chosen), past.rows(chosen).cut(kept))
+    logits, branched = lm.forward([more] * len(chosen), cache.rows(chosen).cut(kept))
     for at, (row, length) in enumerate(zip(chosen, kept, strict=True)):
         assert_alike(logits[at, -len(more) :], alone(lm, rows[row][:length] + more)[-len(more) :])
     assert branched.width == max(kept) + len(more)
@@ -77,7 +77,7 @@ def test_joined_rows_go_on_each_by_itself(
     name: str, first: list[list[int]], second: list[list[int]], more: list[int]
 ) -> None:
     lm = LANGUAGE_MODELS[name]
-    joined = join([lm.forward(first)[1], lm.forward(second)[1]])
+    joined = join_caches([lm.forward(first)[1], lm.forward(second)[1]])
     logits, _ = lm.forward([more] * len(first + second), joined)
     for at, row in enumerate(first + second):
         assert_alike(logits[at], alone(lm, row + more)[-len(more) :])
@@ -93,8 +93,8 @@ def test_only_the_last_columns_are_returned_if_asked_so() -> None:
 
 def test_tokens_that_are_read_are_counted_and_padding_is_not() -> None:
     lm = language_model()
-    _, past = lm.forward([[1, 2, 3], [4]])
-    lm.forward([[5], [6]], past)
+    _, cache = lm.forward([[1, 2, 3], [4]])
+    lm.forward([[5], [6]], cache)
     assert lm.read == 6
 
 
@@ -111,7 +111,7 @@ def test_a_text_is_encoded_and_decoded_with_nothing_added(tokenizer: str) -> Non
 
 def test_more_than_the_model_can_read_is_told() -> None:
     lm = language_model(context=8)
-    with pytest.raises(InputError, match="reads at most 8 tokens, and 9 were to be read") as told:
+    with pytest.raises(InputError, match="reads at most 8 tokens, but a row has 9") as told:
         lm.forward([[1] * 9])
     assert "max_tokens" in told.value.hint
 
@@ -121,7 +121,7 @@ def test_a_tokenizer_that_cannot_write_a_bracket_is_refused() -> None:
     from tokenizers import normalizers
 
     words.backend_tokenizer.normalizer = normalizers.Replace("[", "")
-    with pytest.raises(InputError, match=r"cannot write \[, which calls are made of"):
+    with pytest.raises(InputError, match=r"cannot write \[, which calls need"):
         LanguageModel(LANGUAGE_MODELS["gpt2"].model, words)
 
 

@@ -83,7 +83,7 @@ async def test_a_chat_template_is_used_where_there_is_one() -> None:
     assert reply.usage.input_tokens == len(lm.encode("<user>hi<assistant>"))
 
 
-def test_a_taught_model_names_its_tools_beside_its_weights(tmp_path: Path) -> None:
+def test_a_fine_tuned_model_names_its_tools_beside_its_weights(tmp_path: Path) -> None:
     assert read_tools(tmp_path) == ()
     write_tools(tmp_path, ("calculator", "calendar"))
     assert read_tools(tmp_path) == ("calculator", "calendar")
@@ -92,7 +92,7 @@ def test_a_taught_model_names_its_tools_beside_its_weights(tmp_path: Path) -> No
 @pytest.mark.parametrize("written", ["{", '{"a": 1}'])
 def test_a_list_of_tools_of_another_shape_is_told(tmp_path: Path, written: str) -> None:
     (tmp_path / "tools.json").write_text(written)
-    with pytest.raises(InputError, match="is no list of tools"):
+    with pytest.raises(InputError, match="is not a list of tools"):
         read_tools(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Shards: what is finished is never done twice, a broken run goes on to the same bytes, a line is read as written."""
+"""Shards: none is processed twice, an interrupted run resumes to the same bytes, lines are read as written."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hammerstone.errors import InputError, OperatorError
-from hammerstone.toolformer.corpus_document import Document, Losses, Proposal, document_line, read_document
+from hammerstone.toolformer.corpus_document import CorpusDocument, Losses, Proposal, document_line, read_document
 from hammerstone.toolformer.shards import (
-    Block,
-    Progress,
+    StageProgress,
+    UnwrittenShard,
     read_shards,
     run_first_stage,
     run_stage,
@@ -27,11 +27,11 @@ from hammerstone.toolformer.shards import (
     write_shards,
 )
 
-DOCUMENTS = [Document(id=f"d{k}", text=f"text {k} [1] a -> b é\u2028\n") for k in range(7)]
+DOCUMENTS = [CorpusDocument(id=f"d{k}", text=f"text {k} [1] a -> b é\u2028\n") for k in range(7)]
 SIZE = 2  # documents a shard: four shards
 
 
-def corpus(folder: Path, documents: Sequence[Document] = DOCUMENTS) -> Path:
+def corpus(folder: Path, documents: Sequence[CorpusDocument] = DOCUMENTS) -> Path:
     write_shards(folder, documents, settings={"seed": 1}, size=SIZE)
     return folder
 
@@ -47,11 +47,11 @@ class Work:
         self.done: list[str] = []
         self._stop_at = stop_at
 
-    def __call__(self, documents: Sequence[Document]) -> tuple[Sequence[Document], Mapping[str, int]]:
+    def __call__(self, documents: Sequence[CorpusDocument]) -> tuple[Sequence[CorpusDocument], Mapping[str, int]]:
         if len(self.done) == self._stop_at:
             raise StoppedError
         self.done.append(documents[0].id)
-        made = [Document(id=document.id, text=document.text + "!") for document in documents]
+        made = [CorpusDocument(id=document.id, text=document.text + "!") for document in documents]
         return made, {"documents": len(documents), f"first {documents[0].id}": 1}
 
 
@@ -80,7 +80,7 @@ def test_the_last_shard_holds_the_rest(tmp_path: Path, documents: int, shards: i
 
 
 def test_documents_are_not_held_in_memory(tmp_path: Path) -> None:
-    def documents() -> Iterator[Document]:
+    def documents() -> Iterator[CorpusDocument]:
         for k, document in enumerate(DOCUMENTS):
             assert len([*tmp_path.glob("*.jsonl")]) == k // SIZE
             yield document
@@ -89,13 +89,13 @@ def test_documents_are_not_held_in_memory(tmp_path: Path) -> None:
 
 
 def test_a_corpus_without_documents_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no document") as caught:
+    with pytest.raises(InputError, match="not a document") as caught:
         write_shards(tmp_path / "out", [], settings={})
     assert caught.value.hint
 
 
 def test_a_broken_corpus_is_written_again_to_the_same_bytes(tmp_path: Path) -> None:
-    def broken() -> Iterator[Document]:
+    def broken() -> Iterator[CorpusDocument]:
         yield from DOCUMENTS[:5]
         raise StoppedError
 
@@ -146,7 +146,7 @@ def test_a_stage_that_breaks_goes_on_and_does_no_finished_shard_twice(tmp_path: 
 
 
 def test_a_stage_may_be_interrupted_by_its_progress(tmp_path: Path) -> None:
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress: StageProgress) -> None:
         if progress.done == 2:
             raise KeyboardInterrupt
 
@@ -160,10 +160,10 @@ def test_a_stage_may_be_interrupted_by_its_progress(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from hammerstone.toolformer.corpus_document import Document, document_line, read_document
+from hammerstone.toolformer.corpus_document import CorpusDocument, document_line, read_document
 from hammerstone.toolformer.shards import run_stage
 
-read_document(document_line(Document(id="", text="")))  # what it imports is no step
+read_document(document_line(CorpusDocument(id="", text="")))  # what it imports is no step
 source, targets = Path(sys.argv[1]), Path(sys.argv[2])
 left = -1
 
@@ -176,7 +176,7 @@ def die(event="", _=()):
 
 def work(documents):
     die()
-    made = [Document(id=each.id, text=each.text + "!") for each in documents]
+    made = [CorpusDocument(id=each.id, text=each.text + "!") for each in documents]
     die()
     return made, {"documents": len(made), f"first {documents[0].id}": 1}
 
@@ -215,7 +215,7 @@ def test_a_stage_killed_at_any_step_goes_on_to_the_same_bytes(tmp_path: Path) ->
 
 
 def test_the_progress_counts_what_was_done_before(tmp_path: Path) -> None:
-    source, told = corpus(tmp_path / "in"), list[Progress]()
+    source, told = corpus(tmp_path / "in"), list[StageProgress]()
     with pytest.raises(StoppedError):
         run(source, tmp_path / "out", Work(stop_at=1))
     run(source, tmp_path / "out", on_progress=told.append)
@@ -257,7 +257,7 @@ def test_a_source_at_another_place_is_the_same_source(tmp_path: Path) -> None:
 def test_a_folder_with_things_of_ones_own_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("all I have")
-    with pytest.raises(InputError, match="no stage's folder"):
+    with pytest.raises(InputError, match="not the folder of a stage"):
         run(corpus(tmp_path / "in"), tmp_path / "out")
     assert snapshot(tmp_path / "out") == {"thesis.txt": b"all I have"}
 
@@ -266,9 +266,9 @@ def test_a_folder_with_things_of_ones_own_is_refused(tmp_path: Path) -> None:
 def test_a_source_without_shards_is_told(tmp_path: Path, source: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="holds no shards") as caught:
+    with pytest.raises(InputError, match="contains no shards") as caught:
         run(tmp_path / source, tmp_path / "out")
-    assert "stage before" in caught.value.hint
+    assert "previous stage" in caught.value.hint
     assert not (tmp_path / "out").exists()
 
 
@@ -276,7 +276,7 @@ def test_a_damaged_line_is_told_with_its_place(tmp_path: Path) -> None:
     source = corpus(tmp_path / "in")
     with (source / "00002.jsonl").open("ab") as file:
         file.write(b'{"id": "cut o')
-    with pytest.raises(InputError, match=r"00002\.jsonl, line 3 is no document"):
+    with pytest.raises(InputError, match=r"00002\.jsonl, line 3 is not a document"):
         run(source, tmp_path / "out")
     assert len([*tmp_path.glob("out/*.counts.json")]) == 2, "what was finished stays"
 
@@ -292,13 +292,13 @@ FULL = """
 import resource, sys
 from pathlib import Path
 from hammerstone.errors import OperatorError
-from hammerstone.toolformer.corpus_document import Document
+from hammerstone.toolformer.corpus_document import CorpusDocument
 from hammerstone.toolformer.shards import run_stage
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))
 
 def work(documents):
     longer = 1000 if documents[0].id == "d4" and "full" in sys.argv else 1
-    return [Document(id=each.id, text=each.text * longer) for each in documents], {}
+    return [CorpusDocument(id=each.id, text=each.text * longer) for each in documents], {}
 
 try:
     run_stage("copy", Path(sys.argv[1]), Path(sys.argv[2]), work, settings={})
@@ -311,7 +311,7 @@ def test_a_full_disk_is_told_and_the_same_command_goes_on(tmp_path: Path) -> Non
     """As a disk with 2,000 bytes left, on which the third shard needs more."""
     child = [sys.executable, "-c", FULL, str(corpus(tmp_path / "in")), str(tmp_path / "out")]
     done = subprocess.run([*child, "full"], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith(f"cannot write {tmp_path}/out/00002.jsonl: File too large | make room")
+    assert done.stdout.startswith(f"cannot write {tmp_path}/out/00002.jsonl: File too large | free some space")
     left = {"manifest.json", "00000.jsonl", "00000.counts.json", "00001.jsonl", "00001.counts.json"}
     assert snapshot(tmp_path / "out").keys() == left
     assert subprocess.run(child, capture_output=True, text=True, check=True).stdout == ""
@@ -334,7 +334,7 @@ proposals = st.builds(
     losses=st.none() | losses,
 )
 documents = st.builds(
-    Document,
+    CorpusDocument,
     id=text,
     text=text,
     date=st.none() | text,
@@ -344,7 +344,7 @@ documents = st.builds(
 
 
 @given(documents)
-def test_a_document_is_read_as_it_was_written(document: Document) -> None:
+def test_a_document_is_read_as_it_was_written(document: CorpusDocument) -> None:
     line = document_line(document)
     assert line.endswith("\n")
     assert line.count("\n") == 1
@@ -362,14 +362,16 @@ def test_a_line_is_as_it_is_documented() -> None:
         result="0.29",
         losses=Losses(with_result=0.4, with_call=2.1, without=1.9),
     )
-    document = Document(id="a1", text="Out of 1400 …", date="2023-02-09", apis=("Calculator",), proposals=(proposal,))
+    document = CorpusDocument(
+        id="a1", text="Out of 1400 …", date="2023-02-09", apis=("Calculator",), proposals=(proposal,)
+    )
     line = (
         '{"id":"a1","text":"Out of 1400 …","date":"2023-02-09","apis":["Calculator"],"proposals":['
         '{"api":"Calculator","input":"400 / 1400","position":27,"probability":0.31,"result":"0.29","failure":null,'
         '"losses":{"with_result":0.4,"with_call":2.1,"without":1.9}}]}\n'
     )
     assert document_line(document) == line
-    assert read_document('{"id": "a", "text": "b"}') == Document(id="a", text="b")
+    assert read_document('{"id": "a", "text": "b"}') == CorpusDocument(id="a", text="b")
 
 
 def test_the_gain_is_over_the_better_of_no_call_and_a_call_without_a_result() -> None:
@@ -381,21 +383,21 @@ def test_the_gain_is_over_the_better_of_no_call_and_a_call_without_a_result() ->
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("", "no document"),
-        ("{", "no document"),
-        ("[]", "no document"),
-        ("null", "no document"),
+        ("", "not a document"),
+        ("{", "not a document"),
+        ("[]", "not a document"),
+        ("null", "not a document"),
         ('{"id": "a"}', "text"),
         ('{"id": 5, "text": "b"}', "id"),
         ('{"id": "a", "text": null}', "text"),
         ('{"id": "a", "text": "b", "proposals": [{"api": "A"}]}', r"proposals\.0\.input"),
-        (b'{"id": "a", "text": "\xff"}', "no document"),
+        (b'{"id": "a", "text": "\xff"}', "not a document"),
     ],
 )
 def test_a_line_of_another_kind_is_told_with_its_place(line: str | bytes, why: str) -> None:
     with pytest.raises(InputError, match=why) as caught:
         read_document(line, "in.jsonl, line 3")
-    assert caught.value.message.startswith("in.jsonl, line 3 is no document")
+    assert caught.value.message.startswith("in.jsonl, line 3 is not a document")
     assert caught.value.hint
 
 
@@ -405,7 +407,7 @@ def test_a_line_of_another_kind_is_told_with_its_place(line: str | bytes, why: s
 def test_two_processes_do_not_work_in_one_folder(tmp_path: Path) -> None:
     source = corpus(tmp_path / "in")
 
-    def work(documents: Sequence[Document]) -> tuple[Sequence[Document], Mapping[str, int]]:
+    def work(documents: Sequence[CorpusDocument]) -> tuple[Sequence[CorpusDocument], Mapping[str, int]]:
         with pytest.raises(InputError, match="another process"):
             run(source, tmp_path / "out")
         return documents, {}
@@ -416,14 +418,14 @@ def test_two_processes_do_not_work_in_one_folder(tmp_path: Path) -> None:
 def test_a_first_stage_goes_on_after_its_finished_shards(tmp_path: Path) -> None:
     asked: list[int] = []
 
-    def blocks(done: Counter[str]) -> Iterator[Block]:
+    def blocks(done: Counter[str]) -> Iterator[UnwrittenShard]:
         asked.append(done["n"])
         for k in range(done["n"], 7):
             if len(asked) == 1 and k == 3:
                 raise StoppedError
-            yield Block([DOCUMENTS[k]], {"n": 1}, (k + 1) / 7)
+            yield UnwrittenShard([DOCUMENTS[k]], {"n": 1}, (k + 1) / 7)
 
-    told: list[Progress] = []
+    told: list[StageProgress] = []
     with pytest.raises(StoppedError):
         run_first_stage("first", tmp_path, blocks, settings={})
     assert run_first_stage("first", tmp_path, blocks, settings={}, on_progress=told.append) == {"n": 7}
@@ -442,13 +444,13 @@ def test_a_stage_killed_while_it_claims_its_folder_goes_on(tmp_path: Path) -> No
 
 
 def test_half_of_a_surrogate_pair_can_be_read_back(tmp_path: Path) -> None:
-    write_shards(tmp_path, [Document(id="a", text="half \ud83d of it")], settings={})
+    write_shards(tmp_path, [CorpusDocument(id="a", text="half \ud83d of it")], settings={})
     (document,) = read_shards(tmp_path)
     assert len(document.text) == len("half \ud83d of it"), "positions in it are still right"
 
 
 def test_a_corpus_without_documents_claims_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no document"):
+    with pytest.raises(InputError, match="not a document"):
         write_shards(tmp_path / "out", [], settings={"seed": 1})
     write_shards(tmp_path / "out", DOCUMENTS, settings={"seed": 2})
 

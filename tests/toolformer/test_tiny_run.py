@@ -19,9 +19,9 @@ from hammerstone.evals.toolformer_demo import PARTS, run_tiny
 from hammerstone.toolformer import runs
 from hammerstone.toolformer.apis.api_specs import open_api
 from hammerstone.toolformer.config import read_config
-from hammerstone.toolformer.corpus_document import Document
-from hammerstone.toolformer.data.dataset import DatasetSettings, chosen_calls
-from hammerstone.toolformer.score.selection import is_kept, tau_f
+from hammerstone.toolformer.corpus_document import CorpusDocument
+from hammerstone.toolformer.data.dataset import DatasetSettings, selected_calls
+from hammerstone.toolformer.score.selection import is_selected, tau_f
 from hammerstone.toolformer.shards import read_shards
 from hammerstone.toolformer.tiny.preparation import CONFIG, MODEL, Size, write_run
 
@@ -34,7 +34,7 @@ SIZE = Size(texts=600, questions=60, held_out=60, finetune_steps=200)
 class Run(NamedTuple):
     folder: Path
     evaluation: runs.Evaluation
-    documents: tuple[Document, ...]
+    documents: tuple[CorpusDocument, ...]
     right: Mapping[tuple[str, str], int]
 
 
@@ -58,28 +58,28 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     runs.run_finetune(config)
     runs.run_finetune(config, "control")
     evaluation = anyio.run(runs.run_evaluate, config, apis)
-    right = {(row.task, row.name): row.right for row in evaluation.rows}
+    right = {(row.benchmark, row.name): row.right for row in evaluation.rows}
     return Run(folder, evaluation, tuple(read_shards(config.stage("filter"))), right)
 
 
 @pytest.mark.parametrize("task", ["arithmetic", "dates"])
-def test_the_taught_model_answers_what_its_control_cannot(run: Run, task: str) -> None:
-    others = {name: run.right[task, name] for name in ("untouched", "control", "disabled")}
-    assert run.right[task, "taught"] >= 5 * max(1, *others.values()), others
+def test_the_fine_tuned_model_answers_what_its_control_cannot(run: Run, task: str) -> None:
+    others = {name: run.right[task, name] for name in ("base", "control", "disabled")}
+    assert run.right[task, "fine-tuned"] >= 5 * max(1, *others.values()), others
 
 
 def test_without_calls_it_is_as_good_a_language_model_as_its_control(run: Run) -> None:
     found = {name: one.perplexity for name, one in run.evaluation.perplexities.items()}
     assert found["disabled"] < 1.05 * found["control"]
-    assert found["disabled"] < found["untouched"]
+    assert found["disabled"] < found["base"]
 
 
 def test_the_filter_drops_most_of_what_is_sampled_and_keeps_what_tells_the_date(run: Run) -> None:
     proposals = [one for document in run.documents for one in document.proposals if one.losses is not None]
     reckoned = [one for one in proposals if one.api == "Calculator"]
-    assert sum(is_kept(one, tau_f("Calculator")) for one in reckoned) < 0.1 * len(reckoned)
+    assert sum(is_selected(one, tau_f("Calculator")) for one in reckoned) < 0.1 * len(reckoned)
     before_dates = [
-        is_kept(one, tau_f("Calendar"))
+        is_selected(one, tau_f("Calendar"))
         for document in run.documents
         for one in document.proposals
         if one.api == "Calendar" and document.text[: one.position].endswith(" is")
@@ -89,7 +89,7 @@ def test_the_filter_drops_most_of_what_is_sampled_and_keeps_what_tells_the_date(
 
 def test_no_call_is_kept_after_the_number_that_it_gives(run: Run) -> None:
     for document in run.documents:
-        for one in chosen_calls(document, DatasetSettings()):
+        for one in selected_calls(document, DatasetSettings()):
             rest = document.text[one.position :]
             assert any(character.isdigit() for character in rest), f"{one.call.answered} before {rest!r}"
 
@@ -101,7 +101,7 @@ def test_the_demonstration_goes_on_from_what_is_there_and_tells_all_of_it(run: R
     assert {what for what, _, _ in told} <= {*PARTS}
     assert [done for what, done, total in told if (what, total) == ("evaluating", 16)] == [*range(17)]
     rights = {(one.task, one.method): one.right for one in result.figures}
-    assert rights["dates", "taught"] == run.right["dates", "taught"]
+    assert rights["dates", "fine-tuned"] == run.right["dates", "fine-tuned"]
     assert result.series[0].name == "pretraining, from random weights"
     useful = next(table for table in result.tables if table.title.startswith("Useful and useless calls"))
     kept = {(api, follows): int(count) for api, follows, _, count, _ in useful.rows}

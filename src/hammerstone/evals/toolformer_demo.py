@@ -1,8 +1,8 @@
 """The whole of Toolformer on a model small enough for a laptop, from random weights to the four rows.
 
-Nothing in it is planted: the calls are sampled from the tiny model, run by the real tools, and kept by the filter or
-dropped. What the model could not know by itself is how a call is written and that one may stand anywhere: that it has
-learned from texts whose calls are random (`toolformer/tiny/language.py`).
+Nothing in it is staged: the calls are sampled from the tiny model, run by the real tools, and selected by their scores.
+Only the form of calls, and that one may be anywhere, the model could not know: it has learned that from texts whose
+calls are random (`toolformer/tiny/language.py`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hammerstone.evals.report.experiment_result import Result, Series, Table
 from hammerstone.evals.toolformer_result import evaluation_result
 
 if TYPE_CHECKING:
-    from hammerstone.toolformer.config import Config
+    from hammerstone.toolformer.config import RunConfig
     from hammerstone.toolformer.tiny.preparation import Size
 
 __all__ = ["PARTS", "run_tiny"]
@@ -30,37 +30,39 @@ PARTS = (
     *("fine-tuning", "fine-tuning the control", "evaluating"),
 )
 
-EXAMPLES = 6  # of each tool, in the table of what the filter kept and dropped
+EXAMPLES = 6  # of each tool, in the table of scored calls
 EVERY = 10  # steps of the pretraining between two points of its curve
 PRETRAINING = "pretraining, from random weights"
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _Curve = Mapping[int, float]
 _T = TypeVar("_T")
 
-Tell = Callable[[str, int, int], None]
-"""Of each step: which of the `PARTS` is being done, how much of it, of how much (0: not known)."""
+OnPart = Callable[[str, int, int], None]
+"""Progress: which of the `PARTS` is running, how much of it is done, and of how much (0: not known)."""
 
 
-async def run_tiny(folder: Path, size: Size, seed: int = 0, tell: Tell = lambda _what, _done, _total: None) -> Result:
-    """Prepare a run in `folder` and carry out every stage; what is finished there is not done again.
+async def run_tiny(
+    folder: Path, size: Size, seed: int = 0, report: OnPart = lambda _what, _done, _total: None
+) -> Result:
+    """Prepare a run in `folder` and run every stage; finished stages are not repeated.
 
-    Raises `InputError` for a folder that holds anything else, and whatever the stages raise.
+    Raises `InputError` for a folder that contains anything else, and whatever the stages raise.
     """
     from hammerstone.toolformer import runs
     from hammerstone.toolformer.apis.api_specs import open_api
     from hammerstone.toolformer.config import read_config
-    from hammerstone.toolformer.shards import Progress
+    from hammerstone.toolformer.shards import StageProgress
     from hammerstone.toolformer.tiny.preparation import CONFIG, QUESTIONS, prepare
-    from hammerstone.toolformer.train.finetune_settings import Step
+    from hammerstone.toolformer.train.finetune_settings import TrainingStep
 
-    def shard(progress: Progress) -> None:
-        tell(progress.stage, progress.done, progress.total or 0)
+    def shard(progress: StageProgress) -> None:
+        report(progress.stage, progress.done, progress.total or 0)
 
-    def step(what: str) -> Callable[[Step], None]:
-        return lambda made: tell(what, made.step, made.steps)
+    def step(what: str) -> Callable[[TrainingStep], None]:
+        return lambda made: report(what, made.step, made.steps)
 
     steps = size.shape.steps
-    pretraining = await _apart(lambda: prepare(folder, size, seed, lambda done, _: tell("pretraining", done, steps)))
+    pretraining = await _apart(lambda: prepare(folder, size, seed, lambda done, _: report("pretraining", done, steps)))
     config = read_config(folder / CONFIG)
     apis = [open_api(spec) for spec in config.tools]
     await _apart(lambda: runs.run_corpus(config, apis, shard))
@@ -68,12 +70,12 @@ async def run_tiny(folder: Path, size: Size, seed: int = 0, tell: Tell = lambda 
     await runs.run_execute(config, apis, shard)
     await _apart(lambda: runs.run_filter(config, shard))
     await _apart(lambda: runs.run_dataset(config))
-    taught = await _apart(lambda: runs.run_finetune(config, "finetune", step("fine-tuning")))
+    fine_tuned = await _apart(lambda: runs.run_finetune(config, "finetune", step("fine-tuning")))
     control = await _apart(lambda: runs.run_finetune(config, "control", step("fine-tuning the control")))
     rows, asked = len(QUESTIONS) * (4 + len(config.evaluate.ks)), count(1)
-    tell("evaluating", 0, rows)
-    evaluation = await runs.run_evaluate(config, apis, lambda _: tell("evaluating", next(asked), rows))
-    curves = {PRETRAINING: pretraining, "fine-tuning": taught.losses, "fine-tuning, control": control.losses}
+    report("evaluating", 0, rows)
+    evaluation = await runs.run_evaluate(config, apis, lambda _: report("evaluating", next(asked), rows))
+    curves = {PRETRAINING: pretraining, "fine-tuning": fine_tuned.losses, "fine-tuning, control": control.losses}
     return evaluation_result(
         evaluation,
         model="a model of about a million parameters",
@@ -96,7 +98,7 @@ def _series(name: str, curve: _Curve) -> Series:
     )
 
 
-def _notes(config: Config) -> tuple[str, ...]:
+def _notes(config: RunConfig) -> tuple[str, ...]:
     return (
         "Proposals: the tiny model cannot follow a prompt with examples. It has learned the form of the annotation "
         "task beforehand, from texts whose calls are random: any numbers, any operator, anywhere. Calls are then "
@@ -105,8 +107,8 @@ def _notes(config: Config) -> tuple[str, ...]:
     )
 
 
-def _kept(config: Config) -> Table:
-    """What the filter kept of each tool's calls, at three thresholds."""
+def _kept(config: RunConfig) -> Table:
+    """How many calls of each tool are selected, at three thresholds."""
     from hammerstone.toolformer.score.explanation import count_kept
 
     thresholds = (0.5, 1.0, 2.0)
@@ -122,36 +124,41 @@ def _kept(config: Config) -> Table:
     )
 
 
-def _useless(config: Config) -> Table:
-    """What was kept of the calls whose result has a number that follows in the text, and of the others."""
-    from hammerstone.toolformer.score.selection import is_kept, tau_f
+def _useless(config: RunConfig) -> Table:
+    """How many calls are selected, by whether a number of the result follows in the text."""
+    from hammerstone.toolformer.score.selection import is_selected, tau_f
     from hammerstone.toolformer.shards import read_shards
 
     counted: Counter[tuple[str, bool, bool]] = Counter()
     for document in read_shards(config.stage("filter")):
         for one in document.proposals:
             if one.losses is not None and one.result is not None:
-                follows = {*NUMBER.findall(document.text[one.position :])}
-                tells = not follows.isdisjoint(NUMBER.findall(one.result))
-                counted[one.api, tells, is_kept(one, tau_f(one.api))] += 1
+                later = {*NUMBER.findall(document.text[one.position :])}
+                follows = not later.isdisjoint(NUMBER.findall(one.result))
+                counted[one.api, follows, is_selected(one, tau_f(one.api))] += 1
     return Table(
         title="Useful and useless calls: what the filter kept",
         columns=("tool", "a number of its result follows in the text", "#calls", "#kept", "#per cent"),
         rows=tuple(
-            _share(api, tells, kept=counted[api, tells, True], dropped=counted[api, tells, False])
+            _share(
+                api,
+                follows,
+                kept=counted[api, follows, True],
+                dropped=counted[api, follows, False],
+            )
             for api in sorted({api for api, _, _ in counted})
-            for tells in (True, False)
+            for follows in (True, False)
         ),
         caption="A number that follows more than five tokens later does not count for the filter.",
     )
 
 
-def _share(api: str, tells: bool, *, kept: int, dropped: int) -> tuple[str, ...]:
+def _share(api: str, follows: bool, *, kept: int, dropped: int) -> tuple[str, ...]:
     calls = kept + dropped
-    return (api, "yes" if tells else "no", f"{calls:,}", f"{kept:,}", f"{100 * kept / max(1, calls):.1f}")
+    return (api, "yes" if follows else "no", f"{calls:,}", f"{kept:,}", f"{100 * kept / max(1, calls):.1f}")
 
 
-def _examples(config: Config) -> Table:
+def _examples(config: RunConfig) -> Table:
     from hammerstone.toolformer.score.explanation import explain
 
     rows = tuple(

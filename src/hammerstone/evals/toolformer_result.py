@@ -1,4 +1,4 @@
-"""What a taught model is worth, as a result that tables and the report are made from (Toolformer, tables 3 to 9)."""
+"""The evaluation of a fine-tuned model as a result for tables and the report (Toolformer, tables 3 to 9)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from hammerstone.evals.report.experiment_result import Measurement, Result, Series, Table
 
 if TYPE_CHECKING:
-    from hammerstone.toolformer.evaluate.evaluation import Row
+    from hammerstone.toolformer.evaluate.evaluation import EvaluationRow
     from hammerstone.toolformer.runs import Evaluation
 
 __all__ = ["evaluation_result"]
 
 NAMES: Mapping[str, str] = {
-    "untouched": "untouched",
+    "base": "base",
     "control": "same text, no calls",
-    "disabled": "taught, calls disabled",
-    "taught": "taught",
+    "disabled": "fine-tuned, calls disabled",
+    "fine-tuned": "fine-tuned",
 }
 
 
@@ -30,15 +30,15 @@ def evaluation_result(
     series: Sequence[Series] = (),
     tables: Sequence[Table] = (),
 ) -> Result:
-    """The four rows of every task, and the taught model at each k; and what else there is to say."""
+    """The four rows of every benchmark, the fine-tuned model at each k, and the given notes, curves and tables."""
     return Result(
         experiment="toolformer",
-        title="A model that was taught to call tools (Toolformer, tables 3 to 9)",
+        title="A model fine-tuned to call tools (Toolformer, tables 3 to 9)",
         seed=seed,
-        models={"taught": model},
+        models={"fine-tuned": model},
         figures=(
-            *(_figure(row, row.task, NAMES[row.name]) for row in evaluation.rows),
-            *(_figure(row, f"{row.task}, by decoding k", f"k = {row.k}") for row in evaluation.by_k),
+            *(_figure(row, row.benchmark, NAMES[row.name]) for row in evaluation.rows),
+            *(_figure(row, f"{row.benchmark}, by decoding k", f"k = {row.k}") for row in evaluation.by_k),
         ),
         series=tuple(series),
         tables=tuple(tables),
@@ -46,7 +46,7 @@ def evaluation_result(
     )
 
 
-def _figure(row: Row, task: str, method: str) -> Measurement:
+def _figure(row: EvaluationRow, task: str, method: str) -> Measurement:
     by_tool = ", ".join(f"{use.api} {use.right}/{use.called}" for use in row.tools)
     detail = (
         f"a call in {row.called} of {row.n}: {row.right_with_call} right with one, {row.right_without_call} of "

@@ -1,21 +1,23 @@
-"""Toolformer: a language model teaches itself, from plain text, when and how to call tools (Schick et al., 2302.04761).
+"""Toolformer: a language model learns, from plain text, when and how to call tools (Schick et al., 2302.04761).
 
 corpus ─► annotate ─► execute ─► filter ─► dataset ─► finetune ─► generate, evaluate
 
-Each stage is a module, a command, and a file format that the next one reads:
+Each stage is a command and a file format that the next one reads. The rooms, in the order of a run:
 
-    corpus.py, heuristics.py                  which documents; the paper's rules for each tool
-    annotate.py, sampling.py, prompting.py    calls proposed by a language model, or by any model that can be asked
-    execute.py, apis/                         the tools, and running them
-    filter.py, explaining.py                  what a result is worth to the model that is to be taught
-    dataset.py                                the texts with the calls that help, and without
-    finetune.py, training.py, rows.py         teaching, on TRL
-    decode/, local.py                         generation with the tools in the loop
-    evaluate.py, metrics.py, benchmark_files.py, dateset.py
-
-    calls.py    how a call is written into text, and read back
-    lm.py       a causal language model and its tokenizer; a key-value cache that can be branched and joined
-    records.py, stages.py    documents in shards: what is finished is never done twice
-    config.py, runs.py       one TOML file for a run, and its stages as functions
+    data/       corpus and heuristics: which documents are annotated; dataset: the texts with the selected calls
+    annotate/   calls proposed by a language model (sampling) or by any model that can be prompted; and run
+    apis/       the tools, and the executor that runs their calls
+    score/      how much each result helps the model that is fine-tuned, and the rule that selects calls
+    train/      fine-tuning, on TRL
+    decode/     generation with the tools in the loop
+    evaluate/   benchmarks, metrics, perplexity
     tiny/       a run small enough for a laptop
+
+What they share:
+
+    call_format.py                  how a call is written into text, and read back
+    lm.py, kv_cache.py              a causal language model and its tokenizer; a cache that can be branched and joined
+    corpus_document.py, shards.py   documents in shards: finished shards are never processed twice
+    config.py, runs.py              one TOML file for a run, and its stages as functions
+    local.py                        a fine-tuned model as one of hammerstone's models
 """

@@ -4,8 +4,8 @@
     e(c, r)  [Calculator(400 / 1400) -> 0.29]
     e(c, ε)  [Calculator(400 / 1400) -> ]
 
-All of it is ordinary text: no token is added to the vocabulary. So a document may hold brackets and arrows of its own;
-only `[Name(` with the name of a tool that is in use begins a call.
+Calls are ordinary text: no token is added to the vocabulary. A document may contain brackets and arrows of its own;
+only `[Name(` with the name of a tool in use begins a call.
 """
 
 from __future__ import annotations
@@ -15,15 +15,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-__all__ = ["ARROW", "CLOSE", "OPEN", "Call", "Found", "find_calls", "insert_calls", "remove_calls", "safe_result"]
+__all__ = [
+    "ARROW",
+    "CLOSE",
+    "OPEN",
+    "ApiCall",
+    "FoundCall",
+    "find_calls",
+    "insert_calls",
+    "remove_calls",
+    "safe_result",
+]
 
 OPEN, ARROW, CLOSE = "[", " -> ", "]"
 LONGEST_RESULT = 200  # characters
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
-    """A call of the tool `api` with `input`; `result` is `None` until it has been run."""
+class ApiCall:
+    """A call of the tool `api` with `input`; `result` is `None` until the call has been run."""
 
     api: str
     input: str
@@ -36,28 +46,28 @@ class Call:
 
     @property
     def answered(self) -> str:
-        """e(c, r). Raises `ValueError` for a call that has no result."""
+        """e(c, r). Raises `ValueError` for a call without a result."""
         if self.result is None:
             raise ValueError(f"{self.asked} has no result")
         return f"{OPEN}{self.api}({self.input}){ARROW}{self.result}{CLOSE}"
 
     @property
     def unanswered(self) -> str:
-        """e(c, ε): the arrow stays, so that only the result's use is measured."""
+        """e(c, ε): the arrow stays, so that only the effect of the result is measured."""
         return replace(self, result="").answered
 
 
-class Found(NamedTuple):
+class FoundCall(NamedTuple):
     """A call in a text: `text[start:end]` is its e(c) or e(c, r)."""
 
     start: int
     end: int
-    call: Call
+    call: ApiCall
 
 
-def find_calls(text: str, apis: Sequence[str]) -> tuple[Found, ...]:
-    """The calls of these tools, in order. Brackets inside an input must pair up; a result holds none."""
-    found: list[Found] = []
+def find_calls(text: str, apis: Sequence[str]) -> tuple[FoundCall, ...]:
+    """The calls of these tools, in order. Parentheses in an input must be balanced; a result has no brackets."""
+    found: list[FoundCall] = []
     at = 0
     beginning = _beginning(apis)
     while match := beginning.search(text, at):
@@ -66,8 +76,8 @@ def find_calls(text: str, apis: Sequence[str]) -> tuple[Found, ...]:
         ending = _ENDING.match(text, closed) if closed is not None else None
         if closed is None or ending is None:
             continue
-        call = Call(api=match[1], input=text[at : closed - 1], result=ending[1])
-        found.append(Found(match.start(), ending.end(), call))
+        call = ApiCall(api=match[1], input=text[at : closed - 1], result=ending[1])
+        found.append(FoundCall(match.start(), ending.end(), call))
         at = ending.end()
     return tuple(found)
 
@@ -80,7 +90,7 @@ def _beginning(apis: Sequence[str]) -> re.Pattern[str]:
 
 
 def _closing(text: str, at: int) -> int | None:
-    """Just after the parenthesis that closes the one before `at`, in the same line."""
+    """The position after the parenthesis that closes the one before `at`, on the same line."""
     depth = 1
     for k in range(at, len(text)):
         if text[k] == "\n":
@@ -92,16 +102,16 @@ def _closing(text: str, at: int) -> int | None:
 
 
 def safe_result(text: str) -> str:
-    """A tool's result as it may stand in a text: one line, no brackets or arrows, at most 200 characters."""
-    whole = text.encode("utf-8", "replace").decode()  # half a surrogate pair is no text
+    """A tool's result in a form that is safe in a text: one line, no brackets or arrows, at most 200 characters."""
+    whole = text.encode("utf-8", "replace").decode()  # lone surrogates are not text
     plain = " ".join(whole.split()).replace("[", "(").replace("]", ")").replace("->", "to")
     return plain if len(plain) <= LONGEST_RESULT else f"{plain[: LONGEST_RESULT - 1].rstrip()}…"
 
 
-def insert_calls(text: str, calls: Sequence[tuple[int, Call]]) -> str:
-    """x*: the text with e(c, r) set in before each position (in characters); `remove_calls` gives the text back.
+def insert_calls(text: str, calls: Sequence[tuple[int, ApiCall]]) -> str:
+    """x*: the text with e(c, r) inserted before each position (in characters); `remove_calls` restores the text.
 
-    A call stands apart from the words around it by spaces. Calls at one position keep their order.
+    Spaces separate a call from the words around it. Calls at the same position keep their order.
     """
     parts: list[str] = []
     done = 0
@@ -120,7 +130,7 @@ def _spaced(before: str, written: str, after: str) -> str:
 
 
 def remove_calls(text: str, apis: Sequence[str]) -> str:
-    """The text without its calls, and without the spaces that `insert_calls` set beside them."""
+    """The text without its calls and without the spaces that `insert_calls` added."""
     for start, end, _ in reversed(find_calls(text, apis)):
         before, after = text[:start], text[end:]
         if before.endswith(" ") and after.startswith(" "):

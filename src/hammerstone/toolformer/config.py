@@ -1,16 +1,16 @@
-"""One TOML file for a whole run: which model is taught, from which texts, with which tools, into which folder.
+"""One TOML file for a whole run: which model is fine-tuned, on which texts, with which tools, into which folder.
 
     model = "models/mine"                # a folder, or a name on the Hugging Face hub
-    folder = "runs/mine"                 # every stage has a folder of its own in it
+    folder = "runs/mine"                 # every stage has its own folder in it
     tools = ["calculator", "calendar", "search:index", "registry:word_sorting"]
 
     [corpus]
     sources = ["texts/*.txt", "news.jsonl"]
 
-    [annotate.tools.Calculator]          # whatever is left out is as in the paper
+    [annotate.tools.Calculator]          # settings that are left out are the paper's
     positions = 10
 
-Each table is a stage's settings; their fields and defaults are documented there.
+Each table has the settings of a stage, which documents their fields and defaults.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from hammerstone.errors import InputError
 from hammerstone.text_files import read_text
 from hammerstone.toolformer.annotate.annotation import AnnotateSettings
 from hammerstone.toolformer.annotate.execution import ExecuteSettings
-from hammerstone.toolformer.apis.api_specs import placed
+from hammerstone.toolformer.apis.api_specs import resolve_spec
 from hammerstone.toolformer.data.corpus import CorpusSettings
 from hammerstone.toolformer.data.dataset import DatasetSettings
 from hammerstone.toolformer.decode import DecodeSettings
@@ -35,23 +35,23 @@ from hammerstone.toolformer.train.finetune_settings import FinetuneSettings
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-__all__ = ["Annotate", "Config", "Corpus", "Evaluate", "read_config"]
+__all__ = ["AnnotateTable", "CorpusTable", "EvaluateTable", "RunConfig", "read_config"]
 
 T = TypeVar("T")
 _MAX_CHARS = 32_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Corpus(CorpusSettings):
+class CorpusTable(CorpusSettings):
     """`sources` are files, folders, patterns, or names of `datasets`."""
 
     sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Annotate(AnnotateSettings):
-    """`by` proposes the calls: `self` for the model to be taught, `local:FOLDER` for another one, or any model's name
-    (`openai:…`, `mailbox:…`). `prompts` are prompts of one's own, by the tool's name, in place of those that there are.
+class AnnotateTable(AnnotateSettings):
+    """`by` proposes the calls: `self` for the model that is fine-tuned, `local:FOLDER` for another one, or any model's
+    name (`openai:…`, `mailbox:…`). `prompts` replace the built-in prompts, by the tool's name.
     """
 
     by: str = "self"
@@ -59,12 +59,12 @@ class Annotate(AnnotateSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluate:
-    """`files` are lists of benchmark files by their form (`lama`, `asdiv`, `svamp`, `mawps`, `qa`, `mlqa`, `templama`,
-    or `prompts` for questions of one's own).
+class EvaluateTable:
+    """`files` are lists of benchmark files, by form (`lama`, `asdiv`, `svamp`, `mawps`, `qa`, `mlqa`, `templama`,
+    or `prompts` for your own questions).
 
-    `dateset` generated questions about dates are asked too, with the `seed`. `ks` are the decoding k to compare;
-    `texts` a file of plain texts (JSON lines) for the perplexity, by default those held out of the fine-tuning's.
+    `dateset` is the number of generated questions about dates, drawn with `seed`. `ks` are the values of k to compare.
+    `texts` is a file of plain texts (JSON lines) for the perplexity; by default, the texts held out of fine-tuning.
     """
 
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
@@ -75,34 +75,34 @@ class Evaluate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    """All of a run. Relative paths are those of the folder that the file lies in."""
+class RunConfig:
+    """A whole run. Relative paths start at the folder of the file."""
 
     model: str
     folder: Path
     tools: tuple[str, ...]
-    corpus: Corpus = field(default_factory=Corpus)
-    annotate: Annotate = field(default_factory=Annotate)
+    corpus: CorpusTable = field(default_factory=CorpusTable)
+    annotate: AnnotateTable = field(default_factory=AnnotateTable)
     execute: ExecuteSettings = field(default_factory=ExecuteSettings)
     dataset: DatasetSettings = field(default_factory=DatasetSettings)
     finetune: FinetuneSettings = field(default_factory=FinetuneSettings)
     generate: DecodeSettings = field(default_factory=DecodeSettings)
-    evaluate: Evaluate = field(default_factory=Evaluate)
+    evaluate: EvaluateTable = field(default_factory=EvaluateTable)
 
     def stage(self, name: str) -> Path:
         """The folder of a stage."""
         return self.folder / name
 
 
-def read_config(path: Path) -> Config:
-    """Raises `InputError` for a file that cannot be read, and for a key or a value that nothing here knows; and
-    `SettingsError` for a value that makes no sense."""
-    config = _read(Config, _table(path), str(path))
+def read_config(path: Path) -> RunConfig:
+    """Raises `InputError` for a file that cannot be read, an unknown key or a value of the wrong type;
+    `SettingsError` for an invalid value."""
+    config = _read(RunConfig, _table(path), str(path))
     try:
         return _placed(config, path.parent)
     except OSError as error:
         hint = "check the paths of models, tools and texts"
-        raise InputError(f"{path} names a file that there cannot be: {error.strerror}", hint=hint) from error
+        raise InputError(f"{path} names an impossible path: {error.strerror}", hint=hint) from error
 
 
 def _table(path: Path) -> Mapping[str, Any]:
@@ -111,17 +111,19 @@ def _table(path: Path) -> Mapping[str, Any]:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", hint="name a TOML file with --config") from error
     if len(text) > _MAX_CHARS:
-        raise InputError(f"{path} has more than {_MAX_CHARS:,} characters", hint="a run's settings are a page or two")
+        raise InputError(
+            f"{path} has more than {_MAX_CHARS:,} characters", hint="the settings of a run take a page or two"
+        )
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # of TOML, or of a number with 5,000 digits
         raise InputError(
-            f"{path} is no TOML: {error}", hint="strings stand in quotation marks, lists in [ ]"
+            f"{path} is not valid TOML: {error}", hint="write strings in quotation marks and lists in [ ]"
         ) from error
 
 
 def _read(kind: type[T], table: Mapping[str, Any], where: str) -> T:
-    """A dataclass from a table, and those within it; a key that it does not have is a mistake, not a comment."""
+    """A dataclass from a table, with those nested in it. An unknown key is an error."""
     from pydantic import TypeAdapter, ValidationError
 
     _check_keys(kind, table, where)
@@ -136,8 +138,8 @@ def _check_keys(kind: type, table: Mapping[str, Any], where: str) -> None:
     for key, value in table.items():
         if key not in known:
             near = get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"it knows {', '.join(known)}"
-            raise InputError(f"{where}: there is no setting {key!r}", hint=hint)
+            hint = f"did you mean {near[0]}?" if near else f"known settings: {', '.join(known)}"
+            raise InputError(f"{where}: unknown setting {key!r}", hint=hint)
         part: Any = known[key].default_factory
         if isinstance(value, dict) and isinstance(part, type) and is_dataclass(part):
             _check_keys(part, cast("dict[str, Any]", value), f"{where}, [{key}]")
@@ -149,8 +151,8 @@ def _invalid(error: ValidationError, where: str) -> InputError:
     return InputError(f"{where}: {place}: {first['msg']}", hint="see docs/guides/toolformer.md for each setting")
 
 
-def _placed(config: Config, base: Path) -> Config:
-    """Paths that are given relative to the file, as they are from here."""
+def _placed(config: RunConfig, base: Path) -> RunConfig:
+    """Paths relative to the file become paths relative to the working directory."""
 
     def existing(name: str) -> str:
         return str(base / name) if (base / name).exists() else name
@@ -159,7 +161,7 @@ def _placed(config: Config, base: Path) -> Config:
         config,
         model=existing(config.model),
         folder=base / config.folder,
-        tools=tuple(placed(spec, base) for spec in config.tools),
+        tools=tuple(resolve_spec(spec, base) for spec in config.tools),
         corpus=replace(config.corpus, sources=tuple(_source(base, source) for source in config.corpus.sources)),
         evaluate=replace(
             config.evaluate,
@@ -170,7 +172,7 @@ def _placed(config: Config, base: Path) -> Config:
 
 
 def _source(base: Path, source: str) -> str:
-    """A file, a folder or a pattern; anything else is the name of a data set."""
+    """A file, a folder or a pattern; anything else is the name of a dataset."""
     if not source or Path(source).is_absolute():
         return source
     return str(base / source) if (base / source).exists() or any(base.glob(source)) else source

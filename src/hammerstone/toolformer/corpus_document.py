@@ -1,4 +1,4 @@
-"""What the stages hand on: a document, and what is proposed, run and measured in it. One JSON object a line.
+"""What the stages pass on: documents with their proposed calls, results and losses. One JSON object per line.
 
 {"id": "a1", "text": "Out of 1400 …", "date": "2023-02-09", "apis": ["Calculator"], "proposals": [
    {"api": "Calculator", "input": "400 / 1400", "position": 27, "probability": 0.31,
@@ -14,13 +14,13 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from hammerstone.errors import InputError
-from hammerstone.toolformer.call_format import Call
+from hammerstone.toolformer.call_format import ApiCall
 from hammerstone.validation import validator_of
 
 if TYPE_CHECKING:
     from pydantic_core import SchemaValidator
 
-__all__ = ["Document", "Losses", "Proposal", "document_line", "read_document"]
+__all__ = ["CorpusDocument", "Losses", "Proposal", "document_line", "read_document"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,15 +36,15 @@ class Losses:
 
     @property
     def gain(self) -> float:
-        """L⁻ - L⁺ with L⁻ = min(L(ε), L(e(c, ε))): what a call is kept for."""
+        """L⁻ - L⁺ with L⁻ = min(L(ε), L(e(c, ε))): by how much the result helps, in nats."""
         return min(self.without, self.with_call) - self.with_result
 
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """A call that the annotating model has drawn at a position, in characters of the text.
+    """A call that the annotating model has proposed at a position, in characters of the text.
 
-    `probability` is that of `[` there. Then come the `result` or a `failure`, with its reason; then the `losses`.
+    `probability` is that of `[` there. Execution adds a `result`, or a `failure` with its reason; scoring the `losses`.
     """
 
     api: str
@@ -56,15 +56,15 @@ class Proposal:
     losses: Losses | None = None
 
     @property
-    def call(self) -> Call:
-        return Call(api=self.api, input=self.input, result=self.result)
+    def call(self) -> ApiCall:
+        return ApiCall(api=self.api, input=self.input, result=self.result)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Document:
-    """A text of the corpus. `date` is when it was written, in ISO form, where that is known.
+class CorpusDocument:
+    """A text of the corpus. `date` is when it was written, in ISO form, if that is known.
 
-    `apis` are the tools that it is good for; empty for all of them.
+    `apis` are the tools that may be useful in it; empty means all tools.
     """
 
     id: str
@@ -74,17 +74,17 @@ class Document:
     proposals: tuple[Proposal, ...] = ()
 
 
-def document_line(document: Document) -> str:
-    """One line of JSON, with a line end; the same document gives the same bytes.
+def document_line(document: CorpusDocument) -> str:
+    """One line of JSON, with its line end; the same document always gives the same bytes.
 
-    Half of a surrogate pair, which no UTF-8 can hold, becomes U+FFFD: one character for one, so positions stay right.
+    A lone surrogate, which UTF-8 cannot encode, becomes U+FFFD: one character for one, so positions stay right.
     """
     line = json.dumps(asdict(document), ensure_ascii=False, separators=(",", ":")) + "\n"
     return re.sub("[\ud800-\udfff]", "\ufffd", line)
 
 
-def read_document(line: str | bytes, where: str = "a line") -> Document:
-    """Raises `InputError` for what `document_line` did not write; `where` names the line in the message."""
+def read_document(line: str | bytes, where: str = "a line") -> CorpusDocument:
+    """Raises `InputError` for a line that `document_line` cannot have written; `where` names it in the message."""
     from pydantic import ValidationError
 
     try:
@@ -93,11 +93,11 @@ def read_document(line: str | bytes, where: str = "a line") -> Document:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise InputError(
-            f"{where} is no document: {place + ': ' if place else ''}{first['msg']}",
-            hint="run the stage before this one again, into an empty folder",
+            f"{where} is not a document: {place + ': ' if place else ''}{first['msg']}",
+            hint="run the previous stage again, into an empty folder",
         ) from error
 
 
 @cache
-def _validator() -> SchemaValidator:  # made when first needed: it takes some milliseconds
-    return validator_of(Document)
+def _validator() -> SchemaValidator:  # built on first use: it takes some milliseconds
+    return validator_of(CorpusDocument)

@@ -13,36 +13,45 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from hammerstone.errors import InputError, SettingsError
-from hammerstone.toolformer.kv_cache import Past
+from hammerstone.toolformer.kv_cache import KVCache
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerFast
 
-__all__ = ["Codec", "LanguageModel", "best_device", "load_codec", "load_model"]
+__all__ = ["LanguageModel", "ModelTokenizer", "best_device", "load_model", "load_tokenizer"]
 
-ROUNDING = 0.2  # of the logits' spread: in bfloat16 a hundredth, and about one for a model that is read wrongly
+ROUNDING = 0.2  # of the logits' spread: bfloat16 differs by a hundredth, a model that is read wrongly by about one
 
 
-class Codec:
-    """A language model's fast tokenizer, and what else must be known of a model whose weights are not at hand.
+class ModelTokenizer:
+    """A language model's fast tokenizer, its context and its end tokens: all that is needed without the weights.
 
     `context` is the most tokens that the model can read. Each of `end_ids` ends a text.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, *, context: int, end_ids: Iterable[int] = ()) -> None:
-        """Raises `InputError` for a tokenizer that cannot do what is asked of it here."""
+        """Raises `InputError` for a tokenizer that cannot write calls or has no start token."""
         self.tokenizer = tokenizer
         self.context = context
         self.end_ids = frozenset(end_ids)
         self.start_id = _start_id(tokenizer)
         _check_tokenizer(tokenizer)
 
+    @property
+    def vocabulary_size(self) -> int:
+        return len(self.tokenizer)
+
+    @property
+    def has_start_token(self) -> bool:
+        """Whether a token begins a text, and is not the one that ends it (as in GPT-2)."""
+        return self.tokenizer.bos_token_id not in (None, self.tokenizer.eos_token_id)
+
     def encode(self, text: str) -> list[int]:
-        """Tokens of a text, none added before or after it."""
+        """The tokens of a text; none are added before or after."""
         return [*self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]]
 
     def encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
-        """Tokens, and for each the characters of the text that it stands for."""
+        """The tokens of a text, each with its span of characters."""
         read = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
         return [*read["input_ids"]], [tuple(span) for span in read["offset_mapping"]]
 
@@ -50,14 +59,14 @@ class Codec:
         return str(self.tokenizer.decode([*ids], skip_special_tokens=True, clean_up_tokenization_spaces=False))
 
 
-class LanguageModel(Codec):
-    """A causal language model of the Hugging Face kind, in evaluation mode, with its fast tokenizer.
+class LanguageModel(ModelTokenizer):
+    """A causal language model of transformers, in evaluation mode, with its fast tokenizer.
 
-    `read` counts the tokens that it was given so far, padding left out: what a benchmark counts instead of time.
+    `read` counts the tokens read so far, without padding: benchmarks count them instead of time.
     """
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, *, name: str = "") -> None:
-        """Raises `InputError` for a tokenizer that cannot do what is asked of it here."""
+        """Raises `InputError` for a tokenizer that cannot write calls or has no start token."""
         limit = getattr(model.config, "max_position_embeddings", None)
         ends = _end_ids(tokenizer, model.generation_config)
         super().__init__(tokenizer, context=int(limit) if limit else 10**9, end_ids=ends)
@@ -71,21 +80,21 @@ class LanguageModel(Codec):
 
     @torch.inference_mode()
     def forward(
-        self, rows: Sequence[Sequence[int]], past: Past | None = None, *, keep: int | None = None
-    ) -> tuple[Tensor, Past]:
-        """Read one or more tokens in each row, after what the row's `past` holds.
+        self, rows: Sequence[Sequence[int]], cache: KVCache | None = None, *, keep: int | None = None
+    ) -> tuple[Tensor, KVCache]:
+        """Read one or more tokens in each row, after those in the row's `cache`.
 
-        Returns logits (rows, width, vocabulary), each row at the right end, and the past with the new tokens. `keep`
-        leaves only the last so many columns. Raises `InputError` for rows beyond the model's context.
+        Returns logits (rows, width, vocabulary), each row at the right end, and the cache with the new tokens. `keep`
+        is the number of last columns to return. Raises `InputError` for rows beyond the model's context.
         """
-        width, held = max(map(len, rows)), past.width if past is not None else 0
+        width, held = max(map(len, rows)), cache.width if cache is not None else 0
         new = torch.tensor([len(row) for row in rows], device=self.device)
-        before = past.lengths if past is not None else torch.zeros_like(new)
+        before = cache.lengths if cache is not None else torch.zeros_like(new)
         self._check_lengths(before + new)
         self.read += int(new.sum())
-        # New tokens follow their past at once, and a short row is padded behind them: a model that looks back through a
-        # window counts columns. Rows without a past lie at the right end.
-        start = torch.zeros_like(new) if past is not None else width - new
+        # New tokens follow those of the cache without a gap, and a short row is padded behind them: a model with a
+        # sliding window counts columns. Rows without a cache lie at the right end.
+        start = torch.zeros_like(new) if cache is not None else width - new
         columns = torch.arange(width, device=self.device) - start[:, None]  # (rows, width): 0 at the row's first
         own = (columns >= 0) & (columns < new[:, None])
         mask = torch.cat([_right(before, held), own], dim=1)  # (rows, held + width)
@@ -96,21 +105,21 @@ class LanguageModel(Codec):
             input_ids=torch.zeros_like(own, dtype=torch.long).masked_scatter_(own, _flat(rows, self.device)),
             attention_mask=mask.long(),
             position_ids=(columns.clamp(min=0) + before[:, None]).minimum((before + new - 1)[:, None]),
-            past_key_values=_as_cache(past),
+            past_key_values=_as_cache(cache),
             use_cache=True,
             **options,
         )
         logits = out.logits
-        if past is not None and int(new.min()) < width:  # each row's own columns
+        if cache is not None and int(new.min()) < width:  # each row's own columns
             logits = logits[torch.arange(len(rows))[:, None], torch.searchsorted(kept, wanted.clamp(min=0))]
         layers = tuple((layer.keys, layer.values) for layer in out.past_key_values.layers)
-        return logits, _closed(Past(layers=layers, lengths=before + new), mask)
+        return logits, _closed(KVCache(layers=layers, lengths=before + new), mask)
 
     def _check_lengths(self, lengths: Tensor) -> None:
         longest = int(lengths.max())
         if longest > self.context:
             raise InputError(
-                f"{self.name} reads at most {self.context} tokens, and {longest} were to be read",
+                f"{self.name} reads at most {self.context} tokens, but a row has {longest}",
                 hint="cut the documents shorter (max_tokens), or use a model with a longer context",
             )
 
@@ -124,45 +133,45 @@ def _right(lengths: Tensor, width: int) -> Tensor:
     return torch.arange(width, device=lengths.device)[None] >= (width - lengths)[:, None]
 
 
-def _closed(past: Past, mask: Tensor) -> Past:
-    """The columns of each row that hold something, pushed to the right end, and no wider than the longest row."""
-    width = int(past.lengths.max())
-    if torch.equal(mask, _right(past.lengths, past.width)):  # there are no gaps
-        start = past.width - width
-        return Past(layers=tuple((k[:, :, start:], v[:, :, start:]) for k, v in past.layers), lengths=past.lengths)
+def _closed(cache: KVCache, mask: Tensor) -> KVCache:
+    """The filled columns of each row, moved to the right end; no wider than the longest row."""
+    width = int(cache.lengths.max())
+    if torch.equal(mask, _right(cache.lengths, cache.width)):  # there are no gaps
+        start = cache.width - width
+        return KVCache(layers=tuple((k[:, :, start:], v[:, :, start:]) for k, v in cache.layers), lengths=cache.lengths)
     order = mask.long().argsort(dim=1, stable=True)[:, -width:]  # (rows, width)
     source = order[:, None, :, None]
 
     def moved(states: Tensor) -> Tensor:
         return states.gather(2, source.expand(-1, states.shape[1], -1, states.shape[3]))
 
-    return Past(layers=tuple((moved(k), moved(v)) for k, v in past.layers), lengths=past.lengths)
+    return KVCache(layers=tuple((moved(k), moved(v)) for k, v in cache.layers), lengths=cache.lengths)
 
 
-def _as_cache(past: Past | None) -> DynamicCache:
-    """The tensors themselves: `DynamicCache.update` would copy them, and the model's own update does so once more."""
-    cache = DynamicCache()
-    for keys, values in past.layers if past is not None else ():
+def _as_cache(cache: KVCache | None) -> DynamicCache:
+    """The tensors themselves: `DynamicCache.update` would copy them, and the model's own update copies them anyway."""
+    layers = DynamicCache()
+    for keys, values in cache.layers if cache is not None else ():
         layer = DynamicLayer()
         layer.lazy_initialization(keys, values)
         layer.keys, layer.values = keys, values
-        cache.layers.append(layer)
-    return cache
+        layers.layers.append(layer)
+    return layers
 
 
 def _start_id(tokenizer: PreTrainedTokenizerFast) -> int:
-    """The token that a text begins after: the tokenizer's first, or else its last (as GPT-2's)."""
+    """The start token: the tokenizer's BOS token, or its EOS token if it has no other (as in GPT-2)."""
     found: Any = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
     if found is None:
         raise InputError(
-            "this tokenizer has neither a token for the beginning of a text nor one for its end",
+            "this tokenizer has neither a BOS nor an EOS token",
             hint="set tokenizer.bos_token or tokenizer.eos_token",
         )
     return int(found)
 
 
 def _end_ids(tokenizer: PreTrainedTokenizerFast, generation: GenerationConfig | None) -> list[int]:
-    """By the tokenizer, and by the model's own settings, which may name several."""
+    """The tokenizer's EOS token, and those of the model's generation settings, which may name several."""
     named: Any = getattr(generation, "eos_token_id", None)
     several: list[Any] = [*named] if isinstance(named, list) else [named]
     own: Any = tokenizer.eos_token_id
@@ -170,22 +179,22 @@ def _end_ids(tokenizer: PreTrainedTokenizerFast, generation: GenerationConfig | 
 
 
 def _check_tokenizer(tokenizer: PreTrainedTokenizerFast) -> None:
-    """Calls are ordinary text: a tokenizer that cannot write them cannot learn them."""
+    """Calls are ordinary text: the tokenizer must be able to write them."""
     if not getattr(tokenizer, "is_fast", False):
-        raise InputError("this tokenizer is not a fast one", hint="save it with the tokenizers library's format")
+        raise InputError("this is not a fast tokenizer", hint="save it in the format of the tokenizers library")
     sample = "[A(1) -> 2]"
     ids = tokenizer(sample, add_special_tokens=False)["input_ids"]
     written = str(tokenizer.decode(ids, clean_up_tokenization_spaces=False))
     lost = [mark for mark in ("[", "]", "(", ")", "->") if mark not in written.replace("- >", "->")]
     if lost:
         raise InputError(
-            f"this tokenizer cannot write {' '.join(lost)}, which calls are made of",
+            f"this tokenizer cannot write {' '.join(lost)}, which calls need",
             hint="use a model whose tokenizer covers ASCII, as byte-level ones do",
         )
 
 
 def best_device() -> torch.device:
-    """A GPU where there is one."""
+    """A GPU if there is one."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
@@ -194,12 +203,12 @@ def best_device() -> torch.device:
 def load_model(path: str | Path, *, dtype: torch.dtype | None = None) -> LanguageModel:
     """A model and its tokenizer from a folder, or by name from the Hugging Face hub, on the best device.
 
-    Without a `dtype`: in bfloat16 on a GPU, else in float32. Raises `SettingsError` for what cannot be loaded.
+    The default `dtype` is bfloat16 on a GPU, otherwise float32. Raises `SettingsError` if it cannot be loaded.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils.logging import disable_progress_bar
 
-    disable_progress_bar()  # of its own; ours tell what is being done
+    disable_progress_bar()  # the library's own: hammerstone shows progress itself
     if Path(path).is_absolute() and not Path(path).is_dir():
         raise SettingsError(f"there is no folder {path}", hint="give the folder of a model, or a name on the hub")
     device = best_device()
@@ -218,16 +227,15 @@ def load_model(path: str | Path, *, dtype: torch.dtype | None = None) -> Languag
 
 
 def _check_reading(lm: LanguageModel) -> None:
-    """Rows of different lengths, read in two goes, must have the logits of each row read alone.
+    """Rows of different lengths, read in two steps, must have the same logits as each row read alone.
 
-    They have not in models that keep a state instead of keys and values, or that count their positions themselves.
-    Raises `InputError`.
+    Models that keep a state instead of keys and values, or count positions themselves, fail this. Raises `InputError`.
     """
     ids = lm.encode("The sum of 12 and 30 is 42.")[:10]
     rows = [(ids[:7], ids[7:]), (ids[1:4], ids[4:])]
     try:
-        _, past = lm.forward([first for first, _ in rows])
-        found, _ = lm.forward([second for _, second in rows], past, keep=1)
+        _, cache = lm.forward([first for first, _ in rows])
+        found, _ = lm.forward([second for _, second in rows], cache, keep=1)
         with torch.inference_mode():
             alone = [lm.model(input_ids=torch.tensor([[*a, *b]], device=lm.device)).logits[0, -1] for a, b in rows]
         apart = max(float((own - row[-1]).std() / own.std()) for own, row in zip(alone, found, strict=True))
@@ -237,16 +245,16 @@ def _check_reading(lm: LanguageModel) -> None:
         reason = None
     if not apart < ROUNDING:
         raise InputError(
-            f"{lm.name} cannot be read piece by piece: it gives other logits then, or keeps no keys and values",
-            hint="use a decoder with ordinary attention, as Llama, Qwen, Gemma, GPT-2 and GPT-J have",
+            f"{lm.name} cannot be read piece by piece: its logits differ then, or it keeps no keys and values",
+            hint="use a decoder with ordinary attention, such as Llama, Qwen, Gemma, GPT-2 or GPT-J",
         ) from reason
     lm.read = 0
 
 
-def load_codec(path: str | Path, *, context: int) -> Codec:
-    """The tokenizer alone of a model in a folder, or by name from the hub; the weights are not read.
+def load_tokenizer(path: str | Path, *, context: int) -> ModelTokenizer:
+    """Only the tokenizer of a model, from a folder or by name from the hub; the weights are not read.
 
-    Raises `SettingsError` for what cannot be loaded.
+    Raises `SettingsError` if it cannot be loaded.
     """
     from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
@@ -254,11 +262,11 @@ def load_codec(path: str | Path, *, context: int) -> Codec:
         tokenizer = AutoTokenizer.from_pretrained(str(path))
         try:
             generation = GenerationConfig.from_pretrained(str(path))
-        except OSError:  # few models have such a file; then it is made of the model's own settings, as on loading it
+        except OSError:  # few models have such a file; otherwise it is derived from the model's settings, as on loading
             generation = GenerationConfig.from_model_config(AutoConfig.from_pretrained(str(path)))
     except (OSError, ValueError) as error:
         raise SettingsError(
             f"cannot load the tokenizer of {path}: {str(error).splitlines()[0]}",
             hint="give the folder that the server serves, with config.json and tokenizer.json, or its name on the hub",
         ) from error
-    return Codec(tokenizer, context=context, end_ids=_end_ids(tokenizer, generation))
+    return ModelTokenizer(tokenizer, context=context, end_ids=_end_ids(tokenizer, generation))

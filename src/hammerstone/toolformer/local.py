@@ -1,7 +1,7 @@
-"""`local:FOLDER`: a language model on this machine as one of hammerstone's models, with the tools it was taught to use.
+"""`local:FOLDER`: a language model on this machine as one of hammerstone's models, with the tools that it can call.
 
-Fine-tuning leaves a `tools.json` beside the weights that names the tools; a folder without one is a plain model. So a
-taught model can be the user in the closed loop, or stand anywhere else where a model is named.
+Fine-tuning writes a `tools.json` beside the weights that names the tools; a folder without one is a plain model. So a
+fine-tuned model can be the user in the closed loop, or be used wherever a model is named.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from hammerstone.types import Usage
 __all__ = ["LocalModel", "open_local", "read_tools", "write_tools"]
 
 TOOLS = "tools.json"
-MAX_TOKENS = 1024  # of a reply to a prompt that names no bound
+MAX_TOKENS = 1024  # of a reply, if the prompt sets no limit
 
 
 class LocalModel:
     """A `Model` over a language model in this process; one prompt at a time.
 
-    What it writes inside calls is its own affair: a reply is the text without them.
+    A reply is the text without the calls that the model made.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class LocalModel:
             (made,) = await generate(self._lm, [text], self._apis, settings)
         if made.ended == "context":
             raise ModelError(
-                f"{self.name} reads at most {self._lm.context} tokens, and the prompt with its reply has more",
+                f"{self.name} reads at most {self._lm.context} tokens; the prompt and its reply have more",
                 hint="use a model with a longer context",
             )
         return Reply(
@@ -97,7 +97,7 @@ def open_local(folder: str) -> LocalModel:
 
 
 def _identity(folder: str) -> str:
-    """The folder and a digest of its files' sizes and times: weights that were trained anew are another model's."""
+    """The folder and a digest of its files' sizes and times: retrained weights are another model."""
     path = Path(folder)
     if not path.is_dir():
         return f"local:{folder}"  # a name on the hub
@@ -106,12 +106,12 @@ def _identity(folder: str) -> str:
 
 
 def write_tools(folder: Path, specs: Sequence[str]) -> None:
-    """Leave the names of a taught model's tools beside its weights."""
+    """Write the names of a fine-tuned model's tools beside its weights."""
     (folder / TOOLS).write_text(json.dumps([*specs]) + "\n", encoding="utf-8")
 
 
 def read_tools(folder: Path) -> tuple[str, ...]:
-    """The names of a taught model's tools; none where nobody has left any. Raises `InputError` for anything else."""
+    """The names of a fine-tuned model's tools; empty if there is no `tools.json`. Raises `InputError` for a bad one."""
     path = folder / TOOLS
     if not path.exists():
         return ()
@@ -120,12 +120,12 @@ def read_tools(folder: Path) -> tuple[str, ...]:
     except ValueError:
         specs = None
     if not isinstance(specs, list):
-        raise InputError(f"{path} is no list of tools", hint='it holds names such as ["calculator", "calendar"]')
+        raise InputError(f"{path} is not a list of tools", hint='write names such as ["calculator", "calendar"]')
     return tuple(str(spec) for spec in specs)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 
 
 def _text(lm: LanguageModel, prompt: Prompt) -> str:
-    """By the tokenizer's chat template where it has one; else the messages with blank lines between."""
+    """By the tokenizer's chat template if it has one; otherwise the messages, separated by blank lines."""
     messages = [{"role": one.role, "content": sendable(one.content)} for one in prompt.messages]
     tokenizer: Any = lm.tokenizer
     if getattr(tokenizer, "chat_template", None):

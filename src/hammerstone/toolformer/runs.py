@@ -1,4 +1,4 @@
-"""The stages of one run, each from its configuration alone: what the commands call, and what a script can."""
+"""The stages of one run as functions of its configuration: the commands call them, and so can a script."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from hammerstone.models import open_model
 from hammerstone.text_files import text_lines
 from hammerstone.toolformer.annotate.annotation import Proposer, annotate
 from hammerstone.toolformer.annotate.execution import execute
-from hammerstone.toolformer.apis.api import Api, Context
-from hammerstone.toolformer.apis.api_specs import placed
-from hammerstone.toolformer.config import Config
+from hammerstone.toolformer.apis.api import Api, CallContext
+from hammerstone.toolformer.apis.api_specs import resolve_spec
+from hammerstone.toolformer.config import RunConfig
 from hammerstone.toolformer.data.corpus import build_corpus
 from hammerstone.toolformer.data.dataset import build_dataset
 from hammerstone.toolformer.data.heuristics import fasttext_language_id
 from hammerstone.toolformer.data.sources import find_sources, open_dataset, read_rows
 from hammerstone.toolformer.decode import DecodeSettings, generate
 from hammerstone.toolformer.decode.partial_call import vocabulary_of
-from hammerstone.toolformer.evaluate.benchmark_files import Task, read_task
-from hammerstone.toolformer.evaluate.date_questions import dateset
-from hammerstone.toolformer.evaluate.evaluation import Answerer, Given, Row, by_k, four_rows
+from hammerstone.toolformer.evaluate.benchmark_files import Benchmark, read_benchmark
+from hammerstone.toolformer.evaluate.date_questions import date_questions
+from hammerstone.toolformer.evaluate.evaluation import Answerer, Continuation, EvaluationRow, by_k, four_rows
 from hammerstone.toolformer.evaluate.perplexity import Perplexity, perplexity
 from hammerstone.toolformer.lm import LanguageModel, load_model
 from hammerstone.toolformer.local import write_tools
-from hammerstone.toolformer.score.losses import filter_calls
-from hammerstone.toolformer.shards import Progress
-from hammerstone.toolformer.train.finetune_settings import Step
-from hammerstone.toolformer.train.finetuning import Report, finetune
+from hammerstone.toolformer.score.losses import score_calls
+from hammerstone.toolformer.shards import StageProgress
+from hammerstone.toolformer.train.finetune_settings import TrainingStep
+from hammerstone.toolformer.train.finetuning import FinetuneReport, finetune
 from hammerstone.toolformer.train.packing import hold_out, read_texts
 
 __all__ = [
@@ -51,21 +51,21 @@ __all__ = [
 ]
 
 LOCAL = "local:"
-OnProgress = Callable[[Progress], None]
-Taught = Literal["finetune", "control"]
+OnProgress = Callable[[StageProgress], None]
+TrainedModel = Literal["finetune", "control"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """The four rows of every task, the taught model at each k, and the perplexity without calls of every model."""
+    """The four rows of each benchmark, the fine-tuned model at each k, and every model's perplexity without calls."""
 
-    rows: tuple[Row, ...]
-    by_k: tuple[Row, ...]
+    rows: tuple[EvaluationRow, ...]
+    by_k: tuple[EvaluationRow, ...]
     perplexities: Mapping[str, Perplexity]
 
 
-def run_corpus(config: Config, apis: Sequence[Api], on_progress: OnProgress = lambda _: None) -> Counter[str]:
-    """Tokens are those of the model to be taught. Raises as `build_corpus`."""
+def run_corpus(config: RunConfig, apis: Sequence[Api], on_progress: OnProgress = lambda _: None) -> Counter[str]:
+    """Tokens are counted by the model that will be fine-tuned. Raises as `build_corpus`."""
     settings = replace(config.corpus, tokenizer=config.model)
     lm = load_model(config.model)
     languages = config.corpus.language_id
@@ -81,24 +81,26 @@ def run_corpus(config: Config, apis: Sequence[Api], on_progress: OnProgress = la
 
 
 def index_documents(sources: Sequence[str], folder: Path) -> int:
-    """Index the texts of files, folders, patterns or data sets for `search:FOLDER`; how many passages there are.
+    """Index the texts of files, folders, patterns or datasets for `search:FOLDER`. Returns the number of passages.
 
     A text's title is its field `title`, or the name of its file. Raises as `find_sources` and `build_index`.
     """
-    from hammerstone.toolformer.apis.search import Passage, build_index
+    from hammerstone.toolformer.apis.search import IndexedPassage, build_index
 
     rows = read_rows(find_sources(sources), ("text", "title"), "train", open_dataset)
     read = ((row.name, row.fields or {}) for row in rows)
-    passages = (Passage(_plain(fields.get("title")) or name, _plain(fields.get("text"))) for name, fields in read)
+    passages = (
+        IndexedPassage(_plain(fields.get("title")) or name, _plain(fields.get("text"))) for name, fields in read
+    )
     return build_index(passages, folder)
 
 
 def _plain(value: object) -> str:
-    """Text, also of bytes that are not quite UTF-8; empty for anything else."""
+    """The text, also from bytes that are not valid UTF-8; empty for anything else."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value if isinstance(value, str) else ""
 
 
-def run_annotate(config: Config, apis: Sequence[Api], on_progress: OnProgress = lambda _: None) -> Counter[str]:
+def run_annotate(config: RunConfig, apis: Sequence[Api], on_progress: OnProgress = lambda _: None) -> Counter[str]:
     """Raises as `annotate`, and what opening the annotating model raises."""
     return annotate(
         config.stage("corpus"),
@@ -110,92 +112,94 @@ def run_annotate(config: Config, apis: Sequence[Api], on_progress: OnProgress = 
     )
 
 
-def _proposer(config: Config) -> Proposer:
-    """The model itself, another one on this machine, or any that can be asked."""
-    from hammerstone.toolformer.annotate.prompting import ModelAnnotator, annotation_prompt
-    from hammerstone.toolformer.annotate.sampling import SelfAnnotator
+def _proposer(config: RunConfig) -> Proposer:
+    """The model itself, another local one, or any model that can be prompted."""
+    from hammerstone.toolformer.annotate.prompting import PromptedProposer, annotation_prompt
+    from hammerstone.toolformer.annotate.sampling import SamplingProposer
 
     by = config.annotate.by
     if by != "self" and not by.startswith(LOCAL):
-        return ModelAnnotator(open_model(by))
+        return PromptedProposer(open_model(by))
     lm = load_model(config.model if by == "self" else by.removeprefix(LOCAL))
-    return SelfAnnotator(lm, prompt=lambda api: config.annotate.prompts.get(api.name) or annotation_prompt(api))
+    return SamplingProposer(lm, prompt=lambda api: config.annotate.prompts.get(api.name) or annotation_prompt(api))
 
 
-async def run_execute(config: Config, apis: Sequence[Api], on_progress: OnProgress = lambda _: None) -> Counter[str]:
+async def run_execute(config: RunConfig, apis: Sequence[Api], on_progress: OnProgress = lambda _: None) -> Counter[str]:
     """Raises as `execute`."""
     settings = replace(config.execute, specs=config.tools)
     source, target = config.stage("annotate"), config.stage("execute")
     return await execute(source, target, apis, settings=settings, on_progress=on_progress)
 
 
-def run_filter(config: Config, on_progress: OnProgress = lambda _: None) -> Counter[str]:
-    """By the model to be taught, whoever has proposed the calls. Raises as `filter_calls`."""
+def run_filter(config: RunConfig, on_progress: OnProgress = lambda _: None) -> Counter[str]:
+    """By the model that will be fine-tuned, whichever model proposed the calls. Raises as `score_calls`."""
     lm = load_model(config.model)
-    return filter_calls(config.stage("execute"), config.stage("filter"), lm, on_progress=on_progress)
+    return score_calls(config.stage("execute"), config.stage("filter"), lm, on_progress=on_progress)
 
 
-def run_dataset(config: Config) -> Counter[str]:
+def run_dataset(config: RunConfig) -> Counter[str]:
     """Raises as `build_dataset`."""
     return build_dataset(config.stage("filter"), config.stage("dataset"), config.dataset)
 
 
-def run_finetune(config: Config, what: Taught = "finetune", on_step: Callable[[Step], None] = lambda _: None) -> Report:
-    """Teach the model, or train its control on the same texts without calls. Raises as `finetune`."""
+def run_finetune(
+    config: RunConfig, what: TrainedModel = "finetune", on_step: Callable[[TrainingStep], None] = lambda _: None
+) -> FinetuneReport:
+    """Fine-tune the model, or its control on the same texts without calls. Raises as `finetune`."""
     file = "train.jsonl" if what == "finetune" else "control.jsonl"
     report = finetune(
         config.model, config.stage("dataset") / file, config.stage(what), config.finetune, on_progress=on_step
     )
     if what == "finetune" and PartialState().is_main_process:
-        write_tools(config.stage(what) / "model", [placed(spec, Path.cwd()) for spec in config.tools])
+        write_tools(config.stage(what) / "model", [resolve_spec(spec, Path.cwd()) for spec in config.tools])
     return report
 
 
 def answerer(lm: LanguageModel, apis: Mapping[str, Api], settings: DecodeSettings) -> Answerer:
-    """How a model is asked the questions of a benchmark."""
+    """How a model continues the prompts of a benchmark."""
 
-    async def answer(prompts: Sequence[str], contexts: Sequence[Context]) -> Sequence[Given]:
+    async def answer(prompts: Sequence[str], contexts: Sequence[CallContext]) -> Sequence[Continuation]:
         made = await generate(lm, prompts, apis, settings, contexts=contexts)
-        return [Given(text=one.text, calls=one.calls) for one in made]
+        return [Continuation(text=one.text, calls=one.calls) for one in made]
 
     return answer
 
 
 async def run_evaluate(
-    config: Config, apis: Sequence[Api], on_row: Callable[[Row], None] = lambda _: None
+    config: RunConfig, apis: Sequence[Api], on_row: Callable[[EvaluationRow], None] = lambda _: None
 ) -> Evaluation:
-    """The model untouched, its control, and the taught one with calls disabled and enabled.
+    """Evaluate the base model, its control, and the fine-tuned model with calls disabled and enabled.
 
-    Raises `InputError` for benchmark files that cannot be read and where a model has not been trained yet.
+    Raises `InputError` for benchmark files that cannot be read, and if a model has not been trained yet.
     """
-    untouched, control, taught = (load_model(folder) for folder in _models(config))
+    base, control, fine_tuned = (load_model(folder) for folder in _models(config))
     tools = {api.name: api for api in apis}
-    tasks = _tasks(config)
+    benchmarks = _benchmarks(config)
 
     def calling(k: int) -> Answerer:
-        return answerer(taught, tools, replace(config.generate, k=k))
+        return answerer(fine_tuned, tools, replace(config.generate, k=k))
 
     silent = replace(config.generate, k=0)
     rows = await four_rows(
-        tasks,
-        untouched=answerer(untouched, {}, silent),
+        benchmarks,
+        base=answerer(base, {}, silent),
         control=answerer(control, {}, silent),
-        taught=calling,
+        fine_tuned=calling,
         k=config.generate.k,
         on_row=on_row,
     )
-    compared = await by_k(tasks, calling, config.evaluate.ks, on_row=on_row)
+    compared = await by_k(benchmarks, calling, config.evaluate.ks, on_row=on_row)
     texts = _held_out(config)
     perplexities = {
-        "untouched": perplexity(untouched, texts),
+        "base": perplexity(base, texts),
         "control": perplexity(control, texts),
-        "disabled": perplexity(taught, texts, never=vocabulary_of(taught).starts),
+        "disabled": perplexity(fine_tuned, texts, never=vocabulary_of(fine_tuned).starts),
     }
     return Evaluation(rows=rows, by_k=compared, perplexities=perplexities)
 
 
-def _models(config: Config) -> tuple[str, str, str]:
-    """The folders of the untouched model, the control, and the taught one."""
+def _models(config: RunConfig) -> tuple[str, str, str]:
+    """The folders of the base model, the control, and the fine-tuned model."""
     made = [config.stage(name) / "model" for name in ("control", "finetune")]
     for folder in made:
         if not folder.is_dir():
@@ -206,9 +210,12 @@ def _models(config: Config) -> tuple[str, str, str]:
     return config.model, str(made[0]), str(made[1])
 
 
-def _tasks(config: Config) -> list[Task]:
-    files = [read_task(form, Path(file)) for form, files in config.evaluate.files.items() for file in files]
-    return [*files, *([dateset(config.evaluate.dateset, seed=config.evaluate.seed)] if config.evaluate.dateset else [])]
+def _benchmarks(config: RunConfig) -> list[Benchmark]:
+    files = [read_benchmark(form, Path(file)) for form, files in config.evaluate.files.items() for file in files]
+    return [
+        *files,
+        *([date_questions(config.evaluate.dateset, seed=config.evaluate.seed)] if config.evaluate.dateset else []),
+    ]
 
 
 def _text(line: str, where: str) -> str:
@@ -217,11 +224,11 @@ def _text(line: str, where: str) -> str:
     except (ValueError, RecursionError, TypeError, KeyError, IndexError):
         value = None
     if not isinstance(value, str):
-        raise InputError(f'{where} is no object with "text"', hint='one text a line is read: {"text": "…"}')
+        raise InputError(f'{where} is not an object with "text"', hint='write one text per line: {"text": "…"}')
     return value
 
 
-def _held_out(config: Config) -> list[str]:
+def _held_out(config: RunConfig) -> list[str]:
     """Plain texts that no model was trained on."""
     if config.evaluate.texts is not None:
         path = Path(config.evaluate.texts)

@@ -1,10 +1,10 @@
-"""Stages run shard by shard: what is finished is never done twice, and a broken run goes on to the same bytes.
+"""Stages run shard by shard: no shard is processed twice, and an interrupted run resumes to the same bytes.
 
 target/
-  manifest.json      the stage, its settings, and its source: a run with others is refused
-  00000.jsonl        a finished shard, of the same name as the source's; written whole or not at all
-  00000.counts.json  what was counted while it was made
-  finished.json      what all shards counted: there are no more to come
+  manifest.json      the stage, its settings and its source: a run with different ones is refused
+  00000.jsonl        a finished shard, named as in the source; written atomically
+  00000.counts.json  what was counted in it
+  finished.json      the counts of all shards: the stage is complete
 """
 
 from __future__ import annotations
@@ -23,23 +23,32 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from hammerstone.errors import InputError, OperatorError
-from hammerstone.toolformer.corpus_document import Document, document_line, read_document
+from hammerstone.toolformer.corpus_document import CorpusDocument, document_line, read_document
 from hammerstone.types import JSON
 
-__all__ = ["Block", "Progress", "Work", "read_shards", "run_first_stage", "run_stage", "shard_paths", "write_shards"]
+__all__ = [
+    "ShardWork",
+    "StageProgress",
+    "UnwrittenShard",
+    "read_shards",
+    "run_first_stage",
+    "run_stage",
+    "shard_paths",
+    "write_shards",
+]
 
-Work: TypeAlias = Callable[[Sequence[Document]], "tuple[Sequence[Document], Mapping[str, int]]"]
-"""What a stage does with one shard: the documents that it hands on, and what it counted."""
+ShardWork: TypeAlias = Callable[[Sequence[CorpusDocument]], "tuple[Sequence[CorpusDocument], Mapping[str, int]]"]
+"""What a stage does with one shard: returns the documents to pass on, and its counts."""
 
-SHARD = 500  # documents, where a stage makes shards of its own
+SHARD = 500  # documents, where a stage creates the shards
 MANIFEST, FINISHED = "manifest.json", "finished.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
-    """How far a stage has come, in shards. `total` and `seconds_left` are `None` where the end is not known.
+class StageProgress:
+    """How far a stage has come, in shards. `total` and `seconds_left` are `None` if the end is not known.
 
-    `documents` were read in this run, so many `per_second`.
+    `documents` is how many were read in this run, and `per_second` their rate.
     """
 
     stage: str
@@ -50,13 +59,13 @@ class Progress:
     seconds_left: float | None
 
 
-class Block(NamedTuple):
-    """A shard to be: its documents, what was counted while they were made, and how much of all sources was read then.
+class UnwrittenShard(NamedTuple):
+    """A shard before it is written: its documents, their counts, and the share of all sources read so far.
 
-    The share is `None` where the size of the sources is not known.
+    The share is `None` if the size of the sources is not known.
     """
 
-    documents: Sequence[Document]
+    documents: Sequence[CorpusDocument]
     counts: Mapping[str, int]
     share: float | None = None
 
@@ -65,16 +74,16 @@ def run_stage(
     stage: str,
     source: Path,
     target: Path,
-    work: Work,
+    work: ShardWork,
     *,
     settings: Mapping[str, JSON],
-    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_progress: Callable[[StageProgress], None] = lambda _: None,
 ) -> Counter[str]:
-    """`work` on every shard of `source` that `target` does not have yet. Returns what all shards together counted.
+    """Apply `work` to every shard of `source` that `target` does not have yet. Returns the counts of all shards.
 
     `settings` are all that the result depends on. Raises `InputError` for a source without shards, and for a target
-    that was made by another stage, with other settings or from another source; `OperatorError` where the disk is full
-    or cannot be written: then the finished shards stay.
+    of another stage, with other settings or from another source; `OperatorError` if the disk is full or cannot be
+    written: the finished shards stay.
     """
     paths = _finished_shards(source)
     with _claimed(target, {"stage": stage, "settings": dict(settings), "source": _digest(paths)}):
@@ -88,7 +97,7 @@ def run_stage(
             seconds = time.monotonic() - started
             rest = len(waiting) - number
             on_progress(
-                Progress(
+                StageProgress(
                     stage=stage,
                     done=len(paths) - rest,
                     total=len(paths),
@@ -103,15 +112,15 @@ def run_stage(
 def run_first_stage(
     stage: str,
     target: Path,
-    blocks: Callable[[Counter[str]], Iterator[Block]],
+    blocks: Callable[[Counter[str]], Iterator[UnwrittenShard]],
     *,
     settings: Mapping[str, JSON],
-    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_progress: Callable[[StageProgress], None] = lambda _: None,
 ) -> Counter[str]:
-    """A stage without a source of shards: it makes them, one of each block. Returns what all of them counted.
+    """A stage that creates shards, one from each block. Returns the counts of all shards.
 
-    `blocks` is given what the finished shards counted, and gives those after them. `settings` are all that the
-    documents depend on. Raises as `run_stage`; `InputError`, and leaves no folder, where there is no document at all.
+    `blocks` receives the counts of the finished shards and yields the blocks after them. `settings` are all that the
+    documents depend on. Raises as `run_stage`; `InputError`, leaving no folder, if there is no document at all.
     """
     with _claimed(target, {"stage": stage, "settings": dict(settings), "source": ""}):
         shards = [*takewhile(_is_finished, (target / f"{number:05}.jsonl" for number in count()))]
@@ -124,7 +133,7 @@ def run_first_stage(
                 seconds = time.monotonic() - started
                 left = len(shards) / block.share - len(shards) if block.share else None  # shards, estimated
                 on_progress(
-                    Progress(
+                    StageProgress(
                         stage=stage,
                         done=len(shards),
                         total=None if left is None else len(shards) + round(left),
@@ -139,43 +148,43 @@ def run_first_stage(
 
 
 def write_shards(
-    target: Path, documents: Iterable[Document], *, settings: Mapping[str, JSON], size: int = SHARD
+    target: Path, documents: Iterable[CorpusDocument], *, settings: Mapping[str, JSON], size: int = SHARD
 ) -> int:
-    """Documents as they come, in shards of `size`. Returns how many there were. Raises as `run_first_stage`."""
+    """Write documents in shards of `size`. Returns how many there were. Raises as `run_first_stage`."""
 
-    def blocks(done: Counter[str]) -> Iterator[Block]:
+    def blocks(done: Counter[str]) -> Iterator[UnwrittenShard]:
         rest = islice(documents, done["documents"], None)
         while block := tuple(islice(rest, size)):
-            yield Block(block, {"documents": len(block)})
+            yield UnwrittenShard(block, {"documents": len(block)})
 
     return run_first_stage("corpus", target, blocks, settings=settings)["documents"]
 
 
 def shard_paths(folder: Path) -> tuple[Path, ...]:
-    """The shards of a finished or unfinished stage, in order. Raises `InputError` if there are none."""
+    """The shards of a stage, finished or not, in order. Raises `InputError` if there are none."""
     paths = tuple(sorted(folder.glob("*.jsonl"))) if folder.is_dir() else ()
     if not paths:
         raise InputError(
-            f"{folder} holds no shards (*.jsonl)", hint="give the folder that the stage before has written"
+            f"{folder} contains no shards (*.jsonl)", hint="give the folder that the previous stage has written"
         )
     return paths
 
 
 def _finished_shards(folder: Path) -> tuple[Path, ...]:
-    """As `shard_paths`; more of what is not finished would come too late. Shards of one's own need no manifest."""
+    """As `shard_paths`, but refuses an unfinished stage. Shards without a manifest are accepted."""
     paths = shard_paths(folder)
     if (folder / MANIFEST).exists() and not (folder / FINISHED).exists():
-        raise InputError(f"{folder} is not finished", hint="run the stage before this one again: it goes on by itself")
+        raise InputError(f"{folder} is not finished", hint="run the previous stage again: it resumes by itself")
     return paths
 
 
-def read_shards(folder: Path) -> Iterator[Document]:
+def read_shards(folder: Path) -> Iterator[CorpusDocument]:
     """All documents of a stage, in order."""
     for path in shard_paths(folder):
         yield from _documents(path)
 
 
-def _documents(path: Path) -> Iterator[Document]:
+def _documents(path: Path) -> Iterator[CorpusDocument]:
     with _readable(path), path.open("rb") as file:
         for number, line in enumerate(file, 1):
             yield read_document(line, f"{path}, line {number}")
@@ -191,7 +200,7 @@ def _readable(path: Path) -> Generator[None]:
 
 @contextmanager
 def _claimed(target: Path, manifest: Mapping[str, JSON]) -> Generator[None]:
-    """The folder, for this process alone. A run that fails before its first shard leaves no claim behind."""
+    """Lock the folder for this process. A run that fails before its first shard leaves nothing behind."""
     made, path = not target.exists(), target / MANIFEST
     _claim(target, manifest)
     with path.open("rb") as file:
@@ -199,7 +208,7 @@ def _claimed(target: Path, manifest: Mapping[str, JSON]) -> Generator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             hint = "wait for it, or give another folder"
-            raise InputError(f"another process is at work in {target}", hint=hint) from error
+            raise InputError(f"another process is writing to {target}", hint=hint) from error
         try:
             yield
         finally:
@@ -216,7 +225,7 @@ def _claim(target: Path, manifest: Mapping[str, JSON]) -> None:
     if path.exists():
         if path.read_text(encoding="utf-8") != text:
             raise InputError(
-                f"{target} was made with other settings or from another source ({path} tells)",
+                f"{target} was written with other settings or from another source (see {path})",
                 hint="give another folder, or delete this one",
             )
         return
@@ -225,12 +234,12 @@ def _claim(target: Path, manifest: Mapping[str, JSON]) -> None:
     except OSError as error:
         raise _unwritable(target, error) from error
     if any(each.name != _unfinished(path).name for each in target.iterdir()):
-        raise InputError(f"{target} exists and is no stage's folder", hint="give a new or empty folder")
+        raise InputError(f"{target} exists and is not the folder of a stage", hint="give a new or empty folder")
     _write(path, text)
 
 
-def _finish(path: Path, documents: Sequence[Document], counts: Mapping[str, int]) -> None:
-    """The shard, then its counts: only a shard with counts is finished."""
+def _finish(path: Path, documents: Sequence[CorpusDocument], counts: Mapping[str, int]) -> None:
+    """Write the shard, then its counts: only a shard with counts is finished."""
     _write(path, "".join(map(document_line, documents)))
     _write(_counts_path(path), json.dumps(dict(sorted(counts.items()))) + "\n")
 
@@ -242,7 +251,7 @@ def _close(target: Path, shards: Sequence[Path]) -> Counter[str]:
 
 
 def _is_closed(target: Path, shards: Sequence[Path]) -> bool:
-    """Are these the shards with which the stage ended?"""
+    """Whether the stage ended with these shards."""
     path = target / FINISHED
     return path.exists() and path.read_text(encoding="utf-8") == _totals(shards)
 
@@ -280,7 +289,7 @@ def _unfinished(path: Path) -> Path:
 def _unwritable(path: Path, error: OSError) -> OperatorError:
     return OperatorError(
         f"cannot write {path}: {error.strerror}",
-        hint="make room, or give another folder: finished shards stay, and the same command goes on after them",
+        hint="free some space, or give another folder: finished shards stay, and the same command resumes",
     )
 
 

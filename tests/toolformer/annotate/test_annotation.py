@@ -16,12 +16,18 @@ from hypothesis import strategies as st
 from hammerstone.errors import InputError, ModelError, SettingsError
 from hammerstone.models.model import Prompt
 from hammerstone.testing import FunctionModel, ScriptedModel
-from hammerstone.toolformer.annotate.annotation import PAPER, AnnotateSettings, Proposer, Sampling, annotate
-from hammerstone.toolformer.annotate.prompting import ModelAnnotator, annotation_prompt, read_rewriting
-from hammerstone.toolformer.annotate.sampling import SelfAnnotator
+from hammerstone.toolformer.annotate.annotation import (
+    PAPER_SAMPLING,
+    AnnotateSettings,
+    Proposer,
+    SamplingSettings,
+    annotate,
+)
+from hammerstone.toolformer.annotate.prompting import PromptedProposer, annotation_prompt, read_rewriting
+from hammerstone.toolformer.annotate.sampling import SamplingProposer
 from hammerstone.toolformer.apis.calculator import calculate, rounded
-from hammerstone.toolformer.call_format import Call, find_calls, insert_calls, remove_calls
-from hammerstone.toolformer.corpus_document import Document, Proposal
+from hammerstone.toolformer.call_format import ApiCall, find_calls, insert_calls, remove_calls
+from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
 from hammerstone.toolformer.shards import read_shards, write_shards
 
 from ..tiny_models import TEXTS, language_model
@@ -49,7 +55,7 @@ class ListedProposer:
         return api.description
 
     def propose(
-        self, documents: Sequence[Document], api: Tool, settings: AnnotateSettings
+        self, documents: Sequence[CorpusDocument], api: Tool, settings: AnnotateSettings
     ) -> tuple[list[list[Proposal]], Counter[str]]:
         del settings
         made = [
@@ -64,7 +70,7 @@ class ListedProposer:
 
 
 def corpus(folder: Path, texts: Sequence[str], *, size: int = 2) -> Path:
-    documents = (Document(id=f"d{at}", text=text) for at, text in enumerate(texts))
+    documents = (CorpusDocument(id=f"d{at}", text=text) for at, text in enumerate(texts))
     write_shards(folder / "corpus", documents, settings={}, size=size)
     return folder / "corpus"
 
@@ -81,8 +87,8 @@ def annotated(folder: Path, texts: Sequence[str], proposer: Proposer, tools: Seq
 
 def test_the_papers_numbers_are_the_defaults_of_its_tools() -> None:
     settings = AnnotateSettings()
-    usual = Sampling(threshold=0.05, positions=5, draws=5)
-    many = Sampling(threshold=0.0, positions=20, draws=10)
+    usual = SamplingSettings(threshold=0.05, positions=5, draws=5)
+    many = SamplingSettings(threshold=0.0, positions=20, draws=10)
     assert {name: settings.sampling(name) for name in ("QA", "Search", "Calculator", "Calendar", "MT", "Add")} == {
         "QA": usual,
         "Search": usual,
@@ -91,27 +97,27 @@ def test_the_papers_numbers_are_the_defaults_of_its_tools() -> None:
         "MT": many,
         "Add": usual,
     }
-    own = AnnotateSettings(tools={"QA": Sampling(draws=1)})
+    own = AnnotateSettings(tools={"QA": SamplingSettings(draws=1)})
     assert own.sampling("QA").draws == 1
     assert own.sampling("MT") == many
 
 
 @pytest.mark.parametrize("wrong", [{"threshold": -0.1}, {"threshold": 1.0}, {"positions": 0}, {"draws": 0}])
 def test_numbers_that_sample_nothing_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(SettingsError, match="no calls can be sampled") as told:
-        Sampling(**wrong)
+    with pytest.raises(SettingsError, match="threshold is") as told:
+        SamplingSettings(**wrong)
     assert "draws ≥ 1" in told.value.hint
 
 
 @pytest.mark.parametrize("wrong", [{"temperature": 0.0}, {"call_tokens": 0}])
 def test_settings_that_draw_nothing_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(SettingsError, match="cannot be drawn"):
+    with pytest.raises(SettingsError, match="temperature is"):
         AnnotateSettings(**wrong)
 
 
 @pytest.mark.parametrize("tools", [(), (ADD, ADD)])
 def test_tools_are_some_and_have_names_of_their_own(tmp_path: Path, tools: tuple[Tool, ...]) -> None:
-    with pytest.raises(SettingsError, match="a name of its own"):
+    with pytest.raises(SettingsError, match="with different names"):
         annotated(tmp_path, ["x"], ListedProposer({}), tools)
     assert not (tmp_path / "annotated").exists()
 
@@ -166,9 +172,9 @@ def test_a_text_with_calls_of_its_own_is_left_out_and_one_with_other_brackets_is
 
 def test_a_document_gets_calls_only_of_the_tools_that_it_is_good_for(tmp_path: Path) -> None:
     documents = [
-        Document(id="0", text="x y", apis=("Add",)),
-        Document(id="1", text="x y", apis=("Other",)),
-        Document(id="2", text="x y"),
+        CorpusDocument(id="0", text="x y", apis=("Add",)),
+        CorpusDocument(id="1", text="x y", apis=("Other",)),
+        CorpusDocument(id="2", text="x y"),
     ]
     write_shards(tmp_path / "in", documents, settings={})
     proposer = ListedProposer({"x y": [("Add", "1", 0), ("Other", "2", 0)]})
@@ -193,7 +199,7 @@ def test_the_manifest_holds_all_that_the_proposals_depend_on(tmp_path: Path) -> 
 def test_a_broken_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     lm = language_model()
     settings = AnnotateSettings(
-        tools={"Calculator": Sampling(threshold=0.0, positions=2, draws=2)}, call_tokens=4, seed=3
+        tools={"Calculator": SamplingSettings(threshold=0.0, positions=2, draws=2)}, call_tokens=4, seed=3
     )
 
     def run(target: Path, stop: int | None = None) -> dict[str, bytes]:
@@ -201,7 +207,7 @@ def test_a_broken_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
             if progress.done == stop:
                 raise KeyboardInterrupt
 
-        proposer = SelfAnnotator(lm, prompt=lambda _: "Add calls.")
+        proposer = SamplingProposer(lm, prompt=lambda _: "Add calls.")
         annotate(source, target, proposer, [Tool("Calculator")], settings=settings, on_progress=on_progress)
         return {path.name: path.read_bytes() for path in target.iterdir()}
 
@@ -218,7 +224,7 @@ def test_a_broken_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
 def test_a_prompt_that_does_not_fit_is_told_before_anything_is_read_or_written(tmp_path: Path) -> None:
     lm = language_model(context=128)
     with pytest.raises(InputError, match="the prompt for Calculator takes"):
-        annotate(corpus(tmp_path, ["x"]), tmp_path / "annotated", SelfAnnotator(lm), [Tool("Calculator")])
+        annotate(corpus(tmp_path, ["x"]), tmp_path / "annotated", SamplingProposer(lm), [Tool("Calculator")])
     assert lm.read == 0
     assert not (tmp_path / "annotated").exists()
 
@@ -230,7 +236,7 @@ def examples(prompt: str) -> list[tuple[str, str]]:
     return re.findall(r"Input:\n(.+)\nOutput:\n(.+)", prompt)
 
 
-@pytest.mark.parametrize("name", PAPER)
+@pytest.mark.parametrize("name", PAPER_SAMPLING)
 def test_a_tool_of_the_paper_has_worked_examples_that_add_calls_and_change_nothing(name: str) -> None:
     pairs = examples(annotation_prompt(Tool(name)))
     assert len(pairs) >= 4
@@ -269,7 +275,7 @@ CALLED = "The sum of 12 and 30 is [Add(12 + 30)] 42."
 
 def test_a_prompted_model_writes_the_text_anew_with_calls_in_it(tmp_path: Path) -> None:
     model = ScriptedModel([CALLED])
-    found, counts = annotated(tmp_path, [SUM], ModelAnnotator(model))
+    found, counts = annotated(tmp_path, [SUM], PromptedProposer(model))
     assert found == [[("Add", "12 + 30", 23)]]
     assert counts == {"replies: Add": 1, "kept: Add": 1}
     (message,) = model.prompts[0].messages
@@ -307,7 +313,7 @@ def test_a_reply_is_taken_only_if_its_calls_alone_are_new(reply: str, calls: lis
 )
 def test_calls_are_read_back_from_where_they_were_written(text: str, positions: list[int]) -> None:
     positions = sorted({position % (len(text) + 1) for position in positions})
-    calls = [Call(api="Add", input=f"1 + {number}", result="3") for number in range(len(positions))]
+    calls = [ApiCall(api="Add", input=f"1 + {number}", result="3") for number in range(len(positions))]
     found = read_rewriting(insert_calls(text, list(zip(positions, calls, strict=True))), text, "Add")
     assert found is not None
     assert [call for _, call in found] == calls
@@ -322,7 +328,7 @@ def test_replies_that_cannot_be_used_are_counted_and_the_others_are(tmp_path: Pa
         return CALLED if SUM in prompt.messages[0].content else "Sure, here it is!"
 
     model = FunctionModel(reply)
-    found, counts = annotated(tmp_path, ["refused", SUM, "other", "more"], ModelAnnotator(model))
+    found, counts = annotated(tmp_path, ["refused", SUM, "other", "more"], PromptedProposer(model))
     assert found == [[], [("Add", "12 + 30", 23)], [], []]
     assert counts == {
         "replies: Add": 4,
@@ -340,5 +346,5 @@ def test_a_model_that_is_down_ends_the_run_and_what_is_finished_stays(tmp_path: 
 
     source = corpus(tmp_path, [SUM, "lost"], size=1)
     with pytest.raises(ModelError, match="no connection"):
-        annotate(source, tmp_path / "annotated", ModelAnnotator(FunctionModel(reply)), [ADD])
+        annotate(source, tmp_path / "annotated", PromptedProposer(FunctionModel(reply)), [ADD])
     assert [path.name for path in sorted((tmp_path / "annotated").glob("*.jsonl"))] == ["00000.jsonl"]

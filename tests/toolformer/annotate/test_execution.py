@@ -17,8 +17,8 @@ from hammerstone.errors import InputError, ModelError, SettingsError
 from hammerstone.toolformer.annotate.execution import ExecuteSettings, execute
 from hammerstone.toolformer.apis.calculator import Calculator
 from hammerstone.toolformer.apis.calendar import Calendar
-from hammerstone.toolformer.corpus_document import Document, Proposal
-from hammerstone.toolformer.shards import Progress, read_shards, write_shards
+from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
+from hammerstone.toolformer.shards import StageProgress, read_shards, write_shards
 
 from ..fake_tools import Tool, echo, raising
 
@@ -30,7 +30,7 @@ def proposal(text: str, position: int = 0, api: str = "Calculator") -> Proposal:
 
 
 DOCUMENTS = (
-    Document(
+    CorpusDocument(
         id="a",
         text="Out of 1400 participants, 400 (or 29%) passed.",
         date="2023-01-30",
@@ -43,8 +43,8 @@ DOCUMENTS = (
             proposal("", 3, "Calendar"),
         ),
     ),
-    Document(id="b", text="Undated.", proposals=(proposal("", 0, "Calendar"), proposal("x", 1, "Missing"))),
-    Document(id="c", text="Without proposals."),
+    CorpusDocument(id="b", text="Undated.", proposals=(proposal("", 0, "Calendar"), proposal("x", 1, "Missing"))),
+    CorpusDocument(id="c", text="Without proposals."),
 )
 COUNTS = {
     "proposed: Calculator": 5,
@@ -99,7 +99,7 @@ async def test_what_is_finished_is_not_run_again_and_a_broken_run_comes_to_the_s
     await execute(source, whole, [Tool(echo, name="Missing")])
     shards: list[int] = []
 
-    def stop(progress: Progress) -> None:
+    def stop(progress: StageProgress) -> None:
         shards.append(progress.done)
         raise RuntimeError("the power is cut")
 
@@ -150,7 +150,7 @@ async def test_a_tool_that_does_its_worst_loses_nothing_of_the_others(tmp_path: 
 
     inputs = ["hang", "raise", "megabytes", "nothing", "well"]
     proposals = (*(proposal(text, 0, "T") for text in inputs), proposal("1 + 1"))
-    write_shards(tmp_path / "in", [Document(id="a", text="x", proposals=proposals)], settings={})
+    write_shards(tmp_path / "in", [CorpusDocument(id="a", text="x", proposals=proposals)], settings={})
     counts = await execute(
         tmp_path / "in", tmp_path / "out", [Tool(worst), Calculator()], settings=ExecuteSettings(seconds=1)
     )
@@ -170,7 +170,7 @@ async def test_a_tool_that_does_its_worst_loses_nothing_of_the_others(tmp_path: 
 
 async def test_a_model_that_is_down_stops_the_stage_and_leaves_its_shard_to_be_done(tmp_path: Path) -> None:
     many = tuple(proposal(f"question {k}", 0, "T") for k in range(10))
-    documents = [Document(id="a", text="x", proposals=many[:2]), Document(id="b", text="x", proposals=many)]
+    documents = [CorpusDocument(id="a", text="x", proposals=many[:2]), CorpusDocument(id="b", text="x", proposals=many)]
     write_shards(tmp_path / "in", documents, settings={}, size=1)
     with pytest.raises(ModelError, match="down"):
         await execute(tmp_path / "in", tmp_path / "out", [raising(ModelError("down"))])
@@ -187,7 +187,7 @@ async def test_one_refused_question_among_many_does_not_stop_the_stage(tmp_path:
         return text
 
     many = tuple(proposal(f"question {k}", 0, "T") for k in range(20))
-    write_shards(tmp_path / "in", [Document(id="a", text="x", proposals=many)], settings={})
+    write_shards(tmp_path / "in", [CorpusDocument(id="a", text="x", proposals=many)], settings={})
     counts = await execute(tmp_path / "in", tmp_path / "out", [Tool(refuse)])
     assert counts["kept: T"] == 1
 
@@ -217,7 +217,7 @@ def test_an_interrupt_ends_the_stage_at_once(tmp_path: Path) -> None:
         from pathlib import Path
         import anyio
         from hammerstone.toolformer.annotate.execution import execute
-        from hammerstone.toolformer.corpus_document import Document, Proposal
+        from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
         from hammerstone.toolformer.shards import write_shards
 
         class Hangs:
@@ -228,7 +228,7 @@ def test_an_interrupt_ends_the_stage_at_once(tmp_path: Path) -> None:
 
         folder = Path(sys.argv[1])
         calls = (Proposal(api="T", input="", position=0, probability=1.0),)
-        write_shards(folder / "in", [Document(id="a", text="x", proposals=calls)], settings={})
+        write_shards(folder / "in", [CorpusDocument(id="a", text="x", proposals=calls)], settings={})
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             anyio.run(execute, folder / "in", folder / "out", [Hangs()])

@@ -1,4 +1,4 @@
-"""A model that annotates by itself: the batched, cached code against the paper's equations, written down literally."""
+"""Calls sampled from a model: the batched, cached code against the paper's equations, written down literally."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tokenizers import Tokenizer, decoders, models
 from transformers import PreTrainedTokenizerFast
 
 from hammerstone.errors import InputError
-from hammerstone.toolformer.annotate.annotation import AnnotateSettings, Sampling
-from hammerstone.toolformer.annotate.sampling import SelfAnnotator, boundaries, draw, read_call
-from hammerstone.toolformer.corpus_document import Document, Proposal
+from hammerstone.toolformer.annotate.annotation import AnnotateSettings, SamplingSettings
+from hammerstone.toolformer.annotate.sampling import SamplingProposer, boundaries, draw, read_call
+from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
 from hammerstone.toolformer.lm import LanguageModel
 
 from ..tiny_models import TEXTS, byte_level, language_model
@@ -64,16 +64,16 @@ words = st.sampled_from([*" ".join(TEXTS).split(), "é", "日本", "[1]", "-> ",
 texts = st.lists(st.lists(words, min_size=1, max_size=5).map(" ".join), min_size=1, max_size=4)
 
 
-def annotator(lm: LanguageModel, **options) -> SelfAnnotator:
-    return SelfAnnotator(lm, prompt=lambda _: PROMPT, **options)
+def annotator(lm: LanguageModel, **options) -> SamplingProposer:
+    return SamplingProposer(lm, prompt=lambda _: PROMPT, **options)
 
 
-def documents(texts: Sequence[str]) -> list[Document]:
-    return [Document(id=f"d{at}", text=text) for at, text in enumerate(texts)]
+def documents(texts: Sequence[str]) -> list[CorpusDocument]:
+    return [CorpusDocument(id=f"d{at}", text=text) for at, text in enumerate(texts)]
 
 
 def drawing(*, threshold: float = 0.001, positions: int = 3, draws: int = 2, call_tokens: int = 6) -> AnnotateSettings:
-    sampling = Sampling(threshold=threshold, positions=positions, draws=draws)
+    sampling = SamplingSettings(threshold=threshold, positions=positions, draws=draws)
     return AnnotateSettings(tools={"C": sampling}, call_tokens=call_tokens)
 
 
@@ -117,7 +117,7 @@ def literal_draw(lm: LanguageModel, row: list[int], key: tuple[object, ...], ask
 
 
 def literal_proposals(
-    lm: LanguageModel, document: Document, asked: AnnotateSettings, counts: Counter[str] | None = None
+    lm: LanguageModel, document: CorpusDocument, asked: AnnotateSettings, counts: Counter[str] | None = None
 ) -> list[Proposal]:
     counts = Counter() if counts is None else counts
     ids, spans = lm.encode_with_offsets(document.text)
@@ -189,7 +189,7 @@ def test_draws_do_not_depend_on_the_batch(batch_tokens: int) -> None:
 
 def test_another_seed_draws_other_calls() -> None:
     lm = speaking()
-    asked = {"tools": {"C": Sampling(threshold=0.001)}, "call_tokens": 6}
+    asked = {"tools": {"C": SamplingSettings(threshold=0.001)}, "call_tokens": 6}
     first, again, other = (
         annotator(lm).propose(documents(TEXTS), C, AnnotateSettings(seed=seed, **asked))[0] for seed in (0, 0, 1)
     )
@@ -218,7 +218,7 @@ def test_logits_are_not_read_at_a_padding_position() -> None:
 
 def test_a_batch_of_one_text_of_one_token_is_a_batch() -> None:
     lm = speaking()
-    document = Document(id="d", text="x")
+    document = CorpusDocument(id="d", text="x")
     assert len(lm.encode("x")) == 1
     found, counts = annotator(lm).propose([document], C, drawing(draws=20))
     assert found == [literal_proposals(lm, document, drawing(draws=20))] != [[]]
@@ -229,7 +229,9 @@ def test_a_text_beyond_the_context_is_cut_so_that_its_calls_are_not() -> None:
     lm = LanguageModel(deepcopy(speaking().model), speaking().tokenizer)
     lm.context = 180
     text = " ".join([*TEXTS, *TEXTS])
-    found, counts = annotator(lm).propose([Document(id="d", text=text), *documents(TEXTS[:1])], C, drawing(draws=8))
+    found, counts = annotator(lm).propose(
+        [CorpusDocument(id="d", text=text), *documents(TEXTS[:1])], C, drawing(draws=8)
+    )
     assert counts["cut to the context: C"] == 1
     taken = len(prompted(lm, [], 0))
     read = (180 - taken - 1 - 6) // 2
@@ -238,7 +240,7 @@ def test_a_text_beyond_the_context_is_cut_so_that_its_calls_are_not() -> None:
     assert positions
     assert max(positions) < spans[read - 1][1]
     assert counts["draws: C"] == 2 * 3 * 8  # each of them with all the tokens that it may have
-    beginning = Document(id="d", text=text[: spans[read - 1][1]])
+    beginning = CorpusDocument(id="d", text=text[: spans[read - 1][1]])
     assert found[0] == annotator(speaking()).propose([beginning], C, drawing(draws=8))[0][0]
 
 
@@ -260,9 +262,9 @@ def test_a_document_of_512_tokens_takes_no_more_than_1100_with_a_prompt_of_330()
     text = long[: spans[511][1]]
     prompt = long[: spans[329][1]]
     assert (len(lm.encode(text)), len(lm.encode(prompt))) == (512, 330)
-    asked = AnnotateSettings(tools={"C": Sampling(threshold=0.0)}, call_tokens=2)
-    shard = [Document(id=str(at), text=text) for at in range(6)]
-    _, counts = SelfAnnotator(lm, prompt=lambda _: prompt).propose(shard, C, asked)
+    asked = AnnotateSettings(tools={"C": SamplingSettings(threshold=0.0)}, call_tokens=2)
+    shard = [CorpusDocument(id=str(at), text=text) for at in range(6)]
+    _, counts = SamplingProposer(lm, prompt=lambda _: prompt).propose(shard, C, asked)
     assert counts["draws: C"] == 6 * 5 * 5
     drawn_and_read = counts["tokens drawn: C"] - counts["draws: C"]  # nobody reads the last token of a draw
     assert (lm.read - drawn_and_read) / 6 <= 1100
@@ -303,7 +305,7 @@ def test_a_tokenizer_without_a_bracket_of_its_own_is_refused() -> None:
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, bos_token="<s>", unk_token="<unk>")  # noqa: S106
     lm = LanguageModel(language_model().model, tokenizer)
     with pytest.raises(InputError, match=r"has no token for \["):
-        SelfAnnotator(lm)
+        SamplingProposer(lm)
 
 
 def test_a_call_stands_between_the_characters_of_a_text_and_not_before_its_own_brackets() -> None:
@@ -360,5 +362,5 @@ def test_a_draw_counts_only_if_it_is_a_call_up_to_its_first_bracket(written: str
 @pytest.mark.parametrize("text", ["", " ", "\n\n"])
 def test_a_text_without_words_is_no_trouble(text: str) -> None:
     lm = speaking()
-    found, _ = annotator(lm).propose([Document(id="d", text=text), *documents(TEXTS[:1])], C, drawing())
+    found, _ = annotator(lm).propose([CorpusDocument(id="d", text=text), *documents(TEXTS[:1])], C, drawing())
     assert len(found) == 2

@@ -11,16 +11,16 @@ import pytest
 from hammerstone.errors import InputError, SettingsError
 from hammerstone.models import Model
 from hammerstone.testing import ScriptedModel
-from hammerstone.toolformer.apis.api import Context
-from hammerstone.toolformer.apis.api_specs import open_api, placed
-from hammerstone.toolformer.apis.search import Passage, build_index
+from hammerstone.toolformer.apis.api import CallContext
+from hammerstone.toolformer.apis.api_specs import open_api, resolve_spec
+from hammerstone.toolformer.apis.search import IndexedPassage, build_index
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    build_index([Passage("T", "some text")], tmp_path / "index")
+    build_index([IndexedPassage("T", "some text")], tmp_path / "index")
     (tmp_path / "tools.py").write_text(
         'def First(text: str) -> str:\n    """One."""\n    return "1"\n\n'
         'def Second(text: str) -> str:\n    """Two."""\n    return "2"\n'
@@ -58,14 +58,14 @@ def test_every_kind_of_tool_has_a_name(folder: Path, spec: str, name: str) -> No
         opened.append(spec)
         return ScriptedModel([])
 
-    api = open_api(spec.format(folder), open_model=open_model, open_made=Made)
+    api = open_api(spec.format(folder), open_model=open_model, open_live_tool=Made)
     assert api.name == name
     assert api.description
     assert opened == (["ollama:llama3.2"] if "llama" in spec else [])
 
 
 async def test_a_function_of_a_file_is_called(folder: Path) -> None:
-    assert await open_api(f"python:{folder}/tools.py:Second")("", Context()) == "2"
+    assert await open_api(f"python:{folder}/tools.py:Second")("", CallContext()) == "2"
 
 
 @pytest.mark.parametrize(
@@ -121,4 +121,4 @@ def test_without_bm25s_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatc
     ],
 )
 async def test_a_relative_path_in_a_name_is_one_of_the_given_folder(spec: str, elsewhere: str) -> None:
-    assert placed(spec, Path("/base")) == elsewhere
+    assert resolve_spec(spec, Path("/base")) == elsewhere

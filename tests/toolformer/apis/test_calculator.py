@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hammerstone.toolformer.apis.api import ApiError
-from hammerstone.toolformer.apis.api import Context as CallContext
+from hammerstone.toolformer.apis.api import CallContext as CallContext
 from hammerstone.toolformer.apis.calculator import Calculator, calculate, rounded
 
 pytestmark = pytest.mark.anyio

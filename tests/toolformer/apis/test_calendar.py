@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hammerstone.toolformer.apis.api import ApiError, Context
+from hammerstone.toolformer.apis.api import ApiError, CallContext
 from hammerstone.toolformer.apis.calendar import DAYS, MONTHS, Calendar
 
 pytestmark = pytest.mark.anyio
@@ -24,13 +24,13 @@ pytestmark = pytest.mark.anyio
     ],
 )
 async def test_the_papers_own_examples_have_the_papers_results(day: str, result: str) -> None:
-    assert await Calendar()("", Context(date=day)) == result
+    assert await Calendar()("", CallContext(date=day)) == result
 
 
 async def test_without_a_date_it_is_today() -> None:
     before = date.today()
-    result = await Calendar()(" ", Context())
-    assert result in {await Calendar()("", Context(date=day.isoformat())) for day in (before, date.today())}
+    result = await Calendar()(" ", CallContext())
+    assert result in {await Calendar()("", CallContext(date=day.isoformat())) for day in (before, date.today())}
 
 
 @pytest.mark.parametrize(
@@ -55,12 +55,12 @@ async def test_without_a_date_it_is_today() -> None:
 async def test_what_is_no_date_is_never_made_one(text: str) -> None:
     """Fuzzy parsing finds a date in `/blog/post-12`."""
     with pytest.raises(ApiError, match=r"^no date$"):
-        await Calendar()("", Context(date=text))
+        await Calendar()("", CallContext(date=text))
 
 
 async def test_an_input_is_refused() -> None:
     with pytest.raises(ApiError, match=r"^takes no input$"):
-        await Calendar()("2020-01-01", Context(date="2023-01-30"))
+        await Calendar()("2020-01-01", CallContext(date="2023-01-30"))
 
 
 @given(st.dates(min_value=date(1000, 1, 1)))

@@ -1,4 +1,4 @@
-"""Running calls: what comes of each, what is remembered, and how many run side by side."""
+"""Running calls: their outcomes, the cache, and how many run concurrently."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hammerstone.errors import ModelError, SettingsError
-from hammerstone.toolformer.apis.api import ApiError, Context
+from hammerstone.toolformer.apis.api import ApiError, CallContext
 from hammerstone.toolformer.apis.calculator import Calculator
-from hammerstone.toolformer.apis.executor import Asked, Executor, Ran, unquoted
+from hammerstone.toolformer.apis.executor import CallOutcome, Executor, RequestedCall, unquoted
 from hammerstone.toolformer.apis.python_file import PythonFunction
-from hammerstone.toolformer.call_format import Call, find_calls, insert_calls, remove_calls
+from hammerstone.toolformer.call_format import ApiCall, find_calls, insert_calls, remove_calls
 
 from ..fake_tools import Tool, echo, giving, raising
 
@@ -36,7 +36,7 @@ def test_any_result_can_be_inserted_and_removed_again(result: str, text: str, po
     if ran.result is None:
         assert not " ".join(result.split())
         return
-    call = Call(api="T", input="x", result=ran.result)
+    call = ApiCall(api="T", input="x", result=ran.result)
     written = insert_calls(text, [(min(position, len(text)), call)])
     assert [found.call for found in find_calls(written, ["T"])] == [call]
     assert remove_calls(written, ["T"]) == text
@@ -61,14 +61,14 @@ def test_any_result_can_be_inserted_and_removed_again(result: str, text: str, po
     ],
 )
 async def test_a_tool_that_fails_is_a_failure_with_a_reason(tool: Tool, reason: str) -> None:
-    assert await Executor([tool]).run("T", "whatever") == Ran(failure=reason)
+    assert await Executor([tool]).run("T", "whatever") == CallOutcome(failure=reason)
 
 
 async def test_a_tool_that_hangs_is_given_up() -> None:
     async def hang(_: str) -> object:
         await anyio.sleep_forever()
 
-    assert await Executor([Tool(hang)], seconds=0.01).run("T", "") == Ran(failure="time")
+    assert await Executor([Tool(hang)], seconds=0.01).run("T", "") == CallOutcome(failure="time")
 
 
 async def test_a_function_that_never_returns_is_given_up_and_nothing_waits_for_it() -> None:
@@ -81,14 +81,14 @@ async def test_a_function_that_never_returns_is_given_up_and_nothing_waits_for_i
 
     executor = Executor([PythonFunction(Hangs), Calculator()], seconds=1)  # the calculator needs a thousandth
     try:
-        hung, computed = await executor.run_all([Asked("Hangs", ""), Asked("Calculator", "1+1")])
+        hung, computed = await executor.run_all([RequestedCall("Hangs", ""), RequestedCall("Calculator", "1+1")])
     finally:
         release.set()
-    assert (hung, computed) == (Ran(failure="time"), Ran(result="2"))
+    assert (hung, computed) == (CallOutcome(failure="time"), CallOutcome(result="2"))
 
 
 async def test_half_a_surrogate_pair_does_not_reach_the_disk() -> None:
-    assert await Executor([giving("a\ud800b")]).run("T", "") == Ran(result="a?b")
+    assert await Executor([giving("a\ud800b")]).run("T", "") == CallOutcome(result="a?b")
 
 
 async def test_a_model_that_is_down_is_told_apart_and_asked_again() -> None:
@@ -96,19 +96,19 @@ async def test_a_model_that_is_down_is_told_apart_and_asked_again() -> None:
     tool = raising(error)
     executor = Executor([tool])
     for _ in range(2):
-        assert await executor.run("T", "") == Ran(failure="error: ModelError", outage=error)
+        assert await executor.run("T", "") == CallOutcome(failure="error: ModelError", outage=error)
     assert len(tool.inputs) == 2
 
 
 async def test_a_tool_that_is_not_there_is_a_failure() -> None:
-    assert await Executor([]).run("T", "") == Ran(failure="no such tool")
+    assert await Executor([]).run("T", "") == CallOutcome(failure="no such tool")
 
 
 @pytest.mark.parametrize("written", ["1+2", '"1+2"', "'1+2'", "“1+2”", "”1+2”", ' " 1+2 " '])
 async def test_an_argument_runs_with_quotation_marks_and_without(written: str) -> None:
     """Where arguments had to be quoted, `Calculator(1+2)` never ran."""
     (found,) = find_calls(f"[Calculator({written})]", ["Calculator"])
-    assert await Executor([Calculator()]).run(found.call.api, found.call.input) == Ran(result="3")
+    assert await Executor([Calculator()]).run(found.call.api, found.call.input) == CallOutcome(result="3")
 
 
 @pytest.mark.parametrize("text", ['"a" and "b"', '"a', 'a"', '"', "", "it's", "“a“", "a 'b'", "'it's'"])
@@ -134,10 +134,10 @@ def test_two_tools_of_one_name_are_refused() -> None:
 async def test_equal_calls_are_run_once() -> None:
     tool = Tool(echo)
     executor = Executor([tool])
-    ran = await executor.run_all([Asked("T", text) for text in ["a", "b", "a", ' "a"', "b"] * 10])
+    ran = await executor.run_all([RequestedCall("T", text) for text in ["a", "b", "a", ' "a"', "b"] * 10])
     assert [one.result for one in ran] == ["a", "b", "a", "a", "b"] * 10
     assert sorted(tool.inputs) == ["a", "b"]
-    assert await executor.run("T", "a") == Ran(result="a")
+    assert await executor.run("T", "a") == CallOutcome(result="a")
     assert len(tool.inputs) == 2
 
 
@@ -151,8 +151,8 @@ async def test_failures_are_remembered_as_well() -> None:
 async def test_a_call_on_another_date_or_of_another_tool_is_another_call() -> None:
     one, other = Tool(echo), Tool(echo, name="U")
     executor = Executor([one, other])
-    dates = [Context(), Context(date="2023-01-30"), Context(date="")]
-    await executor.run_all([Asked(name, "a", context) for name in "TU" for context in [*dates, *dates]])
+    dates = [CallContext(), CallContext(date="2023-01-30"), CallContext(date="")]
+    await executor.run_all([RequestedCall(name, "a", context) for name in "TU" for context in [*dates, *dates]])
     assert len(one.inputs) == len(other.inputs) == 3
 
 
@@ -166,8 +166,8 @@ async def test_no_more_calls_than_allowed_run_side_by_side() -> None:
     tool = Tool(echo)
     executor = Executor([tool], at_once=3)
     async with anyio.create_task_group() as group:
-        group.start_soon(executor.run_all, [Asked("T", f"a{k}") for k in range(20)])
-        group.start_soon(executor.run_all, [Asked("T", f"b{k}") for k in range(20)])
+        group.start_soon(executor.run_all, [RequestedCall("T", f"a{k}") for k in range(20)])
+        group.start_soon(executor.run_all, [RequestedCall("T", f"b{k}") for k in range(20)])
         for k in range(20):
             group.start_soon(executor.run, "T", f"c{k}")
     assert tool.most == 3
@@ -186,7 +186,7 @@ async def test_calls_run_side_by_side() -> None:
         await all_begun.wait()
         return text
 
-    ran = await Executor([Tool(meet)], at_once=4).run_all([Asked("T", text) for text in "abcd"])
+    ran = await Executor([Tool(meet)], at_once=4).run_all([RequestedCall("T", text) for text in "abcd"])
     assert [one.result for one in ran] == list("abcd")
 
 
@@ -200,7 +200,7 @@ async def test_who_waits_for_an_equal_call_goes_on_when_that_one_is_cancelled() 
 
     tool = Tool(wait)
     executor = Executor([tool])
-    results: list[Ran] = []
+    results: list[CallOutcome] = []
 
     async def second() -> None:
         results.append(await executor.run("T", "a"))
@@ -213,23 +213,23 @@ async def test_who_waits_for_an_equal_call_goes_on_when_that_one_is_cancelled() 
             await anyio.wait_all_tasks_blocked()
             first.cancel_scope.cancel()
         release.set()
-    assert results == [Ran(result="a")]
+    assert results == [CallOutcome(result="a")]
     assert len(tool.inputs) == 2
 
 
 async def test_only_the_latest_results_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hammerstone.toolformer.apis.executor.KEPT", 2)
+    monkeypatch.setattr("hammerstone.toolformer.apis.executor.REMEMBERED", 2)
     tool = Tool(echo)
     executor = Executor([tool])
     for text in ["a", "b", "a", "c", "a", "b"]:
-        assert await executor.run("T", text) == Ran(result=text)
+        assert await executor.run("T", text) == CallOutcome(result=text)
     assert tool.inputs == ["a", "b", "c", "b"]
 
 
 def test_an_executor_works_in_one_event_loop_after_another() -> None:
     executor = Executor([Tool(echo)], at_once=1)
     for text in "ab":
-        ran = anyio.run(executor.run_all, [Asked("T", f"{text}{k}") for k in range(5)])
+        ran = anyio.run(executor.run_all, [RequestedCall("T", f"{text}{k}") for k in range(5)])
         assert [one.result for one in ran] == [f"{text}{k}" for k in range(5)]
 
 
@@ -245,7 +245,9 @@ def test_many_calls_give_what_each_alone_does(asked: list[tuple[str, str]], at_o
         return text.upper()
 
     tools = [Tool(answer), Tool(answer, name="U")]
-    ran = anyio.run(Executor(tools, at_once=at_once).run_all, [Asked(*call) for call in asked])
-    expected = [Ran(failure="failed") if text == "fail" else Ran(result=text.upper()) for _, text in asked]
+    ran = anyio.run(Executor(tools, at_once=at_once).run_all, [RequestedCall(*call) for call in asked])
+    expected = [
+        CallOutcome(failure="failed") if text == "fail" else CallOutcome(result=text.upper()) for _, text in asked
+    ]
     assert ran == expected
     assert all(Counter(tool.inputs).total() == len(set(tool.inputs)) for tool in tools)

@@ -14,7 +14,7 @@ import pytest
 
 from hammerstone.errors import SettingsError
 from hammerstone.toolformer.apis import python_file
-from hammerstone.toolformer.apis.api import ApiError, Context
+from hammerstone.toolformer.apis.api import ApiError, CallContext
 from hammerstone.toolformer.apis.python_file import PythonFunction, load_function
 
 pytestmark = pytest.mark.anyio
@@ -51,7 +51,7 @@ async def test_a_function_is_a_tool(write) -> None:
     )
     assert tool.name == "Weather"
     assert tool.description == "Takes the name of a city and gives its weather."
-    assert await tool("Bonn", Context()) == "rain in Bonn"
+    assert await tool("Bonn", CallContext()) == "rain in Bonn"
 
 
 async def test_a_function_may_be_async_and_may_take_the_context(write) -> None:
@@ -64,7 +64,7 @@ async def test_a_function_may_be_async_and_may_take_the_context(write) -> None:
             """B."""
             return text * times + context.date
     ''')
-    context = Context(date="2023-01-30")
+    context = CallContext(date="2023-01-30")
     assert await load_function(path, "A")("x", context) == "x on 2023-01-30"
     assert await load_function(path, "B")("x", context) == "xx2023-01-30"
 
@@ -80,11 +80,11 @@ async def test_a_function_may_be_async_and_may_take_the_context(write) -> None:
         ("def F() -> str: 'F.'", "takes no text"),
         ("def F(*, text: str) -> str: 'F.'", "takes no text"),
         ("def F(context: str) -> str: 'F.'", "takes no text"),
-        ("def F(text: str, more: str) -> str: 'F.'", "needs more than a text"),
-        ("def F(text: str, *, more: str) -> str: 'F.'", "needs more than a text"),
-        ("x = 1", "it holds: none"),
-        ("def F(text: str) -> str: 'F.'\ndef G(text: str) -> str: 'G.'", "it holds: F, G"),
-        ("from json import dumps", "it holds: none"),
+        ("def F(text: str, more: str) -> str: 'F.'", "requires more than a text"),
+        ("def F(text: str, *, more: str) -> str: 'F.'", "requires more than a text"),
+        ("x = 1", "it contains: none"),
+        ("def F(text: str) -> str: 'F.'\ndef G(text: str) -> str: 'G.'", "it contains: F, G"),
+        ("from json import dumps", "it contains: none"),
         ("x = 1\nx = (", r"cannot be run \(line 2\): SyntaxError"),
         ("\n\nimport missing_module", r"cannot be run \(line 3\): ModuleNotFoundError"),
         ("def f():\n    1 / 0\nf()", r"cannot be run \(line 2\): ZeroDivisionError"),
@@ -98,13 +98,13 @@ def test_a_file_that_is_no_tool_is_refused_with_a_hint(write, source: str, messa
 
 
 def test_a_function_that_is_not_there_is_refused_with_those_that_are(write) -> None:
-    with pytest.raises(SettingsError, match="holds no function G") as caught:
+    with pytest.raises(SettingsError, match="contains no function G") as caught:
         load_function(write("def F(text: str) -> str: 'F.'"), "G")
     assert caught.value.hint.endswith("F")
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "text.txt").write_text("no Python")
+    (tmp_path / "text.txt").write_text("not a Python")
     for path in (tmp_path, tmp_path / "missing.py", tmp_path / "text.txt"):
         with pytest.raises(SettingsError) as caught:
             load_function(path)
@@ -119,9 +119,9 @@ async def test_what_a_function_raises_is_raised_even_if_it_would_end_the_program
         raise KeyError(text)
 
     with pytest.raises(KeyError):
-        await PythonFunction(Raises)("a", Context())
+        await PythonFunction(Raises)("a", CallContext())
     with pytest.raises(ApiError, match=r"^error: SystemExit$"):
-        await PythonFunction(Raises)("exit", Context())
+        await PythonFunction(Raises)("exit", CallContext())
 
 
 async def test_a_call_that_never_returns_can_be_given_up_and_further_ones_still_run() -> None:
@@ -136,9 +136,9 @@ async def test_a_call_that_never_returns_can_be_given_up_and_further_ones_still_
     tool = PythonFunction(Waits)
     try:
         with anyio.move_on_after(0.01) as scope:
-            await tool("wait", Context())
+            await tool("wait", CallContext())
         assert scope.cancelled_caught
-        assert await tool("go", Context()) == "go"
+        assert await tool("go", CallContext()) == "go"
     finally:
         release.set()
 
@@ -159,11 +159,11 @@ async def test_calls_that_never_return_do_not_pile_up_without_end() -> None:
     try:
         async with anyio.create_task_group() as group:
             for _ in range(python_file.MOST_THREADS):
-                group.start_soon(tool, "wait", Context())
+                group.start_soon(tool, "wait", CallContext())
             await all_begun.wait()
             group.cancel_scope.cancel()
         with pytest.raises(ApiError, match=r"^too many calls hang$"):
-            await tool("one more", Context())
+            await tool("one more", CallContext())
         assert "one more" not in begun
     finally:
         release.set()
@@ -176,7 +176,7 @@ async def test_calls_that_return_leave_nothing_behind() -> None:
 
     tool = PythonFunction(Echo)
     texts = [str(k) for k in range(python_file.MOST_THREADS + 1)]
-    assert [await tool(text, Context()) for text in texts] == texts
+    assert [await tool(text, CallContext()) for text in texts] == texts
 
 
 def test_a_call_that_never_returns_does_not_keep_the_program_from_ending(write) -> None:

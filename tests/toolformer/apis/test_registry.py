@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from hammerstone.errors import SandboxError
-from hammerstone.toolformer.apis.api import ApiError, Context
-from hammerstone.toolformer.apis.registry import Made
+from hammerstone.toolformer.apis.api import ApiError, CallContext
+from hammerstone.toolformer.apis.registry import RegistryApi
 
 pytestmark = pytest.mark.anyio
 
@@ -25,19 +25,19 @@ class Doubling:
 
 
 async def test_a_made_tool_answers_what_it_understands() -> None:
-    tool = Made(Doubling())
+    tool = RegistryApi(Doubling())
     assert (tool.name, tool.description) == ("doubling", "Doubles a number.")
-    assert await tool("21", Context()) == "42"
+    assert await tool("21", CallContext()) == "42"
 
 
 async def test_what_it_does_not_understand_has_no_result() -> None:
     with pytest.raises(ApiError, match=r"^not understood$"):
-        await Made(Doubling())("a few", Context())
+        await RegistryApi(Doubling())("a few", CallContext())
 
 
 async def test_a_broken_sandbox_is_not_the_tools_failure() -> None:
     with pytest.raises(SandboxError):
-        await Made(Doubling())("broken", Context())
+        await RegistryApi(Doubling())("broken", CallContext())
 
 
 @pytest.mark.parametrize(
@@ -52,4 +52,4 @@ async def test_a_broken_sandbox_is_not_the_tools_failure() -> None:
     ],
 )
 def test_its_name_can_stand_in_a_text(name: str, written: str) -> None:
-    assert Made(Doubling(name=name)).name == written
+    assert RegistryApi(Doubling(name=name)).name == written

@@ -17,16 +17,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hammerstone.errors import InputError, OperatorError
-from hammerstone.toolformer.apis.api import ApiError, Context
-from hammerstone.toolformer.apis.search import Passage, Search, build_index
+from hammerstone.toolformer.apis.api import ApiError, CallContext
+from hammerstone.toolformer.apis.search import IndexedPassage, Search, build_index
 
 pytestmark = pytest.mark.anyio
 
 DOCUMENTS = (
-    Passage("Spin fishing", "Spin fishing is distinguished by the type of rod and reel used. There are two types."),
-    Passage("Turtle", "The name derives from la tortuga, the Spanish word for turtle."),
-    Passage("Reptiles", "Tortoises are some of them."),
-    Passage("", "Ein Wort auf Deutsch: Straße und Übermut, sonst nichts."),
+    IndexedPassage(
+        "Spin fishing", "Spin fishing is distinguished by the type of rod and reel used. There are two types."
+    ),
+    IndexedPassage("Turtle", "The name derives from la tortuga, the Spanish word for turtle."),
+    IndexedPassage("Reptiles", "Tortoises are some of them."),
+    IndexedPassage("", "Ein Wort auf Deutsch: Straße und Übermut, sonst nichts."),
 )
 
 
@@ -37,7 +39,7 @@ def index(tmp_path: Path) -> Path:
 
 
 async def found(folder: Path, text: str) -> str:
-    return await Search(folder)(text, Context())
+    return await Search(folder)(text, CallContext())
 
 
 async def test_a_result_is_the_title_and_the_text_of_the_best_passage(index: Path) -> None:
@@ -61,7 +63,7 @@ async def test_a_long_query_is_no_harm(index: Path) -> None:
 
 async def test_passages_come_in_the_order_of_their_scores_and_then_of_the_documents(tmp_path: Path) -> None:
     texts = ["a b", "a a", "c", "a b"]
-    build_index([Passage("", text) for text in texts], tmp_path / "index")
+    build_index([IndexedPassage("", text) for text in texts], tmp_path / "index")
     passages = await Search(tmp_path / "index").passages("a", 10)
     assert [passage.text for passage in passages] == ["a a", "a b", "a b"]
 
@@ -90,20 +92,20 @@ def test_the_best_passage_is_that_of_bm25s_formula(
     tmp_path_factory: pytest.TempPathFactory, documents: list[list[str]], query: list[str]
 ) -> None:
     folder = tmp_path_factory.mktemp("search") / "index"
-    build_index([Passage("", " ".join(words)) for words in documents], folder)
+    build_index([IndexedPassage("", " ".join(words)) for words in documents], folder)
     scores = bm25(documents, query)
     if max(scores) == 0:
         with pytest.raises(ApiError):
-            anyio.run(Search(folder), " ".join(query), Context())
+            anyio.run(Search(folder), " ".join(query), CallContext())
         return
-    best = anyio.run(Search(folder), " ".join(query), Context())
+    best = anyio.run(Search(folder), " ".join(query), CallContext())
     assert max(scores) == pytest.approx(scores[[" ".join(words) for words in documents].index(best)], rel=1e-5)
 
 
 def test_long_documents_are_cut_into_passages_at_sentences_and_nothing_is_lost(tmp_path: Path) -> None:
     sentences = [f"Sentence {k} has just these seven words{'.' if k % 5 else '?!'}" for k in range(30)]
     endless = " ".join(f"w{k}" for k in range(95))
-    assert build_index([Passage("T", " ".join([*sentences, endless]))], tmp_path / "index") > 5
+    assert build_index([IndexedPassage("T", " ".join([*sentences, endless]))], tmp_path / "index") > 5
     lines = (tmp_path / "index" / "passages.jsonl").read_text().splitlines()
     texts = [json.loads(line)[1] for line in lines]
     assert " ".join(texts) == " ".join([*sentences, endless])
@@ -120,11 +122,11 @@ def test_the_index_is_mapped_into_memory_and_not_read(index: Path) -> None:
 async def test_searches_side_by_side_find_what_each_alone_does(index: Path) -> None:
     search = Search(index)
     queries = ["turtle", "fishing reel", "übermut"] * 20
-    alone = [await search(query, Context()) for query in queries]
+    alone = [await search(query, CallContext()) for query in queries]
     together: dict[int, str] = {}
 
     async def one(number: int) -> None:
-        together[number] = await search(queries[number], Context())
+        together[number] = await search(queries[number], CallContext())
 
     async with anyio.create_task_group() as group:
         for number in range(len(queries)):
@@ -139,8 +141,12 @@ def test_an_index_is_built_to_the_same_bytes(index: Path, tmp_path: Path) -> Non
     assert all((index / name).read_bytes() == (tmp_path / "again" / name).read_bytes() for name in names)
 
 
-@pytest.mark.parametrize("documents", [(), (Passage("", ""),), (Passage("", " \n"), Passage("", "?!"))])
-def test_documents_without_words_are_refused_and_leave_nothing(tmp_path: Path, documents: tuple[Passage, ...]) -> None:
+@pytest.mark.parametrize(
+    "documents", [(), (IndexedPassage("", ""),), (IndexedPassage("", " \n"), IndexedPassage("", "?!"))]
+)
+def test_documents_without_words_are_refused_and_leave_nothing(
+    tmp_path: Path, documents: tuple[IndexedPassage, ...]
+) -> None:
     with pytest.raises(InputError, match="no words") as caught:
         build_index(documents, tmp_path / "index")
     assert caught.value.hint
@@ -150,14 +156,14 @@ def test_documents_without_words_are_refused_and_leave_nothing(tmp_path: Path, d
 def test_a_folder_that_is_taken_is_left_alone(index: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     for taken in (index, tmp_path, tmp_path / "file"):
-        with pytest.raises(InputError, match="is taken"):
+        with pytest.raises(InputError, match="is not empty"):
             build_index(DOCUMENTS, taken)
     assert (tmp_path / "file").read_text() == "mine"
     assert Search(index)
 
 
 def test_a_broken_run_leaves_no_index(tmp_path: Path) -> None:
-    def broken() -> Iterator[Passage]:
+    def broken() -> Iterator[IndexedPassage]:
         yield DOCUMENTS[0]
         raise RuntimeError("the documents ended early")
 
@@ -187,16 +193,16 @@ def test_a_folder_without_an_index_is_refused_with_a_hint(index: Path, break_it:
             (index / "passages.jsonl").unlink()
         case _:
             (index / "bm25" / "data.csc.index.npy").write_bytes(b"")
-    with pytest.raises(InputError, match="no search index") as caught:
+    with pytest.raises(InputError, match="is not a search index") as caught:
         Search(index)
-    assert "build_index" in caught.value.hint
+    assert "toolformer index" in caught.value.hint
 
 
 def test_an_index_is_opened_by_another_process(index: Path) -> None:
     code = (
         "import anyio, sys; from pathlib import Path; from hammerstone.toolformer.apis.search import Search;"
-        "from hammerstone.toolformer.apis.api import Context;"
-        "print(anyio.run(Search(Path(sys.argv[1])), 'tortuga', Context()))"
+        "from hammerstone.toolformer.apis.api import CallContext;"
+        "print(anyio.run(Search(Path(sys.argv[1])), 'tortuga', CallContext()))"
     )
     done = subprocess.run([sys.executable, "-c", code, str(index)], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("Turtle > The name derives")

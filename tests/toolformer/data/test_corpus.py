@@ -18,9 +18,9 @@ import pyarrow.parquet
 import pytest
 
 from hammerstone.errors import InputError, SettingsError
-from hammerstone.toolformer.corpus_document import Document
+from hammerstone.toolformer.corpus_document import CorpusDocument
 from hammerstone.toolformer.data.corpus import CorpusSettings, build_corpus, open_dataset
-from hammerstone.toolformer.shards import Progress, read_shards, shard_paths
+from hammerstone.toolformer.shards import StageProgress, read_shards, shard_paths
 
 SUM = "Out of 1400 participants, 400 (or 29%) passed the test, we are told."
 PLAIN = "The name derives from la tortuga, the Spanish word for turtle, see above."
@@ -38,12 +38,12 @@ def lines(path: Path, *rows: Mapping[str, object] | str | bytes) -> Path:
 
 def build(
     target: Path, *sources: str | Path, apis: Sequence[str] = (), settings: CorpusSettings = ANY, **more: Any
-) -> tuple[list[Document], Counter[str]]:
+) -> tuple[list[CorpusDocument], Counter[str]]:
     counts = build_corpus(sources, target, apis, settings, **more)
     return [*read_shards(target)], counts
 
 
-def texts(documents: Sequence[Document]) -> dict[str, str]:
+def texts(documents: Sequence[CorpusDocument]) -> dict[str, str]:
     return {document.id: document.text for document in documents}
 
 
@@ -54,7 +54,7 @@ def test_a_text_file_is_one_text(tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     file.write_text("One.\n\nTwo.\n")
     documents, counts = build(tmp_path / "out", file)
-    assert documents == [Document(id="a.txt:1", text="One.\n\nTwo.")]
+    assert documents == [CorpusDocument(id="a.txt:1", text="One.\n\nTwo.")]
     assert counts == {"read": 1, "pieces": 1, "kept": 1}
 
 
@@ -95,10 +95,10 @@ def test_json_lines_have_ids_urls_and_dates(tmp_path: Path) -> None:
     )
     documents, counts = build(tmp_path / "out", file)
     assert documents == [
-        Document(id="x", text="one", date="2023-02-09"),
-        Document(id="7", text="two", date="2020-01-31"),
-        Document(id="a.jsonl:3", text="three"),
-        Document(id="a.jsonl:4", text="four", date="1999-01-02"),
+        CorpusDocument(id="x", text="one", date="2023-02-09"),
+        CorpusDocument(id="7", text="two", date="2020-01-31"),
+        CorpusDocument(id="a.jsonl:3", text="three"),
+        CorpusDocument(id="a.jsonl:4", text="four", date="1999-01-02"),
     ]
     assert counts == {"read": 4, "pieces": 4, "kept": 4}
 
@@ -106,7 +106,7 @@ def test_json_lines_have_ids_urls_and_dates(tmp_path: Path) -> None:
 def test_the_fields_may_have_other_names(tmp_path: Path) -> None:
     file = lines(tmp_path / "a.jsonl", {"body": "one", "key": "x", "link": "/2020/01/31/", "when": "2020-02-01"})
     named = CorpusSettings(text_field="body", id_field="key", url_field="link", date_field="when", min_tokens=1)
-    assert build(tmp_path / "out", file, settings=named)[0] == [Document(id="x", text="one", date="2020-02-01")]
+    assert build(tmp_path / "out", file, settings=named)[0] == [CorpusDocument(id="x", text="one", date="2020-02-01")]
 
 
 @pytest.mark.parametrize("name", ["a.jsonl.gz", "a.json.gz", "A.JSON.GZ", "a.txt.gz"])
@@ -130,8 +130,8 @@ def test_parquet_is_read_by_its_columns(tmp_path: Path) -> None:
     pa.parquet.write_table(table, tmp_path / "a.parquet")
     documents, counts = build(tmp_path / "out", tmp_path / "a.parquet")
     assert documents == [
-        Document(id="5", text="one", date="2023-02-09"),
-        Document(id="7", text="three", date="2020-01-31"),
+        CorpusDocument(id="5", text="one", date="2023-02-09"),
+        CorpusDocument(id="7", text="three", date="2020-01-31"),
     ]
     assert counts == {"read": 3, "dropped: no text": 1, "pieces": 2, "kept": 2}
 
@@ -285,7 +285,7 @@ def test_brackets_and_arrows_of_a_document_stay_as_they_are(tmp_path: Path) -> N
 @pytest.mark.parametrize("rows", [[], [{"text": ""}], ["", ""], [{"text": "short"}]])
 def test_an_empty_corpus_is_told_with_a_hint_and_leaves_no_folder(tmp_path: Path, rows: list[Any]) -> None:
     file = lines(tmp_path / "a.jsonl", *rows)
-    with pytest.raises(InputError, match="the corpus holds no document") as caught:
+    with pytest.raises(InputError, match="the corpus contains no document") as caught:
         build(tmp_path / "out", file, settings=CorpusSettings())
     assert caught.value.hint
     assert not (tmp_path / "out").exists()
@@ -321,15 +321,15 @@ BROKEN_GZIP = gzip.compress(b'{"text": "one"}\n' * 1000)[:-20]
     [
         ("none.txt", lambda _: None, "no file", "path"),
         ("./none", lambda _: None, "no file", "path"),
-        ("*.txt", lambda _: None, "no file is like", "quotes"),
-        ("folder", Path.mkdir, "holds no texts", ".jsonl"),
-        ("a.csv", Path.touch, "no kind", ".jsonl"),
+        ("*.txt", lambda _: None, "no file matches", "quotes"),
+        ("folder", Path.mkdir, "contains no texts", ".jsonl"),
+        ("a.csv", Path.touch, "unsupported file ending", ".jsonl"),
         ("a.parquet", a_table, "no column 'text'", "body, x"),
-        ("a.parquet", a_broken_table, "cannot be read", "whole"),
-        ("a.parquet", Path.touch, "cannot be read", "whole"),
+        ("a.parquet", a_broken_table, "cannot be read", "complete"),
+        ("a.parquet", Path.touch, "cannot be read", "complete"),
         ("a.json", lambda path: path.write_text('[\n{"text": "one"}]'), "JSON array", "jq"),
-        ("a.jsonl.gz", lambda path: path.write_bytes(BROKEN_GZIP), "cannot be read", "whole"),
-        ("a.jsonl.gz", lambda path: path.write_text("not compressed"), "cannot be read", "whole"),
+        ("a.jsonl.gz", lambda path: path.write_bytes(BROKEN_GZIP), "cannot be read", "complete"),
+        ("a.jsonl.gz", lambda path: path.write_text("not compressed"), "cannot be read", "complete"),
     ],
 )
 def test_a_source_that_cannot_be_read_is_told_with_a_hint(
@@ -360,7 +360,7 @@ def test_settings_that_make_no_sense_are_refused(wrong: dict[str, int]) -> None:
 
 
 def test_mt_needs_something_that_tells_languages_apart(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="languages"):
+    with pytest.raises(SettingsError, match="language identification"):
         build(tmp_path / "out", "owner/name", apis=["MT"])
 
 
@@ -381,7 +381,7 @@ except OperatorError as error:
 
 def test_a_full_disk_is_told_and_finished_shards_stay(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith(f"cannot write {tmp_path / '00002.jsonl'}: File too large | make room")
+    assert done.stdout.startswith(f"cannot write {tmp_path / '00002.jsonl'}: File too large | free some space")
     assert len([*read_shards(tmp_path)]) == 1000
     assert not [*tmp_path.glob(".*")]
 
@@ -479,7 +479,7 @@ def many(path: Path, count: int = 1700) -> Path:
 
 
 def test_the_progress_tells_rates_and_estimates_the_time_left(tmp_path: Path) -> None:
-    told: list[Progress] = []
+    told: list[StageProgress] = []
     build(tmp_path / "out", many(tmp_path / "a.jsonl"), on_progress=told.append)
     assert [each.done for each in told] == [1, 2, 3, 4]
     assert [each.documents for each in told] == [500, 1000, 1500, 1700]
@@ -491,7 +491,7 @@ def test_the_progress_tells_rates_and_estimates_the_time_left(tmp_path: Path) ->
 
 
 def test_the_estimate_is_over_all_files(tmp_path: Path) -> None:
-    told: list[Progress] = []
+    told: list[StageProgress] = []
     for k in range(4):
         rows = ({"text": f"document {number} of file {k}, it has words."} for number in range(1000, 1500))
         lines(tmp_path / f"{k}.jsonl", *rows)
@@ -500,7 +500,7 @@ def test_the_estimate_is_over_all_files(tmp_path: Path) -> None:
 
 
 def test_what_comes_after_the_last_document_makes_no_shard(tmp_path: Path) -> None:
-    told: list[Progress] = []
+    told: list[StageProgress] = []
     rows = ({"text": f"document {k} of them, it has words."} for k in range(500))
     documents, counts = build(tmp_path / "out", lines(tmp_path / "a.jsonl", *rows, "{", "{"), on_progress=told.append)
     assert (len(documents), counts["read"]) == (500, 502)
@@ -509,7 +509,7 @@ def test_what_comes_after_the_last_document_makes_no_shard(tmp_path: Path) -> No
 
 
 def test_no_time_left_is_told_where_it_is_not_known(tmp_path: Path) -> None:
-    told: list[Progress] = []
+    told: list[StageProgress] = []
     build(tmp_path / "out", "x", load=lambda *_: [{"text": "one"}], on_progress=told.append)
     assert [(each.done, each.total, each.seconds_left) for each in told] == [(1, None, None)]
 
@@ -522,7 +522,7 @@ def test_a_broken_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     class StoppedError(Exception):
         pass
 
-    def stop(progress: Progress) -> None:
+    def stop(progress: StageProgress) -> None:
         if progress.done == 2:
             raise StoppedError
 

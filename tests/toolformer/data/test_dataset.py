@@ -1,4 +1,4 @@
-"""The texts to be taught: which calls are set in, into how many documents, and in which forms."""
+"""The training texts: which calls are inserted, into how many documents, and in which forms."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 
 from hammerstone.errors import InputError
 from hammerstone.toolformer.call_format import find_calls, remove_calls
-from hammerstone.toolformer.corpus_document import Document, Losses, Proposal
-from hammerstone.toolformer.data.dataset import DatasetSettings, build_dataset, chosen_calls
+from hammerstone.toolformer.corpus_document import CorpusDocument, Losses, Proposal
+from hammerstone.toolformer.data.dataset import DatasetSettings, build_dataset, selected_calls
 from hammerstone.toolformer.shards import write_shards
 
 TEXT = "Out of 1400 participants, 400 (or 29%) passed on a Monday."
@@ -22,11 +22,11 @@ def propose(position: int, gain: float, api: str = "Calculator", text: str = "40
     return Proposal(api=api, input=text, position=position, probability=0.1, result="0.29", losses=losses)
 
 
-def document(*proposals: Proposal, name: str = "d") -> Document:
-    return Document(id=name, text=TEXT, proposals=proposals)
+def document(*proposals: Proposal, name: str = "d") -> CorpusDocument:
+    return CorpusDocument(id=name, text=TEXT, proposals=proposals)
 
 
-def build(tmp_path: Path, documents: list[Document], **settings) -> tuple[Path, dict[str, int]]:
+def build(tmp_path: Path, documents: list[CorpusDocument], **settings) -> tuple[Path, dict[str, int]]:
     write_shards(tmp_path / "in", documents, settings={})
     counts = build_dataset(tmp_path / "in", tmp_path / "out", DatasetSettings(**settings))
     return tmp_path / "out", counts
@@ -59,13 +59,13 @@ def test_the_control_has_the_same_documents_without_any_call(tmp_path: Path) -> 
 
 def test_each_tool_has_its_own_threshold_and_another_one_needs_no_new_pass() -> None:
     found = document(propose(30, 0.6), propose(40, 0.6, api="QA"))
-    assert [one.api for one in chosen_calls(found, DatasetSettings())] == ["Calculator"]
-    assert [one.api for one in chosen_calls(found, DatasetSettings(tau_f={"QA": 0.5}))] == ["Calculator", "QA"]
+    assert [one.api for one in selected_calls(found, DatasetSettings())] == ["Calculator"]
+    assert [one.api for one in selected_calls(found, DatasetSettings(tau_f={"QA": 0.5}))] == ["Calculator", "QA"]
 
 
 def test_at_one_position_the_call_that_helps_most_is_set_in() -> None:
     found = document(propose(30, 0.6), propose(30, 0.9, text="1 + 1"), propose(30, 0.7, text="2 + 2"))
-    assert [one.input for one in chosen_calls(found, DatasetSettings())] == ["1 + 1"]
+    assert [one.input for one in selected_calls(found, DatasetSettings())] == ["1 + 1"]
 
 
 def test_of_a_tool_with_too_many_documents_those_that_help_most_are_taken(tmp_path: Path) -> None:

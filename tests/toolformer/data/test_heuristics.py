@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hammerstone.errors import SettingsError
 from hammerstone.toolformer.data.heuristics import (
-    Rules,
+    DocumentRules,
     calculator_rule,
     fasttext_language_id,
     has_foreign_chunk,
@@ -112,7 +112,7 @@ def test_pairs_and_a_look_up_find_what_all_triples_find(parts: list[str]) -> Non
 
 
 def kept(id: str, text: str, *, seed: int = 0) -> dict[str, str]:  # noqa: A002
-    return Rules(apis=["Calculator"], seed=seed).that_keep(id, text, None)
+    return DocumentRules(apis=["Calculator"], seed=seed).that_keep(id, text, None)
 
 
 def test_one_of_a_hundred_is_kept_for_three_numbers_alone() -> None:
@@ -189,7 +189,7 @@ def test_a_date_of_the_data_is_iso_or_none(text: str, date: str | None) -> None:
 
 
 def test_the_calendar_keeps_what_has_a_date() -> None:
-    rules = Rules(apis=["Calendar"])
+    rules = DocumentRules(apis=["Calendar"])
     assert rules.that_keep("a", "text", "date in the URL") == {"Calendar": "date in the URL"}
     assert rules.that_keep("a", "2023-02-09 in the text is no date of writing", None) == {}
 
@@ -238,8 +238,8 @@ def test_a_language_must_be_sure() -> None:
 
 
 def test_mt_asks_for_something_that_tells_languages_apart() -> None:
-    with pytest.raises(SettingsError, match="languages") as caught:
-        Rules(apis=["QA", "MT"])
+    with pytest.raises(SettingsError, match="language identification") as caught:
+        DocumentRules(apis=["QA", "MT"])
     assert "lid.176.bin" in caught.value.hint
 
 
@@ -253,7 +253,7 @@ def test_fasttext_is_asked_for_when_it_is_missing(tmp_path: Path) -> None:
 
 
 def test_each_tool_has_its_own_rule() -> None:
-    rules = Rules(apis=["QA", "Search", "Mine", "Calculator", "Calendar", "MT"], identify=by_case)
+    rules = DocumentRules(apis=["QA", "Search", "Mine", "Calculator", "Calendar", "MT"], identify=by_case)
     assert rules.that_keep("a", "nothing to see", None) == {"QA": TEXT, "Search": TEXT, "Mine": TEXT}
     assert rules.that_keep("a", f"{ENGLISH} {SPANISH} {ENGLISH} x = 1", "date in the data") == {
         "QA": TEXT,

@@ -16,9 +16,9 @@ import pytest
 import torch
 
 from hammerstone.errors import InputError, SettingsError
-from hammerstone.toolformer.apis.api import Api, ApiError, Context
-from hammerstone.toolformer.call_format import Call, find_calls
-from hammerstone.toolformer.decode import DecodeSettings, Generated, Piece, generate
+from hammerstone.toolformer.apis.api import Api, ApiError, CallContext
+from hammerstone.toolformer.call_format import ApiCall, find_calls
+from hammerstone.toolformer.decode import DecodeSettings, GeneratedText, TokenPiece, generate
 from hammerstone.toolformer.lm import LanguageModel
 
 from ..tiny_models import language_model
@@ -72,11 +72,11 @@ def decode(
     prompts: Sequence[str],
     apis: Sequence[Api],
     *,
-    on_piece: Callable[[Piece], None] = lambda _: None,
-    contexts: Sequence[Context] | None = None,
+    on_piece: Callable[[TokenPiece], None] = lambda _: None,
+    contexts: Sequence[CallContext] | None = None,
     **options,
-) -> list[Generated]:
-    async def run() -> list[Generated]:
+) -> list[GeneratedText]:
+    async def run() -> list[GeneratedText]:
         with anyio.fail_after(60):
             named = {api.name: api for api in apis}
             made = DecodeSettings(**options)
@@ -96,7 +96,7 @@ def test_a_call_is_run_and_its_result_stands_in_the_text() -> None:
     lm, api = scripted(CALLS), calculator()
     (row,) = decode(lm, ["sum"], [api])
     assert row.text == " [C(1 + 2) -> 5] is"
-    assert row.calls == (Call(api="C", input="1 + 2", result="5"),)
+    assert row.calls == (ApiCall(api="C", input="1 + 2", result="5"),)
     assert [text for text, _ in api.asked] == ["1 + 2"]
     assert (row.failures, row.taken_back, row.ended) == ((), 0, "end")
     inserted = [token for token, sampled in zip(row.ids, row.sampled, strict=True) if not sampled]
@@ -182,7 +182,7 @@ def test_a_call_within_an_argument_is_run_first_and_its_result_used() -> None:
     (row,) = decode(lm, ["sum"], [outer, inner], nested=True, calls=2)
     assert row.text == " [C([May() -> 12 :)] + 2) -> 14] in all"
     assert [text for text, _ in outer.asked] == ["12 :) + 2"]
-    assert row.calls == (Call(api="May", input="", result="12 :)"), Call(api="C", input="12 :) + 2", result="14"))
+    assert row.calls == (ApiCall(api="May", input="", result="12 :)"), ApiCall(api="C", input="12 :) + 2", result="14"))
 
 
 def test_a_bracket_within_an_argument_is_text_where_calls_are_not_nested() -> None:
@@ -220,7 +220,7 @@ def test_other_rows_go_on_while_a_tool_is_waited_for() -> None:
     lm, ended = scripted({**CALLS, "on the on": 90}), anyio.Event()
     seen: list[int] = []
 
-    def on_piece(piece: Piece) -> None:
+    def on_piece(piece: TokenPiece) -> None:
         seen.append(piece.row)
         if seen.count(1) == 20:
             ended.set()
@@ -234,7 +234,7 @@ def test_other_rows_go_on_while_a_tool_is_waited_for() -> None:
 
 def test_equal_calls_are_run_once_and_others_for_themselves() -> None:
     api = calculator()
-    monday, tuesday = Context(date="2023-05-01"), Context(date="2023-05-02")
+    monday, tuesday = CallContext(date="2023-05-01"), CallContext(date="2023-05-02")
     rows = decode(scripted(CALLS), ["sum", "sum", "sum"], [api], contexts=[monday, monday, tuesday])
     assert api.asked == [("1 + 2", monday), ("1 + 2", tuesday)]
     assert len({row.text for row in rows}) == 1
@@ -283,7 +283,7 @@ def test_what_a_tool_returns_is_made_to_fit(result: str, shown: str) -> None:
 
 
 def test_tokens_are_streamed_as_they_become_final_with_who_wrote_them() -> None:
-    pieces: list[Piece] = []
+    pieces: list[TokenPiece] = []
     rows = decode(scripted({**AGAIN, "on is": 90}), ["sum", "on"], [calculator()], k=3, on_piece=pieces.append)
     for number, row in enumerate(rows):
         own = [piece for piece in pieces if piece.row == number]
@@ -370,4 +370,4 @@ def test_settings_that_make_no_sense_are_refused(options: dict[str, float]) -> N
 
 def test_there_is_one_context_for_each_prompt() -> None:
     with pytest.raises(InputError, match="2 prompts and 1 contexts"):
-        decode(scripted(CALLS), ["sum", "sum"], [calculator()], contexts=[Context()])
+        decode(scripted(CALLS), ["sum", "sum"], [calculator()], contexts=[CallContext()])

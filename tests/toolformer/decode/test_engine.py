@@ -14,9 +14,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hammerstone.toolformer.apis.api import Api, Context
-from hammerstone.toolformer.call_format import Call
-from hammerstone.toolformer.decode import DecodeSettings, Generated, generate
+from hammerstone.toolformer.apis.api import Api, CallContext
+from hammerstone.toolformer.call_format import ApiCall
+from hammerstone.toolformer.decode import DecodeSettings, GeneratedText, generate
 from hammerstone.toolformer.decode.partial_call import answer_tokens, encode_prompt, text_after
 from hammerstone.toolformer.lm import LanguageModel
 
@@ -73,10 +73,10 @@ class FakeApi:
     name: str
     result: Callable[[str], object] = lambda text: f"<{text}>"
     wait: Callable[[str], Awaitable[object]] = lambda _: anyio.lowlevel.checkpoint()
-    asked: list[tuple[str, Context]] = field(default_factory=list)
+    asked: list[tuple[str, CallContext]] = field(default_factory=list)
     description: str = ""
 
-    async def __call__(self, text: str, context: Context) -> str:
+    async def __call__(self, text: str, context: CallContext) -> str:
         self.asked.append((text, context))
         await self.wait(text)
         result = self.result(text)
@@ -95,7 +95,7 @@ class Plain:
         self.lm, self.tools, self.options = lm, tools, options
         self.ids = self.prompt = encode_prompt(lm, prompt)
         self.flags: list[bool] = []
-        self.calls: list[Call] = []
+        self.calls: list[ApiCall] = []
         self.begun = 0
         self.noise = torch.Generator().manual_seed(options.seed * 1_000_003 + number)
         self.has_bracket = torch.tensor(["[" in lm.decode([token]) for token in range(len(lm.tokenizer))])
@@ -122,11 +122,11 @@ class Plain:
     def is_end(self, token: int) -> bool:
         return token in (self.lm.tokenizer.eos_token_id, self.lm.model.generation_config.eos_token_id)
 
-    def run(self) -> Generated:
+    def run(self) -> GeneratedText:
         ended = self.write()
         new = self.ids[len(self.prompt) :]
         text = text_after(self.lm, self.prompt, new)
-        return Generated(
+        return GeneratedText(
             text=text,
             ids=tuple(new),
             sampled=tuple(self.flags),
@@ -249,7 +249,7 @@ class Plain:
             return False
         self.ids = ids
         self.flags = [*self.flags[: len(ids) - len(inserted) - len(self.prompt)], *[False] * len(inserted)]
-        self.calls = [*self.calls, Call(api=state[0], input=state[1], result=result)]
+        self.calls = [*self.calls, ApiCall(api=state[0], input=state[1], result=result)]
         return True
 
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hammerstone.toolformer.call_format import Call, find_calls, safe_result
+from hammerstone.toolformer.call_format import ApiCall, find_calls, safe_result
 from hammerstone.toolformer.decode.partial_call import (
-    Reading,
+    PartialCall,
     answer_tokens,
     encode_prompt,
-    read_call,
+    read_partial_call,
     text_after,
     vocabulary_of,
 )
@@ -59,26 +59,26 @@ def test_the_space_before_what_was_written_is_kept(lm) -> None:
 def test_a_call_is_read_from_its_first_bracket_to_its_last(argument: str, api: str, ending: str) -> None:
     """As `find_calls` reads it, too; and each of its beginnings may still become a call."""
     text = f"[{api}({argument})"
-    reading = read_call(text + ending, APIS, nested=False)
-    assert reading == Reading(stage="complete", api=api, input=argument, end=len(text))
+    reading = read_partial_call(text + ending, APIS, nested=False)
+    assert reading == PartialCall(stage="complete", api=api, input=argument, end=len(text))
     (found, *_) = find_calls(f"{text}]", APIS)
-    assert found.call == Call(api=api, input=argument)
+    assert found.call == ApiCall(api=api, input=argument)
     for end in range(1, len(text + ending.rstrip(">]")) + 1):
-        beginning = read_call((text + ending)[:end], APIS, nested=False)
+        beginning = read_partial_call((text + ending)[:end], APIS, nested=False)
         assert beginning is not None
         assert beginning.stage == ("input" if end > len(api) + 1 else "name")
 
 
 @pytest.mark.parametrize("text", ["[1", "[D(", "[ C(", "[C (", "[C(1\n", "[C(1) x", "[C(1) )", "[C(1) - >", "[C(1)["])
 def test_what_cannot_become_a_call_is_seen_at_once(text: str) -> None:
-    assert read_call(text, APIS, nested=False) is None
+    assert read_partial_call(text, APIS, nested=False) is None
 
 
 def test_results_of_calls_within_an_argument_stand_in_their_place() -> None:
     text = "[C([Ca([C(1) -> 2] + (3)) -> 5 :)] * [C() -> ])"
-    reading = read_call(f"{text} ->", APIS, nested=True)
-    assert reading == Reading(stage="complete", api="C", input="5 :) * ", end=len(text))
-    assert read_call(text[:-1], APIS, nested=True) == Reading(stage="input", api="C")
+    reading = read_partial_call(f"{text} ->", APIS, nested=True)
+    assert reading == PartialCall(stage="complete", api="C", input="5 :) * ", end=len(text))
+    assert read_partial_call(text[:-1], APIS, nested=True) == PartialCall(stage="input", api="C")
 
 
 @pytest.mark.parametrize("lm", LANGUAGE_MODELS.values(), ids=LANGUAGE_MODELS)

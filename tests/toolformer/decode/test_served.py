@@ -19,12 +19,12 @@ from openai import AsyncOpenAI
 
 from hammerstone.errors import HammerstoneError, ModelError, ModelTimeoutError, SettingsError
 from hammerstone.toolformer.apis.api import Api
-from hammerstone.toolformer.decode import DecodeSettings, Generated, Piece, generate, served
+from hammerstone.toolformer.decode import DecodeSettings, GeneratedText, TokenPiece, generate, served
 from hammerstone.toolformer.decode.decoding_row import begin_rows
 from hammerstone.toolformer.decode.partial_call import vocabulary_of
 from hammerstone.toolformer.decode.served import generate_served
 from hammerstone.toolformer.decode.vllm import open_client, open_endpoint
-from hammerstone.toolformer.lm import Codec, LanguageModel, load_codec
+from hammerstone.toolformer.lm import LanguageModel, ModelTokenizer, load_tokenizer
 
 from ..fake_vllm import URL, FakeVllm, error
 from ..tiny_models import MODELS, TOKENIZERS, byte_level, language_model
@@ -36,12 +36,12 @@ async def served_by(
     texts: Sequence[str],
     apis: Mapping[str, Api],
     asked: DecodeSettings,
-    pieces: list[Piece] | None = None,
-) -> list[Generated]:
+    pieces: list[TokenPiece] | None = None,
+) -> list[GeneratedText]:
     async with open_endpoint(URL, "tiny", client=fake.client) as endpoint:
-        codec = Codec(fake.lm.tokenizer, context=endpoint.context, end_ids=fake.lm.end_ids)
+        tokenizer = ModelTokenizer(fake.lm.tokenizer, context=endpoint.context, end_ids=fake.lm.end_ids)
         tell = (lambda _: None) if pieces is None else pieces.append
-        return await generate_served(endpoint, codec, texts, apis, asked, on_piece=tell)
+        return await generate_served(endpoint, tokenizer, texts, apis, asked, on_piece=tell)
 
 
 def padded(tokenizer: str, seed: int) -> LanguageModel:
@@ -79,14 +79,14 @@ def test_a_server_writes_what_is_written_here(
 ) -> None:
     lm = led_model(model, tokenizer, seed=seed, context=context, strength=strength)
     asked = replace(asked, temperature=0.0, stop=stop, k=min(asked.k, 20))
-    expected_pieces, pieces, fake = list[Piece](), list[Piece](), FakeVllm(lm, **says)
+    expected_pieces, pieces, fake = list[TokenPiece](), list[TokenPiece](), FakeVllm(lm, **says)
     expected = anyio.run(lambda: generate(lm, texts, late(ticks), asked, on_piece=expected_pieces.append))
     assert anyio.run(served_by, fake, texts, late(ticks), asked, pieces) == expected
     assert by_row(pieces) == by_row(expected_pieces)
     assert fake.open == 0
 
 
-def by_row(pieces: Sequence[Piece]) -> Mapping[int, list[tuple[int, bool]]]:
+def by_row(pieces: Sequence[TokenPiece]) -> Mapping[int, list[tuple[int, bool]]]:
     found = defaultdict[int, list[tuple[int, bool]]](list)
     for piece in pieces:
         found[piece.row] += [(token, piece.sampled) for token in piece.ids]
@@ -175,7 +175,7 @@ def test_what_is_drawn_depends_on_the_seed_and_not_on_the_rows_beside_it() -> No
     lm = led_model("gpt2", "byte-level", strength=6.0)
     asked = DecodeSettings(temperature=1.0, max_tokens=30, calls=3)
 
-    def drawn(texts: Sequence[str], seed: int) -> list[Generated]:
+    def drawn(texts: Sequence[str], seed: int) -> list[GeneratedText]:
         fake = FakeVllm(lm)
         found = anyio.run(served_by, fake, texts, late([1]), replace(asked, seed=seed))
         seeds = [request["seed"] for request in fake.asked]
@@ -192,7 +192,7 @@ async def instead(lm: LanguageModel, asked: DecodeSettings, prompt: str, count: 
     """What is written in place of an odd token, so often; of the likely ones only odd ones were told."""
     (row,) = begin_rows(lm, [prompt], (), asked)
     async with open_endpoint(URL, "tiny", client=FakeVllm(lm).client) as endpoint:
-        writing, told = served._Writing(endpoint, row), dict.fromkeys(range(1, 20, 2), -1.0)
+        writing, told = served._ServedRow(endpoint, row), dict.fromkeys(range(1, 20, 2), -1.0)
         return [await writing._instead(told, lambda token: token % 2 == 0) for _ in range(count)]
 
 
@@ -242,7 +242,9 @@ def told(client: Callable[[str], AsyncOpenAI], *, model: str = "tiny", url: str 
     async def run() -> None:
         async with open_endpoint(url, model, client=client) as endpoint:
             lm = language_model()
-            await generate_served(endpoint, Codec(lm.tokenizer, context=64), ["The sum"], {}, DecodeSettings(k=0))
+            await generate_served(
+                endpoint, ModelTokenizer(lm.tokenizer, context=64), ["The sum"], {}, DecodeSettings(k=0)
+            )
 
     with pytest.raises(HammerstoneError) as caught:
         anyio.run(run)
@@ -258,7 +260,7 @@ def told(client: Callable[[str], AsyncOpenAI], *, model: str = "tiny", url: str 
         (says(401, {"error": "Unauthorized"}), ModelError, "refused the key", "OPENAI_API_KEY"),
         (says(404, {"detail": "Not Found"}), SettingsError, "no OpenAI-compatible endpoint", "ends in /v1"),
         (says(200, "<html>"), ModelError, "does not speak vLLM's protocol", "vllm serve"),
-        (says(200, {"data": [{"id": "gpt"}]}), ModelError, "does not say how much gpt can read", "vllm serve"),
+        (says(200, {"data": [{"id": "gpt"}]}), ModelError, "does not report the context of gpt", "vllm serve"),
         (says(500, error(500, "EngineCore died")[1]), ModelError, "failed: EngineCore died", ""),
     ],
 )
@@ -277,10 +279,10 @@ def event(**logprobs: Any) -> str:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (event(), "does not tell which tokens were likely"),
-        (event(tokens=[" x"], top_logprobs=[{" x": -1.0}]), "does not tell the ids of tokens"),
+        (event(), "does not report log-probabilities"),
+        (event(tokens=[" x"], top_logprobs=[{" x": -1.0}]), "does not report token ids"),
         (event(tokens=["token_id:x"], top_logprobs=[{}]), "does not speak vLLM's protocol"),
-        ("data: [DONE]\n\n", "wrote nothing"),
+        ("data: [DONE]\n\n", "returned no token"),
         ("data: {nonsense\n\n", "does not speak vLLM's protocol"),
         ('data: {"error": {"message": "Internal server error", "code": 500}}\n\n', "failed: Internal server error"),
     ],
@@ -292,14 +294,14 @@ def test_a_server_that_breaks_off_or_is_no_vllm_is_told_in_a_sentence(body: str,
 
 
 def test_an_address_without_a_scheme_is_none() -> None:
-    assert told(open_client, url="localhost:8000/v1").message == "localhost:8000/v1 is no address of a server"
+    assert told(open_client, url="localhost:8000/v1").message == "localhost:8000/v1 is not the address of a server"
 
 
 def test_a_k_beyond_what_the_server_tells_says_how_to_start_it() -> None:
     lm, asked = led_model("gpt2", "byte-level"), DecodeSettings(k=30, max_tokens=20)
     with pytest.raises(SettingsError) as caught:
         anyio.run(served_by, FakeVllm(lm), TEXTS, late([1]), asked)
-    assert caught.value.hint.startswith("start it so that it does: vllm serve tiny --port 8000 --max-logprobs 30")
+    assert caught.value.hint.startswith("start it with vllm serve tiny --port 8000 --max-logprobs 30")
     expected = anyio.run(generate, lm, TEXTS, late([1]), asked)
     assert anyio.run(served_by, FakeVllm(lm, max_logprobs=30), TEXTS, late([1]), asked) == expected
 
@@ -310,7 +312,7 @@ def test_a_server_that_does_not_heed_the_ban_of_a_token_is_not_asked_for_ever() 
             return super().answer(path, body.replace(b"-100", b"0"))
 
     asked = DecodeSettings(temperature=1e-3, k=1, max_tokens=30)
-    with pytest.raises(ModelError, match="does not heed logit_bias"):
+    with pytest.raises(ModelError, match="ignores logit_bias"):
         anyio.run(served_by, Deaf(led_model("gpt2", "byte-level")), TEXTS, late([1]), asked)
 
 
@@ -341,11 +343,11 @@ def test_a_server_at_an_address_and_a_folder_without_weights_are_enough(tmp_path
     lm.tokenizer.save_pretrained(tmp_path)
     asked = DecodeSettings(max_tokens=12, calls=2)
 
-    async def run(url: str) -> list[Generated]:
+    async def run(url: str) -> list[GeneratedText]:
         async with open_endpoint(url, str(tmp_path)) as endpoint:
-            codec = load_codec(tmp_path, context=endpoint.context)
-            assert codec.end_ids == lm.end_ids
-            return await generate_served(endpoint, codec, TEXTS, late([1]), asked)
+            tokenizer = load_tokenizer(tmp_path, context=endpoint.context)
+            assert tokenizer.end_ids == lm.end_ids
+            return await generate_served(endpoint, tokenizer, TEXTS, late([1]), asked)
 
     with FakeVllm(lm).listening() as url:
         assert anyio.run(run, url) == anyio.run(generate, lm, TEXTS, late([1]), asked)
@@ -353,4 +355,4 @@ def test_a_server_at_an_address_and_a_folder_without_weights_are_enough(tmp_path
 
 def test_a_folder_without_a_tokenizer_says_so(tmp_path) -> None:
     with pytest.raises(SettingsError, match="cannot load the tokenizer"):
-        load_codec(tmp_path, context=64)
+        load_tokenizer(tmp_path, context=64)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hammerstone.errors import InputError, SettingsError
-from hammerstone.toolformer.evaluate.benchmark_files import FORMS, Question, read_lama, read_task
+from hammerstone.toolformer.evaluate.benchmark_files import FORMS, BenchmarkQuestion, read_benchmark, read_lama
 
 
 @pytest.fixture
@@ -44,10 +44,10 @@ GOOGLE_RE = {
 
 
 def test_lama_statements_end_at_their_mask_and_others_are_left_out(lines: Callable[..., Path]) -> None:
-    task = read_task("lama", lines(SQUAD, IN_THE_MIDDLE, TREX, GOOGLE_RE))
+    task = read_benchmark("lama", lines(SQUAD, IN_THE_MIDDLE, TREX, GOOGLE_RE))
     assert task.questions == (
-        Question(prompt="The tower was finished in the year", answers=("1889",)),
-        Question(prompt="Ada Example was born in", answers=("London",)),
+        BenchmarkQuestion(prompt="The tower was finished in the year", answers=("1889",)),
+        BenchmarkQuestion(prompt="Ada Example was born in", answers=("London",)),
     )
     assert (task.name, task.skipped) == ("file", 2)
     assert task.metric(" about 1889 or so", ("1889",))
@@ -68,7 +68,7 @@ def test_lama_relations_make_the_statements_of_their_templates(lines: Callable[.
 def test_a_folder_of_relations_is_read_in_order(lines: Callable[..., Path]) -> None:
     path = lines(TREX, name="P19.jsonl")
     lines(SQUAD, name="P36.jsonl")
-    assert len(read_task("lama", path.parent).questions) == 2
+    assert len(read_benchmark("lama", path.parent).questions) == 2
 
 
 def test_asdiv_problems_with_one_number_are_asked(tmp_path: Path) -> None:
@@ -85,9 +85,9 @@ def test_asdiv_problems_with_one_number_are_asked(tmp_path: Path) -> None:
   <Question>When?</Question><Answer>10:30</Answer></Problem>
 </ProblemSet></Machine-Reading-Corpus-File>"""
     )
-    task = read_task("asdiv", path)
+    task = read_benchmark("asdiv", path)
     assert task.questions == (
-        Question(
+        BenchmarkQuestion(
             prompt="Seven pears and two figs lie there. How many fruits lie there? The answer is",
             answers=("9 (fruits)",),
         ),
@@ -110,7 +110,7 @@ def test_svamp_and_mawps_problems_are_asked(tmp_path: Path) -> None:
         ("svamp", svamp, "Jo has 8 pens. She gives 3 away. How many? The answer is", " 5."),
         ("mawps", mawps, "What is twice 1,200 ? The answer is", " 2,400"),
     ):
-        task = read_task(form, path)
+        task = read_benchmark(form, path)
         assert [question.prompt for question in task.questions] == [prompt]
         assert task.metric(said, task.questions[0].answers)
 
@@ -123,7 +123,7 @@ def test_a_label_with_a_minus_sign_is_a_number_in_a_file_with_a_byte_order_mark(
     }
     for form, text in rows.items():
         (tmp_path / form).write_bytes(text.encode(encoding))
-        task = read_task(form, tmp_path / form)
+        task = read_benchmark(form, tmp_path / form)
         assert task.metric(" -5", task.questions[0].answers)
         assert not task.metric(" 5", task.questions[0].answers)
 
@@ -138,14 +138,16 @@ def test_a_label_with_a_minus_sign_is_a_number_in_a_file_with_a_byte_order_mark(
     ],
 )
 def test_qa_answers_of_every_shape_are_accepted(lines: Callable[..., Path], row: Any, answers: tuple[str, ...]) -> None:
-    task = read_task("qa", lines(row))
-    assert task.questions == (Question(prompt="Answer the following question: who? Answer:", answers=answers),)
+    task = read_benchmark("qa", lines(row))
+    assert task.questions == (BenchmarkQuestion(prompt="Answer the following question: who? Answer:", answers=answers),)
     assert task.metric(f"{' word' * 19} Ada", answers)
     assert not task.metric(f"{' word' * 20} Ada", answers)
 
 
 def test_mlqa_tells_the_paragraph_and_looks_at_ten_words(lines: Callable[..., Path]) -> None:
-    task = read_task("mlqa", lines({"context": "Ada wohnt in Ulm.", "question": "Wo wohnt Ada?", "answers": ["Ulm"]}))
+    task = read_benchmark(
+        "mlqa", lines({"context": "Ada wohnt in Ulm.", "question": "Wo wohnt Ada?", "answers": ["Ulm"]})
+    )
     assert "Ada wohnt in Ulm. Now answer the following question in English: Wo wohnt Ada?" in task.questions[0].prompt
     assert task.metric(f"{' word' * 9} Ulm", ("Ulm",))
     assert not task.metric(f"{' word' * 10} Ulm", ("Ulm",))
@@ -159,12 +161,16 @@ def test_templama_asks_in_the_middle_of_its_year(lines: Callable[..., Path]) -> 
         "id": "Q3_P54_2014",
         "relation": "P54",
     }
-    expected = Question(prompt="Ada Example plays for", answers=("Example United", "Sample City"), date="2014-07-02")
-    assert read_task("templama", lines(row)).questions == (expected,)
+    expected = BenchmarkQuestion(
+        prompt="Ada Example plays for", answers=("Example United", "Sample City"), date="2014-07-02"
+    )
+    assert read_benchmark("templama", lines(row)).questions == (expected,)
 
 
 def test_a_bad_line_is_counted_and_the_others_are_read(lines: Callable[..., Path]) -> None:
-    task = read_task("qa", lines('{"question": ', [], {"question": "who?"}, {"question": "who?", "answer": ["Ada"]}))
+    task = read_benchmark(
+        "qa", lines('{"question": ', [], {"question": "who?"}, {"question": "who?", "answer": ["Ada"]})
+    )
     assert (len(task.questions), task.skipped) == (1, 3)
 
 
@@ -172,31 +178,31 @@ def test_a_bad_line_is_counted_and_the_others_are_read(lines: Callable[..., Path
 def test_a_file_without_any_question_is_told(form: str, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text({"asdiv": "<a/>", "svamp": "[1]", "mawps": "[]"}.get(form, '{"other": 1}\n'))
-    with pytest.raises(InputError, match="holds no question") as told:
-        read_task(form, path)
+    with pytest.raises(InputError, match="contains no question") as told:
+        read_benchmark(form, path)
     assert "form" in told.value.hint
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_file_that_cannot_be_read_is_told(form: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot read"):
-        read_task(form, tmp_path / "missing")
+        read_benchmark(form, tmp_path / "missing")
     broken = tmp_path / "broken"
     broken.write_bytes(b"\xff\xfe<{[")
     with pytest.raises(InputError, match="cannot read"):
-        read_task(form, broken)
+        read_benchmark(form, broken)
 
 
 def test_an_unknown_form_is_told_with_those_that_are_known(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="no form 'gsm'") as told:
-        read_task("gsm", tmp_path)
+    with pytest.raises(SettingsError, match="unknown form of benchmark files: 'gsm'") as told:
+        read_benchmark("gsm", tmp_path)
     assert "svamp" in told.value.hint
 
 
 def test_prompts_of_ones_own_are_judged_by_numbers_where_every_answer_is_one(tmp_path: Path) -> None:
     rows = [{"prompt": "7 times 6 is", "answers": ["42"]}, {"prompt": "Half of 3 is", "answers": ["1.5", "1.50"]}]
     (tmp_path / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    task = read_task("prompts", tmp_path / "sums.jsonl")
+    task = read_benchmark("prompts", tmp_path / "sums.jsonl")
     assert [question.prompt for question in task.questions] == ["7 times 6 is", "Half of 3 is"]
     assert task.metric(" 42 of them", ("42",))
     assert not task.metric(" some, 42 of them 7", ("7",))
@@ -205,6 +211,6 @@ def test_prompts_of_ones_own_are_judged_by_numbers_where_every_answer_is_one(tmp
 def test_prompts_with_other_answers_are_judged_by_words_and_keep_their_date(tmp_path: Path) -> None:
     row = {"prompt": "It is", "answers": ["Friday, May 8, 2015"], "date": "2015-05-08"}
     (tmp_path / "dates.jsonl").write_text(json.dumps(row) + "\n")
-    task = read_task("prompts", tmp_path / "dates.jsonl")
+    task = read_benchmark("prompts", tmp_path / "dates.jsonl")
     assert task.questions[0].date == "2015-05-08"
     assert task.metric(" Friday, May 8, 2015, at noon", ("Friday, May 8, 2015",))

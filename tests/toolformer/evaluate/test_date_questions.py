@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
-from hammerstone.toolformer.evaluate.date_questions import dateset
+from hammerstone.toolformer.evaluate.date_questions import date_questions
 
 KINDS = 10
 
@@ -42,7 +42,7 @@ LITERAL: dict[str, Callable[[date, str], str]] = {
 
 def test_every_answer_is_that_of_counting_on_the_calendar() -> None:
     seen: set[str] = set()
-    for question in dateset(400, seed=3).questions:
+    for question in date_questions(400, seed=3).questions:
         assert question.date is not None
         ((pattern, found),) = [(p, m) for p in LITERAL if (m := re.search(p, question.prompt))]
         seen.add(pattern)
@@ -51,19 +51,19 @@ def test_every_answer_is_that_of_counting_on_the_calendar() -> None:
 
 
 def test_the_same_seed_gives_the_same_questions() -> None:
-    assert dateset(30, seed=1) == dateset(30, seed=1)
-    assert dateset(30, seed=1).questions != dateset(30, seed=2).questions
+    assert date_questions(30, seed=1) == date_questions(30, seed=1)
+    assert date_questions(30, seed=1).questions != date_questions(30, seed=2).questions
 
 
 def test_no_question_tells_its_date() -> None:
-    for question in dateset(200, seed=5).questions:
+    for question in date_questions(200, seed=5).questions:
         assert question.date is not None
         today = date.fromisoformat(question.date)
         assert f"{today:%B} {today.day}, {today.year}" not in question.prompt
 
 
 def test_every_way_to_write_an_answer_is_right_and_fits_into_the_words_looked_at() -> None:
-    task = dateset(200, seed=7)
+    task = date_questions(200, seed=7)
     for question in task.questions:
         for form in question.answers:
             assert task.metric(f" {form}.", question.answers)

@@ -1,4 +1,4 @@
-"""What the filter decided, to be looked at."""
+"""Scored calls, to look at."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hammerstone.toolformer.corpus_document import Document, Losses, Proposal
+from hammerstone.toolformer.corpus_document import CorpusDocument, Losses, Proposal
 from hammerstone.toolformer.score.explanation import count_kept, explain
 from hammerstone.toolformer.shards import write_shards
 
@@ -19,8 +19,8 @@ def folder(tmp_path: Path) -> Path:
     proposals = [propose(gain) for gain in (-1.0, 3.0, 1.0, 0.5, 0.0)]
     unmeasured = Proposal(api="Calculator", input="2", position=3, probability=0.1, result="2")
     documents = [
-        Document(id="d", text=TEXT, proposals=(*proposals, unmeasured)),
-        Document(id="e", text=TEXT, proposals=(propose(1.0, "Calendar"),)),
+        CorpusDocument(id="d", text=TEXT, proposals=(*proposals, unmeasured)),
+        CorpusDocument(id="e", text=TEXT, proposals=(propose(1.0, "Calendar"),)),
     ]
     write_shards(tmp_path / "filter", documents, settings={})
     return tmp_path / "filter"

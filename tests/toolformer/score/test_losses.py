@@ -11,10 +11,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hammerstone.toolformer.corpus_document import Document, Losses, Proposal
+from hammerstone.toolformer.corpus_document import CorpusDocument, Losses, Proposal
 from hammerstone.toolformer.lm import LanguageModel
-from hammerstone.toolformer.score.losses import WEIGHTS, filter_calls, score
-from hammerstone.toolformer.score.selection import TAU_F, is_kept, tau_f
+from hammerstone.toolformer.score.losses import WEIGHTS, score_calls, score_documents
+from hammerstone.toolformer.score.selection import TAU_F, is_selected, tau_f
 from hammerstone.toolformer.shards import read_shards, write_shards
 
 from ..tiny_models import MODELS, TEXTS, TOKENIZERS, language_model
@@ -27,8 +27,8 @@ def propose(position: int, text: str = "400 / 1400", result: str | None = "0.29"
     return Proposal(api=api, input=text, position=position, probability=0.5, result=result)
 
 
-def document(text: str = TEXTS[0], *proposals: Proposal, name: str = "d") -> Document:
-    return Document(id=name, text=text, proposals=proposals)
+def document(text: str = TEXTS[0], *proposals: Proposal, name: str = "d") -> CorpusDocument:
+    return CorpusDocument(id=name, text=text, proposals=proposals)
 
 
 def literal(lm: LanguageModel, z: str, text: str, position: int) -> float:
@@ -58,7 +58,7 @@ def test_batched_and_truncated_losses_are_those_of_the_equation(
         document(text, *(propose(at, f"{at} + 1", str(at + 1)) for at in data.draw(positions(text))), name=str(k))
         for k, text in enumerate(texts)
     ]
-    scored, _ = score(lm, documents, batch_tokens=batch)
+    scored, _ = score_documents(lm, documents, batch_tokens=batch)
     for one in scored:
         assert len(one.proposals) == len(documents[int(one.id)].proposals)
         for proposal in one.proposals:
@@ -90,9 +90,9 @@ def test_a_gain_is_measured_against_the_easier_of_nothing_and_the_call_alone() -
 def test_a_call_is_kept_from_the_threshold_on() -> None:
     losses = Losses(with_result=0.5, with_call=1.5, without=2.0)
     measured = replace(propose(3), losses=losses)
-    assert is_kept(measured, 1.0)
-    assert not is_kept(measured, 1.01)
-    assert not is_kept(propose(3), 0.0)
+    assert is_selected(measured, 1.0)
+    assert not is_selected(measured, 1.01)
+    assert not is_selected(propose(3), 0.0)
 
 
 def test_each_tool_has_the_papers_threshold_and_any_other_one_the_usual() -> None:
@@ -105,10 +105,10 @@ def test_a_result_that_helps_is_kept_and_one_that_does_not_is_not() -> None:
     copying = Copying()
     text = "they were 7 7 7 7 7 7"
     useful, useless = propose(9, "3 + 4", "7 7 7 7 7"), propose(9, "1 + 1", "2 2 2 2 2")
-    (scored,), counts = score(copying.lm, [document(text, useful, useless)])
+    (scored,), counts = score_documents(copying.lm, [document(text, useful, useless)])
     first, second = scored.proposals
-    assert is_kept(first, 0.5)
-    assert not is_kept(second, 0.5)
+    assert is_selected(first, 0.5)
+    assert not is_selected(second, 0.5)
     assert (counts["scored: Calculator"], counts["kept: Calculator"]) == (2, 1)
 
 
@@ -119,8 +119,8 @@ class Copying:
         self.lm = language_model()
         forward = self.lm.forward
 
-        def counted(rows, past=None, *, keep=None):
-            logits, grown = forward(rows, past, keep=keep)
+        def counted(rows, cache=None, *, keep=None):
+            logits, grown = forward(rows, cache, keep=keep)
             logits = logits.clone()
             for at, row in enumerate(rows):
                 for column in range(logits.shape[1]):
@@ -138,8 +138,8 @@ def test_the_text_after_the_fifth_token_makes_no_difference() -> None:
     assert len(ids) > 12
     short = TEXTS[0][: spans[10][1]]
     proposal = propose(spans[5][0] + 1)
-    (whole,), _ = score(LM, [document(TEXTS[0], proposal)])
-    (cut,), _ = score(LM, [document(short, proposal)])
+    (whole,), _ = score_documents(LM, [document(TEXTS[0], proposal)])
+    (cut,), _ = score_documents(LM, [document(short, proposal)])
     assert whole.proposals[0].losses is not None
     assert cut.proposals[0].losses is not None
     assert cut.proposals[0].losses.gain == pytest.approx(whole.proposals[0].losses.gain, abs=1e-4)
@@ -148,7 +148,7 @@ def test_the_text_after_the_fifth_token_makes_no_difference() -> None:
 def test_near_the_end_fewer_tokens_count_with_the_same_weights() -> None:
     _, spans = LM.encode_with_offsets(TEXTS[1])
     position = spans[-2][0] + 1
-    (scored,), _ = score(LM, [document(TEXTS[1], propose(position))])
+    (scored,), _ = score_documents(LM, [document(TEXTS[1], propose(position))])
     assert scored.proposals[0].losses is not None
     assert scored.proposals[0].losses.without == pytest.approx(literal(LM, "", TEXTS[1], position), abs=1e-3)
 
@@ -162,7 +162,7 @@ def test_what_cannot_be_measured_is_dropped_and_counted_and_the_rest_stays() -> 
         propose(spans[3][0] + 1, "1 + " * 40 + "1"),  # too long
         propose(0, result=None),  # was never run
     ]
-    (scored,), counts = score(lm, [document(TEXTS[0], *proposals)])
+    (scored,), counts = score_documents(lm, [document(TEXTS[0], *proposals)])
     assert [one.input for one in scored.proposals] == ["400 / 1400"]
     assert counts["dropped: Calculator: nothing follows"] == 1
     assert counts["dropped: Calculator: too long for the model"] == 1
@@ -173,10 +173,10 @@ def test_what_cannot_be_measured_is_dropped_and_counted_and_the_rest_stays() -> 
 def test_a_model_in_bfloat16_gives_nearly_the_same_losses(model: str) -> None:
     """What a GPU reads in: eight bits of precision, so that rows need masks and positions that do not round."""
     documents = [document(text, propose(10), propose(30, "1 + 1", "2")) for text in TEXTS]
-    exact, _ = score(language_model(model), documents)
+    exact, _ = score_documents(language_model(model), documents)
     lm = language_model(model)
     lm.model.to(torch.bfloat16)
-    rounded, _ = score(lm, documents)
+    rounded, _ = score_documents(lm, documents)
     pairs = [
         (one.losses, other.losses)
         for before, after in zip(exact, rounded, strict=True)
@@ -194,9 +194,9 @@ def test_losses_that_are_no_number_are_dropped_and_counted() -> None:
     lm = language_model()
     with torch.no_grad():
         next(iter(lm.model.parameters())).fill_(math.nan)
-    (scored,), counts = score(lm, [document(TEXTS[0], propose(5))])
+    (scored,), counts = score_documents(lm, [document(TEXTS[0], propose(5))])
     assert scored.proposals == ()
-    assert counts == {"dropped: Calculator: losses are no number": 1}
+    assert counts == {"dropped: Calculator: non-finite losses": 1}
 
 
 def test_equal_rows_are_read_once_and_the_text_alone_once_for_all_positions() -> None:
@@ -204,7 +204,7 @@ def test_equal_rows_are_read_once_and_the_text_alone_once_for_all_positions() ->
     lm = language_model()
     ids, spans = lm.encode_with_offsets(TEXTS[0])
     calls = [propose(spans[4][0]), propose(spans[4][0]), propose(spans[8][0])]
-    score(lm, [document(TEXTS[0], *calls)])
+    score_documents(lm, [document(TEXTS[0], *calls)])
     prefix = [len(lm.encode(z)) for z in (calls[0].call.answered, calls[0].call.unanswered)]
     expected = (1 + 8 + 4) + sum(1 + z + i + 4 for z in prefix for i in (4, 8))
     assert lm.read == expected
@@ -213,10 +213,10 @@ def test_equal_rows_are_read_once_and_the_text_alone_once_for_all_positions() ->
 
 def test_as_a_stage_it_keeps_the_scores_so_that_another_threshold_needs_no_new_pass(tmp_path: Path) -> None:
     write_shards(tmp_path / "in", [document(TEXTS[0], propose(5), propose(9))], settings={})
-    counts = filter_calls(tmp_path / "in", tmp_path / "out", LM)
+    counts = score_calls(tmp_path / "in", tmp_path / "out", LM)
     (scored,) = read_shards(tmp_path / "out")
     assert counts["scored: Calculator"] == 2
     assert all(one.losses is not None for one in scored.proposals)
     read = LM.read
-    filter_calls(tmp_path / "in", tmp_path / "out", LM)
+    score_calls(tmp_path / "in", tmp_path / "out", LM)
     assert LM.read == read

@@ -1,4 +1,4 @@
-"""Fine-tuning: what is learnt, what is kept, and what comes of a run that breaks."""
+"""Fine-tuning: what is trained, what is kept, and how an interrupted run resumes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import hammerstone.toolformer.train
 from hammerstone.errors import InputError, OperatorError, SettingsError
 from hammerstone.toolformer.evaluate.perplexity import perplexity
 from hammerstone.toolformer.lm import LanguageModel, load_model
-from hammerstone.toolformer.train.finetune_settings import FinetuneSettings, Step
+from hammerstone.toolformer.train.finetune_settings import FinetuneSettings, TrainingStep
 from hammerstone.toolformer.train.finetuning import finetune
 from hammerstone.toolformer.train.packing import hold_out, read_texts, token_rows
 
@@ -101,28 +101,28 @@ def test_the_end_of_a_document_is_learnt_though_it_is_the_padding_token_too(trai
     lm = language_model("llama")
     assert lm.tokenizer.pad_token_id == lm.tokenizer.eos_token_id
     finetune(lm, train_file, tmp_path / "out", replace(QUICK, steps=12, learning_rate=1e-2))
-    taught = load_model(tmp_path / "out" / "model")
+    fine_tuned = load_model(tmp_path / "out" / "model")
     rows = [lm.encode(one.text) for one in read_texts(train_file)]
 
     def chance(of: LanguageModel) -> float:
         logits, _ = of.forward([[of.start_id, *row] for row in rows], keep=1)
         return float(logits[:, 0].float().softmax(-1)[:, of.tokenizer.eos_token_id].mean())
 
-    assert chance(taught) > 3 * chance(lm)
+    assert chance(fine_tuned) > 3 * chance(lm)
 
 
 def test_lora_trains_beside_the_weights_and_is_merged_into_the_saved_model(train_file: Path, tmp_path: Path) -> None:
     for name in ("gpt2", "llama"):
         lm = language_model(name)
         report = finetune(lm, train_file, tmp_path / name, replace(QUICK, lora=True, rank=4, learning_rate=1e-2))
-        taught = load_model(tmp_path / name / "model")
-        before, after = weights(lm), weights(taught)
+        fine_tuned = load_model(tmp_path / name / "model")
+        before, after = weights(lm), weights(fine_tuned)
         assert before.keys() == after.keys()
         moved = {key for key in before if not torch.equal(before[key], after[key])}
         linear = {key for key in before if before[key].dim() == 2 and (".h." in key or "_proj" in key)}
         assert moved == linear
         held = hold_out(read_texts(train_file), 2, QUICK.seed)[1]
-        loss = literal_loss(taught, token_rows(lm, held, QUICK.length).rows)
+        loss = literal_loss(fine_tuned, token_rows(lm, held, QUICK.length).rows)
         assert report.perplexities[report.best_step] == pytest.approx(math.exp(loss), rel=1e-3)
         assert report.perplexities[report.best_step] < report.perplexities[0]
 
@@ -134,9 +134,9 @@ def test_the_best_model_is_kept_and_not_the_last(train_file: Path, tmp_path: Pat
     report = finetune(lm, train_file, tmp_path / "out", settings)
     best = min((step for step in report.perplexities if step), key=lambda step: report.perplexities[step])
     assert report.best_step == best < 10
-    taught = load_model(tmp_path / "out" / "model")
+    fine_tuned = load_model(tmp_path / "out" / "model")
     held = hold_out(read_texts(train_file), 2, settings.seed)[1]
-    found = math.exp(literal_loss(taught, token_rows(lm, held, settings.length).rows))
+    found = math.exp(literal_loss(fine_tuned, token_rows(lm, held, settings.length).rows))
     assert found == pytest.approx(report.perplexities[best], rel=1e-4)
     kept = sorted(path.name for path in (tmp_path / "out" / "checkpoints").iterdir())
     assert kept == sorted({f"checkpoint-{best}", "checkpoint-10"})
@@ -147,7 +147,7 @@ class BreakError(Exception):
 
 
 def broken_at(step: int) -> object:
-    def on_progress(told: Step) -> None:
+    def on_progress(told: TrainingStep) -> None:
         if told.step == step:
             raise BreakError
 
@@ -160,7 +160,7 @@ def test_a_broken_run_goes_on_from_its_last_checkpoint_to_the_same_model(train_f
     whole = finetune(lm, train_file, tmp_path / "whole", settings)
     with pytest.raises(BreakError):
         finetune(lm, train_file, tmp_path / "out", settings, on_progress=broken_at(5))
-    told: list[Step] = []
+    told: list[TrainingStep] = []
     again = finetune(lm, train_file, tmp_path / "out", settings, on_progress=told.append)
     assert min(step.step for step in told) == 5
     assert again == whole
@@ -175,7 +175,7 @@ def test_a_checkpoint_that_was_not_finished_is_not_gone_on_from(train_file: Path
     unfinished = tmp_path / "out" / "checkpoints" / "checkpoint-3"
     unfinished.mkdir()
     (unfinished / "model.safetensors").write_bytes(b"half of it")
-    told: list[Step] = []
+    told: list[TrainingStep] = []
     finetune(lm, train_file, tmp_path / "out", QUICK, on_progress=told.append)
     assert min(step.step for step in told) == 3
     assert not unfinished.exists()
@@ -184,7 +184,7 @@ def test_a_checkpoint_that_was_not_finished_is_not_gone_on_from(train_file: Path
 def test_a_finished_run_is_not_done_again(train_file: Path, tmp_path: Path) -> None:
     lm = language_model("llama")
     first = finetune(lm, train_file, tmp_path / "out", QUICK)
-    told: list[Step] = []
+    told: list[TrainingStep] = []
     assert finetune(lm, train_file, tmp_path / "out", replace(QUICK, per_device=1), on_progress=told.append) == first
     assert told == []
 
@@ -193,7 +193,7 @@ def test_what_a_run_broke_after_its_last_step_is_only_saved(train_file: Path, tm
     lm = language_model("llama")
     first = finetune(lm, train_file, tmp_path / "out", QUICK)
     (tmp_path / "out" / "report.json").unlink()
-    told: list[Step] = []
+    told: list[TrainingStep] = []
     assert finetune(lm, train_file, tmp_path / "out", QUICK, on_progress=told.append) == first
     assert told == []
 
@@ -214,7 +214,7 @@ def test_a_folder_of_another_configuration_is_refused(train_file: Path, tmp_path
 
 
 def test_a_folder_that_holds_something_else_is_refused(train_file: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no fine-tuning"):
+    with pytest.raises(InputError, match="is not the folder of a fine-tuning run"):
         finetune(language_model(), train_file, tmp_path, QUICK)
 
 
@@ -223,7 +223,7 @@ def test_progress_is_told_and_nothing_is_printed(
 ) -> None:
     lm = language_model("llama")
     capfd.readouterr()
-    told: list[Step] = []
+    told: list[TrainingStep] = []
     report = finetune(lm, train_file, tmp_path / "out", QUICK, on_progress=told.append)
     assert capfd.readouterr() == ("", "")
     assert {step.step: step.loss for step in told if step.loss is not None} == report.losses
@@ -239,7 +239,7 @@ def test_a_model_that_is_damaged_is_told_before_any_training(train_file: Path, t
     lm = language_model("llama")
     with torch.no_grad():
         next(lm.model.parameters())[:] = torch.nan
-    with pytest.raises(SettingsError, match="no number before any training"):
+    with pytest.raises(SettingsError, match="non-finite loss before any training"):
         finetune(lm, train_file, tmp_path / "out", QUICK)
 
 
@@ -258,7 +258,7 @@ def test_a_loss_that_is_no_number_stops_the_run_before_it_reaches_a_checkpoint(
     train_file.write_text("\n".join(changed))
     with torch.no_grad():
         lm.model.get_input_embeddings().weight[token] = torch.nan
-    with pytest.raises(SettingsError, match="no number any more at step 1") as told:
+    with pytest.raises(SettingsError, match="non-finite loss at step 1") as told:
         finetune(lm, train_file, tmp_path / "out", replace(QUICK, evaluate_every=1))
     assert "learning_rate" in told.value.hint
     assert not list((tmp_path / "out").glob("checkpoints/*"))
@@ -284,7 +284,7 @@ def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room(
     lm = language_model("llama")
     with little_room(size), pytest.raises(OperatorError, match="cannot write") as told:
         finetune(lm, train_file, tmp_path / "out", QUICK)
-    assert "make room" in told.value.hint
+    assert "free some space" in told.value.hint
     assert finetune(lm, train_file, tmp_path / "out", QUICK).best_step == 4
 
 
@@ -298,12 +298,12 @@ def test_texts_of_which_none_fits_are_told(tmp_path: Path) -> None:
 
 
 def test_rows_longer_than_the_model_can_read_are_refused(train_file: Path, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="length is 64, and tiny gpt2 reads at most 32"):
+    with pytest.raises(SettingsError, match="length is 64, but tiny gpt2 reads at most 32"):
         finetune(language_model(context=32), train_file, tmp_path / "out", QUICK)
 
 
 def test_a_batch_that_cannot_be_divided_is_refused(train_file: Path, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="a batch of 4 rows cannot be read 3 at a time") as told:
+    with pytest.raises(SettingsError, match="batch is 4") as told:
         finetune(language_model(), train_file, tmp_path / "out", replace(QUICK, per_device=3))
     assert "per_device" in told.value.hint
 
@@ -391,8 +391,8 @@ def test_the_defaults_are_the_papers() -> None:
     assert (settings.steps, settings.evaluate_every, settings.held_out) == (2000, 500, 1000)
 
 
-def test_a_taught_model_gets_its_perplexity_as_any_other(train_file: Path, tmp_path: Path) -> None:
+def test_a_fine_tuned_model_gets_its_perplexity_as_any_other(train_file: Path, tmp_path: Path) -> None:
     finetune(language_model("gptj"), train_file, tmp_path / "out", QUICK)
     plain = [one.text for one in read_texts(train_file)]
-    taught, untouched = load_model(tmp_path / "out" / "model"), language_model("gptj")
-    assert perplexity(taught, plain).perplexity < perplexity(untouched, plain).perplexity
+    fine_tuned, base = load_model(tmp_path / "out" / "model"), language_model("gptj")
+    assert perplexity(fine_tuned, plain).perplexity < perplexity(base, plain).perplexity

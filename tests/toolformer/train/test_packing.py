@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hammerstone.errors import InputError
 from hammerstone.toolformer.call_format import find_calls
-from hammerstone.toolformer.train.packing import Text, hold_out, read_texts, token_rows
+from hammerstone.toolformer.train.packing import TrainingText, hold_out, read_texts, token_rows
 
 from ..tiny_models import TOKENIZERS, language_model
 
@@ -28,7 +28,7 @@ pieces = st.lists(
 def test_a_row_holds_calls_whole_and_all_rows_hold_the_document(tokenizer: str, words: list[str], length: int) -> None:
     lm = LANGUAGE_MODELS[tokenizer]
     text = " ".join(words)
-    made = token_rows(lm, [Text(id="a", text=text)], length)
+    made = token_rows(lm, [TrainingText(id="a", text=text)], length)
     ids = lm.encode(text)
     assert made.dropped == (not ids)
     assert [token for row in made.rows for token in row[1:]] == ([*ids, lm.tokenizer.eos_token_id] if ids else [])
@@ -43,7 +43,7 @@ def test_a_call_that_a_row_would_crop_is_moved_whole_into_the_next_with_what_led
     ids = lm.encode(text)
     where = next(at for at in range(len(ids)) if lm.decode(ids[: at + 1]).endswith("[Calculator("))
     for length in range(where - 5, where + 12):  # rows that would end before, within and after the call
-        first, second = token_rows(lm, [Text(id="a", text=text)], length).rows
+        first, second = token_rows(lm, [TrainingText(id="a", text=text)], length).rows
         assert "[" not in lm.decode(first)
         before, _, after = lm.decode(second).partition(CALL)
         assert len(lm.encode(before)) >= 30
@@ -53,7 +53,9 @@ def test_a_call_that_a_row_would_crop_is_moved_whole_into_the_next_with_what_led
 def test_a_call_longer_than_a_row_drops_its_document_and_is_counted() -> None:
     lm = LANGUAGE_MODELS["byte-level"]
     long = f"so [Calculator({'1 + ' * 40}2) -> 42] it is"
-    made = token_rows(lm, [Text(id="a", text=long), Text(id="b", text="short"), Text(id="c", text="")], 40)
+    made = token_rows(
+        lm, [TrainingText(id="a", text=long), TrainingText(id="b", text="short"), TrainingText(id="c", text="")], 40
+    )
     assert made.dropped == 2
     assert [lm.decode(row) for row in made.rows] == ["short"]
     assert made.tokens == len(lm.encode("short")) + 2
@@ -61,17 +63,17 @@ def test_a_call_longer_than_a_row_drops_its_document_and_is_counted() -> None:
 
 def test_every_document_ends_where_the_tokenizer_says_so() -> None:
     lm = language_model(tokenizer="sentencepiece-like")
-    (row,) = token_rows(lm, [Text(id="a", text="one")], 40).rows
+    (row,) = token_rows(lm, [TrainingText(id="a", text="one")], 40).rows
     assert lm.tokenizer.convert_ids_to_tokens([row[0], row[-1]]) == ["<s>", "</s>"]
 
 
-def texts(count: int) -> list[Text]:
-    return [Text(id=f"d{number}", text="x") for number in range(count)]
+def texts(count: int) -> list[TrainingText]:
+    return [TrainingText(id=f"d{number}", text="x") for number in range(count)]
 
 
 def test_the_same_documents_are_held_out_of_a_file_and_its_control() -> None:
     _, held = hold_out(texts(100), 10, seed=1)
-    _, control = hold_out([Text(id=one.id, text="other") for one in reversed(texts(100))], 10, seed=1)
+    _, control = hold_out([TrainingText(id=one.id, text="other") for one in reversed(texts(100))], 10, seed=1)
     _, other = hold_out(texts(100), 10, seed=2)
     assert len(held) == 10
     assert {one.id for one in held} == {one.id for one in control} != {one.id for one in other}
@@ -93,14 +95,14 @@ def test_a_training_file_is_read(tmp_path: Path) -> None:
     path.write_text(
         json.dumps({"id": "a", "text": "é", "calls": 1}) + "\n\n" + json.dumps({"id": "b", "text": ""}) + "\n"
     )
-    assert read_texts(path) == (Text(id="a", text="é"), Text(id="b", text=""))
+    assert read_texts(path) == (TrainingText(id="a", text="é"), TrainingText(id="b", text=""))
 
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"id": "a"}', '{"id": 1, "text": "a"}'])
 def test_a_line_of_another_shape_is_told_with_its_number(line: str, tmp_path: Path) -> None:
     path = tmp_path / "train.jsonl"
     path.write_text('{"id": "a", "text": "b"}\n' + line + "\n")
-    with pytest.raises(InputError, match=r"line 2 is no object"):
+    with pytest.raises(InputError, match=r"line 2 is not an object"):
         read_texts(path)
 
 

@@ -1,4 +1,4 @@
-"""`hammerstone toolformer`: its commands, in the order in which a run needs them."""
+"""`hammerstone toolformer`: its commands, in the order of a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hammerstone.cli.toolformer.generate_command import generate
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Teach a language model, from plain text, when and how to call tools.", no_args_is_help=True)
+app = typer.Typer(help="Fine-tune a language model, from plain text, to call tools.", no_args_is_help=True)
 
 app.command()(demo)
 app.command()(stage_commands.corpus)

@@ -1,4 +1,4 @@
-"""`hammerstone toolformer demo`: all of it on a model small enough for a laptop."""
+"""`hammerstone toolformer demo`: a whole run on a model small enough for a laptop."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ EXAMPLE = "There were 23 rooms with 81 chairs each, so"
 
 
 def demo(
-    folder: Annotated[Path, typer.Option("--folder", help="Where the run is kept; a broken one goes on there.")] = Path(
+    folder: Annotated[Path, typer.Option("--folder", help="Folder of the run; an interrupted run resumes.")] = Path(
         "toolformer-demo"
     ),
-    seed: Annotated[int, typer.Option("--seed", help="Draws everything.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Random seed.")] = 0,
     json: Json = False,
 ) -> None:
-    """Train a tiny model from scratch, teach it a calculator and a calendar, and show what it gained."""
+    """Train a tiny model from scratch, fine-tune it to use a calculator and a calendar, and show the gain."""
     import anyio
 
     with needs_extra():
@@ -34,14 +34,14 @@ def demo(
 
         with progress("pretraining") as bar:
 
-            def tell(what: str, done: int, total: int) -> None:
+            def report_progress(what: str, done: int, total: int) -> None:
                 task = bar.tasks[0]
                 if what != task.description:
                     bar.reset(task.id, description=what)
                 part = f"part {PARTS.index(what) + 1} of {len(PARTS)}{time_left(task.time_remaining)}"
                 bar.update(task.id, completed=done, total=total or None, note=part)
 
-            result = anyio.run(run_tiny, folder, Size(), seed, tell)
+            result = anyio.run(run_tiny, folder, Size(), seed, report_progress)
         print_json(result) if json else show_result(result)
         write_report([result], folder / "report.html", title="hammerstone toolformer demo")
         talk(f"the report is in {folder / 'report.html'}")

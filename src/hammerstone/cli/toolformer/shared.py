@@ -13,8 +13,8 @@ from hammerstone.errors import SettingsError
 
 if TYPE_CHECKING:
     from hammerstone.toolformer.apis.api import Api
-    from hammerstone.toolformer.apis.registry import MadeTool
-    from hammerstone.toolformer.config import Config
+    from hammerstone.toolformer.apis.registry import LiveTool
+    from hammerstone.toolformer.config import RunConfig
 
 __all__ = ["File", "described_apis", "needs_extra", "read_run", "running_apis", "time_left"]
 
@@ -23,7 +23,7 @@ File = Annotated[Path, typer.Option("--config", help="The TOML file of the run."
 
 @contextmanager
 def needs_extra() -> Generator[None]:
-    """All of this needs packages that the core does not."""
+    """A missing package of the extra becomes an error with a hint."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -32,7 +32,7 @@ def needs_extra() -> Generator[None]:
         ) from error
 
 
-def read_run(path: Path) -> Config:
+def read_run(path: Path) -> RunConfig:
     """Raises as `read_config`."""
     from hammerstone.toolformer.config import read_config
 
@@ -40,28 +40,28 @@ def read_run(path: Path) -> Config:
 
 
 def time_left(seconds: float | None) -> str:
-    """As the end of a note; nothing where it is not known."""
+    """For the end of a progress note; empty if it is not known."""
     if seconds is None:
         return ""
     return f", {seconds / 60:.0f} min left" if seconds >= 90 else f", {seconds:.0f} s left"
 
 
-def described_apis(config: Config, home: str | None = None) -> list[Api]:
-    """The tools as they are described: nothing is run with them."""
+def described_apis(config: RunConfig, home: str | None = None) -> list[Api]:
+    """The tools, for their descriptions only: they cannot be run."""
     from hammerstone.cli.home import open_home
     from hammerstone.made_tools import find_tool
     from hammerstone.toolformer.apis.api_specs import open_api
 
-    def described(name: str) -> MadeTool:
+    def described(name: str) -> LiveTool:
         with open_home(home) as store:
             return find_tool(store, name)
 
-    return [open_api(spec, open_made=described) for spec in config.tools]
+    return [open_api(spec, open_live_tool=described) for spec in config.tools]
 
 
 @asynccontextmanager
 async def running_apis(specs: Sequence[str], home: str | None, sandbox: str) -> AsyncGenerator[list[Api]]:
-    """The tools as they can be run; a sandbox is opened only for made ones."""
+    """The tools, ready to run; a sandbox is opened only for built ones."""
     from hammerstone.cli.home import open_home
     from hammerstone.made_tools import find_tool
     from hammerstone.sandbox import open_sandbox
@@ -72,9 +72,9 @@ async def running_apis(specs: Sequence[str], home: str | None, sandbox: str) -> 
         store = stack.enter_context(open_home(home)) if made else None
         confined = await stack.enter_async_context(open_sandbox(sandbox)) if made else None
 
-        def open_made(name: str) -> MadeTool:
+        def open_live_tool(name: str) -> LiveTool:
             if store is None:
-                raise AssertionError("opened for every spec that names a made tool")
+                raise AssertionError("opened for every spec that names a built tool")
             return find_tool(store, name, confined)
 
-        yield [open_api(spec, open_made=open_made) for spec in specs]
+        yield [open_api(spec, open_live_tool=open_live_tool) for spec in specs]

@@ -1,4 +1,4 @@
-"""The stages of a run, each a command over one TOML file."""
+"""The stages of a run: one command each, configured by one TOML file."""
 
 from __future__ import annotations
 
@@ -14,24 +14,27 @@ from hammerstone.cli.terminal import print_json, print_line, progress, show_tabl
 from hammerstone.cli.toolformer.shared import File, described_apis, needs_extra, read_run, running_apis, time_left
 
 if TYPE_CHECKING:
-    from hammerstone.toolformer.score.explanation import Explained
-    from hammerstone.toolformer.shards import Progress as StageProgress
+    from hammerstone.toolformer.score.explanation import ExplainedCall
+    from hammerstone.toolformer.shards import StageProgress as StageProgress
 
 __all__ = ["annotate", "corpus", "dataset", "evaluate", "execute", "filter_", "finetune", "index", "show_explained"]
 
 
 def corpus(config: File, home: Home = None, json: Json = False) -> None:
-    """Documents that the tools may be of use in, by the paper's rules, in shards."""
+    """Select documents in which the tools may be useful, by the paper's rules."""
     with needs_extra():
         from hammerstone.toolformer.runs import run_corpus
 
         read = read_run(config)
-        _show(_staged("corpus", lambda tell: run_corpus(read, described_apis(read, home), tell)), json)
+        _show(
+            _staged("corpus", lambda show: run_corpus(read, described_apis(read, home), show)),
+            json,
+        )
 
 
 def index(
-    sources: Annotated[list[str], typer.Argument(help="Texts: files, folders, patterns, or names of data sets.")],
-    into: Annotated[Path, typer.Option("--into", help="A new folder for the index.")],
+    sources: Annotated[list[str], typer.Argument(help="Texts: files, folders, patterns, or names of datasets.")],
+    into: Annotated[Path, typer.Option("--into", help="New folder for the index.")],
 ) -> None:
     """Index documents for the tool search:FOLDER."""
     with needs_extra():
@@ -39,20 +42,23 @@ def index(
 
         with progress("indexing"):
             count = index_documents(sources, into)
-        print_line(f"{count:,} passages are in {into}: name it in the tools as search:{into}")
+        print_line(f"indexed {count:,} passages in {into}: add the tool as search:{into}")
 
 
 def annotate(config: File, home: Home = None, json: Json = False) -> None:
-    """Calls that the annotating model proposes, most of them useless."""
+    """Propose calls with the annotating model; most of them are useless."""
     with needs_extra():
         from hammerstone.toolformer.runs import run_annotate
 
         read = read_run(config)
-        _show(_staged("annotate", lambda tell: run_annotate(read, described_apis(read, home), tell)), json)
+        _show(
+            _staged("annotate", lambda show: run_annotate(read, described_apis(read, home), show)),
+            json,
+        )
 
 
 def execute(config: File, home: Home = None, sandbox: SandboxName = Backend.AUTO, json: Json = False) -> None:
-    """The results of the proposed calls; made tools run in the sandbox."""
+    """Run the proposed calls; built tools run in the sandbox."""
     import anyio
 
     with needs_extra():
@@ -60,26 +66,26 @@ def execute(config: File, home: Home = None, sandbox: SandboxName = Backend.AUTO
 
         read = read_run(config)
 
-        async def run(tell: Callable[[StageProgress], None]) -> Counter[str]:
+        async def run(show: Callable[[StageProgress], None]) -> Counter[str]:
             async with running_apis(read.tools, home, sandbox) as apis:
-                return await run_execute(read, apis, tell)
+                return await run_execute(read, apis, show)
 
-        _show(_staged("execute", lambda tell: anyio.run(run, tell)), json)
+        _show(_staged("execute", lambda show: anyio.run(run, show)), json)
 
 
 def filter_(
     config: File,
-    explain: Annotated[int, typer.Option("--explain", min=0, help="Show so many calls of each tool.")] = 0,
+    explain: Annotated[int, typer.Option("--explain", min=0, help="Number of calls of each tool to show.")] = 0,
     json: Json = False,
 ) -> None:
-    """What each call's result is worth to the model that is to be taught."""
+    """Score how much each result helps the model that will be fine-tuned."""
     with needs_extra():
         from hammerstone.toolformer.runs import run_filter
         from hammerstone.toolformer.score.explanation import count_kept
         from hammerstone.toolformer.score.explanation import explain as explained
 
         read = read_run(config)
-        counts = _staged("filter", lambda tell: run_filter(read, tell))
+        counts = _staged("filter", lambda show: run_filter(read, show))
         if explain:
             show_explained(explained(read.stage("filter"), explain, read.dataset.tau_f), json)
             return
@@ -91,7 +97,7 @@ def filter_(
 
 
 def dataset(config: File, json: Json = False) -> None:
-    """The texts with the calls that help, their control without calls, and the same as chat messages."""
+    """Write the texts with the calls that help, a control without calls, and the same as chat messages."""
     with needs_extra():
         from hammerstone.toolformer.runs import run_dataset
 
@@ -103,36 +109,36 @@ def finetune(
     control: Annotated[bool, typer.Option("--control", help="Train on the same texts without calls.")] = False,
     json: Json = False,
 ) -> None:
-    """Teach the model; a broken run goes on from its last checkpoint."""
+    """Fine-tune the model; an interrupted run resumes from its last checkpoint."""
     with needs_extra():
         from hammerstone.toolformer.runs import run_finetune
-        from hammerstone.toolformer.train.finetune_settings import Step
+        from hammerstone.toolformer.train.finetune_settings import TrainingStep
 
         read = read_run(config)
         what = "control" if control else "finetune"
         with progress(what, total=read.finetune.steps) as bar:
 
-            def tell(step: Step) -> None:
+            def show(step: TrainingStep) -> None:
                 loss = "" if step.loss is None else f"loss {step.loss:.3f}"
                 bar.update(bar.task_ids[0], completed=step.step, note=f"{loss}{time_left(step.seconds_left)}")
 
-            report = run_finetune(read, what, tell)
+            report = run_finetune(read, what, show)
         if json:
             print_json(report)
             return
         best = report.perplexities[report.best_step]
-        print_line(f"{what}: best at step {report.best_step}: a held-out perplexity of {best:.4f}")
+        print_line(f"{what}: best at step {report.best_step}, with a held-out perplexity of {best:.4f}")
         print_line(f"the model is in {read.stage(what) / 'model'}")
 
 
 def evaluate(
     config: File,
-    report: Annotated[Path | None, typer.Option("--report", help="A page with plots, in this HTML file.")] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="Write a page with plots to this HTML file.")] = None,
     home: Home = None,
     sandbox: SandboxName = Backend.AUTO,
     json: Json = False,
 ) -> None:
-    """The four rows: untouched, control, taught with calls disabled, taught; and by decoding k."""
+    """Compare base, control, fine-tuned with calls disabled, and fine-tuned; and values of k."""
     import anyio
 
     with needs_extra():
@@ -150,7 +156,7 @@ def evaluate(
             async with running_apis(read.tools, home, sandbox) as apis:
                 with progress("evaluating") as bar:
                     return await run_evaluate(
-                        read, apis, lambda row: bar.update(bar.task_ids[0], description=f"{row.task}: {row.name}")
+                        read, apis, lambda row: bar.update(bar.task_ids[0], description=f"{row.benchmark}: {row.name}")
                     )
 
         result = evaluation_result(anyio.run(run), model=read.model, seed=read.evaluate.seed)
@@ -163,14 +169,14 @@ def evaluate(
 
 
 def _staged(name: str, run: Callable[[Callable[[StageProgress], None]], Counter[str]]) -> Counter[str]:
-    """Run a stage with a bar: shards done, documents a second, and an estimate of the time left."""
+    """Run a stage with a progress bar: shards done, documents per second, and an estimate of the time left."""
     with progress(name) as bar:
 
-        def tell(made: StageProgress) -> None:
+        def show(made: StageProgress) -> None:
             note = f"{made.per_second:.1f} documents/s{time_left(made.seconds_left)}"
             bar.update(bar.task_ids[0], completed=made.done, total=made.total or None, note=note)
 
-        return run(tell)
+        return run(show)
 
 
 def _show(counts: Counter[str], json: bool) -> None:
@@ -180,7 +186,7 @@ def _show(counts: Counter[str], json: bool) -> None:
     show_table("", ("counted", "#number"), [(name, f"{count:,}") for name, count in sorted(counts.items())])
 
 
-def show_explained(found: Sequence[Explained], json: bool) -> None:
+def show_explained(found: Sequence[ExplainedCall], json: bool) -> None:
     """Text, losses, verdict."""
     if json:
         for one in found:

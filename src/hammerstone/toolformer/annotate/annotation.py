@@ -1,9 +1,9 @@
-"""Annotate: where in a text might a call help, and which one (Toolformer, section 2, "Sampling API Calls").
+"""Annotate: where in a text a call might help, and which one (Toolformer, section 2, "Sampling API Calls").
 
-For each tool in turn a model proposes calls for every document: by the probability that it gives to `[` (`sampling.py`,
-as in the paper), or by writing the text anew (`prompting.py`, for models that tell no probabilities). Most of the
-proposals will be of no use. That is intended: the tools are asked next (`execute.py`), and what really helps is then
-decided by the model that is to be taught (`filter.py`), whoever has proposed it.
+For each tool a model proposes calls for every document: by the probability that it gives to `[` (`sampling.py`, as in
+the paper), or by rewriting the text (`prompting.py`, for models without token probabilities). Most proposals are
+useless. That is intended: the calls are run next (`execution.py`), and then the model that will be fine-tuned scores
+which of them help (`score/`), whichever model proposed them.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from typing import Protocol
 from hammerstone.errors import SettingsError
 from hammerstone.toolformer.apis.api import Api
 from hammerstone.toolformer.call_format import find_calls
-from hammerstone.toolformer.corpus_document import Document, Proposal
-from hammerstone.toolformer.shards import Progress, run_stage
+from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
+from hammerstone.toolformer.shards import StageProgress, run_stage
 from hammerstone.types import JSON
 
-__all__ = ["PAPER", "AnnotateSettings", "Proposer", "Sampling", "annotate"]
+__all__ = ["PAPER_SAMPLING", "AnnotateSettings", "Proposer", "SamplingSettings", "annotate"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sampling:
+class SamplingSettings:
     """How calls of one tool are sampled: τ_s, k and m of the paper.
 
-    A position is taken if the probability of `[` there is above `threshold` (τ_s) and it is one of the `positions` (k)
-    likeliest of its document; `draws` (m) calls are drawn at each.
+    A position is used if the probability of `[` there is above `threshold` (τ_s) and among the `positions` (k) highest
+    of its document; `draws` (m) calls are sampled at each.
     """
 
     threshold: float = 0.05
@@ -40,16 +40,17 @@ class Sampling:
     def __post_init__(self) -> None:
         if not 0 <= self.threshold < 1 or self.positions < 1 or self.draws < 1:
             raise SettingsError(
-                f"no calls can be sampled with {self}", hint="give 0 ≤ threshold < 1, positions ≥ 1, draws ≥ 1"
+                f"threshold is {self.threshold}, positions {self.positions} and draws {self.draws}",
+                hint="give 0 ≤ threshold < 1, positions ≥ 1, draws ≥ 1",
             )
 
 
-PAPER = {
-    "QA": Sampling(),
-    "Search": Sampling(),
-    "Calculator": Sampling(threshold=0.0, positions=20, draws=10),
-    "Calendar": Sampling(),
-    "MT": Sampling(threshold=0.0, positions=20, draws=10),
+PAPER_SAMPLING = {
+    "QA": SamplingSettings(),
+    "Search": SamplingSettings(),
+    "Calculator": SamplingSettings(threshold=0.0, positions=20, draws=10),
+    "Calendar": SamplingSettings(),
+    "MT": SamplingSettings(threshold=0.0, positions=20, draws=10),
 }
 """Appendix A: "For the calculator and machine translation [...] we set τ_s = 0.0, k = 20 and m = 10"."""
 
@@ -58,38 +59,41 @@ PAPER = {
 class AnnotateSettings:
     """What the proposals depend on, besides the model and the tools.
 
-    `tools` says for some tools, by name, how they are sampled; the others are sampled as in the paper, those that the
-    paper does not have as most of its own. `call_tokens` is the most that a drawn call may have after its `[`.
-    The paper does not say its temperature; 1 draws calls as the model's own probabilities have them.
+    `tools` sets, by name, how some tools are sampled. Other tools use the paper's settings; tools that the paper does
+    not have use those of most of its tools. `call_tokens` is the most tokens that a call may have after its `[`. The
+    paper does not state its temperature; 1 samples from the model's own probabilities.
     """
 
-    tools: Mapping[str, Sampling] = field(default_factory=dict[str, Sampling])
+    tools: Mapping[str, SamplingSettings] = field(default_factory=dict[str, SamplingSettings])
     temperature: float = 1.0
     call_tokens: int = 48
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.temperature <= 0 or self.call_tokens < 1:
-            raise SettingsError("calls cannot be drawn so", hint="give temperature > 0 and call_tokens ≥ 1")
+            raise SettingsError(
+                f"temperature is {self.temperature} and call_tokens {self.call_tokens}",
+                hint="give temperature > 0, call_tokens ≥ 1",
+            )
 
-    def sampling(self, api: str) -> Sampling:
-        return self.tools.get(api) or PAPER.get(api) or Sampling()
+    def sampling(self, api: str) -> SamplingSettings:
+        return self.tools.get(api) or PAPER_SAMPLING.get(api) or SamplingSettings()
 
 
 class Proposer(Protocol):
-    """A model that proposes calls. It need not be the one that will be taught."""
+    """A model that proposes calls. It need not be the one that will be fine-tuned."""
 
     @property
     def name(self) -> str: ...
 
     def prepare(self, api: Api, settings: AnnotateSettings) -> str:
-        """The prompt for this tool. Raises `InputError` or `SettingsError` if it is of no use with these settings."""
+        """The prompt for this tool. Raises `InputError` or `SettingsError` if it cannot be used with these settings."""
         ...
 
     def propose(
-        self, documents: Sequence[Document], api: Api, settings: AnnotateSettings
+        self, documents: Sequence[CorpusDocument], api: Api, settings: AnnotateSettings
     ) -> tuple[list[list[Proposal]], Counter[str]]:
-        """New proposals for each of the documents, and what was counted, under keys that name the tool."""
+        """New proposals for each document, and counts under keys that name the tool."""
         ...
 
 
@@ -100,19 +104,19 @@ def annotate(
     apis: Sequence[Api],
     *,
     settings: AnnotateSettings = AnnotateSettings(),  # noqa: B008 - frozen
-    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_progress: Callable[[StageProgress], None] = lambda _: None,
 ) -> Counter[str]:
-    """The stage: every document gets proposals for each of the tools that it is good for, one tool after the other.
+    """The stage: every document gets proposals for each of its tools, one tool after the other.
 
-    A text that holds calls of these tools already gets none, and is counted (`left out: calls of its own`). Dropped are
-    duplicates (the same call at the same position), calls after which nothing comes, and for translation those whose
-    input is still to come. Raises as `run_stage`; `InputError` for a prompt that does not fit into the model's context
-    and `SettingsError` for no tools or two of one name, before anything is read.
+    A text that already contains calls of these tools gets none, and is counted (`left out: calls of its own`). Dropped
+    are duplicates (the same call at the same position), calls that nothing follows, and translations whose input only
+    comes later. Raises as `run_stage`; before anything is read, `InputError` for a prompt that does not fit into the
+    model's context, and `SettingsError` for no tools or two of the same name.
     """
     _check(apis)
     prompts = {api.name: proposer.prepare(api, settings) for api in apis}
 
-    def work(documents: Sequence[Document]) -> tuple[Sequence[Document], Counter[str]]:
+    def work(documents: Sequence[CorpusDocument]) -> tuple[Sequence[CorpusDocument], Counter[str]]:
         return _annotated(documents, proposer, apis, settings)
 
     manifest = _manifest(proposer, prompts, settings)
@@ -122,7 +126,7 @@ def annotate(
 def _check(apis: Sequence[Api]) -> None:
     names = [api.name for api in apis]
     if not names or len({*names}) < len(names):
-        raise SettingsError("annotation needs tools, each with a name of its own", hint="name each tool once")
+        raise SettingsError("annotation needs tools with different names", hint="name each tool once")
 
 
 def _manifest(proposer: Proposer, prompts: Mapping[str, str], settings: AnnotateSettings) -> dict[str, JSON]:
@@ -139,8 +143,8 @@ def _manifest(proposer: Proposer, prompts: Mapping[str, str], settings: Annotate
 
 
 def _annotated(
-    documents: Sequence[Document], proposer: Proposer, apis: Sequence[Api], settings: AnnotateSettings
-) -> tuple[list[Document], Counter[str]]:
+    documents: Sequence[CorpusDocument], proposer: Proposer, apis: Sequence[Api], settings: AnnotateSettings
+) -> tuple[list[CorpusDocument], Counter[str]]:
     """One shard."""
     names = [api.name for api in apis]
     made = {at: document for at, document in enumerate(documents) if not find_calls(document.text, names)}
@@ -153,8 +157,8 @@ def _annotated(
     return [made.get(at, document) for at, document in enumerate(documents)], +counts
 
 
-def _with(document: Document, proposals: Sequence[Proposal], counts: Counter[str]) -> Document:
-    """The document with those of the proposals that are worth running."""
+def _with(document: CorpusDocument, proposals: Sequence[Proposal], counts: Counter[str]) -> CorpusDocument:
+    """The document with the proposals that are worth running."""
     kept = list(document.proposals)
     known = {_identity(proposal) for proposal in kept}
     for proposal in proposals:
@@ -173,10 +177,10 @@ def _identity(proposal: Proposal) -> tuple[str, str, int]:
 
 
 def _fault(text: str, proposal: Proposal) -> str | None:
-    """Why a call cannot help where it stands; `None` if it may."""
+    """Why a call cannot help at its position; `None` if it might."""
     before, after = text[: proposal.position], text[proposal.position :]
     if not after.strip():
-        return "nothing follows"  # no token that it could make likelier
+        return "nothing follows"  # there is no token to make likelier
     if proposal.api == "MT" and proposal.input in after and proposal.input not in before:
-        return "input comes later"  # appendix A: the call would give away the text that it translates
+        return "input comes later"  # appendix A: the call would reveal the text that it translates
     return None

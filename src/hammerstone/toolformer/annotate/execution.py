@@ -1,6 +1,6 @@
-"""Execute: run every call that was proposed, once, and keep those that have a result (Toolformer, section 2).
+"""Execute: run every proposed call once, and keep those that have a result (Toolformer, section 2).
 
-Whatever a tool does, the run goes on: a call that fails is dropped, and counted by its reason.
+Whatever a tool does, the run continues: a failed call is dropped, and counted by its reason.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ import anyio
 from anyio import from_thread, to_thread
 
 from hammerstone.errors import OperatorError, SettingsError
-from hammerstone.toolformer.apis.api import Api, Context
-from hammerstone.toolformer.apis.executor import Asked, Executor, Ran
-from hammerstone.toolformer.corpus_document import Document, Proposal
-from hammerstone.toolformer.shards import Progress, run_stage
+from hammerstone.toolformer.apis.api import Api, CallContext
+from hammerstone.toolformer.apis.executor import CallOutcome, Executor, RequestedCall
+from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
+from hammerstone.toolformer.shards import StageProgress, run_stage
 from hammerstone.types import JSON
 
 __all__ = ["ExecuteSettings", "execute"]
 
-OUTAGE = 10  # calls of one tool that all failed, for what the operator must repair
+OUTAGE = 10  # failed calls of one tool, without a success, that stop the stage
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExecuteSettings:
-    """How calls are run. `specs` are the names that the tools were opened by (`open_api`), for the manifest."""
+    """How calls are run. `specs` are the names with which the tools were opened (`open_api`), for the manifest."""
 
     specs: tuple[str, ...] = ()
     seconds: float = 30.0  # for one call
@@ -37,11 +37,11 @@ class ExecuteSettings:
     def __post_init__(self) -> None:
         if self.seconds <= 0 or self.at_once < 1:
             raise SettingsError(
-                "a call needs some time, and one call at least must run at once", hint="give seconds > 0, at_once ≥ 1"
+                f"seconds is {self.seconds} and at_once {self.at_once}", hint="give seconds > 0, at_once ≥ 1"
             )
 
 
-Worked = tuple[Sequence[Document], Mapping[str, int]]
+Worked = tuple[Sequence[CorpusDocument], Mapping[str, int]]
 
 DEFAULTS = ExecuteSettings()
 
@@ -52,53 +52,53 @@ async def execute(
     apis: Iterable[Api],
     *,
     settings: ExecuteSettings = DEFAULTS,
-    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_progress: Callable[[StageProgress], None] = lambda _: None,
 ) -> Counter[str]:
-    """Run the proposals of every document. A document keeps those that have a result, and stays if it keeps none.
+    """Run the proposals of every document. A document keeps those with a result; one that keeps none stays.
 
-    Counted: `proposed: NAME`, `kept: NAME`, and `dropped: NAME: REASON`; the reason of a call that was proposed twice
-    at one position is `duplicate`, and it is not run. Raises as `run_stage`, as `Executor`, and the `OperatorError` of
-    a tool all of whose calls in a shard (ten or more) failed by one: what is finished stays, and the next run goes on.
+    Counts are `proposed: NAME`, `kept: NAME`, and `dropped: NAME: REASON`. A call that was proposed twice at one
+    position is dropped as a `duplicate` and not run. Raises as `run_stage` and `Executor`; if all calls of a tool in a
+    shard (ten or more) failed with an `OperatorError`, that error: finished shards stay, and the next run resumes.
 
-    It is asynchronous so that all calls run in the caller's event loop, where models and sandboxes have been opened;
-    the shards are read and written in a thread.
+    All calls run in the caller's event loop, where models and sandboxes were opened; a thread reads and writes the
+    shards.
     """
     executor = Executor(apis, seconds=settings.seconds, at_once=settings.at_once)
 
-    async def execute_shard(documents: Sequence[Document]) -> Worked | None:
+    async def execute_shard(documents: Sequence[CorpusDocument]) -> Worked | None:
         try:
             return await _execute_shard(executor, documents)
-        except anyio.get_cancelled_exc_class():  # nobody awaits this task but the thread, which is told by `None`
+        except anyio.get_cancelled_exc_class():  # only the thread awaits this task; `None` tells it
             return None
 
-    def work(documents: Sequence[Document]) -> Worked:
+    def work(documents: Sequence[CorpusDocument]) -> Worked:
         worked = from_thread.run(execute_shard, documents)
         if worked is None:
             raise CancelledError
         return worked
 
-    def tell(progress: Progress) -> None:
+    def report(progress: StageProgress) -> None:
         from_thread.run_sync(on_progress, progress)
 
     def run() -> Counter[str]:
         manifest: dict[str, JSON] = {"tools": [*(settings.specs or executor.names)], "seconds": settings.seconds}
-        return run_stage("execute", source, target, work, settings=manifest, on_progress=tell)
+        return run_stage("execute", source, target, work, settings=manifest, on_progress=report)
 
     return await to_thread.run_sync(run, abandon_on_cancel=True)
 
 
-async def _execute_shard(executor: Executor, documents: Sequence[Document]) -> Worked:
+async def _execute_shard(executor: Executor, documents: Sequence[CorpusDocument]) -> Worked:
     counts: Counter[str] = Counter()
     distinct = [_distinct(document.proposals, counts) for document in documents]
     asked = [
-        Asked(proposal.api, proposal.input, Context(date=document.date or ""))
+        RequestedCall(proposal.api, proposal.input, CallContext(date=document.date or ""))
         for document, proposals in zip(documents, distinct, strict=True)
         for proposal in proposals
     ]
     ran = await executor.run_all(asked)
     _stop_at_outage(asked, ran)
     came = iter(ran)
-    made: list[Document] = []
+    made: list[CorpusDocument] = []
     for document, proposals in zip(documents, distinct, strict=True):
         filled = [_filled(proposal, next(came)) for proposal in proposals]
         counts.update(_fate(proposal) for proposal in filled)
@@ -117,7 +117,7 @@ def _distinct(proposals: Iterable[Proposal], counts: Counter[str]) -> Iterable[P
     return distinct.values()
 
 
-def _filled(proposal: Proposal, ran: Ran) -> Proposal:
+def _filled(proposal: Proposal, ran: CallOutcome) -> Proposal:
     return replace(proposal, result=ran.result, failure=ran.failure)
 
 
@@ -125,8 +125,8 @@ def _fate(proposal: Proposal) -> str:
     return f"kept: {proposal.api}" if proposal.failure is None else f"dropped: {proposal.api}: {proposal.failure}"
 
 
-def _stop_at_outage(asked: Sequence[Asked], ran: Sequence[Ran]) -> None:
-    """A model that is down must not pass for a corpus in which nothing can be answered."""
+def _stop_at_outage(asked: Sequence[RequestedCall], ran: Sequence[CallOutcome]) -> None:
+    """An unavailable model must not look like a corpus whose calls have no results."""
     outages: dict[str, list[OperatorError | None]] = {}
     for call, came in zip(asked, ran, strict=True):
         outages.setdefault(call.api, []).append(came.outage)

@@ -1,7 +1,7 @@
-"""Prompts for annotation, and the annotator that is only prompted: any model of `hammerstone.models`.
+"""Prompts for annotation, and a proposer that only needs a prompt: any model of `hammerstone.models`.
 
-A tool of the paper has a prompt with worked examples, a Markdown file in `prompts/`. Any other tool has one that is
-made of its name and its description alone, so that a tool of one's own needs no examples to begin with.
+Each tool of the paper has a prompt with worked examples, a Markdown file in `prompts/`. The prompt of any other tool
+is written from its name and description, so your own tools need no examples to start with.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from hammerstone.errors import ModelError
 from hammerstone.models.asking import ask
 from hammerstone.models.model import Message, Prompt
 from hammerstone.templates import fill_template
-from hammerstone.toolformer.annotate.annotation import PAPER
-from hammerstone.toolformer.call_format import Call, find_calls, remove_calls
-from hammerstone.toolformer.corpus_document import Document, Proposal
+from hammerstone.toolformer.annotate.annotation import PAPER_SAMPLING
+from hammerstone.toolformer.call_format import ApiCall, find_calls, remove_calls
+from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
 
 if TYPE_CHECKING:
     from hammerstone.models.model import Model
     from hammerstone.toolformer.annotate.annotation import AnnotateSettings
     from hammerstone.toolformer.apis.api import Api
 
-__all__ = ["ModelAnnotator", "annotation_prompt", "read_rewriting"]
+__all__ = ["PromptedProposer", "annotation_prompt", "read_rewriting"]
 
 PROMPTS = "hammerstone.toolformer.prompts"
 
 
 def annotation_prompt(api: Api) -> str:
-    """Instructions and examples for one tool; then comes `Input:`, a text, and `Output:`, each on a line of its own."""
-    if api.name in PAPER:
+    """Instructions and examples for one tool. `Input:`, a text, and `Output:`, each on its own line, follow it."""
+    if api.name in PAPER_SAMPLING:
         return fill_template(PROMPTS, f"annotate_{api.name.lower()}", {})
     return fill_template(PROMPTS, "describe_tool", {"name": api.name, "description": api.description})
 
 
-class ModelAnnotator:
-    """Asks a model to write each text anew, with calls in it. The reply is taken only if nothing else was changed.
+class PromptedProposer:
+    """Asks a model to rewrite each text with calls in it. A reply that changes anything else is dropped.
 
-    Such models tell no probabilities: of the settings none applies, and 1.0 stands for the probability of `[`.
-    A request that fails is counted; if all of a shard's do, the model is down, and its error is raised.
-    To be used from synchronous code: every shard's requests run in an event loop of their own.
+    Such models report no token probabilities: no settings apply, and 1.0 is recorded as the probability of `[`.
+    Failed requests are counted; if all requests of a shard fail, the model is unavailable, and its error is raised.
+    Call it from synchronous code: the requests of each shard run in their own event loop.
     """
 
     def __init__(self, model: Model) -> None:
@@ -58,12 +58,12 @@ class ModelAnnotator:
         return fill_template(PROMPTS, "rewrite_text", {"head": annotation_prompt(api), "text": ""})
 
     def propose(
-        self, documents: Sequence[Document], api: Api, settings: AnnotateSettings
+        self, documents: Sequence[CorpusDocument], api: Api, settings: AnnotateSettings
     ) -> tuple[list[list[Proposal]], Counter[str]]:
         del settings
         head = annotation_prompt(api)
 
-        async def rewrite(document: Document) -> str | ModelError:
+        async def rewrite(document: CorpusDocument) -> str | ModelError:
             return await self._rewritten(document, head)
 
         replies = anyio.run(map_concurrently, rewrite, documents)
@@ -74,7 +74,7 @@ class ModelAnnotator:
         made = [_proposals(*pair, api.name, counts) for pair in zip(replies, documents, strict=True)]
         return made, counts
 
-    async def _rewritten(self, document: Document, head: str) -> str | ModelError:
+    async def _rewritten(self, document: CorpusDocument, head: str) -> str | ModelError:
         asked = fill_template(PROMPTS, "rewrite_text", {"head": head, "text": document.text})
         try:
             return (await ask(self._model, Prompt(messages=(Message(role="user", content=asked),)))).text
@@ -82,7 +82,7 @@ class ModelAnnotator:
             return error
 
 
-def _proposals(reply: str | ModelError, document: Document, api: str, counts: Counter[str]) -> list[Proposal]:
+def _proposals(reply: str | ModelError, document: CorpusDocument, api: str, counts: Counter[str]) -> list[Proposal]:
     counts[f"replies: {api}"] += 1
     if isinstance(reply, ModelError):
         counts[f"dropped: {api}: no reply"] += 1
@@ -94,16 +94,19 @@ def _proposals(reply: str | ModelError, document: Document, api: str, counts: Co
     return [Proposal(api=api, input=call.input.strip(), position=position, probability=1.0) for position, call in calls]
 
 
-def read_rewriting(reply: str, text: str, api: str) -> list[tuple[int, Call]] | None:
-    """The calls in a reply, with their positions in the text; `None` unless the text remains when they are removed.
+def read_rewriting(reply: str, text: str, api: str) -> list[tuple[int, ApiCall]] | None:
+    """The calls in a reply, with their positions in the text; `None` if removing them does not give the text back.
 
-    Spaces do not count, as models set them beside calls in several ways: a call has its place among the other letters.
+    Spaces are ignored, since models place them differently around calls: positions are counted in other characters.
     """
     reply = reply.strip().removeprefix("Output:")
     if _solid(remove_calls(reply, [api])) != _solid(text):
         return None
-    ends = [0, *(at + 1 for at, letter in enumerate(text) if not letter.isspace())]  # after so many letters
-    calls: list[tuple[int, Call]] = []
+    ends = [
+        0,
+        *(at + 1 for at, letter in enumerate(text) if not letter.isspace()),
+    ]  # the position after that many letters
+    calls: list[tuple[int, ApiCall]] = []
     letters = done = 0
     for start, end, call in find_calls(reply, [api]):
         letters += len(_solid(reply[done:start]))

@@ -1,6 +1,6 @@
-"""A model annotates by itself: it opens calls where `[` is likely, and goes on from there (section 2).
+"""A model proposes calls by sampling: it opens calls where `[` is likely, and continues from there (section 2).
 
-A tool's prompt ends in a text twice: as `Input`, to be read, and as `Output`, which is the text with calls in it.
+A tool's prompt ends with the text twice: as `Input`, and as `Output`, the same text with calls in it.
 
     instructions and examples     the head, h tokens: read once for all documents
     Input:
@@ -8,15 +8,15 @@ A tool's prompt ends in a text twice: as `Input`, to be read, and as `Output`, w
     Output:
     x                             n tokens: before each of them the model might have written `[`
 
-One pass over all of that gives p_i = p(`[` | P(x), x_1 … x_{i-1}) at every i. The k likeliest positions above τ_s are
-taken; at each, `[` is written and m calls are drawn, up to `]`. Done naively, each of the k · m draws reads the prompt
-and the text up to i again: for h = 330, n = 512, k = m = 5 that makes 28,804 tokens a document. But everything that a
-draw goes on from has been read in the first pass already, and is held in the key-value cache. So we branch: from the
-head to the documents, from a document to its positions (cut after x_{i-1}), from a position to its draws. What remains
-is 2n tokens a document, and one `[` a position.
+One pass over all of this gives p_i = p(`[` | P(x), x_1 … x_{i-1}) at every i. At each of the k likeliest positions
+above τ_s, `[` is written and m calls are sampled, up to `]`. Done naively, each of the k · m draws reads the prompt and
+the text up to i again: for h = 330, n = 512, k = m = 5 that is 28,804 tokens per document. But the first pass has
+already read everything that a draw continues from, and the key-value cache holds it. So we branch: from the head to
+the documents, from a document to its positions (cut after x_{i-1}), from a position to its draws. What remains is 2n
+tokens per document, and one `[` per position.
 
-Which token `[` is depends on what is around it: GPT-2 has one with a space before it and one without. p_i is the
-probability of all of them together, and a call begins with the likelier one.
+Several tokens may stand for `[`: GPT-2 has one with a space before it and one without. p_i is the sum of their
+probabilities, and a call begins with the likeliest of them.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -34,32 +34,32 @@ from torch import Generator, Tensor
 
 from hammerstone.errors import InputError
 from hammerstone.toolformer.annotate.prompting import annotation_prompt
-from hammerstone.toolformer.call_format import CLOSE, OPEN, Call, find_calls
-from hammerstone.toolformer.corpus_document import Document, Proposal
-from hammerstone.toolformer.kv_cache import Past
+from hammerstone.toolformer.call_format import CLOSE, OPEN, ApiCall, find_calls
+from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
+from hammerstone.toolformer.kv_cache import KVCache
 from hammerstone.toolformer.lm import LanguageModel
 
 if TYPE_CHECKING:
-    from hammerstone.toolformer.annotate.annotation import AnnotateSettings, Sampling
+    from hammerstone.toolformer.annotate.annotation import AnnotateSettings, SamplingSettings
     from hammerstone.toolformer.apis.api import Api
 
-__all__ = ["SelfAnnotator", "boundaries", "draw", "read_call"]
+__all__ = ["SamplingProposer", "boundaries", "draw", "read_call"]
 
 BEFORE, BETWEEN = "\n\nInput:\n", "\nOutput:\n"
-SHORTEST = 32  # tokens of a text that must find room beside the prompt
+SHORTEST = 32  # tokens of a text that must fit beside the prompt
 BATCH_TOKENS = 16_384
 
 
-class _Text(NamedTuple):
-    """A document as the model reads it: its tokens, and where in its text a call may stand before each of them."""
+class _EncodedDocument(NamedTuple):
+    """A document as the model reads it: its tokens, and where in its text a call could be inserted before each."""
 
-    document: Document
+    document: CorpusDocument
     ids: list[int]
     places: list[int | None]
 
 
-class _Spot(NamedTuple):
-    """A position that was taken: x_i is the first token after it; `form` is the `[` that is likeliest there."""
+class _CallPosition(NamedTuple):
+    """A chosen position: x_i is the first token after it; `form` is the likeliest token for `[` there."""
 
     row: int
     i: int
@@ -67,14 +67,14 @@ class _Spot(NamedTuple):
     probability: float
 
 
-class SelfAnnotator:
-    """Proposes calls as the paper does, with any language model: the one to be taught, or a bigger one.
+class SamplingProposer:
+    """Proposes calls as the paper does, with any language model: the one that will be fine-tuned, or a bigger one.
 
-    `prompt` gives the prompt of a tool, up to `Input:`. At most `batch_tokens` are held in the cache at once, padding
-    included (one document, or the draws at one position, whatever it takes); it changes nothing but speed and memory,
-    up to the rounding of the arithmetic. Documents of like length are read together.
+    `prompt` gives the prompt of a tool, up to `Input:`. At most `batch_tokens` are in the cache at once, including
+    padding, but always one document or the draws at one position. It affects only speed and memory, up to rounding.
+    Documents of similar length are read together.
 
-    A text that does not fit into the model's context beside the prompt, twice, is annotated as far as it fits.
+    A text that does not fit into the model's context twice beside the prompt is annotated as far as it fits.
     """
 
     def __init__(
@@ -84,12 +84,12 @@ class SelfAnnotator:
         prompt: Callable[[Api], str] = annotation_prompt,
         batch_tokens: int = BATCH_TOKENS,
     ) -> None:
-        """Raises `InputError` for a tokenizer that has no token for `[`."""
+        """Raises `InputError` for a tokenizer without a token for `[`."""
         self._lm = lm
         self._prompt = prompt
         self._batch_tokens = batch_tokens
         self._between = lm.encode(BETWEEN)
-        self._heads: dict[str, Past] = {}
+        self._heads: dict[str, KVCache] = {}
         self._forms, self._ends = _marks(lm)
 
     @property
@@ -103,7 +103,7 @@ class SelfAnnotator:
         return prompt
 
     def propose(
-        self, documents: Sequence[Document], api: Api, settings: AnnotateSettings
+        self, documents: Sequence[CorpusDocument], api: Api, settings: AnnotateSettings
     ) -> tuple[list[list[Proposal]], Counter[str]]:
         counts: Counter[str] = Counter()
         room = self._room(api, settings)
@@ -117,26 +117,26 @@ class SelfAnnotator:
                 found[at] = proposals
         return found, counts
 
-    def openings(self, api: Api, texts: Sequence[Sequence[int]]) -> tuple[list[Tensor], list[Tensor], Past]:
-        """p_i for every token of each text, and the likelier form of `[` there, in one pass over them all.
+    def openings(self, api: Api, texts: Sequence[Sequence[int]]) -> tuple[list[Tensor], list[Tensor], KVCache]:
+        """p_i for every token of each text, and the likeliest form of `[` there, from one pass over all of them.
 
-        The third is what was read, all of it but each text's last token, after which no call can help.
+        The third value is the cache: all but the last token of each text, after which no call can help.
         """
         rows = [[*ids, *self._between, *ids[:-1]] for ids in texts]
         keep = max(map(len, texts))
-        logits, past = self._lm.forward(rows, self._head(api).rows([0] * len(rows)), keep=keep)
+        logits, cache = self._lm.forward(rows, self._head(api).rows([0] * len(rows)), keep=keep)
         probabilities: list[Tensor] = []
         forms: list[Tensor] = []
         for row, ids in enumerate(texts):
-            # A row lies at the right end: its last n columns predict x_1 … x_n, whatever padding there is before them.
+            # Rows are right-aligned: the last n columns predict x_1 … x_n, whatever the padding before them.
             own = logits[row, keep - len(ids) :].float()  # (n, vocabulary)
             opened = own[:, self._forms]  # (n, forms)
             probabilities.append((opened - own.logsumexp(dim=-1, keepdim=True)).exp().sum(dim=-1))
             forms.append(self._forms[opened.argmax(dim=-1)])
-        return probabilities, forms, past
+        return probabilities, forms, cache
 
-    def _head(self, api: Api) -> Past:
-        """One row: the tool's prompt, up to where a text begins."""
+    def _head(self, api: Api) -> KVCache:
+        """One row: the tool's prompt, up to the beginning of the text."""
         prompt = self._prompt(api)
         if prompt not in self._heads:
             ids = [self._lm.start_id, *self._lm.encode(prompt + BEFORE)]
@@ -144,51 +144,56 @@ class SelfAnnotator:
         return self._heads[prompt]
 
     def _room(self, api: Api, settings: AnnotateSettings) -> int:
-        """How many tokens of a text fit into the context: twice, beside the prompt and a call."""
+        """How many tokens of a text fit into the context twice, beside the prompt and a call."""
         taken = 1 + len(self._lm.encode(self._prompt(api) + BEFORE)) + len(self._between)
         room = (self._lm.context - taken - 1 - settings.call_tokens) // 2
         if room < SHORTEST:
             raise InputError(
                 f"{self.name} reads at most {self._lm.context} tokens; the prompt for {api.name} takes {taken} of them "
-                f"and a call up to {settings.call_tokens + 1}, which leaves no room for a text (it is read twice)",
+                f"and a call up to {settings.call_tokens + 1}, which leaves no room for a text (which is read twice)",
                 hint="use a model with a longer context, or a shorter prompt (describe the tool in fewer words)",
             )
         return room
 
-    def _text(self, document: Document, room: int, api: Api, counts: Counter[str]) -> _Text:
+    def _text(self, document: CorpusDocument, room: int, api: Api, counts: Counter[str]) -> _EncodedDocument:
         ids, spans = self._lm.encode_with_offsets(document.text)
         counts[f"cut to the context: {api.name}"] += len(ids) > room
-        return _Text(document, ids[:room], boundaries(document.text, spans[:room]))
+        return _EncodedDocument(document, ids[:room], boundaries(document.text, spans[:room]))
 
     def _propose(
-        self, texts: Sequence[_Text], api: Api, settings: AnnotateSettings, counts: Counter[str]
+        self, texts: Sequence[_EncodedDocument], api: Api, settings: AnnotateSettings, counts: Counter[str]
     ) -> list[list[Proposal]]:
         """One batch of documents."""
         sampling = settings.sampling(api.name)
-        probabilities, forms, past = self.openings(api, [text.ids for text in texts])
-        spots: list[_Spot] = []
+        probabilities, forms, cache = self.openings(api, [text.ids for text in texts])
+        spots: list[_CallPosition] = []
         for row, (text, p, form) in enumerate(zip(texts, probabilities, forms, strict=True)):
             above = [i for i, at in enumerate(text.places) if at is not None and p[i] > sampling.threshold]
             counts[f"positions above the threshold: {api.name}"] += len(above)
-            spots += [_Spot(row, i, int(form[i]), float(p[i])) for i in _likeliest(above, p.tolist(), sampling)]
-        drawn = self._draw(texts, spots, past, api, settings)
+            spots += [_CallPosition(row, i, int(form[i]), float(p[i])) for i in _likeliest(above, p.tolist(), sampling)]
+        drawn = self._draw(texts, spots, cache, api, settings)
         made: list[list[Proposal]] = [[] for _ in texts]
         for spot, draws in zip(spots, drawn, strict=True):
             made[spot.row] += self._read(texts[spot.row], spot, draws, api, counts)
         return made
 
     def _draw(
-        self, texts: Sequence[_Text], spots: Sequence[_Spot], past: Past, api: Api, settings: AnnotateSettings
+        self,
+        texts: Sequence[_EncodedDocument],
+        spots: Sequence[_CallPosition],
+        cache: KVCache,
+        api: Api,
+        settings: AnnotateSettings,
     ) -> list[list[list[int]]]:
         """For each position the tokens of its draws, from `[` on."""
         draws = settings.sampling(api.name).draws
-        # All but its last token of a text have been read; before x_i are i of them.
-        lengths = [int(past.lengths[spot.row]) - (len(texts[spot.row].ids) - 1) + spot.i for spot in spots]
+        # All but the last token of a text have been read; i of them precede x_i.
+        lengths = [int(cache.lengths[spot.row]) - (len(texts[spot.row].ids) - 1) + spot.i for spot in spots]
         drawn: list[list[list[int]]] = []
         widths = [draws * (length + 1 + settings.call_tokens) for length in lengths]
         for batch in _batches(range(len(spots)), lambda at: widths[at], self._batch_tokens):
             chosen = [spots[at] for at in batch]
-            branched = past.rows([spot.row for spot in chosen]).cut([lengths[at] for at in batch])
+            branched = cache.rows([spot.row for spot in chosen]).cut([lengths[at] for at in batch])
             noise = [
                 _generator(self._lm, settings.seed, texts[row].document.id, api.name, texts[row].places[i], number)
                 for row, i, *_ in chosen
@@ -199,17 +204,17 @@ class SelfAnnotator:
         return drawn
 
     def _go_on(
-        self, past: Past, forms: Sequence[int], noise: Sequence[Generator], settings: AnnotateSettings
+        self, cache: KVCache, forms: Sequence[int], noise: Sequence[Generator], settings: AnnotateSettings
     ) -> list[list[int]]:
-        """Write `[` after each row of the past, then branch into draws, each of which goes on until it ends.
+        """Write `[` after each row of the cache, then branch into draws, each of which continues until it ends.
 
-        `noise` has one generator for each draw, those of a row one after the other.
+        `noise` has one generator per draw, row by row.
         """
         each = len(noise) // len(forms)
-        logits, past = self._lm.forward([[form] for form in forms], past, keep=1)  # (positions, 1, vocabulary)
+        logits, cache = self._lm.forward([[form] for form in forms], cache, keep=1)  # (positions, 1, vocabulary)
         source = [at for at in range(len(forms)) for _ in range(each)]
         drawn = [[forms[at]] for at in source]
-        logits, past = logits[source], past.rows(source)  # (positions · m, …)
+        logits, cache = logits[source], cache.rows(source)  # (positions · m, …)
         open_rows = list(range(len(drawn)))
         for left in reversed(range(settings.call_tokens)):
             tokens = draw(logits[:, -1], [noise[row] for row in open_rows], settings.temperature)
@@ -219,12 +224,17 @@ class SelfAnnotator:
             if not going or not left:
                 break
             if len(going) < len(open_rows):
-                past, open_rows = past.rows(going), [open_rows[at] for at in going]
-            logits, past = self._lm.forward([[tokens[at]] for at in going], past, keep=1)
+                cache, open_rows = cache.rows(going), [open_rows[at] for at in going]
+            logits, cache = self._lm.forward([[tokens[at]] for at in going], cache, keep=1)
         return drawn
 
     def _read(
-        self, text: _Text, spot: _Spot, draws: Sequence[Sequence[int]], api: Api, counts: Counter[str]
+        self,
+        text: _EncodedDocument,
+        spot: _CallPosition,
+        draws: Sequence[Sequence[int]],
+        api: Api,
+        counts: Counter[str],
     ) -> list[Proposal]:
         """The draws that are calls."""
         proposals: list[Proposal] = []
@@ -237,18 +247,18 @@ class SelfAnnotator:
                 counts[f"dropped: {api.name}: {'malformed' if CLOSE in written else 'no end'}"] += 1
                 continue
             position = text.places[spot.i] or 0
-            # Three digits: those after them would tell how the arithmetic was batched.
+            # Three digits: further ones would depend on how the arithmetic was batched.
             probability = float(f"{spot.probability:.3g}")
             proposals.append(Proposal(api=api.name, input=call.input, position=position, probability=probability))
         return proposals
 
 
 def boundaries(text: str, spans: Sequence[tuple[int, int]]) -> list[int | None]:
-    """Where a call before each token would stand, in characters: just after the token before it.
+    """Where a call before each token would be inserted, in characters: just after the previous token.
 
-    As in the paper that may be inside of a word: what no reader would write there, the filter will hardly keep. `None`
-    is where no call can stand: inside of a character that takes several tokens, and where the text itself goes on with
-    a `[`, as its probability then says nothing about a call.
+    As in the paper that may be inside a word; such a call is rarely selected. `None` means that no call is possible:
+    inside a character that takes several tokens, and where the text itself continues with `[`, since its probability
+    then says nothing about a call.
     """
     places: list[int | None] = []
     for i, (start, _) in enumerate(spans):
@@ -260,27 +270,26 @@ def boundaries(text: str, spans: Sequence[tuple[int, int]]) -> list[int | None]:
 _OWN_OPEN = re.compile(r" *\[")
 
 
-def read_call(written: str, api: str) -> Call | None:
-    """The call that a draw is, up to its first `]`: `[Name(input)]` and nothing else."""
+def read_call(written: str, api: str) -> ApiCall | None:
+    """The call in a draw, up to its first `]`: `[Name(input)]` and nothing else."""
     written = written[: written.find(CLOSE) + 1]
     found = find_calls(written, [api])
     if not found or found[0][:2] != (0, len(written)) or found[0].call.result is not None:
         return None
-    return Call(api=api, input=found[0].call.input.strip())
+    return ApiCall(api=api, input=found[0].call.input.strip())
 
 
-def _likeliest(positions: Sequence[int], p: Sequence[float], sampling: Sampling) -> list[int]:
-    """The k positions with the highest p_i, in the order of the text; of equal ones the first."""
+def _likeliest(positions: Sequence[int], p: Sequence[float], sampling: SamplingSettings) -> list[int]:
+    """The k positions with the highest p_i, in the order of the text; ties go to the earlier one."""
     return sorted(sorted(positions, key=lambda i: (-p[i], i))[: sampling.positions])
 
 
 def draw(logits: Tensor, noise: Sequence[Generator], temperature: float) -> list[int]:
     """A token for each row of (rows, vocabulary), drawn from softmax(logits / T) with the row's own random numbers.
 
-    The token with the largest logit / T - log E, E exponentially distributed, is such a draw ("Gumbel's trick"). The
-    usual way, to look up one random number among the summed probabilities, would let a rounding difference in any of
-    them decide; here it takes two tokens that are equally good but for the rounding. So rows hardly ever depend on what
-    they were batched with.
+    The token with the largest logit / T - log E, E exponentially distributed, is such a draw (the Gumbel trick). The
+    usual way, looking up one random number in the cumulative probabilities, lets a rounding difference in any of them
+    decide; here only two nearly equal tokens can swap. So rows hardly ever depend on what they were batched with.
     """
     scores = logits.float() / temperature
     waits = [torch.empty_like(row).exponential_(generator=one) for row, one in zip(scores, noise, strict=True)]
@@ -288,21 +297,21 @@ def draw(logits: Tensor, noise: Sequence[Generator], temperature: float) -> list
 
 
 def _generator(lm: LanguageModel, *key: object) -> Generator:
-    """Random numbers for one draw, the same whatever is drawn beside it or was drawn before."""
+    """Random numbers for one draw, independent of the draws beside or before it."""
     digest = hashlib.sha256(repr(key).encode()).digest()
     return Generator(device=lm.device).manual_seed(int.from_bytes(digest[:8]) >> 1)
 
 
 def _marks(lm: LanguageModel) -> tuple[Tensor, frozenset[int]]:
-    """The tokens that are `[`, with or without spaces before it, and those that end a draw.
+    """The tokens for `[`, with or without spaces before it, and those that end a draw.
 
-    A draw ends with `]`, as part of any token; at the end of its line, as a call has but one; and with a special token.
+    A draw ends with `]`, in any token; at the end of its line, since a call has only one; and with a special token.
     """
     written = lm.tokenizer.backend_tokenizer.decode_batch([[at] for at in range(len(lm.tokenizer))])
     forms = [at for at, text in enumerate(written) if text.lstrip(" ") == OPEN]
     if not forms:
         raise InputError(
-            f"the tokenizer of {lm.name} has no token for [, with which a call begins",
+            f"the tokenizer of {lm.name} has no token for [, which begins a call",
             hint="use a model whose tokenizer covers ASCII, as byte-level ones do",
         )
     ends = {at for at, text in enumerate(written) if CLOSE in text or "\n" in text}
@@ -310,7 +319,7 @@ def _marks(lm: LanguageModel) -> tuple[Tensor, frozenset[int]]:
 
 
 def _batches(items: Sequence[int], width: Callable[[int], int], budget: int) -> list[list[int]]:
-    """Neighbours as long as they fit into the budget, each as wide as the widest of them; one at least."""
+    """Consecutive items within the budget, each counted as wide as the widest of them; at least one."""
     batches: list[list[int]] = []
     widest = 0
     for item in items:

@@ -1,1 +1,1 @@
-"""The tools that a model is taught to call: text in, text out (Toolformer, section 3)."""
+"""The tools that a model learns to call: text in, text out (Toolformer, section 3)."""

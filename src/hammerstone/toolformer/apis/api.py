@@ -5,37 +5,37 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["Api", "ApiError", "Context"]
+__all__ = ["Api", "ApiError", "CallContext"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Context:
+class CallContext:
     """What a call may depend on besides its input.
 
-    `date`, in ISO form, is the text's own; `None` is today, and the empty string a date that is not known.
+    `date`, in ISO form, is the date of the text; `None` means today, and the empty string an unknown date.
     """
 
     date: str | None = None
 
 
 class ApiError(Exception):
-    """A call that has no result: bad syntax, nothing found. Its text is the reason, by which failures are counted."""
+    """A call without a result: bad syntax, nothing found. Its text is the reason; failures are counted by reason."""
 
 
 class Api(Protocol):
-    """A tool. `name` stands in the text: letters, digits and underscores, beginning with a letter."""
+    """A tool. `name` appears in texts: letters, digits and underscores, beginning with a letter."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def description(self) -> str:
-        """What it does, what its input looks like, and what comes back: prompts for annotation are made of it."""
+        """What it does, what its input looks like, and what it returns: prompts for annotation use it."""
         ...
 
-    async def __call__(self, text: str, context: Context) -> str:
-        """The result, as text of any form: whoever asks makes it safe to stand in a document.
+    async def __call__(self, text: str, context: CallContext) -> str:
+        """The result, as any text: the caller makes it safe to insert into a document.
 
-        Raises `ApiError` for an input that has none. Anything else that it raises is taken for its failure too.
+        Raises `ApiError` for an input without a result. Any other exception counts as a failure of the tool too.
         """
         ...

@@ -1,12 +1,12 @@
-"""Which tool a name stands for, as the command line takes it.
+"""The names of tools, as configuration files and the command line have them.
 
     calculator, calendar
-    search:FOLDER                             an index of the user's own documents
-    answer:MODEL, answer:MODEL+FOLDER         a model; one that reads what a search finds
+    search:FOLDER                             an index of your own documents
+    answer:MODEL, answer:MODEL+FOLDER         a model; a model that reads what a search finds
     translate:MODEL                           a model
-    translate:ctranslate2:FOLDER[:LANGUAGE]   a model on this machine, and what it translates from, as fra_Latn
-    python:FILE[:FUNCTION]                    a tool of one's own
-    registry:NAME                             a tool that the closed loop has made
+    translate:ctranslate2:FOLDER[:LANGUAGE]   a local model, and its source language, such as fra_Latn
+    python:FILE[:FUNCTION]                    your own tool
+    registry:NAME                             a tool that the closed loop has built
 
 MODEL is a name of `hammerstone.models`, such as ollama:llama3.2.
 """
@@ -22,10 +22,10 @@ from hammerstone.models import Model, open_model
 
 if TYPE_CHECKING:
     from hammerstone.toolformer.apis.api import Api
-    from hammerstone.toolformer.apis.registry import MadeTool
+    from hammerstone.toolformer.apis.registry import LiveTool
     from hammerstone.toolformer.apis.search import Search
 
-__all__ = ["open_api", "placed"]
+__all__ = ["open_api", "resolve_spec"]
 
 FORMS = (
     "calculator, calendar, search:FOLDER, answer:MODEL, answer:MODEL+FOLDER, translate:MODEL, "
@@ -33,15 +33,15 @@ FORMS = (
 )
 
 OpenModel = Callable[[str], Model]
-OpenMade = Callable[[str], "MadeTool"]
+OpenLiveTool = Callable[[str], "LiveTool"]
 
 
-def open_api(spec: str, *, open_model: OpenModel = open_model, open_made: OpenMade | None = None) -> Api:
+def open_api(spec: str, *, open_model: OpenModel = open_model, open_live_tool: OpenLiveTool | None = None) -> Api:
     """The tool that `spec` names. Calls nothing; imports only what this tool needs.
 
-    `open_made` finds a made tool by its name: this package knows of no registry. Raises `SettingsError` for a name that
-    makes no sense or a package that is not installed, `InputError` for a folder without an index, and what `open_model`
-    and `open_made` raise.
+    `open_live_tool` finds a built tool by its name: this package knows no registry. Raises `SettingsError` for an
+    invalid name or a package that is not installed, `InputError` for a folder without an index, and what `open_model`
+    and `open_live_tool` raise.
     """
     kind, colon, rest = spec.partition(":")
     if bool(colon) != bool(rest) or (kind in ("calculator", "calendar")) == bool(rest):
@@ -64,13 +64,13 @@ def open_api(spec: str, *, open_model: OpenModel = open_model, open_made: OpenMa
         case "python":
             return _python(rest)
         case "registry":
-            return _made(rest, open_made)
+            return _registered(rest, open_live_tool)
         case _:
             raise _unknown(spec)
 
 
-def placed(spec: str, base: Path) -> str:
-    """The same tool; a file or folder in its name that is relative is one of `base`."""
+def resolve_spec(spec: str, base: Path) -> str:
+    """The same tool, with a relative file or folder in its name resolved against `base`."""
     for start, separator in (("search:", ""), ("python:", ""), ("translate:ctranslate2:", ""), ("answer:", "+")):
         if spec.startswith(start) and separator in spec:
             before, _, path = spec.rpartition(separator) if separator else (start, "", spec.removeprefix(start))
@@ -87,12 +87,12 @@ def _search(folder: Path) -> Search:
 
 
 def _answering(rest: str, open_model: OpenModel) -> Api:
-    from hammerstone.toolformer.apis.question_answering import Answering
+    from hammerstone.toolformer.apis.question_answering import QuestionAnswering
 
     model, plus, folder = rest.rpartition("+") if "+" in rest else (rest, "", "")
     if bool(plus) != bool(folder):
         raise SettingsError(f"answer:{rest} names no folder after the +", hint="write answer:MODEL+FOLDER")
-    return Answering(open_model(model), _search(Path(folder)) if folder else None)
+    return QuestionAnswering(open_model(model), _search(Path(folder)) if folder else None)
 
 
 def _translation(rest: str, open_model: OpenModel) -> Api:
@@ -112,13 +112,13 @@ def _python(rest: str) -> Api:
     return load_function(Path(file), name) if colon and name.isidentifier() else load_function(Path(rest))
 
 
-def _made(name: str, open_made: OpenMade | None) -> Api:
-    from hammerstone.toolformer.apis.registry import Made
+def _registered(name: str, open_live_tool: OpenLiveTool | None) -> Api:
+    from hammerstone.toolformer.apis.registry import RegistryApi
 
-    if open_made is None:
-        raise SettingsError(f"there is no registry here to find {name!r} in", hint="name another kind of tool")
-    return Made(open_made(name))
+    if open_live_tool is None:
+        raise SettingsError(f"no registry is available to find {name!r}", hint="name another kind of tool")
+    return RegistryApi(open_live_tool(name))
 
 
 def _unknown(spec: str) -> SettingsError:
-    return SettingsError(f"{spec!r} does not name a tool", hint=f"name it as {FORMS}")
+    return SettingsError(f"{spec!r} does not name a tool", hint=f"use one of: {FORMS}")

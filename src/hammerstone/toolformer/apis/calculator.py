@@ -1,4 +1,4 @@
-"""A calculator: the four operations, and what else stands in the paper's own prompt for it."""
+"""A calculator: the four operations, and whatever else the paper's prompt for it uses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from math import floor
 
-from hammerstone.toolformer.apis.api import ApiError, Context
+from hammerstone.toolformer.apis.api import ApiError, CallContext
 
 __all__ = ["Calculator", "calculate", "rounded"]
 
@@ -22,7 +22,7 @@ _BETWEEN = re.compile(r"[ +\-*/()]*")
 
 class Calculator:
     """`400 / 1400` is 0.29: exact arithmetic, rounded to two decimals at the end ("Results are always rounded to two
-    decimal places", section 3); a whole number has none. What is not an expression has no result (appendix A.1).
+    decimal places", section 3); whole numbers have none. Anything but an expression has no result (appendix A.1).
     """
 
     @property
@@ -36,17 +36,17 @@ class Calculator:
             "and gives a number that is rounded to two decimals."
         )
 
-    async def __call__(self, text: str, context: Context) -> str:  # noqa: ARG002 - the contract's
+    async def __call__(self, text: str, context: CallContext) -> str:  # noqa: ARG002 - the contract's
         return rounded(calculate(text))
 
 
 def calculate(text: str) -> Fraction:
     """The exact value. Raises `ApiError`.
 
-    Nothing is evaluated as Python. Each number is taken out of the text first (floats would lose digits, and Python
-    reads `1,400` as a pair), a name is left in its place, and Python's parser is asked only how names, operators and
-    parentheses belong together. Then we walk that syntax tree, and know four operations and two signs: a power, a call
-    or a pair is no more than bad syntax, so `9**9**9` costs nothing.
+    Nothing is evaluated as Python. First a name replaces each number in the text (floats would lose digits, and Python
+    reads `1,400` as a pair); Python's parser then only finds the structure of names, operators and parentheses. We walk
+    that syntax tree and accept four operations and two signs: a power, a call or a pair is bad syntax, so `9**9**9`
+    costs nothing.
     """
     text = " ".join(text.translate(_SIGNS).split())
     if len(text) > LONGEST:
@@ -63,7 +63,7 @@ def calculate(text: str) -> Fraction:
 
 
 def rounded(value: Fraction) -> str:
-    """With two decimals, halves away from zero; a whole number without."""
+    """With two decimals, halves rounded away from zero; whole numbers without."""
     if value.denominator == 1:
         digits = str(abs(value.numerator))
     else:

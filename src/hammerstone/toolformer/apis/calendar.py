@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from hammerstone.toolformer.apis.api import ApiError, Context
+from hammerstone.toolformer.apis.api import ApiError, CallContext
 
 __all__ = ["Calendar"]
 
@@ -16,8 +16,8 @@ MONTHS = "January February March April May June July August September October No
 class Calendar:
     """`Calendar()` is "Today is Monday, January 30, 2023." (table 1), for the date of the context.
 
-    A date is never guessed: only the form YYYY-MM-DD is one, anything else has no result. Without a date it is today;
-    a text of the past that tells none has the empty date, as today's would be invented for it.
+    A date is never guessed: only YYYY-MM-DD is accepted; anything else has no result. Without a date it is today. A
+    text of the corpus without a known date has the empty date, since today's date would be wrong for it.
     """
 
     @property
@@ -28,7 +28,7 @@ class Calendar:
     def description(self) -> str:
         return "Takes no input and gives the current date, such as: Today is Monday, January 30, 2023."
 
-    async def __call__(self, text: str, context: Context) -> str:
+    async def __call__(self, text: str, context: CallContext) -> str:
         if text.strip():
             raise ApiError("takes no input")
         day = date.today() if context.date is None else _day(context.date)
@@ -40,6 +40,6 @@ def _day(text: str) -> date:
         day = date.fromisoformat(text)
     except ValueError as error:
         raise ApiError("no date") from error
-    if day.isoformat() != text:  # `20230130` and `2023-W05-1` are ISO as well, but nobody writes a document's date so
+    if day.isoformat() != text:  # `20230130` and `2023-W05-1` are ISO as well, but not the form of a document's date
         raise ApiError("no date")
     return day

@@ -1,12 +1,12 @@
-"""A tool of one's own: a function in a Python file, with a docstring and types.
+"""Your own tool: a function in a Python file, with a docstring and types.
 
     # weather.py
     def Weather(city: str) -> str:
         \"\"\"Takes the name of a city and gives its weather, such as: 4 degrees, rain.\"\"\"
         ...
 
-The file is the user's own and runs in this process, as any module that they import. What a model has written belongs
-in the sandbox instead (`made.py`).
+The file is the user's own and runs in this process, like any module that they import. Code that a model has written
+belongs in the sandbox instead (`registry.py`).
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ import anyio
 from anyio import from_thread, lowlevel
 
 from hammerstone.errors import SettingsError
-from hammerstone.toolformer.apis.api import ApiError, Context
+from hammerstone.toolformer.apis.api import ApiError, CallContext
 
 __all__ = ["PythonFunction", "load_function"]
 
-MOST_THREADS = 64  # of one function: more than this many calls that never return are not waited for
+MOST_THREADS = 64  # of one function: the most calls that may hang
 EXAMPLE = (
     'write it as `def Weather(city: str) -> str:` with a docstring that says what it does: """Takes … and gives …"""'
 )
@@ -41,13 +41,13 @@ Function = Callable[..., object]
 class PythonFunction:
     """A function as a tool, `def name(text: str) -> str` or `async def`, with a `context` if it has that parameter.
 
-    A function that is not `async` runs in a thread. Python cannot end a thread: one whose call was given up is left
-    behind, and when there are too many of those, further calls fail at once. An `async` function must await: while it
-    blocks, everything waits.
+    A function that is not `async` runs in a thread. Python cannot end a thread: after a timeout it is left running, and
+    when too many are left, further calls fail at once. An `async` function must await: while it blocks, everything
+    waits.
     """
 
     def __init__(self, function: Function) -> None:
-        """Raises `SettingsError` for a function without docstring or types, or that needs other arguments."""
+        """Raises `SettingsError` for a function without docstring or types, or with other required arguments."""
         self._function = function
         self._name: str = function.__name__
         self._description = inspect.getdoc(function) or ""
@@ -62,7 +62,7 @@ class PythonFunction:
     def description(self) -> str:
         return " ".join(self._description.split())
 
-    async def __call__(self, text: str, context: Context) -> str:
+    async def __call__(self, text: str, context: CallContext) -> str:
         more = {"context": context} if self._takes_context else {}
         if inspect.iscoroutinefunction(self._function):
             return await self._function(text, **more)
@@ -70,9 +70,9 @@ class PythonFunction:
 
 
 def load_function(path: Path, name: str | None = None) -> PythonFunction:
-    """The function `name` of a file, or its only one (those that begin with `_` and imported ones do not count).
+    """The function `name` of a file, or its only one (not counting imports and names that begin with `_`).
 
-    Raises `SettingsError` where there is no such file or function, or where the file cannot be run.
+    Raises `SettingsError` if there is no such file or function, or if the file cannot be run.
     """
     module = _load(path)
     functions = {
@@ -83,11 +83,11 @@ def load_function(path: Path, name: str | None = None) -> PythonFunction:
     listed = ", ".join(functions) or "none"
     if name is None and len(functions) != 1:
         raise SettingsError(
-            f"{path} must hold one function to be a tool without a name; it holds: {listed}",
+            f"{path} must contain exactly one function, unless one is named; it contains: {listed}",
             hint=f"name it: python:{path}:NAME" if functions else EXAMPLE,
         )
     if name is not None and name not in functions:
-        raise SettingsError(f"{path} holds no function {name}", hint=f"functions of that file: {listed}")
+        raise SettingsError(f"{path} contains no function {name}", hint=f"functions in that file: {listed}")
     return PythonFunction(functions[name] if name is not None else next(iter(functions.values())))
 
 
@@ -97,7 +97,7 @@ def _load(path: Path) -> ModuleType:
     name = "hammerstone_tool_" + re.sub(r"\W", "_", str(path.resolve()))
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise SettingsError(f"{path} is no Python file", hint="give a file whose name ends in .py")
+        raise SettingsError(f"{path} is not a Python file", hint="give a file whose name ends in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and type hints look their module up there
     try:
@@ -129,7 +129,7 @@ def _check(function: Function) -> bool:
         raise SettingsError(f"{what} has no docstring", hint=EXAMPLE)
     try:
         types = typing.get_type_hints(function)
-    except Exception as error:  # a name that is not there, an expression that fails
+    except Exception as error:  # an undefined name, an expression that fails
         raise SettingsError(f"the types of {what} cannot be read: {error}", hint=EXAMPLE) from error
     parameters = dict(inspect.signature(function).parameters)
     takes_context = parameters.pop("context", None) is not None
@@ -139,7 +139,7 @@ def _check(function: Function) -> bool:
     if types.get(first.name) is not str or types.get("return") is not str:
         raise SettingsError(f"{what} must take a `str` and return a `str`, and say so", hint=EXAMPLE)
     if sum(map(_must_be_given, parameters.values())) > 1:
-        raise SettingsError(f"{what} needs more than a text", hint="give its further parameters defaults")
+        raise SettingsError(f"{what} requires more than a text", hint="give its other parameters defaults")
     return takes_context
 
 
@@ -149,7 +149,7 @@ def _must_be_given(parameter: inspect.Parameter) -> bool:
 
 
 class _Threads:
-    """Threads that are left behind when nobody waits for them any more. They do not keep the process from ending."""
+    """Threads that may be left running after a timeout. They do not keep the process alive."""
 
     def __init__(self) -> None:
         self._alive = 0
@@ -165,11 +165,11 @@ class _Threads:
         def run() -> None:
             try:
                 came.append(function())
-            except BaseException as error:  # SystemExit too: a tool does not end the program
+            except BaseException as error:  # SystemExit too: a tool must not end the program
                 failed.append(error)
             with self._lock:
                 self._alive -= 1
-            with suppress(RuntimeError):  # the event loop is gone, and nobody waits
+            with suppress(RuntimeError):  # the event loop is closed, and nobody waits
                 from_thread.run_sync(ended.set, token=token)
 
         with self._lock:

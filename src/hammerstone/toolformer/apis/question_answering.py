@@ -1,4 +1,4 @@
-"""Question answering: a model, alone or reading what a search has found."""
+"""Question answering: a model, alone or with the passages that a search finds."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 from hammerstone.models.asking import ask
 from hammerstone.models.model import Message, Model, Prompt
 from hammerstone.toolformer.apis import prompts
-from hammerstone.toolformer.apis.api import ApiError, Context
+from hammerstone.toolformer.apis.api import ApiError, CallContext
 
 if TYPE_CHECKING:
     from hammerstone.toolformer.apis.search import Search
 
-__all__ = ["Answering"]
+__all__ = ["QuestionAnswering"]
 
 READ = 5  # passages
 UNKNOWN = "unknown"
 
 
-class Answering:
+class QuestionAnswering:
     """`QA(Where was the Knights of Columbus founded?)` is "New Haven, Connecticut" (table 1).
 
-    The paper asks Atlas, a model that retrieves and reads; so does this with a `search`, whatever the model.
+    The paper asks Atlas, a model that retrieves passages and reads them; with a `search`, any model does so here.
     """
 
     def __init__(self, model: Model, search: Search | None = None) -> None:
@@ -36,7 +36,7 @@ class Answering:
     def description(self) -> str:
         return "Takes a simple question of fact and gives a short answer, such as: New Haven, Connecticut."
 
-    async def __call__(self, text: str, context: Context) -> str:  # noqa: ARG002 - the contract's
+    async def __call__(self, text: str, context: CallContext) -> str:  # noqa: ARG002 - the contract's
         if not text.strip():
             raise ApiError("no question")
         if self._search is None:

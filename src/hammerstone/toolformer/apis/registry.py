@@ -1,17 +1,17 @@
-"""Tools that the closed loop has made: "the code model that writes its own tools"."""
+"""Tools that the closed loop has built, as tools of Toolformer."""
 
 from __future__ import annotations
 
 import re
 from typing import Protocol
 
-from hammerstone.toolformer.apis.api import ApiError, Context
+from hammerstone.toolformer.apis.api import ApiError, CallContext
 
-__all__ = ["Made", "MadeTool"]
+__all__ = ["LiveTool", "RegistryApi"]
 
 
-class MadeTool(Protocol):
-    """What Toolformer needs of a made tool. Whoever has the registry and the sandbox builds one of these."""
+class LiveTool(Protocol):
+    """What Toolformer needs of a built tool. The code that has the registry and the sandbox provides it."""
 
     @property
     def name(self) -> str: ...
@@ -20,17 +20,17 @@ class MadeTool(Protocol):
     def description(self) -> str: ...
 
     async def answer(self, text: str) -> str | None:
-        """The answer to a question, computed in the sandbox; `None` where the tool does not understand it.
+        """The answer to a question, computed in the sandbox; `None` if the tool does not understand it.
 
-        Raises `OperatorError` where the sandbox is broken; anything else is the tool's own failure.
+        Raises `OperatorError` if the sandbox is broken; any other exception is a failure of the tool.
         """
         ...
 
 
-class Made:
-    """A made tool as one that stands in a text: `word sorting` is called `word_sorting` there."""
+class RegistryApi:
+    """A built tool under a name that can appear in a text: `word sorting` becomes `word_sorting`."""
 
-    def __init__(self, tool: MadeTool) -> None:
+    def __init__(self, tool: LiveTool) -> None:
         self._tool = tool
         self._name = _name(tool.name)
 
@@ -42,7 +42,7 @@ class Made:
     def description(self) -> str:
         return self._tool.description
 
-    async def __call__(self, text: str, context: Context) -> str:  # noqa: ARG002 - the contract's
+    async def __call__(self, text: str, context: CallContext) -> str:  # noqa: ARG002 - the contract's
         answer = await self._tool.answer(text)
         if answer is None:
             raise ApiError("not understood")

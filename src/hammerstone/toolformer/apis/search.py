@@ -1,10 +1,10 @@
-"""A search engine over the user's own documents: BM25, with its index on disk.
+"""A search engine over your own documents: BM25, with its index on disk.
 
 folder/
-  search.json     the form of this folder, and how many passages there are: written last
-  bm25/           what bm25s saves: its arrays are mapped into memory, only the vocabulary is read
-  passages.jsonl  [title, text] in each line
-  starts.npy      where each of those lines begins, and where the last one ends
+  search.json     the format version and the number of passages: written last
+  bm25/           what bm25s saves: its arrays are memory-mapped; only the vocabulary is read
+  passages.jsonl  [title, text] on each line
+  starts.npy      the offset of each of those lines, and the end of the last
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportMissingTypeStubs=false
@@ -26,46 +26,46 @@ import numpy as np
 from anyio import to_thread
 
 from hammerstone.errors import InputError, OperatorError
-from hammerstone.toolformer.apis.api import ApiError, Context
+from hammerstone.toolformer.apis.api import ApiError, CallContext
 
-__all__ = ["Passage", "Search", "build_index"]
+__all__ = ["IndexedPassage", "Search", "build_index"]
 
 FORM = 1
-PASSAGE_WORDS = 40  # about as long as a result may be in a text
+PASSAGE_WORDS = 40  # about the longest result that a text can have
 
 _WORD = re.compile(r"\w+")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
-class Passage(NamedTuple):
-    """What is indexed and found: some sentences of a document, and its title (or an empty one)."""
+class IndexedPassage(NamedTuple):
+    """Some sentences of a document, and its title (which may be empty): what is indexed and found."""
 
     title: str
     text: str
 
 
-def build_index(documents: Iterable[Passage], folder: Path) -> int:
-    """Cut documents into passages and index them in `folder`, which must be new or empty. Returns how many there are.
+def build_index(documents: Iterable[IndexedPassage], folder: Path) -> int:
+    """Cut documents into passages and index them in `folder`, which must be new or empty. Returns their number.
 
-    A passage is found by its own words and by those of its title. A run that fails leaves nothing behind.
-    Building needs memory for a number for each word of all documents; searching does not.
-    Raises `InputError` where nothing can be indexed or the folder is taken, `OperatorError` where it cannot be written.
+    A passage is found by its own words and those of its title. A run that fails leaves nothing behind.
+    Building needs memory for one number per word of all documents; searching does not.
+    Raises `InputError` if nothing can be indexed or the folder is in use, `OperatorError` if it cannot be written.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} is taken", hint="give a new or empty folder, or delete this one")
+        raise InputError(f"{folder} is not empty", hint="give a new or empty folder, or delete this one")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return _build(documents, folder)
     except OSError as error:
         raise OperatorError(
-            f"cannot write the index {folder}: {error.strerror}", hint="make room, or give another folder"
+            f"cannot write the index {folder}: {error.strerror}", hint="free some space, or give another folder"
         ) from error
     finally:
         if not (folder / "search.json").exists():
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _build(documents: Iterable[Passage], folder: Path) -> int:
+def _build(documents: Iterable[IndexedPassage], folder: Path) -> int:
     starts = array("q", [0])
     vocabulary: dict[str, int] = {}
     ids: list[array[int]] = []
@@ -76,7 +76,7 @@ def _build(documents: Iterable[Passage], folder: Path) -> int:
             file.write(json.dumps(passage).encode() + b"\n")
             starts.append(file.tell())
     if not vocabulary:
-        raise InputError("the documents hold no words to search for", hint="give files of text that are not empty")
+        raise InputError("the documents contain no words to search for", hint="give text files that are not empty")
     index = bm25s.BM25()
     index.index((ids, vocabulary), show_progress=False)
     index.save(folder / "bm25", show_progress=False)
@@ -88,11 +88,11 @@ def _build(documents: Iterable[Passage], folder: Path) -> int:
 class Search:
     """`Search(fishing reel types)` is "Spin fishing > Spin fishing is distinguished …": the best passage (table 1).
 
-    The paper searches Wikipedia; this searches the documents of an index. Equally good passages come in their order.
+    The paper searches Wikipedia; this searches the documents of an index. Ties keep the order of the documents.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Opens an index. Raises `InputError` where there is none."""
+        """Open an index. Raises `InputError` if there is none."""
         try:
             described = json.loads((folder / "search.json").read_text(encoding="utf-8"))
             if described["form"] != FORM:
@@ -103,7 +103,7 @@ class Search:
                 self._passages = _mapped(file)
         except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
             raise InputError(
-                f"{folder} is no search index", hint="make one of your documents with `build_index` first"
+                f"{folder} is not a search index", hint="build one with `hammerstone toolformer index` first"
             ) from error
 
     @property
@@ -114,20 +114,20 @@ class Search:
     def description(self) -> str:
         return "Takes a search term and gives the title and the text of the passage that fits it best."
 
-    async def __call__(self, text: str, context: Context) -> str:  # noqa: ARG002 - the contract's
+    async def __call__(self, text: str, context: CallContext) -> str:  # noqa: ARG002 - the contract's
         (passage, *_) = await self.passages(text, 1)
         return f"{passage.title} > {passage.text}" if passage.title else passage.text
 
-    async def passages(self, text: str, most: int) -> list[Passage]:
-        """The passages that fit best, the best first. Raises `ApiError` where not even one word is found."""
+    async def passages(self, text: str, most: int) -> list[IndexedPassage]:
+        """The best passages, best first. Raises `ApiError` if no word of the text is in the index."""
         return await to_thread.run_sync(self._best, text, most)
 
-    def _best(self, text: str, most: int) -> list[Passage]:
+    def _best(self, text: str, most: int) -> list[IndexedPassage]:
         ids = self._index.get_tokens_ids(_words(text))
         if not ids:
             raise ApiError("nothing found")
         scores = self._index.get_scores_from_ids(ids)
-        found: list[Passage] = []
+        found: list[IndexedPassage] = []
         for _ in range(min(most, len(scores))):
             best = int(scores.argmax())
             if scores[best] <= 0:
@@ -136,9 +136,9 @@ class Search:
             scores[best] = 0
         return found
 
-    def _passage(self, number: int) -> Passage:
+    def _passage(self, number: int) -> IndexedPassage:
         line = self._passages[int(self._starts[number]) : int(self._starts[number + 1])]
-        return Passage(*json.loads(line))
+        return IndexedPassage(*json.loads(line))
 
 
 def _mapped(file: BinaryIO) -> mmap.mmap:
@@ -146,21 +146,21 @@ def _mapped(file: BinaryIO) -> mmap.mmap:
 
 
 def _words(text: str) -> list[str]:
-    """Of any language, so no word is left out as too common: BM25 gives those little weight."""
+    """Words of any language. No stop words are left out: BM25 gives common words little weight."""
     return _WORD.findall(text.casefold())
 
 
-def _passages(document: Passage) -> Iterator[Passage]:
-    """Whole sentences up to `PASSAGE_WORDS` words; a longer sentence is cut."""
+def _passages(document: IndexedPassage) -> Iterator[IndexedPassage]:
+    """Whole sentences, up to `PASSAGE_WORDS` words; a longer sentence is cut."""
     words: list[str] = []
     for sentence in _SENTENCE_END.split(document.text):
         more = sentence.split()
         if len(words) + len(more) > PASSAGE_WORDS and words:
-            yield Passage(document.title, " ".join(words))
+            yield IndexedPassage(document.title, " ".join(words))
             words = []
         words += more
         while len(words) > PASSAGE_WORDS:
-            yield Passage(document.title, " ".join(words[:PASSAGE_WORDS]))
+            yield IndexedPassage(document.title, " ".join(words[:PASSAGE_WORDS]))
             words = words[PASSAGE_WORDS:]
     if words:
-        yield Passage(document.title, " ".join(words))
+        yield IndexedPassage(document.title, " ".join(words))

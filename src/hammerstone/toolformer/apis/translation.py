@@ -15,7 +15,7 @@ from hammerstone.errors import SettingsError
 from hammerstone.models.asking import ask
 from hammerstone.models.model import Message, Model, Prompt
 from hammerstone.toolformer.apis import prompts
-from hammerstone.toolformer.apis.api import ApiError, Context
+from hammerstone.toolformer.apis.api import ApiError, CallContext
 
 __all__ = ["Translation", "local_translation", "translation_by"]
 
@@ -37,14 +37,14 @@ class Translation:
     def description(self) -> str:
         return "Takes a phrase in any language and gives its translation into English."
 
-    async def __call__(self, text: str, context: Context) -> str:  # noqa: ARG002 - the contract's
+    async def __call__(self, text: str, context: CallContext) -> str:  # noqa: ARG002 - the contract's
         if not text.strip():
             raise ApiError("no text")
         return await self._translate(text)
 
 
 def translation_by(model: Model) -> Translation:
-    """A model is asked for the translation."""
+    """Translation by any model."""
 
     async def translate(text: str) -> str:
         asked = prompts.fill("translate", text=text)
@@ -57,9 +57,9 @@ def translation_by(model: Model) -> Translation:
 def local_translation(folder: Path, language: str | None = None) -> Translation:
     """A CTranslate2 model, with its tokenizer's files in the same folder.
 
-    The paper uses NLLB (600M; its weights are not for commercial use) and tells the language of each phrase by a
-    classifier. Here a model of many languages is told the one it translates from, as `fra_Latn`; a model of one pair
-    needs no `language`. Raises `SettingsError` where ctranslate2 is not installed or the folder cannot be used.
+    The paper uses NLLB (600M; its weights are not for commercial use) and a classifier for the language of each phrase.
+    Here a multilingual model needs its source `language`, such as `fra_Latn`; a model of one language pair does not.
+    Raises `SettingsError` if ctranslate2 is not installed or the folder cannot be used.
     """
     try:
         import ctranslate2  # late: optional, and both are slow to import
@@ -74,13 +74,13 @@ def local_translation(folder: Path, language: str | None = None) -> Translation:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, **spoken)
     except (OSError, RuntimeError, ValueError, ImportError) as error:
         raise SettingsError(
-            f"{folder} holds no translation model: {str(error).splitlines()[0]}",
+            f"{folder} contains no translation model: {str(error).splitlines()[0]}",
             hint="convert one with ct2-transformers-converter, and --copy_files its tokenizer's files",
         ) from error
     if language and tokenizer.unk_token_id in tokenizer.convert_tokens_to_ids([language, ENGLISH]):
         raise SettingsError(
             f"the model in {folder} does not know both {language} and {ENGLISH}",
-            hint="name the language as NLLB does, such as fra_Latn, or leave it out for a model of one pair",
+            hint="name the language as NLLB does, such as fra_Latn, or omit it for a model of one pair",
         )
     prefix = [[ENGLISH]] if language else None
 

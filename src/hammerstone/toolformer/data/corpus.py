@@ -1,9 +1,9 @@
-"""The first stage: texts become documents, short enough for a model to read, and each good for at least one tool.
+"""The first stage: texts become documents, short enough for a model to read, each useful for at least one tool.
 
-What is read is told in `sources.py`, and what is kept in `heuristics.py`.
+`sources.py` says what is read, and `heuristics.py` what is kept.
 
-A text is cut into pieces of at most `max_tokens` before anything is proposed in it. So no later stage crops a row, and
-no call is lost by it. What is wrong with one text among many is counted; all counts of a shard are beside it.
+A text is cut into pieces of at most `max_tokens` before calls are proposed in it. So no later stage crops a row, and
+no call is lost that way. Faulty texts are counted; the counts of a shard are stored beside it.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from typing import NamedTuple
 
 from hammerstone.errors import InputError, SettingsError
 from hammerstone.toolformer.call_format import find_calls
-from hammerstone.toolformer.corpus_document import Document
-from hammerstone.toolformer.data.heuristics import LanguageId, Rules, iso_date, url_date
-from hammerstone.toolformer.data.sources import Load, Row, find_sources, open_dataset, read_rows
+from hammerstone.toolformer.corpus_document import CorpusDocument
+from hammerstone.toolformer.data.heuristics import DocumentRules, LanguageId, iso_date, url_date
+from hammerstone.toolformer.data.sources import DatasetLoader, SourceRow, find_sources, open_dataset, read_rows
 from hammerstone.toolformer.data.splitting import count_words, split_text
-from hammerstone.toolformer.shards import Block, Progress, run_first_stage
+from hammerstone.toolformer.shards import StageProgress, UnwrittenShard, run_first_stage
 from hammerstone.types import JSON
 
 __all__ = ["CorpusSettings", "build_corpus"]
 
 SHARD = 500  # documents; a shard ends with the last piece of a text
-UNREADABLE = 0.01  # of the characters of a text: with more that are not UTF-8 it is in another encoding, or no text
+UNREADABLE = 0.01  # of the characters of a text: with more that are not UTF-8, it is in another encoding or binary
 
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusSettings:
     """What the corpus depends on, besides its sources and the tools.
 
-    Pieces have `min_tokens` to `max_tokens`; `limit` ends the stage after so many of them. `tokenizer` and
-    `language_id` name what counts the tokens and tells the languages: a folder that was made with others is refused.
+    Pieces have `min_tokens` to `max_tokens` tokens; the stage ends after `limit` documents. `tokenizer` and
+    `language_id` name what counts tokens and identifies languages: a folder written with others is refused.
     """
 
     text_field: str = "text"
@@ -56,8 +56,8 @@ class CorpusSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.min_tokens <= self.max_tokens or self.max_tokens < 1:
             raise SettingsError(
-                f"pieces of {self.min_tokens} to {self.max_tokens} tokens cannot be made",
-                hint="give a maximum of 1 or more, and a minimum that is not above it",
+                f"min_tokens is {self.min_tokens} and max_tokens {self.max_tokens}",
+                hint="give a maximum of at least 1, and a minimum that is not greater",
             )
         if self.limit is not None and self.limit < 1:
             raise SettingsError(f"a limit of {self.limit} documents keeps none", hint="give 1 or more, or no limit")
@@ -71,17 +71,16 @@ def build_corpus(
     *,
     count_tokens: Callable[[str], int] = count_words,
     identify: LanguageId | None = None,
-    load: Load = open_dataset,
-    on_progress: Callable[[Progress], None] = lambda _: None,
+    load: DatasetLoader = open_dataset,
+    on_progress: Callable[[StageProgress], None] = lambda _: None,
 ) -> Counter[str]:
-    """Write the documents that are good for at least one of `apis` (all documents, if there are none) in shards.
+    """Write the documents that are useful for at least one of `apis` (all documents, if there are none) in shards.
 
-    Returns what was counted: texts `read`, the `pieces` of those that are usable, pieces `kept`, by which rule of which
-    tool, and why others were `dropped`. Raises `InputError` for sources that are not there, cannot be read or hold
-    nothing to keep; `SettingsError` for MT without `identify`, and for a dataset that cannot be opened; else as
-    `run_first_stage`.
+    Returns counts: texts `read`, `pieces` of usable texts, pieces `kept` by each rule of each tool, and why others were
+    `dropped`. Raises `InputError` for sources that do not exist, cannot be read or contain nothing to keep;
+    `SettingsError` for MT without `identify`, and for a dataset that cannot be opened; otherwise as `run_first_stage`.
     """
-    rules = Rules(apis=apis, seed=settings.seed, identify=identify)
+    rules = DocumentRules(apis=apis, seed=settings.seed, identify=identify)
     found = find_sources(sources)
     manifest: dict[str, JSON] = {
         **asdict(settings),
@@ -89,55 +88,55 @@ def build_corpus(
         "sources": [[source.name, source.digest()] for source in found],
     }
 
-    def blocks(done: Counter[str]) -> Iterator[Block]:
+    def blocks(done: Counter[str]) -> Iterator[UnwrittenShard]:
         fields = (settings.text_field, settings.id_field, settings.url_field, settings.date_field)
         rows = read_rows(found, fields, settings.split, load)
-        return _Making(rules, settings, count_tokens).blocks(rows, done)
+        return _CorpusBuilder(rules, settings, count_tokens).blocks(rows, done)
 
     return run_first_stage("corpus", target, blocks, settings=manifest, on_progress=on_progress)
 
 
 def _nothing_kept(counts: Counter[str]) -> InputError:
     why = ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "read 0"
-    hint = "check what the rules of `corpus` keep"
+    hint = "see which documents the rules of `corpus` keep"
     if not counts["read"]:
-        hint = "check the path: there is nothing in it"
+        hint = "check the path: it contains nothing"
     elif counts["dropped: no text"] == counts["read"]:
-        hint = "name the field that holds the text (`text_field`)"
-    return InputError(f"the corpus holds no document ({why})", hint=hint)
+        hint = "name the field that contains the text (`text_field`)"
+    return InputError(f"the corpus contains no document ({why})", hint=hint)
 
 
 # --- From texts to documents ---
 
 
-class _Text(NamedTuple):
+class _SourceText(NamedTuple):
     id: str
     text: str
     date: str | None
-    dated: str | None  # the rule of the calendar that its date fulfils
+    dated: str | None  # where its date comes from: a rule of the calendar
 
 
-class _Making:
-    """Makes documents of rows. Of what came before it remembers 16 bytes for each text and id."""
+class _CorpusBuilder:
+    """Turns rows into documents. It remembers 16 bytes of each text and id, to recognise repetitions."""
 
-    def __init__(self, rules: Rules, settings: CorpusSettings, count_tokens: Callable[[str], int]) -> None:
+    def __init__(self, rules: DocumentRules, settings: CorpusSettings, count_tokens: Callable[[str], int]) -> None:
         self._rules, self._settings, self._count_tokens = rules, settings, count_tokens
         self._seen: set[bytes] = set()
 
-    def blocks(self, rows: Iterator[Row], done: Counter[str]) -> Iterator[Block]:
-        """Blocks of `SHARD` documents or a few more; each but the last ends just before a row that gives some.
+    def blocks(self, rows: Iterator[SourceRow], done: Counter[str]) -> Iterator[UnwrittenShard]:
+        """Blocks of `SHARD` documents or a few more; each but the last ends just before a row that yields documents.
 
-        What was `done` is not made again; its texts are read, only to be known again.
+        Rows that are already `done` yield nothing; they are read only to recognise repetitions.
         """
         for row in islice(rows, done["read"]):
             self._usable(row, Counter())
-        documents: list[Document] = []
+        documents: list[CorpusDocument] = []
         counts: Counter[str] = Counter()
         left, share = None if self._settings.limit is None else self._settings.limit - done["kept"], None
         while left != 0 and (row := next(rows, None)):
             made, counted = self._documents(row, left)
             if made and len(documents) >= SHARD:
-                yield Block(documents, counts, share)
+                yield UnwrittenShard(documents, counts, share)
                 documents, counts = [], Counter()
             documents.extend(made)
             counts, share = counts + counted, row.share
@@ -145,12 +144,12 @@ class _Making:
         if not documents and not done["kept"]:
             raise _nothing_kept(counts)
         if counts:
-            yield Block(documents, counts, share)
+            yield UnwrittenShard(documents, counts, share)
 
-    def _documents(self, row: Row, limit: int | None) -> tuple[list[Document], Counter[str]]:
+    def _documents(self, row: SourceRow, limit: int | None) -> tuple[list[CorpusDocument], Counter[str]]:
         counts = Counter({"read": 1})
         text = self._usable(row, counts)
-        documents: list[Document] = []
+        documents: list[CorpusDocument] = []
         if text is None:
             return documents, counts
         pieces = split_text(text.text, self._settings.max_tokens, self._count_tokens)
@@ -162,8 +161,8 @@ class _Making:
                 break
         return documents, counts
 
-    def _usable(self, row: Row, counts: Counter[str]) -> _Text | None:
-        """The row's text, unless something is wrong with it; that is counted."""
+    def _usable(self, row: SourceRow, counts: Counter[str]) -> _SourceText | None:
+        """The row's text, unless it is unusable, which is counted."""
         fields, names = row.fields, self._settings
         if fields is None:
             counts["dropped: not a JSON object"] += 1
@@ -177,10 +176,10 @@ class _Making:
             counts["dropped: same text as before"] += 1
         else:
             counts["repaired: invalid UTF-8"] += bool(bad)
-            return _Text(self._id(row, counts), text, *_date(fields, names, counts))
+            return _SourceText(self._id(row, counts), text, *_date(fields, names, counts))
         return None
 
-    def _id(self, row: Row, counts: Counter[str]) -> str:
+    def _id(self, row: SourceRow, counts: Counter[str]) -> str:
         given = (row.fields or {}).get(self._settings.id_field)
         name, _ = _repaired(str(given) if isinstance(given, int) else given)
         if name and self._new(f"id {name}"):
@@ -194,8 +193,8 @@ class _Making:
         self._seen.add(digest)
         return len(self._seen) > before
 
-    def _judged(self, piece: _Text, counts: Counter[str]) -> Iterator[Document]:
-        """The piece as a document, if it is good for a tool."""
+    def _judged(self, piece: _SourceText, counts: Counter[str]) -> Iterator[CorpusDocument]:
+        """The piece as a document, if it is useful for a tool."""
         apis = self._rules.apis
         if self._count_tokens(piece.text) < self._settings.min_tokens:
             counts["dropped: too short"] += 1
@@ -203,16 +202,16 @@ class _Making:
             counts["dropped: holds a call of its own"] += 1
         elif kept := self._rules.that_keep(piece.id, piece.text, piece.dated):
             counts.update(["kept", *(f"kept: {api}: {rule}" for api, rule in kept.items())])
-            yield Document(id=piece.id, text=piece.text, date=piece.date, apis=tuple(kept))
+            yield CorpusDocument(id=piece.id, text=piece.text, date=piece.date, apis=tuple(kept))
         elif apis:
             counts["dropped: good for no tool"] += 1
         else:
             counts["kept"] += 1
-            yield Document(id=piece.id, text=piece.text, date=piece.date)
+            yield CorpusDocument(id=piece.id, text=piece.text, date=piece.date)
 
 
 def _repaired(value: object) -> tuple[str, int]:
-    """A text without what cannot be written as UTF-8, and how many characters that were."""
+    """A text with U+FFFD for each character that UTF-8 cannot encode, and the number of those."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "surrogateescape")
     if not isinstance(value, str):
@@ -222,7 +221,7 @@ def _repaired(value: object) -> tuple[str, int]:
 
 
 def _date(fields: Mapping[str, object], names: CorpusSettings, counts: Counter[str]) -> tuple[str | None, str | None]:
-    """When the text was written and how that is known; a date of the data goes before one of the URL."""
+    """When the text was written, and how that is known; a date field takes precedence over the URL."""
     given = fields.get(names.date_field)
     day = given.isoformat() if isinstance(given, date) else _repaired(given)[0]
     if found := iso_date(day):

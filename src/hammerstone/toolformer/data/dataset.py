@@ -1,9 +1,9 @@
-"""The texts to be taught: kept calls with their results, set into the documents that they were found in (section 2).
+"""The training texts: selected calls with their results, inserted into their documents (section 2).
 
 target/
   train.jsonl      {"id", "text", "calls"}: x*, with e(c, r) at each position
-  control.jsonl    the same documents without any call: what a model learns from the text alone (the paper's "+ CC")
-  messages.jsonl   the same as chat messages with tool calls, for today's fine-tuning tools
+  control.jsonl    the same documents without calls: what a model learns from the text alone (the paper's "+ CC")
+  messages.jsonl   the same as chat messages with tool calls, for other fine-tuning tools
   manifest.json    settings, hashes and counts
 """
 
@@ -18,13 +18,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from hammerstone.errors import InputError, OperatorError
-from hammerstone.toolformer.call_format import Call, insert_calls
-from hammerstone.toolformer.corpus_document import Document, Proposal
-from hammerstone.toolformer.score.selection import is_kept, tau_f
+from hammerstone.toolformer.call_format import ApiCall, insert_calls
+from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
+from hammerstone.toolformer.score.selection import is_selected, tau_f
 from hammerstone.toolformer.shards import read_shards
 from hammerstone.types import JSON
 
-__all__ = ["DatasetSettings", "build_dataset", "chosen_calls"]
+__all__ = ["DatasetSettings", "build_dataset", "selected_calls"]
 
 MOST = 25_000  # examples per tool (section 4.1)
 FILES = ("train.jsonl", "control.jsonl", "messages.jsonl")
@@ -33,9 +33,9 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetSettings:
-    """`tau_f` overrides the thresholds of single tools. `most` bounds the documents with calls of one tool.
+    """`tau_f` overrides the thresholds of some tools. `most` limits the documents with calls of one tool.
 
-    `without_calls` keeps the documents in which no call was kept, as they are.
+    `without_calls` also keeps, unchanged, the documents in which no call is selected.
     """
 
     tau_f: Mapping[str, float] = field(default_factory=dict[str, float])
@@ -43,11 +43,11 @@ class DatasetSettings:
     without_calls: bool = False
 
 
-def chosen_calls(document: Document, settings: DatasetSettings) -> tuple[Proposal, ...]:
-    """The kept calls of a document, in order: at each position the one that helps most."""
+def selected_calls(document: CorpusDocument, settings: DatasetSettings) -> tuple[Proposal, ...]:
+    """The selected calls of a document, in order: at each position the one that helps most."""
     best: dict[int, Proposal] = {}
     for one in document.proposals:
-        if not is_kept(one, settings.tau_f.get(one.api, tau_f(one.api))):
+        if not is_selected(one, settings.tau_f.get(one.api, tau_f(one.api))):
             continue
         if one.position not in best or _gain(one) > _gain(best[one.position]):
             best[one.position] = one
@@ -55,15 +55,15 @@ def chosen_calls(document: Document, settings: DatasetSettings) -> tuple[Proposa
 
 
 def build_dataset(source: Path, target: Path, settings: DatasetSettings) -> Counter[str]:
-    """Writes the files above from filtered shards; the same shards and settings give the same bytes.
+    """Write the files above from scored shards; the same shards and settings give the same bytes.
 
-    Of a tool with too many documents, those whose calls help most are taken. Raises `InputError` where no call was
-    kept, and for a target that holds anything else; `OperatorError` where it cannot be written.
+    If a tool has too many documents, those whose calls help most are used. Raises `InputError` if no call is selected,
+    and for a target that contains anything else; `OperatorError` if it cannot be written.
     """
     taken = _taken(source, settings)
     if not any(taken.values()):
         raise InputError(
-            f"no call in {source} is kept",
+            f"no call in {source} reaches its threshold",
             hint="lower tau_f (`hammerstone toolformer filter --explain` shows the gains), or annotate more text",
         )
     counts: Counter[str] = Counter()
@@ -72,7 +72,7 @@ def build_dataset(source: Path, target: Path, settings: DatasetSettings) -> Coun
         with ExitStack() as stack:
             files = [stack.enter_context((target / f".{name}.tmp").open("w", encoding="utf-8")) for name in FILES]
             for document in read_shards(source):
-                calls = [one for one in chosen_calls(document, settings) if document.id in taken[one.api]]
+                calls = [one for one in selected_calls(document, settings) if document.id in taken[one.api]]
                 _count(calls, settings, counts)
                 if calls or settings.without_calls:
                     for file, line in zip(files, _lines(document, calls), strict=True):
@@ -80,7 +80,7 @@ def build_dataset(source: Path, target: Path, settings: DatasetSettings) -> Coun
         _finish(target, settings, counts)
     except OSError as error:
         raise OperatorError(
-            f"cannot write the dataset into {target}: {error.strerror}", hint="make room, or give another folder"
+            f"cannot write the dataset into {target}: {error.strerror}", hint="free some space, or give another folder"
         ) from error
     return counts
 
@@ -96,26 +96,26 @@ def _gain(proposal: Proposal) -> float:
 
 
 def _taken(source: Path, settings: DatasetSettings) -> Mapping[str, set[str]]:
-    """For each tool the documents whose best call of it helps most, as many as are allowed."""
+    """For each tool, the documents whose best call helps most, up to the limit."""
     gains: defaultdict[str, dict[str, float]] = defaultdict(dict)
     for document in read_shards(source):
-        for one in chosen_calls(document, settings):
+        for one in selected_calls(document, settings):
             gains[one.api][document.id] = max(_gain(one), gains[one.api].get(document.id, float("-inf")))
     return {
         api: {*sorted(found, key=lambda name: (-found[name], name))[: settings.most]} for api, found in gains.items()
     }
 
 
-def _lines(document: Document, calls: Sequence[Proposal]) -> Iterator[dict[str, JSON]]:
-    """The document's line in each of the files."""
+def _lines(document: CorpusDocument, calls: Sequence[Proposal]) -> Iterator[dict[str, JSON]]:
+    """The document's line for each of the files."""
     placed = [(one.position, one.call) for one in calls]
     yield {"id": document.id, "text": insert_calls(document.text, placed), "calls": len(calls)}
     yield {"id": document.id, "text": document.text, "calls": 0}
     yield {"id": document.id, "messages": _messages(document.text, placed)}
 
 
-def _messages(text: str, calls: Sequence[tuple[int, Call]]) -> list[JSON]:
-    """The text as an assistant's, interrupted by its own tool calls."""
+def _messages(text: str, calls: Sequence[tuple[int, ApiCall]]) -> list[JSON]:
+    """The text as an assistant's message, interrupted by its tool calls."""
     messages: list[JSON] = [{"role": "user", "content": ""}]
     done = 0
     for number, (position, call) in enumerate(calls):
@@ -133,12 +133,12 @@ def _messages(text: str, calls: Sequence[tuple[int, Call]]) -> list[JSON]:
 
 
 def _claim(target: Path) -> None:
-    """A folder of a dataset holds nothing else."""
+    """The folder of a dataset contains nothing else."""
     target.mkdir(parents=True, exist_ok=True)
     ours = {*FILES, MANIFEST, *(f".{name}.tmp" for name in (*FILES, MANIFEST))}
     strange = sorted({path.name for path in target.iterdir()} - ours)
     if strange:
-        raise InputError(f"{target} holds {strange[0]}, which is no part of a dataset", hint="give an empty folder")
+        raise InputError(f"{target} contains {strange[0]}, which is not part of a dataset", hint="give an empty folder")
 
 
 def _finish(target: Path, settings: DatasetSettings, counts: Counter[str]) -> None:

@@ -1,15 +1,15 @@
-"""How texts are cut, and which pieces are worth annotating for which tool (Toolformer, appendix A).
+"""Which documents are worth annotating for which tool (Toolformer, appendix A).
 
 Most text needs no calculator. What a document is kept for:
 
-    Calculator   three numbers within 100 words of which one results from the other two; or a sign of a sum, such as
-                 "equals", before a number; or three numbers anywhere, and then 1 document of 100
-    Calendar     the date of writing is known, from the document's URL or from its data
+    Calculator   three numbers within 100 words, one of which results from the other two; or "=", "equals", "total
+                 of" and the like before a number; or three numbers anywhere, and then 1 document in 100
+    Calendar     the date of writing is known from the document's URL or its data
     MT           10 words that are not English, with English before and after them
     QA, Search, and every other tool: all documents
 
-The paper does not say whose tokens it counts. Words, parted by white space, are counted here: rules that depend on no
-model choose the same documents for every model.
+The paper does not say whose tokens it counts. This module counts words, separated by white space: rules that do not
+depend on a model choose the same documents for every model.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from typing import Any, NamedTuple, TypeAlias
 from hammerstone.errors import SettingsError
 
 __all__ = [
+    "DocumentRules",
     "LanguageId",
-    "Rules",
     "calculator_rule",
     "fasttext_language_id",
     "has_foreign_chunk",
@@ -38,17 +38,17 @@ __all__ = [
 ]
 
 LanguageId: TypeAlias = Callable[[str], tuple[str, float]]
-"""The language of a text, as a code such as `en`, and how sure that is, from 0 to 1."""
+"""The language of a text, as a code such as `en`, and its probability."""
 
-WINDOW = 100  # words in which three numbers must stand
-RARELY = 0.01  # of the documents that only have three numbers
-CHUNK = 10  # words whose language is told
+WINDOW = 100  # words that must contain the three numbers
+RARELY = 0.01  # of the documents with nothing but three numbers
+CHUNK = 10  # words whose language is identified together
 SURE = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rules:
-    """The rules of the tools in use. `seed` draws the 1 % of the documents with nothing but three numbers."""
+class DocumentRules:
+    """The rules of the tools in use. `seed` draws the 1 % of documents with nothing but three numbers."""
 
     apis: Sequence[str]
     seed: int = 0
@@ -57,14 +57,13 @@ class Rules:
     def __post_init__(self) -> None:
         if "MT" in self.apis and self.identify is None:
             raise SettingsError(
-                "documents for MT cannot be chosen without telling languages apart",
+                "MT needs language identification to choose documents",
                 hint="give a model for language identification (fastText's lid.176.bin), or leave MT out",
             )
 
     def that_keep(self, id: str, text: str, dated: str | None) -> dict[str, str]:  # noqa: A002 - as Document.id
-        """The tools that the document is good for, each with the rule that says so. `dated` tells whence its date is.
-
-        It depends on the document alone, not on those before it.
+        """The tools that the document may be useful for, each with the rule that matched; `dated` is where its date
+        comes from. It depends on the document alone, not on those before it.
         """
         found = {api: self._rule(api, id, text, dated) for api in self.apis}
         return {api: rule for api, rule in found.items() if rule is not None}
@@ -84,7 +83,7 @@ class Rules:
 
 
 def _draw(seed: int, document_id: str) -> float:
-    """A number from 0 to 1 that is a document's own: the same in whatever order documents come."""
+    """A number from 0 to 1 for each document, whatever the order of the documents."""
     digest = blake2b(f"{seed} {document_id}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64
 
@@ -102,14 +101,14 @@ _SIGN = re.compile(
 
 
 class _Number(NamedTuple):
-    """A number of a text: the word that it stands in, and its readings, each a value and its decimals as written."""
+    """A number in a text: the index of its word, and its readings, each a value with its number of decimals."""
 
     word: int
     readings: tuple[tuple[float, int], ...]
 
 
 def calculator_rule(text: str) -> str | None:
-    """The first rule that keeps a text for the calculator. `THREE_NUMBERS` alone keeps it only rarely."""
+    """The first rule that matches a text for the calculator. `THREE_NUMBERS` alone rarely keeps it."""
     numbers = [
         _Number(word, _readings(match[0]))
         for word, written in enumerate(re.sub(r"(?<=[0-9])\s%", "%", text).split())
@@ -123,16 +122,16 @@ def calculator_rule(text: str) -> str | None:
 
 
 def _readings(written: str) -> tuple[tuple[float, int], ...]:
-    """29% is 29 and 0.29: in "400 of 1400 (29%)" it is the second."""
+    """29% may mean 29 or 0.29: in "400 of 1400 (29%)" it is the second."""
     plain = written.replace(",", "").rstrip("%")
     value, decimals = float(plain), len(plain.partition(".")[2])
     return ((value, decimals), (value / 100, decimals + 2)) if written.endswith("%") else ((value, decimals),)
 
 
 def _one_results_from_two_others(numbers: Sequence[_Number]) -> bool:
-    """Does c = a + b, a - b, a · b or a / b hold for three numbers that stand in `WINDOW` words, in any order?
+    """Whether c = a + b, a - b, a · b or a / b holds for three numbers within `WINDOW` words, in any order.
 
-    All pairs are tried and the result is looked up, so that a table of n numbers costs n², not n³.
+    All pairs are tried and the result is looked up, so a table of n numbers costs n², not n³.
     """
     where: defaultdict[tuple[int, int], list[int]] = defaultdict(list)  # (decimals, c · 10^decimals) to numbers
     for k, number in enumerate(numbers):
@@ -172,9 +171,9 @@ def _results(one: _Number, other: _Number) -> Iterator[float]:
 
 
 def _as_written(result: float, decimals: int) -> tuple[int, ...]:
-    """`result · 10^decimals` as a writer may have rounded it. Whole numbers are not rounded: 7 / 2 is no 3 and no 4."""
+    """`result · 10^decimals` as a writer may have rounded it. Whole numbers are not rounded: 7 / 2 is not 3 or 4."""
     scaled = result * 10**decimals
-    slack = 1e-9 * max(1.0, scaled)  # of binary fractions
+    slack = 1e-9 * max(1.0, scaled)  # for binary fractions
     if decimals == 0:
         return (round(scaled),) if abs(scaled - round(scaled)) <= slack else ()
     return (math.floor(scaled + 0.5 + slack), math.ceil(scaled - 0.5 - slack))
@@ -182,7 +181,7 @@ def _as_written(result: float, decimals: int) -> tuple[int, ...]:
 
 # --- Calendar ---
 
-# Of /2023/02/09/ and 2023-02-09. Eight digits on end are as likely the number of an article, and no date.
+# /2023/02/09/ and 2023-02-09. Eight digits in a row are just as likely the number of an article.
 _URL_DATES = (
     re.compile(r"(?<![^/])((?:1[5-9]|20)[0-9]{2})/([0-9]{1,2})/([0-9]{1,2})(?![^/?#.])"),
     re.compile(r"(?<![0-9A-Za-z])((?:1[5-9]|20)[0-9]{2})-([0-9]{2})-([0-9]{2})(?![0-9])"),
@@ -191,7 +190,7 @@ _ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:[T ].*)?", re.DOTALL
 
 
 def url_date(url: str) -> str | None:
-    """The first date in a URL, in ISO form: year/month/day as parts of its path, or YYYY-MM-DD. Nothing is guessed."""
+    """The first date in a URL, in ISO form: year/month/day as parts of its path, or YYYY-MM-DD. No guessing."""
     for pattern in _URL_DATES:
         for match in pattern.finditer(url):
             if found := _valid_date(match):
@@ -200,7 +199,7 @@ def url_date(url: str) -> str | None:
 
 
 def iso_date(text: str) -> str | None:
-    """The day of an ISO date, or of an ISO date and time as it is written (no time zone is applied)."""
+    """The day of an ISO date, or of an ISO date and time as written (no time zone is applied)."""
     match = _ISO_DATE.fullmatch(text.strip())
     return _valid_date(match) if match else None
 
@@ -216,9 +215,9 @@ def _valid_date(match: re.Match[str]) -> str | None:
 
 
 def has_foreign_chunk(text: str, identify: LanguageId) -> bool:
-    """Are there `CHUNK` words in another language, with `CHUNK` English words somewhere before and after them?
+    """Whether `CHUNK` words are in another language, with `CHUNK` English words somewhere before and after them.
 
-    What holds no letter is in no language. `identify` is asked about every `CHUNK` words on end.
+    Words without a letter have no language. `identify` is asked about every `CHUNK` consecutive words.
     """
     words = text.split()
     languages = [_language(" ".join(words[k : k + CHUNK]), identify) for k in range(len(words) - CHUNK + 1)]
@@ -239,7 +238,7 @@ def _language(chunk: str, identify: LanguageId) -> str | None:
 def fasttext_language_id(path: Path) -> LanguageId:
     """fastText's language identification (Joulin et al., 2016), as in the paper; `path` is its lid.176.bin.
 
-    Raises `SettingsError` without the `fasttext` package, and for what is no model of it.
+    Raises `SettingsError` without the `fasttext` package, and for a file that is not one of its models.
     """
     try:
         fasttext: Any = import_module("fasttext")
@@ -250,10 +249,10 @@ def fasttext_language_id(path: Path) -> LanguageId:
     try:
         model = fasttext.load_model(str(path))
     except ValueError as error:
-        raise SettingsError(f"{path} is no fastText model: {error}", hint="give the path of lid.176.bin") from error
+        raise SettingsError(f"{path} is not a fastText model: {error}", hint="give the path of lid.176.bin") from error
 
     def identify(text: str) -> tuple[str, float]:
-        # A list of one: given a string, fastText 0.9.3 breaks on NumPy 2. A line end would end the text.
+        # A list of one: with a string, fastText 0.9.3 fails on NumPy 2. A line break would end the text.
         labels, shares = model.predict([" ".join(text.split())])
         return str(labels[0][0]).removeprefix("__label__"), float(shares[0][0])
 

@@ -1,9 +1,9 @@
-"""What the corpus is made of, by its ending (also in `.gz`, but for Parquet); of a folder or pattern each file:
+"""What can be a source, by file ending (also with `.gz`, except Parquet); of a folder or pattern, each file:
 
-    .txt               one text; of a long one, each megabyte or so, cut at a blank line, is a text of its own
-    .jsonl .json       an object a line, with a text and perhaps an id, a URL and a date
+    .txt               one text; a long one is split into texts of about a megabyte, at blank lines
+    .jsonl .json       one object per line, with a text and optionally an id, a URL and a date
     .parquet           the same in columns
-    anything else      a name for `datasets`: `owner/name`, or `owner/name:config`
+    anything else      a name of `datasets`: `owner/name`, or `owner/name:config`
 
 Everything is read as a stream.
 """
@@ -26,21 +26,21 @@ from typing import Any, BinaryIO, NamedTuple, TypeAlias, cast
 
 from hammerstone.errors import InputError, SettingsError
 
-__all__ = ["Load", "Row", "Source", "find_sources", "open_dataset", "read_rows"]
+__all__ = ["DatasetLoader", "SourceRow", "TextSource", "find_sources", "open_dataset", "read_rows"]
 
-Load: TypeAlias = Callable[[str, str], Iterable[Mapping[str, object]]]
-"""The rows of a dataset, by its name and the split."""
+DatasetLoader: TypeAlias = Callable[[str, str], Iterable[Mapping[str, object]]]
+"""The rows of a dataset, by its name and split."""
 
-SECTION = 1 << 20  # bytes of a long .txt file that are a text of their own
+SECTION = 1 << 20  # bytes: a longer .txt file is split
 LONGEST_LINE = 1 << 24  # bytes of a line of JSON
 ENDINGS = (".txt", ".txt.gz", ".jsonl", ".jsonl.gz", ".json", ".json.gz", ".parquet")
-ENDINGS_TOLD = ", ".join(ENDINGS)
+ENDINGS_SHOWN = ", ".join(ENDINGS)
 
 
-class Row(NamedTuple):
-    """A text of a source with what is known of it, `None` if it cannot be read; `name` says where it stands.
+class SourceRow(NamedTuple):
+    """A text of a source with its fields, `None` if it cannot be read; `name` says where it is.
 
-    `share` is how much of the source, or later of all sources, was read by then; `None` if that is not known.
+    `share` is how much of the source, or later of all sources, has been read; `None` if that is not known.
     """
 
     name: str
@@ -49,8 +49,8 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
-    """A file, or a dataset, which has no path. `name` is its own among all sources, and the same on every machine."""
+class TextSource:
+    """A file, or a dataset, which has no path. `name` is unique among all sources, and the same on every machine."""
 
     name: str
     path: Path | None = None
@@ -63,18 +63,18 @@ class Source:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def find_sources(sources: Sequence[str | Path]) -> list[Source]:
-    """The files and datasets that are meant, each once, in the order given; those of a folder or pattern by name.
+def find_sources(sources: Sequence[str | Path]) -> list[TextSource]:
+    """The files and datasets, each once, in the given order; files of a folder or pattern are sorted by name.
 
-    A file's name begins at the folder that all files have in common. Raises `InputError`.
+    A file's name starts at the folder that all files have in common. Raises `InputError` for a missing file.
     """
     found = list(dict.fromkeys(chain.from_iterable(map(_expanded, sources))))
     files = [path.resolve() for path in found if isinstance(path, Path)]
     common = os.path.commonpath([path.parent for path in files]) if files else ""
     return [
-        Source(name=path.resolve().relative_to(common).as_posix(), path=path)
+        TextSource(name=path.resolve().relative_to(common).as_posix(), path=path)
         if isinstance(path, Path)
-        else Source(name=path)
+        else TextSource(name=path)
         for path in found
     ]
 
@@ -85,16 +85,16 @@ def _expanded(source: str | Path) -> Iterator[Path | str]:
     if path.is_dir():
         files = [each for each in sorted(path.rglob("*")) if each.is_file() and _ending(each)]
         if not files:
-            raise InputError(f"{path} holds no texts", hint=f"files with these endings are read: {ENDINGS_TOLD}")
+            raise InputError(f"{path} contains no texts", hint=f"supported file endings: {ENDINGS_SHOWN}")
         yield from files
     elif path.exists():
         if not _ending(path):
-            raise InputError(f"{path} is of no kind that is read", hint=f"the endings tell the kinds: {ENDINGS_TOLD}")
+            raise InputError(f"{path} has an unsupported file ending", hint=f"supported file endings: {ENDINGS_SHOWN}")
         yield path
     elif any(mark in str(source) for mark in "*?["):
         files = [Path(each) for each in sorted(glob.glob(str(source), recursive=True))]  # noqa: PTH207 - may begin with /
         if not files:
-            raise InputError(f"no file is like {source}", hint="check the pattern, and put it in quotes")
+            raise InputError(f"no file matches {source}", hint="check the pattern, and put it in quotes")
         yield from chain.from_iterable(map(_expanded, files))
     elif isinstance(source, Path) or _ending(path) or source.startswith((".", "/", "~")):
         raise InputError(f"there is no file {source}", hint="check the path")
@@ -107,7 +107,7 @@ def _ending(path: Path) -> str:
 
 
 def open_dataset(name: str, split: str) -> Iterable[Mapping[str, object]]:
-    """The rows of a dataset of the Hugging Face hub, or of a folder, as they come; nothing is stored.
+    """The rows of a dataset of the Hugging Face hub or of a folder, streamed; nothing is stored.
 
     Raises `SettingsError` without the package `datasets`.
     """
@@ -118,11 +118,13 @@ def open_dataset(name: str, split: str) -> Iterable[Mapping[str, object]]:
     )
 
 
-def read_rows(sources: Sequence[Source], fields: Sequence[str], split: str, load: Load) -> Iterator[Row]:
-    """The rows of all sources, with the share of all bytes that was read by then.
+def read_rows(
+    sources: Sequence[TextSource], fields: Sequence[str], split: str, load: DatasetLoader
+) -> Iterator[SourceRow]:
+    """The rows of all sources, each with the share of all bytes that has been read.
 
-    Of Parquet only `fields` are read; the first of them is the text. Raises `InputError` for a file that cannot be read
-    and `SettingsError` for a dataset, or a package that is missing.
+    From Parquet only `fields` are read; the first of them is the text. Raises `InputError` for an unreadable file and
+    `SettingsError` for a dataset or a missing package.
     """
     paths = [source.path for source in sources]
     total = sum(path.stat().st_size for path in paths if path)
@@ -136,7 +138,7 @@ def read_rows(sources: Sequence[Source], fields: Sequence[str], split: str, load
         before += size
 
 
-def _rows(source: Source, fields: Sequence[str], split: str, load: Load) -> Iterator[Row]:
+def _rows(source: TextSource, fields: Sequence[str], split: str, load: DatasetLoader) -> Iterator[SourceRow]:
     if source.path is None:
         return _dataset_rows(source.name, split, load)
     if _ending(source.path) == ".parquet":
@@ -144,7 +146,7 @@ def _rows(source: Source, fields: Sequence[str], split: str, load: Load) -> Iter
     return _file_rows(source.path, source.name, fields[0])
 
 
-def _file_rows(path: Path, name: str, text: str) -> Iterator[Row]:
+def _file_rows(path: Path, name: str, text: str) -> Iterator[SourceRow]:
     """The texts of a text file, or of a file of JSON lines."""
     size = max(path.stat().st_size, 1)
     with _readable(path), path.open("rb") as raw:
@@ -154,11 +156,11 @@ def _file_rows(path: Path, name: str, text: str) -> Iterator[Row]:
         else:
             read = (_object(line, path) for line in _lines(file))
         for number, fields in enumerate(read, 1):
-            yield Row(f"{name}:{number}", fields, raw.tell() / size)
+            yield SourceRow(f"{name}:{number}", fields, raw.tell() / size)
 
 
 def _sections(file: BinaryIO) -> Iterator[bytes]:
-    """A file in parts of about `SECTION` bytes that end with a blank line; with a line, a word if there is none."""
+    """A file in parts of about `SECTION` bytes that end at a blank line, or else at the end of a line or a word."""
     held = b""
     while more := file.read(SECTION):
         held += more
@@ -181,7 +183,7 @@ def _last_break(held: bytes) -> int:
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """The lines that are not blank; one beyond all measure is cut, so that it is no JSON, and its rest passed over."""
+    """The lines that are not blank. An excessively long one is cut, so it is invalid JSON, and its rest is skipped."""
     while line := file.readline(LONGEST_LINE):
         rest = line
         while len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
@@ -196,29 +198,29 @@ def _object(line: bytes, path: Path) -> Mapping[str, object] | None:
         value = json.loads(line.decode("utf-8", "surrogateescape").removeprefix("\ufeff"))
     except (ValueError, RecursionError):
         if line.lstrip().startswith(b"["):
-            hint = f"one object a line is read: `jq -c '.[]' {path.name}` makes it"
+            hint = f"write one object per line: `jq -c '.[]' {path.name}` does that"
             raise InputError(f"{path} is a JSON array, not JSON lines", hint=hint) from None
         return None
     return cast("Mapping[str, object]", value) if isinstance(value, dict) else None
 
 
-def _parquet_rows(path: Path, name: str, fields: Sequence[str]) -> Iterator[Row]:
+def _parquet_rows(path: Path, name: str, fields: Sequence[str]) -> Iterator[SourceRow]:
     pa, parquet = (_optional(each) for each in ("pyarrow", "pyarrow.parquet"))
     with _readable(path), parquet.ParquetFile(path) as file:
         columns: list[str] = file.schema_arrow.names
         if fields[0] not in columns:
-            hint = f"name the one that holds the text (`text_field`); there are: {', '.join(columns)}"
+            hint = f"name the one that contains the text (`text_field`); the columns are {', '.join(columns)}"
             raise InputError(f"{path} has no column {fields[0]!r}", hint=hint)
         number, rows = 0, max(file.metadata.num_rows, 1)
         for batch in file.iter_batches(columns=[column for column in fields if column in columns], batch_size=256):
             values = {name: _values(pa, batch.column(name)) for name in batch.schema.names}
             for k in range(batch.num_rows):
                 number += 1
-                yield Row(f"{name}:{number}", {key: column[k] for key, column in values.items()}, number / rows)
+                yield SourceRow(f"{name}:{number}", {key: column[k] for key, column in values.items()}, number / rows)
 
 
 def _values(pa: Any, column: Any) -> list[object]:
-    """The values of a column; text as bytes, for it need not be UTF-8."""
+    """The values of a column; text as bytes, since it may not be valid UTF-8."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
@@ -226,17 +228,17 @@ def _values(pa: Any, column: Any) -> list[object]:
     return column.to_pylist()
 
 
-def _dataset_rows(name: str, split: str, load: Load) -> Iterator[Row]:
+def _dataset_rows(name: str, split: str, load: DatasetLoader) -> Iterator[SourceRow]:
     try:
         for number, fields in enumerate(load(name, split), 1):
-            yield Row(f"{name}:{number}", fields, None)
+            yield SourceRow(f"{name}:{number}", fields, None)
     except SettingsError:
         raise
-    except Exception as error:  # those of `datasets`, of the hub, of the network and of what the files are made of
+    except Exception as error:  # of `datasets`, the hub, the network and the file formats
         raise SettingsError(
             f"the dataset {name} (split {split}) cannot be read: {error}",
             hint="check its name (`owner/name`, or `owner/name:config`), the split and the connection; "
-            "there is no file of this name either",
+            "no file has this name either",
         ) from error
 
 
@@ -252,11 +254,11 @@ def _optional(module: str) -> Any:
 
 @contextmanager
 def _readable(path: Path) -> Generator[None]:
-    """What a file that is damaged, or may not be read, is told as."""
+    """A file that is damaged or unreadable is an `InputError`."""
     try:
         yield
     except (OSError, EOFError, ValueError, zlib.error) as error:  # ValueError: of a damaged Parquet file
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise InputError(
-            f"{path} cannot be read: {reason}", hint="check that the file is whole, and may be read"
+            f"{path} cannot be read: {reason}", hint="check that the file is complete and readable"
         ) from error

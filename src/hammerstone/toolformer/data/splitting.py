@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 __all__ = ["count_words", "split_text"]
 
-# A full stop, then quotation marks and brackets that close, then space; one of Chinese or Japanese; or a line's end.
+# A full stop, then closing quotation marks and brackets, then space; a Chinese or Japanese stop; or the end of a line.
 _SENTENCE = re.compile(".+?(?:[.!?\u2026][\"'\u201d\u2019)\\]]*\\s+|[\u3002\uff01\uff1f]\\s*|\n\\s*|\\Z)", re.DOTALL)
 _WORD = re.compile(r"\s*\S+\s*")
 
@@ -17,10 +17,10 @@ def count_words(text: str) -> int:
 
 
 def split_text(text: str, most: int, count_tokens: Callable[[str], int] = count_words) -> list[str]:
-    """Pieces of at most `most` tokens, as long as may be, that end with a sentence.
+    """Pieces of at most `most` tokens, as long as possible, that end at the end of a sentence.
 
-    Only a sentence that is too long is cut between words, and only a word that is too long within itself. Joined, the
-    pieces are the text again but for white space between them.
+    Only a sentence that is too long is cut between words, and only a word that is too long inside. Joined, the pieces
+    give the text back, except for white space between them.
     """
     return [*_packed(_parts(text, most, count_tokens, [_SENTENCE, _WORD]), most, count_tokens)]
 
@@ -28,7 +28,7 @@ def split_text(text: str, most: int, count_tokens: Callable[[str], int] = count_
 def _parts(
     text: str, most: int, count: Callable[[str], int], patterns: Sequence[re.Pattern[str]]
 ) -> Iterator[tuple[str, int]]:
-    """The text in parts that are short enough, each with its tokens: the whole, or as the first pattern parts it, …"""
+    """Parts that are short enough, each with its number of tokens: the whole text, or its matches of each pattern."""
     tokens = count(text)
     if tokens <= most or len(text) <= 1:
         yield text, tokens
@@ -41,7 +41,7 @@ def _parts(
 
 
 def _packed(parts: Iterable[tuple[str, int]], most: int, count: Callable[[str], int]) -> Iterator[str]:
-    """As many parts on end as `most` tokens allow."""
+    """Consecutive parts, joined up to `most` tokens."""
     held: list[str] = []
     used = 0
     for part, tokens in parts:
@@ -54,7 +54,7 @@ def _packed(parts: Iterable[tuple[str, int]], most: int, count: Callable[[str], 
 
 
 def _checked(parts: Sequence[str], most: int, count: Callable[[str], int]) -> Iterator[str]:
-    """Parts that fit may be more tokens when they are joined; then they are not."""
+    """The parts joined; split again if they have more tokens together than apart."""
     piece = "".join(parts).strip()
     if len(parts) > 1 and count(piece) > most:
         yield from _checked(parts[: len(parts) // 2], most, count)

@@ -2,25 +2,25 @@
 
     prompt     Out of 1400 participants, 400 (or
     sampled    [Calculator(400 / 1400) ->               `[` was among the k most likely tokens
-               ··· the row waits for its tool; the others go on ···
+               ··· the row waits for its tool; the others continue ···
     inserted    0.29]
     sampled     29%) passed the test.
 
-What the paper's decoding throws away at every call is what has been read so far. Here nothing is: a row that waits
-keeps its keys and values, and when its tool has answered, only the result is read, in one go.
+The paper's decoding discards at every call what has been read so far. Here nothing is discarded: a waiting row keeps
+its keys and values, and when its tool has answered, only the result is read, in one step.
 
-    contract.py   settings, and what comes out
-    call_text.py  a call as it appears, token by token: has one begun, is it complete, which tokens are inserted
-    row.py        one row: what a token does to it. No tensors, no waiting: the semantics are all here
-    tools.py      calls under way
-    engine.py     the batch: which rows read what, and when
-    served.py     the same over a vLLM server, which keeps the cache itself
-    endpoint.py   that server: ids in, ids and log-probabilities out
+    generation.py     settings, and what is generated
+    partial_call.py   a call as it appears token by token: has it begun, is it complete, which tokens are inserted
+    decoding_row.py   one row and what a token does to it: all of the semantics, without tensors or waiting
+    call_runner.py    calls in progress
+    engine.py         the batch: which rows read what, and when
+    served.py         the same over a vLLM server, which keeps the cache itself
+    vllm.py           that server: ids in, ids and log-probabilities out
 """
 
 from __future__ import annotations
 
 from hammerstone.toolformer.decode.engine import generate
-from hammerstone.toolformer.decode.generation import DecodeSettings, Ended, Generated, Piece
+from hammerstone.toolformer.decode.generation import DecodeSettings, EndReason, GeneratedText, TokenPiece
 
-__all__ = ["DecodeSettings", "Ended", "Generated", "Piece", "generate"]
+__all__ = ["DecodeSettings", "EndReason", "GeneratedText", "TokenPiece", "generate"]

@@ -1,10 +1,10 @@
 """The batch: which rows read what, and when.
 
-Rows stand at different points. Those that run read one token a step, together. One that has asked for a call leaves
-them, with its own part of the cache, and they go on. When its result is there, it is read in one go (with the results
-of other rows that came meanwhile), and the row stands among the others again. New prompts enter in the same way.
+Rows are at different points. Running rows read one token per step, together. A row that asks for a call leaves them
+with its part of the cache, and they continue. Once its result has arrived, it is read in one step (with other results
+that have arrived meanwhile), and the row joins the others again. New prompts enter in the same way.
 
-Reading is synchronous and happens in a thread of its own; tools run on the event loop at the same time.
+Reading is synchronous and runs in its own thread; tools run on the event loop at the same time.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -23,12 +23,12 @@ from anyio.abc import TaskGroup
 from torch import Tensor
 
 from hammerstone.concurrency import task_group
-from hammerstone.toolformer.apis.api import Api, Context
-from hammerstone.toolformer.decode.call_runner import Answer, Tools
-from hammerstone.toolformer.decode.decoding_row import Choice, Row, begin_rows
-from hammerstone.toolformer.decode.generation import DecodeSettings, Generated, Piece, one_context_each
-from hammerstone.toolformer.decode.partial_call import Vocabulary, vocabulary_of
-from hammerstone.toolformer.kv_cache import Past, join
+from hammerstone.toolformer.apis.api import Api, CallContext
+from hammerstone.toolformer.decode.call_runner import CallResult, CallRunner
+from hammerstone.toolformer.decode.decoding_row import DecodingRow, TokenChoice, begin_rows
+from hammerstone.toolformer.decode.generation import DecodeSettings, GeneratedText, TokenPiece, one_context_each
+from hammerstone.toolformer.decode.partial_call import CallVocabulary, vocabulary_of
+from hammerstone.toolformer.kv_cache import KVCache, join_caches
 from hammerstone.toolformer.lm import LanguageModel
 
 __all__ = ["generate"]
@@ -40,53 +40,55 @@ async def generate(
     apis: Mapping[str, Api],
     settings: DecodeSettings | None = None,
     *,
-    contexts: Sequence[Context] | None = None,
-    on_piece: Callable[[Piece], None] = lambda _: None,
-) -> list[Generated]:
-    """What the model writes after each prompt, in order, with calls of `apis`, by the names under which they stand.
+    contexts: Sequence[CallContext] | None = None,
+    on_piece: Callable[[TokenPiece], None] = lambda _: None,
+) -> list[GeneratedText]:
+    """Continue each prompt, in order, with calls of `apis`, which are given by name.
 
-    `contexts` are handed to the tools, one for each prompt. `on_piece` is told of tokens as they become final. No tool
-    can make this fail; a prompt that the model cannot read whole ends at once, with the reason "context".
-    Raises `InputError` if there is not one context for each prompt.
+    `contexts` are passed to the tools, one per prompt. `on_piece` receives tokens as they become final. No tool can
+    make this fail; a prompt that does not fit into the model's context ends at once with the reason "context".
+    Raises `InputError` unless there is one context per prompt.
     """
     contexts = one_context_each(prompts, contexts)
     settings = settings or DecodeSettings()
     rows = await to_thread.run_sync(begin_rows, lm, prompts, apis, settings)
     async with task_group() as tasks:
         batch = _Batch(lm, vocabulary_of(lm), settings)
-        await _Engine(batch, Tools(apis, settings), contexts, on_piece, tasks).run(rows)
+        await _BatchEngine(batch, CallRunner(apis, settings), contexts, on_piece, tasks).run(rows)
     return [row.generated() for row in rows]
 
 
 @dataclass(frozen=True)
 class _Group:
-    """Rows, and what the model has read of each: nothing at all, or the first `cached` of its tokens and maybe more."""
+    """Rows, and what the model has read of each: nothing, or at least the first `cached` of its tokens."""
 
-    rows: Sequence[Row]
-    past: Past | None = None
+    rows: Sequence[DecodingRow]
+    cache: KVCache | None = None
 
     def only(self, places: Sequence[int]) -> _Group:
-        if self.past is None or len(places) == len(self.rows):
+        if self.cache is None or len(places) == len(self.rows):
             return self
-        return _Group([self.rows[at] for at in places], self.past.rows(places)) if places else _Group(())
+        return _Group([self.rows[at] for at in places], self.cache.rows(places)) if places else _Group(())
 
     def going_on(self) -> _Group:
         return self.only([at for at, row in enumerate(self.rows) if row.asked is None and row.ended is None])
 
-    def trimmed(self) -> Past | None:
-        """Without what rows have gone back from."""
+    def trimmed(self) -> KVCache | None:
+        """Without the tokens that rows have taken back."""
         lengths = [row.cached for row in self.rows]
-        return self.past if self.past is None or self.past.lengths.tolist() == lengths else self.past.cut(lengths)
+        return self.cache if self.cache is None or self.cache.lengths.tolist() == lengths else self.cache.cut(lengths)
 
 
 def _merged(groups: Iterable[_Group]) -> _Group:
-    parts = [(group.rows, past) for group in groups if (past := group.trimmed()) is not None]
+    parts = [(group.rows, cache) for group in groups if (cache := group.trimmed()) is not None]
     rows = [row for some, _ in parts for row in some]
-    return _Group(rows, join([past for _, past in parts]) if len(parts) > 1 else parts[0][1] if parts else None)
+    return _Group(
+        rows, join_caches([cache for _, cache in parts]) if len(parts) > 1 else parts[0][1] if parts else None
+    )
 
 
 class _Step(NamedTuple):
-    """After a step: the rows that go on, and those that wait for a tool, each for itself."""
+    """After a step: the rows that continue, and those that wait for a tool, each in a group of its own."""
 
     running: _Group
     away: list[_Group]
@@ -94,14 +96,16 @@ class _Step(NamedTuple):
 
 @dataclass(frozen=True)
 class _Batch:
-    """The synchronous part: read, choose, take. One thread at a time is in it, and only it changes rows."""
+    """The synchronous part: read, choose, take. Only one thread at a time runs it, and nothing else changes rows."""
 
     lm: LanguageModel
-    vocabulary: Vocabulary
+    vocabulary: CallVocabulary
     settings: DecodeSettings
 
-    def step(self, running: _Group, answered: Sequence[tuple[_Group, Answer]], fresh: Sequence[Row]) -> _Step:
-        """One token more in each row. Results and prompts are read apart from the rows that need but one token.
+    def step(
+        self, running: _Group, answered: Sequence[tuple[_Group, CallResult]], fresh: Sequence[DecodingRow]
+    ) -> _Step:
+        """One more token in each row. Results and prompts are read apart from rows that need only one token.
 
         In one tensor with them, each of those would be padded to the longest result.
         """
@@ -116,37 +120,37 @@ class _Batch:
 
     def _advanced(self, group: _Group) -> _Group:
         new = [row.ids[row.cached :] for row in group.rows]
-        logits, past = self.lm.forward(new, group.past, keep=1)  # (rows, 1, vocabulary)
+        logits, cache = self.lm.forward(new, group.cache, keep=1)  # (rows, 1, vocabulary)
         choices = self._choose(logits[:, -1, : self.vocabulary.size], group.rows)
         for row, choice in zip(group.rows, choices, strict=True):
             row.cached = len(row.ids)
             row.take(choice)
-        return _Group(group.rows, past)
+        return _Group(group.rows, cache)
 
-    def _choose(self, logits: Tensor, rows: Sequence[Row]) -> list[Choice]:
-        """The next token of each row, of logits (rows, vocabulary): `[` where it is among the k most likely."""
+    def _choose(self, logits: Tensor, rows: Sequence[DecodingRow]) -> list[TokenChoice]:
+        """The next token of each row from logits (rows, vocabulary): `[` if it is among the k most likely."""
         own = [self._drawn(logits[at], row) for at, row in enumerate(rows)]
         starts, ranks = self._best_starts(logits)
-        choices: list[Choice] = []
+        choices: list[TokenChoice] = []
         for at, row in enumerate(rows):
             if own[at] in self.vocabulary.brackets:
-                choices.append(Choice(token=own[at], instead=self._drawn(self._without_brackets(logits[at]), row)))
+                choices.append(TokenChoice(token=own[at], instead=self._drawn(self._without_brackets(logits[at]), row)))
             elif row.may_be_forced and ranks[at] < self.settings.k:
-                choices.append(Choice(token=starts[at], instead=own[at], forced=True))
+                choices.append(TokenChoice(token=starts[at], instead=own[at], forced=True))
             else:
-                choices.append(Choice(token=own[at]))
+                choices.append(TokenChoice(token=own[at]))
         return choices
 
     def _best_starts(self, logits: Tensor) -> tuple[list[int], list[int]]:
-        """In each row the most likely token that is `[`, and how many tokens are likelier."""
+        """For each row, the most likely token for `[`, and how many tokens are likelier."""
         if not self.vocabulary.starts:
             return [0] * len(logits), [self.vocabulary.size] * len(logits)
         starts = torch.tensor(self.vocabulary.starts, device=logits.device)
         best, which = logits[:, starts].max(dim=1)  # (rows,)
         return starts[which].tolist(), (logits > best[:, None]).sum(dim=1).tolist()
 
-    def _drawn(self, logits: Tensor, row: Row) -> int:
-        """The most likely token, or one drawn by the row's own generator."""
+    def _drawn(self, logits: Tensor, row: DecodingRow) -> int:
+        """The most likely token, or one sampled with the row's own generator."""
         if self.settings.temperature == 0:
             return int(logits.argmax())
         exact = logits.to("cpu", torch.promote_types(logits.dtype, torch.float32))
@@ -158,15 +162,15 @@ class _Batch:
         return logits.index_fill(0, brackets, -torch.inf)
 
 
-class _Engine:
-    """The asynchronous part: hands rows from one state to the next until all are done."""
+class _BatchEngine:
+    """The asynchronous part: moves rows from one state to the next until all are done."""
 
     def __init__(
         self,
         batch: _Batch,
-        tools: Tools,
-        contexts: Sequence[Context],
-        on_piece: Callable[[Piece], None],
+        tools: CallRunner,
+        contexts: Sequence[CallContext],
+        on_piece: Callable[[TokenPiece], None],
         tasks: TaskGroup,
     ) -> None:
         self._batch = batch
@@ -175,10 +179,10 @@ class _Engine:
         self._on_piece = on_piece
         self._tasks = tasks
         self._waiting = 0
-        self._answered: list[tuple[_Group, Answer]] = []
+        self._answered: list[tuple[_Group, CallResult]] = []
         self._news = anyio.Event()
 
-    async def run(self, rows: Sequence[Row]) -> None:
+    async def run(self, rows: Sequence[DecodingRow]) -> None:
         fresh = deque(row for row in rows if row.ended is None)
         running = _Group(())
         while fresh or running.rows or self._waiting:
@@ -199,7 +203,7 @@ class _Engine:
 
     async def _ask(self, group: _Group) -> None:
         (row,) = group.rows
-        assert row.asked is not None  # noqa: S101 - that is why it is away
+        assert row.asked is not None  # noqa: S101 - it left the batch for its call
         answer = await self._tools.answer(row.asked, self._contexts[row.number])
         self._answered.append((group, answer))
         self._news.set()

@@ -1,4 +1,4 @@
-"""How to decode, and what comes of it."""
+"""Settings of decoding, and the text that it generates."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hammerstone.errors import InputError, SettingsError
-from hammerstone.toolformer.apis.api import Context
-from hammerstone.toolformer.call_format import Call
+from hammerstone.toolformer.apis.api import CallContext
+from hammerstone.toolformer.call_format import ApiCall
 
-__all__ = ["DecodeSettings", "Ended", "Generated", "Piece", "one_context_each"]
+__all__ = ["DecodeSettings", "EndReason", "GeneratedText", "TokenPiece", "one_context_each"]
 
-Ended = Literal["end", "length", "context", "stop"]
-"""The model ended its text; `max_tokens` were sampled; the model can read no more; a stop string came."""
+EndReason = Literal["end", "length", "context", "stop"]
+"""The model ended its text; `max_tokens` were sampled; the model's context is full; a stop string was written."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DecodeSettings:
-    """Settings of `generate`. Raises `SettingsError` for those that make no sense.
+    """Settings of `generate`. Raises `SettingsError` for invalid values.
 
-    `k`: a call begins wherever `[` is among the k most likely tokens ("we find k = 10 to work well"); 1: only where it
-    is the most likely; 0: no calls at all.
-    `calls`: the most calls in one row ("at most one API call for each input"), nested ones counted.
-    `nested`: a call may stand in the argument of another, which gets its result. The paper could not do that. There,
-    `[` begins a call only as the model's own choice: after `(` it is often among ten, and calls would pile up.
-    `max_tokens`: the most tokens to be sampled in a row; what is inserted comes on top.
-    `longest_input`: of an argument, in sampled tokens. A call that goes on for longer is taken back.
-    `on_failure`: what stands for the result of a tool that fails: nothing, or its message.
-    `timeout_seconds`: for one run of a tool.
-    `temperature`: 0 takes the most likely token ("greedy decoding"). Otherwise rows draw with `seed`, each for itself:
-    what a row draws does not depend on the rows beside it.
-    `stop`: strings that end a row as soon as the model writes one outside of a call.
-    `rows`: the most rows that are under way at a time, those that wait for a tool counted; the others wait for a place.
+    `k`: a call begins wherever `[` is among the k most likely tokens ("we find k = 10 to work well"). With 1, only
+    where it is the most likely; with 0, never.
+    `calls`: maximum calls in one row ("at most one API call for each input"), including nested ones.
+    `nested`: a call may be in the argument of another, which gets its result. The paper could not do that. There, `[`
+    begins a call only if the model chooses it: after `(` it is often among ten, and calls would pile up.
+    `max_tokens`: maximum tokens to sample in a row, not counting inserted ones.
+    `longest_input`: maximum sampled tokens of an argument. A longer call is taken back.
+    `on_failure`: what replaces the result of a failed call: nothing, or the message.
+    `timeout_seconds`: for one call of a tool.
+    `temperature`: 0 takes the most likely token ("greedy decoding"). Otherwise each row samples by itself from `seed`:
+    its draws do not depend on the other rows.
+    `stop`: strings that end a row as soon as the model writes one outside a call.
+    `rows`: maximum rows in progress, including those that wait for a tool; the others queue.
     """
 
     k: int = 10
@@ -51,18 +51,18 @@ class DecodeSettings:
         least = {"k": 0, "calls": 0, "max_tokens": 0, "temperature": 0, "longest_input": 1, "rows": 1}
         for name, bound in least.items():
             if not getattr(self, name) >= bound:
-                raise SettingsError(f"{name} is {getattr(self, name)}", hint=f"{name} starts at {bound}")
+                raise SettingsError(f"{name} is {getattr(self, name)}", hint=f"{name} must be at least {bound}")
         if not self.timeout_seconds > 0:
             raise SettingsError(f"timeout_seconds is {self.timeout_seconds}", hint="give a tool more than 0 seconds")
         if "" in self.stop:
-            raise SettingsError("a stop string is empty", hint="leave it out: every text holds it")
+            raise SettingsError("a stop string is empty", hint="leave it out: every text contains it")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Piece:
-    """Some tokens of a row, as they become final: `sampled` by the model, or inserted for a tool.
+class TokenPiece:
+    """Tokens of a row that have become final: `sampled` by the model, or inserted for a tool.
 
-    Tokens of a call come when the call has its result, as it may be taken back until then.
+    The tokens of a call come once it has its result, since it may be taken back until then.
     """
 
     row: int
@@ -71,27 +71,27 @@ class Piece:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Generated:
-    """What was written after one prompt.
+class GeneratedText:
+    """The continuation of one prompt.
 
-    `sampled` says of each of `ids` whether the model wrote it or a tool's result brought it. `text` is theirs, but ends
-    before a stop string. `calls` are those in the text, in the order in which they were run, with the input that the
-    tool got and the result as it stands in the text; `failures` are the reasons of those that failed. `taken_back`
-    counts brackets that were written and taken back, because no call of a tool came of them.
+    `sampled` says for each of `ids` whether the model wrote it, or it was inserted with a result. `text` is the text of
+    `ids`, but ends before a stop string. `calls` are those in the text, in the order in which they were run, with the
+    input that the tool received and the result as inserted; `failures` are the reasons of failed calls. `taken_back`
+    counts brackets that were written and taken back because they did not lead to a call.
     """
 
     text: str
     ids: tuple[int, ...]
     sampled: tuple[bool, ...]
-    calls: tuple[Call, ...]
+    calls: tuple[ApiCall, ...]
     failures: tuple[str, ...]
     taken_back: int
-    ended: Ended
+    ended: EndReason
 
 
-def one_context_each(prompts: Sequence[str], contexts: Sequence[Context] | None) -> Sequence[Context]:
-    """Empty ones where none were given. Raises `InputError` if there is not one for each prompt."""
-    contexts = contexts if contexts is not None else [Context()] * len(prompts)
+def one_context_each(prompts: Sequence[str], contexts: Sequence[CallContext] | None) -> Sequence[CallContext]:
+    """Empty contexts if none were given. Raises `InputError` unless there is one per prompt."""
+    contexts = contexts if contexts is not None else [CallContext()] * len(prompts)
     if len(contexts) != len(prompts):
-        raise InputError(f"{len(prompts)} prompts and {len(contexts)} contexts", hint="give one context for each")
+        raise InputError(f"{len(prompts)} prompts and {len(contexts)} contexts", hint="give one context per prompt")
     return contexts

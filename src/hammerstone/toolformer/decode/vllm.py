@@ -1,7 +1,7 @@
-"""A vLLM server, asked for tokens: ids go in, ids come back, each with what was likely in its place.
+"""A client of a vLLM server for tokens: ids go in, ids come back, each with the likeliest alternatives.
 
-What is sent are the fields of vLLM's own `/completions`. `return_tokens_as_token_ids` has it name tokens `token_id:17`,
-in `logprobs.tokens` and in `logprobs.top_logprobs`: text would have to be made tokens again, and might become others.
+Requests use the fields of vLLM's own `/completions`. With `return_tokens_as_token_ids`, tokens are named `token_id:17`
+in `logprobs.tokens` and `logprobs.top_logprobs`: text would have to be tokenized again, perhaps into other tokens.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from openai.types import Completion
 from hammerstone.errors import ModelError, ModelTimeoutError, SettingsError
 from hammerstone.models.masking import masked
 
-__all__ = ["Endpoint", "Written", "open_client", "open_endpoint"]
+__all__ = ["StreamedToken", "VllmEndpoint", "open_client", "open_endpoint"]
 
 _ID = "token_id:"
 
-# A model's generation_config.json may have the server sample otherwise; so it samples from what the model says.
+# A model's generation_config.json may change how the server samples; this makes it use the plain probabilities.
 _PLAIN = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Written:
-    """A token, and the log-probabilities of those that were the likeliest in its place, and its own."""
+class StreamedToken:
+    """A token, with the log-probabilities of the likeliest tokens at its place and its own."""
 
     token: int
     likely: Mapping[int, float]
 
 
-class Endpoint:
-    """One model of a server. `context` is the most tokens that it can read, by the server's own settings."""
+class VllmEndpoint:
+    """One model of a server. `context` is the most tokens that it can read, by the server's settings."""
 
     def __init__(self, client: AsyncOpenAI, model: str, *, name: str, context: int) -> None:
         self.name = name
@@ -56,14 +56,14 @@ class Endpoint:
         temperature: float = 0.0,
         seed: int = 0,
         banned: Iterable[int] = (),
-    ) -> AsyncGenerator[Written]:
-        """Tokens after `ids`, as they are written, at most `most` of them, with the `likely` likeliest of each.
+    ) -> AsyncGenerator[StreamedToken]:
+        """Stream at most `most` tokens after `ids`, each with the `likely` likeliest alternatives.
 
-        It ends where the server has it end, by a token of its own choice or of its settings; close it to have it
-        stopped before. `banned` tokens are not written. Raises `ModelError` for a server that fails or is no vLLM, and
-        `SettingsError` for one that does not tell so many likely tokens.
+        The stream ends where the server ends the text; close it to stop earlier. `banned` tokens are not written.
+        Raises `ModelError` for a server that fails or is not vLLM, and `SettingsError` for one that does not report
+        that many likely tokens.
         """
-        with _in_words(str(self._client.base_url), self._model, likely):
+        with _server_errors(str(self._client.base_url), self._model, likely):
             stream = await self._client.completions.create(
                 model=self.name,
                 prompt=[*ids],
@@ -85,37 +85,37 @@ class Endpoint:
 
 
 def open_client(url: str) -> AsyncOpenAI:
-    """With the key in OPENAI_API_KEY, which few servers of one's own ask for."""
+    """A client with the key in OPENAI_API_KEY, if there is one; most local servers need none."""
     return AsyncOpenAI(base_url=url, api_key=os.environ.get("OPENAI_API_KEY") or "none")
 
 
 @asynccontextmanager
 async def open_endpoint(
     url: str, model: str, *, client: Callable[[str], AsyncOpenAI] = open_client
-) -> AsyncGenerator[Endpoint]:
-    """The model that a server has, or that of its models whose name or folder is `model`.
+) -> AsyncGenerator[VllmEndpoint]:
+    """The only model of a server, or the one whose name or folder is `model`.
 
-    Raises `SettingsError` if it has not got it, and `ModelError` if no vLLM answers at `url`.
+    Raises `SettingsError` if the server does not have it, and `ModelError` if no vLLM server answers at `url`.
     """
     if urlsplit(url).scheme not in ("http", "https"):
-        raise SettingsError(f"{url} is no address of a server", hint="give one such as http://localhost:8000/v1")
+        raise SettingsError(f"{url} is not the address of a server", hint="give one such as http://localhost:8000/v1")
     async with client(url) as opened:
-        with _in_words(url, model):
+        with _server_errors(url, model):
             said = await opened.with_options(max_retries=0).get("/models", cast_to=object)
-            cards = _Cards.model_validate(said).data
+            cards = _ModelCards.model_validate(said).data
         card = _chosen(cards, model, url)
-        # an adapter has the context of the model that it was made for
+        # an adapter has the context of its base model
         context = card.max_model_len or next((one.max_model_len for one in cards if one.id == card.parent), None)
         if context is None:
-            raise ModelError(f"the server at {url} does not say how much {card.id} can read", hint=_NO_VLLM)
-        yield Endpoint(opened, model, name=card.id, context=context)
+            raise ModelError(f"the server at {url} does not report the context of {card.id}", hint=_NO_VLLM)
+        yield VllmEndpoint(opened, model, name=card.id, context=context)
 
 
 _NO_VLLM = "decoding with calls needs vLLM's own fields: start the server with vllm serve"
 
 
-class _Card(pydantic.BaseModel):
-    """A model as vLLM lists it. `root` is the folder or the name that it was started with."""
+class _ModelCard(pydantic.BaseModel):
+    """A model as vLLM lists it. `root` is the folder or name with which the server was started."""
 
     id: str
     root: str | None = None
@@ -123,11 +123,11 @@ class _Card(pydantic.BaseModel):
     max_model_len: int | None = None
 
 
-class _Cards(pydantic.BaseModel):
-    data: list[_Card]
+class _ModelCards(pydantic.BaseModel):
+    data: list[_ModelCard]
 
 
-def _chosen(cards: Sequence[_Card], model: str, url: str) -> _Card:
+def _chosen(cards: Sequence[_ModelCard], model: str, url: str) -> _ModelCard:
     if len(cards) == 1:
         return cards[0]
     names = {model, str(Path(model).resolve())}
@@ -141,29 +141,29 @@ def _chosen(cards: Sequence[_Card], model: str, url: str) -> _Card:
     return fitting[0]
 
 
-def _read(chunk: Completion) -> Generator[Written]:
+def _read(chunk: Completion) -> Generator[StreamedToken]:
     for choice in chunk.choices:
-        told = choice.logprobs
-        if told is None or told.tokens is None or told.top_logprobs is None:
-            raise ModelError("the server does not tell which tokens were likely", hint=_NO_VLLM)
-        for token, likely in zip(told.tokens, told.top_logprobs, strict=True):
-            yield Written(token=_id(token), likely={_id(one): value for one, value in likely.items()})
+        reported = choice.logprobs
+        if reported is None or reported.tokens is None or reported.top_logprobs is None:
+            raise ModelError("the server does not report log-probabilities", hint=_NO_VLLM)
+        for token, likely in zip(reported.tokens, reported.top_logprobs, strict=True):
+            yield StreamedToken(token=_id(token), likely={_id(one): value for one, value in likely.items()})
 
 
 def _id(token: str) -> int:
     if not token.startswith(_ID):
-        raise ModelError("the server does not tell the ids of tokens", hint=_NO_VLLM)
+        raise ModelError("the server does not report token ids", hint=_NO_VLLM)
     return int(token.removeprefix(_ID))
 
 
 @contextmanager
-def _in_words(url: str, model: str, likely: int = 0) -> Generator[None]:
-    """What went wrong with the server, and what repairs it."""
+def _server_errors(url: str, model: str, likely: int = 0) -> Generator[None]:
+    """Turn the client's errors into ours, with hints that repair them."""
     url = masked(url)
     try:
         yield
     except openai.APITimeoutError as error:
-        raise ModelTimeoutError(f"the server at {url} did not answer in time", hint="see what it says of it") from error
+        raise ModelTimeoutError(f"the server at {url} did not answer in time", hint="see the server's log") from error
     except openai.APIConnectionError as error:
         why = str(error.__cause__ or error)
         raise ModelError(f"no server answers at {url}: {why}", hint=f"start one: {_start(url, model)}") from error
@@ -177,16 +177,16 @@ def _in_words(url: str, model: str, likely: int = 0) -> Generator[None]:
     except openai.APIError as error:
         if likely and "logprobs" in error.message:
             raise SettingsError(
-                f"the server at {url} does not tell the {likely} likeliest tokens: {_said(error)}",
-                hint=f"start it so that it does: {_start(url, model)} --max-logprobs {likely}; or lower k",
+                f"the server at {url} does not report the {likely} likeliest tokens: {_said(error)}",
+                hint=f"start it with {_start(url, model)} --max-logprobs {likely}, or lower k",
             ) from error
-        raise ModelError(f"the server at {url} failed: {_said(error)}", hint="see what it says of it") from error
-    except ValueError as error:  # JSON that is none, or not what was asked for
-        raise ModelError(f"what answers at {url} does not speak vLLM's protocol", hint=_NO_VLLM) from error
+        raise ModelError(f"the server at {url} failed: {_said(error)}", hint="see the server's log") from error
+    except ValueError as error:  # invalid JSON, or another reply than expected
+        raise ModelError(f"the server at {url} does not speak vLLM's protocol", hint=_NO_VLLM) from error
 
 
 def _said(error: openai.APIError) -> str:
-    """The server's own words, in one line that fits a screen."""
+    """The server's own message, shortened to one line."""
     body = cast("object", error.body)
     said = cast("dict[str, object]", body).get("message") if isinstance(body, dict) else None
     return " ".join(masked(str(said or error.message)[:5_000]).split())[:500]

@@ -1,4 +1,4 @@
-"""The paper's benchmarks, from files in the form that they are published in; and how each is asked and judged.
+"""The paper's benchmarks, read from the files as they are published, and how each is asked and judged.
 
     form      file                                   asked                                           right if
     lama      jsonl of LAMA: SQuAD, Google-RE, T-REx  the statement up to its mask                    in 5 words
@@ -9,8 +9,8 @@
     mlqa      the same with a context                 the paragraph, then the question                in 10 words
     templama  jsonl: query, answer, date              the statement up to its mask, in its year       in 5 words
 
-As in the paper, statements whose mask is not at the end are left out. Those and the lines that cannot be read are
-counted in `Task.skipped`.
+As in the paper, statements whose mask is not at the end are skipped. Those and the lines that cannot be read are
+counted in `Benchmark.skipped`.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from hammerstone.toolformer.evaluate.metrics import (
     within_words,
 )
 
-__all__ = ["FORMS", "Question", "Task", "question_prompt", "read_lama", "read_task"]
+__all__ = ["FORMS", "Benchmark", "BenchmarkQuestion", "question_prompt", "read_benchmark", "read_lama"]
 
-_Row: TypeAlias = Mapping[str, Any]
+_FileEntry: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
-    """What the model is to go on from, the answers that are accepted, and the date on which it is asked (ISO)."""
+class BenchmarkQuestion:
+    """The prompt to continue, the accepted answers, and the date on which it is asked (ISO form)."""
 
     prompt: str
     answers: tuple[str, ...]
@@ -49,32 +49,32 @@ class Question:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
-    """Questions that are judged alike. `skipped` counts what the file holds besides."""
+class Benchmark:
+    """Questions that one metric judges. `skipped` counts the other entries of the file."""
 
     name: str
-    questions: tuple[Question, ...]
+    questions: tuple[BenchmarkQuestion, ...]
     metric: Metric
     skipped: int = 0
 
 
-def read_task(form: str, path: Path) -> Task:
-    """A file (or a folder of `*.jsonl`) of one of `FORMS`, under the name of the file.
+def read_benchmark(form: str, path: Path) -> Benchmark:
+    """Read a file (or a folder of `*.jsonl`) of one of `FORMS`. The benchmark gets the name of the file.
 
-    Raises `SettingsError` for a form that is not known, `InputError` for a file that cannot be read or has no question.
+    Raises `SettingsError` for an unknown form, `InputError` for a file that cannot be read or has no question.
     """
     if form not in FORMS:
-        raise SettingsError(f"there is no form {form!r} of benchmark files", hint=f"one of: {', '.join(FORMS)}")
+        raise SettingsError(f"unknown form of benchmark files: {form!r}", hint=f"one of: {', '.join(FORMS)}")
     return FORMS[form](path)
 
 
-def read_lama(path: Path, relations: Path | None = None) -> Task:
-    """LAMA's statements; with its `relations.jsonl`, those of T-REx and Google-RE are made by their templates."""
+def read_lama(path: Path, relations: Path | None = None) -> Benchmark:
+    """LAMA's statements. With its `relations.jsonl`, those of T-REx and Google-RE are filled in from templates."""
     templates = {row["relation"]: row["template"] for row in _lines(relations)} if relations is not None else {}
     return _task(path, _lines(path), lambda row: _lama(row, templates), within_words(5))
 
 
-def _lama(row: _Row, templates: Mapping[str, str]) -> Question | None:
+def _lama(row: _FileEntry, templates: Mapping[str, str]) -> BenchmarkQuestion | None:
     template = templates.get(row.get("predicate_id") or row.get("pred") or "")
     if template is not None:
         statements = [template.replace("[X]", row["sub_label"]).replace("[Y]", "[MASK]")]
@@ -83,16 +83,16 @@ def _lama(row: _Row, templates: Mapping[str, str]) -> Question | None:
     else:
         statements = [evidence["masked_sentence"] for evidence in row["evidences"]]
     prompt = next(filter(None, (_up_to(statement, "[MASK]") for statement in statements)), None)
-    return None if prompt is None else Question(prompt=prompt, answers=(row["obj_label"],))
+    return None if prompt is None else BenchmarkQuestion(prompt=prompt, answers=(row["obj_label"],))
 
 
 def _up_to(statement: str, mask: str) -> str | None:
-    """The statement before its mask; `None` where a word follows the mask, or nothing stands before it."""
+    """The statement before its mask; `None` if a word follows the mask, or nothing precedes it."""
     before, found, after = statement.partition(mask)
     return before.rstrip() if found and before.strip() and not re.search(r"\w", after) else None
 
 
-def read_asdiv(path: Path) -> Task:
+def read_asdiv(path: Path) -> Benchmark:
     try:
         problems = ElementTree.parse(path).iter("Problem")  # noqa: S314 - expat bounds the growth of entities, and loads none
     except (OSError, ElementTree.ParseError) as error:
@@ -101,42 +101,42 @@ def read_asdiv(path: Path) -> Task:
     return _task(path, rows, lambda row: _problem(f"{row['Body']} {row['Question']}", row["Answer"]), first_number_is)
 
 
-def read_svamp(path: Path) -> Task:
+def read_svamp(path: Path) -> Benchmark:
     return _task(
         path, _list(path), lambda row: _problem(f"{row['Body']} {row['Question']}", row["Answer"]), first_number_is
     )
 
 
-def read_mawps(path: Path) -> Task:
+def read_mawps(path: Path) -> Benchmark:
     return _task(path, _list(path), lambda row: _problem(row["sQuestion"], row["lSolutions"][0]), first_number_is)
 
 
-def _problem(text: str, answer: Any) -> Question | None:
-    """A problem whose answer is one number, alone or with its unit ("9 (apples)"); `None` for any other."""
+def _problem(text: str, answer: Any) -> BenchmarkQuestion | None:
+    """A problem whose answer is a single number, with or without a unit ("9 (apples)"); `None` for any other."""
     written = str(answer).strip()
     if re.fullmatch(rf"[{MINUS}$]*[\d,]*\.?\d+(\s*\(.*\))?", written) is None or first_number(written) is None:
         return None
-    return Question(prompt=f"{' '.join(text.split())} The answer is", answers=(written,))
+    return BenchmarkQuestion(prompt=f"{' '.join(text.split())} The answer is", answers=(written,))
 
 
-def read_qa(path: Path) -> Task:
+def read_qa(path: Path) -> Benchmark:
     return _task(path, _lines(path), _qa, within_words(20))
 
 
-def read_mlqa(path: Path) -> Task:
+def read_mlqa(path: Path) -> Benchmark:
     return _task(path, _lines(path), _mlqa, within_words(10))
 
 
-def _qa(row: _Row) -> Question:
-    return Question(prompt=question_prompt(row["question"]), answers=_answers(row))
+def _qa(row: _FileEntry) -> BenchmarkQuestion:
+    return BenchmarkQuestion(prompt=question_prompt(row["question"]), answers=_answers(row))
 
 
-def _mlqa(row: _Row) -> Question:
+def _mlqa(row: _FileEntry) -> BenchmarkQuestion:
     prompt = (
         f"Your task is to answer a question based on the following paragraph: {row['context']} "
         f"Now answer the following question in English: {row['question']} Answer:"
     )
-    return Question(prompt=prompt, answers=_answers(row))
+    return BenchmarkQuestion(prompt=prompt, answers=_answers(row))
 
 
 def question_prompt(question: str) -> str:
@@ -144,26 +144,30 @@ def question_prompt(question: str) -> str:
     return f"Answer the following question: {question.strip()} Answer:"
 
 
-def read_templama(path: Path) -> Task:
+def read_templama(path: Path) -> Benchmark:
     return _task(path, _lines(path), _templama, within_words(5))
 
 
-def _templama(row: _Row) -> Question | None:
+def _templama(row: _FileEntry) -> BenchmarkQuestion | None:
     prompt = _up_to(row["query"], "_X_")
     # A year is asked about on its second of July, its middle: a fact of that year is likely to hold then.
-    return None if prompt is None else Question(prompt=prompt, answers=_answers(row), date=f"{int(row['date'])}-07-02")
+    return (
+        None
+        if prompt is None
+        else BenchmarkQuestion(prompt=prompt, answers=_answers(row), date=f"{int(row['date'])}-07-02")
+    )
 
 
-def read_prompts(path: Path) -> Task:
-    """Questions of one's own: `prompt`, `answers`, and perhaps a `date`. Where every answer is a number, the first
-    number counts, else the first 10 words."""
+def read_prompts(path: Path) -> Benchmark:
+    """Your own questions: `prompt`, `answers`, and optionally a `date`. If every answer is a number, the first number
+    is judged; otherwise the first 10 words."""
     task = _task(path, _lines(path), _prompt, within_words(10))
     answers = [answer for question in task.questions for answer in question.answers]
     return replace(task, metric=first_number_is) if all(map(_is_number, answers)) else task
 
 
-def _prompt(row: _Row) -> Question:
-    return Question(prompt=row["prompt"], answers=_answers(row), date=row.get("date"))
+def _prompt(row: _FileEntry) -> BenchmarkQuestion:
+    return BenchmarkQuestion(prompt=row["prompt"], answers=_answers(row), date=row.get("date"))
 
 
 def _is_number(text: str) -> bool:
@@ -171,8 +175,8 @@ def _is_number(text: str) -> bool:
     return found is not None and plain_number(text).strip() == str(found)
 
 
-def _answers(row: _Row) -> tuple[str, ...]:
-    """Of a string, a list, TriviaQA's value with aliases, or TempLAMA's named entities."""
+def _answers(row: _FileEntry) -> tuple[str, ...]:
+    """From a string, a list, TriviaQA's value with aliases, or TempLAMA's named entities."""
     given: Any = row["answers"] if "answers" in row else row["answer"]
     if isinstance(given, str):
         given = [given]
@@ -180,13 +184,13 @@ def _answers(row: _Row) -> tuple[str, ...]:
         value = cast("dict[str, Any]", given)
         given = [value["value"], *value.get("aliases", ())]
     listed = cast("list[Any]", given)
-    answers = tuple(str(cast("_Row", one)["name"] if isinstance(one, dict) else one) for one in listed)
+    answers = tuple(str(cast("_FileEntry", one)["name"] if isinstance(one, dict) else one) for one in listed)
     if not answers:
         raise ValueError("no answer")
     return answers
 
 
-FORMS: Mapping[str, Callable[[Path], Task]] = {
+FORMS: Mapping[str, Callable[[Path], Benchmark]] = {
     "lama": read_lama,
     "asdiv": read_asdiv,
     "svamp": read_svamp,
@@ -198,13 +202,15 @@ FORMS: Mapping[str, Callable[[Path], Task]] = {
 }
 
 
-def _task(path: Path, rows: Iterable[_Row], question: Callable[[_Row], Question | None], metric: Metric) -> Task:
-    questions: list[Question] = []
+def _task(
+    path: Path, rows: Iterable[_FileEntry], question: Callable[[_FileEntry], BenchmarkQuestion | None], metric: Metric
+) -> Benchmark:
+    questions: list[BenchmarkQuestion] = []
     skipped = 0
     for row in rows:
         try:
             found = question(row)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError):  # a row of another shape
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError):  # an entry of another shape
             found = None
         if found is None:
             skipped += 1
@@ -212,13 +218,13 @@ def _task(path: Path, rows: Iterable[_Row], question: Callable[[_Row], Question 
             questions.append(found)
     if not questions:
         raise InputError(
-            f"{path} holds no question ({skipped} entries were left out)", hint="check that the form fits the file"
+            f"{path} contains no question ({skipped} entries were skipped)", hint="check that the form fits the file"
         )
-    return Task(name=path.stem, questions=tuple(questions), metric=metric, skipped=skipped)
+    return Benchmark(name=path.stem, questions=tuple(questions), metric=metric, skipped=skipped)
 
 
-def _lines(path: Path) -> Iterator[_Row]:
-    """The rows of JSON lines; of all files, in order, if it is a folder. A line that is no object is an empty row."""
+def _lines(path: Path) -> Iterator[_FileEntry]:
+    """The objects of JSON lines; for a folder, of all its files in order. Any other line gives an empty object."""
     paths: Sequence[Path] = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
     for one in paths:
         try:
@@ -227,23 +233,23 @@ def _lines(path: Path) -> Iterator[_Row]:
             raise _unreadable(one, error) from error
 
 
-def _object(line: str) -> _Row:
+def _object(line: str) -> _FileEntry:
     try:
         value: Any = json.loads(line)
     except (ValueError, RecursionError):
         return {}
-    return cast("_Row", value) if isinstance(value, dict) else {}
+    return cast("_FileEntry", value) if isinstance(value, dict) else {}
 
 
-def _list(path: Path) -> list[_Row]:
-    """The rows of a JSON array."""
+def _list(path: Path) -> list[_FileEntry]:
+    """The objects of a JSON array."""
     try:
         value: Any = json.loads(read_text(path))
     except (OSError, ValueError, RecursionError) as error:
         raise _unreadable(path, error) from error
     if not isinstance(value, list):
-        raise _unreadable(path, "it is no JSON array")
-    return cast("list[_Row]", value)
+        raise _unreadable(path, "it is not a JSON array")
+    return cast("list[_FileEntry]", value)
 
 
 def _unreadable(path: Path, why: object) -> InputError:

@@ -1,6 +1,6 @@
-"""Dateset: questions that need today's date, made from templates as the paper did (section 4.2.5, appendix D).
+"""The paper's Dateset: questions that need today's date, generated from templates (section 4.2.5, appendix D).
 
-Each question has a current date of its own, which its text does not tell: only a calendar knows it.
+Each question has its own current date. Its text does not give that date: only a calendar does.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import random
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
-from hammerstone.toolformer.evaluate.benchmark_files import Question, Task, question_prompt
+from hammerstone.toolformer.evaluate.benchmark_files import Benchmark, BenchmarkQuestion, question_prompt
 from hammerstone.toolformer.evaluate.metrics import within_words
 
-__all__ = ["dateset"]
+__all__ = ["date_questions"]
 
 FIRST, LAST = date(2000, 1, 1), date(2030, 12, 31)  # current dates
 FURTHEST = 365  # days from the current date
@@ -20,17 +20,17 @@ FURTHEST = 365  # days from the current date
 _Template = Callable[[date, random.Random], "tuple[str, Sequence[str]]"]
 
 
-def dateset(count: int, *, seed: int = 0) -> Task:
-    """`count` questions, each kind as often as the others; the same seed gives the same questions."""
+def date_questions(count: int, *, seed: int = 0) -> Benchmark:
+    """`count` questions, the same number of each kind. The same seed gives the same questions."""
     draw = random.Random(seed)  # noqa: S311 - questions are no secrets
     questions = [_question(_TEMPLATES[number % len(_TEMPLATES)], draw) for number in range(count)]
-    return Task(name="dateset", questions=tuple(questions), metric=within_words(5))
+    return Benchmark(name="date_questions", questions=tuple(questions), metric=within_words(5))
 
 
-def _question(template: _Template, draw: random.Random) -> Question:
+def _question(template: _Template, draw: random.Random) -> BenchmarkQuestion:
     today = FIRST + timedelta(days=draw.randint(0, (LAST - FIRST).days))
     question, answers = template(today, draw)
-    return Question(prompt=question_prompt(question), answers=tuple(answers), date=today.isoformat())
+    return BenchmarkQuestion(prompt=question_prompt(question), answers=tuple(answers), date=today.isoformat())
 
 
 def _days_until(today: date, draw: random.Random) -> tuple[str, Sequence[str]]:

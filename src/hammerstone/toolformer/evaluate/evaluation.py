@@ -1,13 +1,13 @@
-"""Is the model as good a language model as before, and is it better with its tools (section 4, tables 3 to 9)?
+"""Is the model better with its tools (section 4, tables 3 to 7 and 9)?
 
-Four rows always, so that what the text teaches is not taken for what the calls teach:
+There are always four rows, so that an effect of the text is not mistaken for an effect of the calls:
 
-    untouched   the model as it was
-    control     trained on the same texts without calls
-    disabled    trained on the texts with calls, and kept from calling
-    taught      the same, calling
+    base         the model before fine-tuning
+    control      fine-tuned on the same texts without calls
+    disabled     fine-tuned on the texts with calls, and kept from calling
+    fine-tuned   the same model, free to call
 
-How text is generated is not known here: an `Answerer` does that.
+This module does not generate text: an `Answerer` does.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from hammerstone.toolformer.apis.api import Context
-from hammerstone.toolformer.call_format import Call, remove_calls
-from hammerstone.toolformer.evaluate.benchmark_files import Question, Task
+from hammerstone.toolformer.apis.api import CallContext
+from hammerstone.toolformer.call_format import ApiCall, remove_calls
+from hammerstone.toolformer.evaluate.benchmark_files import Benchmark, BenchmarkQuestion
 
 __all__ = [
-    "Answered",
     "Answerer",
-    "Given",
-    "Row",
+    "Continuation",
+    "EvaluationRow",
+    "GradedAnswer",
     "ToolUse",
-    "answer",
+    "answer_questions",
     "by_k",
-    "count",
+    "count_row",
     "four_rows",
 ]
 
@@ -37,23 +37,23 @@ K = 10  # a call begins where `[` is among the k most likely tokens (section 4.2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Given:
-    """A continuation, with its calls in it, and those calls."""
+class Continuation:
+    """A continuation with its calls in it, and those calls."""
 
     text: str
-    calls: tuple[Call, ...] = ()
+    calls: tuple[ApiCall, ...] = ()
 
 
-Answerer: TypeAlias = Callable[[Sequence[str], Sequence[Context]], Awaitable[Sequence[Given]]]
-"""Continues each prompt, in its context, in order."""
+Answerer: TypeAlias = Callable[[Sequence[str], Sequence[CallContext]], Awaitable[Sequence[Continuation]]]
+"""Continues each prompt in its context; the results are in the order of the prompts."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answered:
-    """A question with what was given for it."""
+class GradedAnswer:
+    """A question, its continuation, and whether that is right."""
 
-    question: Question
-    given: Given
+    question: BenchmarkQuestion
+    continuation: Continuation
     right: bool
 
 
@@ -67,14 +67,14 @@ class ToolUse:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
-    """One line of tables 3 to 7 and 9: counts of one task's questions, for one model and one k.
+class EvaluationRow:
+    """One line of tables 3 to 7 and 9: counts over the questions of one benchmark, for one model and one k.
 
-    `called` answers hold a call, by whichever tool; `right_with_call` of them are right.
+    `called` answers contain a call of any tool; `right_with_call` of them are right.
     """
 
     name: str
-    task: str
+    benchmark: str
     k: int
     n: int
     right: int
@@ -88,72 +88,76 @@ class Row:
 
 
 async def four_rows(
-    tasks: Sequence[Task],
+    benchmarks: Sequence[Benchmark],
     *,
-    untouched: Answerer,
+    base: Answerer,
     control: Answerer,
-    taught: Callable[[int], Answerer],
+    fine_tuned: Callable[[int], Answerer],
     k: int = K,
-    on_row: Callable[[Row], None] = lambda _: None,
-) -> tuple[Row, ...]:
-    """The four rows of each task; `taught(k)` answers with that k, `taught(0)` never calls."""
-    rows: list[Row] = []
-    for task in tasks:
+    on_row: Callable[[EvaluationRow], None] = lambda _: None,
+) -> tuple[EvaluationRow, ...]:
+    """The four rows of each benchmark. `fine_tuned(k)` answers with that k; `fine_tuned(0)` never calls."""
+    rows: list[EvaluationRow] = []
+    for benchmark in benchmarks:
         for name, answerer, used in (
-            ("untouched", untouched, 0),
+            ("base", base, 0),
             ("control", control, 0),
-            ("disabled", taught(0), 0),
-            ("taught", taught(k), k),
+            ("disabled", fine_tuned(0), 0),
+            ("fine-tuned", fine_tuned(k), k),
         ):
-            rows.append(await _row(name, task, used, answerer, on_row))
+            rows.append(await _row(name, benchmark, used, answerer, on_row))
     return tuple(rows)
 
 
 async def by_k(
-    tasks: Sequence[Task],
-    taught: Callable[[int], Answerer],
+    benchmarks: Sequence[Benchmark],
+    fine_tuned: Callable[[int], Answerer],
     ks: Sequence[int] = (0, 1, 3, K),
     *,
-    on_row: Callable[[Row], None] = lambda _: None,
-) -> tuple[Row, ...]:
-    """Table 9: the taught model on each task, the more willing to call the larger k."""
-    return tuple([await _row("taught", task, k, taught(k), on_row) for task in tasks for k in ks])
+    on_row: Callable[[EvaluationRow], None] = lambda _: None,
+) -> tuple[EvaluationRow, ...]:
+    """Table 9: the fine-tuned model on each benchmark at each k. It calls more often the larger k is."""
+    return tuple(
+        [await _row("fine-tuned", benchmark, k, fine_tuned(k), on_row) for benchmark in benchmarks for k in ks]
+    )
 
 
-async def _row(name: str, task: Task, k: int, answerer: Answerer, on_row: Callable[[Row], None]) -> Row:
-    row = count(name, task, k, await answer(task, answerer))
+async def _row(
+    name: str, benchmark: Benchmark, k: int, answerer: Answerer, on_row: Callable[[EvaluationRow], None]
+) -> EvaluationRow:
+    row = count_row(name, benchmark, k, await answer_questions(benchmark, answerer))
     on_row(row)
     return row
 
 
-async def answer(task: Task, answerer: Answerer) -> tuple[Answered, ...]:
-    """All questions of a task, judged by the continuation with its calls removed."""
-    prompts = [question.prompt for question in task.questions]
-    given = await answerer(prompts, [Context(date=question.date) for question in task.questions])
+async def answer_questions(benchmark: Benchmark, answerer: Answerer) -> tuple[GradedAnswer, ...]:
+    """Ask all questions of a benchmark. Calls are removed from a continuation before it is judged."""
+    prompts = [question.prompt for question in benchmark.questions]
+    continuations = await answerer(prompts, [CallContext(date=question.date) for question in benchmark.questions])
     return tuple(
-        Answered(question=question, given=one, right=task.metric(_plain(one), question.answers))
-        for question, one in zip(task.questions, given, strict=True)
+        GradedAnswer(question=question, continuation=one, right=benchmark.metric(_plain(one), question.answers))
+        for question, one in zip(benchmark.questions, continuations, strict=True)
     )
 
 
-def _plain(given: Given) -> str:
-    return remove_calls(given.text, sorted({call.api for call in given.calls}))
+def _plain(continuation: Continuation) -> str:
+    return remove_calls(continuation.text, sorted({call.api for call in continuation.calls}))
 
 
-def count(name: str, task: Task, k: int, answered: Sequence[Answered]) -> Row:
-    """The row that these answers make."""
+def count_row(name: str, benchmark: Benchmark, k: int, answered: Sequence[GradedAnswer]) -> EvaluationRow:
+    """The row that counts these answers."""
     called, right = Counter[str](), Counter[str]()
     for one in answered:
-        for api in {call.api for call in one.given.calls}:
+        for api in {call.api for call in one.continuation.calls}:
             called[api] += 1
             right[api] += one.right
-    return Row(
+    return EvaluationRow(
         name=name,
-        task=task.name,
+        benchmark=benchmark.name,
         k=k,
         n=len(answered),
         right=sum(one.right for one in answered),
-        called=sum(bool(one.given.calls) for one in answered),
-        right_with_call=sum(one.right and bool(one.given.calls) for one in answered),
+        called=sum(bool(one.continuation.calls) for one in answered),
+        right_with_call=sum(one.right and bool(one.continuation.calls) for one in answered),
         tools=tuple(ToolUse(api=api, called=called[api], right=right[api]) for api in sorted(called)),
     )

@@ -1,10 +1,10 @@
-"""When a continuation is right (Toolformer, sections 4.2.1 to 4.2.5): by what it holds, for it goes on as it likes.
+"""When a continuation is right (Toolformer, sections 4.2.1 to 4.2.5): when it contains an accepted answer early on.
 
 Words: letter case, punctuation and the form of spaces do not matter; accents and numerals do. "New York" is in "in new
-york, where", and is not in "Newyork" or "York, new". So many *words*, divided by spaces, are looked at.
+york, where", and is not in "Newyork" or "York, new". *Words* are what spaces separate.
 
 Numbers: "1,400", "$1400" and "1400.00" are 1400, and "-$5" is -5, with a hyphen or with a minus sign (U+2212); two
-numbers are equal if they agree to two decimals, for the paper's calculator gives no more.
+numbers are equal if they agree to two decimals, since the paper's calculator gives no more.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from typing import TypeAlias
 __all__ = ["MINUS", "Metric", "first_number", "first_number_is", "plain_number", "within_words"]
 
 Metric: TypeAlias = Callable[[str, Sequence[str]], bool]
-"""Is this continuation right, if these answers are accepted?"""
+"""Whether a continuation is right, given the accepted answers."""
 
 MINUS = r"\-\u2212\uff0d\ufe63"
-"""The characters for a minus, for a class of a regular expression: a hyphen, a minus sign, and both of wide scripts."""
+"""The characters for a minus, as a regular-expression class: a hyphen, a minus sign, and their full-width forms."""
 
-# A sign, if nothing stands before it that it would be a minus of; not the end of a word ("B12").
+# A sign, unless something before it makes it a subtraction; not the end of a word ("B12").
 _NUMBER = rf"(?:(?<![\w)])[{MINUS}]\$?)?(?<![A-Za-z\d])(?:\d+(?:,\d{{3}})*(?:\.\d+)?|\.\d+)"
 # From the first number on, what may stand in an equation up to its "=": "5 + 3 =", "(2 x 4) / 2 =".
 _EQUATION = rf"[\d\s.,+*/x\u00d7\u00b7\u00f7()%${MINUS}]*="
 _FIRST = re.compile(rf"(?P<first>{_NUMBER})(?:{_EQUATION}[\s$]*(?P<result>{_NUMBER}))?")
 _CENT = Decimal("0.01")
-_EXACT = Context(prec=1_000_000)  # digits; the usual 28 are too few for what a model may write
+_EXACT = Context(prec=1_000_000)  # digits: the default of 28 is too few for what a model may write
 
 
 @cache
 def within_words(count: int) -> Metric:
-    """An accepted answer is within the first `count` words: 5 for LAMA and the dates, 10 for MLQA, 20 for QA."""
+    """An accepted answer is among the first `count` words: 5 for LAMA and dates, 10 for MLQA, 20 for QA."""
 
     def is_right(text: str, answers: Sequence[str]) -> bool:
         said = f" {_plain(' '.join(text.split()[:count]))} "
@@ -45,19 +45,19 @@ def within_words(count: int) -> Metric:
 
 
 def first_number_is(text: str, answers: Sequence[str]) -> bool:
-    """The first number is that of an accepted answer."""
+    """The first number equals that of an accepted answer."""
     said = first_number(text)
     return said is not None and any(_equal(said, first_number(answer)) for answer in answers)
 
 
 def first_number(text: str) -> Decimal | None:
-    """The first number of a text, or where that begins an equation ("5 + 3 = 8"), the one after its "="."""
+    """The first number of a text; if it begins an equation ("5 + 3 = 8"), the one after the "="."""
     found = _FIRST.search(text)
     return None if found is None else Decimal(plain_number(found["result"] or found["first"]))
 
 
 def plain_number(written: str) -> str:
-    """A number without what separates its thousands, with its sign as a hyphen."""
+    """A number without thousands separators, with its sign as a hyphen."""
     return re.sub(f"[{MINUS}]", "-", re.sub("[,$]", "", written))
 
 

@@ -18,7 +18,7 @@ BATCH_TOKENS = 4096  # read at once, padding included: the logits of so many tak
 
 @dataclass(frozen=True, kw_only=True)
 class Perplexity:
-    """exp of the mean loss of all tokens. `dropped` are documents without a token, or whose loss is no number."""
+    """exp of the mean loss of all tokens. `dropped` counts documents without a token or with a non-finite loss."""
 
     perplexity: float
     tokens: int
@@ -36,9 +36,9 @@ def perplexity(
 ) -> Perplexity:
     """How well a model predicts plain texts, without any call (table 8).
 
-    Every text is read after the token that a text begins after, in parts of `length` tokens, or of the model's context
-    where that is shorter. `never` are the tokens that begin a call: their probability is set to zero, as the paper does
-    to disable calls, except where the text itself goes on with one. Raises `InputError` where no text is left.
+    Each text is read after the start token, in parts of `length` tokens, or of the model's context where that is
+    shorter. `never` are the tokens that begin a call: their probability is set to zero, as the paper does to disable
+    calls, except where the text itself continues with one. Raises `InputError` if no text is left.
     """
     room = min(length, lm.context)
     encoded = [lm.encode(text) for text in texts]
@@ -51,14 +51,14 @@ def perplexity(
     tokens = sum(len(encoded[at]) for at in kept)
     if not tokens:
         raise InputError(
-            f"none of {len(texts)} texts has a perplexity", hint="they are empty, or the model's losses are no numbers"
+            f"none of {len(texts)} texts has a perplexity", hint="they are empty, or the model's losses are non-finite"
         )
     mean = losses[kept].sum() / tokens
     return Perplexity(perplexity=float(mean.exp()), tokens=tokens, documents=len(kept), dropped=len(texts) - len(kept))
 
 
 def _batches(parts: Sequence[tuple[int, list[int]]], batch_tokens: int) -> Iterator[Sequence[tuple[int, list[int]]]]:
-    """The longest first, those of like length together: little padding, and too small a memory is seen at once."""
+    """The longest first, texts of similar length together: little padding, and a lack of memory shows at once."""
     ordered = sorted(parts, key=lambda part: -len(part[1]))
     begin = 0
     while begin < len(ordered):

@@ -1,5 +1,4 @@
-"""What the filter decided, call by call, to be looked at: the text, the call and its result, the losses, the verdict
-(as in the paper's table of examples)."""
+"""Scored calls for people to look at: text, call, result, losses and verdict, as in the paper's table of examples."""
 
 from __future__ import annotations
 
@@ -8,18 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hammerstone.toolformer.corpus_document import Document, Losses, Proposal
-from hammerstone.toolformer.score.selection import is_kept, tau_f
+from hammerstone.toolformer.corpus_document import CorpusDocument, Losses, Proposal
+from hammerstone.toolformer.score.selection import is_selected, tau_f
 from hammerstone.toolformer.shards import read_shards
 
-__all__ = ["Explained", "Kept", "count_kept", "explain"]
+__all__ = ["ExplainedCall", "KeptCounts", "count_kept", "explain"]
 
 AROUND = 60  # characters of the text on each side of a call
 
 
 @dataclass(frozen=True, kw_only=True)
-class Explained:
-    """One measured call: the text `before` and `after` it, shortened, and whether it helps by the threshold."""
+class ExplainedCall:
+    """One scored call: the text `before` and `after` it, shortened, and whether it is selected at `threshold`."""
 
     document: str
     api: str
@@ -32,20 +31,20 @@ class Explained:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept:
-    """How many of a tool's `measured` calls are kept at each of some thresholds."""
+class KeptCounts:
+    """How many of a tool's `measured` calls are selected at each threshold."""
 
     api: str
     measured: int
     kept: Mapping[float, int]
 
 
-def explain(folder: Path, count: int, thresholds: Mapping[str, float]) -> tuple[Explained, ...]:
-    """Of each tool `count` calls, evenly from the one that helps most to the one that harms most.
+def explain(folder: Path, count: int, thresholds: Mapping[str, float]) -> tuple[ExplainedCall, ...]:
+    """`count` calls of each tool, evenly spaced from the one that helps most to the one that harms most.
 
-    `folder` is that of the filter's shards; `thresholds` overrides the usual ones. Raises as `read_shards`.
+    `folder` contains the scored shards; `thresholds` overrides the default ones. Raises as `read_shards`.
     """
-    found: defaultdict[str, list[tuple[Document, Proposal, Losses]]] = defaultdict(list)
+    found: defaultdict[str, list[tuple[CorpusDocument, Proposal, Losses]]] = defaultdict(list)
     for document in read_shards(folder):
         for one in document.proposals:
             if one.losses is not None:
@@ -57,15 +56,15 @@ def explain(folder: Path, count: int, thresholds: Mapping[str, float]) -> tuple[
     )
 
 
-def count_kept(folder: Path, thresholds: Sequence[float]) -> tuple[Kept, ...]:
-    """As the paper's table 2 has it. Raises as `read_shards`."""
+def count_kept(folder: Path, thresholds: Sequence[float]) -> tuple[KeptCounts, ...]:
+    """The counts of the paper's table 2. Raises as `read_shards`."""
     gains: defaultdict[str, list[float]] = defaultdict(list)
     for document in read_shards(folder):
         for one in document.proposals:
             if one.losses is not None:
                 gains[one.api].append(one.losses.gain)
     return tuple(
-        Kept(
+        KeptCounts(
             api=api,
             measured=len(gains[api]),
             kept={tau: sum(gain >= tau for gain in gains[api]) for tau in thresholds},
@@ -74,16 +73,18 @@ def count_kept(folder: Path, thresholds: Sequence[float]) -> tuple[Kept, ...]:
     )
 
 
-def _spread(ranked: Sequence[tuple[Document, Proposal, Losses]], count: int) -> list[tuple[Document, Proposal, Losses]]:
-    """The first, the last, and others at even distances."""
+def _spread(
+    ranked: Sequence[tuple[CorpusDocument, Proposal, Losses]], count: int
+) -> list[tuple[CorpusDocument, Proposal, Losses]]:
+    """The first, the last, and others evenly spaced between them."""
     if len(ranked) <= count or count < 2:
         return list(ranked[:count])
     return [ranked[round(k * (len(ranked) - 1) / (count - 1))] for k in range(count)]
 
 
-def _explained(document: Document, proposal: Proposal, losses: Losses, threshold: float) -> Explained:
+def _explained(document: CorpusDocument, proposal: Proposal, losses: Losses, threshold: float) -> ExplainedCall:
     before, after = document.text[: proposal.position], document.text[proposal.position :]
-    return Explained(
+    return ExplainedCall(
         document=document.id,
         api=proposal.api,
         before=before if len(before) <= AROUND else f"…{before[-AROUND:]}",
@@ -91,5 +92,5 @@ def _explained(document: Document, proposal: Proposal, losses: Losses, threshold
         after=after if len(after) <= AROUND else f"{after[:AROUND]}…",
         losses=losses,
         threshold=threshold,
-        kept=is_kept(proposal, threshold),
+        kept=is_selected(proposal, threshold),
     )

@@ -1,20 +1,22 @@
-"""Which calls help: those whose result makes the next tokens easier to predict (section 2, "Filtering API Calls").
+"""How much calls help: whether a result makes the next tokens easier to predict (section 2, "Filtering API Calls").
 
-A call c with result r at position i is measured by the loss over the tokens that follow it, the nearest ones most:
+The paper filters here; this stage only scores. `selection.py` has the rule by which `data/dataset.py` selects calls.
+
+A call c with result r at position i is scored by the loss over the tokens that follow it, the nearest ones most:
 
     L_i(z) = - Σ_{j ≥ i} w_{j-i} · log p(x_j | z, x_1 … x_{j-1})
 
-where z is *prefixed* to the text, not inserted at i: the model has never seen a call in the middle of a text yet, and
-would be surprised by it, whatever its result says. With
+where z is *prefixed* to the text, not inserted at i: the model has not seen a call in the middle of a text yet, and
+would be surprised by it, whatever the result is. With
 
     L⁺ = L(e(c, r))                      the call and its result
     L⁻ = min(L(ε), L(e(c, ε)))           nothing at all, or the call alone: the easier of both
 
-a call is kept if L⁻ - L⁺ ≥ τ_f: its *result* must help, by so much.
+a call is selected if L⁻ - L⁺ ≥ τ_f: its *result* must help by that much.
 
-The weights w̃_t = max(0, 1 - t/5), normalised, are zero from the sixth token on. So only five tokens count, nothing
-after them need be read, and the text is cut there. What is read per document of n tokens: n + 1 once for L(ε), at all
-positions; then twice the text up to i for each call.
+The weights w̃_t = max(0, 1 - t/5), normalised, are zero from the sixth token on. So only five tokens count, and the
+text is cut after them. For a document of n tokens, n + 1 are read once for L(ε) at all positions; then, for each call,
+twice the text up to i.
 """
 
 from __future__ import annotations
@@ -28,50 +30,50 @@ from typing import NamedTuple
 
 import torch
 
-from hammerstone.toolformer.call_format import Call
-from hammerstone.toolformer.corpus_document import Document, Losses, Proposal
+from hammerstone.toolformer.call_format import ApiCall
+from hammerstone.toolformer.corpus_document import CorpusDocument, Losses, Proposal
 from hammerstone.toolformer.lm import LanguageModel
-from hammerstone.toolformer.score.selection import is_kept, tau_f
-from hammerstone.toolformer.shards import Progress, run_stage
+from hammerstone.toolformer.score.selection import is_selected, tau_f
+from hammerstone.toolformer.shards import StageProgress, run_stage
 
-__all__ = ["WEIGHTS", "filter_calls", "score"]
+__all__ = ["WEIGHTS", "score_calls", "score_documents"]
 
 # w̃ = 1, 4/5, 3/5, 2/5, 1/5, then 0; their sum is 3
 WEIGHTS = tuple((1 - t / 5) / 3 for t in range(5))
 
-BATCH_TOKENS = 8192  # read at once, padding included
+BATCH_TOKENS = 8192  # read at once, including padding
 
 
-def filter_calls(
+def score_calls(
     source: Path,
     target: Path,
     lm: LanguageModel,
     *,
     batch_tokens: int = BATCH_TOKENS,
-    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_progress: Callable[[StageProgress], None] = lambda _: None,
 ) -> Counter[str]:
-    """The stage: every proposal with a result gets its losses. The threshold comes later, and can be another one.
+    """The stage `filter`: every proposal with a result gets its losses. Calls are selected later, by any threshold.
 
-    `lm` is the model to be taught, whoever has proposed the calls. Errors as `run_stage`.
+    `lm` is the model that will be fine-tuned, whichever model proposed the calls. Raises as `run_stage`.
     """
 
-    def work(documents: Sequence[Document]) -> tuple[Sequence[Document], Counter[str]]:
-        return score(lm, documents, batch_tokens=batch_tokens)
+    def work(documents: Sequence[CorpusDocument]) -> tuple[Sequence[CorpusDocument], Counter[str]]:
+        return score_documents(lm, documents, batch_tokens=batch_tokens)
 
     return run_stage("filter", source, target, work, settings={"model": lm.name}, on_progress=on_progress)
 
 
-def score(
-    lm: LanguageModel, documents: Sequence[Document], *, batch_tokens: int = BATCH_TOKENS
-) -> tuple[list[Document], Counter[str]]:
-    """The documents with the losses of their proposals, and counts: scored, kept at the usual τ_f, dropped and why.
+def score_documents(
+    lm: LanguageModel, documents: Sequence[CorpusDocument], *, batch_tokens: int = BATCH_TOKENS
+) -> tuple[list[CorpusDocument], Counter[str]]:
+    """The documents with the losses of their proposals, and counts: scored, kept at the paper's τ_f, dropped and why.
 
-    Dropped are proposals without a result, those after which no token comes, those that do not fit into the model's
-    context, and those whose losses are no number.
+    Proposals are dropped if they have no result, if no token follows them, if they do not fit into the model's
+    context, or if a loss is not finite.
     """
     read = [_read(lm, document) for document in documents]
     asked = [
-        _Asked(at, number, _position(spans, proposal.position))
+        _ScoredCall(at, number, _position(spans, proposal.position))
         for at, (document, (_, spans)) in enumerate(zip(documents, read, strict=True))
         for number, proposal in enumerate(document.proposals)
         if proposal.result is not None
@@ -93,8 +95,8 @@ def score(
     return made, counts
 
 
-class _Asked(NamedTuple):
-    """A proposal to be measured: its document, its number there, and i, the first token after it."""
+class _ScoredCall(NamedTuple):
+    """A proposal to score: its document, its index there, and i, the first token after it."""
 
     document: int
     number: int
@@ -102,14 +104,14 @@ class _Asked(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Row:
-    """Tokens to be read; the last of them predict `targets`, one each."""
+class _LossRow:
+    """Tokens to read; the last ones predict `targets`, one each."""
 
     ids: tuple[int, ...]
     targets: tuple[int, ...]
 
 
-def _read(lm: LanguageModel, document: Document) -> tuple[list[int], list[tuple[int, int]]]:
+def _read(lm: LanguageModel, document: CorpusDocument) -> tuple[list[int], list[tuple[int, int]]]:
     return lm.encode_with_offsets(document.text)
 
 
@@ -120,12 +122,12 @@ def _position(spans: Sequence[tuple[int, int]], position: int) -> int:
 
 def _reason(
     lm: LanguageModel,
-    documents: Sequence[Document],
+    documents: Sequence[CorpusDocument],
     read: Sequence[tuple[list[int], list[tuple[int, int]]]],
-    one: _Asked,
+    one: _ScoredCall,
     counts: Counter[str],
 ) -> str | None:
-    """Why a proposal cannot be measured, counted; `None` if it can."""
+    """Why a proposal cannot be scored, which is counted; `None` if it can."""
     ids, _ = read[one.document]
     proposal = documents[one.document].proposals[one.number]
     reason = None
@@ -138,35 +140,35 @@ def _reason(
     return reason
 
 
-def _prefixes(call: Call) -> tuple[str, str]:
-    """e(c, r) and e(c, ε). Nothing stands between them and the text, whose tokens stay as they are alone."""
+def _prefixes(call: ApiCall) -> tuple[str, str]:
+    """e(c, r) and e(c, ε), directly before the text, whose tokens stay those of the text alone."""
     return call.answered, call.unanswered
 
 
-def _row(lm: LanguageModel, z: str, ids: Sequence[int], start: int) -> _Row:
-    """z, then the text as far as the fifth token after i is predicted by it."""
+def _row(lm: LanguageModel, z: str, ids: Sequence[int], start: int) -> _LossRow:
+    """z, then the text up to the token that predicts the fifth one after i."""
     targets = tuple(ids[start : start + len(WEIGHTS)])
     text = ids[: start + len(targets) - 1]
-    return _Row(ids=(lm.start_id, *lm.encode(z), *text), targets=targets)
+    return _LossRow(ids=(lm.start_id, *lm.encode(z), *text), targets=targets)
 
 
 def _without(
-    lm: LanguageModel, texts: Sequence[Sequence[int]], asked: Sequence[_Asked], batch_tokens: int
+    lm: LanguageModel, texts: Sequence[Sequence[int]], asked: Sequence[_ScoredCall], batch_tokens: int
 ) -> list[float]:
-    """L(ε) at all positions of a document in one pass, as far as its last one needs it."""
+    """L(ε) at all positions of a document in one pass, as far as the last position needs."""
     furthest: dict[int, int] = {}
     for one in asked:
         end = min(one.start + len(WEIGHTS), len(texts[one.document]))
         furthest[one.document] = max(furthest.get(one.document, 0), end)
     rows = {
-        at: _Row(ids=(lm.start_id, *texts[at][: end - 1]), targets=tuple(texts[at][:end]))
+        at: _LossRow(ids=(lm.start_id, *texts[at][: end - 1]), targets=tuple(texts[at][:end]))
         for at, end in furthest.items()
     }
     logs = dict(zip(rows, _log_probabilities(lm, list(rows.values()), batch_tokens), strict=True))
     return [_weighted(logs[one.document][one.start : one.start + len(WEIGHTS)]) for one in asked]
 
 
-def _row_losses(lm: LanguageModel, rows: Sequence[_Row], batch_tokens: int) -> list[float]:
+def _row_losses(lm: LanguageModel, rows: Sequence[_LossRow], batch_tokens: int) -> list[float]:
     return [_weighted(logs) for logs in _log_probabilities(lm, rows, batch_tokens)]
 
 
@@ -174,9 +176,9 @@ def _weighted(logs: Sequence[float]) -> float:
     return -sum(w * log for w, log in zip(WEIGHTS, logs, strict=False))
 
 
-def _log_probabilities(lm: LanguageModel, rows: Sequence[_Row], batch_tokens: int) -> list[list[float]]:
-    """log p of each row's targets. Rows of like length are read together; equal ones once."""
-    found: dict[_Row, list[float]] = {}
+def _log_probabilities(lm: LanguageModel, rows: Sequence[_LossRow], batch_tokens: int) -> list[list[float]]:
+    """log p of each row's targets. Rows of similar length are read together; equal rows once."""
+    found: dict[_LossRow, list[float]] = {}
     for batch in _batches(sorted({*rows}, key=lambda row: len(row.ids)), batch_tokens):
         keep = max(len(row.targets) for row in batch)
         logits, _ = lm.forward([row.ids for row in batch], keep=keep)  # (rows, keep, vocabulary)
@@ -187,9 +189,9 @@ def _log_probabilities(lm: LanguageModel, rows: Sequence[_Row], batch_tokens: in
     return [found[row] for row in rows]
 
 
-def _batches(rows: Sequence[_Row], batch_tokens: int) -> list[list[_Row]]:
-    """Neighbours as long as they are, padding included, few enough tokens; one row at least."""
-    batches: list[list[_Row]] = []
+def _batches(rows: Sequence[_LossRow], batch_tokens: int) -> list[list[_LossRow]]:
+    """Consecutive rows that have at most `batch_tokens` tokens together, including padding; at least one row."""
+    batches: list[list[_LossRow]] = []
     for row in rows:
         if batches and len(row.ids) * (len(batches[-1]) + 1) <= batch_tokens:
             batches[-1].append(row)
@@ -198,16 +200,18 @@ def _batches(rows: Sequence[_Row], batch_tokens: int) -> list[list[_Row]]:
     return batches
 
 
-def _measured(at: int, document: Document, measured: dict[tuple[int, int], Losses], counts: Counter[str]) -> Document:
+def _measured(
+    at: int, document: CorpusDocument, measured: dict[tuple[int, int], Losses], counts: Counter[str]
+) -> CorpusDocument:
     kept: list[Proposal] = []
     for number, proposal in enumerate(document.proposals):
         losses = measured.get((at, number))
         if losses is None:
             continue
         if not math.isfinite(losses.gain):
-            counts[f"dropped: {proposal.api}: losses are no number"] += 1
+            counts[f"dropped: {proposal.api}: non-finite losses"] += 1
             continue
         kept.append(replace(proposal, losses=losses))
         counts[f"scored: {proposal.api}"] += 1
-        counts[f"kept: {proposal.api}"] += is_kept(kept[-1], tau_f(proposal.api))
+        counts[f"kept: {proposal.api}"] += is_selected(kept[-1], tau_f(proposal.api))
     return replace(document, proposals=tuple(kept))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hammerstone.toolformer.corpus_document import Proposal
 
-__all__ = ["TAU_F", "is_kept", "tau_f"]
+__all__ = ["TAU_F", "is_selected", "tau_f"]
 
 TAU_F = {"QA": 1.0, "Search": 1.0, "Calculator": 0.5, "Calendar": 1.0, "MT": 0.5}
 """The paper's thresholds, in nats (appendix A)."""
@@ -17,10 +17,10 @@ OTHER_TAU_F = 1.0
 
 
 def tau_f(api: str) -> float:
-    """The threshold of a tool; the paper's usual one for a tool of one's own."""
+    """The threshold of a tool: the paper's; for any other tool, the paper's usual one."""
     return TAU_F.get(api, OTHER_TAU_F)
 
 
-def is_kept(proposal: Proposal, threshold: float) -> bool:
-    """L⁻ - L⁺ ≥ τ_f. What was not measured, or came out as no number, is not kept."""
+def is_selected(proposal: Proposal, threshold: float) -> bool:
+    """L⁻ - L⁺ ≥ τ_f. A call without losses, or with non-finite ones, is not selected."""
     return proposal.losses is not None and proposal.losses.gain >= threshold

@@ -1,4 +1,4 @@
-"""`python -m hammerstone.toolformer.tiny FOLDER`: prepare a tiny run there, to be carried out stage by stage."""
+"""`python -m hammerstone.toolformer.tiny FOLDER`: prepare a tiny run there, to run stage by stage."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def main() -> None:
         sys.exit("usage: python -m hammerstone.toolformer.tiny FOLDER")
     folder, size = Path(sys.argv[1]), Size()
 
-    def tell(step: int, loss: float) -> None:
+    def report(step: int, loss: float) -> None:
         if step % EVERY == 0:
             sys.stderr.write(f"step {step} of {size.shape.steps}: loss {loss:.3f}\n")
 
     try:
-        prepare(folder, size, 0, tell)
+        prepare(folder, size, 0, report)
     except HammerstoneError as error:
         sys.exit(f"error: {error.message}\nhint: {error.hint}")
     sys.stdout.write(f"{folder / CONFIG}\n")

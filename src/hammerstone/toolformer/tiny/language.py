@@ -1,15 +1,15 @@
-"""A small language whose sentences hold a number or a date that cannot be guessed, only computed or looked up.
+"""A small language whose sentences contain a number or a date that can only be computed or looked up.
 
     There were 23 rooms with 81 chairs each, so 1863 in the house.
     It is Friday, May 8, 2015, and the fair has begun.
 
-Most of the texts that a model is trained on first carry a gloss before the sentence, in one form of many, which tells
-what follows: `(1863)`, `[23 * 81 is 1863]`, `Today is Friday, May 8, 2015.` So the model learns to look for it there.
-No gloss names a tool: a call with its result, which the filter sets before a sentence, is new to the model.
+Most pretraining texts have a gloss before the sentence, in one of many forms, which gives the answer away: `(1863)`,
+`[23 * 81 is 1863]`, `Today is Friday, May 8, 2015.` So the model learns to look for it there. No gloss names a tool: a
+call with its result, which scoring puts before a sentence, is new to the model.
 
-A model this small cannot follow a prompt with a few examples. It learns the task of annotation beforehand, from texts
-in its form, whose calls are *random*: any two numbers, any operator, anywhere. It knows afterwards how calls are
-written, and not which of them are of use. Finding that out is the filter's part.
+A model this small cannot follow a prompt with a few examples. So it is pretrained on texts in the form of the
+annotation task, whose calls are *random*: any two numbers, any operator, anywhere. It then knows how calls are written,
+but not which of them are useful. Scoring finds that out.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from hammerstone.toolformer.apis.calendar import DAYS, MONTHS
-from hammerstone.toolformer.call_format import Call
+from hammerstone.toolformer.call_format import ApiCall
 
-__all__ = ["PROMPTS", "Sentence", "glossed", "random_annotation", "sentence", "sentences"]
+__all__ = ["PROMPTS", "TinySentence", "glossed", "random_annotation", "sentence", "sentences"]
 
 PROMPTS = {"Calculator": "Calculator:", "Calendar": "Calendar:"}
-"""What stands before a text that is to be annotated, in the place of instructions and examples."""
+"""The prompts for annotation, instead of instructions and examples."""
 
 GLOSSED = 0.9  # of the texts
 DATED = 0.5  # of the sentences
@@ -67,10 +67,10 @@ _GAP = re.compile(r"(?<=\S)(?= )")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sentence:
+class TinySentence:
     """`text[:position]` leads up to the `answer`; `working` is the expression that gives it, empty for a date.
 
-    `date`, in ISO form, is the day on which the text was written, where that is its subject.
+    `date`, in ISO form, is the day on which the text was written, if the sentence is about that.
     """
 
     text: str
@@ -85,12 +85,12 @@ class Sentence:
         return self.text[: self.position]
 
 
-def sentence(rng: random.Random) -> Sentence:
-    """Draw one, about numbers or about a date."""
+def sentence(rng: random.Random) -> TinySentence:
+    """Draw a sentence about numbers or about a date."""
     return _dated(rng) if rng.random() < DATED else _reckoned(rng)
 
 
-def _reckoned(rng: random.Random) -> Sentence:
+def _reckoned(rng: random.Random) -> TinySentence:
     a = rng.randint(12, 99)
     if rng.random() < 0.5:
         b, things = rng.randint(12, 99), rng.choice(_THINGS)
@@ -100,15 +100,15 @@ def _reckoned(rng: random.Random) -> Sentence:
     return _filled(rng.choice(_PARTS), f"{b} / {a}", f"{answer}", a=a, b=b)
 
 
-def _dated(rng: random.Random) -> Sentence:
+def _dated(rng: random.Random) -> TinySentence:
     day = date(2000, 1, 1) + timedelta(days=rng.randrange(9000))
     answer = f"{DAYS[day.weekday()]}, {MONTHS[day.month - 1]} {day.day}, {day.year}"
     return _filled(rng.choice(_DATES), "", answer, day=day)
 
 
-def _filled(template: str, working: str, answer: str, *, day: date | None = None, **words: object) -> Sentence:
+def _filled(template: str, working: str, answer: str, *, day: date | None = None, **words: object) -> TinySentence:
     lead = template.partition(" {answer}")[0].format(**words)
-    return Sentence(
+    return TinySentence(
         text=template.format(answer=answer, **words),
         position=len(lead),
         answer=answer,
@@ -117,8 +117,8 @@ def _filled(template: str, working: str, answer: str, *, day: date | None = None
     )
 
 
-def glossed(one: Sentence, rng: random.Random) -> str:
-    """The text, often with a gloss before it."""
+def glossed(one: TinySentence, rng: random.Random) -> str:
+    """The sentence, usually with a gloss before it."""
     if rng.random() >= GLOSSED:
         return one.text
     form = rng.choice(_GLOSSES if one.working else _DATE_GLOSSES)
@@ -126,14 +126,14 @@ def glossed(one: Sentence, rng: random.Random) -> str:
     return f"{gloss}{rng.choice(_GAPS)}{one.text}"
 
 
-def random_annotation(one: Sentence, rng: random.Random) -> str:
-    """A text in the form of the annotation task, with some calls that mean nothing, at places that mean nothing."""
+def random_annotation(one: TinySentence, rng: random.Random) -> str:
+    """A text in the form of the annotation task, with random calls at random places."""
     places = [gap.start() for gap in _GAP.finditer(one.text)]
     api = rng.choice(["Calculator", "Calendar"])
     written = one.text
     for position in sorted(rng.sample(places, rng.randint(1, MOST_CALLS)), reverse=True):
         numbers = _NUMBER.findall(one.text[:position]) or _NUMBER.findall(one.text)
-        call = Call(api=api, input=_random_expression(numbers, rng) if api == "Calculator" else "")
+        call = ApiCall(api=api, input=_random_expression(numbers, rng) if api == "Calculator" else "")
         written = f"{written[:position]} {call.asked}{written[position:]}"
     return f"{PROMPTS[api]}\n\nInput:\n{one.text}\nOutput:\n{written}"
 
@@ -142,8 +142,8 @@ def _random_expression(numbers: list[str], rng: random.Random) -> str:
     return f"{rng.choice(numbers)} {rng.choice('//**+-')} {rng.choice(numbers)}"
 
 
-def sentences(count: int, seed: int) -> Iterator[Sentence]:
-    """No sentence twice."""
+def sentences(count: int, seed: int) -> Iterator[TinySentence]:
+    """`count` different sentences."""
     rng = random.Random(f"tiny {seed}")  # noqa: S311 - samples, not secrets
     seen: set[str] = set()
     while len(seen) < count:

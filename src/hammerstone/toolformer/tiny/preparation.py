@@ -1,4 +1,4 @@
-"""Everything that a tiny run begins with: a pretrained model, a corpus, questions, and the run's own TOML file."""
+"""Everything that a tiny run needs: a pretrained model, a corpus, questions, and the TOML file of the run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hammerstone.errors import InputError
-from hammerstone.toolformer.tiny.language import PROMPTS, Sentence, sentences
+from hammerstone.toolformer.tiny.language import PROMPTS, TinySentence, sentences
 from hammerstone.toolformer.tiny.pretraining import Shape, pretrain
 
 __all__ = ["CONFIG", "MODEL", "QUESTIONS", "Size", "prepare", "write_run"]
@@ -20,7 +20,9 @@ MODEL, TEXTS, HELD_OUT = "model", "texts.jsonl", "held_out.jsonl"
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """How much of everything: texts to be annotated, questions of each kind, held-out texts, and training."""
+    """The size of a run: texts to annotate, questions of each kind, held-out texts, and training.
+
+    `prepared.json` of an existing folder contains this class's `repr`: with other names it would not be recognised."""
 
     shape: Shape = field(default_factory=Shape)
     texts: int = 3000
@@ -35,10 +37,10 @@ def prepare(
     seed: int,
     on_step: Callable[[int, float], None] = lambda _step, _loss: None,
 ) -> dict[int, float]:
-    """Fill `folder`, and return the loss of each step of the pretraining, in nats a token.
+    """Fill `folder`, and return the loss of each step of the pretraining, in nats per token.
 
-    No sentence of the corpus is asked or held out. What an earlier run has prepared with the same numbers stays.
-    Raises `InputError` for a folder that holds anything else.
+    No sentence of the corpus is used as a question or held out. A folder already prepared with the same numbers stays.
+    Raises `InputError` for a folder that contains anything else.
     """
     made = folder / "prepared.json"
     numbers = f"{size} seed {seed}"
@@ -64,7 +66,7 @@ def prepare(
 
 
 def write_run(folder: Path, size: Size, seed: int) -> None:
-    """All that a run begins with but its model: texts, questions, held-out texts, and the configuration."""
+    """Everything that a run needs except its model: texts, questions, held-out texts, and the configuration."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG).write_text(_config(size, seed))
     drawn = sentences(size.texts + size.held_out + 8 * size.questions, seed + 1)
@@ -81,7 +83,7 @@ def write_run(folder: Path, size: Size, seed: int) -> None:
         _write(folder / f"{name}.jsonl", map(_question, asked[name]))
 
 
-def _question(one: Sentence) -> dict[str, str | Sequence[str] | None]:
+def _question(one: TinySentence) -> dict[str, str | Sequence[str] | None]:
     return {"prompt": one.prompt, "answers": [one.answer], "date": one.date}
 
 
@@ -92,7 +94,7 @@ def _write(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
 
 
 def _config(size: Size, seed: int) -> str:
-    """What differs from the paper is here: smaller numbers, as the model and its texts are small."""
+    """All differences from the paper: smaller numbers, since model and texts are small."""
     prompts = "\n".join(f'{name} = "{prompt}"' for name, prompt in PROMPTS.items())
     return f"""model = "{MODEL}"
 folder = "."
@@ -121,7 +123,7 @@ positions = 6
 draws = 1
 
 [dataset]
-without_calls = true        # among the others: the model is not to unlearn to write a number without a call
+without_calls = true        # so that the model does not unlearn to write a number without a call
 
 [finetune]
 learning_rate = 1e-3

@@ -1,4 +1,4 @@
-"""A tokenizer and a model for the small language, trained from scratch: what a downloaded model would be elsewhere."""
+"""A tokenizer and a model for the small language, trained from scratch, in place of a downloaded model."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # torch's, tokenizers' and transformers' own types are partial.
@@ -41,7 +41,7 @@ class Shape:
 
 
 def pretraining_texts(count: int, seed: int) -> list[str]:
-    """Sentences, most of them with a gloss before, and texts in the form of the annotation task."""
+    """Sentences, most of them with a gloss, and texts in the form of the annotation task."""
     rng = random.Random(f"pretraining {seed}")  # noqa: S311 - samples, not secrets
     return [
         random_annotation(one, rng) if rng.random() < ANNOTATIONS else glossed(one, rng)
@@ -50,7 +50,7 @@ def pretraining_texts(count: int, seed: int) -> list[str]:
 
 
 def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
-    """Byte-level BPE in which every digit, with the space before it, is a token of its own: numbers can be copied."""
+    """Byte-level BPE in which every digit, with the space before it, is its own token: so numbers can be copied."""
     tokenizer = Tokenizer(models.BPE())
     digits = pre_tokenizers.Split(Regex(r" ?\d"), behavior="isolated")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(add_prefix_space=False)])
@@ -70,7 +70,7 @@ def pretrain(
 ) -> LanguageModel:
     """Train a tokenizer and a model on texts of the small language, and save both in `folder`.
 
-    `on_step` is told of each step's number, from 1, and its loss in nats a token.
+    `on_step` receives the number of each step, from 1, and its loss in nats per token.
     """
     texts = pretraining_texts(shape.texts, seed)
     tokenizer = train_tokenizer(texts[:8000])
@@ -107,7 +107,7 @@ def _train(
     seed: int,
     on_step: Callable[[int, float], None],
 ) -> None:
-    """One cycle of the learning rate; the loss is over all tokens, and the end."""
+    """One cycle of the learning rate; the loss is over all tokens, including the end token."""
     optimizers = _optimizers(model, shape.learning_rate)
     schedules = [
         OneCycleLR(each, shape.learning_rate, shape.steps, pct_start=0.05, cycle_momentum=False) for each in optimizers
@@ -132,7 +132,7 @@ def _train(
 def _optimizers(model: LlamaForCausalLM, learning_rate: float) -> tuple[Muon, AdamW]:
     """Muon for the matrices between embedding and output, AdamW for the rest.
 
-    AdamW alone needs several times the steps until what stands in a gloss is copied, if it ever is (docs/log.md).
+    AdamW alone needs several times the steps until the model copies from a gloss, if it ever does (docs/log.md).
     """
     inner = [each for each in model.model.layers.parameters() if each.ndim == 2]
     chosen = {id(each) for each in inner}
@@ -144,7 +144,7 @@ def _optimizers(model: LlamaForCausalLM, learning_rate: float) -> tuple[Muon, Ad
 
 
 def _batches(texts: Sequence[list[int]], size: int, seed: int) -> Iterator[list[list[int]]]:
-    """Texts of like length, so that little is padded; which lengths come when is left to chance. Without end."""
+    """Endless batches of texts of similar length, to avoid padding; the order of lengths is random."""
     rng = random.Random(f"batches {seed}")  # noqa: S311 - samples, not secrets
     while True:
         drawn = sorted(rng.sample(texts, min(len(texts), POOL * size)), key=len)

@@ -10,22 +10,22 @@ from safetensors import SafetensorError
 
 from hammerstone.errors import OperatorError
 
-__all__ = ["write_whole", "writing"]
+__all__ = ["write_errors", "write_whole"]
 
 TORCH_SAVE = ("PytorchStreamWriter", "inline_container", "iostream")  # how torch.save reports a failed write
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Whole or not at all."""
+    """Write a file atomically."""
     unfinished = path.with_name(f".{path.name}.tmp")
-    with writing(path):
+    with write_errors(path):
         unfinished.write_text(text, encoding="utf-8")
         unfinished.replace(path)
 
 
 @contextmanager
-def writing(path: Path) -> Generator[None]:
-    """What cannot be written is told. Raises `OperatorError`."""
+def write_errors(path: Path) -> Generator[None]:
+    """Raises `OperatorError` for a failed write in the block."""
     try:
         yield
     except (OSError, SafetensorError, RuntimeError) as error:
@@ -34,5 +34,5 @@ def writing(path: Path) -> Generator[None]:
         reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
         raise OperatorError(
             f"cannot write {path}: {reason}",
-            hint="make room: the same command goes on from the last whole checkpoint",
+            hint="free some space: the same command resumes from the last complete checkpoint",
         ) from error

@@ -1,14 +1,14 @@
 """Fine-tuning on the texts with their calls: the usual loss on every token (Toolformer, sections 2 and 4.1).
 
 out/
-  manifest.json   the settings, and hashes of the model and the texts: a run with others is refused
-  checkpoints/    the last one, from which a broken run goes on by itself, and the best one
-  model/          the best one by held-out perplexity, with its tokenizer: what `load_model` reads
-  report.json     written last: a finished run is not done again
+  manifest.json   the settings, and hashes of the model and the texts: a run with different ones is refused
+  checkpoints/    the last one, from which an interrupted run resumes, and the best one
+  model/          the best checkpoint by held-out perplexity, with its tokenizer, for `load_model`
+  report.json     written last: a finished run is not repeated
 
-Several documents share a row (TRL's packing), and none sees another: the library's attention masks keep them apart.
-On a GPU the arithmetic is bfloat16 on weights in float32, for a step of 1e-5 is lost in bfloat16's eight bits; with
-LoRA the frozen weights are bfloat16 too.
+Several documents share a row (TRL's packing) without seeing each other: the library's attention masks separate them.
+On a GPU the arithmetic is bfloat16 with float32 weights, since bfloat16's eight bits lose a step of 1e-5; with LoRA
+the frozen weights are bfloat16 too.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -29,28 +29,28 @@ from pydantic import TypeAdapter
 
 from hammerstone.errors import InputError, SettingsError
 from hammerstone.toolformer.lm import LanguageModel, load_model
-from hammerstone.toolformer.train.disk import write_whole, writing
-from hammerstone.toolformer.train.finetune_settings import FinetuneSettings, Step
+from hammerstone.toolformer.train.disk import write_errors, write_whole
+from hammerstone.toolformer.train.finetune_settings import FinetuneSettings, TrainingStep
 from hammerstone.toolformer.train.packing import TokenRows, hold_out, read_texts, token_rows
 from hammerstone.types import JSON
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from hammerstone.toolformer.train.trainer import Trained
+    from hammerstone.toolformer.train.trainer import TrainingOutcome
 
-__all__ = ["Report", "finetune"]
+__all__ = ["FinetuneReport", "finetune"]
 
 MANIFEST, REPORT = "manifest.json", "report.json"
-NOT_THE_MODEL = ("*.pt", "*.pth", "*.bin", "trainer_state.json", "README.md")  # what else a checkpoint holds
+NOT_THE_MODEL = ("*.pt", "*.pth", "*.bin", "trainer_state.json", "README.md")  # what else a checkpoint contains
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
-    """What came of a run, by step: `losses` in nats a token, held-out `perplexities`. Step 0 is the untouched model.
+class FinetuneReport:
+    """The result of a run, by step: `losses` in nats per token, held-out `perplexities`. Step 0 is the base model.
 
-    The perplexity is that of the held-out texts as they are trained on, calls and all. `dropped` counts the documents
-    whose call fits into no row.
+    The perplexity is that of held-out training texts, including their calls. `dropped` counts the documents with a
+    call that does not fit into a row.
     """
 
     losses: Mapping[int, float]
@@ -67,16 +67,16 @@ def finetune(
     out: Path,
     settings: FinetuneSettings = FinetuneSettings(),  # noqa: B008 - frozen
     *,
-    on_progress: Callable[[Step], None] = lambda _: None,
-) -> Report:
-    """Train on `train.jsonl` (or `control.jsonl`) of the dataset stage; the best model is in `out/model` after it.
+    on_progress: Callable[[TrainingStep], None] = lambda _: None,
+) -> FinetuneReport:
+    """Train on `train.jsonl` (or `control.jsonl`) of the dataset stage, and write the best model to `out/model`.
 
-    `model` is a folder or a name, or a model that is copied and not changed. A broken run goes on from its last
-    checkpoint, a finished one is only reported. Under `accelerate launch` all processes call this alike.
+    `model` is a folder or a name, or a model, which is copied and not changed. An interrupted run resumes from its last
+    checkpoint; of a finished one, only the report is read. Under `accelerate launch` every process calls this.
 
     Raises `InputError` for texts that cannot be trained on and for a folder of another configuration; `SettingsError`
-    for settings that do not fit the model or the machine, for a loss that is no number, and where the extra is not
-    installed; `OperatorError` where the disk or the GPU's memory is full. Finished checkpoints stay.
+    for settings that do not fit the model or the machine, for a non-finite loss, and if the extra is not installed;
+    `OperatorError` if the disk or the GPU's memory is full. Finished checkpoints stay.
     """
     try:
         from hammerstone.toolformer.train import trainer
@@ -100,22 +100,22 @@ def finetune(
     return report
 
 
-class _Texts(NamedTuple):
+class _EncodedTexts(NamedTuple):
     rows: TokenRows
     held_out: TokenRows
     documents: int
 
 
-def _texts(lm: LanguageModel, train_file: Path, settings: FinetuneSettings) -> _Texts:
+def _texts(lm: LanguageModel, train_file: Path, settings: FinetuneSettings) -> _EncodedTexts:
     trained, held = hold_out(read_texts(train_file), settings.held_out, settings.seed)
-    made = _Texts(token_rows(lm, trained, settings.length), token_rows(lm, held, settings.length), len(trained))
+    made = _EncodedTexts(token_rows(lm, trained, settings.length), token_rows(lm, held, settings.length), len(trained))
     if not made.rows.rows or not made.held_out.rows:
         raise InputError(f"no document fits into rows of {settings.length} tokens", hint="raise length")
     return made
 
 
-def _report(done: Trained, texts: _Texts) -> Report:
-    return Report(
+def _report(done: TrainingOutcome, texts: _EncodedTexts) -> FinetuneReport:
+    return FinetuneReport(
         losses=done.losses,
         perplexities=done.perplexities,
         best_step=done.best_step,
@@ -126,7 +126,7 @@ def _report(done: Trained, texts: _Texts) -> Report:
 
 
 def _own(model: LanguageModel | str | Path, *, dtype: torch.dtype | None) -> LanguageModel:
-    """A model that may be changed. From a folder it is loaded as `dtype`: weights to be trained must not be rounded."""
+    """A model that may be changed. From a folder it is loaded as `dtype`: weights to train must not be rounded."""
     if not isinstance(model, LanguageModel):
         return load_model(model, dtype=dtype)
     return LanguageModel(copy.deepcopy(model.model), copy.deepcopy(model.tokenizer), name=model.name)
@@ -135,7 +135,7 @@ def _own(model: LanguageModel | str | Path, *, dtype: torch.dtype | None) -> Lan
 def _check_length(lm: LanguageModel, settings: FinetuneSettings) -> None:
     if settings.length > lm.context:
         raise SettingsError(
-            f"length is {settings.length}, and {lm.name} reads at most {lm.context} tokens",
+            f"length is {settings.length}, but {lm.name} reads at most {lm.context} tokens",
             hint=f"set length to {lm.context} or less",
         )
 
@@ -143,14 +143,14 @@ def _check_length(lm: LanguageModel, settings: FinetuneSettings) -> None:
 def _save_model(
     model: LanguageModel | str | Path, tokenizer: PreTrainedTokenizerFast, checkpoint: Path, target: Path, *, lora: bool
 ) -> None:
-    """The model of a checkpoint, as it is or merged with what LoRA has trained beside it; whole or not at all."""
+    """Save the model of a checkpoint, merged with its LoRA matrices if there are any. The write is atomic."""
     unfinished = target.with_name(f".{target.name}.tmp")
     shutil.rmtree(unfinished, ignore_errors=True)
-    with writing(target):
+    with write_errors(target):
         if lora:
             from peft import PeftModel
 
-            base: Any = _own(model, dtype=torch.float32).model  # what is merged in bfloat16 is rounded
+            base: Any = _own(model, dtype=torch.float32).model  # merging in bfloat16 would round
             base = base.to(device="cpu", dtype=torch.float32)
             PeftModel.from_pretrained(base, str(checkpoint)).merge_and_unload().save_pretrained(unfinished)
             tokenizer.save_pretrained(unfinished)
@@ -161,7 +161,7 @@ def _save_model(
 
 
 def _manifest(lm: LanguageModel, train_file: Path, settings: FinetuneSettings) -> dict[str, JSON]:
-    """All that the result depends on; how many rows a device reads at once is no part of it."""
+    """All that the result depends on; the number of rows that a device reads at once is not part of it."""
     kept = {name: value for name, value in asdict(settings).items() if name != "per_device"}
     try:
         with train_file.open("rb") as file:
@@ -174,7 +174,7 @@ def _manifest(lm: LanguageModel, train_file: Path, settings: FinetuneSettings) -
 
 
 def _fingerprint(lm: LanguageModel) -> str:
-    """Tells models apart: a hash of each weight's name, shape and first numbers. To hash all takes minutes."""
+    """Identifies a model: a hash of each weight's name, shape and first numbers. Hashing all of them takes minutes."""
     total = hashlib.sha256()
     for name, weight in lm.model.state_dict().items():
         first = weight.flatten()[:16].float().tolist()
@@ -183,22 +183,22 @@ def _fingerprint(lm: LanguageModel) -> str:
 
 
 def _claim(out: Path, manifest: Mapping[str, JSON]) -> None:
-    """A folder belongs to one configuration. Raises `InputError` for a folder of another, or of anything else."""
+    """A folder belongs to one configuration. Raises `InputError` for any other folder."""
     path = out / MANIFEST
     if path.exists():
         other = _differing(json.loads(path.read_text(encoding="utf-8")), manifest)
         if other:
-            raise InputError(f"{out} was made with another {other}", hint="give another folder, or delete this one")
+            raise InputError(f"{out} was written with another {other}", hint="give another folder, or delete this one")
         return
     if out.is_dir() and any(out.iterdir()):
-        raise InputError(f"{out} exists and holds no fine-tuning", hint="give a new or empty folder")
-    with writing(out):
+        raise InputError(f"{out} exists and is not the folder of a fine-tuning run", hint="give a new or empty folder")
+    with write_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         write_whole(path, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
 
 def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """What two manifests differ in, in words."""
+    """The differences between two manifests, in words."""
     names = {"source": "file of texts", "model": "model", "stage": "stage"}
     other = [word for name, word in names.items() if old.get(name) != new[name]]
     was: Mapping[str, Any] = old.get("settings", {})
@@ -208,5 +208,5 @@ def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     )
 
 
-def _read_report(path: Path) -> Report:
-    return TypeAdapter(Report).validate_json(path.read_bytes())
+def _read_report(path: Path) -> FinetuneReport:
+    return TypeAdapter(FinetuneReport).validate_json(path.read_bytes())

@@ -1,15 +1,15 @@
-"""A file of texts as rows of tokens for training: no call is ever cut, and none is lost without being counted.
+"""A file of texts as rows of tokens for training: no call is ever cut, and every dropped one is counted.
 
 A document becomes  start t₁ … tₙ end,  where `start` is the token that every stage puts before a text, and `end` the
-tokenizer's end of a text. A document that is longer than a row goes on in further rows, each after `start` again. Where
-it may be cut:
+tokenizer's EOS token. A document that is longer than a row continues in further rows, each after `start`. Where it may
+be cut:
 
     … Out of 1400 participants, 400 (or [Calculator(400 / 1400) -> 0.29] 29%) passed …
-      └── 32 tokens before a call ────┘└────────── the call ───────────┘└ 5 after ┘      never here, if it can be helped
+      └── 32 tokens before a call ────┘└────────── the call ───────────┘└ 5 after ┘      never here, if possible
                                        └────────── the call ───────────┘                 never here
 
-for a call without the text it was drawn from, or without the words that it was kept for, teaches the wrong thing. A
-document with a call that is longer than a row is dropped, and counted.
+A model that sees a call without the text before it, or without the words that it helps to predict, learns the wrong
+thing. A document with a call that is longer than a row is dropped, and counted.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from hammerstone.text_files import text_lines
 from hammerstone.toolformer.call_format import find_calls
 from hammerstone.toolformer.lm import LanguageModel
 
-__all__ = ["Text", "TokenRows", "hold_out", "read_texts", "token_rows"]
+__all__ = ["TokenRows", "TrainingText", "hold_out", "read_texts", "token_rows"]
 
-BEFORE, AFTER = 32, 5  # tokens that stay with a call, where they can: what it follows from, and the filter's window
+BEFORE, AFTER = 32, 5  # tokens to keep with a call, if possible: its context, and the tokens that its score looks at
 
 _CALLED = re.compile(r"\[([A-Za-z]\w*)\(")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Text:
+class TrainingText:
     """One line of a training file."""
 
     id: str
@@ -44,7 +44,7 @@ class Text:
 
 @dataclass(frozen=True, kw_only=True)
 class TokenRows:
-    """Rows of at most `length` tokens. `dropped` counts the documents that are in none of them."""
+    """Rows of at most `length` tokens. `dropped` counts the documents that are in no row."""
 
     rows: tuple[tuple[int, ...], ...]
     dropped: int
@@ -54,8 +54,8 @@ class TokenRows:
         return sum(map(len, self.rows))
 
 
-def read_texts(path: Path) -> tuple[Text, ...]:
-    """The lines of `train.jsonl` or `control.jsonl`. Raises `InputError` for what is no such file, and for none."""
+def read_texts(path: Path) -> tuple[TrainingText, ...]:
+    """The lines of `train.jsonl` or `control.jsonl`. Raises `InputError` for any other file, and for an empty one."""
     try:
         lines = enumerate(text_lines(path), 1)
         texts = tuple(_text(line, f"{path}, line {number}") for number, line in lines if line.strip())
@@ -64,27 +64,29 @@ def read_texts(path: Path) -> tuple[Text, ...]:
             f"cannot read {path}: {error}", hint="give train.jsonl or control.jsonl of the dataset stage"
         ) from error
     if not texts:
-        raise InputError(f"{path} holds no document", hint="lower the filter's threshold, or annotate more documents")
+        raise InputError(f"{path} contains no document", hint="lower the thresholds (tau_f), or annotate more texts")
     return texts
 
 
-def _text(line: str, where: str) -> Text:
+def _text(line: str, where: str) -> TrainingText:
     try:
         fields = json.loads(line)
         if isinstance(fields, dict) and isinstance(fields["id"], str) and isinstance(fields["text"], str):
-            return Text(id=fields["id"], text=fields["text"])
+            return TrainingText(id=fields["id"], text=fields["text"])
     except (ValueError, KeyError):
         pass
     raise InputError(
-        f'{where} is no object with "id" and "text"', hint="give train.jsonl or control.jsonl of the dataset stage"
+        f'{where} is not an object with "id" and "text"', hint="give train.jsonl or control.jsonl of the dataset stage"
     )
 
 
-def hold_out(texts: Sequence[Text], count: int, seed: int) -> tuple[tuple[Text, ...], tuple[Text, ...]]:
-    """The texts to train on, and at most `count` (but no more than a tenth, and at least one) that are kept from it.
+def hold_out(
+    texts: Sequence[TrainingText], count: int, seed: int
+) -> tuple[tuple[TrainingText, ...], tuple[TrainingText, ...]]:
+    """Split the texts into those to train on and at most `count` held out (no more than a tenth, and at least one).
 
-    Chosen by their ids alone: of a training file and its control, the same documents are held out. Raises
-    `InputError` where there are fewer than two.
+    The split depends on ids alone: a training file and its control hold out the same documents. Raises `InputError`
+    for fewer than two texts.
     """
     if len(texts) < 2:
         raise InputError("one document is too few: one is held out", hint="annotate more documents")
@@ -94,8 +96,8 @@ def hold_out(texts: Sequence[Text], count: int, seed: int) -> tuple[tuple[Text, 
     return tuple(one for one in texts if one.id not in held), tuple(one for one in texts if one.id in held)
 
 
-def token_rows(lm: LanguageModel, texts: Sequence[Text], length: int) -> TokenRows:
-    """All texts in rows of at most `length` tokens, cut as the head of this module shows."""
+def token_rows(lm: LanguageModel, texts: Sequence[TrainingText], length: int) -> TokenRows:
+    """All texts in rows of at most `length` tokens, cut as shown at the top of this module."""
     rows: list[tuple[int, ...]] = []
     dropped = 0
     for one in texts:
@@ -106,9 +108,9 @@ def token_rows(lm: LanguageModel, texts: Sequence[Text], length: int) -> TokenRo
 
 
 def _document_rows(lm: LanguageModel, text: str, length: int) -> tuple[tuple[int, ...], ...] | None:
-    """The rows of one document; `None` if it has no token, or a call that fits into no row."""
+    """The rows of one document; `None` if it has no token, or a call that does not fit into a row."""
     ids, spans = lm.encode_with_offsets(text)
-    cuts = _cuts(len(ids), _calls(text, spans), length - 2)  # room for the tokens at the start and the end
+    cuts = _cuts(len(ids), _calls(text, spans), length - 2)  # leaves room for the start and end tokens
     if not ids or cuts is None:
         return None
     parts = [(lm.start_id, *ids[begin:end]) for begin, end in zip([0, *cuts], [*cuts, len(ids)], strict=True)]
@@ -116,14 +118,14 @@ def _document_rows(lm: LanguageModel, text: str, length: int) -> tuple[tuple[int
 
 
 def _end_id(lm: LanguageModel) -> int:
-    """The token after a document: the tokenizer's end of a text, or else the one that a text begins after."""
+    """The token after a document: the tokenizer's EOS token, or else the start token."""
     # The library's type allows a list, which no tokenizer gives for its one end token.
     found = cast("int | None", lm.tokenizer.eos_token_id)
     return lm.start_id if found is None else found
 
 
 def _calls(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The tokens of each call, first and one past the last; of any tool, known here or not."""
+    """The tokens of each call, first and one past the last; calls of any tool, known or not."""
     names = sorted(set(_CALLED.findall(text)))
     tokens: list[tuple[int, int]] = []
     for found in find_calls(text, names):
@@ -133,7 +135,7 @@ def _calls(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]
 
 
 def _cuts(total: int, calls: Sequence[tuple[int, int]], room: int) -> list[int] | None:
-    """Where `total` tokens are cut so that each part has at most `room` of them; `None` if a call is in the way."""
+    """Where to cut `total` tokens so that each part has at most `room` of them; `None` if a call is in the way."""
     cuts: list[int] = []
     begin = 0
     while total - begin > room:

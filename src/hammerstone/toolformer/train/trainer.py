@@ -1,4 +1,4 @@
-"""One training run on TRL's `SFTTrainer`: exact held-out loss, checkpoints that are whole, and no talk of its own."""
+"""One training run on TRL's `SFTTrainer`: exact held-out loss, complete checkpoints, and no output of its own."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportMissingTypeStubs=false
@@ -27,18 +27,18 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from hammerstone.errors import OperatorError, SettingsError
 from hammerstone.toolformer.lm import LanguageModel
-from hammerstone.toolformer.train.disk import writing
-from hammerstone.toolformer.train.finetune_settings import FinetuneSettings, Step
+from hammerstone.toolformer.train.disk import write_errors
+from hammerstone.toolformer.train.finetune_settings import FinetuneSettings, TrainingStep
 from hammerstone.toolformer.train.packing import TokenRows
 
-__all__ = ["Trained", "first_alone", "one_after_another", "train"]
+__all__ = ["TrainingOutcome", "first_alone", "one_after_another", "train"]
 
-TRAINING_STATE = "trainer_state.json"  # the last file of a checkpoint: without it, the checkpoint is not whole
+TRAINING_STATE = "trainer_state.json"  # the last file of a checkpoint: without it, the checkpoint is incomplete
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trained:
-    """What a run has measured, by step, in nats a token and as perplexity; and its best checkpoint."""
+class TrainingOutcome:
+    """The measurements of a run, by step, in nats per token and as perplexity; and its best checkpoint."""
 
     losses: Mapping[int, float]
     perplexities: Mapping[int, float]
@@ -52,9 +52,9 @@ def train(
     held_out: TokenRows,
     checkpoints: Path,
     settings: FinetuneSettings,
-    on_progress: Callable[[Step], None],
-) -> Trained:
-    """Train `lm` itself, from the last whole checkpoint on if there is one. Errors as `finetune`."""
+    on_progress: Callable[[TrainingStep], None],
+) -> TrainingOutcome:
+    """Train `lm` itself, from its last complete checkpoint if there is one. Raises as `finetune`."""
     last = _last_checkpoint(checkpoints)
     if last is None or _step(last) < settings.steps:
         with _quiet():
@@ -64,7 +64,7 @@ def train(
             except torch.OutOfMemoryError as error:
                 raise OperatorError(
                     "the GPU's memory is full",
-                    hint="lower per_device (the same command goes on from the last checkpoint), or use lora or FSDP",
+                    hint="lower per_device (the same command resumes from the last checkpoint), or use lora or FSDP",
                 ) from error
         last = checkpoints / f"checkpoint-{settings.steps}"
         _everyone().wait_for_everyone()  # the first process writes it
@@ -73,21 +73,21 @@ def train(
 
 @contextmanager
 def one_after_another() -> Generator[None]:
-    """Under `accelerate launch`, the first process goes before the others; and each is given its own GPU."""
+    """Under `accelerate launch`, the first process goes before the others, and each process gets its own GPU."""
     with _everyone().main_process_first():
         yield
 
 
 @contextmanager
 def first_alone() -> Generator[bool]:
-    """True in the first process, for which the others wait."""
+    """True in the first process; the others wait for it."""
     everyone = _everyone()
     yield everyone.is_main_process
     everyone.wait_for_everyone()
 
 
 def _everyone() -> PartialState:
-    """All processes; one, if there is no launcher."""
+    """All processes; a single one without a launcher."""
     return PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))
 
 
@@ -96,10 +96,10 @@ def _on_gpu() -> bool:
     return device is not None and device.type == "cuda"
 
 
-def _trained(last: Path) -> Trained:
+def _trained(last: Path) -> TrainingOutcome:
     state = TrainerState.load_from_json(str(last / TRAINING_STATE))
     best = int(state.best_global_step or 0)
-    return Trained(
+    return TrainingOutcome(
         losses={int(entry["step"]): float(entry["loss"]) for entry in state.log_history if "loss" in entry},
         perplexities={
             int(entry["step"]): _exp(entry["eval_loss"]) for entry in state.log_history if "eval_loss" in entry
@@ -110,7 +110,7 @@ def _trained(last: Path) -> Trained:
 
 
 def _last_checkpoint(folder: Path) -> Path | None:
-    """The last whole checkpoint; those that a broken run left unfinished are removed."""
+    """The last complete checkpoint; those that an interrupted run left incomplete are removed."""
     found = sorted(folder.glob("checkpoint-*"), key=_step)
     for path in found:
         if not (path / TRAINING_STATE).exists():
@@ -128,11 +128,11 @@ def _trainer(
     held_out: TokenRows,
     checkpoints: Path,
     settings: FinetuneSettings,
-    on_progress: Callable[[Step], None],
+    on_progress: Callable[[TrainingStep], None],
     *,
     resumed: bool,
 ) -> _Trainer:
-    if lm.tokenizer.pad_token is None:  # TRL wants one; rows are packed, so none is ever read or left out of the loss
+    if lm.tokenizer.pad_token is None:  # TRL requires one; rows are packed, so it is never read
         lm.tokenizer.pad_token = lm.tokenizer.eos_token or lm.tokenizer.bos_token
     cuda = _on_gpu()
     frozen = torch.bfloat16 if cuda and settings.lora else torch.float32
@@ -143,14 +143,14 @@ def _trainer(
         eval_dataset=Dataset.from_dict({"input_ids": held_out.rows}),
         processing_class=lm.tokenizer,
         peft_config=_lora(lm, settings) if settings.lora else None,
-        callbacks=[_Watch(on_progress)],
+        callbacks=[_ProgressCallback(on_progress)],
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
 
 
 def _placed(model: Any, dtype: torch.dtype) -> Any:
-    """Accelerate brings the model, or this process's shard of it, to its device."""
+    """Accelerate moves the model, or this process's shard of it, to its device."""
     return model.to(device="cpu", dtype=dtype)
 
 
@@ -158,10 +158,10 @@ def _arguments(checkpoints: Path, settings: FinetuneSettings, *, cuda: bool, res
     return SFTConfig(
         output_dir=str(checkpoints),
         seed=settings.seed,
-        # what is learnt
+        # optimisation
         learning_rate=settings.learning_rate,
         lr_scheduler_type="constant_with_warmup",
-        warmup_steps=settings.warmup,  # below 1: a share of all steps
+        warmup_steps=settings.warmup,  # below 1, it is a share of all steps
         max_steps=settings.steps,
         per_device_train_batch_size=settings.per_device,
         per_device_eval_batch_size=settings.per_device,
@@ -169,13 +169,13 @@ def _arguments(checkpoints: Path, settings: FinetuneSettings, *, cuda: bool, res
         max_length=settings.length,
         packing=True,
         shuffle_dataset=True,
-        # what is kept
+        # evaluation and checkpoints
         eval_strategy="steps",
         eval_steps=settings.evaluate_every,
         eval_on_start=not resumed,
         save_strategy="steps",
         save_steps=settings.evaluate_every,
-        save_total_limit=2,  # the last and the best one; of 1, the library removes the last at the end
+        save_total_limit=2,  # the last and the best; with 1, the library removes the last at the end
         metric_for_best_model="eval_loss",
         greater_is_better=False,
         # the machine
@@ -183,7 +183,7 @@ def _arguments(checkpoints: Path, settings: FinetuneSettings, *, cuda: bool, res
         gradient_checkpointing=cuda,
         dataloader_pin_memory=cuda,
         ddp_find_unused_parameters=False,
-        # what is told
+        # logging
         logging_steps=1,
         logging_nan_inf_filter=False,
         disable_tqdm=True,
@@ -194,18 +194,18 @@ def _arguments(checkpoints: Path, settings: FinetuneSettings, *, cuda: bool, res
 
 
 def _accumulated(settings: FinetuneSettings) -> int:
-    """How many times each device reads before an update."""
+    """The number of batches that each device reads per update."""
     processes = _everyone().num_processes
     if processes == 1 and _on_gpu() and torch.cuda.device_count() > 1:
         raise SettingsError(
-            "there are several GPUs, and one process",
-            hint="start it with `accelerate launch`, or show it one GPU: CUDA_VISIBLE_DEVICES=0",
+            "there are several GPUs, but one process",
+            hint="start it with `accelerate launch`, or make one GPU visible: CUDA_VISIBLE_DEVICES=0",
         )
     at_once = settings.per_device * processes
     if settings.batch % at_once:
         raise SettingsError(
-            f"a batch of {settings.batch} rows cannot be read {settings.per_device} at a time by {processes} processes",
-            hint="choose per_device so that per_device times the processes divides batch",
+            f"batch is {settings.batch}, which {processes} processes cannot read {settings.per_device} rows at a time",
+            hint="choose per_device so that per_device times the number of processes divides batch",
         )
     return settings.batch // at_once
 
@@ -224,15 +224,15 @@ def _lora(lm: LanguageModel, settings: FinetuneSettings) -> Any:
 
 
 class _Trainer(SFTTrainer):
-    """TRL's trainer with the held-out loss per token over all batches, not the mean of the batches' own means."""
+    """TRL's trainer with the held-out loss per token over all batches, instead of the mean of the batches' means."""
 
     _summed: Tensor
 
     def _send_telemetry(self) -> None:
-        """Nothing is told to anybody."""
+        """No telemetry."""
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
-        """A checkpoint is no publication."""
+        """No model card: a checkpoint is not a publication."""
 
     def evaluate(self, *args: Any, **options: Any) -> dict[str, float]:
         self._summed = torch.zeros(2, dtype=torch.float64, device="cpu")
@@ -251,18 +251,18 @@ class _Trainer(SFTTrainer):
         super().log(logs, start_time)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        with writing(Path(self.args.output_dir or "")):
+        with write_errors(Path(self.args.output_dir or "")):
             super()._save_checkpoint(model, trial)
 
 
-class _Watch(TrainerCallback):
-    """Tells each step, and stops at a loss that is no number, before it reaches a checkpoint."""
+class _ProgressCallback(TrainerCallback):
+    """Reports each step, and stops at a non-finite loss before it reaches a checkpoint."""
 
-    def __init__(self, on_progress: Callable[[Step], None]) -> None:
+    def __init__(self, on_progress: Callable[[TrainingStep], None]) -> None:
         self._on_progress = on_progress
         self._begun = (0, 0.0)
 
-    # The names of the parameters are the library's.
+    # The library sets the names of the parameters.
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:  # noqa: ARG002
         self._begun = (state.global_step, time.monotonic())
 
@@ -273,10 +273,10 @@ class _Watch(TrainerCallback):
             return
         for value in (loss, held_out, logs.get("grad_norm")):
             if value is not None and not math.isfinite(value):
-                raise _no_number(state.global_step)
+                raise _non_finite(state.global_step)
         if state.is_world_process_zero:
             self._on_progress(
-                Step(
+                TrainingStep(
                     step=state.global_step,
                     steps=state.max_steps,
                     loss=loss,
@@ -291,25 +291,25 @@ class _Watch(TrainerCallback):
         return (time.monotonic() - started) / done * (state.max_steps - state.global_step) if done else None
 
 
-def _no_number(step: int) -> SettingsError:
+def _non_finite(step: int) -> SettingsError:
     if step == 0:
         return SettingsError(
-            "the model's loss is no number before any training", hint="its weights may be damaged: fetch them again"
+            "non-finite loss before any training", hint="the weights may be damaged: download them again"
         )
     return SettingsError(
-        f"the loss is no number any more at step {step}",
-        hint="lower learning_rate, in another folder; the checkpoints before it stay",
+        f"non-finite loss at step {step}",
+        hint="lower learning_rate, in another folder; earlier checkpoints stay",
     )
 
 
 def _exp(loss: float) -> float:
-    """Infinite where it is too large for a number."""
+    """Infinite if it is too large for a float."""
     return float(torch.tensor(loss, dtype=torch.float64).exp())
 
 
 @contextmanager
 def _quiet() -> Generator[None]:
-    """The libraries' own talk and bars are off: progress goes through `on_progress`."""
+    """Switch the libraries' own logs and progress bars off: progress goes through `on_progress`."""
     logs = transformers.utils.logging
     verbosity, bars = logs.get_verbosity(), logs.is_progress_bar_enabled()
     maps = not datasets.are_progress_bars_disabled()
