@@ -19,8 +19,8 @@ PACKAGES = [path for path in MODULES if path.name == "__init__.py"]
 LAYERS = (
     ("errors", "types"),
     ("environment", "faults", "settings", "text_files", "visible"),
-    ("concurrency", "escaping", "private_files", "templates", "validation"),
-    ("ordered", "prompts", "requests"),
+    ("concurrency", "escaping", "private_files", "templates", "toml_sections", "validation"),
+    ("ordered", "prompts", "requests", "settings_file"),
     ("models", "sandbox"),
     ("tools", "toolformer"),
     ("store",),

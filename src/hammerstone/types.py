@@ -64,6 +64,11 @@ class Chat:
     model: str | None = None
     response_format: JSON = None
 
+    @classmethod
+    def of(cls, question: str) -> Self:
+        """A question alone."""
+        return cls(messages=(Message(role="user", content=question),))
+
     @property
     def plain(self) -> bool:
         """Whether it is a question alone: one message of a user, answered by any model in any form."""
@@ -97,9 +102,7 @@ class Request:
         line: int | None = None,
     ) -> Self:
         """A question alone."""
-        return cls(
-            id=id, chat=Chat(messages=(Message(role="user", content=question),)), task=task, answer=answer, line=line
-        )
+        return cls(id=id, chat=Chat.of(question), task=task, answer=answer, line=line)
 
     @property
     def question(self) -> str:

@@ -8,13 +8,13 @@ import pytest
 
 from hammerstone.builder.admission import admit
 from hammerstone.errors import ToolRefusedError
-from hammerstone.routes.catalog import Catalog
+from hammerstone.routes import Asked, Catalog
 from hammerstone.sandbox import Sandbox
 from hammerstone.store import Store
 from hammerstone.store.records import StoredTool, ToolState
 from hammerstone.tools.descriptions import MAX_CHARS
 from hammerstone.tools.tool import Tool
-from hammerstone.types import Instance, Route, Source
+from hammerstone.types import Instance, Request, Route, Source
 
 from ..samples.sums import PAIRS, PRODUCT, SUM, ask, instances, tool
 
@@ -57,7 +57,7 @@ def states(store: Store) -> list[ToolState]:
 async def asked_about(store: Store, question: str) -> list[StoredTool]:
     catalog = Catalog(store)
     await catalog.refresh()
-    return catalog.parsers(question)
+    return catalog.parsers(Asked(request=Request.plain(id="1", question=question)))
 
 
 async def test_a_good_tool_goes_live_in_an_empty_home(store: Store, sandbox: Sandbox) -> None:

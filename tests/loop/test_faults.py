@@ -194,14 +194,14 @@ async def test_what_ends_a_run_interrupts_the_build(
 # a request
 
 OF_A_REQUEST = [
-    "hammerstone.loop.parser.answer",
-    "hammerstone.loop.Catalog.refresh",
-    "hammerstone.loop.Catalog.parsers",
-    "hammerstone.loop.Catalog.tasks",
-    "hammerstone.loop.Catalog.tool",
-    "hammerstone.loop.dispatcher.dispatch",
-    "hammerstone.loop.write_arguments",
-    "hammerstone.loop.parser.call_solve",
+    "hammerstone.tools.parser.answer",
+    "hammerstone.routes.catalog.Catalog.refresh",
+    "hammerstone.routes.catalog.Catalog.parsers",
+    "hammerstone.routes.catalog.Catalog.tasks",
+    "hammerstone.routes.catalog.Catalog.tool",
+    "hammerstone.routes.dispatcher.dispatch",
+    "hammerstone.routes.user_route.write_arguments",
+    "hammerstone.tools.parser.call_solve",
     "hammerstone.store.store.Store.assigned",
     "hammerstone.store.store.Store.assign",
 ]

@@ -7,17 +7,21 @@ from dataclasses import replace
 
 import pytest
 
-from hammerstone.routes.catalog import Catalog
+from hammerstone.routes import Asked, Catalog
 from hammerstone.routes.dispatcher import LISTED
 from hammerstone.store import Store
 from hammerstone.store.records import StoredTool, ToolState
-from hammerstone.types import Instance, Route, Source
+from hammerstone.types import Instance, Request, Route, Source
 
 from ..samples.tools import a_tool, without_parser
 
 pytestmark = pytest.mark.anyio
 
 ASK = "Sort these words in ascending order: b a"
+
+
+def asked(question: str, task: str | None = None) -> Asked:
+    return Asked(request=Request.plain(id="1", question=question), task=task)
 
 
 def names(tools: Sequence[StoredTool]) -> list[str]:
@@ -30,10 +34,10 @@ async def test_a_tool_is_there_after_a_refresh_and_gone_after_it_is_disabled(sto
     store.publish(a_tool())
     assert catalog.tool("word_sorting") is None
     await catalog.refresh()
-    assert names(catalog.parsers(ASK)) == ["word_sorting"]
+    assert names(catalog.parsers(asked(ASK))) == ["word_sorting"]
     store.set_tool_state("word_sorting", None, ToolState.DISABLED)
     await catalog.refresh()
-    assert (catalog.tool("word_sorting"), catalog.parsers(ASK)) == (None, [])
+    assert (catalog.tool("word_sorting"), catalog.parsers(asked(ASK))) == (None, [])
 
 
 async def test_a_refresh_without_a_change_keeps_what_was_read(store: Store) -> None:
@@ -51,8 +55,8 @@ async def test_only_a_tool_with_the_parser_route_and_with_this_wording_is_asked_
     store.publish(replace(a_tool(), name="other", wording=("zzzzz",)))
     catalog = Catalog(store)
     await catalog.refresh()
-    assert names(catalog.parsers(ASK)) == ["word_sorting"]
-    assert catalog.parsers("What is the sum of 1 and 2?") == []
+    assert names(catalog.parsers(asked(ASK))) == ["word_sorting"]
+    assert catalog.parsers(asked("What is the sum of 1 and 2?")) == []
     by_user = catalog.tool("by_user")
     assert by_user is not None
     assert by_user.tool.routes == (Route.USER,)
@@ -63,9 +67,9 @@ async def test_a_task_hint_leaves_only_its_own_tool(store: Store) -> None:
     store.publish(replace(a_tool(), name="twin"))
     catalog = Catalog(store)
     await catalog.refresh()
-    assert names(catalog.parsers(ASK)) == ["twin", "word_sorting"]
-    assert names(catalog.parsers(ASK, "twin")) == ["twin"]
-    assert catalog.parsers(ASK, "nothing") == []
+    assert names(catalog.parsers(asked(ASK))) == ["twin", "word_sorting"]
+    assert names(catalog.parsers(asked(ASK, task="twin"))) == ["twin"]
+    assert catalog.parsers(asked(ASK, task="nothing")) == []
     assert catalog.tool(None) is None
 
 

@@ -14,7 +14,7 @@ from hammerstone.routes.solver import majority, read_answer, second_opinion, sol
 from hammerstone.store import Store
 from hammerstone.store.accounts import AccountedModel, Bill
 from hammerstone.testing import ScriptedModel
-from hammerstone.types import Role
+from hammerstone.types import Chat, Role
 
 SLOW = 5  # seconds of processor time, on a slow and busy machine; quadratic reading takes minutes
 
@@ -214,7 +214,7 @@ def test_a_reply_of_a_million_characters_is_read_at_once_and_a_longer_one_not_at
 @pytest.mark.anyio
 async def test_the_solver_is_shown_the_question_and_its_answer_returned(store: Store) -> None:
     scripted = ScriptedModel(["Step by step.\nAnswer: 5"])
-    assert await solve(AccountedModel(scripted, Role.SOLVER, store), "2 + 3?", Bill()) == "5"
+    assert await solve(AccountedModel(scripted, Role.SOLVER, store), Chat.of("2 + 3?"), Bill()) == "5"
     assert scripted.prompts[0].messages[0].content.endswith("Question:\n2 + 3?")
 
 
@@ -223,7 +223,7 @@ async def test_the_solver_is_shown_the_question_and_its_answer_returned(store: S
 async def test_a_reply_without_an_answer_is_not_paid_for_again(store: Store, reply: str) -> None:
     scripted = ScriptedModel([reply])
     for _ in range(2):  # each with a model of its own, as two runs have
-        assert await solve(AccountedModel(scripted, Role.SOLVER, store), "2 + 3?", Bill()) is None
+        assert await solve(AccountedModel(scripted, Role.SOLVER, store), Chat.of("2 + 3?"), Bill()) is None
     assert len(scripted.prompts) == 1
 
 
@@ -242,7 +242,7 @@ async def test_a_reply_without_an_answer_is_not_paid_for_again(store: Store, rep
 async def test_a_second_opinion_needs_two_of_three_votes(store: Store, replies: list[str], opinion: str | None) -> None:
     scripted = ScriptedModel(replies)
     model = AccountedModel(scripted, Role.SOLVER, store)
-    assert await second_opinion(model, "2 + 3?", "4", Bill()) == opinion
+    assert await second_opinion(model, Chat.of("2 + 3?"), "4", Bill()) == opinion
     assert [prompt.sample for prompt in scripted.prompts] == [1, 2]  # sample 0 is the stored one
 
 

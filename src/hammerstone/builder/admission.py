@@ -10,6 +10,7 @@ from anyio import to_thread
 from hammerstone.builder.gate import NO_WORDING, foreign_questions, intruders, parser_problem
 from hammerstone.builder.verify import Finding, Verdict, check_arguments, check_parser
 from hammerstone.errors import ToolRefusedError
+from hammerstone.requests.frame import PLAIN
 from hammerstone.sandbox.contract import Sandbox
 from hammerstone.settings import BuildSettings
 from hammerstone.store import Store
@@ -52,7 +53,7 @@ async def _examine(
     """What the gate finds: on the instances stored here, on other tasks' questions, and on probes."""
     if Route.PARSER not in tool.routes:
         return ("it has no parser, and without a model its other route cannot be tried",)
-    if not tool.wording:
+    if not tool.wordings and tool.frame == PLAIN:
         return (NO_WORDING,)
     solved = [(check.question, check.answer) for check in tool.checks if check.parsed]
     if len(dict(solved)) < 2:

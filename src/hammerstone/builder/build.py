@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import anyio
@@ -13,9 +13,10 @@ from anyio import to_thread
 from hammerstone import prompts
 from hammerstone.builder.conversation import Conversation
 from hammerstone.builder.gate import GateResult, foreign_questions, pass_gate
+from hammerstone.builder.improve import refused_by, split_for_improvement
 from hammerstone.builder.latm import make_latm
 from hammerstone.builder.module import make_module
-from hammerstone.builder.splits import independent, split_instances
+from hammerstone.builder.splits import Split, independent, split_instances
 from hammerstone.builder.verify import Finding
 from hammerstone.builder.workbench import Draft, Failure, Workbench
 from hammerstone.concurrency import task_group
@@ -28,11 +29,11 @@ from hammerstone.sandbox.contract import Sandbox
 from hammerstone.settings import Settings
 from hammerstone.store import Store, this_process
 from hammerstone.store.accounts import AccountedModel, Bill
-from hammerstone.store.records import Attempt, Build, BuildState, Disagreement, StoredInstance, Task
+from hammerstone.store.records import Attempt, Build, BuildState, Disagreement, StoredInstance, StoredTool, Task
 from hammerstone.tools.descriptions import short_description
-from hammerstone.tools.shortlist import wording
+from hammerstone.tools.shortlist import forms, wording
 from hammerstone.tools.tool import Provenance, Recipe, Tool
-from hammerstone.types import Source
+from hammerstone.types import Chat, Route, Source
 
 __all__ = ["Maker"]
 
@@ -49,10 +50,12 @@ class _End:
     reason: str
     tool: Tool | None = None
     disagreement: Disagreement | None = None
+    gained: int | None = None
+    bill: Bill = field(default_factory=Bill)
 
 
-def _failed(reason: str) -> _End:
-    return _End(state=BuildState.FAILED, reason=reason)
+def _failed(reason: str, bill: Bill | None = None) -> _End:
+    return _End(state=BuildState.FAILED, reason=reason, bill=bill or Bill())
 
 
 class Maker:
@@ -78,18 +81,23 @@ class Maker:
         self._settings = settings
         self._sample = sample
 
-    async def make(self, task: Task) -> Build | None:
+    async def make(self, task: Task, present: StoredTool | None = None) -> Build | None:
         """Run one build to its end and store it; `None` if somebody else is building this tool, or the task is gone.
+
+        With `present` it is to improve this tool, which stays as it is if that fails.
 
         Whatever goes wrong in it ends the build as failed: the same replies would bring it out again. What ends a run
         (`faults`) interrupts the build and is raised.
         """
-        build_id = await self._start(task)
+        build_id = await self._start(task, present)
         if build_id is None:
             return None
         async with self._lease(build_id):
             try:
-                end = await contained(self._try_recipes(task, build_id), _failed)
+                if present is None:
+                    end = await contained(self._try_recipes(task, build_id), _failed)
+                else:
+                    end = await contained(self._improve(task, build_id, present), _failed)
             except BaseException as error:
                 reason = error.message if isinstance(error, HammerstoneError) else type(error).__name__
                 await self._end(build_id, _End(state=BuildState.INTERRUPTED, reason=reason))
@@ -100,19 +108,28 @@ class Maker:
         builds = await to_thread.run_sync(self._store.builds, task.name)
         return next((one for one in builds if one.id == build_id), None)
 
-    async def _start(self, task: Task) -> int | None:
+    async def _start(self, task: Task, present: StoredTool | None) -> int | None:
+        version = present.version if present is not None else None
         try:
-            return await to_thread.run_sync(lambda: self._store.start_build(task.name, owner=this_process()))
+            return await to_thread.run_sync(
+                lambda: self._store.start_build(task.name, owner=this_process(), improves=version)
+            )
         except NotFoundError:  # removed meanwhile
             return None
 
     async def _end(self, build_id: int, end: _End) -> None:
         def write() -> None:
             if end.state is BuildState.LIVE and end.tool is not None:
-                self._store.publish(end.tool, build_id=build_id, reason=end.reason)
+                self._store.publish(end.tool, build_id=build_id, reason=end.reason, gained=end.gained)
             else:
                 self._store.end_build(
-                    build_id, end.state, reason=end.reason, tool=end.tool, disagreement=end.disagreement
+                    build_id,
+                    end.state,
+                    reason=end.reason,
+                    tool=end.tool,
+                    disagreement=end.disagreement,
+                    gained=end.gained,
+                    cost_usd=end.bill.cost_usd,
                 )
 
         with anyio.CancelScope(shield=True):
@@ -148,15 +165,26 @@ class Maker:
             ("module", "latm") if self._settings.build.recipe == "auto" else (self._settings.build.recipe,)
         )
         reasons: list[str] = []
+        spent = Bill()
         for recipe in recipes:
-            end = await self._try_recipe(recipe, task, build_id)
+            end = await self._try_recipe(recipe, await self._workbench(recipe, task, build_id), build_id)
+            spent.add(end.bill)
             if end.state is not BuildState.FAILED:
-                return end
+                return replace(end, bill=spent)
             reasons.append(f"{recipe}: {end.reason}")
-        return _failed("; ".join(reasons))
+        return _failed("; ".join(reasons), spent)
 
-    async def _try_recipe(self, recipe: Recipe, task: Task, build_id: int) -> _End:
-        bench = await self._workbench(recipe, task, build_id, Bill(task=task.name))
+    async def _improve(self, task: Task, build_id: int, present: StoredTool) -> _End:
+        """The module recipe on what the present tool refuses."""
+        instances = independent(await to_thread.run_sync(self._store.instances, task.name))
+        refused, answered = await refused_by(self._sandbox, present.tool, instances)
+        if not refused:
+            return _failed("the tool refuses none of its instances")
+        split = split_for_improvement(present.tool, refused, answered, most_chars=self._settings.improve.most_chars)
+        bench = await self._workbench("module", task, build_id, split=split, present=present.tool)
+        return await self._try_recipe("module", bench, build_id)
+
+    async def _try_recipe(self, recipe: Recipe, bench: Workbench, build_id: int) -> _End:
         try:
             return await self._follow(recipe, bench)
         except (HammerstoneError, EndsRun):
@@ -164,7 +192,7 @@ class Maker:
         except Exception as error:  # brought out by a reply; the next recipe gets others
             reason = reason_of(error)
             await self._note_fault(bench, recipe, build_id, reason)
-            return _failed(reason)
+            return _failed(reason, bench.conversation.bill)
 
     async def _note_fault(self, bench: Workbench, recipe: Recipe, build_id: int, reason: str) -> None:
         """Keep the latest reply as an attempt that failed, unless it is kept already and a later step has failed."""
@@ -177,24 +205,29 @@ class Maker:
 
     async def _follow(self, recipe: Recipe, bench: Workbench) -> _End:
         draft = await _RECIPES[recipe](bench)
+        bill = bench.conversation.bill
         if isinstance(draft, Failure):
-            return _failed(draft.reason)
+            return _failed(draft.reason, bill)
+        if bench.present is not None and not draft.parses:
+            return _failed("no version was better than the present one", bill)
         asked = (self._settings.build.module if recipe == "module" else self._settings.build.latm).held_out
         result = await pass_gate(bench, draft, self._user, asked=asked)
-        if not result.routes:
+        if not result.routes or (bench.present is not None and Route.PARSER not in result.routes):
             reason = "; ".join(result.reasons)
             await bench.note(recipe, 0, "gate", draft.source, [reason])
-            return _failed(reason)
+            return _failed(reason, bill)
         tool = _package(bench, draft, result, recipe, self._model.name)
         suspect = draft.suspect or result.suspect
         if suspect is not None:
             reason = "the tool agrees with every instance but one: somebody must say which of the two is right"
-            return _End(state=BuildState.NEEDS_REVIEW, reason=reason, tool=tool, disagreement=_disagreement(suspect))
-        return _End(state=BuildState.LIVE, reason="; ".join(result.reasons), tool=tool)
+            disagreement = _disagreement(suspect)
+            return _End(state=BuildState.NEEDS_REVIEW, reason=reason, tool=tool, disagreement=disagreement, bill=bill)
+        return _End(state=BuildState.LIVE, reason="; ".join(result.reasons), tool=tool, gained=draft.gained, bill=bill)
 
-    async def _workbench(self, recipe: Recipe, task: Task, build_id: int, bill: Bill) -> Workbench:
-        instances = independent(await to_thread.run_sync(self._store.instances, task.name))
-        numbers = self._settings.build.module if recipe == "module" else self._settings.build.latm
+    async def _workbench(
+        self, recipe: Recipe, task: Task, build_id: int, split: Split | None = None, present: Tool | None = None
+    ) -> Workbench:
+        bill = Bill(task=task.name)
         corrected: dict[int, str] = {}
         opinions: dict[tuple[int, str | None], bool | None] = {}
 
@@ -211,15 +244,21 @@ class Maker:
 
         return Workbench(
             task=task,
-            split=split_instances(instances, numbers, spare=recipe == "module"),
+            split=split or await self._split(recipe, task),
             foreign=await to_thread.run_sync(foreign_questions, self._store, task.name),
             sandbox=self._sandbox,
             conversation=Conversation(self._model, bill, sample=self._sample),
             settings=self._settings.build,
+            present=present,
             settle=settle,
             record=record,
             corrected=corrected,
         )
+
+    async def _split(self, recipe: Recipe, task: Task) -> Split:
+        instances = independent(await to_thread.run_sync(self._store.instances, task.name))
+        numbers = self._settings.build.module if recipe == "module" else self._settings.build.latm
+        return split_instances(instances, numbers, spare=recipe == "module")
 
     async def _settle(self, finding: Finding, bill: Bill) -> bool | None:
         """Whether the label was wrong; `None` if nobody can say. A person's label is not put to the solver."""
@@ -227,18 +266,21 @@ class Maker:
             return None
         stored = finding.instance.answer
         try:
-            opinion = await second_opinion(self._solver, finding.instance.question, stored, bill)
+            chat = finding.instance.chat or Chat.of(finding.instance.question)
+            opinion = await second_opinion(self._solver, chat, stored, bill)
         except ModelError:
             return None
         if opinion is not None and agree(opinion, finding.answer):
             await to_thread.run_sync(self._store.relabel, finding.instance.id, opinion, Source.SOLVER)
             return True
-        return False if opinion == stored else None
+        return False if opinion is not None and agree(opinion, stored) else None
 
 
 def _package(bench: Workbench, draft: Draft, result: GateResult, recipe: Recipe, model: str) -> Tool:
     """The tool as an immutable value (LATM, section 3.1, wrapping)."""
     checks = draft.checks + result.checks
+    parsed = [one.question for one in checks if one.parsed]
+    common = wording(parsed)
     bill = bench.conversation.bill
     return Tool(
         name=bench.task.name,
@@ -247,7 +289,9 @@ def _package(bench: Workbench, draft: Draft, result: GateResult, recipe: Recipe,
         demonstrations=draft.demonstrations(bench.settings.demonstrations),
         checks=checks,
         routes=result.routes,
-        wording=wording([one.question for one in checks if one.parsed]),
+        wording=common,
+        forms=() if common else forms(parsed),
+        frame=bench.task.frame,
         provenance=Provenance(
             maker=model,
             recipe=recipe,

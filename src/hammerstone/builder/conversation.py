@@ -7,13 +7,22 @@ from collections.abc import Mapping, Sequence
 
 from hammerstone.models.model import Message, Prompt
 from hammerstone.prompts import quoted
+from hammerstone.requests.frame import Form, render
 from hammerstone.settings import MAKER_TEMPERATURE
 from hammerstone.store.accounts import AccountedModel, Bill
-from hammerstone.store.records import StoredInstance
+from hammerstone.store.records import StoredInstance, Task
 from hammerstone.tools.descriptions import short_description
-from hammerstone.types import JSON
+from hammerstone.types import JSON, Chat
 
-__all__ = ["Conversation", "show_arguments", "show_description", "show_instances", "show_problems", "show_questions"]
+__all__ = [
+    "Conversation",
+    "show_arguments",
+    "show_description",
+    "show_frame",
+    "show_instances",
+    "show_problems",
+    "show_questions",
+]
 
 MAX_PROBLEMS = 12  # in one message: enough to see the cause, short enough to be read
 
@@ -53,6 +62,34 @@ class Conversation:
 
 def show_description(description: str) -> str:
     return quoted(short_description(description) or "(none)")
+
+
+def show_frame(task: Task) -> str:
+    """What all requests of a chat's kind have around their question; nothing for questions alone."""
+    chat = task.chat
+    if chat is None:
+        return ""
+    if task.frame.form is Form.WHOLE:
+        return f"\n\n{_WHOLE_CHATS}{_show_format(chat)}"
+    turns = quoted(render(chat.messages[:-1])) if len(chat.messages) > 1 else "(no other turns)"
+    return f"\n\n{_FIXED_TURNS}\n\n{turns}{_show_format(chat)}"
+
+
+_FIXED_TURNS = (
+    "Each question is the last message of a chat. The turns before it are always these, to the letter. They are "
+    "checked before the tool is called: `parse` gets the last message alone, and `unparse` writes it alone. What they "
+    "demand of an answer holds for `solve`."
+)
+_WHOLE_CHATS = (
+    "Each question is a whole chat, turn by turn below headings such as [user], since the turns before the last differ "
+    "as well. A line of a message that looks like a heading has a backslash before it."
+)
+
+
+def _show_format(chat: Chat) -> str:
+    if chat.response_format is None:
+        return ""
+    return f"\n\nThe answer must follow this response format:\n\n{quoted(json.dumps(chat.response_format))}"
 
 
 def show_instances(instances: Sequence[StoredInstance]) -> str:

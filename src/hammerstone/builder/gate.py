@@ -15,13 +15,14 @@ from hammerstone.builder.verify import Finding, Verdict, check_parser, checks_of
 from hammerstone.builder.workbench import Draft, Workbench
 from hammerstone.errors import ModelError
 from hammerstone.requests.comparison import agree
+from hammerstone.requests.frame import PLAIN
 from hammerstone.routes.user import ToolCard, write_arguments
 from hammerstone.sandbox.contract import Sandbox
 from hammerstone.store import Store
 from hammerstone.store.accounts import AccountedModel
 from hammerstone.store.records import StoredInstance
 from hammerstone.tools.parser import call_solve
-from hammerstone.tools.shortlist import wording
+from hammerstone.tools.shortlist import forms, wording
 from hammerstone.tools.tool import Check
 from hammerstone.types import Route
 
@@ -79,11 +80,14 @@ def _parser_problem(bench: Workbench, draft: Draft, findings: Sequence[Finding],
         return "no parser passed verification"
     if not findings:
         return "there are no held-out instances"
-    if not wording([one.question for one in (*draft.checks, *checks_of(findings)) if one.parsed]):
+    questions = [one.question for one in (*draft.checks, *checks_of(findings)) if one.parsed]
+    if bench.task.frame == PLAIN and not wording(questions) and not forms(questions):
         return NO_WORDING
     earlier = len(bench.split.all) - len(findings)
     refused = earlier - len(draft.checks) - (draft.suspect is not None)
     findings = [one for one in findings if one is not suspect]
+    if bench.present is not None:  # it refuses fewer than the tool that serves now
+        earlier, refused = 0, 0
     return parser_problem(findings, "held-out", earlier=earlier, refused=refused, most=bench.settings.max_refused)
 
 
@@ -116,8 +120,10 @@ async def intruders(
 
 
 def foreign_questions(store: Store, name: str) -> tuple[str, ...]:
-    """The latest questions of the tasks other than `name`, save those that are stored as its own, too."""
-    others = [task.name for task in store.tasks() if task.name != name]
+    """The latest questions of the other tasks in the frame of `name`, save those that are stored as its own, too."""
+    task = store.task(name)
+    frame = task.frame if task is not None else PLAIN
+    others = [other.name for other in store.tasks() if other.name != name and other.frame == frame]
     questions = [one.question for other in others for one in store.instances(other)[-FOREIGN_PER_TASK:]]
     own = {one.question for one in store.instances(name)}
     return tuple(question for question in questions[-FOREIGN_IN_ALL:] if question not in own)

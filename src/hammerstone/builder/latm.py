@@ -14,6 +14,7 @@ from hammerstone import prompts
 from hammerstone.builder.conversation import (
     show_arguments,
     show_description,
+    show_frame,
     show_instances,
     show_problems,
     show_questions,
@@ -141,6 +142,7 @@ def _propose(bench: Workbench) -> str:
         count=len(bench.split.shown),
         name=bench.task.name,
         description=show_description(bench.task.description),
+        frame=show_frame(bench.task),
         instances=show_instances(bench.split.shown),
         imports=bench.imports_text,
         cpu_seconds=round(Limits().cpu_seconds),

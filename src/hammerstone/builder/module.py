@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hammerstone import prompts
-from hammerstone.builder.conversation import show_arguments, show_description, show_instances, show_problems
+from hammerstone.builder.conversation import show_arguments, show_description, show_frame, show_instances, show_problems
 from hammerstone.builder.gate import intruders
 from hammerstone.builder.verify import Finding, Verdict, check_parser, checks_of
 from hammerstone.builder.workbench import Draft, Failure, Workbench
 from hammerstone.models.replies import code_block
+from hammerstone.prompts import quoted
 from hammerstone.sandbox.contract import Limits
 from hammerstone.store.records import Stage
 from hammerstone.tools.code_checks import check_source
@@ -75,20 +76,24 @@ def _better(best: Draft | None, draft: Draft | None) -> Draft | None:
 
 
 def _propose(bench: Workbench) -> str:
+    """For a first tool; or, where one is there, for a version that answers what it refused."""
+    present = {"source": quoted(bench.present.source)} if bench.present is not None else {}
     return prompts.fill(
-        "module_propose",
+        "module_improve" if bench.present is not None else "module_propose",
         count=len(bench.split.shown),
         name=bench.task.name,
         description=show_description(bench.task.description),
+        frame=show_frame(bench.task),
         instances=show_instances(bench.split.shown),
-        imports=bench.imports_text,
-        cpu_seconds=round(Limits().cpu_seconds),
+        rules=prompts.fill("module_rules", imports=bench.imports_text, cpu_seconds=round(Limits().cpu_seconds)),
+        **present,
     )
 
 
 async def _verify(bench: Workbench, source: str) -> tuple[Draft, tuple[str, ...]]:
     """What the module does on solved instances, on other tasks' questions and on probes."""
-    findings = await check_parser(bench.sandbox, source, bench.labeled(bench.split.shown + bench.split.verified))
+    shown = bench.labeled(bench.split.shown)
+    findings = await check_parser(bench.sandbox, source, shown + bench.labeled(bench.split.verified))
     taken = [
         (one.instance.question, one.answer)
         for one in findings
@@ -99,13 +104,29 @@ async def _verify(bench: Workbench, source: str) -> tuple[Draft, tuple[str, ...]
     wrong = [one for one in findings if one.verdict in {Verdict.DIFFERS, Verdict.FAILED}]
     refused = [one for one in findings if one.verdict is Verdict.REFUSED]
     few_refused = len(refused) <= bench.settings.max_refused * len(findings)
+    lost = _lost(bench, refused)
+    gained = None if bench.present is None else len(bench.split.shown) - sum(one.instance in shown for one in refused)
     draft = Draft(
         source=source,
         checks=checks_of(findings),
-        parses=few_refused and not let_in and all(one is suspect for one in wrong),
+        parses=(few_refused if gained is None else gained > 0 and not lost)
+        and not let_in
+        and all(one is suspect for one in wrong),
         suspect=suspect,
+        gained=gained,
     )
-    return draft, (*let_in, *map(_describe, wrong), *map(_describe, refused))
+    others = [one for one in refused if one not in lost]
+    return draft, (*let_in, *map(_describe, wrong), *map(_describe_lost, lost), *map(_describe, others))
+
+
+def _lost(bench: Workbench, refused: Sequence[Finding]) -> list[Finding]:
+    """What the present tool answers and the new one does not."""
+    if bench.present is None:
+        return []
+    answered = {one.question for one in bench.split.verified} & {
+        one.question for one in bench.present.checks if one.parsed
+    }
+    return [one for one in refused if one.instance.question in answered]
 
 
 async def _settle(
@@ -124,6 +145,10 @@ async def _settle(
         settled = replace(wrong[0], verdict=Verdict.AGREES)
         return [settled if one is wrong[0] else one for one in findings], None
     return findings, wrong[0] if label_was_wrong is None else None
+
+
+def _describe_lost(finding: Finding) -> str:
+    return f"The module answered this before and does not any more. {_describe(finding)}"
 
 
 def _describe(finding: Finding) -> str:

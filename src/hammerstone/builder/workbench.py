@@ -12,7 +12,7 @@ from hammerstone.sandbox.contract import Sandbox
 from hammerstone.settings import BuildSettings
 from hammerstone.store.accounts import Bill
 from hammerstone.store.records import Attempt, Stage, StoredInstance, Task
-from hammerstone.tools.tool import Check, Demonstration, Recipe
+from hammerstone.tools.tool import Check, Demonstration, Recipe, Tool
 
 __all__ = ["Draft", "Failure", "Workbench"]
 
@@ -20,12 +20,14 @@ __all__ = ["Draft", "Failure", "Workbench"]
 @dataclass(frozen=True, kw_only=True)
 class Draft:
     """A module that passed verification. `parses` says that its parser did; `suspect` is a finding on which it alone
-    differs from a stored answer, and which nobody has settled yet."""
+    differs from a stored answer, and which nobody has settled yet. `gained` is how many of the questions
+    that the present tool refused it answers."""
 
     source: str
     checks: tuple[Check, ...]
     parses: bool
     suspect: Finding | None = None
+    gained: int | None = None
 
     def demonstrations(self, count: int) -> tuple[Demonstration, ...]:
         return tuple(Demonstration(question=one.question, arguments=one.arguments) for one in self.checks[:count])
@@ -40,7 +42,9 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Workbench:
-    """`settle` says whether the label of a finding that alone differs was wrong: True, False, or None for open.
+    """`present` is the tool that is to be improved, if any.
+
+    `settle` says whether the label of a finding that alone differs was wrong: True, False, or None for open.
 
     `corrected` holds the answers, by instance id, that it has put in the place of wrong labels.
     """
@@ -51,6 +55,7 @@ class Workbench:
     sandbox: Sandbox
     conversation: Conversation
     settings: BuildSettings
+    present: Tool | None
     settle: Callable[[Finding], Awaitable[bool | None]]
     record: Callable[[Attempt], Awaitable[None]]
     corrected: Mapping[int, str]

@@ -15,16 +15,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from hammerstone.types import JSON, Chat, Message
+from hammerstone.types import JSON, Chat, Message, Request
 
-if TYPE_CHECKING:
-    from hammerstone.types import Request
-
-__all__ = ["PLAIN", "Form", "Frame", "chat_document", "chat_from", "frame_of", "question_in", "render"]
+__all__ = ["PLAIN", "Form", "Frame", "chat_document", "chat_from", "frame_of", "question_in", "render", "shared_frame"]
 
 
 class Form(StrEnum):
@@ -54,6 +52,15 @@ def frame_of(request: Request, form: Form = Form.LAST) -> Frame:
     fixed = [one.content for one in chat.messages[:-1]] if form is Form.LAST else []
     canonical = json.dumps([request.tenant, chat.model, chat.response_format, roles, fixed], sort_keys=True)
     return Frame(form=form, digest=hashlib.sha256(canonical.encode()).hexdigest()[:16])
+
+
+def shared_frame(chats: Sequence[Chat]) -> Frame | None:
+    """The frame of all of these: by their fixed turns if these are the same, else by their shape; `None` for several."""
+    for form in Form:
+        frames = {frame_of(Request(id="", chat=chat), form) for chat in chats}
+        if len(frames) == 1:
+            return frames.pop()
+    return None
 
 
 def question_in(chat: Chat, form: Form = Form.LAST) -> str:

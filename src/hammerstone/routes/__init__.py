@@ -1,1 +1,24 @@
-"""The routes by which a request is answered."""
+"""The routes by which a request is answered, and the router that tries them in order of their cost."""
+
+from hammerstone.routes.catalog import Catalog
+from hammerstone.routes.contract import Answer, AnswerRoute, Asked, Refusal
+from hammerstone.routes.last_routes import LabelerRoute, SolverRoute
+from hammerstone.routes.parser_route import ParserRoute
+from hammerstone.routes.router import Routed, Router
+from hammerstone.routes.task_finder import TaskFinder
+from hammerstone.routes.user_route import UserRoute
+
+__all__ = [
+    "Answer",
+    "AnswerRoute",
+    "Asked",
+    "Catalog",
+    "LabelerRoute",
+    "ParserRoute",
+    "Refusal",
+    "Routed",
+    "Router",
+    "SolverRoute",
+    "TaskFinder",
+    "UserRoute",
+]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from anyio import to_thread
 
+from hammerstone.requests.frame import PLAIN, Form, Frame
+from hammerstone.routes.contract import Asked
 from hammerstone.routes.dispatcher import LISTED, nearest
 from hammerstone.store import Store
 from hammerstone.store.records import StoredTool, Task
@@ -20,7 +24,8 @@ class Catalog:
         self._store = store
         self._revision = -1
         self._tools: dict[str, StoredTool] = {}
-        self._shortlist: Shortlist[StoredTool] = Shortlist([])
+        self._shortlists: dict[Frame, Shortlist[StoredTool]] = {}
+        self._unworded: dict[Frame, list[StoredTool]] = {}
         self._examples: dict[str, str] = {}
 
     async def refresh(self) -> None:
@@ -30,23 +35,43 @@ class Catalog:
             return
         tools = await to_thread.run_sync(self._store.live_tools)
         self._tools = {tool.task: tool for tool in tools}
-        self._shortlist = Shortlist((tool, tool.tool.wording) for tool in tools if Route.PARSER in tool.tool.routes)
+        by_frame: defaultdict[Frame, list[StoredTool]] = defaultdict(list)
+        for tool in tools:
+            if Route.PARSER in tool.tool.routes:
+                by_frame[tool.tool.frame].append(tool)
+        self._shortlists = {
+            frame: Shortlist((tool, wording) for tool in some for wording in tool.tool.wordings)
+            for frame, some in by_frame.items()
+        }
+        self._unworded = {  # a frame that is not PLAIN says enough
+            frame: [tool for tool in some if not tool.tool.wordings and frame != PLAIN]
+            for frame, some in by_frame.items()
+        }
         self._revision = revision
 
     def tool(self, task: str | None) -> StoredTool | None:
         """The live tool of a task."""
         return self._tools.get(task) if task is not None else None
 
-    def parsers(self, question: str, hint: str | None = None) -> list[StoredTool]:
-        """The tools whose wording the question holds. A hint of the task leaves only that task's tool."""
-        tools = self._shortlist.candidates(question)
-        return [tool for tool in tools if hint in {None, tool.task}]
+    @property
+    def has_user_route(self) -> bool:
+        """Whether any tool may be called with a model's arguments."""
+        return any(Route.USER in tool.tool.routes for tool in self._tools.values())
 
-    async def tasks(self, question: str) -> list[Task]:
-        """The tasks that the dispatcher is told of: all, or the most similar where there are many."""
-        tasks = await to_thread.run_sync(self._store.tasks)
+    def parsers(self, asked: Asked) -> list[StoredTool]:
+        """The tools of the request's frame whose wording its question holds; of a named task, only that task's."""
+        found: list[StoredTool] = []
+        for form in Form:
+            shortlist = self._shortlists.get(asked.frame(form))
+            found += self._unworded.get(asked.frame(form), [])
+            found += shortlist.candidates(asked.question(form)) if shortlist is not None else []
+        return [tool for tool in {one.task: one for one in found}.values() if asked.task in {None, tool.task}]
+
+    async def tasks(self, question: str, frame: Frame = PLAIN) -> list[Task]:
+        """The tasks of this frame that the dispatcher is told of: all, or the most similar where there are many."""
+        tasks = [task for task in await to_thread.run_sync(self._store.tasks) if task.frame == frame]
         if len(tasks) <= LISTED:
-            return list(tasks)
+            return tasks
         unseen = [task for task in tasks if task.name not in self._examples]
         self._examples |= await to_thread.run_sync(lambda: {task.name: self._example(task) for task in unseen})
         return nearest(tasks, [self._examples[task.name] for task in tasks], question)

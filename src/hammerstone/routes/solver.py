@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 
 from hammerstone import prompts
 from hammerstone.models.model import Prompt
 from hammerstone.models.replies import LONGEST_REPLY
+from hammerstone.requests.comparison import agree
 from hammerstone.settings import USER_TEMPERATURE
 from hammerstone.store.accounts import AccountedModel, Bill, prompt
 from hammerstone.templates import nonce
+from hammerstone.types import Chat
 
-__all__ = ["SECOND_OPINIONS", "majority", "read_answer", "second_opinion", "solve", "solver_prompt"]
+__all__ = ["SECOND_OPINIONS", "chat_prompt", "majority", "read_answer", "second_opinion", "solve", "solver_prompt"]
 
 SECOND_OPINIONS = 2  # with the stored answer they make three votes
 
@@ -25,9 +26,21 @@ _ANSWER = re.compile(
 _EMPTY_LINES = re.compile(r"(?:[ \t]*\r?\n)+")
 
 
-async def solve(model: AccountedModel, question: str, bill: Bill, *, sample: int = 0) -> str | None:
-    """The answer, or `None` when the model says that it has none or its reply cannot be read (LATM, section 3.2)."""
+async def solve(model: AccountedModel, chat: Chat, bill: Bill, *, sample: int = 0) -> str | None:
+    """The answer, or `None` when the model says that it has none or its reply cannot be read (LATM, section 3.2).
+
+    A chat is asked as it came, and the whole reply is its answer. A question alone comes with a prompt of our own.
+    """
+    if not chat.plain:
+        reply = await model.complete(chat_prompt(chat, sample=sample), bill)
+        return reply if reply.strip() else None
+    question = chat.messages[-1].content
     return read_answer(await model.complete(solver_prompt(question, sample=sample), bill), question)
+
+
+def chat_prompt(chat: Chat, *, sample: int = 0) -> Prompt:
+    """The request as it came. `sample` draws another reply for a second opinion."""
+    return Prompt(messages=chat.messages, temperature=USER_TEMPERATURE, sample=sample)
 
 
 def solver_prompt(question: str, *, sample: int = 0) -> Prompt:
@@ -107,16 +120,15 @@ def _may_hold_talk(answer: str, *, begins: bool, below: bool) -> bool:
     return len(lines) > 1
 
 
-async def second_opinion(model: AccountedModel, question: str, stored: str, bill: Bill) -> str | None:
+async def second_opinion(model: AccountedModel, chat: Chat, stored: str, bill: Bill) -> str | None:
     """The answer that at least two of three hold (the stored one and two fresh ones), or `None` without a majority."""
     votes = [stored]
     for sample in range(1, SECOND_OPINIONS + 1):
-        answer = await solve(model, question, bill, sample=sample)
+        answer = await solve(model, chat, bill, sample=sample)
         votes += [answer] if answer is not None else []
     return majority(votes)
 
 
 def majority(votes: list[str]) -> str | None:
-    """The first answer that at least two votes agree on, whatever white space is around them."""
-    counts = Counter(vote.strip() for vote in votes)
-    return next((vote for vote in votes if counts[vote.strip()] >= 2), None)
+    """The first answer that at least two votes agree on."""
+    return next((vote for vote in votes if sum(agree(vote, other) for other in votes) >= 2), None)

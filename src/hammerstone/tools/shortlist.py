@@ -4,8 +4,8 @@ A tool's *wording* is the set of n-grams that all of its task's instances share:
 numbers fall away. Part of the rule by which a parser may answer is that the question holds `SHARE` of them. The index
 only computes that rule for all tools at once, so a shortlist gives the same answer as trying every tool.
 
-Where a task's instances share nothing there is no wording, and no question holds it: such a tool's parser is never
-asked.
+Where a task's instances are phrased in several ways they share little or nothing: then each way has a wording of its
+own (`forms`). A tool without any is never asked, unless the frame of a chat tells its requests from others.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from typing import Generic, TypeVar
 
 from hammerstone.requests.comparison import normalise
 
-__all__ = ["SHARE", "N", "Shortlist", "grams", "holds_wording", "wording"]
+__all__ = ["SHARE", "N", "Shortlist", "forms", "grams", "holds_wording", "wording"]
 
 N = 5
 SHARE = 0.9
 MAX_WORDING = 400  # enough to tell thousands of tasks apart; keeps tools and the index small
+MAX_FORMS = 40
+ALIKE = 0.25  # of the n-grams of a question or of a group: what is left when values and names fall away
+LEAST = 10  # n-grams: two words or three
 
 T = TypeVar("T")
 
@@ -35,7 +38,29 @@ def grams(text: str) -> frozenset[str]:
 def wording(questions: Sequence[str]) -> tuple[str, ...]:
     """The n-grams common to all questions, sorted; empty when they share none."""
     common = frozenset[str].intersection(*map(grams, questions)) if questions else frozenset[str]()
+    return _bounded(common)
+
+
+def _bounded(common: frozenset[str]) -> tuple[str, ...]:
     return tuple(sorted(common)[:: max(1, math.ceil(len(common) / MAX_WORDING))])
+
+
+def forms(questions: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """The n-grams that questions of one way of phrasing share, for each way of which there are two or more.
+
+    Greedy, in the order given: a question joins the group that it shares most with, if that is as much as `ALIKE` of
+    the group or of itself. What all questions share is not enough then, and each group has its own.
+    """
+    groups: list[tuple[frozenset[str], int]] = []
+    for question in questions:
+        own = grams(question)
+        shared = [len(own & common) for common, _ in groups]
+        best = max(range(len(groups)), key=shared.__getitem__, default=None)
+        if best is not None and shared[best] >= max(LEAST, ALIKE * min(len(own), len(groups[best][0]))):
+            groups[best] = groups[best][0] & own, groups[best][1] + 1
+        else:
+            groups.append((own, 1))
+    return tuple(_bounded(common) for common, size in groups if size > 1)[:MAX_FORMS]
 
 
 def holds_wording(question: str, required: Sequence[str]) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hammerstone.errors import ToolRefusedError
 from hammerstone.escaping import escape, mapped
+from hammerstone.requests.frame import PLAIN, Form, Frame
 from hammerstone.types import JSON, Route, Usage
 from hammerstone.validation import validator_of
 
@@ -73,7 +74,9 @@ class Tool:
 
     `source` is a module with `solve` and, for the parser route, `parse` and `unparse`. `routes` are those that the
     held-out gate let through. `wording` are the character n-grams that every instance of the task shares: the parser
-    is only asked about questions that hold most of them (`hammerstone.tools.shortlist`).
+    is only asked about questions that hold most of them (`hammerstone.tools.shortlist`). Where they share
+    nothing, since they are phrased in several ways, `forms` holds the n-grams of each way. `frame` is the fixed part of
+    the requests that it may answer.
     """
 
     name: str
@@ -84,6 +87,13 @@ class Tool:
     routes: tuple[Route, ...]
     wording: tuple[str, ...]
     provenance: Provenance
+    frame: Frame = PLAIN
+    forms: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def wordings(self) -> tuple[tuple[str, ...], ...]:
+        """The n-grams of each way in which its questions are phrased; any will do."""
+        return (self.wording,) if self.wording else self.forms
 
     @cached_property
     def digest(self) -> str:
@@ -91,8 +101,13 @@ class Tool:
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     def to_json(self) -> str:
-        """Canonical JSON: sorted keys, no spaces, ASCII."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        """Canonical JSON: sorted keys, no spaces, ASCII. `frame` and `forms` are left out where they say nothing."""
+        document = asdict(self)
+        if self.frame == PLAIN:
+            del document["frame"]
+        if not self.forms:
+            del document["forms"]
+        return json.dumps(document, sort_keys=True, separators=(",", ":"))
 
     @staticmethod
     def from_json(text: str) -> Tool:
@@ -146,12 +161,15 @@ def _tool(document: dict[str, Any]) -> Tool:
     """A tool from a document that was checked."""
     made = document["provenance"]
     usage = Usage(**made["usage"])
+    frame = document.get("frame")
     return replace(
         Tool(**document),
+        frame=Frame(form=Form(frame["form"]), digest=frame["digest"]) if frame else PLAIN,
         demonstrations=tuple(Demonstration(**one) for one in document["demonstrations"]),
         checks=tuple(Check(**one) for one in document["checks"]),
         routes=tuple(Route(one) for one in document["routes"]),
         wording=tuple(document["wording"]),
+        forms=tuple(tuple(form) for form in document.get("forms", ())),
         provenance=replace(Provenance(**made), instances=tuple(made["instances"]), usage=usage),
     )
 

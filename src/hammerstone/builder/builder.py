@@ -1,0 +1,162 @@
+"""When a build is due, and that at most one runs for a task at a time.
+
+A task without a tool is due once it has enough instances, and after a failed build once more have come in. A task with
+a live tool is due when questions that the tool refused have been answered: see `improve`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from anyio import to_thread
+from anyio.abc import TaskGroup
+
+from hammerstone.builder.build import Maker
+from hammerstone.builder.improve import improvement_due
+from hammerstone.builder.splits import independent
+from hammerstone.errors import InputError, SettingsError
+from hammerstone.faults import contained
+from hammerstone.requests.frame import PLAIN, Form, Frame, question_in, shared_frame
+from hammerstone.settings import Settings
+from hammerstone.store import Store
+from hammerstone.store.records import Build, BuildState, StoredTool, Task, ToolState
+from hammerstone.types import Instance, Route
+
+__all__ = ["Builder", "OnBuild"]
+
+OnBuild = Callable[[str, Build | None], None]
+"""Called with the task and `None` when a build starts, and with the result when it ends."""
+
+_log = logging.getLogger(__name__)
+
+
+class Builder:
+    """Starts builds. Without a `maker` none is ever due."""
+
+    def __init__(self, *, store: Store, maker: Maker | None, settings: Settings, on_build: OnBuild) -> None:
+        self._store = store
+        self._maker = maker
+        self._settings = settings
+        self._on_build = on_build
+        self._running: set[str] = set()
+        self._said: set[tuple[str, str]] = set()
+
+    async def catch_up(self, group: TaskGroup) -> None:
+        """Start the builds that are due: after labels came in, or after a crash."""
+        for task in await to_thread.run_sync(self._store.tasks):
+            await self.build_if_due(task.name, group)
+
+    async def build_if_due(self, name: str, group: TaskGroup) -> None:
+        """A build that nobody waits for, in `group` or, where settings say so, before this returns.
+
+        One that cannot even be kept as failed is logged, and all else goes on.
+        """
+        await contained(self._build_if_due(name, group), lambda why: _log.warning("a tool for %s: %s", name, why))
+
+    async def _build_if_due(self, name: str, group: TaskGroup) -> None:
+        maker = self._maker
+        if maker is None or name in self._running:
+            return
+        task, tool = await to_thread.run_sync(lambda: (self._store.task(name), self._store.tool(name)))
+        if task is None or not await self._due(task, tool) or name in self._running:
+            return
+        self._running.add(name)  # with no `await` since it was looked for
+        present = tool if tool is not None and tool.state is ToolState.LIVE else None
+        if self._settings.loop.background:
+            group.start_soon(self._build_beside, maker, task, present)
+        else:
+            await self._run(maker, task, present)
+
+    async def _due(self, task: Task, tool: StoredTool | None) -> bool:
+        if tool is None:
+            numbers = self._settings.build
+            return task.instances >= (task.built_at + numbers.more if task.built_at else numbers.needed)
+        if tool.state is not ToolState.LIVE:
+            return False  # a person, a correction or an audit has taken it out of service
+        due, why = await to_thread.run_sync(improvement_due, self._store, task, self._settings.improve)
+        if why and (task.name, why) not in self._said:
+            self._said.add((task.name, why))
+            _log.warning("the tool %s is not improved any further: %s", task.name, why)
+        return due
+
+    async def _build_beside(self, maker: Maker, task: Task, present: StoredTool | None) -> None:
+        build = self._run(maker, task, present)
+        await contained(build, lambda why: _log.warning("a tool for %s: %s", task.name, why))
+
+    async def _run(self, maker: Maker, task: Task, present: StoredTool | None = None) -> Build | None:
+        """One build and, where the parser of a first tool refuses some of its instances, the next one at once."""
+        self._running.add(task.name)
+        try:
+            build = await self._one_build(maker, task, present)
+            tool = await to_thread.run_sync(self._store.tool, task.name)
+            if build is not None and present is None and tool is not None and self._falls_short(build, tool):
+                await self._one_build(maker, task, tool)
+        finally:
+            self._running.discard(task.name)
+        return build
+
+    async def _one_build(self, maker: Maker, task: Task, present: StoredTool | None) -> Build | None:
+        self._on_build(task.name, None)
+        build = await maker.make(task, present)
+        if build is not None:
+            self._on_build(task.name, build)
+        return build
+
+    def _falls_short(self, build: Build, tool: StoredTool) -> bool:
+        """Whether a tool that has just gone live refuses instances that it was built from."""
+        if not self._settings.improve.after or build.state is not BuildState.LIVE or tool.state is not ToolState.LIVE:
+            return False
+        made = tool.tool.provenance
+        parsed = sum(check.parsed for check in tool.tool.checks)
+        return Route.PARSER in tool.tool.routes and parsed < made.shown + made.verified + made.held_out
+
+    async def make(self, name: str) -> Build:
+        """Run one build of this task now.
+
+        Raises `InputError` if the task has too few of them, `SettingsError` if there is no maker or another build of
+        this tool is running, `StoreError` and `RecordingError`.
+        """
+        maker = self.maker
+        task = await to_thread.run_sync(self._store.task, name)
+        count = len(independent(await to_thread.run_sync(self._store.instances, name)))
+        if task is None or count < self._settings.build.needed:
+            different = "instance" if count == 1 else "different instances"
+            raise InputError(
+                f"{name} has {count} {different}; a tool is made from {self._settings.build.needed} or more",
+                hint="questions that differ only in spaces or Unicode form count once; give more and run again",
+            )
+        build = await self._run(maker, task)
+        if build is None:
+            raise SettingsError(f"a build of {name} is running already", hint=f"see: hammerstone tasks show {name}")
+        return build
+
+    @property
+    def maker(self) -> Maker:
+        """Raises `SettingsError` if there is none."""
+        if self._maker is None:
+            hint = "name one, for example --maker anthropic:claude-opus-4-5"
+            raise SettingsError("there is no maker model", hint=hint)
+        return self._maker
+
+
+def framed(instances: Sequence[Instance]) -> tuple[Frame, list[Instance]]:
+    """The frame that these instances share, and their questions as they stand in it.
+
+    Raises `InputError` for chats of several shapes: they are not of one task.
+    """
+    chats = [one.chat for one in instances if one.chat is not None]
+    if not chats:
+        return PLAIN, list(instances)
+    frame = shared_frame(chats) if len(chats) == len(instances) else None
+    if frame is None:
+        raise InputError(
+            "these requests have several shapes: other roles, models or response formats",
+            hint="a tool serves one kind of request; give each kind its own --name",
+        )
+    form = Form(frame.form)
+    return frame, [
+        Instance(question=question_in(one.chat, form), answer=one.answer, source=one.source, chat=one.chat)
+        for one in instances
+        if one.chat is not None
+    ]

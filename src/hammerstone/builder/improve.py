@@ -1,0 +1,96 @@
+"""A tool gets better: what it refused, once that has been answered, is the material of its next version.
+
+What a dozen instances do not show, the first version refuses for ever. So a build is due again when refused questions
+have gathered, each time more of them; and at once where the first version refuses some of the instances that it was
+built from. The new version must answer all that the former one does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from hammerstone.builder.splits import Split, most_varied
+from hammerstone.builder.verify import Verdict, check_parser
+from hammerstone.sandbox.contract import Sandbox
+from hammerstone.settings import ImproveSettings
+from hammerstone.store import Store
+from hammerstone.store.records import Build, BuildState, StoredInstance, Task
+from hammerstone.tools.tool import Tool
+from hammerstone.types import Source
+
+__all__ = ["improvement_due", "refused_by", "split_for_improvement"]
+
+HELD_OUT_EVERY = 4  # of the instances that the present version answers: they are seen by the gate alone
+DAY = timedelta(days=1)
+
+
+def improvement_due(store: Store, task: Task, settings: ImproveSettings) -> tuple[bool, str]:
+    """Whether enough has gathered since the last build; or why no more builds are made, for a person to read."""
+    if not settings.after:
+        return False, ""
+    builds = [one for one in store.builds(task.name) if one.state is not BuildState.RUNNING]
+    earlier = [one for one in builds if one.improves is not None and one.state is not BuildState.INTERRUPTED]
+    why = _given_up(builds, earlier, settings)
+    if why:
+        return False, why
+    gathered = task.instances - task.built_at
+    needed = min(settings.after * settings.growth ** len(earlier), settings.most)
+    return gathered >= needed and _today(builds) < settings.builds_per_day, ""
+
+
+def _given_up(builds: Sequence[Build], earlier: Sequence[Build], settings: ImproveSettings) -> str:
+    last = earlier[: settings.give_up]
+    if len(last) == settings.give_up and not any(one.gained for one in last):
+        return f"the last {settings.give_up} builds added nothing"
+    if settings.max_usd is None:
+        return ""
+    costs = [one.cost_usd for one in builds]
+    if None in costs:
+        return "the price of its builds is unknown, so max_usd cannot be kept"
+    spent = sum(cost for cost in costs if cost is not None)
+    return f"its builds have cost ${spent:.2f} of ${settings.max_usd:.2f}" if spent >= settings.max_usd else ""
+
+
+def _today(builds: Sequence[Build]) -> int:
+    since = (datetime.now(UTC) - DAY).isoformat()
+    return sum(one.started >= since for one in builds)
+
+
+async def refused_by(
+    sandbox: Sandbox, tool: Tool, instances: Sequence[StoredInstance]
+) -> tuple[tuple[StoredInstance, ...], tuple[StoredInstance, ...]]:
+    """The instances that the tool's parser does not answer, and those that it answers as they are labeled.
+
+    One that it answers otherwise is neither: a build cannot say who is right.
+    """
+    findings = await check_parser(sandbox, tool.source, instances)
+    refused = tuple(one.instance for one in findings if one.verdict in {Verdict.REFUSED, Verdict.FAILED})
+    return refused, tuple(one.instance for one in findings if one.verdict is Verdict.AGREES)
+
+
+def split_for_improvement(
+    tool: Tool, refused: Sequence[StoredInstance], answered: Sequence[StoredInstance], *, most_chars: int
+) -> Split:
+    """Show what was refused, the most different first, up to `most_chars` characters of questions and answers.
+
+    What the tool answers now, its own checks included, is verified, and a part of it held out for the gate.
+    """
+    shown: list[StoredInstance] = []
+    left = most_chars
+    for one in most_varied(refused, len(refused)):
+        left -= len(one.question) + len(one.answer)
+        if left < 0 and shown:
+            break
+        shown.append(one)
+    rest = [one for one in refused if one not in shown]
+    known = {one.question for one in (*refused, *answered)}
+    checks = [
+        StoredInstance(id=-number, request_id="", question=check.question, answer=check.answer, source=Source.CALLER)
+        for number, check in enumerate(tool.checks, 1)
+        if check.parsed and check.question not in known
+    ]
+    old = [*answered, *checks]
+    held_out = old[::HELD_OUT_EVERY]
+    verified = [one for number, one in enumerate(old) if number % HELD_OUT_EVERY]
+    return Split(shown=tuple(shown), verified=(*verified, *rest), held_out=tuple(held_out))

@@ -1,0 +1,89 @@
+"""The cheapest route that is sure.
+
+request ─► parser: a live tool proves that it has read every word ─────► sandbox ─► answer   no model
+   │ no
+   ├─► dispatcher: a task with a tool ─► user writes the arguments ────► sandbox ─► answer   cheap calls
+   │ no tool, or any refusal or failure on the way
+   └─► solver, or a labeler's queue ─► answer                                                strong call
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hammerstone.faults import contained
+from hammerstone.routes.catalog import Catalog
+from hammerstone.routes.contract import Answer, AnswerRoute, Asked, Refusal
+from hammerstone.routes.last_routes import LabelerRoute, SolverRoute
+from hammerstone.routes.task_finder import TaskFinder
+from hammerstone.routes.user_route import UserRoute
+from hammerstone.types import Route
+
+__all__ = ["Routed", "Router"]
+
+NOTHING_LEFT = "no tool answers this, and no solver is set"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Routed:
+    """How a request was answered, or why it was not; `refusals` are the reasons of the routes before.
+
+    Without an answer, `route` is the one that failed, or a labeler's, who has yet to answer.
+    """
+
+    answer: Answer | None
+    refusals: tuple[str, ...]
+    route: Route | None = None
+    error: str | None = None
+
+
+class Router:
+    """Tries the routes in order of their cost. It stores nothing but the task of a request."""
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        parser: AnswerRoute,
+        user: UserRoute,
+        finder: TaskFinder,
+        last: SolverRoute | LabelerRoute | None,
+    ) -> None:
+        self._catalog = catalog
+        self._parser = parser
+        self._user = user
+        self._finder = finder
+        self._last = last
+
+    async def route(self, asked: Asked) -> Routed:
+        """Whatever a cheaper route meets is a reason of its refusal, and the request goes on."""
+        asked.task = self._finder.named(asked.request.task)
+        refusals: list[str] = []
+        answer = await contained(self._cheaply(asked, refusals), lambda why: refusals.append(f"tools: {why}"))
+        if answer is not None:
+            return Routed(answer=answer, refusals=(*refusals, *answer.refusals))
+        return await self._dearly(asked, tuple(refusals))
+
+    async def _cheaply(self, asked: Asked, refusals: list[str]) -> Answer | None:
+        await self._catalog.refresh()
+        result = await self._parser.attempt(asked)
+        if isinstance(result, Answer):
+            return result
+        refusals += result.reasons
+        await contained(self._finder.find(asked), lambda why: refusals.append(f"dispatcher: {why}"))
+        result = await self._user.attempt(asked)
+        if isinstance(result, Answer):
+            return result
+        refusals += result.reasons
+        return None
+
+    async def _dearly(self, asked: Asked, refusals: tuple[str, ...]) -> Routed:
+        last = self._last
+        if last is None:
+            return Routed(answer=None, refusals=refusals, error=NOTHING_LEFT)
+        result = await contained(last.attempt(asked), lambda why: Refusal(reasons=(why,)))
+        if isinstance(result, Answer):
+            return Routed(answer=result, refusals=refusals, route=last.route)
+        return Routed(
+            answer=None, refusals=refusals, route=last.route, error=None if result.waits else "; ".join(result.reasons)
+        )
