@@ -16,12 +16,13 @@ from hammerstone.builder.build import Maker
 from hammerstone.builder.improve import improvement_due
 from hammerstone.builder.splits import independent
 from hammerstone.errors import InputError, SettingsError
+from hammerstone.escaping import sha256
 from hammerstone.faults import contained
 from hammerstone.requests.frame import PLAIN, Form, Frame, question_in, shared_frame
 from hammerstone.settings import Settings
 from hammerstone.store import Store
 from hammerstone.store.records import Build, BuildState, StoredTool, Task, ToolState
-from hammerstone.types import Instance, Route
+from hammerstone.types import Instance
 
 __all__ = ["Builder", "OnBuild"]
 
@@ -104,12 +105,13 @@ class Builder:
         return build
 
     def _falls_short(self, build: Build, tool: StoredTool) -> bool:
-        """Whether a tool that has just gone live refuses instances that it was built from."""
+        """Whether the parser of a tool that has just gone live refuses held-out instances."""
         if not self._settings.improve.after or build.state is not BuildState.LIVE or tool.state is not ToolState.LIVE:
             return False
         made = tool.tool.provenance
-        parsed = sum(check.parsed for check in tool.tool.checks)
-        return Route.PARSER in tool.tool.routes and parsed < made.shown + made.verified + made.held_out
+        parsed = {sha256(check.question)[:16] for check in tool.tool.checks if check.parsed}
+        held_out = made.instances[made.shown + made.verified :]
+        return not parsed.issuperset(held_out)
 
     async def make(self, name: str) -> Build:
         """Run one build of this task now.
