@@ -97,7 +97,7 @@ async def test_generated_tasks_are_named(tmp_path: Path) -> None:
         ({"tasks": ("dyck", "dyck")}, "the task dyck is named 2 times", "name each task once"),
         ({"experiments": ("use", "stream"), "requests": 3}, "a stream of 3 requests is too short", "--requests"),
         ({"tasks": ("dyck=none.json",)}, "there is no file none.json", "check the path"),
-        ({"experiments": ("use", "dispatch")}, "measured with 6 tasks or more, and there are 1", "--tasks"),
+        ({"experiments": ("use", "dispatch")}, "needs 6 or more tasks, not 1", "--tasks"),
     ],
 )
 async def test_a_plan_that_makes_no_sense_is_told_before_anything_is_paid(
