@@ -230,7 +230,7 @@ async def test_fewer_tasks_than_the_paper_has_are_told_before_anything_is_paid(
     store: Store, sandbox: Sandbox, count: int
 ) -> None:
     models = roles()
-    with pytest.raises(InputError, match=f"measured with 6 tasks or more, and there are {count}"):
+    with pytest.raises(InputError, match=f"needs 6 or more tasks, not {count}"):
         await run_dispatch(new_bench(store, sandbox, models), TASKS[:count])
     assert models[Role.MAKER].prompts == []
 
