@@ -101,16 +101,16 @@ _SIGN = re.compile(
 
 
 class _Number(NamedTuple):
-    """A number in a text: the index of its word, and its readings, each a value with its number of decimals."""
+    """A number in a text: the index of its word, and its interpretations, each a value with its number of decimals."""
 
     word: int
-    readings: tuple[tuple[float, int], ...]
+    interpretations: tuple[tuple[float, int], ...]
 
 
 def calculator_rule(text: str) -> str | None:
     """The first rule that matches a text for the calculator. `THREE_NUMBERS` alone rarely keeps it."""
     numbers = [
-        _Number(word, _readings(match[0]))
+        _Number(word, _interpretations(match[0]))
         for word, written in enumerate(re.sub(r"(?<=[0-9])\s%", "%", text).split())
         for match in _NUMBER.finditer(written)
     ]
@@ -121,7 +121,7 @@ def calculator_rule(text: str) -> str | None:
     return THREE_NUMBERS if len(numbers) >= 3 else None
 
 
-def _readings(written: str) -> tuple[tuple[float, int], ...]:
+def _interpretations(written: str) -> tuple[tuple[float, int], ...]:
     """29% may mean 29 or 0.29: in "400 of 1400 (29%)" it is the second."""
     plain = written.replace(",", "").rstrip("%")
     value, decimals = float(plain), len(plain.partition(".")[2])
@@ -135,7 +135,7 @@ def _one_results_from_two_others(numbers: Sequence[_Number]) -> bool:
     """
     where: defaultdict[tuple[int, int], list[int]] = defaultdict(list)  # (decimals, c · 10^decimals) to numbers
     for k, number in enumerate(numbers):
-        for value, decimals in number.readings:
+        for value, decimals in number.interpretations:
             where[decimals, round(value * 10**decimals)].append(k)
     scales = {decimals for decimals, _ in where}
     for i, j in _near_pairs(numbers):
@@ -161,8 +161,8 @@ def _near(numbers: Sequence[_Number], i: int, j: int, k: int) -> bool:
 
 
 def _results(one: _Number, other: _Number) -> Iterator[float]:
-    for a, _ in one.readings:
-        for b, _ in other.readings:
+    for a, _ in one.interpretations:
+        for b, _ in other.interpretations:
             yield from (a + b, abs(a - b), a * b)
             if b:
                 yield a / b
