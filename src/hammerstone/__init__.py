@@ -17,6 +17,7 @@ from hammerstone.errors import (
     NotFoundError,
     OperatorError,
     RecordingError,
+    ReplyCutError,
     SandboxError,
     SettingsError,
     StoreError,
@@ -25,6 +26,7 @@ from hammerstone.errors import (
 from hammerstone.models.model import Message, Model, Prompt, Reply
 from hammerstone.opening import BlockingHammerstone, open_blocking, open_hammerstone
 from hammerstone.settings import BuildSettings, LoopSettings, Numbers, Roles, RoleSettings, Settings
+from hammerstone.settings_file import LoadedSettings, load_settings
 from hammerstone.store.records import Answered, Build
 from hammerstone.tools.tool import Tool
 from hammerstone.types import Instance, Request, Role, Route, Source, Usage
@@ -38,6 +40,7 @@ __all__ = [
     "HammerstoneError",
     "InputError",
     "Instance",
+    "LoadedSettings",
     "LoopSettings",
     "Message",
     "Model",
@@ -49,6 +52,7 @@ __all__ = [
     "Prompt",
     "RecordingError",
     "Reply",
+    "ReplyCutError",
     "Request",
     "Role",
     "RoleSettings",
@@ -62,6 +66,7 @@ __all__ = [
     "Tool",
     "ToolRefusedError",
     "Usage",
+    "load_settings",
     "open_blocking",
     "open_hammerstone",
 ]

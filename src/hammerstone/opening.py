@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hammerstone.environment import default_home
 from hammerstone.models.model import Model
-from hammerstone.settings import Settings
+from hammerstone.settings import RoleSettings, Settings
 from hammerstone.store.records import Answered, Build
 from hammerstone.types import Instance, Request
 
@@ -43,14 +44,23 @@ async def open_hammerstone(
 
     `maker` is the strong model and `user` the cheap one: `solver` is the maker and `dispatcher` the user unless named;
     with one model only, it plays every role. `solver="labeler"` puts requests in the labeler's queue instead.
-    With no model at all, only what live tools prove they can read is answered. `record` keeps every new completion in
-    a file that `recorded:FILE` replays. Raises `SettingsError`, `StoreError`, `SandboxError`.
+    With no model at all, only what live tools prove they can read is answered. A role that is not named here is played
+    by the model that `settings` name for it; `base_url` is the server of all of them. `record` keeps every new
+    completion in a file that `recorded:FILE` replays. Raises `SettingsError`, `StoreError`, `SandboxError`.
     """
     from hammerstone.loop import Hammerstone
     from hammerstone.sandbox import open_sandbox
     from hammerstone.store import open_store
 
-    models = name_models(maker=maker, user=user, dispatcher=dispatcher, solver=solver, base_url=base_url, record=record)
+    models = name_models(
+        maker=maker,
+        user=user,
+        dispatcher=dispatcher,
+        solver=solver,
+        base_url=base_url,
+        record=record,
+        settings=settings,
+    )
     with open_store(home or default_home()) as store:
         async with (
             open_sandbox(sandbox) as confined,
@@ -69,30 +79,74 @@ def name_models(
     solver: Named = None,
     base_url: str | None = None,
     record: str | Path | None = None,
+    settings: Settings | None = None,
 ) -> Models:
     """The models of the four roles, each opened once however many roles it plays."""
     from hammerstone.loop import Models
-    from hammerstone.models import RecordingModel, open_model
 
-    opened: dict[str, Model] = {}
-
-    def named(model: Named) -> Model | None:
-        if model is None or not isinstance(model, str):
-            return model
-        if model not in opened:
-            live = open_model(model, base_url=base_url)
-            opened[model] = RecordingModel(live, record) if record is not None else live
-        return opened[model]
-
-    strong = maker if maker is not None else (None if solver == LABELER else solver)
-    cheap = user if user is not None else strong
+    roles = (settings or Settings()).roles
+    makes, answers = _seat(maker, roles.maker), _seat(solver, roles.solver)
+    labeler = answers.model == LABELER
+    strong = makes if labeler else makes.or_else(answers)
+    cheap = _seat(user, roles.user).or_else(strong)
+    opening = _Opening(base_url, record)
     return Models(
-        maker=named(maker),
-        user=named(cheap),
-        dispatcher=named(dispatcher if dispatcher is not None else cheap),
-        solver=None if solver == LABELER else named(solver if solver is not None else strong),
-        labeler=solver == LABELER,
+        maker=opening.open(makes),
+        user=opening.open(cheap),
+        dispatcher=opening.open(_seat(dispatcher, roles.dispatcher).or_else(cheap)),
+        solver=None if labeler else opening.open(answers.or_else(strong)),
+        labeler=labeler,
     )
+
+
+class _Seat(NamedTuple):
+    """Who plays a role: a model, or the name of one, whose server and key are in the role's settings."""
+
+    model: Named
+    role: RoleSettings
+
+    def or_else(self, other: _Seat) -> _Seat:
+        """Where nobody plays it, who plays the other one, there where that one is."""
+        if self.model is not None:
+            return self
+        where = {"base_url": other.role.base_url, "api_key_env": other.role.api_key_env}
+        return _Seat(other.model, replace(self.role, **where))
+
+
+def _seat(named: Named, role: RoleSettings) -> _Seat:
+    if isinstance(named, str):
+        role = role.played_by(named)
+    return _Seat(role.model if named is None else named, role)
+
+
+class _Opening:
+    """Opens each model once, as often as it is named."""
+
+    def __init__(self, base_url: str | None, record: str | Path | None) -> None:
+        self._base_url = base_url
+        self._record = record
+        self._opened: dict[tuple[object, ...], Model] = {}
+
+    def open(self, seat: _Seat) -> Model | None:
+        if not isinstance(seat.model, str):
+            return seat.model
+        role, base_url = seat.role, self._base_url or seat.role.base_url
+        key = (seat.model, base_url, role.api_key_env, role.attempts, role.requests_at_once)
+        if key not in self._opened:
+            self._opened[key] = self._open(seat.model, base_url, role)
+        return self._opened[key]
+
+    def _open(self, name: str, base_url: str | None, role: RoleSettings) -> Model:
+        from hammerstone.models import RecordingModel, open_model
+
+        live = open_model(
+            name,
+            base_url=base_url,
+            api_key_env=role.api_key_env,
+            attempts=role.attempts,
+            concurrency=role.requests_at_once,
+        )
+        return RecordingModel(live, self._record) if self._record is not None else live
 
 
 class BlockingHammerstone:

@@ -6,7 +6,7 @@ fields have defaults, and a bound on a number stands in its field (`bounded`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
 from hammerstone.types import Role
@@ -59,11 +59,19 @@ class RoleSettings:
 
     model: str | None = None
     base_url: str | None = None
-    api_key_env: str | None = None
+    api_key_env: str | None = field(
+        default=None, metadata={"pattern": r"[A-Za-z_]\w*", "words": "the name of an environment variable"}
+    )
     max_tokens: int = bounded(16_384, least=1)
     timeout_s: float | None = bounded(None, least=0.001)
     attempts: int = bounded(5, least=1)
     requests_at_once: int = bounded(8, least=1)
+
+    def played_by(self, model: str) -> RoleSettings:
+        """With another model: the server and the key of the former one do not go with it."""
+        if self.model in (None, model):
+            return replace(self, model=model)
+        return replace(self, model=model, base_url=None, api_key_env=None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from itertools import groupby
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from hammerstone.cli.home import open_home
-from hammerstone.cli.options import Backend, Home, Json, SandboxName
+from hammerstone.cli.options import Backend, Config, Home, Json, SandboxName
 from hammerstone.cli.terminal import print_json, print_line, progress, show_table, show_text, tell_error
 
 if TYPE_CHECKING:
     from hammerstone.sandbox import BackendReport
+    from hammerstone.settings_file import LoadedSettings
 
 __all__ = ["doctor"]
 
@@ -21,24 +23,29 @@ def doctor(
     conformance: Annotated[
         bool, typer.Option("--conformance", help="Run every hostile program of the conformance suite here.")
     ] = False,
+    config: Config = None,
     sandbox: SandboxName = Backend.AUTO,
     json: Json = False,
 ) -> None:
-    """Which sandboxes work here, and whether the home can be used. Exit code 1 if no sandbox works."""
+    """Which sandboxes work here, if the home can be used, and which settings hold. Exit code 1 if no sandbox works."""
     import anyio
 
     if conformance:
         _conformance(sandbox, json)
         return
     from hammerstone.sandbox import survey
+    from hammerstone.settings_file import load_settings
 
+    loaded = load_settings(config)
     reports = anyio.run(survey)
     chosen = next((report.name for report in reports if report.available), None)
     store, works = _store(home)
     if json:
-        print_json({"sandboxes": reports, "chosen": chosen, "home": store, "home_works": works})
+        settings = [{"key": key, "value": value, "from": origin} for key, value, origin in _settings(loaded)]
+        print_json({"sandboxes": reports, "chosen": chosen, "home": store, "home_works": works, "settings": settings})
     else:
         _show(reports, chosen, store, works)
+        _show_settings(loaded)
     if chosen is None or not works:
         raise typer.Exit(1)
 
@@ -65,6 +72,30 @@ def _show(reports: tuple[BackendReport, ...], chosen: str | None, home: str, wor
     if chosen is None:
         hint = "Linux 6.12 or later: pip install sandlock; else: apt install bubblewrap"
         tell_error("generated code cannot be run safely here, so hammerstone will not run it", hint)
+
+
+def _settings(loaded: LoadedSettings) -> list[tuple[str, object, str]]:
+    """Key, value as JSON and origin of each setting, without passwords in addresses."""
+    from hammerstone.models.masking import masked
+
+    rows: list[tuple[str, object, str]] = []
+    for key, value, origin in loaded.rows():
+        plain = sorted(cast("frozenset[str]", value)) if isinstance(value, frozenset) else value
+        rows.append((key, masked(plain) if isinstance(plain, str) else plain, origin))
+    return rows
+
+
+def _show_settings(loaded: LoadedSettings) -> None:
+    for section, rows in groupby(_settings(loaded), key=lambda row: row[0].rpartition(".")[0]):
+        cells = [(key.rpartition(".")[2], _written(value), origin) for key, value, origin in rows]
+        show_table(f"[{section}]", ("setting", "value¶", "from"), cells)
+
+
+def _written(value: object) -> str:
+    """As in TOML, but for what is not set."""
+    if isinstance(value, list):
+        return ", ".join(cast("list[str]", value))
+    return "-" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _conformance(name: str, json: bool) -> None:

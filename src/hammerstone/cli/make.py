@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hammerstone.cli.options import Backend, BaseURL, Home, Json, Maker, Recipe, Record, SandboxName, Solver, User
+from hammerstone.cli.options import (
+    Backend,
+    BaseURL,
+    Config,
+    Home,
+    Json,
+    Maker,
+    Recipe,
+    Record,
+    SandboxName,
+    Solver,
+    User,
+)
 from hammerstone.cli.requests import MOST_SHOWN, RequestFile
 from hammerstone.cli.terminal import print_json, print_line, progress, talk
 from hammerstone.errors import InputError
@@ -28,7 +40,8 @@ def make(
     solver: Solver = None,
     base_url: BaseURL = None,
     record: Record = None,
-    recipe: Annotated[Recipe, typer.Option("--recipe", help="How the tool is made.")] = Recipe.AUTO,
+    recipe: Annotated[Recipe | None, typer.Option("--recipe", help="How the tool is made. Default: auto.")] = None,
+    config: Config = None,
     sandbox: SandboxName = Backend.AUTO,
     json: Json = False,
 ) -> None:
@@ -36,9 +49,18 @@ def make(
     import anyio
 
     from hammerstone.opening import open_hammerstone
-    from hammerstone.settings import BuildSettings, Settings
+    from hammerstone.settings_file import load_settings
     from hammerstone.tools.tool import is_tool_name, tool_name
 
+    loaded = load_settings(
+        config,
+        {
+            "roles.maker.model": maker,
+            "roles.user.model": user,
+            "roles.solver.model": solver,
+            "build.recipe": recipe and recipe.value,
+        },
+    )
     requests = RequestFile(file)
     instances = _instances(requests)
     if not is_tool_name(name):
@@ -46,16 +68,8 @@ def make(
         raise InputError(f"{name!r} is not a name for a tool", hint=hint)
 
     async def run() -> Build:
-        settings = Settings(build=BuildSettings(recipe=recipe.value))
         async with open_hammerstone(
-            home,
-            maker=maker,
-            user=user,
-            solver=solver,
-            base_url=base_url,
-            record=record,
-            settings=settings,
-            sandbox=sandbox,
+            home, base_url=base_url, record=record, settings=loaded.settings, sandbox=sandbox
         ) as hammerstone:
             with progress(f"building {name} from {len(instances)} instances"):
                 return await hammerstone.make(instances, name=name, description=description)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ import typer
 __all__ = [
     "Backend",
     "BaseURL",
+    "Config",
     "Dispatcher",
     "Home",
     "Json",
@@ -45,13 +47,18 @@ Home = Annotated[
         "--home", envvar="HAMMERSTONE_HOME", help="Where tools and instances are kept: a folder, or a database URL."
     ),
 ]
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", help="Settings file. Default: hammerstone.toml in the working folder, if there is one."),
+]
 Json = Annotated[bool, typer.Option("--json", help="JSON lines on standard output.")]
 Maker = Annotated[
     str | None,
     typer.Option(
         "--maker",
         envvar="HAMMERSTONE_MAKER",
-        help="The strong model: makes tools, answers what no tool serves. provider:name, recorded:FILE, mailbox:DIR.",
+        help="The strong model: makes tools, answers what no tool serves. provider:name, openai:name@URL, "
+        "recorded:FILE, mailbox:DIR.",
         rich_help_panel=_MODELS,
     ),
 ]
@@ -85,7 +92,7 @@ Solver = Annotated[
 ]
 BaseURL = Annotated[
     str | None,
-    typer.Option("--base-url", help="An OpenAI-compatible endpoint for the models.", rich_help_panel=_MODELS),
+    typer.Option("--base-url", help="An OpenAI-compatible endpoint for all models.", rich_help_panel=_MODELS),
 ]
 Record = Annotated[
     str | None,

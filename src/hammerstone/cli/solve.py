@@ -12,6 +12,7 @@ import typer
 from hammerstone.cli.options import (
     Backend,
     BaseURL,
+    Config,
     Dispatcher,
     Home,
     Json,
@@ -43,8 +44,11 @@ def solve(
     solver: Solver = None,
     base_url: BaseURL = None,
     record: Record = None,
-    recipe: Annotated[Recipe, typer.Option("--recipe", help="How tools are made.")] = Recipe.AUTO,
-    concurrency: Annotated[int, typer.Option("--concurrency", min=1, help="Requests under way at a time.")] = 8,
+    recipe: Annotated[Recipe | None, typer.Option("--recipe", help="How tools are made. Default: auto.")] = None,
+    concurrency: Annotated[
+        int | None, typer.Option("--concurrency", min=1, help="Requests under way at a time. Default: 8.")
+    ] = None,
+    config: Config = None,
     sandbox: SandboxName = Backend.AUTO,
     json: Json = False,
 ) -> None:
@@ -55,21 +59,27 @@ def solve(
     import anyio
 
     from hammerstone.opening import open_hammerstone
-    from hammerstone.settings import BuildSettings, LoopSettings, Settings
+    from hammerstone.settings_file import load_settings
 
+    loaded = load_settings(
+        config,
+        {
+            "roles.maker.model": maker,
+            "roles.user.model": user,
+            "roles.dispatcher.model": dispatcher,
+            "roles.solver.model": solver,
+            "build.recipe": recipe and recipe.value,
+            "loop.concurrency": concurrency,
+        },
+    )
     tally, requests = Tally(), RequestFile(file)
 
     async def run() -> None:
-        settings = Settings(build=BuildSettings(recipe=recipe.value), loop=LoopSettings(concurrency=concurrency))
         opening = open_hammerstone(
             home,
-            maker=maker,
-            user=user,
-            dispatcher=dispatcher,
-            solver=solver,
             base_url=base_url,
             record=record,
-            settings=settings,
+            settings=loaded.settings,
             sandbox=sandbox,
             on_build=say_build,
         )

@@ -59,7 +59,7 @@ def open_model(
     if concurrency < 1 or attempts < 1:
         raise SettingsError("concurrency and attempts start at 1", hint="allow one request and one attempt at least")
     if base_url is not None and kind in NO_SERVER:
-        raise SettingsError(f"{spec!r} takes no base URL", hint="leave out --base-url for this model")
+        raise SettingsError(f"{spec!r} takes no base URL", hint="leave out the base URL for this model")
     if kind == "recorded":
         return RecordedModel(rest)
     if kind == "mailbox":
