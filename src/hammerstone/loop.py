@@ -81,7 +81,11 @@ class Hammerstone:
             Role.DISPATCHER: models.dispatcher,
             Role.SOLVER: models.solver,
         }
-        accounted = {role: AccountedModel(model, role, store) for role, model in roles.items() if model is not None}
+        accounted = {
+            role: AccountedModel(model, role, store, self.settings.roles.of(role))
+            for role, model in roles.items()
+            if model is not None
+        }
         self.router = _router(store, sandbox, accounted, labeler=models.labeler)
         maker = _maker(store, sandbox, accounted, self.settings)
         self.builder = Builder(store=store, maker=maker, settings=self.settings, on_build=on_build or _ignore)
