@@ -93,7 +93,8 @@ def write_lines(path: Path, rows: Iterable[Request | Instance | str]) -> Path:
 
 
 def _line(row: Request | Instance) -> str:
-    return json.dumps({name: str(value) for name, value in vars(row).items() if value is not None}) + "\n"
+    names = ("id", "question", "task", "answer", "source")
+    return json.dumps({name: str(getattr(row, name)) for name in names if getattr(row, name, None) is not None}) + "\n"
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
+from hammerstone.cli.solve import Tally
+from hammerstone.models import RecordingModel
+from hammerstone.opening import open_blocking
 from hammerstone.store import open_store
+from hammerstone.store.records import Answered
+from hammerstone.testing import FunctionModel
 
 from ..samples.sums import ONE_OFFS, answer, ask, requests, reworded
 from .conftest import LATER, TWELVE, Cli, Recorded, write_lines
@@ -66,9 +72,47 @@ def test_a_dash_reads_standard_input(cli: Cli) -> None:
 @pytest.mark.usefixtures("made")
 def test_what_no_tool_is_sure_of_is_listed_with_the_reason(cli: Cli) -> None:
     done = cli("solve", "-", stdin=f"{ask(0)}\n{ONE_OFF}\n")
-    assert done.code == 0
+    assert done.code == 1
     assert done.out == "1\tparser\t7\n2\t-\t(no tool answers this, and no solver is set)\n"
     assert "not answered: 2: no tool answers this, and no solver is set" in done.err
+
+
+@pytest.mark.usefixtures("made")
+def test_what_is_not_answered_for_one_reason_is_told_once_with_its_number(cli: Cli) -> None:
+    done = cli("solve", "-", stdin=f"{ask(0)}\n" + f"{ONE_OFF}\n" * 1_200)
+    assert done.code == 1
+    told = "not answered: 1,200 requests, the first of them 2: no tool answers this, and no solver is set\n"
+    assert told in done.err
+    assert done.err.count("not answered") == 1
+
+
+def test_of_many_reasons_the_commonest_are_told_and_the_others_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    tally = Tally()
+    for number in range(30):
+        tally.add(Answered(id=str(number), question="", answer=None, route=None, error=f"reason {number % 12}"))
+    tally.show()
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("not answered:")]
+    assert told[0] == "not answered: 3 requests, the first of them 0: reason 0"
+    assert told[10:] == ["not answered: 4 more, for other reasons; --json lists them all"]
+
+
+@pytest.fixture
+def silent(made: Path, tmp_path: Path) -> str:
+    """A solver whose recorded reply to the one-off question holds no answer."""
+    model = RecordingModel(FunctionModel(lambda _: ""), tmp_path / "silent.jsonl")
+    with open_blocking(copytree(made, tmp_path / "copy"), solver=model) as loop:
+        loop.solve(ONE_OFF)
+    return f"recorded:{tmp_path / 'silent.jsonl'}"
+
+
+@pytest.mark.usefixtures("made")
+def test_a_request_that_its_solver_did_not_answer_has_failed(cli: Cli, silent: str) -> None:
+    done = cli("solve", "-", "--solver", silent, stdin=f"{ask(0)}\n{ONE_OFF}\n")
+    assert done.code == 1
+    assert "failed 1 - - 3 unknown" in " ".join(done.err.split())
+    assert " solver " not in done.err
+    assert "not answered: 2: the solver gave no answer" in done.err
+    assert any(row.startswith("not answered 1 - ") for row in cli("ledger").rows)
 
 
 @pytest.mark.usefixtures("made")
@@ -100,10 +144,10 @@ def test_ignored_fields_are_named_once(cli: Cli) -> None:
 
 @pytest.mark.usefixtures("made")
 def test_a_field_that_could_change_the_answer_is_never_dropped(cli: Cli) -> None:
-    rows = [{"question": ask(0), "messages": [{"role": "user"}]}, {"question": ask(0), "system": "Answer in hex."}]
+    rows = [{"question": ask(0), "functions": [{"name": "add"}]}, {"question": ask(0), "system": "Answer in hex."}]
     done = cli("solve", "-", stdin="\n".join(map(json.dumps, rows)))
     assert done.code == 2
-    assert "error: line 1: a field that hammerstone does not read could change the answer: `messages`" in done.err
+    assert "error: line 1: a field that hammerstone does not read could change the answer: `functions`" in done.err
     assert "\tparser\t" not in done.out
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hammerstone.store import LedgerRow, MeanCall, RouteRow, Store
 from hammerstone.types import Role, Route, Usage
 
@@ -105,6 +107,11 @@ def test_requests_are_counted_by_route_task_and_tool(store: Store) -> None:
     )
     assert store.routes() == (unanswered, parsed, solved)
     assert store.routes()[1].route is Route.PARSER
+
+
+def test_a_request_that_its_model_did_not_answer_is_not_answered_whichever_route_was_tried(store: Store) -> None:
+    store.add_answers([replace(an_answer(route=route), answer=None) for route in (Route.SOLVER, Route.LABELER)])
+    assert [(row.route, row.requests) for row in store.routes()] == [(None, 1), (Route.LABELER, 1)]
 
 
 def test_the_baseline_is_the_mean_call_of_the_solver(store: Store) -> None:

@@ -23,7 +23,7 @@ from hammerstone.cli.options import (
     Solver,
     User,
 )
-from hammerstone.cli.requests import RequestFile
+from hammerstone.cli.requests import MOST_SHOWN, RequestFile
 from hammerstone.cli.terminal import brief, money, percent, print_json, print_line, progress, show_table, talk
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ def solve(
 ) -> None:
     """Answer requests: from tools where a tool is sure, by models where not. Tools are made on the way.
 
-    Without --maker and --user only live tools answer; what they refuse is listed.
+    Without --maker and --user only live tools answer; what they refuse is listed. Exit code 1 if a request failed or
+    was not answered, 2 if a line cannot be read.
     """
     import anyio
 
@@ -94,8 +95,8 @@ def solve(
 
     anyio.run(run)
     tally.show()
-    if requests.unusable:
-        raise typer.Exit(2)
+    if requests.unusable or tally.unanswered:
+        raise typer.Exit(2 if requests.unusable else 1)
 
 
 @dataclass(kw_only=True)
@@ -107,18 +108,19 @@ class Tally:
     known: Counter[str] = field(default_factory=Counter[str])
     calls: Counter[str] = field(default_factory=Counter[str])
     cost: dict[str, float | None] = field(default_factory=dict[str, float | None])
-    unanswered: list[Answered] = field(default_factory=list["Answered"])
+    unanswered: dict[str, list[str]] = field(default_factory=dict[str, list[str]])  # ids by reason
 
     def add(self, answered: Answered) -> None:
-        route = answered.route or "none"
+        unanswered = answered.answer is None and answered.route != "labeler"
+        route = "failed" if unanswered and answered.route else answered.route or "none"
         self.routes[route] += 1
         self.calls[route] += answered.model_calls
         self.known[route] += answered.correct is not None
         self.correct[route] += bool(answered.correct)
         cost = self.cost.get(route, 0.0)
         self.cost[route] = None if cost is None or answered.cost_usd is None else cost + answered.cost_usd
-        if answered.answer is None and answered.route != "labeler":
-            self.unanswered.append(answered)
+        if unanswered:
+            self.unanswered.setdefault(_reason(answered), []).append(answered.id)
 
     @property
     def note(self) -> str:
@@ -141,11 +143,23 @@ class Tally:
         show_table(
             "By route", ("route", "#requests", "#right", "#accuracy", "#model calls", "#cost"), rows, stderr=True
         )
-        for answered in self.unanswered[:20]:
-            why = "; ".join(answered.refusals) or answered.error or ""
-            talk(f"{answered.id}: {brief(why)}", "not answered:")
-        if len(self.unanswered) > 20:
-            talk(f"{len(self.unanswered) - 20} more; --json lists them all", "not answered:")
+        self._show_unanswered()
+
+    def _show_unanswered(self) -> None:
+        """The commonest reasons, each with its requests' number."""
+        reasons = sorted(self.unanswered.items(), key=lambda one: -len(one[1]))
+        for why, (first, *others) in reasons[:MOST_SHOWN]:
+            which = f"{len(others) + 1:,} requests, the first of them {first}" if others else first
+            talk(f"{which}: {brief(why)}", "not answered:")
+        rest = sum(len(requests) for _, requests in reasons[MOST_SHOWN:])
+        if rest:
+            talk(f"{rest:,} more, for other reasons; --json lists them all", "not answered:")
+
+
+def _reason(answered: Answered) -> str:
+    """Why a request has no answer: where a model was asked, what went wrong with it too."""
+    reasons = (*answered.refusals, answered.error or "") if answered.route else answered.refusals
+    return "; ".join(filter(None, reasons)) or answered.error or ""
 
 
 async def _read(file: RequestFile) -> AsyncGenerator[Request]:

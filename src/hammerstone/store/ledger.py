@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Integer, case, cast, func, select
+from sqlalchemy import Integer, and_, case, cast, func, select
 
 from hammerstone.store import schema, tools
 from hammerstone.store.records import ToolState
@@ -39,7 +39,8 @@ def by_role(connection: Connection) -> tuple[LedgerRow, ...]:
 
 
 def by_route(connection: Connection) -> tuple[RouteRow, ...]:
-    groups = (_ANSWERS.c.route, _ANSWERS.c.task, _ANSWERS.c.tool)
+    failed = and_(_ANSWERS.c.answer.is_(None), _ANSWERS.c.route != Route.LABELER)
+    groups = (case((failed, None), else_=_ANSWERS.c.route).label("route"), _ANSWERS.c.task, _ANSWERS.c.tool)
     rows = select(
         *groups,
         func.count().label("requests"),
