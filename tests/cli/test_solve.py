@@ -110,7 +110,7 @@ def test_a_request_that_its_solver_did_not_answer_has_failed(cli: Cli, silent: s
     done = cli("solve", "-", "--solver", silent, stdin=f"{ask(0)}\n{ONE_OFF}\n")
     assert done.code == 1
     assert "failed 1 - - 3 unknown" in " ".join(done.err.split())
-    assert " solver " not in done.err
+    assert "\n solver " not in done.err
     assert "not answered: 2: the solver gave no answer" in done.err
     assert any(row.startswith("not answered 1 - ") for row in cli("ledger").rows)
 
