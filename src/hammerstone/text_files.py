@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "BAD_BYTE",
     "BOM",
     "CONVERSION",
     "STANDARD_INPUT",
@@ -31,7 +32,7 @@ __all__ = [
 BOM = "\ufeff"
 CONVERSION = "`iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW`"
 STANDARD_INPUT = "standard input"
-_BAD_BYTE = re.compile("[\udc80-\udcff]")
+BAD_BYTE = re.compile("[\udc80-\udcff]")
 
 
 def encoding_of(head: bytes, name: str) -> str:
@@ -93,7 +94,7 @@ def text_lines(path: Path) -> Iterator[str]:
 
 def bad_byte(text: str) -> int | None:
     """The first byte that was not UTF-8, in a text that was decoded with `surrogateescape`."""
-    found = None if text.isascii() else _BAD_BYTE.search(text)
+    found = None if text.isascii() else BAD_BYTE.search(text)
     return None if found is None else ord(found[0]) - 0xDC00
 
 

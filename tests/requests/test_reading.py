@@ -233,9 +233,24 @@ def test_a_request_without_an_id_makes_room_for_those_that_have_one(tmp_path: Pa
     assert [item.id for item in items if isinstance(item, Request)] == ["2", "line 2", "line 3", "4"]
 
 
-def test_an_id_that_is_the_number_of_an_earlier_line_without_one_names_both(tmp_path: Path) -> None:
-    items = read(tmp_path, "r.jsonl", '{"question": "Q1"}\n{"id": "1", "question": "Q2"}\n')
-    assert why(items, 2) == "its id '1' is that of line 1 already: ids must differ"
+def test_an_id_that_the_file_gives_is_kept_where_an_earlier_line_without_one_had_its_number(tmp_path: Path) -> None:
+    rows = '{"question": "Q1"}\n{"id": "1", "question": "Q2"}\n{"id": "1", "question": "Q3"}\n{"question": "Q4"}\n'
+    items = read(tmp_path, "r.jsonl", rows)
+    assert [item.id for item in items if isinstance(item, Request)] == ["1", "1", "4"]
+    assert why(items, 3) == "its id '1' is that of line 2 already: ids must differ"
+
+
+def test_a_line_of_plain_text_that_was_cut_is_told_with_the_bound_and_no_count(tmp_path: Path) -> None:
+    items = read(tmp_path, "long.txt", f"What is it?\n{'x' * (MAX_LINE_CHARS + 50)}\nAnd this?\n")
+    assert why(items, 2) == f"its question has more than {MAX_LINE_CHARS} characters; {MAX_QUESTION_CHARS} are allowed"
+    assert [item.id for item in items if isinstance(item, Request)] == ["1", "3"]
+
+
+def test_a_lone_surrogate_that_is_properly_escaped_is_read_beside_a_byte_that_is_not_utf8(tmp_path: Path) -> None:
+    (tmp_path / "r.json").write_bytes(b'[{"question": "a \\udc80"}, {"question": "caf\xe9"}]')
+    items = list(read_requests(tmp_path / "r.json"))
+    assert items[0] == Request.plain(id="1", question="a \udc80")
+    assert why(items, 2).startswith("it is not UTF-8 (byte 0xE9)")
 
 
 def test_an_unreadable_line_leaves_its_id_free(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from hammerstone.requests.batches import read_batch_answers
 from hammerstone.requests.documents import MAX_DOCUMENT_CHARS
-from hammerstone.requests.fields import ignored_fields, named_fields, request_of
+from hammerstone.requests.fields import has_id, ignored_fields, named_fields, request_of
 from hammerstone.requests.formats import rows
 from hammerstone.requests.opening import opened_text
 from hammerstone.requests.rows import MAX_LINE_CHARS, MAX_QUESTION_CHARS, Row, Unreadable, UnreadableRowError
@@ -50,7 +50,8 @@ def read_requests(
 
     The suffix tells the format; the first line does for any other suffix and for standard input, and tells a .json
     file of JSON lines from one that is a single value. A request without an id gets the number of its line (or its
-    position) as id. `on_ignored` is given the names of the fields that are passed over, each once.
+    position) as id, and makes room for those that have one; an id that the file gives is kept, and is unreadable only
+    where the file gives it twice. `on_ignored` is given the names of the fields that are passed over, each once.
 
     Raises `InputError`, at the first item asked for, if the file is missing, not allowed, binary, in UTF-32 or in
     UTF-16 without a byte order mark, or not of its format as a whole.
@@ -62,29 +63,36 @@ def read_requests(
 def _requests(
     found: Iterator[Row], on_ignored: Callable[[Sequence[str]], object] | None
 ) -> Iterator[Request | Unreadable]:
-    lines: dict[str, int] = {}  # where each id was
+    given: dict[str, int] = {}  # where each id of the file's own was
+    numbers: set[str] = set()  # the ids that were made of line numbers
     passed: set[str] = set()
     for line, row in found:
         try:
             fields = named_fields(row)
             ignored = [name for name in ignored_fields(fields) if name not in passed]
-            request = _with_own_id(request_of(fields, line), lines, given=bool(fields.get("id")))
+            request = request_of(fields, line)
+            request = _sole(request, given) if has_id(fields) else _apart(request, given, numbers)
         except UnreadableRowError as error:
             yield Unreadable(line=line, why=str(error))
             continue
-        lines[request.id] = line
         if on_ignored and ignored and len(passed) < _MOST_NAMES:
             passed.update(ignored)
             on_ignored(ignored)
         yield request
 
 
-def _with_own_id(request: Request, lines: dict[str, int], *, given: bool) -> Request:
-    """The request, if no other has its id. One without an id of its own makes room for those that have one."""
-    if given and request.id in lines:
-        first = lines[request.id]
+def _sole(request: Request, given: dict[str, int]) -> Request:
+    """The request with the id that the file gives it, and gives to no other."""
+    first = given.setdefault(request.id, request.line or 0)
+    if first != request.line:
         raise UnreadableRowError(f"its id {request.id!r} is that of line {first} already: ids must differ")
+    return request
+
+
+def _apart(request: Request, given: dict[str, int], numbers: set[str]) -> Request:
+    """The request with the number of its line as id, or what makes it differ from all ids so far."""
     own = request.id
-    while own in lines:
+    while own in given or own in numbers:
         own = f"line {own}"
+    numbers.add(own)
     return request if own == request.id else replace(request, id=own)

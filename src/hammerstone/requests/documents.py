@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO, TypeAlias, cast
 
 from hammerstone.errors import InputError
 from hammerstone.requests.json_text import as_json, load_json, weighs_nothing
 from hammerstone.requests.rows import MAX_LINE_CHARS, ROW_EXAMPLE, Row, UnreadableRowError, not_utf8
-from hammerstone.text_files import bad_byte
+from hammerstone.text_files import BAD_BYTE, bad_byte
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +46,10 @@ def document_rows(first: str, rest: TextIO) -> Iterator[Row]:
     """The items, by their position. Raises `InputError` for what is wrong with the whole."""
     text = first + rest.read(MAX_DOCUMENT_CHARS)
     items = _items(text)
-    yield from enumerate(items if bad_byte(text) is None else map(_checked, items), start=1)
+    if bad_byte(text) is not None:
+        mark = f"\ufdd1{secrets.token_hex(8)}"  # in no file: an escape of JSON's may stand for any character
+        items = (_checked(item, mark) for item in _items(BAD_BYTE.sub(rf"{mark}\g<0>", text)))
+    yield from enumerate(items, start=1)
 
 
 def _items(text: str) -> Iterable[object]:
@@ -85,9 +89,10 @@ def _with_shared(fields: Mapping[str, object]) -> object:
     return [{**shared, **cast("_Fields", one)} if isinstance(one, dict) else one for one in listed]
 
 
-def _checked(item: object) -> object:
-    """The item, unless it holds a byte that was not UTF-8."""
+def _checked(item: object, mark: str) -> object:
+    """The item, unless it holds a byte that was not UTF-8, after its mark."""
     try:
-        return not_utf8(as_json(item)) or item
+        _, _, bad = as_json(item).partition(mark)
     except UnreadableRowError as error:
         return error
+    return not_utf8(bad[:1]) or item

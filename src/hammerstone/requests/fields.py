@@ -14,7 +14,7 @@ from hammerstone.types import Request
 if TYPE_CHECKING:
     from hammerstone.requests.rows import Fields
 
-__all__ = ["IGNORED", "KNOWN", "QUESTIONS", "ignored_fields", "named_fields", "request_of"]
+__all__ = ["IGNORED", "KNOWN", "QUESTIONS", "has_id", "ignored_fields", "named_fields", "request_of"]
 
 KNOWN = PARTS | ANSWERS | {"id", "task"}
 IGNORED = frozenset(
@@ -84,6 +84,11 @@ def _chat_request(fields: Fields, line: int) -> Request:
         answer=next(iter(given), None),
         line=line,
     )
+
+
+def has_id(fields: Fields) -> bool:
+    """Whether the row names its request. Raises `UnreadableRowError`."""
+    return any(_name(fields, name) for name in (("custom_id", "id") if is_chat(fields) else ("id",)))
 
 
 def _name(fields: Fields, name: str) -> str | None:

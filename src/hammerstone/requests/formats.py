@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, TextIO, TypeAlias
 from hammerstone.requests.documents import document_rows, is_document
 from hammerstone.requests.json_text import load_json
 from hammerstone.requests.opening import numbered_lines
-from hammerstone.requests.rows import MAX_LINE_CHARS, Row, UnreadableRowError, not_utf8
+from hammerstone.requests.rows import MAX_LINE_CHARS, MAX_QUESTION_CHARS, Row, UnreadableRowError, not_utf8
 from hammerstone.requests.tables import is_table_header, table_rows
 
 if TYPE_CHECKING:
@@ -57,6 +57,10 @@ def _sniff(first: str, suffix: str) -> _Form:
 
 
 def _question(line: str) -> object:
+    if len(line) > MAX_LINE_CHARS:  # it was cut there: how long it is was not counted
+        return UnreadableRowError(
+            f"its question has more than {MAX_LINE_CHARS} characters; {MAX_QUESTION_CHARS} are allowed"
+        )
     return {"question": line.rstrip("\r\n")}
 
 
