@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hammerstone.errors import ToolRefusedError
+from hammerstone.requests.frame import Form, Frame
 from hammerstone.tools.tool import Check, Demonstration, Provenance, Tool, is_tool_name, tool_name
 from hammerstone.types import Route, Usage
 
@@ -95,13 +96,14 @@ def changed(value: Any) -> Iterator[Any]:
                 yield from ({**value, key: other} for other in changed(item))
         case _:
             assert is_dataclass(value)
+            assert not isinstance(value, type)
             for one in fields(value):
                 for other in changed(getattr(value, one.name)):
                     yield replace(value, **{one.name: other})
 
 
 def test_the_digest_covers_every_single_value() -> None:
-    tool = a_tool()
+    tool = replace(a_tool(), forms=(("Sort ", "words"), ("Order",)), frame=Frame(form=Form.LAST, digest="0123"))
     variations = list(changed(tool))
     assert len({one.digest for one in variations} | {tool.digest}) == len(variations) + 1
     assert {one.name for one in fields(Tool)} == {
@@ -166,12 +168,30 @@ def test_what_python_could_not_import_by_that_name_is_not(name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        *(("Word sorting", "word_sorting"), ("a-b", "a_b"), ("A  b!", "a_b"), ("class", "task_class")),
-        *(("2 words", "task_2_words"), ("\ufb01ne", "fine"), ("x" * 60, "x" * 60), ("?!", ""), ("a\0\ud800b", "a_b")),
+        *(("Word sorting", "word_sorting"), ("a-b", "a_b"), (" A  b\n", "a_b"), ("class", "task_class")),
+        *(("2 words", "task_2_words"), ("cafe\u0301", "caf\u00e9"), ("x" * 60, "x" * 60), ("?!", "")),
     ],
 )
 def test_a_text_becomes_the_nearest_name(text: str, name: str) -> None:
     assert tool_name(text) == name
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        *(("x > 0", "x < 0"), ("C", "C++"), ("C++", "C#"), ("-1", "1"), ("x - 1", "x 1"), ("x\u00b2", "x2")),
+        *(("a, b", "a b"), ("a\0\ud800b", "a b"), ("_word", "word"), ("\ufb01ne", "fine"), ("no, go", "no go")),
+    ],
+)
+def test_texts_that_differ_only_in_signs_stay_two_names(one: str, other: str) -> None:
+    assert tool_name(one) != tool_name(other)
+    assert is_tool_name(tool_name(one))
+
+
+def test_case_and_what_joins_the_words_make_no_other_name() -> None:
+    texts = ["x > 0", "X > 0", " x  >\n0 "]
+    assert len({tool_name(text) for text in texts}) == 1
+    assert {tool_name(text) for text in ("Word sorting", "word-sorting", "WORD_SORTING")} == {"word_sorting"}
 
 
 @pytest.mark.parametrize("start", ["sort these words ", "2", "排序", "class "])

@@ -13,7 +13,7 @@ from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, Literal
 
 from hammerstone.errors import ToolRefusedError
-from hammerstone.escaping import escape, mapped
+from hammerstone.escaping import escape, mapped, sha256
 from hammerstone.requests.frame import PLAIN, Form, Frame
 from hammerstone.types import JSON, Route, Usage
 from hammerstone.validation import validator_of
@@ -138,22 +138,27 @@ def is_tool_name(name: str) -> bool:
 def tool_name(text: str) -> str:
     """The nearest name that a tool may have; empty if nothing is left of `text`.
 
-    Case, punctuation and compatibility forms do not count: "a-b" and "A b" are one name. All else does: a name that is
-    too long is cut and ends with a digest of the whole, so that two that begin alike stay two.
+    Case does not count, nor does whether words are joined by spaces, hyphens or underscores: "a-b" and "A b" are one
+    name. All else does. A name that leaves anything out ("x > 0", "C++") or is too long ends with a digest of the
+    whole, so that two texts that say different things stay two names.
     """
     if is_tool_name(text):
         return text
-    plain = unicodedata.normalize("NFKC", text).lower()
+    said = unicodedata.normalize("NFC", " ".join(text.split())).lower()
+    plain = unicodedata.normalize("NFKC", said).lower()
     name = re.sub(r"\W+", "_", "".join(one if f"_{one}".isidentifier() else " " for one in plain)).strip("_")
     if not name:
         return ""
+    loses = name != re.sub(r" |(?<=\w)-(?=\w)", "_", said)
     if not is_tool_name(name[:MAX_NAME_CHARS]):
         name = f"task_{name}"
-    return name if len(name) <= MAX_NAME_CHARS else _cut(name)
+    if loses:
+        return _ending_with_digest(name, said)
+    return name if len(name) <= MAX_NAME_CHARS else _ending_with_digest(name, name)
 
 
-def _cut(name: str) -> str:
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+def _ending_with_digest(name: str, whole: str) -> str:
+    digest = sha256(whole)[:8]
     return f"{name[: MAX_NAME_CHARS - 9].rstrip('_')}_{digest}"
 
 
