@@ -7,6 +7,7 @@ request ─► Router ─► answer ─► Journal: kept, stored as an instance 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from contextlib import AsyncExitStack
@@ -22,6 +23,7 @@ from hammerstone.escaping import sha256
 from hammerstone.faults import contained
 from hammerstone.journal import Journal, record_of
 from hammerstone.life.labels import take
+from hammerstone.life.watch import Watch, watches
 from hammerstone.models.model import Model
 from hammerstone.ordered import ordered_map
 from hammerstone.routes import (
@@ -43,6 +45,8 @@ from hammerstone.store.records import Answered, Build
 from hammerstone.types import Instance, Request, Role
 
 __all__ = ["Hammerstone", "Models"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,10 +90,18 @@ class Hammerstone:
             for role, model in roles.items()
             if model is not None
         }
-        self.router = _router(store, sandbox, accounted, labeler=models.labeler)
+        catalog = Catalog(store)
+        parser = ParserRoute(catalog, sandbox, accounted.get(Role.DISPATCHER))
+        self.router = _router(store, sandbox, catalog, parser, accounted, labeler=models.labeler)
+        upstream = accounted.get(Role.SOLVER)
+        self._watch = (
+            Watch(store, catalog, parser, upstream, self.settings.life)
+            if upstream is not None and watches(self.settings.life)
+            else None
+        )
         maker = _maker(store, sandbox, accounted, self.settings)
         self.builder = Builder(store=store, maker=maker, settings=self.settings, on_build=on_build or _ignore)
-        self.journal = Journal(store, after=(self._build_if_due,))
+        self.journal = Journal(store, after=(self._compare, self._build_if_due))
         self._exits = AsyncExitStack()
         self._group: TaskGroup | None = None
 
@@ -140,6 +152,20 @@ class Hammerstone:
         await take(instances, name, store=self.store, sandbox=self._sandbox)
         return await self.builder.make(name)
 
+    async def _compare(self, asked: Asked, routed: Routed, answered: Answered) -> None:
+        """In shadow or for an audit; beside the stream, unless settings say otherwise."""
+        watch = self._watch
+        if watch is None:
+            return
+
+        async def compare() -> None:
+            await contained(watch.after(asked, routed, answered), lambda why: _log.warning("a comparison: %s", why))
+
+        if self.settings.loop.background:
+            self._tasks.start_soon(compare)
+        else:
+            await compare()
+
     async def _build_if_due(self, asked: Asked, routed: Routed, answered: Answered) -> None:
         del answered
         last = routed.answer is not None and routed.answer.tool is None
@@ -157,13 +183,20 @@ class Hammerstone:
         return self._group
 
 
-def _router(store: Store, sandbox: Sandbox, models: dict[Role, AccountedModel], *, labeler: bool) -> Router:
-    catalog = Catalog(store)
+def _router(
+    store: Store,
+    sandbox: Sandbox,
+    catalog: Catalog,
+    parser: ParserRoute,
+    models: dict[Role, AccountedModel],
+    *,
+    labeler: bool,
+) -> Router:
     dispatcher, solver = models.get(Role.DISPATCHER), models.get(Role.SOLVER)
     last = LabelerRoute(store) if labeler else SolverRoute(solver) if solver else None
     return Router(
         catalog=catalog,
-        parser=ParserRoute(catalog, sandbox, dispatcher),
+        parser=parser,
         user=UserRoute(catalog, sandbox, models.get(Role.USER)),
         finder=TaskFinder(store, catalog, dispatcher),
         last=last,

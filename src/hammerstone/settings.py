@@ -15,8 +15,10 @@ __all__ = [
     "ALLOWED_IMPORTS",
     "MAKER_TEMPERATURE",
     "USER_TEMPERATURE",
+    "Approval",
     "BuildSettings",
     "ImproveSettings",
+    "LifeSettings",
     "LoopSettings",
     "Numbers",
     "RecipeChoice",
@@ -38,6 +40,7 @@ ALLOWED_IMPORTS = frozenset(
 """Modules and packages of the standard library that a tool may import. No `random`, no `time`, no `os`."""
 
 RecipeChoice = Literal["module", "latm", "auto"]
+Approval = Literal["auto", "manual"]
 
 T = TypeVar("T")
 
@@ -150,6 +153,24 @@ class ImproveSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LifeSettings:
+    """With the defaults, a tool that passed the gate serves at once and is never compared.
+
+    `approval = "manual"` lets a tool that passed the gate wait for a person. A tool serves after it agreed with the
+    upstream `shadow` times in a row. `audit` is the share of its requests that is compared at first; it falls to
+    `audit_least` as the upper bound of its false-hit rate falls. A tool whose bound, which holds with probability
+    `confidence` however often it is looked at, is above `max_false_hit_rate` serves nothing.
+    """
+
+    approval: Approval = "auto"
+    shadow: int = bounded(0, least=0)
+    audit: float = bounded(0.0, least=0.0, most=1.0)
+    audit_least: float = bounded(0.005, least=0.0, most=1.0)
+    max_false_hit_rate: float | None = bounded(None, least=0.0, most=1.0)
+    confidence: float = bounded(0.95, least=0.5, most=0.9999)
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoopSettings:
     """How a stream of requests is worked off.
 
@@ -168,4 +189,5 @@ class Settings:
     roles: Roles = field(default_factory=Roles)
     build: BuildSettings = field(default_factory=BuildSettings)
     improve: ImproveSettings = field(default_factory=ImproveSettings)
+    life: LifeSettings = field(default_factory=LifeSettings)
     loop: LoopSettings = field(default_factory=LoopSettings)

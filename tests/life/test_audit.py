@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hammerstone.life.audit import audit_rate, is_audited
-from hammerstone.life.settings import LifeSettings
+from hammerstone.settings import LifeSettings
 from hammerstone.store.records import Tally
 
 SETTINGS = LifeSettings(audit=0.05)

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from hammerstone.life.settings import LifeSettings
 from hammerstone.life.states import after_comparison, approved_state, first_state
+from hammerstone.settings import LifeSettings
 from hammerstone.store.records import StoredTool, Tally, ToolState
 
 from ..samples.tools import a_tool, stored

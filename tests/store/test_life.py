@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from hammerstone.errors import NotFoundError, SettingsError
-from hammerstone.life.settings import LifeSettings
 from hammerstone.life.states import after_comparison
+from hammerstone.settings import LifeSettings
 from hammerstone.store import Store, this_process
 from hammerstone.store.records import (
     Actor,

@@ -144,6 +144,13 @@ def test_a_name_that_is_taken_is_not_given_twice(store: Store) -> None:
     assert caught.value.hint.endswith("hammerstone tasks merge sums dates")
 
 
+@pytest.mark.parametrize("name", ["", "Two Words", "class", "a/b"])
+def test_what_is_no_name_for_a_tool_is_none_for_a_task(store: Store, name: str) -> None:
+    store.add_task("sums", "")
+    with pytest.raises(SettingsError, match="is not a name for a task"):
+        store.rename_task("sums", name)
+
+
 @pytest.mark.parametrize(
     "act",
     [

@@ -13,7 +13,7 @@ from anyio import to_thread
 from hammerstone import prompts
 from hammerstone.builder.conversation import Conversation
 from hammerstone.builder.gate import GateResult, foreign_questions, pass_gate
-from hammerstone.builder.improve import refused_by, split_for_improvement
+from hammerstone.builder.improve import refused_by, since_quarantine, split_for_improvement
 from hammerstone.builder.latm import make_latm
 from hammerstone.builder.module import make_module
 from hammerstone.builder.splits import Split, independent, split_instances
@@ -23,13 +23,23 @@ from hammerstone.concurrency import task_group
 from hammerstone.errors import EndsRun, HammerstoneError, ModelError, NotFoundError
 from hammerstone.escaping import sha256
 from hammerstone.faults import contained, reason_of
+from hammerstone.life.states import first_state
 from hammerstone.requests.comparison import agree
 from hammerstone.routes.solver import second_opinion
 from hammerstone.sandbox.contract import Sandbox
 from hammerstone.settings import Settings
 from hammerstone.store import Store, this_process
 from hammerstone.store.accounts import AccountedModel, Bill
-from hammerstone.store.records import Attempt, Build, BuildState, Disagreement, StoredInstance, StoredTool, Task
+from hammerstone.store.records import (
+    Attempt,
+    Build,
+    BuildState,
+    Disagreement,
+    StoredInstance,
+    StoredTool,
+    Task,
+    ToolState,
+)
 from hammerstone.tools.descriptions import short_description
 from hammerstone.tools.shortlist import forms, wording
 from hammerstone.tools.tool import Provenance, Recipe, Tool
@@ -120,7 +130,13 @@ class Maker:
     async def _end(self, build_id: int, end: _End) -> None:
         def write() -> None:
             if end.state is BuildState.LIVE and end.tool is not None:
-                self._store.publish(end.tool, build_id=build_id, reason=end.reason, gained=end.gained)
+                self._store.publish(
+                    end.tool,
+                    build_id=build_id,
+                    reason=end.reason,
+                    gained=end.gained,
+                    state=first_state(self._settings.life),
+                )
             else:
                 self._store.end_build(
                     build_id,
@@ -157,7 +173,7 @@ class Maker:
                 group.cancel_scope.cancel()
 
     async def _try_recipes(self, task: Task, build_id: int) -> _End:
-        count = len(independent(await to_thread.run_sync(self._store.instances, task.name)))
+        count = len(independent(await self._instances(task)))
         if count < self._settings.build.needed:
             reason = f"a build needs {self._settings.build.needed} independent instances, and there are {count}"
             return _failed(reason)
@@ -255,8 +271,21 @@ class Maker:
             corrected=corrected,
         )
 
+    async def _instances(self, task: Task) -> tuple[StoredInstance, ...]:
+        """All of them; where the last tool was found wrong and enough have come in since, these alone."""
+
+        def read() -> tuple[StoredInstance, ...]:
+            tool = self._store.tool(task.name)
+            if tool is not None and tool.state is ToolState.QUARANTINED:
+                newer = since_quarantine(self._store, task, tool)
+                if len(independent(newer)) >= self._settings.build.needed:
+                    return newer
+            return self._store.instances(task.name)
+
+        return await to_thread.run_sync(read)
+
     async def _split(self, recipe: Recipe, task: Task) -> Split:
-        instances = independent(await to_thread.run_sync(self._store.instances, task.name))
+        instances = independent(await self._instances(task))
         numbers = self._settings.build.module if recipe == "module" else self._settings.build.latm
         return split_instances(instances, numbers, spare=recipe == "module")
 

@@ -13,7 +13,7 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from hammerstone.builder.build import Maker
-from hammerstone.builder.improve import improvement_due
+from hammerstone.builder.improve import improvement_due, replacement_due
 from hammerstone.builder.splits import independent
 from hammerstone.errors import InputError, SettingsError
 from hammerstone.escaping import sha256
@@ -73,8 +73,10 @@ class Builder:
         if tool is None:
             numbers = self._settings.build
             return task.instances >= (task.built_at + numbers.more if task.built_at else numbers.needed)
+        if tool.state is ToolState.QUARANTINED:
+            return await to_thread.run_sync(replacement_due, self._store, task, tool, self._settings.build)
         if tool.state is not ToolState.LIVE:
-            return False  # a person, a correction or an audit has taken it out of service
+            return False  # in shadow, waiting for approval, or disabled by a person
         due, why = await to_thread.run_sync(improvement_due, self._store, task, self._settings.improve)
         if why and (task.name, why) not in self._said:
             self._said.add((task.name, why))

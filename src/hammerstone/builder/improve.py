@@ -13,13 +13,13 @@ from datetime import UTC, datetime, timedelta
 from hammerstone.builder.splits import Split, most_varied
 from hammerstone.builder.verify import Verdict, check_parser
 from hammerstone.sandbox.contract import Sandbox
-from hammerstone.settings import ImproveSettings
+from hammerstone.settings import BuildSettings, ImproveSettings
 from hammerstone.store import Store
-from hammerstone.store.records import Build, BuildState, StoredInstance, Task
+from hammerstone.store.records import Build, BuildState, StoredInstance, StoredTool, Task, ToolState
 from hammerstone.tools.tool import Tool
 from hammerstone.types import Source
 
-__all__ = ["improvement_due", "refused_by", "split_for_improvement"]
+__all__ = ["improvement_due", "refused_by", "replacement_due", "since_quarantine", "split_for_improvement"]
 
 HELD_OUT_EVERY = 4  # of the instances that the present version answers: they are seen by the gate alone
 DAY = timedelta(days=1)
@@ -37,6 +37,23 @@ def improvement_due(store: Store, task: Task, settings: ImproveSettings) -> tupl
     gathered = task.instances - task.built_at
     needed = min(settings.after * settings.growth ** len(earlier), settings.most)
     return gathered >= needed and _today(builds) < settings.builds_per_day, ""
+
+
+def replacement_due(store: Store, task: Task, tool: StoredTool, settings: BuildSettings) -> bool:
+    """Whether a tool that was found wrong is to be built anew: from all of its instances at once, if one was corrected;
+    and else when enough have come in since, as from older ones a rule may be learned that holds no more.
+    """
+    if not task.built_at:  # a label was corrected
+        return task.instances >= settings.needed
+    newer = len(since_quarantine(store, task, tool))
+    return newer >= settings.needed and task.instances >= task.built_at + settings.more
+
+
+def since_quarantine(store: Store, task: Task, tool: StoredTool) -> tuple[StoredInstance, ...]:
+    """The instances that are newer than the last finding that this version is wrong."""
+    found = [one for one in store.changes(task.name) if one.version == tool.version]
+    since = next((one.when for one in reversed(found) if one.after is ToolState.QUARANTINED), "")
+    return tuple(one for one in store.instances(task.name) if one.created >= since)
 
 
 def _given_up(builds: Sequence[Build], earlier: Sequence[Build], settings: ImproveSettings) -> str:

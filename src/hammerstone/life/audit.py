@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from hammerstone.life.bounds import upper_bound
-from hammerstone.life.settings import LifeSettings
+from hammerstone.settings import LifeSettings
 from hammerstone.store.records import Tally
 
 __all__ = ["audit_rate", "is_audited"]

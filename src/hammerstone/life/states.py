@@ -8,7 +8,7 @@ gated ─► shadow ─► live ─► replaced            forwards: approval, a
 from __future__ import annotations
 
 from hammerstone.life.figures import false_hit_rate
-from hammerstone.life.settings import LifeSettings
+from hammerstone.settings import LifeSettings
 from hammerstone.store.comparisons import Rule
 from hammerstone.store.records import Move, StoredTool, ToolState
 

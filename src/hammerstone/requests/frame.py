@@ -55,7 +55,7 @@ def frame_of(request: Request, form: Form = Form.LAST) -> Frame:
 
 
 def shared_frame(chats: Sequence[Chat]) -> Frame | None:
-    """The frame of all of these: by their fixed turns if these are the same, else by their shape; `None` for several."""
+    """The frame of all: their turns but the last where these are the same, else their shape; `None` for several."""
     for form in Form:
         frames = {frame_of(Request(id="", chat=chat), form) for chat in chats}
         if len(frames) == 1:

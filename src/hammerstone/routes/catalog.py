@@ -11,7 +11,8 @@ from hammerstone.routes.contract import Asked
 from hammerstone.routes.dispatcher import LISTED, nearest
 from hammerstone.store import Store
 from hammerstone.store.records import StoredTool, Task
-from hammerstone.tools.shortlist import Shortlist
+from hammerstone.tools.shortlist import Shortlist, holds_wording
+from hammerstone.tools.tool import Tool
 from hammerstone.types import Route
 
 __all__ = ["Catalog"]
@@ -26,6 +27,7 @@ class Catalog:
         self._tools: dict[str, StoredTool] = {}
         self._shortlists: dict[Frame, Shortlist[StoredTool]] = {}
         self._unworded: dict[Frame, list[StoredTool]] = {}
+        self._shadow: tuple[StoredTool, ...] = ()
         self._examples: dict[str, str] = {}
 
     async def refresh(self) -> None:
@@ -35,6 +37,7 @@ class Catalog:
             return
         tools = await to_thread.run_sync(self._store.live_tools)
         self._tools = {tool.task: tool for tool in tools}
+        self._shadow = await to_thread.run_sync(self._store.shadow_tools)
         by_frame: defaultdict[Frame, list[StoredTool]] = defaultdict(list)
         for tool in tools:
             if Route.PARSER in tool.tool.routes:
@@ -67,6 +70,10 @@ class Catalog:
             found += shortlist.candidates(asked.question(form)) if shortlist is not None else []
         return [tool for tool in {one.task: one for one in found}.values() if asked.task in {None, tool.task}]
 
+    def shadows(self, asked: Asked) -> list[StoredTool]:
+        """The tools in shadow that might answer the request."""
+        return [tool for tool in self._shadow if Route.PARSER in tool.tool.routes and _may_answer(tool.tool, asked)]
+
     async def tasks(self, question: str, frame: Frame = PLAIN) -> list[Task]:
         """The tasks of this frame that the dispatcher is told of: all, or the most similar where there are many."""
         tasks = [task for task in await to_thread.run_sync(self._store.tasks) if task.frame == frame]
@@ -79,3 +86,12 @@ class Catalog:
     def _example(self, task: Task) -> str:
         instances = self._store.instances(task.name)
         return instances[0].question if instances else task.description
+
+
+def _may_answer(tool: Tool, asked: Asked) -> bool:
+    """The rule that the shortlists compute for all live tools at once."""
+    if tool.frame != asked.frame(tool.frame.form):
+        return False
+    question = asked.question(tool.frame.form)
+    worded = any(holds_wording(question, wording) for wording in tool.wordings)
+    return worded or (not tool.wordings and tool.frame != PLAIN)

@@ -86,4 +86,5 @@ def _instance(row: Row[Any]) -> StoredInstance:
         request_id=row.request_id,
         former_answer=row.former_answer,
         chat=chat_from(row.chat),
+        created=row.created,
     )

@@ -63,6 +63,7 @@ class StoredInstance(Instance):
     id: int
     request_id: str
     former_answer: str | None = None
+    created: str = ""
 
 
 class ToolState(StrEnum):

@@ -1,0 +1,116 @@
+"""Tools are watched on real requests: in shadow beside the upstream, and by audits of what they serve.
+
+The upstream is the last route, the strong model. What a tool answers to the same request is compared with it, and
+where they differ two more opinions of the strong model decide (a majority of three): if it says again that the tool
+was wrong, the tool serves nothing any more.
+"""
+
+from __future__ import annotations
+
+from anyio import to_thread
+
+from hammerstone.faults import contained
+from hammerstone.life.audit import is_audited
+from hammerstone.life.states import after_comparison
+from hammerstone.requests.comparison import agree
+from hammerstone.routes import Answer, Asked, Catalog, ParserRoute, Routed
+from hammerstone.routes.solver import second_opinion, solve
+from hammerstone.settings import LifeSettings
+from hammerstone.store import Store
+from hammerstone.store.accounts import AccountedModel, Bill
+from hammerstone.store.records import Answered, ComparisonKind, Opinion, StoredTool, Tally
+from hammerstone.types import Instance, Route, Source
+
+__all__ = ["Watch"]
+
+
+class Watch:
+    """Compares after an answer went out. Nothing that happens here can change that answer."""
+
+    def __init__(
+        self, store: Store, catalog: Catalog, parser: ParserRoute, upstream: AccountedModel, settings: LifeSettings
+    ) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._parser = parser
+        self._upstream = upstream
+        self._settings = settings
+        self._tallies: dict[tuple[str, int], Tally] = {}  # as they are since the catalog was read
+
+    async def after(self, asked: Asked, routed: Routed, answered: Answered) -> None:
+        """Raises `StoreError` and `RecordingError`; a comparison that fails otherwise is none."""
+        del answered
+        answer = routed.answer
+        if answer is None:
+            return
+        if answer.route is Route.SOLVER:
+            for tool in self._catalog.shadows(asked):
+                await self._shadow(tool, asked, answer.text)
+        elif answer.tool is not None and is_audited(asked.request.id, self._tally(answer.tool), self._settings):
+            await contained(self._audit(answer.tool, asked, answer.text), lambda _: None)
+
+    def _tally(self, tool: StoredTool) -> Tally:
+        return self._tallies.get((tool.task, tool.version), tool.tally)
+
+    async def _shadow(self, tool: StoredTool, asked: Asked, upstream: str) -> None:
+        result = await self._parser.ask(tool, asked)
+        if isinstance(result, Answer):
+            await self._compare(tool, asked, ComparisonKind.SHADOW, result.text, upstream)
+
+    async def _audit(self, tool: StoredTool, asked: Asked, served: str) -> None:
+        bill = Bill(request_id=asked.request.id, task=tool.task)
+        upstream = await solve(self._upstream, asked.request.chat, bill)
+        if upstream is not None:
+            await self._compare(tool, asked, ComparisonKind.AUDIT, served, upstream)
+
+    async def _compare(
+        self, tool: StoredTool, asked: Asked, kind: ComparisonKind, tool_answer: str, upstream_answer: str
+    ) -> None:
+        comparison = await to_thread.run_sync(
+            lambda: self._store.add_comparison(
+                tool.task,
+                tool.version,
+                request_id=asked.request.id,
+                kind=kind,
+                tool_answer=tool_answer,
+                upstream_answer=upstream_answer,
+                rule=after_comparison(self._settings),
+            )
+        )
+        stored = await to_thread.run_sync(self._store.tool, tool.task, tool.version)
+        if stored is not None:
+            self._tallies[tool.task, tool.version] = stored.tally
+        if comparison.agreed:
+            return
+        opinion, right = await self._second_opinion(tool, asked, tool_answer, upstream_answer)
+        await to_thread.run_sync(self._store.add_opinion, comparison.id, opinion)
+        if opinion is Opinion.UPSTREAM and kind is ComparisonKind.AUDIT:
+            await self._keep(tool, asked, right)
+
+    async def _second_opinion(
+        self, tool: StoredTool, asked: Asked, tool_answer: str, upstream_answer: str
+    ) -> tuple[Opinion, str]:
+        """Who is right by a majority of three, and its answer."""
+        bill = Bill(request_id=asked.request.id, task=tool.task)
+        opinion = await second_opinion(self._upstream, asked.request.chat, upstream_answer, bill)
+        if opinion is None:
+            return Opinion.NEITHER, upstream_answer
+        if agree(opinion, tool_answer):
+            return Opinion.TOOL, tool_answer
+        return (Opinion.UPSTREAM if agree(opinion, upstream_answer) else Opinion.NEITHER), opinion
+
+    async def _keep(self, tool: StoredTool, asked: Asked, right: str) -> None:
+        """What the tool got wrong is material for its next version."""
+        chat = asked.request.chat
+        instance = Instance(
+            question=asked.question(tool.tool.frame.form),
+            answer=right,
+            source=Source.SOLVER,
+            chat=None if chat.plain else chat,
+        )
+        await to_thread.run_sync(lambda: self._store.add_instance(tool.task, instance, request_id=asked.request.id))
+
+
+def watches(settings: LifeSettings) -> bool:
+    """Whether anything is compared."""
+    return settings.shadow > 0 or settings.audit > 0 or settings.max_false_hit_rate is not None
