@@ -52,7 +52,7 @@ def solver(more: Callable[[], int] = lambda: 0) -> FunctionModel:
 
 def sums(first: int, count: int, form: str = "What is the sum of {} and {}?") -> list[Request]:
     return [
-        Request.plain(id=f"r{number}", question=form.format(number + 3, 2 * number + 1), task="sum")
+        Request.plain(id=f"r{number}", question=form.format(number * 37 % 89 + 1, number * 53 % 71 + 1), task="sum")
         for number in range(first, first + count)
     ]
 
