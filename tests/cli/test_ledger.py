@@ -3,9 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from hammerstone.store import open_store
-from hammerstone.store.records import Answered, Call
+from hammerstone.store.records import Answered, Call, ComparisonKind
 from hammerstone.types import Role, Route, Usage
 
+from ..samples.sums import tool
 from .conftest import Cli
 
 
@@ -78,6 +79,42 @@ def test_the_ledger_as_json_is_one_document(cli: Cli, home: Path) -> None:
     assert [(row["role"], row["calls"], row["cost_usd"]) for row in shown["calls"]] == [("solver", 1, 0.5)]
     assert [(row["route"], row["task"], row["requests"]) for row in shown["routes"]] == [("parser", "sum", 1)]
     assert shown["baseline"] == {"requests": 1, "calls": 1, "cost_usd": 0.5, "baseline_usd": 0.5}
+
+
+def test_false_hits_are_shown_for_each_tool_and_for_all_together(cli: Cli, home: Path) -> None:
+    with open_store(home) as store:
+        for name, upstream in (("sum", ["7"] * 100), ("product", ["7"] * 49 + ["8"])):
+            store.publish(tool(name))
+            answer = Answered(id="1", question="?", answer="7", route=Route.PARSER, task=name, tool=name, version=1)
+            store.add_answer(answer)
+            for one in upstream:
+                store.add_comparison(
+                    *(name, 1),
+                    request_id="1",
+                    kind=ComparisonKind.SHADOW,
+                    tool_answer="7",
+                    upstream_answer=one,
+                    rule=lambda _: None,
+                )
+        store.correct("1")
+    rows = cli("ledger").rows
+    assert "product 1 quarantined 1 50 1 2.0 % 12.86% 1" in rows
+    assert "sum 1 live 1 100 0 0.0 % 4.40% 0" in rows
+    assert "all tools 2 150 1 0.7 % 4.47% 1" in rows
+    (shown,) = cli("ledger", "--json").lines
+    assert [(one["tool"], one["version"], one["served"], one["compared"]) for one in shown["tools"]] == [
+        *(("product", 1, 1, 50), ("sum", 1, 1, 100)),
+    ]
+    assert (shown["all_tools"]["compared"], shown["all_tools"]["false_hits"]) == (150, 1)
+
+
+def test_a_tool_that_was_never_compared_has_no_rate(cli: Cli, home: Path) -> None:
+    with open_store(home) as store:
+        store.publish(tool())
+    assert "all tools" not in cli("ledger").out
+    answered(home, Route.PARSER, "sum")
+    (shown,) = cli("ledger", "--json").lines
+    assert (shown["all_tools"]["false_hit_rate"], shown["all_tools"]["upper_bound"]) == (None, 1.0)
 
 
 def test_an_empty_ledger_is_no_error(cli: Cli) -> None:

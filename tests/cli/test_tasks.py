@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def test_the_list_shows_how_far_each_tasks_tool_is(cli: Cli, held_back: Path) ->
         store.publish(tool("other"))
         store.add_task("new", "Something else.")
     done = cli("tasks", "list")
-    assert " sum             5   build needs-review          The sum of two numbers." in done.out
+    assert " sum             5   build needs-review        The sum of two numbers." in done.out
     assert " other           0   tool live: parser, user   " in done.out
     assert " new             0   collecting                Something else." in done.out
 
@@ -156,3 +157,62 @@ def test_a_task_whose_tool_is_being_made_is_not_removed(cli: Cli, made: Path) ->
     done = cli("tasks", "remove", "sum", "--yes")
     assert done.code == 2
     assert "error: a tool for sum is being built\nhint: wait until the build has ended" in done.err
+
+
+@pytest.fixture
+def two(made: Path) -> Path:
+    """A second task, with one question of the first one under another label."""
+    with open_store(made) as store:
+        store.add_task("total", "")
+        store.add_instance("total", replace(instances(1)[0], answer="999"), request_id="r7")
+        store.add_instance("total", instances(9)[8], request_id="r8")
+    return made
+
+
+def test_two_tasks_become_one_and_contradictory_labels_are_listed(cli: Cli, two: Path) -> None:
+    done = cli("tasks", "merge", "sum", "total")
+    assert done.code == 0
+    assert done.out.startswith(
+        "total: 4 instances of sum moved here\ntotal: its tools are kept here, replaced: version 1\n"
+        "Questions with two labels\n"
+    )
+    assert f"999 7 {ask(0)}" in done.rows
+    with open_store(two) as store:
+        assert [(task.name, task.instances) for task in store.tasks()] == [("total", 6)]
+
+
+@pytest.mark.usefixtures("two")
+def test_a_merge_as_json_is_one_document(cli: Cli) -> None:
+    assert cli("tasks", "merge", "sum", "total", "--json").lines == [
+        {
+            "name": "total",
+            "instances": 4,
+            "tools": [1],
+            "conflicts": [{"question": ask(0), "answer": "999", "former_answer": "7"}],
+        }
+    ]
+
+
+@pytest.mark.usefixtures("made")
+def test_a_renamed_task_answers_under_its_new_name(cli: Cli) -> None:
+    assert cli("tasks", "rename", "sum", "addition").out == "sum: renamed to addition\n"
+    assert cli("solve", "-", stdin=ask(0)).out == "1\tparser\t7\n"
+    assert [one["name"] for one in cli("tools", "list", "--json").lines] == ["addition"]
+    assert cli("tasks", "rename", "addition", "sum", "--json").lines == [{"name": "sum", "former_name": "addition"}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("rename", "sum", "total"), "there is a task total already"),
+        (("rename", "sum", "Two Words"), "'Two Words' is not a name for a task"),
+        (("rename", "nix", "new"), "there is no task 'nix'"),
+        (("merge", "sum", "nix"), "there is no task 'nix'"),
+        (("merge", "sum", "sum"), "sum and sum are one task"),
+    ],
+)
+@pytest.mark.usefixtures("two")
+def test_what_cannot_be_merged_or_renamed_is_told(cli: Cli, arguments: tuple[str, ...], error: str) -> None:
+    done = cli("tasks", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert f"error: {error}\nhint: " in done.err

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hammerstone.store import open_store
-from hammerstone.store.records import ToolState
+from hammerstone.store.records import ComparisonKind, ToolState
 from hammerstone.tools.tool import Tool
 
 from ..samples.sums import PRODUCT, SUM, ask, instances, tool
@@ -85,6 +85,70 @@ def test_an_earlier_version_is_put_into_service_again(cli: Cli, made: Path) -> N
         assert [one.state for one in store.tools(all_versions=True)] == [ToolState.LIVE, ToolState.REPLACED]
 
 
+def test_a_tool_that_waits_for_approval_is_told_and_approved(cli: Cli, made: Path) -> None:
+    with open_store(made) as store:
+        store.publish(tool(source=f"{SUM}\n"), state=ToolState.GATED)
+    waits = "hint: version 2 of sum waits for approval: hammerstone tools approve sum --version 2\n"
+    assert cli("tools", "list").err == waits
+    assert cli("tools", "approve", "sum").out == "sum: version 2 is live\n"
+    assert cli("tools", "list").err == ""
+    done = cli("tools", "approve", "sum")
+    assert (done.code, done.out) == (2, "")
+    assert "error: there is no tool sum that is gated" in done.err
+
+
+def test_where_tools_are_shadowed_an_approved_one_is_shadowed_first(cli: Cli, made: Path, tmp_path: Path) -> None:
+    (tmp_path / "watched.toml").write_text("[life]\nshadow = 20\n")
+    with open_store(made) as store:
+        store.publish(tool(source=f"{SUM}\n"), state=ToolState.GATED)
+    done = cli("tools", "approve", "sum", "--config", tmp_path / "watched.toml")
+    assert done.out == "sum: version 2 is shadow\n"
+
+
+@pytest.mark.usefixtures("made")
+def test_a_person_quarantines_a_tool_with_a_reason(cli: Cli) -> None:
+    assert cli("tools", "quarantine", "sum", "--reason", "it rounds").out == "sum: version 1 is quarantined\n"
+    assert "quarantined person it rounds" in " ".join(cli("tools", "show", "sum").rows).replace("  ", " ")
+    assert cli("tools", "quarantine", "sum").code == 2, "a reason is needed"
+
+
+def test_the_version_that_was_live_before_is_brought_back(cli: Cli, made: Path) -> None:
+    with open_store(made) as store:
+        store.publish(tool(source=f"{SUM}\n"))
+    assert json.loads(cli("tools", "rollback", "sum", "--json").out)["version"] == 1
+    assert cli("tools", "rollback", "sum", "--version", "2").out == "sum: version 2 is live\n"
+    done = cli("tools", "rollback", "sum", "--version", "2")
+    assert (done.code, done.out) == (2, "")
+    assert "error: version 2 of sum was not replaced: it is live" in done.err
+
+
+def compare(home: Path, *upstream: str) -> None:
+    """The tool said 7, and the upstream this."""
+    with open_store(home) as store:
+        for answer in upstream:
+            store.add_comparison(
+                *("sum", 1),
+                request_id="1",
+                kind=ComparisonKind.AUDIT,
+                tool_answer="7",
+                upstream_answer=answer,
+                rule=lambda _: None,
+            )
+
+
+def test_a_tool_is_shown_with_how_often_it_was_wrong(cli: Cli, made: Path) -> None:
+    compare(made, *["7"] * 99, "8")
+    shown = cli("tools", "show", "sum")
+    line = "100 answers with an upstream's, 1 disagreed; false-hit rate 1.0 %, at most 6.64% (95% bound)"
+    assert f"compared {line}" in shown.rows
+    (told,) = cli("tools", "show", "sum", "--json").lines
+    assert (told["served"], told["compared"], told["disagreed"], told["false_hits"]) == (0, 100, 1, 1)
+    assert (told["false_hit_rate"], round(told["upper_bound"], 4), told["confidence"]) == (0.01, 0.0664, 0.95)
+    assert [(one["after"], one["who"], one["reason"]) for one in told["changes"]] == [
+        ("live", "gate", "it passed the gate")
+    ]
+
+
 def test_a_tool_is_removed_when_the_person_says_yes(cli: Cli, made: Path) -> None:
     refused = cli("tools", "remove", "sum", stdin="n\n")
     assert refused.code == 1
@@ -150,7 +214,10 @@ def test_a_tool_that_stored_instances_contradict_is_stored_but_not_live(cli: Cli
 
 @pytest.mark.parametrize(
     "arguments",
-    [("show",), ("show", "--version", "7"), ("export",), ("disable",), ("enable",), ("remove", "--yes")],
+    [
+        *(("show",), ("show", "--version", "7"), ("export",), ("disable",), ("enable",), ("remove", "--yes")),
+        *(("approve",), ("rollback",), ("quarantine", "--reason", "wrong")),
+    ],
 )
 def test_a_tool_that_is_not_there_is_told(cli: Cli, home: Path, arguments: tuple[str, ...]) -> None:
     with open_store(home) as store:

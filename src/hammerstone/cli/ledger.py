@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from hammerstone.cli.false_hits import document, rates, show_tools
 from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Home, Json
 from hammerstone.cli.terminal import money, percent, print_json, print_line, show_table
@@ -19,22 +20,32 @@ __all__ = ["ledger"]
 
 
 def ledger(home: Home = None, json: Json = False) -> None:
-    """Calls, tokens and cost by role, model and task; requests by route; the baseline is all to the solver's model."""
+    """Calls, tokens and cost by role, model and task; requests by route; false hits by tool; the baseline.
+
+    The baseline is all requests to the solver's model.
+    """
     with open_home(home) as store:
-        calls, routes, mean = store.ledger(), store.routes(), store.mean_solver_call()
+        calls, routes, mean, tools = store.ledger(), store.routes(), store.mean_solver_call(), store.tool_rows()
     if json:
         from dataclasses import asdict
+
+        from hammerstone.life.figures import together
 
         print_json(
             {
                 "calls": [asdict(row) for row in calls],
                 "routes": [asdict(row) for row in routes],
+                "tools": [
+                    {"tool": row.tool, "version": row.version, "state": row.state, **document(row)} for row in tools
+                ],
+                "all_tools": rates(together(row.tally for row in tools)),
                 "baseline": _baseline(calls, routes, mean),
             }
         )
         return
     _show_calls(calls)
     _show_routes(routes)
+    show_tools(tools)
     _show_baseline(calls, routes, mean)
 
 

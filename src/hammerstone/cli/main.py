@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hammerstone.cli import bench, demo, doctor, generate, label, ledger, make, solve, tasks, toolformer, tools
+from hammerstone.cli import bench, correct, demo, doctor, generate, label, ledger, make, solve, tasks, toolformer, tools
 from hammerstone.cli.terminal import prepare_streams, show_text, talk, tell_error
 from hammerstone.errors import HammerstoneError
 from hammerstone.models.masking import masked
@@ -34,6 +34,7 @@ for command in (
     solve.solve,
     make.make,
     label.label,
+    correct.correct,
     ledger.ledger,
     bench.bench,
     generate.generate,

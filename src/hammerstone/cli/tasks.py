@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="List tasks, show their instances and builds, settle what is kept back, and remove tasks.",
+    help="List tasks, show their instances and builds, settle what is kept back; merge, rename and remove tasks.",
     no_args_is_help=True,
 )
 
@@ -87,6 +87,46 @@ def settle(
     with open_home(home) as store:
         build = settle_held_back(store, name, tool_is_right=tool)
     print_line(f"{name}: {build.state}")
+
+
+@app.command()
+def merge(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="The task that becomes part of the other one.")],
+    target: Annotated[str, typer.Argument(metavar="INTO", help="The task that stays.")],
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Make one task of two. Instances move; of two labels of a question that of INTO stays, and both are listed.
+
+    Tools and builds of FROM are kept as replaced.
+    """
+    with open_home(home) as store:
+        merged = store.merge_tasks(source, target)
+    if json:
+        print_json(
+            {"name": target, "instances": merged.instances, "tools": merged.tools, "conflicts": merged.conflicts}
+        )
+        return
+    print_line(f"{target}: {merged.instances} instances of {source} moved here")
+    if merged.tools:
+        print_line(f"{target}: its tools are kept here, replaced: version {', '.join(map(str, merged.tools))}")
+    rows = [(one.answer, one.former_answer, one.question) for one in merged.conflicts]
+    if rows:
+        title = "Questions with two labels"
+        show_table(title, ("stays…", "kept as former…", "question…"), rows)
+
+
+@app.command()
+def rename(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The task's name.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Its new name, in snake_case.")],
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Give a task another name. Its tools, builds, answers and costs follow it."""
+    with open_home(home) as store:
+        store.rename_task(old, new)
+    print_json({"name": new, "former_name": old}) if json else print_line(f"{old}: renamed to {new}")
 
 
 @app.command()

@@ -1,26 +1,34 @@
-"""`hammerstone tools`: what has been made."""
+"""`hammerstone tools`: what has been built, and what state it is in."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hammerstone.cli.false_hits import compared, document
 from hammerstone.cli.home import open_home
-from hammerstone.cli.options import Backend, Home, Json, SandboxName
+from hammerstone.cli.options import Backend, Config, Home, Json, SandboxName
 from hammerstone.cli.source import show_source
 from hammerstone.cli.terminal import ask, money, print_json, print_line, show_facts, show_table, talk
 from hammerstone.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hammerstone.builder.admission import Admission
     from hammerstone.store import Store
-    from hammerstone.store.records import StoredTool
+    from hammerstone.store.records import Change, StoredTool
+    from hammerstone.store.summaries import ToolRow
 
 __all__ = ["app"]
 
-app = typer.Typer(help="List, show, export, import, disable and remove tools.", no_args_is_help=True)
+app = typer.Typer(
+    help="List, show, export and import tools; approve, quarantine, roll back, disable and remove them.",
+    no_args_is_help=True,
+)
 
 Name = Annotated[str, typer.Argument(help="The tool's name, which is its task's.")]
 Version = Annotated[int | None, typer.Option("--version", help="One version; default: the latest.")]
@@ -35,6 +43,7 @@ def list_tools(
     """The tools, with their routes and how often each was used."""
     with open_home(home) as store:
         tools = store.tools(all_versions=versions)
+        gated = [tool for tool in store.tools(all_versions=True) if tool.state == "gated"]
         used = _used(store)
     if json:
         for tool in tools:
@@ -51,21 +60,27 @@ def list_tools(
         for tool in tools
     ]
     show_table("Tools", ("tool", "#version", "state", "routes", "#answers"), rows)
+    for tool in gated:
+        waits = f"version {tool.version} of {tool.task} waits for approval"
+        talk(f"{waits}: hammerstone tools approve {tool.task} --version {tool.version}", "hint:")
     if not tools:
         talk("no tool yet: hammerstone demo shows how they come to be", "hint:")
 
 
 @app.command()
 def show(name: Name, version: Version = None, home: Home = None, json: Json = False) -> None:
-    """A tool's source, demonstrations, checks and provenance."""
+    """A tool's source, demonstrations, checks and provenance; how often it was wrong, and its states with reasons."""
     with open_home(home) as store:
         tool = _find(store, name, version)
+        row = next(one for one in store.tool_rows() if (one.tool, one.version) == (tool.task, tool.version))
+        changes = [one for one in store.changes(tool.task) if one.version == tool.version]
     if json:
         from json import loads
 
-        print_json(_summary(tool) | {"content": loads(tool.tool.to_json())})
+        life = document(row) | {"changes": [asdict(one) for one in changes]}
+        print_json(_summary(tool) | life | {"content": loads(tool.tool.to_json())})
         return
-    _show(tool)
+    _show(tool, row, changes)
 
 
 @app.command()
@@ -123,6 +138,42 @@ def enable(name: Name, version: Version = None, home: Home = None, json: Json = 
 
 
 @app.command()
+def approve(name: Name, version: Version = None, config: Config = None, home: Home = None, json: Json = False) -> None:
+    """Let a tool that passed the gate and waits for approval come into shadow, or into service."""
+    from hammerstone.life.states import approved_state
+    from hammerstone.settings_file import load_settings
+
+    state = approved_state(load_settings(config).settings.life)
+    with open_home(home) as store:
+        _tell_state(store.approve(name, version, state), json=json)
+
+
+@app.command()
+def quarantine(
+    name: Name,
+    reason: Annotated[str, typer.Option("--reason", help="What is wrong with it.")],
+    version: Version = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Take a tool out of service because it is wrong."""
+    with open_home(home) as store:
+        _tell_state(store.quarantine(name, version, reason), json=json)
+
+
+@app.command()
+def rollback(
+    name: Name,
+    version: Annotated[int | None, typer.Option("--version", help="Default: the one that was live before.")] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Put the version that was live before into service again, in place of the present one."""
+    with open_home(home) as store:
+        _tell_state(store.roll_back(name, version), json=json)
+
+
+@app.command()
 def remove(
     name: Name,
     home: Home = None,
@@ -151,7 +202,10 @@ def _set_state(home: str | None, name: str, state: str, version: int | None = No
     from hammerstone.store.records import ToolState
 
     with open_home(home) as store:
-        stored = store.set_tool_state(name, version, ToolState(state))
+        _tell_state(store.set_tool_state(name, version, ToolState(state)), json=json)
+
+
+def _tell_state(stored: StoredTool, *, json: bool) -> None:
     said = f"{stored.task}: version {stored.version} is {stored.state}"
     print_json(_summary(stored)) if json else print_line(said)
 
@@ -191,7 +245,7 @@ def _summary(tool: StoredTool) -> dict[str, object]:
     }
 
 
-def _show(stored: StoredTool) -> None:
+def _show(stored: StoredTool, row: ToolRow, changes: Sequence[Change]) -> None:
     tool, made = stored.tool, stored.tool.provenance
     facts = (
         ("tool", f"{stored.task}, version {stored.version}, {stored.state}"),
@@ -202,7 +256,11 @@ def _show(stored: StoredTool) -> None:
         ("instances", f"{made.shown} shown, {made.verified} verified, {made.held_out} held out"),
         ("replies of the maker", f"{made.attempts}, {money(made.cost_usd)}"),
         ("checks", f"{len(tool.checks)} questions with the answers it gave"),
+        ("served", f"{row.served} answers, of which {row.corrected} were corrected"),
+        ("compared", compared(row.tally)),
     )
     show_facts(facts)
     print_line("")
+    rows = [(one.when[:19].replace("T", " "), one.after, one.who, one.reason) for one in changes]
+    show_table("States", ("UTC", "state", "by", "reason¶"), rows)
     show_source(tool.source)

@@ -11,7 +11,7 @@ from hammerstone.errors import SettingsError
 from hammerstone.requests.comparison import same_label
 from hammerstone.store import builds, changes, schema, tasks, tools
 from hammerstone.store.records import Actor, BuildState, Merged, MergedLabel, Move, Task, ToolState
-from hammerstone.tools.tool import Tool
+from hammerstone.tools.tool import Tool, is_tool_name, tool_name
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
@@ -27,6 +27,10 @@ _TOOLS = schema.tools
 
 def rename(connection: Connection, old: str, new: str) -> Task:
     task = tasks.locked(connection, old)
+    if not is_tool_name(new):
+        raise SettingsError(
+            f"{new!r} is not a name for a task", hint=f"snake_case, as in {tool_name(new) or 'word_sorting'}"
+        )
     if tasks.find(connection, new) is not None:
         raise SettingsError(
             f"there is a task {new} already", hint=f"to make one of both: hammerstone tasks merge {old} {new}"

@@ -1,0 +1,71 @@
+"""`hammerstone correct`: an answer was wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hammerstone.cli.home import open_home
+from hammerstone.cli.options import Home, Json
+from hammerstone.cli.terminal import print_json, print_line, show_table, talk
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hammerstone.store.records import Answered, Correction
+
+__all__ = ["correct"]
+
+SHOWN = 10  # other answers of the tool
+
+
+def correct(
+    request_id: Annotated[str, typer.Argument(metavar="ID", help="The request's id, as `solve` shows it.")],
+    answer: Annotated[str | None, typer.Option("--answer", help="What the right answer is.")] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Say that an answer was wrong. The tool that gave it is taken out of service, and the right answer is kept.
+
+    Of several requests with this id the newest is meant. The other answers of that tool are listed: they may be wrong,
+    too.
+    """
+    with open_home(home) as store:
+        correction = store.correct(request_id, answer)
+        others: list[Answered] = []
+        if correction.tool is not None and correction.version is not None:
+            of_tool = store.answers_of(correction.tool, correction.version)
+            others = [one for one in of_tool if one.id != request_id]
+    if json:
+        from dataclasses import asdict
+
+        print_json(asdict(correction) | {"others": others})
+        return
+    _show(correction)
+    _show_others(correction, others)
+
+
+def _show(correction: Correction) -> None:
+    tool = f"{correction.tool}: version {correction.version}"
+    if correction.quarantined:
+        print_line(f"{tool} is quarantined")
+        talk(
+            f"to bring back the version before, if there is one: hammerstone tools rollback {correction.tool}", "hint:"
+        )
+    elif correction.tool is not None:
+        print_line(f"{tool} was out of service already")
+    if correction.labeled:
+        former = f" instead of {correction.former_label!r}" if correction.former_label is not None else ""
+        print_line(f"{correction.task}: {correction.answer!r} is the label of this question{former}")
+    elif correction.answer is not None:
+        print_line(f"{correction.request_id}: the right answer is kept, but as no label: its task is not known")
+
+
+def _show_others(correction: Correction, others: Sequence[Answered]) -> None:
+    if not others:
+        return
+    rows = [(one.id, one.answer or "", one.question) for one in others[:SHOWN]]
+    more = f"{len(others) - SHOWN} more: see --json" if len(others) > SHOWN else ""
+    title = f"Other answers of {correction.tool} version {correction.version}: {len(others)}"
+    show_table(title, ("request", "answer…", "question…"), rows, caption=more)
