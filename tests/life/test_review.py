@@ -7,7 +7,7 @@ import pytest
 from hammerstone.errors import NotFoundError, SettingsError
 from hammerstone.life.review import settle
 from hammerstone.store import Store, this_process
-from hammerstone.store.records import BuildState, Disagreement
+from hammerstone.store.records import BuildState, Disagreement, ToolState
 from hammerstone.types import Instance, Source
 
 from ..samples.tools import a_tool
@@ -59,9 +59,10 @@ def test_a_task_without_a_held_back_tool_has_nothing_to_settle(store: Store) -> 
     assert caught.value.hint
 
 
-def test_a_tool_that_was_held_back_before_another_went_live_is_settled_no_more(held: Store) -> None:
+@pytest.mark.parametrize("state", [ToolState.LIVE, ToolState.SHADOW, ToolState.GATED])
+def test_a_tool_that_was_held_back_before_another_passed_is_settled_no_more(held: Store, state: ToolState) -> None:
     later = held.start_build("word_sorting", owner=this_process())
-    held.publish(a_tool(), build_id=later)
+    held.publish(a_tool(), build_id=later, state=state)
     with pytest.raises(NotFoundError, match="no tool of word_sorting is held back"):
         settle(held, "word_sorting", tool_is_right=True)
     assert len(held.tools(all_versions=True)) == 1
