@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hammerstone.cli.options import (
+    Answers,
     Backend,
     BaseURL,
     Config,
@@ -34,6 +35,7 @@ def make(
     file: Annotated[str, typer.Argument(help="Solved requests: each needs an `answer` (or `target`).")],
     name: Annotated[str, typer.Option("--name", help="The task's name, in snake_case.")],
     description: Annotated[str, typer.Option("--description", help="One line: what is given, what is asked.")] = "",
+    answers: Answers = None,
     home: Home = None,
     maker: Maker = None,
     user: User = None,
@@ -61,7 +63,7 @@ def make(
             "build.recipe": recipe and recipe.value,
         },
     )
-    requests = RequestFile(file)
+    requests = RequestFile(file, answers)
     instances = _instances(requests)
     if not is_tool_name(name):
         hint = f"snake_case, as in {tool_name(name) or 'word_sorting'}"
@@ -80,12 +82,21 @@ def make(
 
 
 def _instances(requests: RequestFile) -> list[Instance]:
+    from hammerstone.builder import framed
     from hammerstone.life.labels import latest
     from hammerstone.types import Instance, Source
 
     solved = list(requests.answered())
-    instances = [Instance(question=request.question, answer=answer, source=Source.CALLER) for request, answer in solved]
-    usable, conflicts = latest(instances)
+    given = [
+        Instance(
+            question=request.question,
+            answer=answer,
+            source=Source.CALLER,
+            chat=None if request.chat.plain else request.chat,
+        )
+        for request, answer in solved
+    ]
+    usable, conflicts = latest(framed(given)[1])
     for conflict in conflicts[:MOST_SHOWN]:
         earlier, later = (solved[number - 1][0].line for number in conflict.numbers)
         former, answer = conflict.answers
@@ -94,7 +105,10 @@ def _instances(requests: RequestFile) -> list[Instance]:
     if len(conflicts) > MOST_SHOWN:
         talk(f"{len(conflicts) - MOST_SHOWN} more lines are overruled by later ones", "later wins:")
     if not usable:
-        raise InputError("no solved request was read", hint="each line needs a `question` and an `answer`")
+        raise InputError(
+            "no solved request was read",
+            hint="each line needs a `question` and an `answer`, or `messages` that end with the assistant's",
+        )
     return usable
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "Answers",
     "Backend",
     "BaseURL",
     "Config",
@@ -41,6 +42,10 @@ class Backend(StrEnum):
     MONTY = "monty"
 
 
+Answers = Annotated[
+    str | None,
+    typer.Option("--answers", help="Output file of an OpenAI batch, for the answers to the requests in FILE."),
+]
 Home = Annotated[
     str | None,
     typer.Option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hammerstone.cli.terminal import brief, talk
@@ -17,22 +18,40 @@ MOST_SHOWN = 10  # lines that cannot be used: the others are likely to be wrong 
 
 
 class RequestFile:
-    """A file of requests, or standard input if it is `-`. `unusable` counts the lines that were reported so far."""
+    """A file of requests, or standard input if it is `-`. `unusable` counts the lines that were reported so far.
 
-    def __init__(self, file: str) -> None:
+    `answers` is the output file of a batch, whose answers belong to the requests by their ids.
+    """
+
+    def __init__(self, file: str, answers: str | None = None) -> None:
         self._file = file
+        self._answers = answers
         self.unusable = 0
 
     def __iter__(self) -> Iterator[Request]:
         """The readable requests; the first of the others are reported at once, and their number at the end."""
         from hammerstone.requests import Unreadable, read_requests
 
+        answers = self._batch_answers()
         for item in read_requests(self._file, on_ignored=_say_ignored):
             if isinstance(item, Unreadable):
                 self._report(item.line, item.why)
+            elif item.answer is None and item.id in answers:
+                yield replace(item, answer=answers[item.id])
             else:
                 yield item
         self._say_how_many_more()
+
+    def _batch_answers(self) -> dict[str, str]:
+        from hammerstone.requests import Unreadable, read_batch_answers
+
+        answers: dict[str, str] = {}
+        for item in read_batch_answers(self._answers) if self._answers is not None else ():
+            if isinstance(item, Unreadable):
+                self._report(item.line, f"of {self._answers}: {item.why}")
+            else:
+                answers[item[0]] = item[1]
+        return answers
 
     def answered(self) -> Iterator[tuple[Request, str]]:
         """The readable requests that have an answer, with it; one that has none is reported as well."""

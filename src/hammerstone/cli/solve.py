@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hammerstone.cli.options import (
+    Answers,
     Backend,
     BaseURL,
     Config,
@@ -37,6 +38,7 @@ def solve(
     file: Annotated[
         str, typer.Argument(help="JSON lines, a BIG-bench file, CSV or plain text; `-` is standard input.")
     ],
+    answers: Answers = None,
     home: Home = None,
     maker: Maker = None,
     user: User = None,
@@ -73,7 +75,7 @@ def solve(
             "loop.concurrency": concurrency,
         },
     )
-    tally, requests = Tally(), RequestFile(file)
+    tally, requests = Tally(), RequestFile(file, answers)
 
     async def run() -> None:
         opening = open_hammerstone(

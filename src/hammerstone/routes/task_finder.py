@@ -20,7 +20,6 @@ from hammerstone.routes.contract import Asked
 from hammerstone.store import Store
 from hammerstone.store.accounts import AccountedModel
 from hammerstone.store.records import Task
-from hammerstone.tools.descriptions import short_description
 from hammerstone.tools.shortlist import grams
 from hammerstone.tools.tool import tool_name
 from hammerstone.types import Chat
@@ -130,10 +129,7 @@ class TaskFinder:
     async def _new_frame(self, asked: Asked) -> str:
         """A task for a frame that was not seen before, where there is no dispatcher to name it."""
         chat, frame = asked.request.chat, asked.frame()
-        description = short_description(chat.messages[0].content if len(chat.messages) > 1 else "")
-        task: Task = await to_thread.run_sync(
-            self._store.add_task, f"chat_{frame.digest[:8]}", description, frame, chat
-        )
+        task: Task = await to_thread.run_sync(self._store.add_task, f"chat_{frame.digest[:8]}", "", frame, chat)
         return task.name
 
 

@@ -146,7 +146,7 @@ async def through_model(bench: BenchRun, items: Sequence[TrafficItem], role: Rol
     async def one(item: TrafficItem) -> StrategyStep:
         nonlocal done
         bill = Bill()
-        answer = await solve(bench.model(role), item.request.question, bill)
+        answer = await solve(bench.model(role), item.request.chat, bill)
         done += 1
         bench.on_progress(f"stream: everything to the {role}", done, len(items))
         return StrategyStep(answer=answer, hit=False, bill=bill, strong=bill.calls if role in STRONG_ROLES else 0)

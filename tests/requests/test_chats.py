@@ -1,0 +1,111 @@
+"""Requests that are chats: `messages` lines, batch files and logs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hammerstone.requests import Unreadable, read_batch_answers, read_requests
+from hammerstone.types import Chat, Message, Request
+
+SYSTEM = {"role": "system", "content": "Rules."}
+ASK = {"role": "user", "content": "1 + 2?"}
+
+
+def read(folder: Path, *rows: object) -> list[Request | Unreadable]:
+    path = folder / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return list(read_requests(path))
+
+
+def one(folder: Path, row: object) -> Request:
+    (item,) = read(folder, row)
+    assert isinstance(item, Request), item
+    return item
+
+
+def why(folder: Path, row: object) -> str:
+    before, item, after = read(folder, {"question": "a"}, row, {"question": "b"})
+    assert isinstance(before, Request)
+    assert isinstance(after, Request)
+    assert isinstance(item, Unreadable), item
+    return item.why
+
+
+def test_a_line_of_messages_is_a_request_and_a_final_assistant_turn_its_answer(tmp_path: Path) -> None:
+    row = {"messages": [SYSTEM, ASK, {"role": "assistant", "content": "3"}], "temperature": 0.5, "task": "sums"}
+    request = one(tmp_path, row)
+    assert request.chat.messages == (Message(role="system", content="Rules."), Message(role="user", content="1 + 2?"))
+    assert (request.answer, request.task, request.question, request.id) == ("3", "sums", "1 + 2?", "1")
+
+
+def test_a_line_of_a_batch_file_is_a_request_with_its_custom_id(tmp_path: Path) -> None:
+    body = {"model": "gpt", "messages": [ASK], "response_format": {"type": "json_object"}, "max_tokens": 50}
+    row = {"custom_id": "a-1", "method": "POST", "url": "/v1/chat/completions", "body": body}
+    request = one(tmp_path, row)
+    assert (request.id, request.chat.model, request.chat.response_format) == ("a-1", "gpt", {"type": "json_object"})
+    assert not request.chat.plain
+
+
+def test_a_line_of_a_log_is_a_request_with_the_answer_that_was_given(tmp_path: Path) -> None:
+    response = {"choices": [{"message": {"role": "assistant", "content": "3"}, "finish_reason": "stop"}]}
+    request = one(tmp_path, {"id": "x", "request": {"model": "gpt", "messages": [ASK]}, "response": response})
+    assert (request.id, request.answer) == ("x", "3")
+
+
+def test_text_is_text_in_one_piece_or_in_parts_and_as_a_response_format(tmp_path: Path) -> None:
+    parts = [{"type": "text", "text": "1 +"}, {"type": "text", "text": " 2?"}]
+    row = {"messages": [{"role": "user", "content": parts}], "response_format": {"type": "text"}}
+    assert one(tmp_path, row).chat == Chat.of("1 + 2?")
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"messages": [ASK], "tools": [{"type": "function"}]}, "`tools`"),
+        ({"messages": [ASK], "functions": [{"name": "f"}]}, "`functions`"),
+        ({"messages": [ASK], "n": 2}, "`n`"),
+        ({"messages": [ASK], "logprobs": True}, "`logprobs`"),
+        ({"messages": [ASK], "modalities": ["text", "audio"]}, "`modalities`"),
+        ({"messages": [ASK], "secret_sauce": {"x": 1}}, "`secret_sauce`"),
+        ({"messages": []}, "not a list of messages"),
+        ({"messages": [SYSTEM]}, "do not end with a user's message"),
+        ({"messages": [{"role": "user", "content": "  "}]}, "do not end with a user's message"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "message 1 is not one of"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "u"}}]}]}, "than text"),
+        ({"messages": [ASK | {"tool_calls": [{"id": "1"}]}]}, "more than text: `tool_calls`"),
+        ({"messages": [ASK], "question": "Q"}, "both `messages` and a question"),
+        ({"messages": [ASK], "body": {"messages": [ASK]}}, "two requests"),
+        ({"messages": [ASK, {"role": "assistant", "content": "3"}], "answer": "4"}, "different answers"),
+        ({"messages": [ASK], "model": 3}, "its model is not a string"),
+        ({"messages": [ASK], "response_format": "json"}, "its response_format is not an object"),
+    ],
+)
+def test_what_is_no_question_that_a_tool_could_answer_is_refused_by_name(
+    tmp_path: Path, row: object, reason: str
+) -> None:
+    assert reason in why(tmp_path, row)
+
+
+def completion(content: object, **fields: object) -> dict[str, object]:
+    return {"choices": [{"message": {"role": "assistant", "content": content}} | fields]}
+
+
+def test_the_answers_of_a_batch_belong_to_its_requests_by_their_ids(tmp_path: Path) -> None:
+    lines = [
+        {"custom_id": "a", "response": {"status_code": 200, "body": completion("3")}, "error": None},
+        {"custom_id": "b", "response": {"status_code": 500, "body": {}}},
+        {"custom_id": "c", "response": {"status_code": 200, "body": completion("cut", finish_reason="length")}},
+        {"custom_id": "d", "response": {"status_code": 200, "body": completion(None)}},
+        {"custom_id": "e", "response": {"status_code": 200, "body": completion("5")}},
+    ]
+    path = tmp_path / "output.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found = list(read_batch_answers(path))
+    assert [item for item in found if not isinstance(item, Unreadable)] == [("a", "3"), ("e", "5")]
+    reasons = [item.why for item in found if isinstance(item, Unreadable)]
+    assert [word in reason for word, reason in zip(["500", "'length'", "no `custom_id`"], reasons, strict=True)] == [
+        True
+    ] * 3
