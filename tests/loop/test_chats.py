@@ -1,4 +1,4 @@
-"""Chats through the whole loop: asked as they came, grouped by their frame, and answered by tools that read the rest."""
+"""Chats through the whole loop: asked as they came, grouped by their frame, answered by tools that read the rest."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def solve(day: str, left: int, right: int) -> str:
 
 def parse(question: str) -> dict | None:
     match = re.fullmatch(
-        r"\\[system\\]\\nToday is (Monday|Tuesday|Wednesday|Thursday|Friday)\\. Add what you are given\\.\\n\\[user\\]\\n"
+        r"\\[system\\]\\nToday is (Monday|Tuesday|Wednesday|Thursday|Friday)\\. "
+        r"Add what you are given\\.\\n\\[user\\]\\n"
         r"What is the sum of (\\d+) and (\\d+)\\?", question)
     return {"day": match[1], "left": int(match[2]), "right": int(match[3])} if match else None
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hammerstone.cli.options import Backend, Json, LiveMaker, SandboxName
+from hammerstone.cli.options import Backend, Config, Json, LiveMaker, SandboxName
 from hammerstone.cli.terminal import money, print_json, progress, talk
 from hammerstone.errors import InputError, RecordingError, SettingsError
 
@@ -93,6 +93,7 @@ def bench(
     markdown: Annotated[
         Path | None, typer.Option("--markdown", help="Write the results as tables to this Markdown file.")
     ] = None,
+    config: Config = None,
     sandbox: SandboxName = Backend.AUTO,
     json: Json = False,
 ) -> None:
@@ -104,7 +105,11 @@ def bench(
     from hammerstone.evals.baselines.embeddings import ProviderEmbedding
     from hammerstone.evals.role_models import open_extra_users, open_role_models
     from hammerstone.evals.run_experiments import EXPERIMENTS, NOT_RECORDED, BenchPlan, run_experiments
+    from hammerstone.settings import Settings
+    from hammerstone.settings_file import load_settings
 
+    folder, live = recordings or shipped("bench"), maker is not None or bool(user)
+    settings = load_settings(config).settings if live or config else Settings()  # a replay asks what was recorded
     plan = BenchPlan(
         experiments=tuple(EXPERIMENTS) if experiment == "all" else (experiment,),
         tasks=_names(tasks),
@@ -115,9 +120,9 @@ def bench(
         sets=sets,
         requests=requests,
         max_cost=max_cost,
+        settings=settings,
     )
     _check_outputs(out, report, markdown)
-    folder, live = recordings or shipped("bench"), maker is not None or bool(user)
     if record and not live:
         raise SettingsError("no live model to record", hint="name one with --maker, and one with --user")
     if not live and not folder.is_dir():
@@ -125,8 +130,8 @@ def bench(
     run = partial(
         run_experiments,
         plan,
-        open_role_models(folder, maker=maker, user=user[0] if user else None, record=record),
-        extra_users=open_extra_users(folder, user[1:] if user else (), live=live, record=record),
+        open_role_models(folder, maker=maker, user=user[0] if user else None, record=record, roles=settings.roles),
+        extra_users=open_extra_users(folder, user[1:] if user else (), live=live, record=record, roles=settings.roles),
         embedding=ProviderEmbedding(embedding) if embedding else None,
         sandbox=sandbox,
         recorded="" if live else _dates(folder),

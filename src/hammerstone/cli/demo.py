@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hammerstone.cli.options import Backend, Json, LiveMaker, LiveUser, SandboxName
+from hammerstone.cli.options import Backend, Config, Json, LiveMaker, LiveUser, SandboxName
 from hammerstone.cli.terminal import (
     console,
     money,
@@ -57,6 +57,7 @@ def demo(
         typer.Option("--recordings", help="Folder of recorded completions: read, or written with --record."),
     ] = None,
     record: Annotated[bool, typer.Option("--record", help="Record the completions of --maker and --user.")] = False,
+    config: Config = None,
     sandbox: SandboxName = Backend.AUTO,
     json: Json = False,
 ) -> None:
@@ -69,9 +70,12 @@ def demo(
     from hammerstone.environment import recordings as shipped
     from hammerstone.evals.demo_run import run_demo
     from hammerstone.evals.role_models import open_role_models
+    from hammerstone.settings import Roles
+    from hammerstone.settings_file import load_settings
 
+    roles = load_settings(config).settings.roles if maker or user or config else Roles()
     folder = _fresh(home)
-    models = open_role_models(recordings or shipped("demo"), maker=maker, user=user, record=record)
+    models = open_role_models(recordings or shipped("demo"), maker=maker, user=user, record=record, roles=roles)
 
     async def run() -> DemoRun:
         with progress("all to the strong model, for comparison", total=None) as bar:
@@ -84,7 +88,14 @@ def demo(
                     strips.start()
 
             try:
-                return await run_demo(folder, models, sandbox=sandbox, on_answer=strips.update, on_baseline=on_baseline)
+                return await run_demo(
+                    folder,
+                    models,
+                    roles=roles,
+                    sandbox=sandbox,
+                    on_answer=strips.update,
+                    on_baseline=on_baseline,
+                )
             finally:
                 strips.stop()
 

@@ -19,7 +19,6 @@ from hammerstone.routes.catalog import Catalog
 from hammerstone.routes.contract import Asked
 from hammerstone.store import Store
 from hammerstone.store.accounts import AccountedModel
-from hammerstone.store.records import Task
 from hammerstone.tools.shortlist import grams
 from hammerstone.tools.tool import tool_name
 from hammerstone.types import Chat
@@ -128,8 +127,8 @@ class TaskFinder:
 
     async def _new_frame(self, asked: Asked) -> str:
         """A task for a frame that was not seen before, where there is no dispatcher to name it."""
-        chat, frame = asked.request.chat, asked.frame()
-        task: Task = await to_thread.run_sync(self._store.add_task, f"chat_{frame.digest[:8]}", "", frame, chat)
+        frame = asked.frame()
+        task = await to_thread.run_sync(self._store.add_task, f"chat_{frame.digest[:8]}", "", frame, asked.request.chat)
         return task.name
 
 
