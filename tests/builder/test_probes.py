@@ -124,9 +124,69 @@ CARRIES_MOVES = PLAYED.format(
 )
 
 
+POSITIVE = "Great phone with a bright screen/I love these shoes a lot/Sturdy desk; easy to assemble/Best buy by far"
+NEGATIVE = "It broke after two days/Really bad sound from both speakers/The zipper broke at once/Such a bad fit"
+REVIEWS = [f"Review: {one}" for one in f"{POSITIVE}/{NEGATIVE}".split("/")]
+KEYWORD = '"negative" if "bad" in t or "broke" in t else "positive"'
+
+PAYMENTS = (
+    "Please pay {m} euros to {who} on {d} {month} 2024.",
+    "{who} gets {m} EUR; the transfer should be made on {d} {month} 2024, not earlier.",
+    "On {d} {month} 2024, move an amount of {m} to the account of {who}!",
+)
+PEOPLE = (
+    "Anna Weiss/Ben/Chloe Martin/David/Emil Zola/Fatma/Grace Lee/Hugo/Ines Roth/Jan/Kim/Lars Moe/Mia/Nils/Olga".split(
+        "/"
+    )
+)
+MONTHS = "January February March April May June".split()
+PAID = [
+    PAYMENTS[n % 3].format(who=who, m=37 + 41 * n, d=1 + 2 * n % 27, month=MONTHS[n % 5])
+    for n, who in enumerate(PEOPLE)
+]
+SLOTS = {
+    "who": r"[A-Z][a-z]+(?: [A-Z][a-z]+)*",
+    "m": r"[1-9]\d*",
+    "d": r"[1-9]\d?",
+    "month": "January|February|March|April|May|June",
+}
+
+
+def payments(pairs: dict[str, str], solve: str, slots: dict[str, str] | None = None) -> str:
+    """A tool with a pattern and a form for each way of phrasing; its arguments are that way's number and the groups."""
+    named = {name: f"(?P<{name}>{slot})" for name, slot in (SLOTS | (slots or {})).items()}
+    patterns = [pattern.format(**named) for pattern in pairs]
+    return f"""
+import re
+
+PATTERNS = {patterns}
+FORMS = {list(pairs.values())}
+
+def solve(way: int, given: dict) -> str:
+    return {solve}
+
+def parse(question: str) -> dict | None:
+    for way, pattern in enumerate(PATTERNS):
+        match = re.fullmatch(pattern, question, re.DOTALL)
+        if match:
+            return {{"way": way, "given": match.groupdict()}}
+    return None
+
+def unparse(way: int, given: dict) -> str:
+    return FORMS[way].format(**given)
+"""
+
+
+EACH_WAY = {re.escape(form).replace(r"\{", "{").replace(r"\}", "}"): form for form in PAYMENTS}
+ALL_OF_IT = """"{who}: {m}, {d} {month}".format(**given)"""
+
+
 @pytest.mark.parametrize(
     ("source", "questions"),
     [
+        (payments(EACH_WAY, ALL_OF_IT), PAID),
+        (payments(EACH_WAY, ALL_OF_IT, {"who": ".+?"}), PAID),
+        (payments(EACH_WAY, 'given["m"]'), PAID),
         (module(f"{START}(?P<n>[0-9]+){END}", f"{HEAD}{{n}}{TAIL}", SEVEN_EACH), PRICES),
         (
             module(
@@ -178,6 +238,7 @@ CARRIES_MOVES = PLAYED.format(
         (READS_MOVES, GAMES),
     ],
     ids=[
+        *("several ways", "several ways and any name", "several ways and an amount"),
         *("a price", "a price that could be another", "words", "any words", "words that are counted", "any text"),
         *("scenes and names", "Cyrillic", "Chinese", "signs", "no shared wording", "moves in varying number"),
     ],
@@ -189,6 +250,20 @@ async def test_a_parser_that_reads_all_of_it_passes(source: str, questions: list
 @pytest.mark.parametrize(
     ("source", "questions"),
     [
+        (module("Review: (?P<t>.+)", "Review: {t}", KEYWORD), REVIEWS),
+        (identity(KEYWORD.replace(" t ", " q ")), REVIEWS),
+        (identity(r're.search(r"(?:pay|gets|of) (\d+)", q)[1]'), PAID),
+        (
+            payments(
+                {
+                    "Please pay {m} euros (?P<rest>.*)": "Please pay {m} euros {rest}",
+                    "{who} gets {m} EUR;(?P<rest>.*)": "{who} gets {m} EUR;{rest}",
+                    "(?P<rest>.*), move an amount of {m} to (?P<tail>.*)": "{rest}, move an amount of {m} to {tail}",
+                },
+                'given["m"]',
+            ),
+            PAID,
+        ),
         (identity(r'str(7 * int(re.findall(r"\d+", q)[1]))'), PRICES),
         (identity(r'str(7 * int(re.search(r"do .*?(\d+)", q)[1]))'), PRICES),
         (module(f"{START}(?P<n>[0-9]+)(?P<rest>.*)", f"{HEAD}{{n}}{{rest}}", SEVEN_EACH), PRICES),
@@ -232,6 +307,8 @@ async def test_a_parser_that_reads_all_of_it_passes(source: str, questions: list
         (CARRIES_MOVES, GAMES),
     ],
     ids=[
+        *("a keyword in free text", "a keyword anywhere", "identity for several ways"),
+        "a rest in each of several ways",
         *("identity", "identity by a keyword", "trailing rest", "empty trailing rest", "leading rest"),
         *("empty leading rest", "anything before a number", "any words after a number", "both sides of a keyword"),
         *("a fixed number", "middle", "Cyrillic", "Cyrillic middle", "Chinese", "Chinese rest", "accents", "capitals"),

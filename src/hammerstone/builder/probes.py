@@ -10,8 +10,12 @@ words that are put where all questions have only numbers and signs.
 *Open* text differs between questions, and to put words in may be harmless there: a list takes one word more. `DRAWN`
 places are drawn from all open ones, over all questions. Where half of the questions have the two neighbours together,
 the place is inside a phrase that comes back ("swap balls. Then"), and else next to a value; `harmless` is the share of
-the latter. A parser that reads every phrase takes a draw with a probability of at most `harmless`, so the number it
-takes is at most binomial: when that many or more come by chance in fewer than `CHANCE` of all cases, it is refused.
+the latter, or what makes `UNREAD` of all places where that is less: of a text that is mostly open, most must be read.
+A parser that reads every phrase takes a draw with a probability of at most `harmless`, so the number it takes is at
+most binomial: when that many or more come by chance in fewer than `CHANCE` of all cases, it is refused.
+
+Where the questions are phrased in several ways, hardly anything is common to all. Then each way with `ENOUGH_ALIKE`
+questions or more is probed by itself, besides all together.
 
 Nothing counts against a parser whose answers follow the text. Where something is put in or replaced, there is a second
 filler: if the original and the two give three different answers, or the second is refused and the first changes the
@@ -22,6 +26,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -36,13 +41,16 @@ from hammerstone.builder.tokens import Layout, Token, is_spaceless, lay_out
 from hammerstone.concurrency import map_concurrently
 from hammerstone.sandbox.contract import Sandbox
 from hammerstone.tools.parser import answer
+from hammerstone.tools.shortlist import LEAST, phrased_alike, wording
 
-__all__ = ["CHANCE", "DRAWN", "Probe", "Probes", "draw_probes", "unread"]
+__all__ = ["CHANCE", "DRAWN", "ENOUGH_ALIKE", "UNREAD", "Probe", "Probes", "draw_probes", "unread"]
 
 T = TypeVar("T")
 
 DRAWN = 24  # open places
 CHANCE = 0.01  # of refusing a parser that reads every phrase, for what it takes at open places
+UNREAD = 1 / 3  # of all places at most: recorded parsers of eleven tasks have none, one with a free scene 0.3
+ENOUGH_ALIKE = 4  # questions of one phrasing; fewer may well have a name or a date in common
 _MOST = 96  # probes of one sort: all of them for most tasks, an even sample for long questions
 _QUESTIONS = 12  # that are compared, to find what is fixed
 _CHARS = 300_000  # in all of these: finding what is fixed takes seconds and some 100 MB then
@@ -90,9 +98,25 @@ async def unread(sandbox: Sandbox, source: str, solved: Sequence[tuple[str, str]
     solved = list(dict(solved).items())
     if len(solved) < 2:
         return ()
+    complaints: list[str] = []
+    for alike in _ways(solved):
+        complaints += await _unread(sandbox, source, alike)
+    return tuple(complaints[:_ENOUGH])
+
+
+def _ways(solved: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+    """The questions of each phrasing where they have hardly any wording in common, and in any case all of them."""
+    questions = [question for question, _ in solved]
+    if len(wording(questions)) >= LEAST:
+        return [solved]
+    groups = [[solved[number] for number in alike] for alike in phrased_alike(questions)]
+    return [*(one for one in groups if ENOUGH_ALIKE <= len(one) < len(solved)), solved]
+
+
+async def _unread(sandbox: Sandbox, source: str, solved: Sequence[tuple[str, str]]) -> list[str]:
     solved = _short_enough(solved[:_QUESTIONS])
     if len(solved) < 2:
-        return (f"The questions are too long to try what is read of them: two have more than {_CHARS:,} characters.",)
+        return [f"The questions are too long to try what is read of them: two have more than {_CHARS:,} characters."]
     probes = await to_thread.run_sync(draw_probes, [question for question, _ in solved])
 
     async def run(probe: Probe) -> _Result:
@@ -105,7 +129,7 @@ async def unread(sandbox: Sandbox, source: str, solved: Sequence[tuple[str, str]
     complaints = [probe.complaint for probe, result in found if result is _Result.UNREAD]
     if not complaints:
         complaints = _too_many(await _run_all(run, probes.drawn), probes.harmless)
-    return tuple(complaints[:_ENOUGH])
+    return complaints
 
 
 def _short_enough(solved: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -181,8 +205,15 @@ def draw_probes(questions: Sequence[str]) -> Probes:
         drawn=tuple(
             _filled(layouts[of], of, place, *fillers.pair(number)) for number, (of, place, _) in enumerate(drawn)
         ),
-        harmless=sum(kind == "value" for _, _, kind in open_) / len(open_) if open_ else 1.0,
+        harmless=_harmless(layouts),
     )
+
+
+def _harmless(layouts: Sequence[Layout]) -> float:
+    """The share of the open places at which a parser that reads every phrase may take anything."""
+    kinds = Counter(kind for one in layouts for kind in one.places)
+    opened = kinds["phrase"] + kinds["value"]
+    return min(kinds["value"] / opened, UNREAD * kinds.total() / opened) if opened else 1.0
 
 
 def _fixed(layout: Layout) -> Iterator[tuple[int, Token]]:

@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 
 from hammerstone.requests.comparison import normalise
 
-__all__ = ["SHARE", "N", "Shortlist", "forms", "grams", "holds_wording", "wording"]
+__all__ = ["LEAST", "SHARE", "N", "Shortlist", "forms", "grams", "holds_wording", "phrased_alike", "wording"]
 
 N = 5
 SHARE = 0.9
@@ -25,6 +25,7 @@ MAX_WORDING = 400  # enough to tell thousands of tasks apart; keeps tools and th
 MAX_FORMS = 40
 ALIKE = 0.25  # of the n-grams of a question or of a group: what is left when values and names fall away
 LEAST = 10  # n-grams: two words or three
+_MOST_GROUPS = 200  # a question that is like none of so many is left out, so that the time is bounded
 
 T = TypeVar("T")
 
@@ -46,21 +47,31 @@ def _bounded(common: frozenset[str]) -> tuple[str, ...]:
 
 
 def forms(questions: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """The n-grams that questions of one way of phrasing share, for each way of which there are two or more.
+    """The n-grams that questions of one way of phrasing share, for each way of which there are two or more."""
+    return tuple(_bounded(common) for common, members in _grouped(questions) if len(members) > 1)[:MAX_FORMS]
+
+
+def phrased_alike(questions: Sequence[str]) -> list[list[int]]:
+    """The numbers of the questions of each way of phrasing, the singular ones included."""
+    return [members for _, members in _grouped(questions)]
+
+
+def _grouped(questions: Sequence[str]) -> list[tuple[frozenset[str], list[int]]]:
+    """For each way of phrasing its common n-grams and the numbers of its questions.
 
     Greedy, in the order given: a question joins the group that it shares most with, if that is as much as `ALIKE` of
     the group or of itself. What all questions share is not enough then, and each group has its own.
     """
-    groups: list[tuple[frozenset[str], int]] = []
-    for question in questions:
+    groups: list[tuple[frozenset[str], list[int]]] = []
+    for number, question in enumerate(questions):
         own = grams(question)
         shared = [len(own & common) for common, _ in groups]
         best = max(range(len(groups)), key=shared.__getitem__, default=None)
         if best is not None and shared[best] >= max(LEAST, ALIKE * min(len(own), len(groups[best][0]))):
-            groups[best] = groups[best][0] & own, groups[best][1] + 1
-        else:
-            groups.append((own, 1))
-    return tuple(_bounded(common) for common, size in groups if size > 1)[:MAX_FORMS]
+            groups[best] = groups[best][0] & own, [*groups[best][1], number]
+        elif len(groups) < _MOST_GROUPS:
+            groups.append((own, [number]))
+    return groups
 
 
 def holds_wording(question: str, required: Sequence[str]) -> bool:
