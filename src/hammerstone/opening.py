@@ -109,8 +109,9 @@ class _Seat(NamedTuple):
         """Where nobody plays it, who plays the other one, there where that one is."""
         if self.model is not None:
             return self
-        where = {"base_url": other.role.base_url, "api_key_env": other.role.api_key_env}
-        return _Seat(other.model, replace(self.role, **where))
+        role, there = self.role, other.role
+        where = {"base_url": there.base_url, "api_key_env": there.api_key_env}
+        return _Seat(other.model, replace(role, model=there.model, **where))
 
 
 def _seat(named: Named, role: RoleSettings) -> _Seat:
@@ -125,27 +126,20 @@ class _Opening:
     def __init__(self, base_url: str | None, record: str | Path | None) -> None:
         self._base_url = base_url
         self._record = record
-        self._opened: dict[tuple[object, ...], Model] = {}
+        self._opened: dict[tuple[str, RoleSettings], Model] = {}
 
     def open(self, seat: _Seat) -> Model | None:
         if not isinstance(seat.model, str):
             return seat.model
-        role, base_url = seat.role, self._base_url or seat.role.base_url
-        key = (seat.model, base_url, role.api_key_env, role.attempts, role.requests_at_once)
+        key = (seat.model, replace(seat.role, max_tokens=1, timeout_s=None))  # budgets make no other model of it
         if key not in self._opened:
-            self._opened[key] = self._open(seat.model, base_url, role)
+            self._opened[key] = self._open(seat.model, seat.role)
         return self._opened[key]
 
-    def _open(self, name: str, base_url: str | None, role: RoleSettings) -> Model:
-        from hammerstone.models import RecordingModel, open_model
+    def _open(self, name: str, role: RoleSettings) -> Model:
+        from hammerstone.models import RecordingModel, open_as
 
-        live = open_model(
-            name,
-            base_url=base_url,
-            api_key_env=role.api_key_env,
-            attempts=role.attempts,
-            concurrency=role.requests_at_once,
-        )
+        live = open_as(name, role, base_url=self._base_url)
         return RecordingModel(live, self._record) if self._record is not None else live
 
 

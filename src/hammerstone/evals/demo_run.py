@@ -16,7 +16,7 @@ from hammerstone.models.model import Model
 from hammerstone.requests.comparison import agree
 from hammerstone.routes.solver import read_answer, solver_prompt
 from hammerstone.sandbox import Sandbox, open_sandbox
-from hammerstone.settings import LoopSettings, Settings
+from hammerstone.settings import LoopSettings, Roles, Settings
 from hammerstone.store import open_store
 from hammerstone.store.records import Answered, Build, BuildState
 from hammerstone.types import Role, Route
@@ -103,6 +103,7 @@ async def run_demo(
     home: Path,
     models: dict[Role, Model],
     *,
+    roles: Roles | None = None,
     sandbox: str = "auto",
     on_answer: Callable[[DemoRun], None] = lambda _: None,
     on_baseline: Callable[[int, int], None] = lambda _done, _total: None,
@@ -114,7 +115,7 @@ async def run_demo(
         maker=models[Role.MAKER], user=models[Role.USER], dispatcher=models[Role.DISPATCHER], solver=models[Role.SOLVER]
     )
     # One at a time, and each build where it falls due: a replay then asks exactly what the recording answers.
-    settings = Settings(loop=LoopSettings(concurrency=1, background=False))
+    settings = Settings(roles=roles or Roles(), loop=LoopSettings(concurrency=1, background=False))
     with open_store(home) as store:
         async with (
             open_sandbox(sandbox) as confined,

@@ -3,45 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hammerstone.evals.illustrative_prices import CHEAP, STRONG, IllustratedModel, Rates
-from hammerstone.models import RecordedModel, RecordingModel, open_model
+from hammerstone.models import RecordedModel, RecordingModel, open_as
 from hammerstone.models.model import Model
+from hammerstone.opening import name_models
+from hammerstone.settings import Roles, RoleSettings, Settings
 from hammerstone.types import Role
 
 __all__ = ["open_extra_users", "open_role_models"]
 
 
-def open_role_models(recordings: Path, *, maker: str | None, user: str | None, record: bool) -> dict[Role, Model]:
+def open_role_models(
+    recordings: Path, *, maker: str | None, user: str | None, record: bool, roles: Roles | None = None
+) -> dict[Role, Model]:
     """A model for each role: replayed from `recordings`, or live ones, recorded there if asked.
 
-    Each role has a file of its own, so that a person can review it.
+    Each role has a file of its own, so that a person can review it. `roles` say which server and key a live model has;
+    only `maker` and `user` make one live.
     """
-    specs = {Role.MAKER: maker, Role.SOLVER: maker, Role.USER: user or maker, Role.DISPATCHER: user or maker}
+    named = _named(roles or Roles(), maker, user)
+    live = name_models(settings=Settings(roles=named))
+    models = {
+        Role.MAKER: live.maker,
+        Role.SOLVER: live.solver,
+        Role.USER: live.user,
+        Role.DISPATCHER: live.dispatcher,
+    }
     rates = {Role.MAKER: STRONG, Role.SOLVER: STRONG, Role.USER: CHEAP, Role.DISPATCHER: CHEAP}
-    opened: dict[str, Model] = {}
 
     def of_role(role: Role) -> Model:
-        file, spec = recordings / f"{role}.jsonl", specs[role]
-        if spec is None:
+        file, model = recordings / f"{role}.jsonl", models[role]
+        if model is None:
             return RecordedModel(file)
-        live = opened.setdefault(spec, open_model(spec))
-        return RecordingModel(live, file) if record else live
+        return RecordingModel(model, file) if record else model
 
     return {role: _illustrated(of_role(role), rates[role], role) for role in Role}
 
 
-def open_extra_users(recordings: Path, specs: Sequence[str], *, live: bool, record: bool) -> tuple[Model, ...]:
+def open_extra_users(
+    recordings: Path, specs: Sequence[str], *, live: bool, record: bool, roles: Roles | None = None
+) -> tuple[Model, ...]:
     """Further user models, each with a file of its own: `user2.jsonl`, … Without live ones, those files."""
     if not live:
         return tuple(
             IllustratedModel(RecordedModel(file), CHEAP, name=f"recorded {file.stem}")
             for file in sorted(recordings.glob("user[0-9]*.jsonl"))
         )
-    opened = [(open_model(spec), recordings / f"user{number}.jsonl") for number, spec in enumerate(specs, 2)]
+    opened = [
+        (open_as(spec, (roles or Roles()).user.played_by(spec)), recordings / f"user{number}.jsonl")
+        for number, spec in enumerate(specs, 2)
+    ]
     models = [RecordingModel(model, file) if record else model for model, file in opened]
     return tuple(IllustratedModel(model, CHEAP, name=model.name) for model in models)
+
+
+def _named(roles: Roles, maker: str | None, user: str | None) -> Roles:
+    """The roles without the models of the settings: what replays must not begin to pay because of a file."""
+
+    def named(role: RoleSettings, model: str | None) -> RoleSettings:
+        role = role if model is None else role.played_by(model)
+        return role if role.model == model else replace(role, model=None, base_url=None, api_key_env=None)
+
+    return Roles(
+        maker=named(roles.maker, maker),
+        user=named(roles.user, user),
+        dispatcher=named(roles.dispatcher, None),
+        solver=named(roles.solver, None),
+    )
 
 
 def _illustrated(model: Model, rates: Rates, role: Role) -> Model:

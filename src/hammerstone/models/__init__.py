@@ -6,7 +6,7 @@ from hammerstone.models.mailbox import MailboxModel
 from hammerstone.models.model import Message, Model, Prompt, Reply, identity_of
 from hammerstone.models.price import estimate_tokens, price
 from hammerstone.models.recorded import RecordedModel, RecordingModel
-from hammerstone.models.spec import open_model
+from hammerstone.models.spec import open_as, open_model
 
 __all__ = [
     "MailboxModel",
@@ -18,6 +18,7 @@ __all__ = [
     "Reply",
     "estimate_tokens",
     "identity_of",
+    "open_as",
     "open_model",
     "price",
 ]

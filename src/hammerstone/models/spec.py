@@ -20,8 +20,9 @@ from hammerstone.models.recorded import RecordedModel
 
 if TYPE_CHECKING:
     from hammerstone.models.model import Model
+    from hammerstone.settings import RoleSettings
 
-__all__ = ["open_model", "split_url"]
+__all__ = ["open_as", "open_model", "split_url"]
 
 EXAMPLES = "openai:gpt-5.4-mini, anthropic:claude-sonnet-5-5, google:gemini-3.5-flash, ollama:llama3.2"
 
@@ -69,6 +70,17 @@ def open_model(
     name, own_url = split_url(spec)
     key = None if api_key_env is None else secret(api_key_env)
     return _open_provider(name, own_url or base_url, key, timeout_seconds, concurrency, attempts)
+
+
+def open_as(spec: str, role: RoleSettings, *, base_url: str | None = None) -> Model:
+    """The model that `spec` names, with the server, the key and the numbers of a role; `base_url` counts first."""
+    return open_model(
+        spec,
+        base_url=base_url or role.base_url,
+        api_key_env=role.api_key_env,
+        concurrency=role.requests_at_once,
+        attempts=role.attempts,
+    )
 
 
 def split_url(spec: str) -> tuple[str, str | None]:

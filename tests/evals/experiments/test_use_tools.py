@@ -150,13 +150,13 @@ async def test_a_program_has_as_many_tokens_as_the_tools_way_took(store: Store, 
     """10 tokens of the maker over 4 questions, and 10 of the user for each, in whatever order they are named."""
     models = roles()
     await run_use(new_bench(store, sandbox, models), TASKS[:1], ("pot", "user"))
-    assert {one.max_tokens for one in models[Role.USER].prompts} == {None, 13}
+    assert {one.max_tokens for one in models[Role.USER].prompts} == {1_024, 13}
 
 
-async def test_without_known_tokens_a_program_has_no_bound(store: Store, sandbox: Sandbox) -> None:
+async def test_without_known_tokens_a_program_has_the_bound_of_the_role(store: Store, sandbox: Sandbox) -> None:
     models = roles(maker=FunctionModel(lambda _: block(SUM), name="maker"))  # says nothing of tokens
     await run_use(new_bench(store, sandbox, models), TASKS[:1], ("pot",))
-    assert {one.max_tokens for one in models[Role.USER].prompts} == {None}
+    assert {one.max_tokens for one in models[Role.USER].prompts} == {1_024}
 
 
 async def test_a_task_without_a_tool_has_no_figure_of_the_tools_ways_and_a_note_says_so(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -327,6 +328,14 @@ async def direct(store: Store, model: FunctionModel, *, max_cost: float | None =
     bench = new_bench(store, NOWHERE, {Role.USER: model}, max_cost=max_cost)
     given = given or samples(count=8)
     return await measure_accuracy(bench, given, Direct(bench.model(Role.USER), given.shown), "user")
+
+
+async def test_a_reply_that_was_cut_short_counts_as_no_answer_is_billed_and_ends_no_run(store: Store) -> None:
+    for _run in range(2):  # the second time from the store
+        model = FunctionModel(lambda _: replace(paid("5 and so on"), cut=True))
+        figure = await direct(store, model, given=samples(count=2))
+        assert (figure.right, figure.n, figure.model_calls, figure.cost_usd) == (0, 2, 2, 2 * PRICE)
+        assert "2 without an answer" in figure.detail
 
 
 async def test_for_each_keeps_the_order_and_raises_other_errors_at_once() -> None:

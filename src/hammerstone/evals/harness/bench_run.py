@@ -11,7 +11,7 @@ import anyio
 from anyio import to_thread
 
 from hammerstone.concurrency import map_concurrently
-from hammerstone.errors import CallerError, EndsRun, ModelError, OperatorError
+from hammerstone.errors import CallerError, EndsRun, ModelError, OperatorError, ReplyCutError
 from hammerstone.evals.baselines.embeddings import Embedding, LexicalEmbedding
 from hammerstone.models.asking import sound_reply
 from hammerstone.models.model import Model, Prompt, Reply, identity_of
@@ -83,7 +83,7 @@ class BenchRun:
         return [self.model(Role.USER), *self._extra_users]
 
     def _counted(self, model: Model, role: Role) -> AccountedModel:
-        return _CountedModel(_BoundedModel(model, self), role, self.store)
+        return _CountedModel(_BoundedModel(model, self), role, self.store, self.settings.roles.of(role))
 
     def check_bound(self) -> None:
         """Raises `CostReachedError` if nothing more may be paid."""
@@ -140,6 +140,8 @@ class _CountedModel(AccountedModel):
         paid = Bill(request_id=bill.request_id, task=bill.task)
         try:
             text = await super().complete(prompt, paid)
+        except ReplyCutError:
+            text = ""  # no outage: it counts as a reply that holds no answer, no arguments and no tool
         except ModelError as error:
             raise OutageError(error.message, hint=error.hint) from error
         stored = None if paid.calls else await to_thread.run_sync(self._store.find_call, prompt.key, self.identity)
