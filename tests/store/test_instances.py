@@ -21,8 +21,14 @@ def test_instances_come_in_order_of_arrival(store: Store) -> None:
     second = store.add_instance("sums", an_instance("1?", "1", Source.CALLER), request_id="r2")
 
     assert store.instances("sums") == (first, second)
+    assert second is not None
     assert second == StoredInstance(
-        id=second.id if second else 0, question="1?", answer="1", source=Source.CALLER, request_id="r2"
+        id=second.id,
+        question="1?",
+        answer="1",
+        source=Source.CALLER,
+        request_id="r2",
+        created=second.created,
     )
 
 
@@ -83,6 +89,19 @@ def test_a_persons_word_for_a_solvers_answer_holds_and_changes_no_more(store: St
     assert store.add_instance("sums", an_instance("1?", "1", Source.CALLER), request_id="r2") is None
     (instance,) = store.instances("sums")
     assert (instance.source, instance.former_answer, built_at(store)) == (Source.CALLER, None, 1)
+
+
+@pytest.mark.parametrize(("first", "later"), [("5", "5.0"), ('{"a": 1, "b": 2}', '{"b":2,"a":1}'), ("Paris", " Paris")])
+def test_a_label_in_another_spelling_is_no_correction_and_is_stored_as_it_is_now_written(
+    store: Store, first: str, later: str
+) -> None:
+    store.add_task("sums", "")
+    store.add_instance("sums", an_instance("1?", first, Source.CALLER), request_id="r1")
+    built_once(store)
+
+    assert store.add_instance("sums", an_instance("1?", later, Source.CALLER), request_id="r2") is None
+    (instance,) = store.instances("sums")
+    assert (instance.answer, instance.former_answer, built_at(store)) == (later, None, 1)
 
 
 def test_an_instance_of_an_unknown_task_is_refused(store: Store) -> None:

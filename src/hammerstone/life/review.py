@@ -12,8 +12,8 @@ __all__ = ["settle"]
 def settle(store: Store, name: str, *, tool_is_right: bool) -> Build:
     """End the needs-review build of task `name`: the tool goes live and the label is corrected, or the label stands.
 
-    Raises `NotFoundError` if no tool of this task is held back, or a later one passed the gate, and `SettingsError` if the
-    tool is to go live although the label was corrected since: it was never held to the new one.
+    Raises `NotFoundError` if no tool of this task is held back, or a later one passed the gate, and `SettingsError` if
+    the tool is to go live although the label was corrected since: it was never held to the new one.
     """
     ends = {BuildState.LIVE, BuildState.PASSED, BuildState.NEEDS_REVIEW}
     held = next((one for one in store.builds(name) if one.state in ends), None)

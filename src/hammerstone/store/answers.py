@@ -47,7 +47,7 @@ def refused(connection: Connection, task_name: str, limit: int) -> tuple[str, ..
 
 def of_tool(connection: Connection, name: str, version: int) -> tuple[Answered, ...]:
     rows = select(_ANSWERS).where(_ANSWERS.c.tool == name, _ANSWERS.c.version == version)
-    return tuple(_answered(row) for row in connection.execute(rows.order_by(_ANSWERS.c.id.desc())))
+    return tuple(_answered(row) for row in connection.execute(rows.order_by(_ANSWERS.c.id.desc())).all())
 
 
 def _answered(row: Row[Any]) -> Answered:

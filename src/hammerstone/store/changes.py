@@ -28,7 +28,7 @@ def add(connection: Connection, tool_id: int, before: ToolState | None, move: Mo
 def of_task(connection: Connection, task_name: str) -> tuple[Change, ...]:
     rows = select(_CHANGES, _TOOLS.c.version).join(_TOOLS, _TOOLS.c.id == _CHANGES.c.tool_id).join(_TASKS)
     found = connection.execute(rows.where(_TASKS.c.name == task_name).order_by(_CHANGES.c.id))
-    return tuple(_change(row) for row in found)
+    return tuple(_change(row) for row in found.all())
 
 
 def were_live(connection: Connection, task_id: int) -> list[int]:
@@ -43,7 +43,7 @@ def were_live(connection: Connection, task_id: int) -> list[int]:
         .having(last_live.is_not(None), merged == 0)
         .order_by(last_live.desc())
     )
-    return list(connection.execute(versions).scalars())
+    return list(connection.execute(versions).scalars().all())
 
 
 def _change(row: Row[Any]) -> Change:

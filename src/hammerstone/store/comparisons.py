@@ -71,7 +71,7 @@ def of_tool(
     if agreed is not None:
         rows = rows.where(_COMPARISONS.c.agreed.is_(agreed))
     found = connection.execute(rows.order_by(_COMPARISONS.c.id.desc()).limit(limit))
-    return tuple(_comparison(row) for row in found)
+    return tuple(_comparison(row) for row in found.all())
 
 
 def _count(connection: Connection, tool_id: int, *, agreed: bool) -> None:

@@ -73,7 +73,7 @@ def by_tool(connection: Connection) -> tuple[ToolRow, ...]:
         .outerjoin(corrected, (corrected.c.tool == _TASKS.c.name) & (corrected.c.version == _TOOLS.c.version))
         .order_by(_TASKS.c.name, _TOOLS.c.version)
     )
-    return tuple(_tool_row(row) for row in connection.execute(rows))
+    return tuple(_tool_row(row) for row in connection.execute(rows).all())
 
 
 def _tool_row(row: Row[Any]) -> ToolRow:

@@ -38,7 +38,8 @@ def rename(connection: Connection, old: str, new: str) -> Task:
     _refuse_while_building(connection, task)
     connection.execute(update(_TASKS).where(_TASKS.c.id == task.id).values(name=new))
     for table in (_TOOLS, _BUILDS):
-        for row in connection.execute(select(table).where(table.c.task_id == task.id, table.c.document.is_not(None))):
+        with_tool = select(table).where(table.c.task_id == task.id, table.c.document.is_not(None))
+        for row in connection.execute(with_tool).all():
             connection.execute(update(table).where(table.c.id == row.id).values(_renamed(table, row.document, new)))
     connection.execute(update(_ANSWERS).where(_ANSWERS.c.tool == old).values(tool=new))
     _follow(connection, old, new)

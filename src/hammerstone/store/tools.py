@@ -192,7 +192,7 @@ def _make_way(connection: Connection, row: Row[Any], to: ToolState, who: Actor) 
 
 def _others(connection: Connection, row: Row[Any], which: ColumnElement[bool]) -> list[Row[Any]]:
     others = _selected().where(_TOOLS.c.task_id == row.task_id, _TOOLS.c.id != row.id, which)
-    return list(connection.execute(others.order_by(_TOOLS.c.version)))
+    return list(connection.execute(others.order_by(_TOOLS.c.version)).all())
 
 
 def _enter(connection: Connection, task_id: int, tool: Tool, move: Move) -> StoredTool:
