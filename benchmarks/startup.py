@@ -7,7 +7,6 @@ Targets: 0.3 s and 0.5 s.
 
 from __future__ import annotations
 
-import shutil
 import statistics
 import subprocess
 import sys
@@ -17,7 +16,7 @@ RUNS = 15
 COMMANDS = {
     "bare interpreter": [sys.executable, "-c", "pass"],
     "import hammerstone": [sys.executable, "-c", "import hammerstone"],
-    "hammerstone --help": [shutil.which("hammerstone") or "hammerstone", "--help"],
+    "hammerstone --help": [sys.executable, "-m", "hammerstone", "--help"],
 }
 
 

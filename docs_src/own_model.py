@@ -1,6 +1,7 @@
 """A model of one's own: anything with a `name` and `complete`. This one shouts the last word of a question."""
 
 import sys
+import tempfile
 
 import anyio
 
@@ -24,4 +25,4 @@ async def main(home: str) -> None:
         print(answered.route, "|", answered.answer)
 
 
-anyio.run(main, sys.argv[1])
+anyio.run(main, sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp(prefix="hammerstone-"))

@@ -1,13 +1,15 @@
 """The closed loop from Python, offline: the demonstration's stream on its recorded completions."""
 
 import sys
+import tempfile
 from collections import Counter
 
 import hammerstone
 from hammerstone.environment import recordings
 from hammerstone.evals.traffic import demo_stream
 
-home = sys.argv[1]  # a folder for the tools and instances; `postgresql://...` works too
+# A folder for the tools and instances; `postgresql://...` works too.
+home = sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp(prefix="hammerstone-")
 
 with hammerstone.open_blocking(
     home,

@@ -5,6 +5,7 @@ Which of the commands are run, and why others are not, is in tests/cli/test_show
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -17,9 +18,10 @@ from .shown import commands_in, commands_of_text, documents, problem
 ROOT = Path(__file__).parents[1]
 
 
-def run(script: str, home: Path) -> str:
-    command = [sys.executable, str(ROOT / "docs_src" / script), str(home)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+def run(script: str, *arguments: Path, temporary: str | None = None) -> str:
+    command = [sys.executable, str(ROOT / "docs_src" / script), *map(str, arguments)]
+    environment = {**os.environ, **({"TMPDIR": temporary} if temporary else {})}
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
 
 
 def test_the_quickstart_makes_tools_and_answers_without_a_model_what_they_are_sure_of(tmp_path: Path) -> None:
@@ -32,6 +34,11 @@ def test_the_quickstart_makes_tools_and_answers_without_a_model_what_they_are_su
 
 def test_a_model_of_ones_own_can_be_the_solver(tmp_path: Path) -> None:
     assert run("own_model.py", tmp_path) == "solver | HELLO\n"
+
+
+def test_an_example_runs_in_a_temporary_folder_where_none_is_named(tmp_path: Path) -> None:
+    assert run("own_model.py", temporary=str(tmp_path)) == "solver | HELLO\n"
+    assert list(tmp_path.glob("hammerstone-*/hammerstone.db"))
 
 
 @pytest.mark.parametrize("document", documents())

@@ -42,6 +42,27 @@ def test_an_answer_in_another_encoding_is_refused_and_not_stored(cli: Cli, waiti
         assert store.instances("sum") == ()
 
 
+def test_what_somebody_else_has_answered_meanwhile_is_shown_and_the_next_one_asked(
+    cli: Cli, waiting: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = iter(["7", "22", "239"])
+
+    def ask_slowly(_: object) -> str:
+        answer = next(typed)
+        if answer == "22":
+            with open_store(waiting) as store:
+                store.label(store.queue()[0].id, "twenty-two")
+        return answer
+
+    monkeypatch.setattr("hammerstone.cli.label.ask", ask_slowly)
+    done = cli("label")
+    assert done.code == 0
+    assert "skipped: r1 is answered already: twenty-two\n" in done.err
+    assert done.err.endswith("2 labeled, 0 still waiting\n")
+    with open_store(waiting) as store:
+        assert [one.answer for one in store.instances("sum")] == ["twenty-two", "239"]
+
+
 def test_an_empty_line_skips_and_the_end_of_input_ends(cli: Cli, waiting: Path) -> None:
     done = cli("label", stdin="\n22\n")
     assert done.code == 0

@@ -298,3 +298,13 @@ async def test_a_mailbox_that_went_away_is_an_error_and_no_traceback(tmp_path: P
 
     with pytest.raises(ModelError, match="cannot leave a prompt"):
         await model.complete(ask("q"))
+
+
+async def test_what_is_waited_for_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    model = MailboxModel(tmp_path, timeout_seconds=0)
+    for question in ("1?", "2?"):
+        with pytest.raises(ModelTimeoutError):
+            await model.complete(ask(question))
+    assert [record.getMessage() for record in caplog.records] == [
+        f"waiting for replies in {tmp_path}/replies to the prompts in {tmp_path}/prompts"
+    ]

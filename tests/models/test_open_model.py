@@ -156,3 +156,11 @@ def test_the_front_door_and_recordings_load_no_provider_and_no_price_table(tmp_p
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://host:port/v1"])
+def test_a_mistyped_base_url_is_a_mistake_of_the_caller(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "not-a-real-key")
+    with pytest.raises(SettingsError, match="base URL") as caught:
+        open_model("openai:small", base_url=url)
+    assert "http://localhost:8000/v1" in caught.value.hint

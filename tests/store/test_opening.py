@@ -309,3 +309,13 @@ def test_timestamps_sort_like_the_moments_they_name() -> None:
     assert moments == sorted(moments)
     assert all(moment.endswith("+00:00") for moment in moments)
     assert len({len(moment) for moment in moments}) == 1
+
+
+def test_a_home_whose_path_is_not_utf8_is_a_home(tmp_path: Path) -> None:
+    home = tmp_path / os.fsdecode(b"caf\xe9")
+    for _opening in range(2):
+        with open_store(home) as store:
+            store.add_task("sums", "")
+    assert (home / "hammerstone.db").is_file()
+    with open_store(home) as store:
+        assert [task.name for task in store.tasks()] == ["sums"]

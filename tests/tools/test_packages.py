@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import stat
 import subprocess
 import sys
 import warnings
@@ -605,3 +606,24 @@ async def test_every_check_is_run_under_both_hash_seeds() -> None:
     sandbox = FakeSandbox({"solve": lambda words, order: " ".join(sorted(words, reverse=order == "descending"))})
     await recheck(sandbox, without_parser())
     assert sorted(call.hash_seed for call in sandbox.calls) == [0, 0, 0, 1, 1, 1]
+
+
+def test_an_exported_tool_is_its_owners_alone(tmp_path: Path) -> None:
+    package = export_tool(a_tool(), 1, tmp_path / "new")
+    for path in (tmp_path / "new", package, *package.iterdir()):
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+def test_what_is_no_tool_is_refused_with_its_file_and_a_hint(tmp_path: Path) -> None:
+    file = export_tool(a_tool(), 1, tmp_path) / "tool.json"
+    file.write_text(file.read_text().replace('"recipe": "module"', '"recipe": "soup"'))
+    with pytest.raises(ToolRefusedError, match=r"not a tool: provenance\.recipe: ") as caught:
+        import_tool(file)
+    assert caught.value.message.startswith(f"{file}: ")
+    assert caught.value.hint
+
+
+def test_an_imported_price_that_is_none_is_unknown(tmp_path: Path) -> None:
+    tool = a_tool()
+    odd = replace(tool, provenance=replace(tool.provenance, cost_usd=-1.5))
+    assert import_tool(export_tool(odd, 1, tmp_path)).provenance.cost_usd is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from hammerstone.errors import ToolRefusedError
 from hammerstone.requests.frame import Form, Frame
-from hammerstone.tools.tool import Check, Demonstration, Provenance, Tool, is_tool_name, tool_name
+from hammerstone.tools.tool import Check, Demonstration, Provenance, Tool, is_tool_name, task_name, tool_name
 from hammerstone.types import Route, Usage
 
 from ..samples.tools import a_tool
@@ -208,3 +209,14 @@ def test_names_that_begin_alike_stay_apart(start: str, length: int) -> None:
 def test_the_name_of_a_name_is_that_name(text: str) -> None:
     name = tool_name(text)
     assert tool_name(name) == name
+
+
+@pytest.mark.parametrize("text", ["\N{GRINNING FACE}", "?!", "_", "\N{GRINNING FACE}\N{GRINNING FACE}"])
+def test_a_task_of_which_no_name_is_left_is_named_by_its_digest(text: str) -> None:
+    assert re.fullmatch("task_[0-9a-f]{8}", task_name(text))
+    assert is_tool_name(task_name(text))
+    assert task_name(text) != task_name(f"{text}.")
+
+
+def test_a_blank_text_names_no_task() -> None:
+    assert (task_name(""), task_name(" \n"), task_name("Word sorting")) == ("", "", "word_sorting")

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Home, Json
 from hammerstone.cli.terminal import ask, print_json, show_text, shown, talk
+from hammerstone.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from hammerstone.store import Store
     from hammerstone.store.records import Queued
 
 __all__ = ["label"]
@@ -30,10 +32,21 @@ def label(home: Home = None, json: Json = False) -> None:
             answer = _ask(waiting, number, len(queue))
             if answer is None:
                 break
-            if answer:
-                store.label(waiting.id, answer)
+            if answer and _label(store, waiting, answer):
                 done += 1
-    talk(f"{done} labeled, {len(queue) - done} still waiting")
+        still = len(store.queue())
+    talk(f"{done} labeled, {still} still waiting")
+
+
+def _label(store: Store, waiting: Queued, answer: str) -> bool:
+    """Whether it was still waiting; else somebody else's answer stays, and is shown."""
+    try:
+        store.label(waiting.id, answer)
+    except NotFoundError:
+        other = store.queued(waiting.id)
+        talk(f"{waiting.request_id} is answered already: {other.answer if other else ''}", "skipped:")
+        return False
+    return True
 
 
 def _ask(waiting: Queued, number: int, total: int) -> str | None:

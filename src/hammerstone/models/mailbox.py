@@ -13,6 +13,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import json
+import logging
 import os
 import time
 from contextlib import suppress
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from hammerstone.models.model import Message
 
 __all__ = ["MailboxModel"]
+
+_log = logging.getLogger(__name__)
 
 MAX_REPLY_BYTES = 16_000_000  # a file put there by mistake is not read into memory
 ID_DIGITS = 16  # of the key's 64: two prompts among a million share an id once in 37 million mailboxes
@@ -50,6 +53,7 @@ class MailboxModel:
         self._timeout_seconds = timeout_seconds
         self._poll_seconds = poll_seconds
         self._prompts, self._replies, self._done = (self._directory / part for part in ("prompts", "replies", "done"))
+        self._said = False
         self._make_folders()
 
     @property
@@ -67,6 +71,7 @@ class MailboxModel:
         reply_file = self._replies / file_name
         if not _is_there(reply_file):
             self._leave(self._prompts / file_name, prompt)
+            self._say_where()
             await self._wait_for(reply_file, prompt.timeout_s or self._timeout_seconds)
         text = _read(reply_file)
         self._set_aside(file_name)
@@ -82,6 +87,12 @@ class MailboxModel:
                 f"cannot make the mailbox {self._directory}: {error.strerror}",
                 hint="after `mailbox:` name a folder that you may write to",
             ) from error
+
+    def _say_where(self) -> None:
+        """Once: nobody need look for what a program waits for."""
+        if not self._said:
+            self._said = True
+            _log.warning("waiting for replies in %s to the prompts in %s", self._replies, self._prompts)
 
     def _leave(self, prompt_file: Path, prompt: Prompt) -> None:
         if prompt_file.exists():

@@ -16,6 +16,7 @@ from pydantic_ai.providers import Provider, infer_provider, infer_provider_class
 from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 
 from hammerstone.errors import SettingsError
+from hammerstone.models.masking import masked
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model
@@ -45,6 +46,13 @@ def find_model(spec: str, base_url: str | None, api_key: str | None = None) -> M
         ) from error
     except (UserError, ValueError) as error:
         raise SettingsError(f"cannot use {spec!r}: {_reason(error)}", hint=_settings_hint(error)) from error
+    except Exception as error:
+        if type(error).__name__ != "InvalidURL":  # httpx's or httpx2's, whichever the SDK brings
+            raise
+        raise SettingsError(
+            f"cannot use {spec!r}: its base URL is no URL: {masked(str(error))}",
+            hint="write it as http://localhost:8000/v1, after --base-url or in the environment",
+        ) from error
 
 
 def takes_schema(model: Model) -> bool:

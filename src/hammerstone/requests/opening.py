@@ -43,6 +43,8 @@ def _opened(source: str | Path) -> Generator[io.BufferedReader]:
     if str(source) == "-":
         yield stdin_binary()
         return
+    if not str(source):
+        raise InputError("no file is named", hint="name one, or `-` for standard input")
     try:
         file = Path(source).open("rb")  # noqa: SIM115 - only opening may fail as below, not what is done with the file
     except FileNotFoundError as error:

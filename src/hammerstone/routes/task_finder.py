@@ -20,7 +20,7 @@ from hammerstone.routes.contract import Asked
 from hammerstone.store import Store
 from hammerstone.store.accounts import AccountedModel
 from hammerstone.tools.shortlist import grams
-from hammerstone.tools.tool import tool_name
+from hammerstone.tools.tool import task_name, tool_name
 from hammerstone.types import Chat
 
 __all__ = ["TaskFinder"]
@@ -43,7 +43,7 @@ class TaskFinder:
 
     def named(self, text: str | None) -> str | None:
         """The task that the caller names. Two texts that come to one name are one task, which is logged."""
-        name = tool_name(text or "")
+        name = task_name(text or "")
         if not text or not name:
             return None
         if self._spelled.setdefault(name, text) != text and name not in self._said_to_be_one:

@@ -121,7 +121,9 @@ class Database:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the transactions are ours: sqlite3 must not begin one by itself
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.text_factory = os.fsdecode  # a path need not be UTF-8
     file = connection.execute("PRAGMA database_list").fetchone()[2]
+    connection.text_factory = str
     _tighten_sqlite(file)
     with _folder_lock(Path(file).parent):
         connection.execute("PRAGMA journal_mode = WAL")

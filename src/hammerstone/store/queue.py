@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from hammerstone.types import Chat
 
-__all__ = ["add", "label", "waiting"]
+__all__ = ["add", "find", "label", "waiting"]
 
 _QUEUE = schema.queue
 
@@ -33,6 +33,11 @@ def add(connection: Connection, request_id: str, question: str, task: str | None
     row |= {"queued": timestamp(), "chat": document}
     insert_new(connection, _QUEUE, row)
     return _queued(connection.execute(select(_QUEUE).where(_QUEUE.c.sha256 == sha256)).one())
+
+
+def find(connection: Connection, queued_id: int) -> Queued | None:
+    row = connection.execute(select(_QUEUE).where(_QUEUE.c.id == queued_id)).first()
+    return _queued(row) if row else None
 
 
 def waiting(connection: Connection) -> tuple[Queued, ...]:

@@ -442,6 +442,11 @@ class Store:
         with self._database.read() as connection:
             return queue.waiting(connection)
 
+    def queued(self, queued_id: int) -> Queued | None:
+        """An entry of the queue, which may have been answered."""
+        with self._database.read() as connection:
+            return queue.find(connection, queued_id)
+
     def label(self, queued_id: int, answer: str) -> Queued:
         """Take an entry off the queue and store it as an instance of its task, if it has one, in one transaction.
 

@@ -22,7 +22,7 @@ import secrets
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from pprint import pformat
@@ -30,6 +30,8 @@ from string import Template
 from textwrap import fill
 
 from hammerstone.errors import InputError, ToolRefusedError
+from hammerstone.models.asking import sound_number
+from hammerstone.private_files import make_private_folder, open_private
 from hammerstone.requests.comparison import normalise
 from hammerstone.tools.code_checks import check_source
 from hammerstone.tools.descriptions import few, one_line
@@ -199,9 +201,10 @@ def _write(target: Path, files: Mapping[str, str]) -> None:
     """All files or none: they are written beside `target`, and the folder is renamed, which replaces nothing."""
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        partial.mkdir(parents=True)
+        make_private_folder(partial)
         for name, text in files.items():
-            (partial / name).write_text(text, encoding="utf-8", newline="")
+            with open_private(partial / name, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
         _rename(partial, target)
     except OSError as error:
         hint = "name a folder that you may write to"
@@ -236,13 +239,18 @@ def _read_tool(file: Path) -> Tool:
     if not isinstance(document, dict) or not isinstance(digest, str) or "tool" not in document:
         hint = "`hammerstone tools export` writes one: a folder with this file"
         raise ToolRefusedError(f"{file} is not an exported tool", hint=hint)
-    tool = Tool.from_json(json.dumps(document["tool"]))
+    try:
+        tool = Tool.from_json(json.dumps(document["tool"]))
+    except ToolRefusedError as error:
+        hint = "export it again where it comes from, and edit nothing in it"
+        raise ToolRefusedError(f"{file}: {error.message}", hint=hint) from None
     if tool.digest != digest:
         raise ToolRefusedError(
             f"{file}: the tool has the digest {tool.digest}, not {digest[:80]}: it was changed or damaged",
             hint="export it again where it comes from",
         )
-    return tool
+    made = replace(tool.provenance, cost_usd=sound_number(tool.provenance.cost_usd))
+    return replace(tool, provenance=made)
 
 
 def _compare_source(file: Path, tool: Tool) -> None:

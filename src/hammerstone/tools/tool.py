@@ -21,7 +21,7 @@ from hammerstone.validation import validator_of
 if TYPE_CHECKING:
     from pydantic_core import SchemaValidator
 
-__all__ = ["Check", "Demonstration", "Provenance", "Recipe", "Tool", "is_tool_name", "tool_name"]
+__all__ = ["Check", "Demonstration", "Provenance", "Recipe", "Tool", "is_tool_name", "task_name", "tool_name"]
 
 Recipe = Literal["module", "latm"]
 
@@ -155,6 +155,16 @@ def tool_name(text: str) -> str:
     if loses:
         return _ending_with_digest(name, said)
     return name if len(name) <= MAX_NAME_CHARS else _ending_with_digest(name, name)
+
+
+def task_name(text: str) -> str:
+    """The name of a task that a caller names: `tool_name`, or where nothing is left of the text, one of its digest.
+
+    Empty for a blank text.
+    """
+    if not text.strip():
+        return ""
+    return tool_name(text) or f"task_{sha256(text)[:8]}"
 
 
 def _ending_with_digest(name: str, whole: str) -> str:
