@@ -39,7 +39,7 @@ LAYERS = (
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 
 HEAVY = "alembic anthropic genai_prices httpx numpy openai pydantic pydantic_ai pyflakes sqlalchemy torch typer".split()
-LIGHT_PACKAGES = "hammerstone requests models sandbox tools store routes life evals evals.tasks testing".split()
+LIGHT_PACKAGES = "hammerstone requests models sandbox tools store life evals evals.tasks testing".split()
 
 
 def name_of(path: Path) -> str:
