@@ -110,7 +110,7 @@ class Store:
     def rename_task(self, old: str, new: str) -> Task:
         """Give a task another name; its tools, builds, answers, calls and waiting requests follow it.
 
-        Raises `NotFoundError`, and `SettingsError` if the name is taken or a tool is being built.
+        Raises `NotFoundError`, and `SettingsError` if the name is taken, is not one, or a tool is being built.
         """
         with self._database.write() as connection:
             return renaming.rename(connection, old, new)
