@@ -25,6 +25,7 @@ from hammerstone.sandbox import Sandbox
 from hammerstone.testing import FakeSandbox
 from hammerstone.tools import parser
 from hammerstone.tools.packages import export_tool, import_tool
+from hammerstone.tools.shortlist import forms, wording
 from hammerstone.tools.tool import Check, Tool
 from hammerstone.types import Route
 
@@ -133,7 +134,9 @@ def unparse(text: str) -> str:
     {unparse or "return text"}
 """
     check = Check(question="x", arguments={"text": "x"}, answer="x", parsed=True)
-    return replace(a_tool(), source=source, checks=(check,), demonstrations=demonstrated((check,)), wording=("x",))
+    return replace(
+        a_tool(), source=source, checks=(check,), demonstrations=demonstrated((check,)), wording=wording(["x"])
+    )
 
 
 @pytest.mark.anyio
@@ -228,7 +231,8 @@ def test_no_description_or_maker_or_question_can_break_out_of_its_place(
         description=description,
         checks=checks,
         demonstrations=demonstrated(checks[:2]),
-        wording=(),
+        wording=(common := wording([one.question for one in checks])),
+        forms=() if common else forms([one.question for one in checks]),
         provenance=replace(tool.provenance, maker=maker, made=description),
     )
     folder = export_tool(tool, 3, tmp_path_factory.mktemp("export"))
@@ -311,6 +315,16 @@ def test_a_name_that_is_no_package_is_not_written_anywhere(tmp_path: Path, name:
 def test_an_exported_tool_comes_back_as_it_was(tmp_path: Path, tool: Tool) -> None:
     folder = export_tool(tool, 3, tmp_path)
     assert import_tool(folder) == import_tool(folder / "tool.json") == tool
+
+
+def test_a_tool_for_questions_that_are_phrased_in_several_ways_comes_back_as_it_was(tmp_path: Path) -> None:
+    questions = [f"{ask} {n}" for ask in ("What is the square of", "Multiply by itself:") for n in (3, 14)]
+    checks = tuple(replace(without_parser().checks[0], question=one, parsed=True) for one in questions)
+    tool = replace(
+        a_tool(), checks=checks, demonstrations=(), routes=(Route.PARSER,), wording=(), forms=forms(questions)
+    )
+    assert len(tool.forms) == 2
+    assert import_tool(export_tool(tool, 3, tmp_path)) == tool
 
 
 def crlf(folder: Path) -> None:
@@ -527,7 +541,11 @@ def changed_checks(**values: Any) -> Tool:
         (changed_checks(arguments={}), "words: Field required"),
         (replace(a_tool(), demonstrations=demonstrated((replace(a_tool().checks[0], question="Q"),))), "demonstration"),
         (replace(a_tool(), wording=("zzzzz",)), "its wording is not what"),
-        (replace(a_tool(), wording=(*a_tool().wording, a_tool().wording[0])), "its wording has repetitions"),
+        (replace(a_tool(), wording=(*a_tool().wording, a_tool().wording[0])), "its wording is not what"),
+        (replace(a_tool(), wording=a_tool().wording[:1]), "its wording is not what"),
+        (replace(a_tool(), wording=()), "its wording is not what"),
+        (replace(a_tool(), wording=(), forms=(a_tool().wording,)), "its wording is not what"),
+        (replace(a_tool(), forms=(("Sort ",),)), "its wording is not what"),
         (replace(without_parser(), wording=("Sort ",)), "its wording is not what"),
     ],
 )

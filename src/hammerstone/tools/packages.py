@@ -32,9 +32,9 @@ from textwrap import fill
 from hammerstone.errors import InputError, ToolRefusedError
 from hammerstone.models.asking import sound_number
 from hammerstone.private_files import make_private_folder, open_private
-from hammerstone.requests.comparison import normalise
 from hammerstone.tools.code_checks import check_source
 from hammerstone.tools.descriptions import few, one_line
+from hammerstone.tools.shortlist import forms, wording
 from hammerstone.tools.signature import ArgumentsError, Signature, read_signature
 from hammerstone.tools.tool import Tool, is_tool_name
 from hammerstone.types import JSON, Route
@@ -320,9 +320,8 @@ def _route_problems(tool: Tool) -> Iterator[str]:
 
 
 def _wording_problems(tool: Tool) -> Iterator[str]:
-    """The wording is what all parsed questions share: more would hide the tool, and the same twice count double."""
-    questions = [normalise(check.question) for check in tool.checks if check.parsed]
-    if len(set(tool.wording)) < len(tool.wording):
-        yield "its wording has repetitions"
-    if any(gram not in question for gram in tool.wording for question in questions) or (tool.wording and not questions):
+    """It decides which questions the parser is asked, so it must be what a build would derive from the checks."""
+    questions = [check.question for check in tool.checks if check.parsed]
+    common = wording(questions)
+    if (tool.wording, tool.forms) != (common, () if common else forms(questions)):
         yield "its wording is not what its checks' questions share"
