@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -243,3 +244,22 @@ def test_each_change_of_a_tool_can_be_told_as_json(cli: Cli, tmp_path: Path) -> 
     assert json.loads(cli("tools", "remove", "sum", "--yes", "--json").out) == {"name": "sum", "state": "removed"}
     imported = json.loads(cli("tools", "import", exported["folder"], "--json").out)
     assert (imported["name"], imported["state"], imported["digest"]) == ("sum", "live", exported["digest"])
+
+
+def test_a_tool_that_cannot_be_read_is_listed_with_the_reason_and_can_be_removed(cli: Cli, made: Path) -> None:
+    connection = sqlite3.connect(made / "hammerstone.db")
+    with connection:
+        connection.execute("UPDATE tools SET document = '{broken'")
+    connection.close()
+
+    listed = cli("tools", "list")
+    assert listed.code == 0
+    assert "unreadable: sum, version 1: not a tool: document: " in listed.err
+    assert cli("tools", "list", "--json").lines[0]["state"] == "unreadable"
+    assert cli("tools", "show", "sum").code == 2
+    assert " tool unreadable " in cli("tasks", "list").out
+    assert cli("tasks", "show", "sum").code == 0
+    assert "cannot be read: sum version 1 (not a tool: document: " in cli("doctor").out
+    assert cli("solve", "-", stdin=f"{ask(0)}\n").code == 1
+    assert cli("tools", "remove", "sum", "--yes").out == "sum: removed\n"
+    assert "unreadable" not in cli("tools", "list").err

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from hammerstone.errors import NotFoundError
+import pytest
+from sqlalchemy import create_engine, select, update
+
+from hammerstone.errors import NotFoundError, ToolRefusedError
 from hammerstone.store import Store, open_store
 from hammerstone.store.records import ToolState
+from hammerstone.store.schema import tasks, tools
 
 from .examples import a_tool, an_answer, an_instance
 
@@ -142,3 +146,45 @@ def test_the_revision_stays_while_no_tool_changes(store: Store) -> None:
     store.add_instance("sums", an_instance(), request_id="r1")
     store.add_answer(an_answer())
     assert store.tools_revision() == before
+
+
+def damage(store: Store, name: str, **values: object) -> None:
+    """Change what is stored of a tool behind the store's back."""
+    engine = create_engine(f"sqlite:///{store.where}")
+    with engine.begin() as connection:
+        ids = select(tasks.c.id).where(tasks.c.name == name).scalar_subquery()
+        connection.execute(update(tools).where(tools.c.task_id == ids).values(**values))
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [({"document": "{broken"}, "not a tool: "), ({"state": "loaded"}, "its state 'loaded' is unknown")],
+)
+def test_a_tool_that_cannot_be_read_is_set_aside_and_all_others_serve(
+    tmp_path: Path, values: dict[str, object], why: str
+) -> None:
+    with open_store(tmp_path / "home") as store:
+        store.publish(a_tool())
+        good = store.publish(a_tool("dates"))
+        damage(store, "sums", **values)
+
+        assert store.live_tools() == store.tools() == store.tools(all_versions=True) == (good,)
+        (aside,) = store.unreadable_tools()
+        assert (aside.task, aside.version) == ("sums", 1)
+        assert aside.why.startswith(why)
+        with pytest.raises(ToolRefusedError, match=r"sums, version 1, cannot be read") as caught:
+            store.tool("sums")
+        assert "hammerstone tools remove sums" in caught.value.hint
+
+        store.remove_tool("sums")
+        assert store.unreadable_tools() == ()
+
+
+def test_a_new_version_takes_the_place_of_one_that_cannot_be_read(tmp_path: Path) -> None:
+    with open_store(tmp_path / "home") as store:
+        store.publish(FIRST)
+        damage(store, "sums", document="{broken")
+        assert store.publish(SECOND) == store.tool("sums")
+        assert [tool.version for tool in store.live_tools()] == [2]
+        assert [tool.state for tool in store.unreadable_tools()] == ["replaced"]

@@ -55,7 +55,9 @@ def _store(home: str | None) -> tuple[str, bool]:
 
     try:
         with open_home(home) as store:
-            return f"{store.where}: {len(store.tasks())} tasks, {len(store.live_tools())} live tools", True
+            counts = f"{len(store.tasks())} tasks, {len(store.live_tools())} live tools"
+            bad = ", ".join(f"{one.task} version {one.version} ({one.why})" for one in store.unreadable_tools())
+            return f"{store.where}: {counts}" + (f"; cannot be read: {bad}" if bad else ""), True
     except StoreError as error:
         return f"{error.message} (hint: {error.hint})", False
 

@@ -33,7 +33,14 @@ def list_tasks(home: Home = None, json: Json = False) -> None:
     with open_home(home) as store:
         builds = {build.task: build for build in reversed(store.builds())}
         live = {tool.task: tool for tool in store.tools()}
-        rows = [(task, _standing(live.get(task.name), builds.get(task.name))) for task in store.tasks()]
+        unreadable = {tool.task for tool in store.unreadable_tools()} - live.keys()
+        rows = [
+            (
+                task,
+                "tool unreadable" if task.name in unreadable else _standing(live.get(task.name), builds.get(task.name)),
+            )
+            for task in store.tasks()
+        ]
     if json:
         for task, standing in rows:
             print_json(

@@ -45,9 +45,12 @@ def list_tools(
         tools = store.tools(all_versions=versions)
         gated = [tool for tool in store.tools(all_versions=True) if tool.state == "gated"]
         used = _used(store)
+        unreadable = store.unreadable_tools()
     if json:
         for tool in tools:
             print_json(_summary(tool) | {"answers": used.get(tool.task, 0)})
+        for one in unreadable:
+            print_json({"name": one.task, "version": one.version, "state": "unreadable", "reason": one.why})
         return
     rows = [
         (
@@ -63,7 +66,10 @@ def list_tools(
     for tool in gated:
         waits = f"version {tool.version} of {tool.task} waits for approval"
         talk(f"{waits}: hammerstone tools approve {tool.task} --version {tool.version}", "hint:")
-    if not tools:
+    for one in unreadable:
+        talk(f"{one.task}, version {one.version}: {one.why}", "unreadable:")
+        talk(f"hammerstone tools remove {one.task}", "hint:")
+    if not tools and not unreadable:
         talk("no tool yet: hammerstone demo shows how they come to be", "hint:")
 
 
@@ -182,7 +188,8 @@ def remove(
 ) -> None:
     """Delete all versions of a tool. Its task's instances stay, and a new tool may be made from them."""
     with open_home(home) as store:
-        _find(store, name, None)
+        if name not in {one.task for one in store.unreadable_tools()}:
+            _find(store, name, None)
         if not yes and ask(f"Delete all versions of {name}? [y/N]") not in ("y", "Y", "yes"):
             talk("nothing was deleted")
             raise typer.Exit(1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
-from hammerstone.errors import NotFoundError
+from hammerstone.errors import NotFoundError, ToolRefusedError
 from hammerstone.store import schema, tasks
 from hammerstone.store.database import timestamp
 from hammerstone.store.owner import is_gone
@@ -153,19 +153,28 @@ def _is_left(row: Row[Any]) -> bool:
 
 def _build(row: Row[Any]) -> Build:
     left = row.state == BuildState.RUNNING and _is_left(row)
+    tool, fault = _tool(row.document)
     return Build(
         id=row.id,
         task=row.task,
         state=BuildState.INTERRUPTED if left else BuildState(row.state),
         instances=row.instances,
         started=row.started,
-        reason=_LEFT if left else row.reason,
-        tool=Tool.from_json(row.document) if row.document else None,
+        reason="; ".join(filter(None, (_LEFT if left else row.reason, fault))),
+        tool=tool,
         disagreement=Disagreement(**row.disagreement) if row.disagreement else None,
         improves=row.improves,
         gained=row.gained,
         cost_usd=row.cost_usd,
     )
+
+
+def _tool(document: str | None) -> tuple[Tool | None, str]:
+    """The tool of a build, and why there is none if it cannot be read."""
+    try:
+        return Tool.from_json(document) if document else None, ""
+    except ToolRefusedError as error:
+        return None, f"its tool cannot be read: {error.message}"
 
 
 def _attempt(row: Row[Any]) -> Attempt:

@@ -71,6 +71,7 @@ def by_tool(connection: Connection) -> tuple[ToolRow, ...]:
         .join(_TASKS)
         .outerjoin(served, (served.c.tool == _TASKS.c.name) & (served.c.version == _TOOLS.c.version))
         .outerjoin(corrected, (corrected.c.tool == _TASKS.c.name) & (corrected.c.version == _TOOLS.c.version))
+        .where(_TOOLS.c.state.in_(list(ToolState)))
         .order_by(_TASKS.c.name, _TOOLS.c.version)
     )
     return tuple(_tool_row(row) for row in connection.execute(rows).all())

@@ -34,6 +34,7 @@ __all__ = [
     "Tally",
     "Task",
     "ToolState",
+    "UnreadableTool",
 ]
 
 
@@ -99,6 +100,16 @@ class StoredTool:
     state: ToolState
     created: str
     tally: Tally = Tally()
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnreadableTool:
+    """A version that is damaged, or of another release: it serves nothing, and can be removed. `why` is a sentence."""
+
+    task: str
+    version: int
+    state: str
+    why: str
 
 
 class Actor(StrEnum):

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         StoredInstance,
         StoredTool,
         Task,
+        UnreadableTool,
     )
     from hammerstone.store.summaries import LedgerRow, MeanCall, RouteRow, ToolRow
     from hammerstone.tools.tool import Tool
@@ -271,8 +272,16 @@ class Store:
         with self._database.read() as connection:
             return tools.every(connection) if all_versions else tools.current(connection)
 
+    def unreadable_tools(self) -> tuple[UnreadableTool, ...]:
+        """The versions that cannot be read, by name: the other methods pass over them."""
+        with self._database.read() as connection:
+            return tools.unreadable(connection)
+
     def tool(self, name: str, version: int | None = None) -> StoredTool | None:
-        """One version of a task's tool; without a version the live one, or else the newest."""
+        """One version of a task's tool; without a version the live one, or else the newest.
+
+        Raises `ToolRefusedError` if it cannot be read.
+        """
         with self._database.read() as connection:
             return tools.find(connection, name, version)
 

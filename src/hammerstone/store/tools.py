@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, delete, func, insert, select, update
 
-from hammerstone.errors import NotFoundError, SettingsError
+from hammerstone.errors import NotFoundError, SettingsError, ToolRefusedError
 from hammerstone.store import changes, schema, tasks
 from hammerstone.store.database import timestamp
-from hammerstone.store.records import Actor, Move, StoredTool, Tally, Task, ToolState
+from hammerstone.store.records import Actor, Move, StoredTool, Tally, Task, ToolState, UnreadableTool
 from hammerstone.tools.tool import Tool
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import ColumnElement, Connection, Row
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "set_state",
     "stored",
     "tally",
+    "unreadable",
 ]
 
 _COUNTERS = schema.counters
@@ -45,19 +48,28 @@ _LIVE_FIRST = ((_TOOLS.c.state == ToolState.LIVE).desc(), _TOOLS.c.version.desc(
 
 def in_state(connection: Connection, state: ToolState) -> tuple[StoredTool, ...]:
     rows = _selected().where(_TOOLS.c.state == state).order_by(_TASKS.c.name, _TOOLS.c.version)
-    return tuple(stored(row) for row in connection.execute(rows).all())
+    return _readable(connection.execute(rows).all())
 
 
 def every(connection: Connection) -> tuple[StoredTool, ...]:
     rows = _selected().order_by(_TASKS.c.name, _TOOLS.c.version)
-    return tuple(stored(row) for row in connection.execute(rows).all())
+    return _readable(connection.execute(rows).all())
 
 
 def current(connection: Connection) -> tuple[StoredTool, ...]:
     rank = func.row_number().over(partition_by=_TOOLS.c.task_id, order_by=_LIVE_FIRST)
     ranked = select(_TOOLS.c.id, rank.label("rank")).subquery()
     rows = _selected().join(ranked, ranked.c.id == _TOOLS.c.id).where(ranked.c.rank == 1).order_by(_TASKS.c.name)
-    return tuple(stored(row) for row in connection.execute(rows).all())
+    return _readable(connection.execute(rows).all())
+
+
+def unreadable(connection: Connection) -> tuple[UnreadableTool, ...]:
+    rows = connection.execute(_selected().order_by(_TASKS.c.name, _TOOLS.c.version)).all()
+    return tuple(
+        UnreadableTool(task=row.task, version=row.version, state=row.state, why=why)
+        for row in rows
+        if (why := _fault(row))
+    )
 
 
 def find(connection: Connection, name: str, version: int | None) -> StoredTool | None:
@@ -86,7 +98,7 @@ def set_state(connection: Connection, name: str, version: int | None, move: Move
     row = locked(connection, name, version)
     if version is None and move.to is ToolState.DISABLED:
         for other in _others(connection, row, _TOOLS.c.state.in_((ToolState.LIVE, ToolState.SHADOW))):
-            change(connection, other, move, who)
+            _move(connection, other, move, who)
     return change(connection, row, move, who)
 
 
@@ -150,6 +162,13 @@ def locked(connection: Connection, name: str, version: int | None, state: ToolSt
 
 def change(connection: Connection, row: Row[Any], move: Move, who: Actor, *, is_new: bool = False) -> StoredTool:
     """Bring a version of a locked task into a state, and whatever is in its way out of it."""
+    if not is_new:
+        stored(row)  # one that cannot be read is refused before anything is changed
+    _move(connection, row, move, who, is_new=is_new)
+    return stored(connection.execute(_selected().where(_TOOLS.c.id == row.id)).one())
+
+
+def _move(connection: Connection, row: Row[Any], move: Move, who: Actor, *, is_new: bool = False) -> None:
     if is_new or row.state != move.to:
         _make_way(connection, row, move.to, who)
         values: dict[str, object] = {"state": move.to}
@@ -157,10 +176,13 @@ def change(connection: Connection, row: Row[Any], move: Move, who: Actor, *, is_
         connection.execute(update(_TOOLS).where(_TOOLS.c.id == row.id).values(values))
         changes.add(connection, row.id, None if is_new else ToolState(row.state), move, who)
     count_up(connection)
-    return stored(connection.execute(_selected().where(_TOOLS.c.id == row.id)).one())
 
 
 def stored(row: Row[Any]) -> StoredTool:
+    """Raises `ToolRefusedError` for a version that cannot be read."""
+    if why := _fault(row):
+        hint = f"`hammerstone tools remove {row.task}` removes it; its task's instances stay"
+        raise ToolRefusedError(f"{row.task}, version {row.version}, cannot be read: {why}", hint=hint)
     return StoredTool(
         tool=Tool.from_json(row.document),
         task=row.task,
@@ -169,6 +191,22 @@ def stored(row: Row[Any]) -> StoredTool:
         created=row.created,
         tally=tally(row),
     )
+
+
+def _readable(rows: Sequence[Row[Any]]) -> tuple[StoredTool, ...]:
+    """Without those that cannot be read: one damaged tool takes no other out of service."""
+    return tuple(stored(row) for row in rows if not _fault(row))
+
+
+def _fault(row: Row[Any]) -> str:
+    """Why a version cannot be read; empty if it can."""
+    if row.state not in list(ToolState):
+        return f"its state {row.state!r} is unknown"
+    try:
+        Tool.from_json(row.document)
+    except ToolRefusedError as error:
+        return error.message
+    return ""
 
 
 def tally(row: Row[Any]) -> Tally:
@@ -187,7 +225,7 @@ def _make_way(connection: Connection, row: Row[Any], to: ToolState, who: Actor) 
             return
     for other in _others(connection, row, in_the_way):
         move = Move(to=ToolState.REPLACED, reason=f"version {row.version} is {to}")
-        change(connection, other, move, who)
+        _move(connection, other, move, who)  # one that cannot be read may be in the way, too
 
 
 def _others(connection: Connection, row: Row[Any], which: ColumnElement[bool]) -> list[Row[Any]]:
