@@ -13,7 +13,8 @@ from hammerstone.sandbox import Sandbox
 from hammerstone.store import Store
 from hammerstone.store.records import StoredTool, ToolState
 from hammerstone.tools.descriptions import MAX_CHARS
-from hammerstone.tools.tool import Tool
+from hammerstone.tools.shortlist import wording
+from hammerstone.tools.tool import Check, Demonstration, Tool
 from hammerstone.types import Instance, Request, Route, Source
 
 from ..samples.sums import PAIRS, PRODUCT, SUM, ask, instances, tool
@@ -128,6 +129,54 @@ async def test_a_tool_whose_checks_are_one_question_waits(store: Store, sandbox:
     made = tool()
     one = replace(made, checks=made.checks[:1] * 2, demonstrations=made.demonstrations[:1])
     assert "only one question" in (await admit(store, sandbox, one)).reasons[0]
+
+
+ORACLE = """
+def parse(question: str) -> dict | None:
+    head, found, tail = question.partition(" what is ")
+    return {"head": head, "tail": tail} if found and head and tail else None
+
+def unparse(head: str, tail: str) -> str:
+    return head + " what is " + tail
+
+def solve(head: str, tail: str) -> str:
+    return ANSWER
+"""
+ASKED = (
+    *("Tell me, what is six times seven", "Dear oracle; what is Earth for", "So then what is it that he said"),
+    *("Of all numbers what is yours", "Now, John, what is under that chair", "Friends, what is to be done here"),
+)
+
+
+@pytest.mark.parametrize("answer", ['"42"', "str(len(head))", "tail"], ids=["one answer", "a length", "the text"])
+@pytest.mark.parametrize("count", [2, 3, 6])
+async def test_a_tool_whose_checks_share_next_to_nothing_waits_whatever_it_answers(
+    store: Store, sandbox: Sandbox, answer: str, count: int
+) -> None:
+    made = tool(source=ORACLE.replace("ANSWER", answer))
+    parts = [one.split(" what is ") for one in ASKED[:count]]
+    answers = [{'"42"': "42", "tail": tail}.get(answer, str(len(head))) for head, tail in parts]
+    checks = tuple(
+        Check(question=question, arguments={"head": head, "tail": tail}, answer=given, parsed=True)
+        for question, (head, tail), given in zip(ASKED, parts, answers, strict=False)
+    )
+    oracle = replace(made, checks=checks, demonstrations=(), routes=(Route.PARSER,), wording=wording(ASKED[:count]))
+    admission = await admit(store, sandbox, oracle)
+    assert admission.stored.state is ToolState.DISABLED
+    assert ("too little fixed text" if count == 6 else f"only {count} different questions") in admission.reasons[0]
+
+
+async def test_of_a_tool_with_both_routes_the_one_that_was_tried_goes_live(store: Store, sandbox: Sandbox) -> None:
+    made = tool()
+    alone = Check(question="Whoever asks wants a five.", arguments={"left": 1, "right": 1}, answer="2", parsed=False)
+    shown = Demonstration(question=alone.question, arguments=alone.arguments)
+    admission = await admit(
+        store, sandbox, replace(made, checks=(*made.checks, alone), demonstrations=(*made.demonstrations, shown))
+    )
+    live = admission.stored.tool
+    assert admission.stored.state is ToolState.LIVE
+    assert live.routes == (Route.PARSER,)
+    assert (live.checks, live.demonstrations) == (made.checks, made.demonstrations)
 
 
 async def test_a_tool_for_the_user_alone_cannot_be_tried_and_waits(store: Store, sandbox: Sandbox) -> None:

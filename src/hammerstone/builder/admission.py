@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from anyio import to_thread
 
 from hammerstone.builder.gate import NO_WORDING, foreign_questions, intruders, parser_problem
+from hammerstone.builder.splits import spelled_alike
 from hammerstone.builder.verify import Finding, Verdict, check_arguments, check_parser
 from hammerstone.errors import ToolRefusedError
 from hammerstone.requests.frame import PLAIN
@@ -16,6 +17,7 @@ from hammerstone.settings import BuildSettings
 from hammerstone.store import Store
 from hammerstone.store.records import StoredInstance, StoredTool
 from hammerstone.tools.descriptions import few, short_description
+from hammerstone.tools.shortlist import LEAST
 from hammerstone.tools.signature import read_signature
 from hammerstone.tools.tool import Check, Tool
 from hammerstone.types import Route, Source
@@ -23,6 +25,7 @@ from hammerstone.types import Route, Source
 __all__ = ["Admission", "admit", "recheck"]
 
 SHOWN = 3  # complaints of one kind in the reasons
+LEAST_CHECKS = 5  # different questions: its author chose them, and they decide what counts as its fixed text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,15 +39,25 @@ class Admission:
 async def admit(store: Store, sandbox: Sandbox, tool: Tool) -> Admission:
     """Publish a tool that passes the gate; store any other one as disabled, beside the version that is live.
 
-    Raises `ToolRefusedError`, and stores nothing, if it does not do what its own checks say.
+    What goes live is what was tried: the parser route alone, with the checks that its parser answered. Raises
+    `ToolRefusedError`, and stores nothing, if it does not do what its own checks say.
     """
     tool = replace(tool, description=short_description(tool.description))
     await recheck(sandbox, tool)
     instances = await to_thread.run_sync(store.instances, tool.name)
     foreign = await to_thread.run_sync(foreign_questions, store, tool.name)
     reasons = await _examine(sandbox, tool, instances, foreign)
-    stored = await to_thread.run_sync(store.keep_tool if reasons else store.publish, tool)
-    return Admission(stored=stored, reasons=reasons)
+    if reasons:
+        return Admission(stored=await to_thread.run_sync(store.keep_tool, tool), reasons=reasons)
+    return Admission(stored=await to_thread.run_sync(store.publish, _as_tried(tool)), reasons=())
+
+
+def _as_tried(tool: Tool) -> Tool:
+    """Without the user route, and without the demonstrations and checks that only its author vouches for."""
+    checks = tuple(one for one in tool.checks if one.parsed)
+    known = [(one.question, one.arguments) for one in checks]
+    shown = tuple(one for one in tool.demonstrations if (one.question, one.arguments) in known)
+    return replace(tool, routes=(Route.PARSER,), checks=checks, demonstrations=shown)
 
 
 async def _examine(
@@ -56,12 +69,24 @@ async def _examine(
     if not tool.wordings and tool.frame == PLAIN:
         return (NO_WORDING,)
     solved = [(check.question, check.answer) for check in tool.checks if check.parsed]
-    if len(dict(solved)) < 2:
-        return ("its checks hold only one question: that does not show what its parser reads",)
+    problem = _too_little(tool, [question for question, _ in solved])
+    if problem:
+        return (problem,)
     findings = await check_parser(sandbox, tool.source, instances)
     problem = parser_problem(findings, "stored", most=BuildSettings().max_refused)
     complaints = await intruders(sandbox, tool.source, solved, foreign)
     return (*([problem] if problem else []), *complaints[:SHOWN])
+
+
+def _too_little(tool: Tool, questions: Sequence[str]) -> str:
+    """Why its checks do not show what its parser reads, or the empty string."""
+    count = len({spelled_alike(one) for one in questions})
+    if count < LEAST_CHECKS:
+        different = "one question" if count == 1 else f"{count} different questions"
+        return f"its checks hold only {different}; {LEAST_CHECKS} or more show what its parser reads"
+    if any(len(one) < LEAST for one in tool.wordings):
+        return "its questions share too little fixed text to judge whether its parser reads all of them"
+    return ""
 
 
 async def recheck(sandbox: Sandbox, tool: Tool) -> None:

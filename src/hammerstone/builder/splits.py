@@ -10,7 +10,7 @@ from hammerstone.settings import Numbers
 from hammerstone.store.records import StoredInstance
 from hammerstone.tools.shortlist import grams
 
-__all__ = ["Split", "independent", "most_varied", "split_instances"]
+__all__ = ["Split", "independent", "most_varied", "spelled_alike", "split_instances"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,16 +29,16 @@ class Split:
 def independent(instances: Sequence[StoredInstance]) -> tuple[StoredInstance, ...]:
     """The first instance of each question, however often it comes with other spaces or in another Unicode form.
 
-    Further spellings of a question say nothing new about its task: they do not count towards a build, and the gate
-    would not be held out if it saw one.
+    Further spellings of a question say nothing new about its task: they do not count towards a build, are not shown,
+    and would not be held out. But their labels are labels: a tool must not contradict them.
     """
     first: dict[str, StoredInstance] = {}
     for one in instances:
-        first.setdefault(_spelled_alike(one.question), one)
+        first.setdefault(spelled_alike(one.question), one)
     return tuple(first.values())
 
 
-def _spelled_alike(question: str) -> str:
+def spelled_alike(question: str) -> str:
     """What all spellings of a question have in common."""
     text = unicodedata.normalize("NFKC", question)
     seen = "".join(char for char in text if char.isspace() or unicodedata.category(char) not in {"Cc", "Cf"})
