@@ -116,6 +116,42 @@ def test_the_doctor_is_not_content_with_a_home_that_cannot_be_used(cli: Cli, hom
     assert "error: the home cannot be used" in done.err
 
 
+def test_the_doctor_lists_every_setting_and_where_it_comes_from(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text(
+        '[roles.user]\nmodel = "openai:small@http://me:word@host/v1"\n[build]\nimports = ["re", "json"]\n',
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("HAMMERSTONE_MAKER", "openai:big")
+    (shown,) = cli("doctor", "--json", "--config", file).lines
+    settings = {one["key"]: (one["value"], one["from"]) for one in shown["settings"]}
+    assert settings["roles.maker.model"] == ("openai:big", "HAMMERSTONE_MAKER")
+    assert settings["roles.user.model"] == ("openai:small@http://***@host/v1", str(file))
+    assert settings["roles.dispatcher.max_tokens"] == (256, "default")
+    assert settings["build.imports"] == (["json", "re"], str(file))
+    rows = cli("doctor", "--config", file).rows
+    assert "[roles.user]" in rows
+    assert f"imports json, re {file}" in rows
+    assert "background true default" in rows
+
+
+def test_a_mistake_in_the_settings_file_is_told_by_every_command_that_reads_it(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text("[loop]\nconcurency = 5\n", encoding="utf-8")
+    for command in (
+        ("doctor",),
+        ("solve", "requests.jsonl"),
+        ("make", "requests.jsonl", "--name", "sum"),
+        ("bench", "use"),
+        ("demo", "--home", tmp_path / "new"),
+    ):
+        done = cli(*command, "--config", file)
+        assert (done.code, done.out) == (2, "")
+        assert f"error: {file}: loop.concurency is not a setting\nhint: did you mean loop.concurrency?\n" in done.err
+
+
 # demo
 
 

@@ -8,8 +8,10 @@ import pytest
 
 import hammerstone
 from hammerstone.errors import InputError, SettingsError, StoreError
-from hammerstone.models import RecordedModel
+from hammerstone.loop import Models
+from hammerstone.models import RecordedModel, identity_of
 from hammerstone.opening import name_models, open_blocking, open_hammerstone
+from hammerstone.settings import Roles, RoleSettings, Settings
 from hammerstone.store import open_store
 from hammerstone.store.records import BuildState
 from hammerstone.testing import ScriptedModel
@@ -132,3 +134,61 @@ def test_the_errors_of_the_loop_arrive_as_themselves(home: Path) -> None:
 def test_the_front_door_opens_the_same_loop() -> None:
     assert hammerstone.open_blocking is open_blocking
     assert hammerstone.open_hammerstone is open_hammerstone
+
+
+# servers and keys of the roles
+
+
+def ids(models: Models) -> dict[str, str]:
+    played = {"maker": models.maker, "user": models.user, "dispatcher": models.dispatcher, "solver": models.solver}
+    return {role: identity_of(model) for role, model in played.items() if model is not None}
+
+
+def test_each_role_may_have_a_server_of_its_own() -> None:
+    roles = Roles(
+        maker=RoleSettings(model="openai:big", base_url="http://127.0.0.1:1/v1"),
+        user=RoleSettings(model="openai:small", base_url="http://127.0.0.1:2/v1"),
+    )
+    big, small = "openai:big at http://127.0.0.1:1/v1", "openai:small at http://127.0.0.1:2/v1"
+    found = ids(name_models(settings=Settings(roles=roles)))
+    assert found == {"maker": big, "user": small, "dispatcher": small, "solver": big}
+
+
+def test_a_role_without_a_model_is_played_at_the_server_of_the_one_that_plays_it() -> None:
+    roles = Roles(solver=RoleSettings(model="openai:big@http://127.0.0.1:1/v1"))
+    models = name_models(settings=Settings(roles=roles))
+    assert models.maker is None
+    assert models.user is models.dispatcher is models.solver
+    assert set(ids(models).values()) == {"openai:big at http://127.0.0.1:1/v1"}
+
+
+def test_a_model_that_is_named_counts_before_the_settings_and_leaves_their_server_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "not-a-real-key")
+    roles = Roles(user=RoleSettings(model="openai:small", base_url="http://127.0.0.1:2/v1", api_key_env="NOT_SET"))
+    models = name_models(user="anthropic:claude-haiku-4-5", settings=Settings(roles=roles))
+    assert ids(models) == {"user": "anthropic:claude-haiku-4-5", "dispatcher": "anthropic:claude-haiku-4-5"}
+
+
+def test_one_base_url_counts_for_all_but_a_name_that_holds_its_own() -> None:
+    url = "http://127.0.0.1:1/v1"
+    models = name_models(maker="openai:big", user="openai:small@http://127.0.0.1:2/v1", base_url=url)
+    assert (ids(models)["maker"], ids(models)["user"]) == (
+        f"openai:big at {url}",
+        "openai:small at http://127.0.0.1:2/v1",
+    )
+
+
+def test_roles_with_other_budgets_share_a_model_and_with_other_numbers_of_requests_do_not() -> None:
+    maker = RoleSettings(model="openai:big@http://127.0.0.1:1/v1")
+    models = name_models(settings=Settings(roles=Roles(maker=maker)))
+    assert models.maker is models.user
+    models = name_models(settings=Settings(roles=Roles(maker=maker, user=RoleSettings(requests_at_once=1))))
+    assert models.maker is not models.user
+
+
+def test_the_settings_may_name_a_labeler() -> None:
+    roles = Roles(maker=RoleSettings(model="openai:big@http://127.0.0.1:1/v1"), solver=RoleSettings(model="labeler"))
+    models = name_models(settings=Settings(roles=roles))
+    assert (models.labeler, models.solver) == (True, None)
