@@ -57,5 +57,5 @@ async def unconfined() -> AsyncIterator[Sandbox]:
     interpreter = await find_interpreter()
     command = ["/usr/bin/env", "LEAKED=from-the-host", *interpreter.command]
     launch = Launch(name="unconfined", command=lambda _seed: command, filter=b"", zones=interpreter.zones)
-    async with CPythonSandbox(launch, workers=1) as opened:
+    async with CPythonSandbox(launch, workers=2) as opened:
         yield opened

@@ -42,6 +42,23 @@ HARMLESS = (
     "read_the_environment_in_memory",
     "send_by_proc",
     "send_by_clocks_of_other_processes",
+    "talk_by_futex_of_every_kind",
+    "learn_which_processes_there_are",
+    "count_the_processes_in_between",
+    "learn_which_processor_it_runs_on",
+    "learn_how_much_memory_is_free",
+    "push_pages_of_a_library_about",
+    "take_shared_memory",
+    "bring_machine_code",
+    "make_every_processor_wait",
+    "draw_by_chance",
+    "draw_from_the_kernel",
+    "see_time_pass",
+    "see_time_pass_in_python",
+    "read_the_kernels_page_of_times",
+    "read_the_processors_counter",
+    "wait_for_a_time",
+    "hear_when_another_call_ended",
 )
 BY_NAME = {attack.name: attack for attack in ATTACKS}
 

@@ -10,7 +10,7 @@ import pytest
 from hammerstone.errors import SandboxError
 from hammerstone.sandbox import seccomp
 
-EPERM, ENOSYS = 0x50000 | errno.EPERM, 0x50000 | errno.ENOSYS
+ZERO, EPERM, ENOSYS = 0x50000, 0x50000 | errno.EPERM, 0x50000 | errno.ENOSYS
 
 
 def decide(program: bytes, number: int, *arguments: int, audit: int) -> int:
@@ -28,6 +28,8 @@ def decide(program: bytes, number: int, *arguments: int, audit: int) -> int:
                 at += yes if value == operand else no
             case 0x35:
                 at += yes if value >= operand else no
+            case 0x45:
+                at += yes if value & operand else no
             case 0x06:
                 return operand
             case _:
@@ -44,7 +46,7 @@ def _audit(machine: str) -> int:
 
 
 def _number(name: str, machine: str) -> int:
-    number = seccomp.CALLS[name][seccomp.ARCHITECTURES[machine].column]
+    number = {**seccomp.CALLS, **seccomp.ZERO}[name][seccomp.ARCHITECTURES[machine].column]
     assert number is not None
     return number
 
@@ -54,7 +56,7 @@ def test_exactly_the_calls_on_the_list_are_allowed(machine: str) -> None:
     conditional = {*seccomp.CONDITIONS}
     allowed = {row[column] for name, row in seccomp.CALLS.items() if name not in conditional}
     program = seccomp.allow_list(machine)
-    skipped = {_number(name, machine) for name in conditional}
+    skipped = {_number(name, machine) for name in {*conditional, *seccomp.ZERO}}
     for number in set(range(seccomp.FIRST_UNKNOWN)) - skipped:
         expected = seccomp.ALLOW if number in allowed else EPERM
         assert decide(program, number, audit=_audit(machine)) == expected, number
@@ -66,6 +68,19 @@ def test_exactly_the_calls_on_the_list_are_allowed(machine: str) -> None:
 )
 def test_nothing_that_opens_looks_or_starts_is_on_the_list(name: str) -> None:
     assert name not in seccomp.CALLS
+
+
+@pytest.mark.parametrize(
+    "name",
+    "clock_gettime clock_getres clock_nanosleep nanosleep gettimeofday time times getrusage getrandom getcpu".split(),
+)
+def test_no_clock_and_no_chance_is_on_the_list(name: str) -> None:
+    assert name not in seccomp.CALLS
+
+
+@pytest.mark.parametrize("name", sorted(seccomp.ZERO))
+def test_who_a_process_is_is_answered_without_being_asked(machine: str, name: str) -> None:
+    assert decide(seccomp.allow_list(machine), _number(name, machine), audit=_audit(machine)) == ZERO
 
 
 def test_a_call_newer_than_the_list_does_not_exist(machine: str) -> None:
@@ -84,12 +99,25 @@ def test_another_abi_is_killed(machine: str) -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "allowed"),
     [
-        ("clock_gettime", (1,), True),  # CLOCK_MONOTONIC
-        ("clock_gettime", (2,), True),  # CLOCK_PROCESS_CPUTIME_ID
-        ("clock_gettime", (2**32 - 8,), False),  # the CPU time of process 0
-        ("clock_gettime", (~1234 << 3 & 0xFFFFFFFF | 2,), False),  # of another process
-        ("clock_nanosleep", (~1234 << 3 & 0xFFFFFFFF | 2,), False),
-        ("clock_getres", (9,), False),  # an alarm clock
+        ("futex", (0, 128, 0, 0), True),  # FUTEX_WAIT_PRIVATE without a time limit
+        ("futex", (0, 128, 0, 4096), False),
+        ("futex", (0, 128, 0, 1 << 32), False),
+        ("futex", (0, 129, 1, 0), True),  # FUTEX_WAKE_PRIVATE
+        ("futex", (0, 128 | 256 | 9, 0, 0), True),  # FUTEX_WAIT_BITSET_PRIVATE, as sem_wait makes it
+        ("futex", (0, 0, 0, 0), False),  # FUTEX_WAIT
+        ("futex", (0, 1, 1, 0), False),  # FUTEX_WAKE
+        ("futex", (0, 128 | 6, 0, 0), False),  # FUTEX_LOCK_PI_PRIVATE
+        ("futex", (0, 128 | 8, 0, 0), False),  # FUTEX_TRYLOCK_PI_PRIVATE
+        ("mmap", (0, 4096, 3, 0x22), True),  # PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS
+        ("mmap", (0, 4096, 7, 0x22), False),  # PROT_EXEC
+        ("mmap", (0, 4096, 3, 0x21), False),  # MAP_SHARED
+        ("mmap", (0, 4096, 3, 0x28), False),  # MAP_DROPPABLE
+        ("mmap", (0, 4096, 3, 0x40022), False),  # MAP_HUGETLB
+        ("mprotect", (0, 4096, 1), True),
+        ("mprotect", (0, 4096, 5), False),
+        ("mremap", (0, 4096, 8192, 1), True),  # MREMAP_MAYMOVE
+        ("mremap", (0, 4096, 8192, 4), False),  # MREMAP_DONTUNMAP
+        ("madvise", (0, 0, 3), False),  # MADV_WILLNEED
         ("madvise", (0, 0, 4), True),  # MADV_DONTNEED
         ("madvise", (0, 0, 100), False),  # MADV_HWPOISON
     ],

@@ -23,13 +23,13 @@ import anyio.to_thread
 from hammerstone.errors import SandboxError
 from hammerstone.sandbox.worker import PRELOADED
 
-__all__ = ["Interpreter", "find_interpreter"]
+__all__ = ["Interpreter", "environment", "find_interpreter"]
 
 # No site-packages, no user site, no script directory, no .pyc written, unbuffered, no warnings. Not -I, which would
-# have the interpreter ignore PYTHONHASHSEED, the one variable in its environment.
+# have the interpreter ignore PYTHONHASHSEED.
 FLAGS = ("-s", "-S", "-P", "-B", "-u", "-W", "ignore")
 
-# The worker may not read the folder of hammerstone, so its two modules come as text.
+# The worker may not read the folder of hammerstone, so its modules come as text.
 BOOT = """
 import json, sys, types
 for name, source in json.loads(sys.argv.pop()):
@@ -76,9 +76,17 @@ class Interpreter:
         folder = resources.files("hammerstone.sandbox")
         modules = [
             (f"hammerstone.sandbox.{name}", folder.joinpath(f"{name}.py").read_text(encoding="utf-8"))
-            for name in ("child", "worker")
+            for name in ("child", "vdso", "worker")
         ]
         return [str(self.executable), *FLAGS, "-c", BOOT, json.dumps(modules)]
+
+
+def environment(hash_seed: int) -> dict[str, str]:
+    """All variables that a worker is started with.
+
+    `glibc.pthread.rseq=0`: otherwise the kernel writes into each process which processor it runs on (rseq(2)).
+    """
+    return {"PYTHONHASHSEED": str(hash_seed), "GLIBC_TUNABLES": "glibc.pthread.rseq=0"}
 
 
 _found: Interpreter | None = None

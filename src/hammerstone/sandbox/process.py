@@ -16,6 +16,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from hammerstone.errors import SandboxError
 from hammerstone.sandbox import worker
+from hammerstone.sandbox.interpreter import environment
 
 if TYPE_CHECKING:
     from anyio.abc import Process
@@ -75,7 +76,7 @@ class WorkerProcess:
             process = await anyio.open_process(
                 launch.command(hash_seed),
                 stderr=subprocess.PIPE,
-                env={"PYTHONHASHSEED": str(hash_seed)},
+                env=environment(hash_seed),
                 start_new_session=True,  # a group of its own, so that ending it ends all of it
             )
         except OSError as error:

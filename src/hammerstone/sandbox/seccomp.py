@@ -8,9 +8,15 @@ what is forbidden would have to be kept up with every kernel; this one need not.
 
 Some calls are on the list with a condition:
 
-- the clocks: only those of the machine and of the process itself. With the clock of another process, which needs no
-  privilege, a call could measure how much the monitors of the calls before it had to do;
-- `madvise`: only the hints an allocator gives.
+- `futex`: waiting and waking on words of the process's own memory, without a time limit. A futex of the other kind on a
+  page of a library is one and the same in all processes that have it mapped, and one that hands on priority tells
+  which processes there are;
+- `mmap`, `mremap`, `mprotect`: memory of its own to read and write, no shared memory, no huge pages (the machine has a
+  number of them), none that the kernel takes back when memory is short, and no machine code;
+- `madvise`: giving memory back.
+
+And some are answered without being made (`ZERO`): who the process is, which numbers would tell how many others have
+been started. A clock, the use of the processor and random numbers are not on the list at all.
 
 The numbers are the kernel's stable ABI (`asm/unistd_64.h`, `asm-generic/unistd.h`).
 """
@@ -21,8 +27,12 @@ import errno
 import platform
 import struct
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hammerstone.errors import SandboxError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["allow_list"]
 
@@ -31,8 +41,6 @@ CALLS: dict[str, tuple[int | None, int | None]] = {
     # what is open already
     "read": (0, 63),
     "write": (1, 64),
-    "readv": (19, 65),
-    "writev": (20, 66),
     "lseek": (8, 62),
     "close": (3, 57),
     # memory
@@ -42,16 +50,19 @@ CALLS: dict[str, tuple[int | None, int | None]] = {
     "mremap": (25, 216),
     "madvise": (28, 233),
     "brk": (12, 214),
-    # time and sleep
-    "clock_gettime": (228, 113),
-    "clock_getres": (229, 114),
-    "clock_nanosleep": (230, 115),
-    "nanosleep": (35, 101),
-    "gettimeofday": (96, 169),
-    "time": (201, None),
-    "times": (100, 153),
-    "getrusage": (98, 165),
     # itself
+    "futex": (202, 98),
+    "sched_yield": (24, 124),
+    "rt_sigaction": (13, 134),
+    "rt_sigprocmask": (14, 135),
+    "rt_sigreturn": (15, 139),
+    "sigaltstack": (131, 132),
+    "exit": (60, 93),
+    "exit_group": (231, 94),
+}
+
+# Answered with 0, by the filter itself.
+ZERO: dict[str, tuple[int | None, int | None]] = {
     "getpid": (39, 172),
     "getppid": (110, 173),
     "gettid": (186, 178),
@@ -59,28 +70,52 @@ CALLS: dict[str, tuple[int | None, int | None]] = {
     "geteuid": (107, 175),
     "getgid": (104, 176),
     "getegid": (108, 177),
-    "getrandom": (318, 278),
-    "futex": (202, 98),
-    "sched_yield": (24, 124),
-    "rt_sigaction": (13, 134),
-    "rt_sigprocmask": (14, 135),
-    "rt_sigreturn": (15, 139),
-    "sigaltstack": (131, 132),
-    "restart_syscall": (219, 128),
-    "exit": (60, 93),
-    "exit_group": (231, 94),
 }
 
-CLOCKS = (0, 1, 2, 3, 4, 5, 6, 7, 11)  # REALTIME … BOOTTIME and TAI; the clocks of other processes are negative
-CONDITIONS = {  # which argument, and what it may be
-    "clock_gettime": (0, CLOCKS),
-    "clock_getres": (0, CLOCKS),
-    "clock_nanosleep": (0, CLOCKS),
-    "madvise": (2, (0, 1, 2, 3, 4, 8, 14, 15)),  # NORMAL … DONTNEED, FREE, HUGEPAGE, NOHUGEPAGE
+
+@dataclass(frozen=True, kw_only=True)
+class OneOf:
+    """The argument, a C int, is one of these."""
+
+    argument: int
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnlyBits:
+    """The argument, a C int or flags of which the kernel knows 32, has no other bits set."""
+
+    argument: int
+    bits: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Null:
+    """The argument is the null pointer."""
+
+    argument: int
+
+
+Condition = OneOf | OnlyBits | Null
+
+# linux/futex.h, bits/mman-linux.h
+FUTEX_PRIVATE, FUTEX_REALTIME = 128, 256
+WAIT, WAKE, WAIT_BITSET, WAKE_BITSET = (FUTEX_PRIVATE | operation for operation in (0, 1, 9, 10))
+READ_WRITE = 0x1 | 0x2
+PRIVATE_ANONYMOUS = 0x2 | 0x20 | 0x10 | 0x4000 | 0x20000 | 0x100000  # also FIXED, NORESERVE, STACK, FIXED_NOREPLACE
+CONDITIONS: dict[str, tuple[Condition, ...]] = {
+    "futex": (
+        OneOf(argument=1, values=(WAIT, WAKE, WAIT_BITSET, WAIT_BITSET | FUTEX_REALTIME, WAKE_BITSET)),
+        Null(argument=3),  # the time limit
+    ),
+    "madvise": (OneOf(argument=2, values=(0, 4, 8)),),  # NORMAL, DONTNEED, FREE
+    "mmap": (OnlyBits(argument=2, bits=READ_WRITE), OnlyBits(argument=3, bits=PRIVATE_ANONYMOUS)),
+    "mprotect": (OnlyBits(argument=2, bits=READ_WRITE),),
+    "mremap": (OnlyBits(argument=3, bits=0x1 | 0x2),),  # MAYMOVE, FIXED
 }
 
 # linux/bpf_common.h, linux/seccomp.h, linux/audit.h
-LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06
+LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, KILL, FAIL = 0x7FFF0000, 0x80000000, 0x00050000
 NUMBER_AT, ARCHITECTURE_AT, ARGUMENTS_AT = 0, 4, 16
 FIRST_X32 = 0x40000000  # on x86_64, a second ABI hides behind this bit of the number
@@ -113,14 +148,13 @@ def allow_list(machine: str | None = None) -> bytes:
         raise SandboxError(
             f"no system call list for {machine}", hint=f"use --sandbox monty; CPython is confined on {known}"
         )
-    numbers = {name: row[architecture.column] for name, row in CALLS.items()}
-    return b"".join(_program(architecture.audit, {name: nr for name, nr in numbers.items() if nr is not None}))
+    return b"".join(_program(architecture))
 
 
-def _program(audit: int, numbers: dict[str, int]) -> list[bytes]:
+def _program(architecture: Architecture) -> list[bytes]:
     program = [
         _step(LOAD, ARCHITECTURE_AT),
-        _step(EQUAL, audit, yes=1),
+        _step(EQUAL, architecture.audit, yes=1),
         _step(RETURN, KILL),  # another ABI, with other numbers for the same calls
         _step(LOAD, NUMBER_AT),
         _step(AT_LEAST, FIRST_X32, no=1),
@@ -128,18 +162,37 @@ def _program(audit: int, numbers: dict[str, int]) -> list[bytes]:
         _step(AT_LEAST, FIRST_UNKNOWN, no=1),
         _step(RETURN, FAIL | errno.ENOSYS),
     ]
+    numbers = _numbers(CALLS, architecture)
     for name in sorted(CONDITIONS.keys() & numbers.keys()):
-        program += _with_condition(name, numbers[name])
-    return program + _tree(_ranges(sorted(nr for name, nr in numbers.items() if name not in CONDITIONS)))
+        program += _with_conditions(numbers.pop(name), CONDITIONS[name])
+    for number in _numbers(ZERO, architecture).values():
+        program += [_step(EQUAL, number, no=1), _step(RETURN, FAIL | 0)]
+    return program + _tree(_ranges(sorted(numbers.values())))
 
 
-def _with_condition(name: str, number: int) -> list[bytes]:
-    index, values = CONDITIONS[name]
-    tests = [_step(EQUAL, value, yes=len(values) - at) for at, value in enumerate(values)]
-    tests += [_step(RETURN, FAIL | errno.EPERM), _step(RETURN, ALLOW)]
-    # Only the low half of an argument is looked at: all of these are C ints.
-    load = _step(LOAD, ARGUMENTS_AT + 8 * index)
-    return [_step(EQUAL, number, no=len(tests) + 1), load, *tests]
+def _numbers(table: Mapping[str, tuple[int | None, int | None]], architecture: Architecture) -> dict[str, int]:
+    numbers = {name: row[architecture.column] for name, row in table.items()}
+    return {name: number for name, number in numbers.items() if number is not None}
+
+
+def _with_conditions(number: int, conditions: tuple[Condition, ...]) -> list[bytes]:
+    tests = [step for condition in conditions for step in _test(condition)]
+    return [_step(EQUAL, number, no=len(tests) + 1), *tests, _step(RETURN, ALLOW)]
+
+
+def _test(condition: Condition) -> list[bytes]:
+    """Steps that fall through if it holds. Ints and flags are read by their low half, which is all the kernel reads."""
+    low = ARGUMENTS_AT + 8 * condition.argument
+    refuse = _step(RETURN, FAIL | errno.EPERM)
+    match condition:
+        case OneOf(values=values):
+            tests = [_step(EQUAL, value, yes=len(values) - at) for at, value in enumerate(values)]
+            return [_step(LOAD, low), *tests, refuse]
+        case OnlyBits(bits=bits):
+            return [_step(LOAD, low), _step(ANY_BIT, ~bits & 0xFFFFFFFF, no=1), refuse]
+        case Null():
+            halves = (low, low + 4)
+            return [step for half in halves for step in (_step(LOAD, half), _step(EQUAL, 0, yes=1), refuse)]
 
 
 def _ranges(numbers: list[int]) -> list[tuple[int, int]]:

@@ -1,7 +1,7 @@
 """The worker: the program inside the sandbox that forks the processes of each call.
 
-Its source and that of `child` are handed to a bare interpreter (`python -c`), so they import only the standard library
-and can read nothing of hammerstone. The host imports them for the shapes of the frames and nothing else.
+Its source and those of `child` and `vdso` are handed to a bare interpreter (`python -c`), so they import only the
+standard library and can read nothing of hammerstone. The host imports them for the shapes of the frames alone.
 
 What holds it together:
 
@@ -12,6 +12,8 @@ What holds it together:
 - **The child is confined before it looks at the request**: its descriptors are its own, its limits lowered, its system
   calls filtered. It can open nothing: whatever generated code may import is loaded already. Then it writes one byte,
   `CONFINED`. A child that ends without it is a fault of ours; after it, whatever it does is the generated code's doing.
+- **The child has no clock and no randomness.** Clocks that need no system call are taken away for good (`vdso`); the
+  others, and random numbers, are filtered in the child. The memory that it inherits holds no time either.
 - **The monitor believes only its own measurements.** How the child ended, its CPU time and its wall time come from
   `wait4` and the clocks. The child's frame says only which value or error there was, which is the child's to say.
 """
@@ -29,6 +31,7 @@ import math
 import mmap
 import os
 import pkgutil
+import random
 import resource
 import select
 import signal
@@ -54,6 +57,7 @@ from hammerstone.sandbox.child import (
     send,
     write_all,
 )
+from hammerstone.sandbox.vdso import close_clocks
 
 __all__ = ["PRELOADED", "main"]
 
@@ -111,8 +115,12 @@ def main() -> None:
     preload(setup["zones"])
     os.chdir("/")
     libc = ctypes.CDLL(None, use_errno=True)
+    steps = bytes.fromhex(setup["filter"])
+    if steps:
+        close_clocks(libc)
+    hash_seed = int(os.environ.get("PYTHONHASHSEED", "0"))
     confine_worker(libc)
-    worker = Worker(requests, replies, libc, bytes.fromhex(setup["filter"]))
+    worker = Worker(requests, replies, libc, steps, hash_seed)
     write_all(replies, REPLY.pack(NOT_STOPPED, NOTHING, 0, 0.0, 0.0, 0, 0))
     del setup
     gc.collect()
@@ -292,10 +300,10 @@ class ChildFrame:
 class Worker:
     """Forks a monitor for each request, and knows nothing of it."""
 
-    def __init__(self, requests: int, replies: int, libc: ctypes.CDLL, steps: bytes) -> None:
+    def __init__(self, requests: int, replies: int, libc: ctypes.CDLL, steps: bytes, hash_seed: int) -> None:
         self.requests = requests
         self.libc = libc
-        self.call = Call(replies, libc, FilterProgram(len(steps) // 8, steps) if steps else None)
+        self.call = Call(replies, libc, FilterProgram(len(steps) // 8, steps) if steps else None, hash_seed)
         self.ready = select.poll()
         self.ready.register(requests, select.POLLIN)
 
@@ -321,20 +329,21 @@ def die_with(libc: ctypes.CDLL, parent: int) -> None:
 class Call:
     """One call, from its monitor: fork, watch, reap, report."""
 
-    def __init__(self, replies: int, libc: ctypes.CDLL, allowed: FilterProgram | None) -> None:
+    def __init__(self, replies: int, libc: ctypes.CDLL, allowed: FilterProgram | None, hash_seed: int) -> None:
         self.replies = replies
         self.libc = libc
         self.filter = allowed
+        self.hash_seed = hash_seed
         self.own_bytes = address_space()
 
     def monitor(self, request: Request, payload: mmap.mmap, requests: int) -> typing.NoReturn:
         result_read, result_write = os.pipe()
         printed_read, printed_write = os.pipe()
-        started = time.monotonic()
         monitor = os.getpid()
         pid = os.fork()
         if pid == 0:
             self.be_the_child(request, payload, result_write, printed_write, monitor)
+        started = time.monotonic()  # after the fork: what is in memory before it, the child can read
         os.close(result_write)
         os.close(printed_write)
         result = Inbox(result_read, len(CONFINED) + FRAME.size + request.output_bytes)
@@ -378,6 +387,7 @@ class Call:
     def confine_child(self, request: Request, monitor: int) -> None:
         if self.filter is None:
             return  # only a benchmark or a test starts such a worker, to have something to compare with
+        random.seed(self.hash_seed)  # which a fork has seeded by chance
         lower(resource.RLIMIT_AS, request.memory_bytes + self.own_bytes)
         lower(resource.RLIMIT_CPU, math.ceil(request.cpu_seconds) + 1)
         lower(resource.RLIMIT_FSIZE, 0)

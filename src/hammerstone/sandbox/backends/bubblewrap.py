@@ -12,7 +12,7 @@ from __future__ import annotations
 import shutil
 
 from hammerstone.errors import SandboxError
-from hammerstone.sandbox.interpreter import Interpreter, find_interpreter
+from hammerstone.sandbox.interpreter import Interpreter, environment, find_interpreter
 from hammerstone.sandbox.process import Launch
 from hammerstone.sandbox.seccomp import allow_list
 
@@ -42,9 +42,11 @@ async def launch() -> Launch:
 
 def _command(program: str, interpreter: Interpreter, seed: int) -> list[str]:
     isolation = ["--unshare-all", "--cap-drop", "ALL", "--hostname", "sandbox"]
-    environment = ["--clearenv", "--setenv", "PYTHONHASHSEED", str(seed)]
+    variables = ["--clearenv"]
+    for name, value in environment(seed).items():
+        variables += ["--setenv", name, value]
     return [
-        *(program, *isolation, *environment),
+        *(program, *isolation, *variables),
         *_mounts(interpreter),
         *("--chdir", "/", "--remount-ro", "/", "--", *interpreter.command),
     ]

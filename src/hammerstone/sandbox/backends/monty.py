@@ -10,6 +10,7 @@ then, when the interpreter exits.
 
 from __future__ import annotations
 
+import datetime
 import json
 import time
 from typing import TYPE_CHECKING, Self
@@ -40,6 +41,7 @@ NOT_COVERED = (
     "CPU and memory used within the limits",
 )
 
+NO_TIME = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)  # what every clock says
 MEMORY_BYTES = 64 * 1024 * 1024  # at most: what an exception carries arrives here whole
 SUBSET = "; this sandbox runs a subset of Python"
 LACKING = ("NotImplementedError", "ModuleNotFoundError", "ImportError", "AttributeError")
@@ -95,7 +97,7 @@ class MontySandbox:
             raise SandboxError("the sandbox is closed")
         if not function.isidentifier():
             return Outcome(status=Status.ERROR, error=f"{function!r} is not the name of a function")
-        call = _Call(self._pool, program, function, dict(arguments), limits or Limits())
+        call = _Call(self._pool, program, function, dict(arguments), limits or Limits(), hash_seed)
         return await anyio.to_thread.run_sync(call.run, limiter=self._free)
 
 
@@ -103,7 +105,13 @@ class _Call:
     """One call, run in a thread."""
 
     def __init__(
-        self, pool: pydantic_monty.Monty, program: str, function: str, arguments: dict[str, JSON], limits: Limits
+        self,
+        pool: pydantic_monty.Monty,
+        program: str,
+        function: str,
+        arguments: dict[str, JSON],
+        limits: Limits,
+        hash_seed: int,
     ) -> None:
         import pydantic_monty
 
@@ -112,6 +120,7 @@ class _Call:
         self.function = function
         self.arguments = arguments
         self.limits = limits
+        self.hash_seed = hash_seed
         self.memory_bytes = min(limits.memory_bytes, MEMORY_BYTES)
         self.printed = pydantic_monty.CollectString(max_bytes=limits.output_bytes)
 
@@ -154,6 +163,7 @@ class _Call:
                 "max_memory": self.memory_bytes,
                 "max_total_sleep_secs": self.limits.wall_seconds,
             },
+            os_policy={"datetime": NO_TIME, "random_start": {"seed": self.hash_seed}},
         ) as session:
             text = session.feed_run(
                 self.program + call, inputs={"__arguments": self.arguments}, print_callback=self.printed

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 from hammerstone.errors import SandboxError
-from hammerstone.sandbox.interpreter import Interpreter, find_interpreter
+from hammerstone.sandbox.interpreter import Interpreter, environment, find_interpreter
 from hammerstone.sandbox.process import Launch
 from hammerstone.sandbox.seccomp import allow_list
 
@@ -37,7 +37,7 @@ sys.path.append(setup["packages"])
 os.environ.setdefault("HOME", "/")  # which the import asks for
 import sandlock
 sandlock.confine(sandlock.Sandbox(fs_readable=setup["readable"]))
-os.execve(setup["command"][0], setup["command"], {"PYTHONHASHSEED": setup["seed"]})
+os.execve(setup["command"][0], setup["command"], setup["environment"])
 """
 
 
@@ -61,6 +61,6 @@ def _command(interpreter: Interpreter, packages: Path, seed: int) -> list[str]:
         "packages": str(packages),
         "readable": [str(path) for path in interpreter.readable],
         "command": interpreter.command,
-        "seed": str(seed),
+        "environment": environment(seed),
     }
     return [str(interpreter.executable), "-I", "-S", "-B", "-c", LAUNCHER, json.dumps(setup)]

@@ -32,7 +32,8 @@ class Attack:
     """One hostile program and one property that it would break.
 
     Its functions named in `steps` are called in order, each in a call of its own (a step `name@1` with hash seed 1).
-    A step that returns or prints a text starting with "escaped" has succeeded; one that raises has not. `ends` are the
+    Where they are `concurrent`, all run at the same time, each by a worker of its own if there are as many. A step
+    that returns or prints a text starting with "escaped" has succeeded; one that raises has not. `ends` are the
     only ways in which the last step may end, where there is such a demand; `check` sees all outcomes and says what is
     wrong with them, or nothing. Both ask nothing of an interpreter of a subset that refuses the program, nor, where
     they are about how CPython does a thing (`cpython`), of any other interpreter.
@@ -46,6 +47,7 @@ class Attack:
     ends: frozenset[Status] = frozenset(Status)
     check: Callable[[Sequence[Outcome]], str] = lambda _outcomes: ""
     cpython: bool = False
+    concurrent: bool = False
 
     def verdict(self, outcomes: Sequence[Outcome], outside: Outside, *, subset: bool) -> str:
         """Why the property is broken, or the empty string. `subset`: the sandbox may refuse what it lacks."""
@@ -65,9 +67,13 @@ class Attack:
 
 
 class Outside:
-    """A secret file, a folder and listening sockets that generated code must not reach; `seen()` says what it did."""
+    """A secret file, a folder and listening sockets that generated code must not reach; `seen()` says what it did.
 
-    def __init__(self) -> None:
+    `worker` is the process id of one of the sandbox's workers (0 where there is none to be found).
+    """
+
+    def __init__(self, worker: int = 0) -> None:
+        self.worker = worker
         self.secret = secrets.token_hex(16)
         self.machine = platform.machine()
         self._open = ExitStack()

@@ -145,10 +145,11 @@ def attack(file, folder):
     Attack(
         name="read_the_environment_of_other_processes",
         description="open environ, cmdline, maps and mem of the parent and of process 1",
+        arguments=lambda outside: {"worker": outside.worker},
         program="""
 import os
-def attack():
-    for pid in (os.getppid(), 1):
+def attack(worker):
+    for pid in (os.getppid(), worker, 1):
         for name in ("environ", "cmdline", "maps", "mem"):
             try:
                 open(f"/proc/{pid}/{name}", "rb").close()

@@ -54,15 +54,14 @@ def call(number, *arguments):
 def _attack(name: str, description: str, deed: str) -> Attack:
     """`deed` is statements over `call` and the numbers by name; if none raises, it has worked."""
     body = "\n    ".join(deed.strip().split("\n"))
-    program = (
-        f"{PRELUDE}\ndef attack({', '.join(NUMBERS)}):\n    parent = os.getppid()\n    {body}\n    return 'escaped'\n"
-    )
+    opening = f"def attack({', '.join(['worker', *NUMBERS])}):\n    parent = os.getppid() or worker\n"
+    program = f"{PRELUDE}\n{opening}    {body}\n    return 'escaped'\n"
     return Attack(name=name, description=description, arguments=_numbers, program=program)
 
 
 def _numbers(outside: Outside) -> dict[str, JSON]:
     column = 1 if outside.machine == "aarch64" else 0
-    return {name: numbers[column] for name, numbers in NUMBERS.items()}
+    return {"worker": outside.worker, **{name: numbers[column] for name, numbers in NUMBERS.items()}}
 
 
 def _machine(outside: Outside) -> dict[str, JSON]:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from hammerstone.sandbox.conformance.attack import Attack
+from typing import TYPE_CHECKING
+
+from hammerstone.sandbox.conformance.attack import Attack, Outside
 from hammerstone.sandbox.contract import Status
 
+if TYPE_CHECKING:
+    from hammerstone.types import JSON
+
 __all__ = ["ATTACKS"]
+
+
+def _worker(outside: Outside) -> dict[str, JSON]:
+    return {"worker": outside.worker}
 
 
 def _attack(name: str, description: str, deed: str) -> Attack:
     """`deed` is one statement about `parent`, the worker's process id; if it does not raise, it has worked."""
     program = (
         "import fcntl, os, resource, signal, subprocess\n"
-        f"def attack():\n    parent = os.getppid()\n    {deed}\n    return 'escaped'\n"
+        f"def attack(worker):\n    parent = os.getppid() or worker\n    {deed}\n    return 'escaped'\n"
     )
-    return Attack(name=name, description=description, program=program)
+    return Attack(name=name, description=description, program=program, arguments=_worker)
 
 
 ATTACKS = (
@@ -43,11 +52,12 @@ ATTACKS = (
     Attack(
         name="signal_by_file_owner",
         description="make the kernel signal the worker when a pipe becomes readable (F_SETOWN, F_SETSIG, O_ASYNC)",
+        arguments=_worker,
         program="""
 import fcntl, os, time
-def attack():
+def attack(worker):
     read_end, write_end = os.pipe()
-    fcntl.fcntl(read_end, fcntl.F_SETOWN, os.getppid())
+    fcntl.fcntl(read_end, fcntl.F_SETOWN, os.getppid() or worker)
     fcntl.fcntl(read_end, fcntl.F_SETSIG, 9)
     fcntl.fcntl(read_end, fcntl.F_SETFL, os.O_ASYNC)
     os.write(write_end, b"x")

@@ -54,7 +54,13 @@ def attack():
         name="sleep_without_end",
         description="wait, using no CPU time",
         ends=TIMEOUT,
-        program="import time\ndef attack():\n    while True:\n        time.sleep(60)\n",
+        program="""
+import _thread
+def attack():
+    never_released = _thread.allocate_lock()
+    while True:
+        never_released.acquire()
+""",
     ),
     Attack(
         name="take_all_memory",

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from hammerstone.concurrency import map_concurrently
 from hammerstone.sandbox.conformance import (
     channels,
+    clocks,
+    concurrent,
     files,
     kernel,
     network,
@@ -32,7 +35,7 @@ __all__ = ["ATTACKS", "Finding", "run_attack", "run_conformance"]
 ATTACKS: tuple[Attack, ...] = (
     *(*files.ATTACKS, *network.ATTACKS, *processes.ATTACKS, *kernel.ATTACKS),
     *(*resources.ATTACKS, *results.ATTACKS, *state.ATTACKS),
-    *channels.ATTACKS,
+    *(*channels.ATTACKS, *concurrent.ATTACKS, *clocks.ATTACKS),
 )
 
 LOOKS = 100
@@ -67,14 +70,23 @@ async def run_conformance(sandbox: Sandbox, on_result: Callable[[Finding], None]
 async def run_attack(sandbox: Sandbox, attack: Attack) -> Finding:
     """One hostile program, and an honest one after it."""
     for seed in (0, 1):  # so that the number of processes is settled before it is taken
-        await sandbox.call(HONEST, "double", {"x": 1}, limits=LIMITS, hash_seed=seed)
+        await map_concurrently(
+            lambda x, seed=seed: sandbox.call(HONEST, "double", {"x": x}, limits=LIMITS, hash_seed=seed), [1, 2]
+        )
     processes_before = _descendants()
-    with Outside() as outside:
-        outcomes = [await _step(sandbox, attack, step, outside) for step in attack.steps]
+    with Outside(worker=min(processes_before, default=0)) as outside:
+        outcomes = await _steps(sandbox, attack, outside)
         wrong = attack.verdict(outcomes, outside, subset=sandbox.name == "monty")
     after = await sandbox.call(HONEST, "double", {"x": 21}, limits=LIMITS)
     wrong = wrong or _not_honest(after) or await _left_behind(processes_before)
     return Finding(name=attack.name, description=attack.description, passed=not wrong, detail=wrong)
+
+
+async def _steps(sandbox: Sandbox, attack: Attack, outside: Outside) -> list[Outcome]:
+    """All of an attack's steps, one after another, or all at the same time."""
+    if attack.concurrent:
+        return await map_concurrently(lambda step: _step(sandbox, attack, step, outside), attack.steps)
+    return [await _step(sandbox, attack, step, outside) for step in attack.steps]
 
 
 async def _step(sandbox: Sandbox, attack: Attack, step: str, outside: Outside) -> Outcome:
@@ -89,17 +101,17 @@ def _not_honest(outcome: Outcome) -> str:
     return f"the next call went wrong: {outcome.status} {outcome.value!r} {outcome.error}"[:200]
 
 
-async def _left_behind(before: int) -> str:
+async def _left_behind(before: set[int]) -> str:
     """Processes of a call are on their way out when its outcome arrives: they are given a moment."""
     looks = 0
-    while (after := _descendants()) > before and looks < LOOKS:
+    while (more := len(_descendants()) - len(before)) > 0 and looks < LOOKS:
         looks += 1
         await anyio.sleep(0.02)
-    return f"{after - before} processes were left behind" if after > before else ""
+    return f"{more} processes were left behind" if more > 0 else ""
 
 
-def _descendants() -> int:
-    """How many living processes descend from this one (0 where there is no /proc to look at)."""
+def _descendants() -> set[int]:
+    """The living processes that descend from this one (none where there is no /proc to look at)."""
     parents: dict[int, int] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -108,7 +120,7 @@ def _descendants() -> int:
             continue
         if state != "Z":
             parents[int(folder.name)] = int(parent)
-    return sum(_descends(pid, parents) for pid in parents)
+    return {pid for pid in parents if _descends(pid, parents)}
 
 
 def _descends(pid: int, parents: dict[int, int]) -> bool:

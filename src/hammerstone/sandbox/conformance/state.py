@@ -149,7 +149,7 @@ def attack():
     stack = ctypes.string_at(program - 512, 512).split(b"\\0")[1:] if program else []
     above = {entry.decode(errors="replace").partition("=")[0] for entry in stack if b"=" in entry}
     names |= {name for name in above if name.isidentifier() and name.isupper()}
-    names -= {"marker", "LC_CTYPE", "PYTHONHASHSEED", "PWD"}
+    names -= {"marker", "LC_CTYPE", "PYTHONHASHSEED", "GLIBC_TUNABLES", "PWD"}
     return "escaped: " + " ".join(sorted(names)) if names else "empty"
 """,
     ),
