@@ -17,7 +17,21 @@ from hammerstone.store.records import BuildState
 from hammerstone.testing import ScriptedModel
 from hammerstone.types import Request, Route
 
-from ..samples.sums import PRODUCT, SETTINGS, SUM, ask, dispatcher, instances, maker, requests, solver, tool, user
+from ..models.local_provider import LocalProvider, completion
+from ..samples.sums import (
+    PRODUCT,
+    SETTINGS,
+    SUM,
+    ask,
+    dispatcher,
+    instances,
+    maker,
+    requests,
+    reworded,
+    solver,
+    tool,
+    user,
+)
 
 MAKER, USER, OTHER = (ScriptedModel([], name=name) for name in ("maker", "user", "other"))
 
@@ -192,3 +206,18 @@ def test_the_settings_may_name_a_labeler() -> None:
     roles = Roles(maker=RoleSettings(model="openai:big@http://127.0.0.1:1/v1"), solver=RoleSettings(model="labeler"))
     models = name_models(settings=Settings(roles=roles))
     assert (models.labeler, models.solver) == (True, None)
+
+
+def test_a_user_at_a_server_is_sent_its_budget_and_the_schema_of_the_arguments(home: Path) -> None:
+    server = LocalProvider()
+    server.answers = [completion('{"left": 77, "right": 23}')]
+    request = Request.plain(id="1", question=reworded(13), task="sum")
+    try:
+        with open_blocking(home, user=f"openai:small@{server.url}") as loop:
+            answered = loop.solve(request)
+    finally:
+        server.close()
+    assert (answered.route, answered.answer) == (Route.USER, "100")
+    (sent,) = server.requests
+    arguments, refusal = sent["response_format"]["json_schema"]["schema"]["anyOf"]
+    assert (sent["max_tokens"], list(arguments["properties"]), refusal) == (1_024, ["left", "right"], {"type": "null"})
