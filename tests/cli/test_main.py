@@ -4,11 +4,14 @@ import json
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
-from hammerstone.cli.main import app
+from hammerstone.cli.demo import _fresh
+from hammerstone.cli.main import _commands, app
+from hammerstone.cli.terminal import money, print_json
 from hammerstone.store import open_store
 
 from .conftest import Cli
@@ -193,3 +196,46 @@ def test_the_demo_as_json_is_a_line_for_each_answer_and_one_for_the_whole(cli: C
     *answers, whole = cli("demo", "--home", tmp_path / "demo", "--json").lines
     assert [one["id"] for one in answers] == [f"r{number:03}" for number in range(1, 131)]
     assert (whole["by_parser"], whole["own_form_after_live"], whole["wrong_by_parser"]) == (36, 36, 0)
+
+
+@pytest.mark.parametrize(
+    "command", [("tools", "show", "x", "--version"), ("solve", "-", "--concurrency"), ("generate", "dyck", "--seed")]
+)
+@pytest.mark.parametrize("number", ["99999999999999999999999", "-99999999999999999999999"])
+def test_a_number_beyond_all_sense_is_a_wrong_call(cli: Cli, command: tuple[str, ...], number: str) -> None:
+    done = cli(*command, number)
+    assert done.code == 2
+    assert f"{number} is not in the range" in done.err
+
+
+def test_every_number_has_a_range() -> None:
+    def options(command: Any) -> Iterator[Any]:
+        yield from command.params
+        for inner in getattr(command, "commands", {}).values():
+            yield from options(inner)
+
+    assert [one.name for one in options(_commands()) if type(one.type).__name__ == "IntParamType"] == []
+
+
+def test_a_demo_never_touches_what_an_earlier_one_has_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    homes: list[Path] = []
+    for _run in range(3):
+        homes.append(_fresh(None))
+        homes[-1].mkdir(parents=True)
+        (homes[-1] / "hammerstone.db").touch()
+    assert [home.name for home in homes] == ["demo", "demo-2", "demo-3"]
+    assert all((home / "hammerstone.db").exists() for home in homes)
+
+
+@pytest.mark.parametrize("command", [("demo", "--home", "/dev/null"), ("bench", "use", "--out", "/")])
+def test_a_path_that_cannot_be_written_is_a_wrong_call_with_a_hint(cli: Cli, command: tuple[str, ...]) -> None:
+    done = cli(*command)
+    assert done.code == 2
+    assert "\nhint: name a " in done.err
+
+
+def test_numbers_that_json_does_not_have_are_null_and_no_price(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"cost_usd": float("nan"), "rows": [{"cost": float("-inf"), "n": 1.5}]})
+    assert json.loads(capsys.readouterr().out) == {"cost_usd": None, "rows": [{"cost": None, "n": 1.5}]}
+    assert {money(odd) for odd in (None, float("nan"), float("inf"), -1.0)} == {"unknown"}

@@ -45,7 +45,7 @@ def bench(
         typer.Option("--tasks", help="Comma-separated task names, files, or NAME=FILE (that task's tool on a file)."),
     ] = PAPER_TASKS,
     n: Annotated[int, typer.Option("-n", min=1, help="Samples per task.")] = 20,
-    seed: Annotated[int, typer.Option("--seed", help="Random seed.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed.")] = 0,
     methods: Annotated[
         str, typer.Option("--methods", help="For use: comma-separated, any of direct, cot, user, pot, parser.")
     ] = ("direct,cot,user,parser"),
@@ -183,14 +183,23 @@ def _check_outputs(out: Path | None, report: Path | None, markdown: Path | None)
 
     for path, sign in ((out, '[\n {\n  "experiment": "'), (markdown, MARK)):
         if path is not None:
-            path.open("ab").close()
-            head = path.read_text(encoding="utf-8", errors="replace")[:80]
+            head = _head(path)
             if head and not head.startswith(sign):
                 raise InputError(f"{path} exists and is not a file of results", hint="move it, or give another path")
     if report is not None:
         from hammerstone.evals.report import check_report_path
 
         check_report_path(report)
+
+
+def _head(path: Path) -> str:
+    """The beginning of a file that can be written, made if it is not there."""
+    try:
+        path.open("ab").close()
+        return path.read_text(encoding="utf-8", errors="replace")[:80]
+    except OSError as error:
+        hint = "name a file that you may write to"
+        raise InputError(f"{path} cannot be written: {error.strerror}", hint=hint) from None
 
 
 def _write(results: list[Result], report: Path | None, markdown: Path | None, *, command: str) -> None:

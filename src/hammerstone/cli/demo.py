@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -271,13 +272,26 @@ def _print_json(demonstration: DemoRun, folder: Path) -> None:
 
 
 def _fresh(home: Path | None) -> Path:
-    """A new folder; without a wish of the caller's, the demo's own, emptied of the last run."""
+    """A new folder; without a wish of the caller's, the next of the demo's own: no other is touched."""
     from platformdirs import user_data_path
 
     if home is not None:
-        if home.exists() and any(home.iterdir()):
+        if _holds_something(home):
             raise InputError(f"{home} is not empty", hint="the demo starts from nothing: name a new folder")
         return home
     own = user_data_path("hammerstone") / "demo"
-    shutil.rmtree(own, ignore_errors=True)
-    return own
+    return next(each for each in _numbered(own) if not _holds_something(each))
+
+
+def _numbered(folder: Path) -> Iterator[Path]:
+    yield folder
+    yield from (folder.with_name(f"{folder.name}-{number}") for number in count(2))
+
+
+def _holds_something(home: Path) -> bool:
+    """Raises `InputError` for what cannot be a folder to write to."""
+    try:
+        return home.exists() and any(home.iterdir())
+    except OSError as error:
+        hint = "name a new folder with --home"
+        raise InputError(f"{home} cannot be the demo's home: {error.strerror}", hint=hint) from None

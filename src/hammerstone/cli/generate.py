@@ -19,7 +19,9 @@ class InstanceFormat(StrEnum):
 def generate(
     task: Annotated[str, typer.Argument(help="Task name. An unknown one lists them all.")],
     n: Annotated[int, typer.Option("-n", min=0, help="Number of instances.")] = 10,
-    seed: Annotated[int, typer.Option("--seed", help="Random seed: the same seed gives the same instances.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Random seed: the same seed gives the same instances.")
+    ] = 0,
     form: Annotated[
         InstanceFormat, typer.Option("--form", help="JSON lines, or the format of BIG-bench files.")
     ] = InstanceFormat.JSONL,

@@ -19,6 +19,9 @@ from hammerstone.visible import visible
 __all__ = ["app", "main"]
 
 INTERRUPTED = 130
+MOST = (
+    2**31 - 1
+)  # of an option's number: none of them makes sense beyond, and no database takes more than twice the bits
 
 app = typer.Typer(
     name="hammerstone",
@@ -82,9 +85,18 @@ def main() -> None:
 
 
 def _commands() -> Any:
-    """The commands, with help that is text: typer would take `[generate]` in it for markup, and drop it."""
+    """The commands, with help that is text: typer would take `[generate]` in it for markup, and drop it.
+
+    Every number has a greatest value.
+    """
+
+    def bound(command: Any) -> None:
+        for parameter in command.params:
+            if type(parameter.type).__name__ == "IntRange" and parameter.type.max is None:
+                parameter.type.max = MOST
 
     def escape_help(command: Any) -> None:
+        bound(command)
         for described in (command, *command.params):
             described.help = escape(described.help) if getattr(described, "help", None) else None
         for inner in getattr(command, "commands", {}).values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import shutil
 import sys
@@ -11,7 +12,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hammerstone.text_files import typed_line
 from hammerstone.visible import pieces, visible, visible_json
@@ -105,13 +106,27 @@ def print_json(value: DataclassInstance | Mapping[str, Any] | Sequence[Any]) -> 
     """One JSON document on one line, the exact data in every encoding: what is not seen is an escape of JSON's."""
     plain = asdict(value) if is_dataclass(value) else value
     ascii_only = not sys.stdout.encoding.lower().startswith("utf")
-    sys.stdout.write(visible_json(json.dumps(plain, ensure_ascii=ascii_only, default=_plain)) + "\n")
+    written = json.dumps(_finite(plain), ensure_ascii=ascii_only, default=_plain, allow_nan=False)
+    sys.stdout.write(visible_json(written) + "\n")
     sys.stdout.flush()
+
+
+def _finite(value: Any) -> Any:
+    """The same with `null` for the numbers that JSON does not have: what an earlier release stored may hold them."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {name: _finite(one) for name, one in cast("dict[object, object]", value).items()}
+        case list() | tuple():
+            return [_finite(one) for one in cast("list[object]", value)]
+        case _:
+            return value
 
 
 def _plain(value: object) -> object:
     if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
+        return _finite(asdict(value))
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
@@ -185,7 +200,7 @@ def progress(description: str, total: int | None = None) -> Generator[Progress]:
 
 def money(dollars: float | None) -> str:
     """US dollars, or the word unknown: an unknown price is never shown as nothing."""
-    return "unknown" if dollars is None else f"${dollars:,.4f}"
+    return f"${dollars:,.4f}" if dollars is not None and 0 <= dollars < math.inf else "unknown"
 
 
 def brief(text: str, limit: int = 300) -> str:

@@ -31,7 +31,7 @@ app = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(help="The tool's name, which is its task's.")]
-Version = Annotated[int | None, typer.Option("--version", help="One version; default: the latest.")]
+Version = Annotated[int | None, typer.Option("--version", min=1, help="One version; default: the latest.")]
 
 
 @app.command("list")
@@ -170,7 +170,9 @@ def quarantine(
 @app.command()
 def rollback(
     name: Name,
-    version: Annotated[int | None, typer.Option("--version", help="Default: the one that was live before.")] = None,
+    version: Annotated[
+        int | None, typer.Option("--version", min=1, help="Default: the one that was live before.")
+    ] = None,
     home: Home = None,
     json: Json = False,
 ) -> None:

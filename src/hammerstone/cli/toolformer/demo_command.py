@@ -20,7 +20,7 @@ def demo(
     folder: Annotated[Path, typer.Option("--folder", help="Folder of the run; an interrupted run resumes.")] = Path(
         "toolformer-demo"
     ),
-    seed: Annotated[int, typer.Option("--seed", help="Random seed.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed.")] = 0,
     json: Json = False,
 ) -> None:
     """Train a tiny model from scratch, fine-tune it to use a calculator and a calendar, and show the gain."""
