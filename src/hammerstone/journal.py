@@ -72,4 +72,5 @@ def record_of(asked: Asked, routed: Routed, ms: float) -> Answered:
         error=routed.error,
         correct=agree(answer.text, request.answer) if known and answer and request.answer else None,
         refusals=routed.refusals,
+        chat=None if request.chat.plain else request.chat,
     )

@@ -6,7 +6,7 @@ import pytest
 
 from hammerstone.loop import Hammerstone, Models
 from hammerstone.models.model import Prompt
-from hammerstone.requests.frame import Form
+from hammerstone.requests.frame import Form, render
 from hammerstone.sandbox.contract import Sandbox
 from hammerstone.store import Store
 from hammerstone.store.records import Answered
@@ -151,3 +151,17 @@ async def test_json_answers_agree_by_their_values(store: Store, sandbox: Sandbox
         build = await loop.make(given, name="sums")
     assert build.tool is not None
     assert Route.PARSER in build.tool.routes
+
+
+async def test_a_correction_of_a_chats_answer_is_an_instance_of_the_chat(store: Store, sandbox: Sandbox) -> None:
+    days = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"] * 2
+    asked = [
+        Request(id=f"r{n}", chat=chat(n, f"Today is {day}. Add what you are given.")) for n, day in enumerate(days)
+    ]
+    await run(store, sandbox, asked, [block(DATED)])
+    correction = store.correct("r9", "7")
+    (task,) = store.tasks()
+    corrected = next(one for one in store.instances(task.name) if one.answer == "7")
+    assert corrected.chat == asked[9].chat
+    assert corrected.question == render(asked[9].chat.messages)
+    assert correction.quarantined

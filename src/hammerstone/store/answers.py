@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, insert, select
 
+from hammerstone.requests.frame import chat_document, chat_from
 from hammerstone.store import schema
 from hammerstone.store.database import timestamp
 from hammerstone.store.records import Answered
@@ -65,6 +66,7 @@ def _answered(row: Row[Any]) -> Answered:
         error=row.error,
         correct=row.correct,
         refusals=tuple(row.refusals),
+        chat=chat_from(row.chat),
     )
 
 
@@ -85,4 +87,5 @@ def _row(answered: Answered) -> dict[str, object]:
         "refusals": list(answered.refusals),
         "refused": bool(answered.refusals) and answered.route not in (None, Route.PARSER),
         "created": timestamp(),
+        "chat": chat_document(answered.chat),
     }

@@ -8,6 +8,7 @@ from sqlalchemy import insert, select
 
 from hammerstone.errors import NotFoundError, SettingsError
 from hammerstone.requests.comparison import agree
+from hammerstone.requests.frame import chat_from, question_in
 from hammerstone.store import instances, schema, tasks, tools
 from hammerstone.store.database import timestamp
 from hammerstone.store.records import Actor, Correction, StoredInstance, ToolState
@@ -69,6 +70,8 @@ def _label(connection: Connection, given: Row[Any], answer: str | None) -> tuple
     """Keep the right answer as the caller's instance; whether there is one now, and the label that it replaced."""
     if answer is None or given.task is None or tasks.find(connection, given.task) is None:
         return False, None
-    instance = Instance(question=given.question, answer=answer, source=Source.CALLER)
+    task, chat = tasks.find(connection, given.task), chat_from(given.chat)
+    question = question_in(chat, task.frame.form) if chat is not None and task is not None else given.question
+    instance = Instance(question=question, answer=answer, source=Source.CALLER, chat=chat)
     changed: StoredInstance | None = instances.add(connection, given.task, instance, given.request_id)
     return True, changed.former_answer if changed else None

@@ -297,6 +297,7 @@ class Answered:
     error: str | None = None
     correct: bool | None = None
     refusals: tuple[str, ...] = ()  # why the cheaper routes did not answer
+    chat: Chat | None = None  # the whole request, unless it is the question
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -297,6 +297,7 @@ answers = Table(
     Column("refusals", Document, nullable=False),
     Column("refused", Boolean, nullable=False),  # by a cheaper route, and then answered by another one
     Column("created", Text, nullable=False),
+    Column("chat", Document),  # the whole request, unless it is the question
 )
 Index("ix_answers_request_id", answers.c.request_id, postgresql_using="hash")  # of any length
 Index(

@@ -36,5 +36,5 @@ def _add_chats() -> None:
     op.add_column("builds", sa.Column("improves", sa.Integer()))
     op.add_column("builds", sa.Column("gained", sa.Integer()))
     op.add_column("builds", sa.Column("cost_usd", sa.Double()))
-    for table in ("tasks", "instances", "queue"):
+    for table in ("tasks", "instances", "queue", "answers"):
         op.add_column(table, sa.Column("chat", sa.JSON()))
