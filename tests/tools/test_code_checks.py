@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from hammerstone.sandbox import Sandbox
@@ -348,3 +350,69 @@ def test_the_order_of_the_parameters_of_unparse_does_not_matter() -> None:
 def test_every_reason_is_told_at_once_and_once() -> None:
     source = "import os\nimport os\n" + in_body("a = eval('1') + missing")
     assert len(check_source(source)) == 4
+
+
+# what leads out of the module
+
+
+@pytest.mark.parametrize(
+    ("line", "statement", "reason"),
+    [
+        ("import statistics", "statistics.random.random()", "`statistics.random` is not allowed: it is the module"),
+        ("import enum", "enum.sys.modules['time']", "`enum.sys` is not allowed: it is the module `sys`"),
+        ("import datetime as d", "d.sys", "`datetime.sys` is not allowed"),
+        ("from statistics import random as r", "r.random()", "`statistics.random` is not allowed"),
+        ("import json", "json.decoder.scanner.c_make_scanner", ""),
+        ("import json", "json.codecs.open", "it is the module `codecs`"),
+        ("import collections", "collections._sys", "it is no public name"),
+        ("import enum", "m = enum", "the module `enum` is only allowed in front"),
+        ("import enum", "vars(enum)", "the module `enum` is only allowed in front"),
+        ("import urllib.parse", "m = urllib", "the module `urllib` is only allowed in front"),
+        ("import xml.etree.ElementTree as ET", "ET.sys", "it is the module `sys`"),
+        ("import datetime", "getattr(datetime.datetime, 'n' + 'ow')()", "with the attribute's name written out"),
+        ("import operator", "operator.attrgetter('__globals__')", "with the attribute's name written out"),
+        ("import functools", "functools.reduce(getattr, ['a'], solve)", "with the attribute's name written out"),
+        ("import string", "string.Formatter()", "makes code or attributes of text"),
+        ("import typing", "typing.get_type_hints(solve)", "makes code or attributes of text"),
+        ("", "(x for x in 'a').gi_frame.f_back.f_globals", "the attribute `gi_frame` is not allowed"),
+        ("import enum", "x = lambda y=enum.sys, enum=1: y", "`enum.sys` is not allowed"),
+        ("import enum", "x = [enum for enum in enum.sys.modules]", "`enum.sys` is not allowed"),
+    ],
+)
+def test_no_module_is_reached_through_another_and_no_attribute_by_a_name_put_together(
+    line: str, statement: str, reason: str
+) -> None:
+    reasons = " ".join(check_source(f"{line}\n" + in_body(statement)))
+    assert reason in reasons
+    assert bool(reasons) == bool(reason)
+
+
+def test_a_class_pattern_reaches_no_further_than_an_attribute() -> None:
+    source = "match solve:\n        case object(__globals__=found):\n            return found"
+    assert "`__globals__` is not allowed" in only(check_source(in_body(source)))
+
+
+@pytest.mark.parametrize(
+    ("line", "statement"),
+    [
+        ("import string", "x = (lambda string: string.lower())('a')"),
+        ("import string", "x = [string.upper() for string in ['a']]"),
+        ("import html", "html = 'a'; x = html"),
+        ("import operator", "x = operator.attrgetter('real')(a)"),
+        ("import operator", "x = sorted([(1, 2)], key=operator.itemgetter(1))"),
+        ("", "x = getattr(a, 'real', 0)"),
+        ("import datetime", "x = datetime.datetime.strptime"),
+        ("import xml.etree.ElementTree as ET", "x = ET.fromstring('<a/>')"),
+        ("import urllib.parse", "x = urllib.parse.quote('a')"),
+        ("from collections import abc", "x = isinstance(a, abc.Sized)"),
+        ("import re", "x = re.Match"),
+    ],
+)
+def test_a_variable_with_the_name_of_a_module_and_every_public_name_are_allowed(line: str, statement: str) -> None:
+    assert check_source(f"{line}\n" + in_body(statement)) == ()
+
+
+def test_a_module_that_may_not_be_imported_is_not_imported_to_check_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "this", raising=False)
+    assert "`this` may not be imported" in only(check_source(f"import this\n{in_body('x = this.s')}"))
+    assert "this" not in sys.modules

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from hammerstone.settings import ALLOWED_IMPORTS
+from hammerstone.tools.code_reach import allows, origins, reaching
 from hammerstone.tools.signature import SignatureError, signature_of
 from hammerstone.tools.source import SourceError, parse_module
 
@@ -22,13 +23,6 @@ _MAX_REASON_CHARS = 2_000
 _FORBIDDEN_NAMES = frozenset(
     """__build_class__ __builtins__ __file__ __import__ __loader__ __spec__ breakpoint compile eval exec exit globals
     hash help id input open quit vars""".split()
-)
-# What objects and operators are made of. Not here: what leads to other classes, frames and code, and `__hash__`.
-_HARMLESS_DUNDERS = frozenset(
-    f"__{name}__"
-    for name in """abs add and bool call class contains delitem doc enter eq exit float floordiv format ge getitem gt
-    init int invert iter le len lshift lt members missing mod mul name ne neg new next or pos post_init pow qualname
-    radd repr reversed rfloordiv rmod rmul round rshift rsub rtruediv setattr setitem str sub truediv xor""".split()
 )
 _IMPURE = frozenset(
     """datetime.date.today datetime.datetime.now datetime.datetime.today datetime.datetime.utcnow io.FileIO io.open
@@ -72,6 +66,7 @@ def _reasons(tree: ast.Module, imports: frozenset[str], parser: bool | None) -> 
     yield from _top_level(tree)
     yield from _imports(tree, imports)
     yield from _forbidden(tree)
+    yield from reaching(tree, imports)
     yield from _names(tree)
     yield from _entry(tree)
     yield from _parser(tree, parser)
@@ -160,30 +155,24 @@ def _imports(tree: ast.Module, allowed: frozenset[str]) -> Iterator[str]:
                 modules = [alias.name for alias in names]
             case ast.ImportFrom(module=module, level=level, names=names):
                 package = "." * level + (module or "")
-                modules = [package] if _allows(allowed, package) else [f"{package}.{alias.name}" for alias in names]
+                modules = [package] if allows(allowed, package) else [f"{package}.{alias.name}" for alias in names]
                 if names[0].name == "*":
                     yield f"line {node.lineno}: `from {package} import *` is not allowed: import the names one by one"
             case _:
                 continue
         for name in modules:
-            if not _allows(allowed, name):
+            if not allows(allowed, name):
                 yield f"line {node.lineno}: `{name}` may not be imported (allowed: {', '.join(sorted(allowed))})"
 
 
-def _allows(allowed: frozenset[str], module: str) -> bool:
-    return any(module == one or module.startswith(f"{one}.") for one in allowed)
-
-
 def _forbidden(tree: ast.Module) -> Iterator[str]:
-    origins = _origins(tree)
+    known = origins(tree)
     for node in ast.walk(tree):
         match node:
-            case ast.Name() | ast.Attribute() if _dotted(node, origins) in _IMPURE:
+            case ast.Name() | ast.Attribute() if _dotted(node, known) in _IMPURE:
                 yield _impure(node)
             case ast.Call(func=ast.Attribute(attr=name) as method) if name in _IMPURE_METHODS:
                 yield _impure(method)
-            case ast.Attribute(attr=name) if _is_dunder(name) and name not in _HARMLESS_DUNDERS:
-                yield f"line {node.lineno}: the attribute `{name}` is not allowed"
             case ast.Global():
                 yield f"line {node.lineno}: `global` is not allowed: a call may not leave anything behind"
             case ast.AsyncFunctionDef() | ast.Await():
@@ -196,33 +185,15 @@ def _impure(node: ast.expr) -> str:
     return f"line {node.lineno}: `{ast.unparse(node)}` is not allowed: a tool must give the same answer tomorrow"
 
 
-def _is_dunder(name: str) -> bool:
-    return name.startswith("__") and name.endswith("__")
-
-
-def _origins(tree: ast.Module) -> dict[str, str]:
-    """Which module or member of one each imported name stands for."""
-    origins: dict[str, str] = {}
-    for node in ast.walk(tree):
-        match node:
-            case ast.Import(names=names):
-                origins |= {alias.asname or alias.name: alias.name for alias in names}
-            case ast.ImportFrom(module=str(module), names=names):
-                origins |= {alias.asname or alias.name: f"{module}.{alias.name}" for alias in names}
-            case _:
-                continue
-    return origins
-
-
-def _dotted(node: ast.expr, origins: dict[str, str]) -> str:
+def _dotted(node: ast.expr, known: dict[str, str]) -> str:
     """`datetime.datetime.now`, if that is what `dt.datetime.now` stands for; nothing impure has more parts."""
     match node:
         case ast.Name(id=name):
-            return origins.get(name, "")
+            return known.get(name, "")
         case ast.Attribute(value=ast.Name(id=name), attr=last):
-            return f"{origins.get(name, '')}.{last}"
+            return f"{known.get(name, '')}.{last}"
         case ast.Attribute(value=ast.Attribute(value=ast.Name(id=name), attr=middle), attr=last):
-            return f"{origins.get(name, '')}.{middle}.{last}"
+            return f"{known.get(name, '')}.{middle}.{last}"
         case _:
             return ""
 
