@@ -10,11 +10,13 @@ from ..samples.sums import tool
 from .conftest import Cli
 
 
-def pay(home: Path, *, role: Role, task: str | None = None, cost: float | None = 0.5) -> None:
+def pay(
+    home: Path, *, role: Role, task: str | None = None, cost: float | None = 0.5, model: str = "test:strong"
+) -> None:
     call = Call(
         key="k",
         role=role,
-        model="test:strong",
+        model=model,
         prompt={},
         text="",
         usage=Usage(input_tokens=1000, output_tokens=20),
@@ -58,7 +60,7 @@ def test_requests_are_counted_by_route_and_by_task_and_compared_with_the_baselin
     assert "solver 1 0.0 % 1 0 $0.0000" in done.rows
     assert "not answered 1 - 0 0 $0.0000" in done.rows
     assert "Baseline, all to the solver's model:     $2.5000 in 5 calls" in done.out
-    assert "(the baseline is 5 times the mean of the solver's 1 calls)" in done.out
+    assert "(an estimate: the baseline is 5 times the mean of the solver's 1 calls)" in done.out
 
 
 def test_an_unknown_price_is_never_shown_as_nothing(cli: Cli, home: Path) -> None:
@@ -121,3 +123,10 @@ def test_an_empty_ledger_is_no_error(cli: Cli) -> None:
     done = cli("ledger")
     assert done.code == 0
     assert "Paid, builds included:                  $0.0000 in 0 calls" in done.out
+
+
+def test_prices_of_recorded_calls_are_marked_as_such(cli: Cli, home: Path) -> None:
+    pay(home, role=Role.SOLVER)
+    assert "not paid here" not in cli("ledger").out
+    pay(home, role=Role.MAKER, model="recorded:examples/recordings/demo#1")
+    assert "calls of a recorded: model were not paid here" in " ".join(cli("ledger").out.split())

@@ -55,7 +55,19 @@ def _show_calls(calls: Sequence[LedgerRow]) -> None:
         tasks = list(group)
         rows.append(_call_row(f"{role}, {model}", tasks))
         rows += [_call_row(f"  {row.task}", [row]) for row in tasks if row.task]
-    show_table("Paid calls", ("by…", "#calls", "#in", "#out", "#cost", "#seconds"), rows, caption="in, out: tokens")
+    show_table(
+        "Paid calls",
+        ("by…", "#calls", "#in", "#out", "#cost", "#seconds"),
+        rows,
+        caption=f"in, out: tokens{_recorded(calls)}",
+    )
+
+
+def _recorded(calls: Sequence[LedgerRow]) -> str:
+    """What a price means where nothing was paid: the demo's are illustrations."""
+    if not any(row.model.startswith("recorded:") for row in calls):
+        return ""
+    return "; calls of a recorded: model were not paid here: their prices are those of the recording, or illustrations"
 
 
 def _call_row(by: str, rows: Sequence[LedgerRow]) -> tuple[str, ...]:
@@ -97,7 +109,7 @@ def _show_baseline(calls: Sequence[LedgerRow], routes: Sequence[RouteRow], mean:
     print_line(f"Paid, builds included:                  {money(told['cost_usd'])} in {told['calls']} calls")
     print_line(f"Baseline, all to the solver's model:     {baseline} in {requests} calls")
     if mean.calls:
-        print_line(f"(the baseline is {requests} times the mean of the solver's {mean.calls} calls)")
+        print_line(f"(an estimate: the baseline is {requests} times the mean of the solver's {mean.calls} calls)")
 
 
 def _baseline(calls: Sequence[LedgerRow], routes: Sequence[RouteRow], mean: MeanCall) -> dict[str, float | None]:
