@@ -18,7 +18,7 @@ LONG = "Wrong answer: solve returned '7' where nobody had expected anything of t
 
 @pytest.fixture
 def held_back(home: Path) -> Path:
-    """A home where a tool is kept back: it says 7, the stored answer is 999."""
+    """A home where a tool needs review: it says 7, the stored answer is 999."""
     with open_store(home) as store:
         store.add_task("sum", "The sum of two numbers.")
         for number, one in enumerate(
@@ -69,7 +69,7 @@ def test_a_task_is_shown_with_instances_builds_and_the_disagreement(cli: Cli) ->
     assert " module         1   passed     $0.5000   Wrong answer: solve returned '7' where nobody" in done.out
     assert "ever\\nat all\n" in done.out, "in a pipe nothing is cut, and a row stays on its line"
     assert "\none differs\n" in done.out
-    assert "kept back: the tool says '7', the stored answer is '999', for:" in done.err
+    assert "needs review: the tool says '7', the stored answer is '999', for:" in done.err
     assert "hint: hammerstone tasks settle sum --tool, or --label" in done.err
 
 

@@ -22,7 +22,7 @@ SHOWN = 10  # other answers of the tool
 
 def correct(
     request_id: Annotated[str, typer.Argument(metavar="ID", help="The request's id, as `solve` shows it.")],
-    answer: Annotated[str | None, typer.Option("--answer", help="What the right answer is.")] = None,
+    answer: Annotated[str | None, typer.Option("--answer", help="The right answer.")] = None,
     home: Home = None,
     json: Json = False,
 ) -> None:

@@ -50,7 +50,13 @@ MARK = {"parser": ("P", "green"), "user": ("U", "yellow"), "solver": ("S", "red"
 
 
 def demo(
-    home: Annotated[Path | None, typer.Option("--home", help="A new folder for the demo's store.")] = None,
+    home: Annotated[
+        Path | None,
+        typer.Option(
+            "--home",
+            help="New folder for the demo's store. Default: hammerstone/demo in your user data folder, emptied first.",
+        ),
+    ] = None,
     maker: LiveMaker = None,
     user: LiveUser = None,
     recordings: Annotated[
@@ -157,7 +163,7 @@ def _report(demonstration: DemoRun, folder: Path, *, live: str) -> None:
     _show_calls(demonstration)
     _show_reached(demonstration)
     talk("")
-    talk(f"The tools are in {folder}. Try them on a file of your own, without any model:")
+    talk(f"The tools are in {folder}. Try them on your own file, without any model:")
     talk(f"  hammerstone solve FILE --home {folder}")
     talk(f"  hammerstone tools list --home {folder}")
 
@@ -166,7 +172,7 @@ def _show_routes(demonstration: DemoRun, origin: str) -> None:
     answers = demonstration.answers
     rows = [_route_row(route, [one for one in answers if one.route == route]) for route in ("parser", "user", "solver")]
     build = (str(demonstration.build_calls), money(demonstration.build_usd))
-    rows.append((f"build {len(demonstration.live_at)} tools", "", "", "", *build))
+    rows.append((f"building {len(demonstration.live_at)} tools", "", "", "", *build))
     whole = _route_row("hammerstone, all of it", answers)
     rows.append((*whole[:4], str(demonstration.paid_calls), money(demonstration.paid_usd)))
     baseline = demonstration.baseline
@@ -188,7 +194,7 @@ def _break_even(demonstration: DemoRun) -> str:
     if baseline is None or not baseline.cost_usd or build is None:
         return ""
     requests = build / (baseline.cost_usd / baseline.requests)
-    return f"\nThe tools were paid for once, at the cost of {requests:.0f} requests to the strong model."
+    return f"\nBuilding the tools is a one-time cost equal to about {requests:.0f} requests to the strong model."
 
 
 def _route_row(name: str, answers: Sequence[Answered]) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ MOST = (
 
 app = typer.Typer(
     name="hammerstone",
-    help="A functional cache for language models: tools are made once, verified, and answer later requests.",
+    help="A functional cache for language models: tools are built once, verified, and answer later requests.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

@@ -1,4 +1,4 @@
-"""`hammerstone make`: make a tool from a file of solved instances, now."""
+"""`hammerstone make`: build a tool from a file of solved instances, now."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def make(
     solver: Solver = None,
     base_url: BaseURL = None,
     record: Record = None,
-    recipe: Annotated[Recipe | None, typer.Option("--recipe", help="How the tool is made. Default: auto.")] = None,
+    recipe: Annotated[Recipe | None, typer.Option("--recipe", help="How the tool is built. Default: auto.")] = None,
     config: Config = None,
     sandbox: SandboxName = Backend.AUTO,
     json: Json = False,
 ) -> None:
-    """Make a tool from solved instances: propose, verify, and pass the held-out gate."""
+    """Build a tool from solved instances: propose, verify, and pass the held-out gate."""
     import anyio
 
     from hammerstone.opening import open_hammerstone

@@ -49,7 +49,10 @@ Answers = Annotated[
 Home = Annotated[
     str | None,
     typer.Option(
-        "--home", envvar="HAMMERSTONE_HOME", help="Where tools and instances are kept: a folder, or a database URL."
+        "--home",
+        envvar="HAMMERSTONE_HOME",
+        help="Where tools and instances are kept: a folder, or a database URL. Default: hammerstone in your user data "
+        "folder.",
     ),
 ]
 Config = Annotated[
@@ -62,7 +65,7 @@ Maker = Annotated[
     typer.Option(
         "--maker",
         envvar="HAMMERSTONE_MAKER",
-        help="The strong model: makes tools, answers what no tool serves. provider:name, openai:name@URL, "
+        help="The strong model: builds tools, and answers what no tool serves. provider:name, openai:name@URL, "
         "recorded:FILE, mailbox:DIR.",
         rich_help_panel=_MODELS,
     ),

@@ -36,7 +36,7 @@ __all__ = ["solve"]
 
 def solve(
     file: Annotated[
-        str, typer.Argument(help="JSON lines, a BIG-bench file, CSV or plain text; `-` is standard input.")
+        str, typer.Argument(help="JSON lines, chats, a BIG-bench file, CSV or plain text; `-` is standard input.")
     ],
     answers: Answers = None,
     home: Home = None,
@@ -46,15 +46,15 @@ def solve(
     solver: Solver = None,
     base_url: BaseURL = None,
     record: Record = None,
-    recipe: Annotated[Recipe | None, typer.Option("--recipe", help="How tools are made. Default: auto.")] = None,
+    recipe: Annotated[Recipe | None, typer.Option("--recipe", help="How tools are built. Default: auto.")] = None,
     concurrency: Annotated[
-        int | None, typer.Option("--concurrency", min=1, help="Requests under way at a time. Default: 8.")
+        int | None, typer.Option("--concurrency", min=1, help="Concurrent requests. Default: 8.")
     ] = None,
     config: Config = None,
     sandbox: SandboxName = Backend.AUTO,
     json: Json = False,
 ) -> None:
-    """Answer requests: from tools where a tool is sure, by models where not. Tools are made on the way.
+    """Answer requests: from tools where a tool is sure, by models where not. Tools are built on the way.
 
     Without --maker and --user only live tools answer; what they refuse is listed. Exit code 1 if a request failed or
     was not answered, 2 if a line cannot be read.
@@ -202,7 +202,7 @@ def line(answered: Answered) -> dict[str, object]:
 
 
 def say_build(task: str, build: Build | None) -> None:
-    """Tell the person that a tool is being made, or what came of it."""
+    """Show that a tool is being built, or what came of it."""
     if build is None:
         talk(f"a tool for {task}", "building")
     elif build.tool is not None and build.state == "live":

@@ -1,4 +1,4 @@
-"""`hammerstone tasks`: what has been seen, what is still collecting, and what is kept back."""
+"""`hammerstone tasks`: what has been seen, what is still collecting, and what needs review."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="List tasks, show their instances and builds, settle what is kept back; merge, rename and remove tasks.",
+    help="List tasks, show their instances and builds, settle what needs review; merge, rename and remove tasks.",
     no_args_is_help=True,
 )
 
@@ -86,13 +86,13 @@ def settle(
     label: Annotated[bool, typer.Option("--label", help="The stored answer is right: drop this tool.")] = False,
     home: Home = None,
 ) -> None:
-    """Say who is right where a tool that is kept back and one stored answer differ."""
-    from hammerstone.life.review import settle as settle_held_back
+    """Say who is right where a tool that needs review and one stored answer differ."""
+    from hammerstone.life.review import settle as settle_review
 
     if tool == label:
         raise SettingsError("say who is right", hint=f"hammerstone tasks settle {name} --tool, or --label")
     with open_home(home) as store:
-        build = settle_held_back(store, name, tool_is_right=tool)
+        build = settle_review(store, name, tool_is_right=tool)
     print_line(f"{name}: {build.state}")
 
 
@@ -177,7 +177,7 @@ def _show_build(store: Store, build: Build) -> None:
     show_table(title, ("recipe", "#attempt", "ended at", "#cost", "problems¶"), rows, caption=build.reason)
     if build.disagreement is not None and build.state == "needs-review":
         differ = build.disagreement
-        talk(f"the tool says {differ.tool!r}, the stored answer is {differ.stored!r}, for:", "kept back:")
+        talk(f"the tool says {differ.tool!r}, the stored answer is {differ.stored!r}, for:", "needs review:")
         show_text(differ.question)
         talk(f"hammerstone tasks settle {build.task} --tool, or --label", "hint:")
 

@@ -37,7 +37,7 @@ Version = Annotated[int | None, typer.Option("--version", min=1, help="One versi
 @app.command("list")
 def list_tools(
     home: Home = None,
-    versions: Annotated[bool, typer.Option("--all", help="Earlier versions too.")] = False,
+    versions: Annotated[bool, typer.Option("--all", help="List earlier versions too.")] = False,
     json: Json = False,
 ) -> None:
     """The tools, with their routes and how often each was used."""
@@ -133,7 +133,7 @@ def import_(
 
 @app.command()
 def disable(name: Name, home: Home = None, json: Json = False) -> None:
-    """Take a tool out of service, and keep it. No other is made in its place."""
+    """Take a tool out of service, and keep it. No other is built in its place."""
     _set_state(home, name, "disabled", json=json)
 
 
@@ -188,7 +188,7 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:
-    """Delete all versions of a tool. Its task's instances stay, and a new tool may be made from them."""
+    """Delete all versions of a tool. Its task's instances stay, and a new tool may be built from them."""
     with open_home(home) as store:
         if name not in {one.task for one in store.unreadable_tools()}:
             _find(store, name, None)
