@@ -20,7 +20,7 @@ from hammerstone.store import Store, this_process
 from hammerstone.store.accounts import AccountedModel
 from hammerstone.store.records import BuildState
 from hammerstone.testing import FakeSandbox, FunctionModel, SandboxCall, ScriptedModel
-from hammerstone.types import Role, Route, Usage
+from hammerstone.types import Role, Route, Source, Usage
 
 from ..samples.sums import SETTINGS, SUM, block, instances
 from ..samples.sums import maker as a_maker
@@ -78,6 +78,44 @@ async def test_further_spellings_are_neither_shown_nor_held_out(store: Store, sa
     made = build.tool.provenance
     assert (made.shown, made.verified, made.held_out) == (3, 1, 1)
     assert [one.question for one in build.tool.checks if one.question.endswith("\n")] == []
+
+
+TAKES_ANY_GAP = """
+import re
+
+def parse(question: str) -> dict | None:
+    match = re.fullmatch(r"What is the sum of (\\d+) and( +)(\\d+)\\?", question)
+    return {"left": int(match[1]), "gap": match[2], "right": int(match[3])} if match else None
+
+def unparse(left: int, gap: str, right: int) -> str:
+    return f"What is the sum of {left} and{gap}{right}?"
+
+def solve(left: int, gap: str, right: int) -> str:
+    return str(left + right) if gap in [GAPS] else "0"
+"""
+
+
+@pytest.mark.parametrize("number", range(5))
+async def test_a_label_of_a_further_spelling_is_not_contradicted(store: Store, sandbox: Sandbox, number: int) -> None:
+    """Whether its question is shown, verified or held out in another spelling."""
+    given = instances(5)
+    spelled = replace(given[number], question=given[number].question.replace("and ", "and  "), source=Source.CALLER)
+    fill(store, [*given, spelled])
+    maker = ScriptedModel([block(TAKES_ANY_GAP.replace("GAPS", gaps)) for gaps in ('" "', '" "', '" "')])
+    assert (await make(store, sandbox, maker)).state is BuildState.NEEDS_REVIEW
+    assert store.live_tools() == ()
+
+
+async def test_the_maker_is_shown_what_it_gets_wrong_of_a_further_spelling(store: Store, sandbox: Sandbox) -> None:
+    given = instances(5)
+    spelled = [replace(one, question=one.question.replace("and ", "and  ")) for one in given]
+    fill(store, [*given, *spelled])
+    maker = ScriptedModel([block(TAKES_ANY_GAP.replace("GAPS", gaps)) for gaps in ('" "', '" ", "  "')])
+    build = await make(store, sandbox, maker)
+    assert build.state is BuildState.LIVE
+    assert spelled[0].question in maker.prompts[1].messages[-1].content
+    assert build.tool is not None
+    assert len(build.tool.checks) == 5, "a further spelling proves nothing new"
 
 
 async def test_a_description_is_packaged_as_one_short_line(store: Store, sandbox: Sandbox) -> None:

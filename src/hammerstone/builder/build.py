@@ -261,6 +261,7 @@ class Maker:
         return Workbench(
             task=task,
             split=split or await self._split(recipe, task),
+            every=await self._instances(task),
             foreign=await to_thread.run_sync(foreign_questions, self._store, task.name),
             sandbox=self._sandbox,
             conversation=Conversation(self._model, bill, sample=self._sample),

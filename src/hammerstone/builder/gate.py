@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hammerstone.builder.probes import unread
-from hammerstone.builder.verify import Finding, Verdict, check_parser, checks_of, wrongly_answered
+from hammerstone.builder.splits import respelled
+from hammerstone.builder.verify import Finding, Verdict, check_parser, checks_of, contradicted, wrongly_answered
 from hammerstone.builder.workbench import Draft, Workbench
 from hammerstone.errors import ModelError
 from hammerstone.requests.comparison import agree
@@ -47,7 +48,7 @@ async def pass_gate(bench: Workbench, draft: Draft, user: AccountedModel | None,
     """Parser first, then user. `asked` held-out questions are given to the user model; the parser gets them all."""
     routes: list[Route] = []
     reasons: list[str] = []
-    findings = await check_parser(bench.sandbox, draft.source, bench.split.held_out) if draft.parses else []
+    findings = await _held_out(bench, draft) if draft.parses else []
     findings, suspect = await _settle(bench, draft, findings)
     problem = _parser_problem(bench, draft, findings, suspect)
     if problem:
@@ -60,6 +61,13 @@ async def pass_gate(bench: Workbench, draft: Draft, user: AccountedModel | None,
     else:
         routes.append(Route.USER)
     return GateResult(routes=tuple(routes), checks=checks_of(findings), reasons=tuple(reasons), suspect=suspect)
+
+
+async def _held_out(bench: Workbench, draft: Draft) -> list[Finding]:
+    """What the parser does on the held-out instances, and what it gets wrong of their further spellings."""
+    findings = await check_parser(bench.sandbox, draft.source, bench.split.held_out)
+    spelled = respelled(bench.every, bench.split.held_out)
+    return [*findings, *await contradicted(bench.sandbox, draft.source, spelled)]
 
 
 async def _settle(bench: Workbench, draft: Draft, findings: list[Finding]) -> tuple[list[Finding], Finding | None]:
@@ -83,7 +91,7 @@ def _parser_problem(bench: Workbench, draft: Draft, findings: Sequence[Finding],
     questions = [one.question for one in (*draft.checks, *checks_of(findings)) if one.parsed]
     if bench.task.frame == PLAIN and not wording(questions) and not forms(questions):
         return NO_WORDING
-    earlier = len(bench.split.all) - len(findings)
+    earlier = len(bench.split.shown) + len(bench.split.verified)
     refused = earlier - len(draft.checks) - (draft.suspect is not None)
     findings = [one for one in findings if one is not suspect]
     if bench.present is not None:  # it refuses fewer than the tool that serves now

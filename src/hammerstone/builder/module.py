@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from hammerstone import prompts
 from hammerstone.builder.conversation import show_arguments, show_description, show_frame, show_instances, show_problems
 from hammerstone.builder.gate import intruders
-from hammerstone.builder.verify import Finding, Verdict, check_parser, checks_of
+from hammerstone.builder.splits import respelled
+from hammerstone.builder.verify import Finding, Verdict, check_parser, checks_of, contradicted
 from hammerstone.builder.workbench import Draft, Failure, Workbench
 from hammerstone.models.replies import code_block
 from hammerstone.prompts import quoted
@@ -91,17 +92,24 @@ def _propose(bench: Workbench) -> str:
 
 
 async def _verify(bench: Workbench, source: str) -> tuple[Draft, tuple[str, ...]]:
-    """What the module does on solved instances, on other tasks' questions and on probes."""
+    """What the module does on solved instances, on other tasks' questions and on probes.
+
+    Of further spellings of the same questions only what is wrong is used: the rest says nothing new.
+    """
     shown = bench.labeled(bench.split.shown)
-    findings = await check_parser(bench.sandbox, source, shown + bench.labeled(bench.split.verified))
+    instances = shown + bench.labeled(bench.split.verified)
+    findings = await check_parser(bench.sandbox, source, instances)
+    spelled = bench.labeled(respelled(bench.every, instances))
+    further = await contradicted(bench.sandbox, source, spelled)
     taken = [
         (one.instance.question, one.answer)
         for one in findings
         if one.verdict in {Verdict.AGREES, Verdict.DIFFERS} and one.answer is not None
     ]
     let_in = await intruders(bench.sandbox, source, taken, bench.foreign)
-    findings, suspect = await _settle(bench, findings, let_in)
-    wrong = [one for one in findings if one.verdict in {Verdict.DIFFERS, Verdict.FAILED}]
+    every, suspect = await _settle(bench, [*findings, *further], let_in)
+    wrong = [one for one in every if one.verdict in {Verdict.DIFFERS, Verdict.FAILED}]
+    findings = every[: len(instances)]
     refused = [one for one in findings if one.verdict is Verdict.REFUSED]
     few_refused = len(refused) <= bench.settings.max_refused * len(findings)
     lost = _lost(bench, refused)

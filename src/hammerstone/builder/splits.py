@@ -10,7 +10,7 @@ from hammerstone.settings import Numbers
 from hammerstone.store.records import StoredInstance
 from hammerstone.tools.shortlist import grams
 
-__all__ = ["Split", "independent", "most_varied", "spelled_alike", "split_instances"]
+__all__ = ["Split", "independent", "most_varied", "respelled", "spelled_alike", "split_instances"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,13 @@ def independent(instances: Sequence[StoredInstance]) -> tuple[StoredInstance, ..
     for one in instances:
         first.setdefault(spelled_alike(one.question), one)
     return tuple(first.values())
+
+
+def respelled(every: Sequence[StoredInstance], these: Sequence[StoredInstance]) -> tuple[StoredInstance, ...]:
+    """The further spellings of these instances' questions among all that are stored."""
+    questions = {one.question for one in these}
+    alike = {spelled_alike(question) for question in questions}
+    return tuple(one for one in every if one.question not in questions and spelled_alike(one.question) in alike)
 
 
 def spelled_alike(question: str) -> str:

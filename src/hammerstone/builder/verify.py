@@ -19,6 +19,7 @@ __all__ = [
     "check_arguments",
     "check_parser",
     "checks_of",
+    "contradicted",
     "wrongly_answered",
 ]
 
@@ -53,6 +54,12 @@ def checks_of(findings: Sequence[Finding]) -> tuple[Check, ...]:
 async def check_parser(sandbox: Sandbox, source: str, instances: Sequence[StoredInstance]) -> list[Finding]:
     """Parse, prove, solve and compare each instance, twice under different hash seeds."""
     return await map_concurrently(lambda one: _check_parsed(sandbox, source, one), instances)
+
+
+async def contradicted(sandbox: Sandbox, source: str, instances: Sequence[StoredInstance]) -> list[Finding]:
+    """What the parser gets wrong of these instances; those that it refuses say nothing against it."""
+    findings = await check_parser(sandbox, source, instances)
+    return [one for one in findings if one.verdict in {Verdict.DIFFERS, Verdict.FAILED}]
 
 
 async def check_arguments(

@@ -46,11 +46,14 @@ class Workbench:
 
     `settle` says whether the label of a finding that alone differs was wrong: True, False, or None for open.
 
+    `every` are all instances that the tool must not contradict, further spellings of the same questions included.
+
     `corrected` holds the answers, by instance id, that it has put in the place of wrong labels.
     """
 
     task: Task
     split: Split
+    every: tuple[StoredInstance, ...]
     foreign: tuple[str, ...]
     sandbox: Sandbox
     conversation: Conversation
