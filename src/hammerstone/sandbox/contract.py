@@ -83,7 +83,8 @@ class Sandbox(Protocol):
         """Call `function(**arguments)` of the module source `program`.
 
         `hash_seed` chooses the string-hash seed of the interpreter and the seed of `random` (0 or 1), so that a caller
-        can ask for the same value twice and see whether it depends on set order or on chance. Raises `SandboxError` if the sandbox itself is broken.
+        can ask for the same value twice and see whether it depends on set order or on chance. Raises `SandboxError` if
+        the sandbox itself is broken.
         """
         ...
 
