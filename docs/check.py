@@ -1,4 +1,4 @@
-"""Checks the documents: links lead somewhere, and generated parts (commands, results, the README's output) are real.
+"""Checks the documents: links and paths lead somewhere, generated parts (commands, results, the demo's output) are real.
 
 uv run python docs/check.py            # say what is wrong; exit code 1
 uv run python docs/check.py --write    # bring the generated parts up to date
@@ -18,7 +18,10 @@ COMMANDS = ROOT / "docs" / "commands.md"
 RESULTS = ROOT / "docs" / "results.md"
 REPORT = ROOT / "docs" / "report.html"
 README = ROOT / "README.md"
+PACKAGE = ROOT / "src" / "hammerstone"
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)[^)]*\)")
+PATH = re.compile(r"(?<!\[)`((?:benchmarks|design|docs|docs_src|examples|runs|src|tests)/[\w./-]*)`")
+ROOM = re.compile(r"`([a-z_]+(?:/|\.py))`")  # in the README: a folder or module of the package
 DEMO = re.compile(r"(<!-- output of: uv run hammerstone demo -->\n```text\n)(.*?)(\n```)", re.DOTALL)
 
 
@@ -35,6 +38,16 @@ def broken_links() -> list[str]:
             if "://" not in target and not (document.parent / target).exists():
                 broken.append(f"{document.relative_to(ROOT)}: {target} is not there")
     return broken
+
+
+def missing_paths() -> list[str]:
+    """Code-formatted paths of the repository, in the README and the guides, where nothing is."""
+    pages = [README, *sorted((ROOT / "docs" / "guides").glob("*.md"))]
+    named = [(page, ROOT / path) for page in pages for path in PATH.findall(page.read_text(encoding="utf-8"))]
+    named += [(README, PACKAGE / path) for path in ROOM.findall(README.read_text(encoding="utf-8"))]
+    return [
+        f"{page.relative_to(ROOT)}: {path.relative_to(ROOT)} is not there" for page, path in named if not path.exists()
+    ]
 
 
 def run(*command: str) -> str:
@@ -83,7 +96,7 @@ def stale(write: bool) -> list[str]:
 def main() -> None:
     write = "--write" in sys.argv
     problems = stale(write)
-    problems = broken_links() + ([] if write else problems)
+    problems = broken_links() + missing_paths() + ([] if write else problems)
     for problem in problems:
         print(problem)
     print(f"{len(documents())} documents, {len(problems)} problems")

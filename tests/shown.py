@@ -102,8 +102,10 @@ def _unabridged(shown: Sequence[tuple[str, bool]]) -> Iterator[tuple[str, bool]]
 def _commands_of(line: str) -> Iterator[tuple[str, ...]]:
     line = line.removeprefix("$ ").lstrip("{ ")
     program = line.partition(" ")[0]
-    if program == line.strip() or program == "hammerstone()" or (program not in PROGRAMS and "&&" not in line):
-        return  # a name in a sentence, a shell's function, or no command
+    if line.strip() in (program, "uv run") or program == "hammerstone()":
+        return  # a name in a sentence, or a shell's function
+    if program not in PROGRAMS and "&&" not in line:
+        return
     parsed = shlex.shlex(line, posix=True, punctuation_chars=True)
     parsed.whitespace_split, parsed.commenters = True, "#"
     words: list[str] = []
