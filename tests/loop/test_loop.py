@@ -703,8 +703,7 @@ async def test_a_live_tool_that_contradicts_a_corrected_label_is_quarantined_and
     assert (build.state, answered.route) == (BuildState.FAILED, None)
     assert [one.state for one in store.tools()] == [ToolState.QUARANTINED]
     assert caplog.messages == [
-        "version 1 of the tool sum is quarantined: "
-        f"it answers '239' where the label was corrected to '999', for {ask(2)!r}"
+        f"version 1 of the tool sum is quarantined: it answers '239' where a person's label is '999', for {ask(2)!r}"
     ]
 
 

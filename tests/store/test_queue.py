@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from hammerstone.errors import NotFoundError
+from hammerstone.requests.frame import Frame
 from hammerstone.store import Store, this_process
 from hammerstone.store.records import BuildState
 from hammerstone.types import Source
@@ -77,3 +78,19 @@ def test_a_request_that_was_labeled_does_not_wait_again_but_has_its_answer(store
     store.label(queued.id, "1")
     assert store.enqueue("r1", "1?", "sums") == replace(queued, answer="1")
     assert store.queue() == ()
+
+
+def test_an_answer_for_one_task_is_none_for_another_that_has_the_same_id(store: Store) -> None:
+    french = store.enqueue("1", "cat", "french")
+    store.label(french.id, "chat")
+    german = store.enqueue("1", "cat", "german")
+    assert (german.task, german.answer) == ("german", None)
+    assert store.enqueue("1", "cat", "french").answer == "chat"
+    assert store.enqueue("1", "cat", None).answer is None
+
+
+def test_an_answer_in_one_frame_is_none_in_another(store: Store) -> None:
+    one, other = (Frame(digest=digest) for digest in ("0123456789abcdef", "fedcba9876543210"))
+    store.label(store.enqueue("1", "cat", "french", None, one).id, "chat")
+    assert store.enqueue("1", "cat", "french", None, other).answer is None
+    assert store.enqueue("1", "cat", "french", None, one).answer == "chat"

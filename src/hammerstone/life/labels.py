@@ -45,26 +45,37 @@ class Contradiction:
 
     def __str__(self) -> str:
         label, question = self.instance.answer, self.instance.question
-        return f"it answers {self.answer!r} where the label was corrected to {label!r}, for {question!r}"
+        return f"it answers {self.answer!r} where a person's label is {label!r}, for {question!r}"
 
 
 async def take(instances: Sequence[Instance], name: str, *, store: Store, sandbox: Sandbox) -> None:
-    """Store what the caller gives, correct what is there, and quarantine a live tool that contradicts a correction."""
+    """Store what the caller gives, correct what is there, and quarantine a live tool that contradicts any of it."""
     usable, conflicts = latest(instances)
     for conflict in conflicts:
         _log.warning("of the instances of %s, %s", name, conflict)
+    live = await to_thread.run_sync(store.tool, name)
     changed = [
         await to_thread.run_sync(lambda i=number, one=given: store.add_instance(name, one, request_id=f"{name}-{i}"))
         for number, given in enumerate(usable, 1)
     ]
-    corrected = [one for one in changed if one is not None and one.former_answer is not None]
-    tool = await to_thread.run_sync(store.tool, name)
-    if corrected and tool is not None and tool.state is ToolState.LIVE:
-        wrong = await contained(contradictions(sandbox, tool, corrected), lambda _: [])
-        if wrong:
-            reason, who = str(wrong[0]), Actor.CORRECTION
-            await to_thread.run_sync(lambda: store.quarantine(name, tool.version, reason, who=who))
-            _log.warning("version %d of the tool %s is quarantined: %s", tool.version, name, reason)
+    if live is not None and live.state is ToolState.LIVE:
+        await _hold(live, [one for one in changed if one is not None], store=store, sandbox=sandbox)
+
+
+async def _hold(tool: StoredTool, labeled: Sequence[StoredInstance], *, store: Store, sandbox: Sandbox) -> None:
+    """Hold a tool that was live to new labels. What it was checked on, the store has compared; now its parser runs."""
+    wrong = await contained(contradictions(sandbox, tool, labeled), lambda _: [])
+
+    def quarantine() -> str:
+        now = store.tool(tool.task, tool.version)
+        if wrong and now is not None and now.state is ToolState.LIVE:
+            store.quarantine(tool.task, tool.version, str(wrong[0]), who=Actor.CORRECTION)
+        last = [one for one in store.changes(tool.task) if one.version == tool.version][-1]
+        return last.reason if last.after is ToolState.QUARANTINED else ""
+
+    reason = await to_thread.run_sync(quarantine)
+    if reason:
+        _log.warning("version %d of the tool %s is quarantined: %s", tool.version, tool.task, reason)
 
 
 def latest(instances: Sequence[Instance]) -> tuple[list[Instance], list[Conflict]]:

@@ -74,6 +74,19 @@ class Catalog:
         """The tools in shadow that might answer the request."""
         return [tool for tool in self._shadow if Route.PARSER in tool.tool.routes and _may_answer(tool.tool, asked)]
 
+    async def person_label(self, asked: Asked, task: str) -> str | None:
+        """What a person says is the answer to this very question of a task, if the request has its frame."""
+
+        def read() -> str | None:
+            known = self._tools.get(task)
+            stored = self._store.task(task) if known is None else None
+            frame = known.tool.frame if known is not None else stored.frame if stored is not None else None
+            if frame is None or frame != asked.frame(frame.form):
+                return None
+            return self._store.person_label(task, asked.question(frame.form))
+
+        return await to_thread.run_sync(read)
+
     async def tasks(self, question: str, frame: Frame = PLAIN) -> list[Task]:
         """The tasks of this frame that the dispatcher is told of: all, or the most similar where there are many."""
         tasks = [task for task in await to_thread.run_sync(self._store.tasks) if task.frame == frame]

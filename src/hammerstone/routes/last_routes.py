@@ -37,8 +37,9 @@ class LabelerRoute:
 
     async def attempt(self, asked: Asked) -> Answer | Refusal:
         request = asked.request
+        chat = None if request.chat.plain else request.chat
         queued = await to_thread.run_sync(
-            self._store.enqueue, request.id, request.question, asked.task, None if request.chat.plain else request.chat
+            self._store.enqueue, request.id, request.question, asked.task, chat, asked.frame()
         )
         if queued.answer is None:
             return Refusal(reasons=(), waits=True)

@@ -4,6 +4,8 @@ request ─► parser: a live tool proves that it has read every word ───�
    │ no
    ├─► dispatcher: a task with a tool ─► user writes the arguments ────► sandbox ─► answer   cheap calls
    │ no tool, or any refusal or failure on the way
+   ├─► a person has labeled this very question ────────────────────────► answer              no model
+   │ no
    └─► solver, or a labeler's queue ─► answer                                                strong call
 """
 
@@ -12,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hammerstone.faults import contained
+from hammerstone.requests.comparison import agree
 from hammerstone.routes.catalog import Catalog
 from hammerstone.routes.contract import Answer, AnswerRoute, Asked, Refusal
 from hammerstone.routes.last_routes import LabelerRoute, SolverRoute
@@ -38,7 +41,10 @@ class Routed:
 
 
 class Router:
-    """Tries the routes in order of their cost. It stores nothing but the task of a request."""
+    """Tries the routes in order of their cost; a person's label of the very question wins over all of them.
+
+    It stores nothing but the task of a request.
+    """
 
     def __init__(
         self,
@@ -68,17 +74,29 @@ class Router:
         await self._catalog.refresh()
         result = await self._parser.attempt(asked)
         if isinstance(result, Answer):
-            return result
+            return await self._unless_labeled(result, asked)
         refusals += result.reasons
         await contained(self._finder.find(asked), lambda why: refusals.append(f"dispatcher: {why}"))
         result = await self._user.attempt(asked)
         if isinstance(result, Answer):
-            return result
+            return await self._unless_labeled(result, asked)
         refusals += result.reasons
         return None
 
+    async def _unless_labeled(self, answer: Answer, asked: Asked) -> Answer:
+        """What a tool says, unless a person has said otherwise for this very question."""
+        task = answer.tool.task if answer.tool is not None else None
+        label = await self._catalog.person_label(asked, task) if task is not None else None
+        if label is None or agree(answer.text, label):
+            return answer
+        reason = f"{task}: a person's label says otherwise"
+        return Answer(text=label, route=Route.LABELER, refusals=(*answer.refusals, reason))
+
     async def _dearly(self, asked: Asked, refusals: tuple[str, ...]) -> Routed:
         last = self._last
+        label = await self._catalog.person_label(asked, asked.task) if asked.task is not None else None
+        if label is not None:
+            return Routed(answer=Answer(text=label, route=Route.LABELER), refusals=refusals, route=Route.LABELER)
         if last is None:
             return Routed(answer=None, refusals=refusals, error=NOTHING_LEFT)
         result = await contained(last.attempt(asked), lambda why: Refusal(reasons=(why,)))

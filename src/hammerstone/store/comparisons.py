@@ -9,7 +9,7 @@ from sqlalchemy import insert, select, update
 
 from hammerstone.errors import NotFoundError
 from hammerstone.requests.comparison import agree
-from hammerstone.store import schema, tools
+from hammerstone.store import labels, schema, tools
 from hammerstone.store.database import timestamp
 from hammerstone.store.records import Actor, Comparison, ComparisonKind, Move, Opinion, StoredTool, ToolState
 
@@ -95,6 +95,8 @@ def _follow(connection: Connection, name: str, version: int, rule: Rule) -> None
     newer = _TOOLS.c.task_id == tool.task_id, _TOOLS.c.state == ToolState.SHADOW, _TOOLS.c.version > version
     if move.to is ToolState.SHADOW and connection.execute(select(_TOOLS.c.id).where(*newer)).first():
         move = Move(to=ToolState.QUARANTINED, reason=move.reason)
+    if move.to is ToolState.LIVE and (why := labels.contradicted(connection, tool.task_id, tools.stored(tool).tool)):
+        move = Move(to=ToolState.QUARANTINED, reason=why)
     tools.change(connection, tool, move, Actor.COMPARISONS)
 
 

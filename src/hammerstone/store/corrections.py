@@ -32,6 +32,7 @@ def correct(connection: Connection, request_id: str, answer: str | None) -> Corr
         raise SettingsError(f"{request_id} was answered so", hint="to say only that it is wrong, give no answer")
     row = insert(_CORRECTIONS).values(answer_id=given.id, answer=answer, created=timestamp())
     connection.execute(row)
+    quarantined = _quarantine(connection, given)
     labeled, former = _label(connection, given, answer)
     return Correction(
         request_id=request_id,
@@ -41,7 +42,7 @@ def correct(connection: Connection, request_id: str, answer: str | None) -> Corr
         task=given.task,
         tool=given.tool,
         version=given.version,
-        quarantined=_quarantine(connection, given),
+        quarantined=quarantined,
         labeled=labeled,
         former_label=former,
     )

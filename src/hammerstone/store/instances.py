@@ -15,7 +15,7 @@ from hammerstone.errors import NotFoundError
 from hammerstone.escaping import sha256
 from hammerstone.requests.comparison import same_label
 from hammerstone.requests.frame import chat_document, chat_from
-from hammerstone.store import schema, tasks
+from hammerstone.store import schema, tasks, tools
 from hammerstone.store.database import insert_new, timestamp
 from hammerstone.store.records import StoredInstance
 from hammerstone.types import Source
@@ -47,6 +47,7 @@ def add(connection: Connection, task_name: str, instance: Instance, request_id: 
     if added is None:
         return _correct(connection, task.id, instance)
     connection.execute(update(_TASKS).where(_TASKS.c.id == task.id).values(instances=_TASKS.c.instances + 1))
+    _contest(connection, task.id, instance.question, instance.source)
     return _instance(connection.execute(select(_INSTANCES).where(_INSTANCES.c.id == added)).one())
 
 
@@ -75,6 +76,13 @@ def relabel(connection: Connection, instance_id: int, answer: str, source: Sourc
     former = row.former_answer if same_label(row.answer, answer) else row.answer
     change = update(_INSTANCES).where(_INSTANCES.c.id == instance_id)
     connection.execute(change.values(answer=answer, source=source, former_answer=former))
+    _contest(connection, row.task_id, row.question, source)
+
+
+def _contest(connection: Connection, task_id: int, question: str, source: Source) -> None:
+    """A tool that was checked on this question with another answer serves no more, if a person said so."""
+    if source is not Source.SOLVER:
+        tools.contest(connection, task_id, question)
 
 
 def _instance(row: Row[Any]) -> StoredInstance:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, update
 
 from hammerstone.errors import NotFoundError
-from hammerstone.requests.frame import chat_document, chat_from, question_in
+from hammerstone.requests.frame import PLAIN, chat_document, chat_from, question_in
 from hammerstone.store import instances, schema, tasks
 from hammerstone.store.database import insert_new, timestamp
 from hammerstone.store.records import Queued
@@ -18,21 +18,42 @@ from hammerstone.types import Instance, Source
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
-    from hammerstone.types import Chat
+    from hammerstone.requests.frame import Frame
+    from hammerstone.types import JSON, Chat
 
 __all__ = ["add", "find", "label", "waiting"]
 
 _QUEUE = schema.queue
 
 
-def add(connection: Connection, request_id: str, question: str, task: str | None, chat: Chat | None = None) -> Queued:
+def add(
+    connection: Connection,
+    request_id: str,
+    question: str,
+    task: str | None,
+    chat: Chat | None = None,
+    frame: Frame = PLAIN,
+) -> Queued:
+    """An answer for one task, or in one frame, is none for another: ids may be line numbers, and come again."""
     document = chat_document(chat)
-    key = json.dumps([request_id, question, *([document] if document else [])])
-    sha256 = hashlib.sha256(key.encode()).hexdigest()
+    former = _of_earlier_release(connection, request_id, question, task) if frame == PLAIN else None
+    if former is not None:
+        return _queued(former)
+    sha256 = _sha256(request_id, question, document, task, frame.digest)
     row: dict[str, object] = {"sha256": sha256, "request_id": request_id, "question": question, "task": task}
     row |= {"queued": timestamp(), "chat": document}
     insert_new(connection, _QUEUE, row)
     return _queued(connection.execute(select(_QUEUE).where(_QUEUE.c.sha256 == sha256)).one())
+
+
+def _of_earlier_release(connection: Connection, request_id: str, question: str, task: str | None) -> Row[Any] | None:
+    """The first release knew a request by its id and question alone."""
+    row = connection.execute(select(_QUEUE).where(_QUEUE.c.sha256 == _sha256(request_id, question))).first()
+    return row if row is not None and row.task == task else None
+
+
+def _sha256(*parts: JSON) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def find(connection: Connection, queued_id: int) -> Queued | None:

@@ -67,6 +67,7 @@ def merge(connection: Connection, source: str, target: str) -> Merged:
     connection.execute(update(dispatches).where(dispatches.c.task_id == gone.id).values(task_id=task.id))
     _follow(connection, source, target)
     connection.execute(delete(_TASKS).where(_TASKS.c.id == gone.id))
+    tools.contest(connection, task.id)
     tools.count_up(connection)
     return Merged(
         task=tasks.locked(connection, target), instances=moved, tools=tuple(versions.values()), conflicts=conflicts

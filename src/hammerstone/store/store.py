@@ -16,6 +16,7 @@ from hammerstone.store import (
     comparisons,
     corrections,
     instances,
+    labels,
     ledger,
     queue,
     removal,
@@ -153,6 +154,11 @@ class Store:
         """The task's instances, in order of arrival."""
         with self._database.read() as connection:
             return instances.of_task(connection, task_name)
+
+    def person_label(self, task_name: str, question: str) -> str | None:
+        """What a person, a caller or a labeler, says is the answer to this very question of a task."""
+        with self._database.read() as connection:
+            return labels.of_question(connection, task_name, question)
 
     def relabel(self, instance_id: int, answer: str, source: Source) -> None:
         """Replace an instance's answer and keep the former one. Raises `NotFoundError`."""
@@ -441,10 +447,15 @@ class Store:
 
     # the labeler's queue
 
-    def enqueue(self, request_id: str, question: str, task: str | None, chat: Chat | None = None) -> Queued:
-        """Let a request wait for a labeler; the same request waits once. `chat` is all of it, if not the question."""
+    def enqueue(
+        self, request_id: str, question: str, task: str | None, chat: Chat | None = None, frame: Frame = PLAIN
+    ) -> Queued:
+        """Let a request wait for a labeler; the same request of the same task and frame waits once.
+
+        `chat` is all of it, if not the question.
+        """
         with self._database.write() as connection:
-            return queue.add(connection, request_id, question, task, chat)
+            return queue.add(connection, request_id, question, task, chat, frame)
 
     def queue(self) -> tuple[Queued, ...]:
         """What waits, in order of arrival."""

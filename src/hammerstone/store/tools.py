@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, delete, func, insert, select, update
 
 from hammerstone.errors import NotFoundError, SettingsError, ToolRefusedError
-from hammerstone.store import changes, schema, tasks
+from hammerstone.store import changes, labels, schema, tasks
 from hammerstone.store.database import timestamp
 from hammerstone.store.records import Actor, Move, StoredTool, Tally, Task, ToolState, UnreadableTool
 from hammerstone.tools.tool import Tool
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "approve",
     "change",
+    "contest",
     "count_up",
     "current",
     "delete_all",
@@ -161,11 +163,31 @@ def locked(connection: Connection, name: str, version: int | None, state: ToolSt
 
 
 def change(connection: Connection, row: Row[Any], move: Move, who: Actor, *, is_new: bool = False) -> StoredTool:
-    """Bring a version of a locked task into a state, and whatever is in its way out of it."""
+    """Bring a version of a locked task into a state, and whatever is in its way out of it.
+
+    Raises `SettingsError` if it is to go live against a person's label, and `ToolRefusedError` if it cannot be read.
+    """
     if not is_new:
         stored(row)  # one that cannot be read is refused before anything is changed
+    if move.to is ToolState.LIVE and (
+        why := labels.contradicted(connection, row.task_id, Tool.from_json(row.document))
+    ):
+        hint = "make it anew, or correct the label: hammerstone make"
+        raise SettingsError(f"this version cannot go live: {why}", hint=hint)
     _move(connection, row, move, who, is_new=is_new)
     return stored(connection.execute(_selected().where(_TOOLS.c.id == row.id)).one())
+
+
+def contest(connection: Connection, task_id: int, question: str | None = None) -> None:
+    """After people's labels have changed, this question's or any: quarantine what serves, or would, against one."""
+    serving = _TOOLS.c.task_id == task_id, _TOOLS.c.state.in_((ToolState.LIVE, ToolState.SHADOW))
+    for row in connection.execute(_selected().where(*serving)).all():
+        named = question is None or json.dumps(question) in row.document  # reading a tool takes some milliseconds
+        if not named or _fault(row):
+            continue
+        why = labels.contradicted(connection, task_id, Tool.from_json(row.document), question)
+        if why:
+            change(connection, row, Move(to=ToolState.QUARANTINED, reason=why), Actor.CORRECTION)
 
 
 def _move(connection: Connection, row: Row[Any], move: Move, who: Actor, *, is_new: bool = False) -> None:
