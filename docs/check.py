@@ -1,4 +1,4 @@
-"""Checks the documents: links and paths lead somewhere, generated parts (commands, results, the demo's output) are real.
+"""Checks the documents: links and paths lead somewhere, generated parts (commands, results, the demo) are real.
 
 uv run python docs/check.py            # say what is wrong; exit code 1
 uv run python docs/check.py --write    # bring the generated parts up to date

@@ -29,7 +29,7 @@ NOT_RUN = {
     r"^hammerstone solve .*mailbox:": "waits for a person; tests/cli/test_process.py answers in their place",
     r"^hammerstone correct": "needs the id of an answer; tests/cli/test_correct.py has one",
     r"^hammerstone tasks (merge|rename|remove)": "ends the task of this story; tests/cli/test_tasks.py has others",
-    r"^hammerstone tools (rollback|approve)": "needs another version; tests/cli/test_tools.py has one",
+    r"^hammerstone tools (rollback|approve)": "needs another version; tests/cli/test_correct.py and others have one",
     r"^hammerstone tasks settle": "needs a tool that needs review; tests/cli/test_tasks.py makes one",
     r"^hammerstone toolformer ": "needs a model; tests/cli/test_toolformer.py has one and runs each",
     r"^accelerate launch": "needs several GPUs",
