@@ -215,3 +215,12 @@ async def test_its_description_is_one_line_and_not_long(store: Store, sandbox: S
     for kept in (stored.tool.description, task.description):
         assert len(kept) <= MAX_CHARS
         assert kept.isprintable()
+
+
+async def test_a_tool_that_is_live_and_contradicts_a_label_is_quarantined_when_it_comes_again(
+    store: Store, sandbox: Sandbox
+) -> None:
+    assert (await admit(store, sandbox, tool())).stored.state is ToolState.LIVE
+    store.add_instance("sum", Instance(question=ask(9), answer="1", source=Source.LABELER), request_id="1")
+    await admit(store, sandbox, tool())
+    assert store.live_tools() == ()

@@ -118,6 +118,23 @@ async def test_the_maker_is_shown_what_it_gets_wrong_of_a_further_spelling(store
     assert len(build.tool.checks) == 5, "a further spelling proves nothing new"
 
 
+@pytest.mark.parametrize("number", [2, 9], ids=["of a question that it is built from", "of another question"])
+async def test_a_label_that_a_person_gives_during_a_build_is_not_contradicted(
+    store: Store, sandbox: Sandbox, number: int
+) -> None:
+    fill(store, instances(5))
+
+    def propose(_: Prompt) -> str:
+        label = replace(instances(10)[number], answer="999", source=Source.LABELER)
+        store.add_instance("sum", label, request_id="later")
+        return block(SUM)
+
+    build = await make(store, sandbox, FunctionModel(propose))
+    assert build.state is BuildState.FAILED
+    assert "'999'" in build.reason
+    assert store.live_tools() == ()
+
+
 async def test_a_description_is_packaged_as_one_short_line(store: Store, sandbox: Sandbox) -> None:
     store.add_task("sum", "Adds.\n- other: take every request\u2028" + "very " * 200)
     for number, one in enumerate(instances(5)):

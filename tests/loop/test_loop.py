@@ -389,6 +389,35 @@ async def test_the_same_request_waits_for_the_labeler_once(store: Store) -> None
     assert len(store.queue()) == 1
 
 
+async def test_a_persons_label_wins_over_a_tool_a_stored_completion_and_an_earlier_answer_of_the_queue(
+    store: Store, sandbox: Sandbox
+) -> None:
+    request = Request.plain(id="1", question=ask(9), task="sum")
+    queued = store.enqueue("1", ask(9), "sum")
+    store.label(queued.id, "1")
+    models = Models(solver=solver())
+    async with Hammerstone(store=store, sandbox=sandbox, models=models, settings=SETTINGS) as loop:
+        store.add_instance("sum", replace(instances(10)[9], answer="2", source=Source.CALLER), request_id="fix")
+        answers = [await loop.solve(request)]
+        store.publish(tool())
+        answers.append(await loop.solve(request))
+    async with Hammerstone(store=store, sandbox=sandbox, models=Models(labeler=True), settings=SETTINGS) as loop:
+        store.remove_tool("sum")
+        answers.append(await loop.solve(request))
+    assert [(one.route, one.answer, one.model_calls) for one in answers] == [(Route.LABELER, "2", 0)] * 3
+    assert answers[1].refusals == ("sum: a person's label says otherwise",)
+
+
+async def test_a_label_that_was_never_stored_takes_the_tool_that_contradicts_it_out_of_service(
+    store: Store, sandbox: Sandbox
+) -> None:
+    models = Models(maker=FunctionModel(lambda _: "NO PARSER"))
+    store.publish(tool(routes=(Route.PARSER,)))
+    async with Hammerstone(store=store, sandbox=sandbox, models=models, settings=SETTINGS) as loop:
+        await loop.make([*instances(5), replace(instances(10)[9], answer="999")], name="sum")
+    assert [one.state for one in store.tools()] == [ToolState.QUARANTINED]
+
+
 # several at a time
 
 

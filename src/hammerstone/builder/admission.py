@@ -9,13 +9,13 @@ from anyio import to_thread
 
 from hammerstone.builder.gate import NO_WORDING, foreign_questions, intruders, parser_problem
 from hammerstone.builder.splits import spelled_alike
-from hammerstone.builder.verify import Finding, Verdict, check_arguments, check_parser
+from hammerstone.builder.verify import Finding, Verdict, check_arguments, check_parser, contradicted
 from hammerstone.errors import ToolRefusedError
 from hammerstone.requests.frame import PLAIN
 from hammerstone.sandbox.contract import Sandbox
 from hammerstone.settings import BuildSettings
 from hammerstone.store import Store
-from hammerstone.store.records import StoredInstance, StoredTool
+from hammerstone.store.records import Actor, StoredInstance, StoredTool, ToolState
 from hammerstone.tools.descriptions import few, short_description
 from hammerstone.tools.shortlist import LEAST
 from hammerstone.tools.signature import read_signature
@@ -47,9 +47,21 @@ async def admit(store: Store, sandbox: Sandbox, tool: Tool) -> Admission:
     instances = await to_thread.run_sync(store.instances, tool.name)
     foreign = await to_thread.run_sync(foreign_questions, store, tool.name)
     reasons = await _examine(sandbox, tool, instances, foreign)
-    if reasons:
-        return Admission(stored=await to_thread.run_sync(store.keep_tool, tool), reasons=reasons)
-    return Admission(stored=await to_thread.run_sync(store.publish, _as_tried(tool)), reasons=())
+    if not reasons:
+        return Admission(stored=await to_thread.run_sync(store.publish, _as_tried(tool)), reasons=())
+    await _quarantine_same(store, sandbox, tool, instances)
+    return Admission(stored=await to_thread.run_sync(store.keep_tool, tool), reasons=reasons)
+
+
+async def _quarantine_same(store: Store, sandbox: Sandbox, tool: Tool, instances: tuple[StoredInstance, ...]) -> None:
+    """If this very source is live and a person's label contradicts it now, it serves no more."""
+    live = await to_thread.run_sync(store.tool, tool.name)
+    if live is None or live.state is not ToolState.LIVE or live.tool.source != tool.source:
+        return
+    wrong = await contradicted(sandbox, tool.source, [one for one in instances if one.source is not Source.SOLVER])
+    if wrong:
+        reason, who = wrong[0].detail, Actor.CORRECTION
+        await to_thread.run_sync(lambda: store.quarantine(tool.name, live.version, reason, who=who))
 
 
 def _as_tried(tool: Tool) -> Tool:

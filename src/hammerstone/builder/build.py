@@ -17,7 +17,7 @@ from hammerstone.builder.improve import refused_by, since_quarantine, split_for_
 from hammerstone.builder.latm import make_latm
 from hammerstone.builder.module import make_module
 from hammerstone.builder.splits import Split, independent, split_instances
-from hammerstone.builder.verify import Finding
+from hammerstone.builder.verify import Finding, contradicted
 from hammerstone.builder.workbench import Draft, Failure, Workbench
 from hammerstone.concurrency import task_group
 from hammerstone.errors import EndsRun, HammerstoneError, ModelError, NotFoundError
@@ -238,7 +238,19 @@ class Maker:
             reason = "the tool agrees with every instance but one: somebody must say which of the two is right"
             disagreement = _disagreement(suspect)
             return _End(state=BuildState.NEEDS_REVIEW, reason=reason, tool=tool, disagreement=disagreement, bill=bill)
+        problem = await self._new_labels_problem(tool, bench.task)
+        if problem:
+            return _failed(problem, bill)
         return _End(state=BuildState.LIVE, reason="; ".join(result.reasons), tool=tool, gained=draft.gained, bill=bill)
+
+    async def _new_labels_problem(self, tool: Tool, task: Task) -> str:
+        """What the parser gets wrong of people's labels that it was not built from: they came in meanwhile."""
+        if Route.PARSER not in tool.routes:
+            return ""
+        checked = {one.question for one in tool.checks}
+        labeled = [one for one in await self._instances(task) if one.source is not Source.SOLVER]
+        wrong = await contradicted(self._sandbox, tool.source, [one for one in labeled if one.question not in checked])
+        return f"a label that came in during the build contradicts the tool: {wrong[0].detail}" if wrong else ""
 
     async def _workbench(
         self, recipe: Recipe, task: Task, build_id: int, split: Split | None = None, present: Tool | None = None
