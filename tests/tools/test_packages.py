@@ -75,10 +75,10 @@ def contents(folder: Path) -> dict[str, bytes]:
 # export
 
 
-def test_the_package_has_its_four_files_and_nothing_else_is_left(tmp_path: Path) -> None:
+def test_the_package_has_its_five_files_and_nothing_else_is_left(tmp_path: Path) -> None:
     folder = export_tool(a_tool(), 3, tmp_path / "new" / "place")
     assert folder == tmp_path / "new" / "place" / "word_sorting"
-    assert names(folder) == ["__init__.py", "made.py", "test_word_sorting.py", "tool.json"]
+    assert names(folder) == ["__init__.py", "guard.py", "made.py", "test_word_sorting.py", "tool.json"]
     assert names(folder.parent) == ["word_sorting"]
 
 
@@ -106,7 +106,7 @@ def test_its_tests_fail_when_its_source_is_broken(tmp_path: Path) -> None:
 
 def test_a_tool_with_a_name_of_the_standard_library_does_not_take_its_place(tmp_path: Path) -> None:
     folder = export_tool(replace(a_tool(), name="re"), 3, tmp_path)
-    assert names(folder) == ["__init__.py", "made.py", "test_re_tool.py", "tool.json"]
+    assert names(folder) == ["__init__.py", "guard.py", "made.py", "test_re_tool.py", "tool.json"]
     assert run_tests(folder).returncode == 0
     assert import_tool(folder).name == "re"
 
@@ -169,6 +169,48 @@ async def test_it_refuses_what_hammerstone_refuses(
     question = "\t e\u0301 b\r\n"
     assert module.answer(question) == answer
     assert (await parser.answer(sandbox, tool.source, question))[1] == answer
+
+
+TYPED = """
+import json
+from typing import Literal
+
+def solve(TAKEN) -> str:
+    return repr(x)
+
+def parse(question: str) -> dict | None:
+    return json.loads(question)
+
+def unparse(TAKEN) -> str:
+    return WRITTEN
+"""
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("taken", "written", "question", "answer"),
+    [
+        ("x: float", "f'{{\"x\": {x:g}}}'", '{"x": 50}', "50.0"),
+        ("x: float", "f'{{\"x\": {x:g}}}'", '{"x": true}', None),
+        ("x: int", "'{\"x\": true}'", '{"x": true}', None),
+        ("x: int", "'{\"x\": 1.0}'", '{"x": 1.0}', None),
+        ('x: Literal["a", "b"]', "json.dumps({'x': x})", '{"x": "b"}', "'b'"),
+        ('x: Literal["a", "b"]', "json.dumps({'x': x})", '{"x": "c"}', None),
+        ("x: int = 3", "'{\"y\": 1}'", '{"y": 1}', None),
+        ("x: int = 3", "'{}'", "{}", "3"),
+        ("x: list[tuple[int, float | None]]", "'{\"x\": [[1, 2]]}'", '{"x": [[1, 2]]}', "[[1, 2.0]]"),
+        ("x: dict[Literal['k'], int]", '\'{"x": {"k": 2}}\'', '{"x": {"k": 2}}', "{'k': 2}"),
+        ("x: dict[Literal['k'], int]", '\'{"x": {"l": 2}}\'', '{"x": {"l": 2}}', None),
+        ("x: int", "'[[\"x\", 1]]'", '[["x", 1]]', None),
+    ],
+)
+async def test_it_checks_and_converts_arguments_as_hammerstone_does(
+    tmp_path: Path, sandbox: Sandbox, taken: str, written: str, question: str, answer: str | None
+) -> None:
+    source = TYPED.replace("TAKEN", taken).replace("WRITTEN", written)
+    module = load(export_tool(replace(a_tool(), source=source), 3, tmp_path))
+    assert (await parser.answer(sandbox, source, question))[1] == answer
+    assert module.answer(question) == answer
 
 
 def test_what_solve_does_to_its_arguments_stays_its_own_affair(tmp_path: Path) -> None:
@@ -251,7 +293,7 @@ def test_no_description_or_maker_or_question_can_break_out_of_its_place(
 def test_a_tool_with_a_name_of_an_installed_package_does_not_take_its_place(tmp_path: Path, name: str) -> None:
     folder = export_tool(replace(a_tool(), name=name), 3, tmp_path)
     assert folder.name == f"{name}_tool"
-    assert names(folder) == ["__init__.py", "made.py", f"test_{name}_tool.py", "tool.json"]
+    assert names(folder) == ["__init__.py", "guard.py", "made.py", f"test_{name}_tool.py", "tool.json"]
     assert run_tests(folder).returncode == 0
     assert import_tool(folder).name == name
 
@@ -272,7 +314,7 @@ def test_a_folder_that_holds_something_is_left_as_it_is(tmp_path: Path) -> None:
 
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     (tmp_path / "word_sorting").mkdir()
-    assert len(names(export_tool(a_tool(), 3, tmp_path))) == 4
+    assert len(names(export_tool(a_tool(), 3, tmp_path))) == 5
 
 
 def occupied_by_a_file(tmp_path: Path) -> Path:

@@ -3,6 +3,7 @@
     word_sorting/
         __init__.py             what it is and where it comes from; `answer(question)` and `solve(...)`
         made.py                 the made source, unchanged, below a header
+        guard.py                which arguments `solve` takes, by hammerstone's own code; only where there is a parser
         test_word_sorting.py    every check of the tool, for pytest
         tool.json               the whole tool with its digest: what `import_tool` reads
 
@@ -34,6 +35,7 @@ from hammerstone.models.asking import sound_number
 from hammerstone.private_files import make_private_folder, open_private
 from hammerstone.tools.code_checks import check_source
 from hammerstone.tools.descriptions import few, one_line
+from hammerstone.tools.exported_guard import guard_source
 from hammerstone.tools.shortlist import forms, wording
 from hammerstone.tools.signature import ArgumentsError, Signature, read_signature
 from hammerstone.tools.tool import Tool, is_tool_name
@@ -65,6 +67,7 @@ from __future__ import annotations
 
 import json
 
+from .guard import ARGUMENTS, fit_arguments
 from .made import parse, solve, unparse
 
 __all__ = ["answer", "solve"]
@@ -77,7 +80,10 @@ def answer(question: str) -> str | None:
     runs in this process, without a sandbox and without a time limit.
     """
     try:
-        arguments = json.dumps(parse(question=question), allow_nan=False)
+        parsed = json.loads(json.dumps(parse(question=question), allow_nan=False))
+        if not isinstance(parsed, dict):
+            return None
+        arguments = json.dumps(fit_arguments(ARGUMENTS, parsed))
         if unparse(**json.loads(arguments)) != question:
             return None
         given = solve(**json.loads(arguments))
@@ -173,6 +179,7 @@ def _files(tool: Tool, version: int, package: str) -> Mapping[str, str]:
     document = {"digest": tool.digest, "tool": json.loads(tool.to_json()), "version": version}
     return {
         "__init__.py": Template(_GUARDED if guarded else _UNGUARDED).substitute(header=docstring),
+        **({"guard.py": guard_source(tool.source)} if guarded else {}),
         SOURCE_FILE: f"{_TITLE}{comment}#\n{_MARK}{tool.source}",
         f"test_{package}.py": tests.substitute(
             name=tool.name, imported="answer, solve" if guarded else "solve", checks=checks
