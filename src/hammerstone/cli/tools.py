@@ -129,6 +129,8 @@ def import_(
     with open_home(home) as store:
         admission = anyio.run(run, store)
     _show_admission(admission, len(tool.checks), json)
+    if set(tool.routes) - set(admission.stored.tool.routes):
+        talk("its user route was left out: it cannot be tried without a model; `hammerstone make` builds one", "hint:")
 
 
 @app.command()
