@@ -18,7 +18,7 @@ from pathlib import Path
 
 import anyio
 
-from hammerstone import Settings, Request, Route
+from hammerstone import Request, Route, Settings
 from hammerstone.concurrency import map_concurrently
 from hammerstone.environment import recordings
 from hammerstone.evals.demo_run import run_demo

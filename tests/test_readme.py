@@ -1,7 +1,7 @@
 """The README's figures are those of docs/results.md, which docs/check.py holds to what the experiments print.
 
-Those of the demonstration and of the public files are held by tests/evals/test_demo_run.py. Times are held by nothing: each
-has the command that measures it beside it.
+Those of the demonstration and of the public files are held by tests/evals/test_demo_run.py. Times are held by nothing:
+each has the command that measures it beside it.
 """
 
 from __future__ import annotations
