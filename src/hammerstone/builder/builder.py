@@ -139,7 +139,7 @@ class Builder:
     def maker(self) -> Maker:
         """Raises `SettingsError` if there is none."""
         if self._maker is None:
-            hint = "name one, for example --maker anthropic:claude-opus-4-5"
+            hint = "name one, for example --maker anthropic:claude-sonnet-5-5"
             raise SettingsError("there is no maker model", hint=hint)
         return self._maker
 
