@@ -187,8 +187,8 @@ def test_only_the_shipped_recordings_are_described_as_such(cli: Cli, recorded_be
 
 
 def test_the_prices_of_the_estimates_are_those_that_are_used() -> None:
-    for rates, role in ((STRONG, "strong"), (CHEAP, "cheap")):
-        assert f"${rates.input:g} and ${rates.output:g} in the {role}" in bench.ESTIMATES_NOTE
+    strong, cheap = (f"${rates.input:g} and ${rates.output:g}" for rates in (STRONG, CHEAP))
+    assert f"at {strong} per million in and out in the strong roles, {cheap} in the cheap ones" in bench.ESTIMATES_NOTE
 
 
 # bad input
@@ -245,8 +245,8 @@ def test_a_file_for_the_results_that_cannot_be_written_is_told_before_anything_i
     cli: Cli, recorded_bench: BenchRun, tmp_path: Path, data: Path
 ) -> None:
     done = cli(*recorded_bench.use("--out", tmp_path / "none" / "out.json"), *recorded_bench.live)
-    assert done.code == 1
-    assert f"error: {tmp_path}/none/out.json: No such file or directory" in done.err
+    assert done.code == 2
+    assert f"error: {tmp_path}/none/out.json cannot be written: No such file or directory" in done.err
     assert not (data / "hammerstone.db").exists()
 
 

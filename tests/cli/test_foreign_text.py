@@ -215,7 +215,7 @@ def test_a_stream_that_the_caller_has_closed_is_no_fault(home: Path, line: str, 
 
 def test_the_help_of_every_command_is_shown_whole(cli: Cli) -> None:
     """Brackets in it are not taken for markup."""
-    assert "as in the file's [generate], or" in " ".join(cli("toolformer", "generate", "--help").out.split())
+    assert "those of the file's [generate], or" in " ".join(cli("toolformer", "generate", "--help").out.split())
 
 
 def test_the_details_of_an_error_stand_below_it_set_in(capsys: pytest.CaptureFixture[str]) -> None:

@@ -89,7 +89,7 @@ def test_documents_are_not_held_in_memory(tmp_path: Path) -> None:
 
 
 def test_a_corpus_without_documents_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="not a document") as caught:
+    with pytest.raises(InputError, match="the corpus holds no document") as caught:
         write_shards(tmp_path / "out", [], settings={})
     assert caught.value.hint
 
@@ -450,7 +450,7 @@ def test_half_of_a_surrogate_pair_can_be_read_back(tmp_path: Path) -> None:
 
 
 def test_a_corpus_without_documents_claims_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="not a document"):
+    with pytest.raises(InputError, match="the corpus holds no document"):
         write_shards(tmp_path / "out", [], settings={"seed": 1})
     write_shards(tmp_path / "out", DOCUMENTS, settings={"seed": 2})
 

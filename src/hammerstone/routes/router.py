@@ -92,9 +92,19 @@ class Router:
         reason = f"{task}: a person's label says otherwise"
         return Answer(text=label, route=Route.LABELER, refusals=(*answer.refusals, reason))
 
+    async def _label(self, asked: Asked) -> tuple[str | None, str]:
+        """What a person has answered to this very question, or why nobody could look."""
+        if asked.task is None:
+            return None, ""
+        failures: list[str] = []
+        looking = self._catalog.person_label(asked, asked.task)
+        label = await contained(looking, lambda why: failures.append(f"labels: {why}"))
+        return label, "".join(failures)
+
     async def _dearly(self, asked: Asked, refusals: tuple[str, ...]) -> Routed:
         last = self._last
-        label = await self._catalog.person_label(asked, asked.task) if asked.task is not None else None
+        label, why = await self._label(asked)
+        refusals = (*refusals, why) if why else refusals
         if label is not None:
             return Routed(answer=Answer(text=label, route=Route.LABELER), refusals=refusals, route=Route.LABELER)
         if last is None:

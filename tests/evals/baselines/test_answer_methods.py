@@ -82,7 +82,7 @@ async def test_direct_shows_three_solved_questions_and_then_the_one_that_is_aske
         assert f"Question:\n{one.question}\nAnswer: {one.answer}" in text(prompt)
     assert text(prompt).endswith(f"Question:\n{QUESTION}\nAnswer:")
     assert RIGHT not in text(prompt).partition(QUESTION)[2]
-    assert (prompt.temperature, prompt.sample, prompt.max_tokens) == (0.0, 0, None)
+    assert (prompt.temperature, prompt.sample, prompt.max_tokens) == (0.0, 0, 1_024)
 
 
 # chain of thought
@@ -166,7 +166,7 @@ async def test_a_program_of_thought_is_given_its_tokens_and_three_solved_questio
     method = ProgramOfThought(bench.model(Role.USER), FakeSandbox({}), GIVEN.shown, max_tokens=budget)
     await answered(method)
     (prompt,) = model.prompts
-    assert (prompt.max_tokens, prompt.temperature) == (budget, 0.0)
+    assert (prompt.max_tokens, prompt.temperature) == (budget or 1_024, 0.0)  # a role has a limit of its own
     assert [one.question in text(prompt) for one in GIVEN.shown] == [True] * 3 + [False] * 2
     assert QUESTION in text(prompt)
 

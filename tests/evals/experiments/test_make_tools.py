@@ -101,7 +101,8 @@ async def test_a_tool_without_a_parser_is_judged_by_the_user(store: Store, sandb
     def careless(prompt: Prompt) -> str:
         return right(prompt).replace(f'"left": {FRESH_LEFTS[0]},', '"left": 0,')
 
-    latm = replace(new_bench(store, sandbox).settings, recipe="latm")
+    settings = new_bench(store, sandbox).settings
+    latm = replace(settings, build=replace(settings.build, recipe="latm"))
     for reply, verdict in ((right, ""), (careless, "; fresh instances: 1 of 10 wrong by tool, user")):
         models = roles(maker=priced(propose, f"maker {verdict}"), user=priced(reply, f"user {verdict}"))
         result = await run_make(new_bench(store, sandbox, models, n=10, settings=latm), TASKS[:1], 1)

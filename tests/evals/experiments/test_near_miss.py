@@ -182,7 +182,7 @@ async def test_a_task_from_a_file_is_told_before_anything_is_paid(store: Store, 
     """Also one whose file is called like a task of ours: its questions may be others."""
     for given in (samples(), replace(TASKS[0], generated=False)):
         models = roles()
-        with pytest.raises(InputError, match=f"own tasks alone, and {given.task} is read from a file") as told:
+        with pytest.raises(InputError, match=f"own tasks, and {given.task} is read from a file") as told:
             await run_near_miss(new_bench(store, sandbox, models), [*TASKS, given])
         assert "word_sorting" in told.value.hint
         assert models[Role.MAKER].prompts == []

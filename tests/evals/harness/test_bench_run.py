@@ -138,7 +138,7 @@ def test_shown_instances_are_twelve_different_ones(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("file", "name"),
-    [("My Sums (2).json", "my_sums_2"), ("2023.json", "task_2023"), ("class.json", "task_class"), (".json", "task")],
+    [("My Sums 2.json", "my_sums_2"), ("2023.json", "task_2023"), ("class.json", "task_class"), (".json", "task")],
 )
 def test_a_file_names_its_task_as_a_tool_may_be_named(tmp_path: Path, file: str, name: str) -> None:
     assert read_samples(bigbench(tmp_path / file, SUMS), 5).task == name

@@ -200,9 +200,9 @@ def test_what_makes_no_stream_is_refused() -> None:
     with pytest.raises(InputError, match="0 tasks"):
         generate_traffic(10, 1, tasks=())
     for shares in ({}, {"own": 0.0}, {"own": 1.0, "typo": -0.1}):
-        with pytest.raises(InputError, match="no shares"):
+        with pytest.raises(InputError, match="invalid shares"):
             generate_traffic(10, 1, shares=shares)
-    with pytest.raises(InputError, match="no shares"):
+    with pytest.raises(InputError, match="invalid shares"):
         generate_traffic(10, 1, shares={"owned": 1.0})  # type: ignore[dict-item]
     with pytest.raises(InputError, match="nothing to repeat"):
         generate_traffic(10, 1, shares={"repeat": 1.0})

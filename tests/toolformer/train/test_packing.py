@@ -114,5 +114,5 @@ def test_a_missing_binary_or_empty_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot read"):
         read_texts(path)
     path.write_text("\n")
-    with pytest.raises(InputError, match="holds no document"):
+    with pytest.raises(InputError, match="contains no document"):
         read_texts(path)
