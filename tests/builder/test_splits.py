@@ -33,7 +33,9 @@ def test_the_parts_are_disjoint_and_hold_nothing_else(questions: list[str], spar
     ids = [one.id for one in split.all]
     assert len(ids) == len(set(ids))
     assert set(ids) <= {one.id for one in instances}
-    assert len(split.shown) == min(len(instances), NUMBERS.shown)
+    room = len(instances) - NUMBERS.needed if spare else 0
+    assert NUMBERS.shown <= len(split.shown) + max(0, NUMBERS.shown - len(instances))
+    assert len(split.shown) <= min(len(instances), NUMBERS.shown + max(0, room))
 
 
 @given(st.lists(st.text(min_size=1, max_size=40), max_size=20, unique=True))
@@ -56,8 +58,28 @@ def test_the_same_instances_are_divided_the_same_way(questions: list[str]) -> No
 def test_what_is_beyond_the_numbers_is_used_only_where_it_costs_nothing(
     count: int, spare: bool, sizes: tuple[int, int, int]
 ) -> None:
-    split = split_instances(stored([f"question {n}" for n in range(count)]), NUMBERS, spare=spare)
+    split = split_instances(
+        stored([f"What is the answer to question {n}?" for n in range(count)]), NUMBERS, spare=spare
+    )
     assert (len(split.shown), len(split.verified), len(split.held_out)) == sizes
+
+
+PHRASED = ("Sort these words: {}", "Please put into alphabetical order the following: {}", "A to Z, if you would: {}")
+PHRASED += (
+    "Which of them comes first in a dictionary, which next, and so on? {}",
+    "Arrange by first letter, quickly: {}",
+)
+
+
+@pytest.mark.parametrize(("count", "forms"), [(7, 3), (8, 4), (9, 5), (30, 5)])
+def test_where_instances_are_left_one_of_each_way_of_phrasing_is_shown(count: int, forms: int) -> None:
+    words = "ox yak emu gnu owl eel ant bee cow pig hen fox rat bat cat dog ape elk hog jay kid nit ram roe sow tit asp"
+    questions = [
+        PHRASED[k % 5].format(word) for k, word in zip(range(count), f"{words} cod dab ide".split(), strict=False)
+    ]
+    split = split_instances(stored(sorted(questions, key=len)), NUMBERS, spare=True)
+    shown = {form for form in PHRASED if any(one.question.startswith(form[:-2]) for one in split.shown)}
+    assert len(shown) == forms
 
 
 def test_what_is_not_shown_keeps_the_order_of_arrival() -> None:

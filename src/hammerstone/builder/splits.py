@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hammerstone.settings import Numbers
 from hammerstone.store.records import StoredInstance
-from hammerstone.tools.shortlist import grams
+from hammerstone.tools.shortlist import grams, phrased_alike
 
 __all__ = ["Split", "independent", "most_varied", "respelled", "spelled_alike", "split_instances"]
 
@@ -55,16 +55,29 @@ def spelled_alike(question: str) -> str:
 def split_instances(instances: Sequence[StoredInstance], numbers: Numbers, *, spare: bool) -> Split:
     """Show the most varied, and divide the rest in order of arrival.
 
-    With `spare`, instances beyond the numbers are used too (checking a parser costs nothing): they are divided
+    With `spare`, instances beyond the numbers are used too: one of each way of phrasing that is not among the most
+    varied is shown as well, as far as enough are left; and as checking a parser costs nothing, the others are divided
     between verification and gate as the numbers are. Without it they are left out.
     """
     shown = most_varied(instances, numbers.shown)
+    if spare:
+        shown += _new_forms(instances, shown, len(instances) - numbers.needed)
     rest = [one for one in instances if one not in shown]
     verified = numbers.verified
     if spare:
         verified = max(verified, len(rest) * numbers.verified // (numbers.verified + numbers.held_out))
     end = None if spare else verified + numbers.held_out
     return Split(shown=shown, verified=tuple(rest[:verified]), held_out=tuple(rest[verified:end]))
+
+
+def _new_forms(
+    instances: Sequence[StoredInstance], shown: Sequence[StoredInstance], most: int
+) -> tuple[StoredInstance, ...]:
+    """The first instance of each way of phrasing of which none is shown, at most `most` of them."""
+    known = {one.id for one in shown}
+    groups = phrased_alike([one.question for one in instances])
+    new = [instances[group[0]] for group in groups if known.isdisjoint(instances[k].id for k in group)]
+    return tuple(new[: max(0, most)])
 
 
 def most_varied(instances: Sequence[StoredInstance], count: int) -> tuple[StoredInstance, ...]:

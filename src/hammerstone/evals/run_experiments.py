@@ -9,15 +9,17 @@ from pathlib import Path
 from hammerstone.errors import InputError, RecordingError
 from hammerstone.evals.baselines.embeddings import Embedding, LexicalEmbedding
 from hammerstone.evals.experiments.dispatch import check_tasks, run_dispatch
+from hammerstone.evals.experiments.improve import check_families, run_improve
 from hammerstone.evals.experiments.make_tools import run_make
 from hammerstone.evals.experiments.near_miss import check_own, run_near_miss
 from hammerstone.evals.experiments.reuse_cot import run_reuse_cot
 from hammerstone.evals.experiments.stream import check_requests, run_stream
 from hammerstone.evals.experiments.use_tools import METHODS, check_methods, run_use
 from hammerstone.evals.harness.bench_run import BenchRun
-from hammerstone.evals.harness.samples import Samples, generated_samples, read_samples
+from hammerstone.evals.harness.samples import PAPER_TASKS, Samples, generated_samples, read_samples
 from hammerstone.evals.report.experiment_result import Result
 from hammerstone.evals.tasks import TASKS
+from hammerstone.evals.traffic.one_task_stream import FAMILIES
 from hammerstone.models.model import Model
 from hammerstone.sandbox import open_sandbox
 from hammerstone.settings import Settings
@@ -32,7 +34,7 @@ NOT_RECORDED = "Its prompts have changed since completions were recorded. Run it
 @dataclass(frozen=True, kw_only=True)
 class BenchPlan:
     """What to run, and how much of it. `tasks` are names, paths of files of instances, or `name=path`:
-    the tool of a task of hammerstone's own, asked the instances of a file.
+    the tool of a task of hammerstone's own, asked the instances of a file. Without any, an experiment has its own.
     """
 
     experiments: tuple[str, ...]
@@ -43,7 +45,7 @@ class BenchPlan:
     trials: int = 5  # LATM, table 3
     sets: int = 5  # LATM, section 4.4: five sets
     set_size: int = 100  # of 100
-    requests: int = 400  # of the stream
+    requests: int = 400  # of a stream
     max_cost: float | None = None
     settings: Settings = field(default_factory=Settings)
 
@@ -82,6 +84,11 @@ async def _stream(bench: BenchRun, tasks: Sequence[Samples], plan: BenchPlan) ->
     return await run_stream(bench, [one.task for one in tasks], plan.requests)
 
 
+async def _improve(bench: BenchRun, tasks: Sequence[Samples], plan: BenchPlan) -> Result:
+    del tasks
+    return await run_improve(bench, plan.tasks or FAMILIES, plan.requests)
+
+
 EXPERIMENTS: Mapping[str, Experiment] = {
     "use": _use,
     "make": _make,
@@ -89,7 +96,10 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "dispatch": _dispatch,
     "near-miss": _near_miss,
     "stream": _stream,
+    "improve": _improve,
 }
+
+WITHOUT_SAMPLES = ("improve",)  # they draw all that they ask themselves
 
 
 async def run_experiments(
@@ -114,7 +124,8 @@ async def run_experiments(
     be run on, or a file that cannot be read or has too few instances, and `NotFoundError` for an unknown task.
     Later the errors of models, store and sandbox.
     """
-    tasks = [_samples(name, plan) for name in plan.tasks]
+    samples = any(name not in WITHOUT_SAMPLES for name in plan.experiments)
+    tasks = [_samples(name, plan) for name in plan.tasks or PAPER_TASKS] if samples else []
     _check(plan, tasks)
     results: list[Result] = []
     with open_store(home) as store:
@@ -178,6 +189,8 @@ def _check(plan: BenchPlan, tasks: Sequence[Samples]) -> None:
         check_tasks(tasks)
     if {"near-miss", "stream"} & set(plan.experiments):
         check_own(tasks)
+    if "improve" in plan.experiments:
+        check_families(plan.tasks)
     if "stream" in plan.experiments:
         check_requests(plan.requests)
 

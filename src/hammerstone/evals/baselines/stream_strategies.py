@@ -12,19 +12,17 @@ from dataclasses import dataclass, field, replace
 
 from hammerstone.evals.baselines.caches import Cache
 from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError, for_each
+from hammerstone.evals.harness.metered import STRONG_ROLES, Meter, metered_models
 from hammerstone.evals.traffic.mixed_traffic import TrafficItem
-from hammerstone.loop import Hammerstone, Models
-from hammerstone.models.model import Prompt, Reply
+from hammerstone.loop import Hammerstone
 from hammerstone.requests.comparison import agree
 from hammerstone.routes.solver import solve
 from hammerstone.store import open_store
-from hammerstone.store.accounts import AccountedModel, Bill
+from hammerstone.store.accounts import Bill
 from hammerstone.store.records import Build, BuildState
 from hammerstone.types import Role, Route
 
-__all__ = ["STRONG_ROLES", "LoopRun", "StrategyStep", "through_cache", "through_loop", "through_mix", "through_model"]
-
-STRONG_ROLES = (Role.MAKER, Role.SOLVER)
+__all__ = ["LoopRun", "StrategyStep", "through_cache", "through_loop", "through_mix", "through_model"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,45 +57,13 @@ class LoopRun:
     partial: str = ""
 
 
-@dataclass(kw_only=True)
-class _Meter:
-    """What the request under way has cost so far."""
-
-    bill: Bill = field(default_factory=Bill)
-    strong: int = 0
-
-
-class _MeteredModel:
-    """A role's model as the loop's own accounts want it: its completions are kept by the bench, its calls metered."""
-
-    def __init__(self, model: AccountedModel, role: Role, meter: _Meter) -> None:
-        self._model = model
-        self._role = role
-        self._meter = meter
-
-    @property
-    def name(self) -> str:
-        return self._model.name
-
-    @property
-    def identity(self) -> str:
-        return self._model.identity
-
-    async def complete(self, prompt: Prompt) -> Reply:
-        bill = Bill()
-        text = await self._model.complete(prompt, bill)
-        self._meter.bill.add(bill)
-        self._meter.strong += self._role in STRONG_ROLES
-        return Reply(text=text, model=self.name, usage=bill.usage, cost_usd=bill.cost_usd)
-
-
 async def through_loop(bench: BenchRun, items: Sequence[TrafficItem]) -> LoopRun:
     """The closed loop with an empty store, one request at a time; builds hold the stream, so that it repeats exactly.
 
     A bound on the cost that is reached leaves the steps so far.
     """
     run = LoopRun()
-    meter = _Meter()
+    meter = Meter()
 
     def note(task: str, build: Build | None) -> None:
         if build is not None and build.state is BuildState.LIVE:
@@ -108,12 +74,12 @@ async def through_loop(bench: BenchRun, items: Sequence[TrafficItem]) -> LoopRun
         async with Hammerstone(
             store=store,
             sandbox=bench.sandbox,
-            models=_metered(bench, meter),
+            models=metered_models(bench, meter),
             settings=replace(bench.settings, loop=replace(bench.settings.loop, background=False)),
             on_build=note,
         ) as hammerstone:
             for number, item in enumerate(items, 1):
-                meter.bill, meter.strong = Bill(), 0
+                meter.reset()
                 try:
                     answered = await hammerstone.solve(item.request)
                 except CostReachedError as error:
@@ -130,13 +96,6 @@ async def through_loop(bench: BenchRun, items: Sequence[TrafficItem]) -> LoopRun
                 run.steps.append(step)
                 bench.on_progress("stream: hammerstone", number, len(items))
     return run
-
-
-def _metered(bench: BenchRun, meter: _Meter) -> Models:
-    maker, user, dispatcher, solver = (
-        _MeteredModel(bench.model(role), role, meter) for role in (Role.MAKER, Role.USER, Role.DISPATCHER, Role.SOLVER)
-    )
-    return Models(maker=maker, user=user, dispatcher=dispatcher, solver=solver)
 
 
 async def through_model(bench: BenchRun, items: Sequence[TrafficItem], role: Role) -> list[StrategyStep]:
