@@ -18,7 +18,7 @@ PACKAGES = [path for path in MODULES if path.name == "__init__.py"]
 # Each part may import those above its own line, and itself; parts in one line know nothing of each other.
 LAYERS = (
     ("errors", "types"),
-    ("environment", "faults", "settings", "text_files", "visible"),
+    ("environment", "faults", "lazy_names", "settings", "text_files", "visible"),
     ("concurrency", "escaping", "private_files", "templates", "toml_sections", "validation"),
     ("ordered", "prompts", "requests", "settings_file"),
     ("models", "sandbox"),
@@ -39,6 +39,8 @@ LAYERS = (
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 
 HEAVY = "alembic anthropic genai_prices httpx numpy openai pydantic pydantic_ai pyflakes sqlalchemy torch typer".split()
+HEAVY_FOR_HELP = "anyio asyncio email importlib.metadata rich sqlite3 zipfile".split()
+CLI_STANDS_ON = "errors lazy_names text_files visible".split()
 LIGHT_PACKAGES = "hammerstone requests models sandbox tools store life evals evals.tasks testing".split()
 
 
@@ -112,12 +114,38 @@ def late():
     ]
 
 
+def loaded_by(package: str) -> set[str]:
+    """Every module that is there after an import of a package in a new process."""
+    code = f"import sys, {package}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
 @pytest.mark.parametrize("package", LIGHT_PACKAGES)
 def test_a_package_is_light_to_import(package: str) -> None:
     name = package if package == "hammerstone" else f"hammerstone.{package}"
-    code = f"import sys, {name}; print(*sorted({HEAVY} & sys.modules.keys()))".replace("[", "{").replace("]", "}")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == []
+    assert sorted(loaded_by(name) & set(HEAVY)) == []
+
+
+def test_the_front_door_imports_nothing_until_a_name_is_used() -> None:
+    ours = {name for name in loaded_by("hammerstone") if name.startswith("hammerstone")}
+    assert ours == {"hammerstone", "hammerstone.lazy_names"}
+
+
+def test_the_command_line_imports_what_a_command_needs_when_it_runs() -> None:
+    loaded = loaded_by("hammerstone.cli")
+    assert sorted(loaded & {*HEAVY, *HEAVY_FOR_HELP} - {"typer"}) == []
+    assert {part_of(name) for name in loaded if name.startswith("hammerstone.")} == {*CLI_STANDS_ON, "cli"}
+
+
+@pytest.mark.parametrize("path", PACKAGES, ids=name_of)
+def test_a_name_that_is_imported_late_is_the_one_that_types_speak_of(path: Path) -> None:
+    package = importlib.import_module(name_of(path))
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("hammerstone."):
+            module = importlib.import_module(str(node.module))
+            for name in {alias.name for alias in node.names} & set(exported(path) or ()):
+                assert getattr(package, name) is getattr(module, name)
 
 
 @pytest.mark.parametrize("path", PACKAGES, ids=name_of)

@@ -8,28 +8,50 @@
 It keeps how to answer, not answers: a strong model makes a verified tool once, and later requests are answered by it.
 """
 
-from hammerstone.errors import (
-    CallerError,
-    HammerstoneError,
-    InputError,
-    ModelError,
-    ModelTimeoutError,
-    NotFoundError,
-    OperatorError,
-    RecordingError,
-    ReplyCutError,
-    SandboxError,
-    SettingsError,
-    StoreError,
-    ToolRefusedError,
-)
-from hammerstone.models.model import Message, Model, Prompt, Reply
-from hammerstone.opening import BlockingHammerstone, open_blocking, open_hammerstone
-from hammerstone.settings import BuildSettings, LoopSettings, Numbers, Roles, RoleSettings, Settings
-from hammerstone.settings_file import LoadedSettings, load_settings
-from hammerstone.store.records import Answered, Build
-from hammerstone.tools.tool import Tool
-from hammerstone.types import Instance, Request, Role, Route, Source, Usage
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hammerstone.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from hammerstone.errors import (
+        CallerError,
+        HammerstoneError,
+        InputError,
+        ModelError,
+        ModelTimeoutError,
+        NotFoundError,
+        OperatorError,
+        RecordingError,
+        ReplyCutError,
+        SandboxError,
+        SettingsError,
+        StoreError,
+        ToolRefusedError,
+    )
+    from hammerstone.models.model import Message, Model, Prompt, Reply
+    from hammerstone.opening import BlockingHammerstone, open_blocking, open_hammerstone
+    from hammerstone.settings import BuildSettings, LoopSettings, Numbers, Roles, RoleSettings, Settings
+    from hammerstone.settings_file import LoadedSettings, load_settings
+    from hammerstone.store.records import Answered, Build
+    from hammerstone.tools.tool import Tool
+    from hammerstone.types import Instance, Request, Role, Route, Source, Usage
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "errors": "CallerError HammerstoneError InputError ModelError ModelTimeoutError NotFoundError "
+            "OperatorError RecordingError ReplyCutError SandboxError SettingsError StoreError ToolRefusedError",
+            "models.model": "Message Model Prompt Reply",
+            "opening": "BlockingHammerstone open_blocking open_hammerstone",
+            "settings": "BuildSettings LoopSettings Numbers RoleSettings Roles Settings",
+            "settings_file": "LoadedSettings load_settings",
+            "store.records": "Answered Build",
+            "tools.tool": "Tool",
+            "types": "Instance Request Role Route Source Usage",
+        },
+    )
 
 __all__ = [
     "Answered",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from hammerstone.cli.false_hits import document, rates, show_tools
 from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Home, Json
 from hammerstone.cli.terminal import money, percent, print_json, print_line, show_table
@@ -24,6 +23,8 @@ def ledger(home: Home = None, json: Json = False) -> None:
 
     The baseline is all requests to the solver's model.
     """
+    from hammerstone.cli.false_hits import document, rates, show_tools
+
     with open_home(home) as store:
         calls, routes, mean, tools = store.ledger(), store.routes(), store.mean_solver_call(), store.tool_rows()
     if json:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.metadata import version
-from traceback import format_exception
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +11,6 @@ import typer
 from hammerstone.cli import bench, correct, demo, doctor, generate, label, ledger, make, solve, tasks, toolformer, tools
 from hammerstone.cli.terminal import prepare_streams, show_text, talk, tell_error
 from hammerstone.errors import HammerstoneError
-from hammerstone.models.masking import masked
 from hammerstone.visible import visible
 
 __all__ = ["app", "main"]
@@ -51,6 +48,8 @@ app.add_typer(toolformer.app, name="toolformer")
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"hammerstone {version('hammerstone')}")
         raise typer.Exit
 
@@ -77,7 +76,7 @@ def main() -> None:
         code = _commands()(arguments, prog_name="hammerstone", standalone_mode=False)
     except Exception as error:
         if "--debug" in sys.argv:
-            show_text(masked("".join(format_exception(error))), stderr=True)
+            _show_traceback(error)
         code = _tell(error)
     if code == INTERRUPTED:  # typer has made this of a KeyboardInterrupt
         talk("what was answered and paid is stored; the same command goes on from there", "interrupted:")
@@ -107,6 +106,14 @@ def _commands() -> Any:
     commands = typer.main.get_command(app)
     escape_help(commands)
     return commands
+
+
+def _show_traceback(error: Exception) -> None:
+    from traceback import format_exception
+
+    from hammerstone.models.masking import masked
+
+    show_text(masked("".join(format_exception(error))), stderr=True)
 
 
 def _tell(error: Exception) -> int:
@@ -159,6 +166,8 @@ def _tell_retries() -> None:
 
     class Sentence(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
+            from hammerstone.models.masking import masked
+
             waits = getattr(record, "stamina.wait_for", "?")
             talk(f"a model in {waits} s: {masked(str(getattr(record, 'stamina.caused_by', '')))}", "retrying")
 

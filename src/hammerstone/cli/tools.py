@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hammerstone.cli.false_hits import compared, document
 from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Backend, Config, Home, Json, SandboxName
 from hammerstone.cli.source import show_source
@@ -82,6 +81,8 @@ def show(name: Name, version: Version = None, home: Home = None, json: Json = Fa
         changes = [one for one in store.changes(tool.task) if one.version == tool.version]
     if json:
         from json import loads
+
+        from hammerstone.cli.false_hits import document
 
         life = document(row) | {"changes": [asdict(one) for one in changes]}
         print_json(_summary(tool) | life | {"content": loads(tool.tool.to_json())})
@@ -257,6 +258,8 @@ def _summary(tool: StoredTool) -> dict[str, object]:
 
 
 def _show(stored: StoredTool, row: ToolRow, changes: Sequence[Change]) -> None:
+    from hammerstone.cli.false_hits import compared
+
     tool, made = stored.tool, stored.tool.provenance
     facts = (
         ("tool", f"{stored.task}, version {stored.version}, {stored.state}"),

@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from hammerstone.environment import secret
 from hammerstone.errors import SettingsError
-from hammerstone.models.mailbox import MailboxModel
-from hammerstone.models.recorded import RecordedModel
 
 if TYPE_CHECKING:
     from hammerstone.models.model import Model
@@ -62,8 +59,12 @@ def open_model(
     if base_url is not None and kind in NO_SERVER:
         raise SettingsError(f"{spec!r} takes no base URL", hint="leave out the base URL for this model")
     if kind == "recorded":
+        from hammerstone.models.recorded import RecordedModel
+
         return RecordedModel(rest)
     if kind == "mailbox":
+        from hammerstone.models.mailbox import MailboxModel
+
         return MailboxModel(rest, timeout_seconds=timeout_seconds)
     if (added := _added(kind)) is not None:
         return added(rest)
@@ -91,6 +92,8 @@ def split_url(spec: str) -> tuple[str, str | None]:
 
 def _added(kind: str) -> Callable[[str], Model] | None:
     """What a package has added for this kind."""
+    from importlib.metadata import entry_points
+
     for point in entry_points(group="hammerstone.models", name=kind):
         try:
             return point.load()
