@@ -1,6 +1,7 @@
 """Tasks whose instances hammerstone generates itself, with answers that are known to be right.
 
-Every module in `generators` is a task of the shape `generated_task.GeneratedTask`; a new file is found by being there.
+Every module in `generators` is a task of the shape `generated_task.GeneratedTask`, and every module in `companies` one
+of the shape `generated_task.CompanyTask`, whose instances are chats. A new file is found by being there.
 """
 
 from __future__ import annotations
@@ -13,43 +14,58 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from hammerstone.errors import InputError, NotFoundError
-from hammerstone.evals.tasks import generators
+from hammerstone.evals.tasks import companies, generators
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from types import ModuleType
 
-    from hammerstone.evals.tasks.generated_task import GeneratedTask
+    from hammerstone.evals.tasks.generated_task import CompanyTask, GeneratedTask
     from hammerstone.types import Instance
 
-__all__ = ["TASKS", "generate_instances", "near_misses", "task"]
+__all__ = ["COMPANIES", "TASKS", "generate_instances", "near_misses", "task"]
 
 
-def _discover() -> Iterator[GeneratedTask]:
-    for module in sorted(pkgutil.iter_modules(generators.__path__), key=lambda found: found.name):
-        # A module has no static type of its own; a test holds each of them to the protocol.
-        yield cast("GeneratedTask", importlib.import_module(f"{generators.__name__}.{module.name}"))
+def _discover(package: ModuleType) -> Iterator[ModuleType]:
+    for found in sorted(pkgutil.iter_modules(package.__path__), key=lambda found: found.name):
+        if not found.name.startswith("_"):
+            yield importlib.import_module(f"{package.__name__}.{found.name}")
 
 
-TASKS: Mapping[str, GeneratedTask] = MappingProxyType({found.NAME: found for found in _discover()})
+# A module has no static type of its own; a test holds each of them to its protocol.
+TASKS: Mapping[str, GeneratedTask] = MappingProxyType(
+    {found.NAME: cast("GeneratedTask", found) for found in _discover(generators)}
+)
+COMPANIES: Mapping[str, CompanyTask] = MappingProxyType(
+    {found.NAME: cast("CompanyTask", found) for found in _discover(companies)}
+)
 
 
 def task(name: str) -> GeneratedTask:
     """The task of that name. Raises `NotFoundError`."""
     if name not in TASKS:
-        raise NotFoundError(f"unknown task {name!r}", hint=f"the tasks are {', '.join(TASKS)}")
+        raise _unknown(name, TASKS)
     return TASKS[name]
 
 
 def generate_instances(name: str, n: int, seed: int) -> tuple[Instance, ...]:
-    """Draw `n` instances of a task, no question twice.
+    """Draw `n` instances of a task or of a company, no question twice.
 
-    The task's families take turns in shuffled rounds, so a small sample covers them all. The same name and seed give
+    A task's families take turns in shuffled rounds, so a small sample covers them all. The same name and seed give
     the same instances on any machine, and the first k are the same for every n. Raises `NotFoundError` for an unknown
     name and `InputError` for a negative `n` or for more questions than the task has.
     """
-    found = task(name)
     # Samples, not secrets; recorded completions are keyed by what these seeds draw.
-    return _draw(name, found.generate, found.FAMILIES, n, random.Random(f"{name} {seed}"))  # noqa: S311
+    rng = random.Random(f"{name} {seed}")  # noqa: S311
+    if name in COMPANIES:
+        return _draw(name, lambda rng, _: COMPANIES[name].generate(rng), ("all",), n, rng)
+    if name not in TASKS:
+        raise _unknown(name, (*TASKS, *COMPANIES))
+    return _draw(name, TASKS[name].generate, TASKS[name].FAMILIES, n, rng)
+
+
+def _unknown(name: str, known: Iterable[str]) -> NotFoundError:
+    return NotFoundError(f"unknown task {name!r}", hint=f"the tasks are {', '.join(known)}")
 
 
 def near_misses(name: str, n: int, seed: int) -> tuple[Instance, ...]:

@@ -1,18 +1,29 @@
-"""What a file under `evals/tasks/` offers: questions with answers, a check, other wordings, and look-alikes."""
+"""What a file under `evals/tasks/` offers: questions, answers and a check, and mostly rewordings and look-alikes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from hammerstone.errors import InputError
-from hammerstone.types import Instance, Source
+from hammerstone.types import Chat, Instance, Message, Source
 
 if TYPE_CHECKING:
     import random
     import re
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-__all__ = ["LETTERS", "GeneratedTask", "LookAlike", "draw_near_miss", "letter", "lettered", "match_form", "not_in_form"]
+__all__ = [
+    "LETTERS",
+    "CompanyTask",
+    "GeneratedTask",
+    "LookAlike",
+    "chat_instance",
+    "draw_near_miss",
+    "letter",
+    "lettered",
+    "match_form",
+    "not_in_form",
+]
 
 LETTERS = "ABCDEF"
 
@@ -64,6 +75,29 @@ class GeneratedTask(Protocol):
         ...
 
 
+class CompanyTask(Protocol):
+    """The shape of a company's module: chats with one system prompt and what people write in their own words."""
+
+    @property
+    def NAME(self) -> str: ...  # noqa: N802 - a module's constant
+
+    @property
+    def DESCRIPTION(self) -> str: ...  # noqa: N802 - a module's constant
+
+    @property
+    def SYSTEM(self) -> str:  # noqa: N802 - a module's constant
+        """The company's rules and the form of the answer."""
+        ...
+
+    def generate(self, rng: random.Random) -> Instance:
+        """Draw one message with its answer; `Instance.chat` is the system prompt with the message."""
+        ...
+
+    def check(self, question: str, answer: str) -> bool:
+        """Is this the right answer to the message? Like `GeneratedTask.check`."""
+        ...
+
+
 class LookAlike(NamedTuple):
     """A look-alike with its right answer, and the `usual` one: what the task's own rule gives on the same data.
 
@@ -73,6 +107,12 @@ class LookAlike(NamedTuple):
     question: str
     answer: str
     usual: str = ""
+
+
+def chat_instance(system: str, message: str, answer: str) -> Instance:
+    """A message under a system prompt, with its right answer."""
+    chat = Chat(messages=(Message(role="system", content=system), Message(role="user", content=message)))
+    return Instance(question=message, answer=answer, source=Source.CALLER, chat=chat)
 
 
 def draw_near_miss(

@@ -1,0 +1,1 @@
+"""One module per company: a fixed system prompt with its rules, and what its customers or staff write."""
