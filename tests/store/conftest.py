@@ -24,7 +24,7 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield str(tmp_path / "home")
         return
     schema = f"test_{uuid.uuid4().hex}"
-    with changed(f"CREATE SCHEMA {schema}", f"DROP SCHEMA {schema} CASCADE"):
+    with changed(f"CREATE SCHEMA {schema}", _drop(schema)):
         url = make_url(POSTGRES).update_query_dict({"options": f"-csearch_path={schema}"})
         yield url.render_as_string(hide_password=False)
 
@@ -46,3 +46,17 @@ def changed(before: str, after: str) -> Iterator[None]:
             connection.execute(text(after))
     finally:
         engine.dispose()
+
+
+def _drop(schema: str) -> str:
+    """Drops a schema, and those of the tenants whose names its tables hold."""
+    return f"""DO $$
+        DECLARE tenant text;
+        BEGIN
+            IF to_regclass('{schema}.tenants') IS NOT NULL THEN
+                FOR tenant IN EXECUTE 'SELECT key FROM {schema}.tenants' LOOP
+                    EXECUTE format('DROP SCHEMA IF EXISTS %I CASCADE', 'tenant_' || tenant);
+                END LOOP;
+            END IF;
+            DROP SCHEMA {schema} CASCADE;
+        END $$"""

@@ -1,4 +1,4 @@
-"""Run by test_concurrency.py: several processes make the same new store at the same moment, once for each WHERE.
+"""Run by test_concurrency.py: several processes make the same new stores at the same moment, once for each WHERE.
 
 python newcomers.py PROCESSES WHERE...
 """
@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 
-from hammerstone.store import open_store
+from hammerstone.store import open_stores
 
 
 def main(processes: int, where: str) -> None:
@@ -27,8 +27,9 @@ def main(processes: int, where: str) -> None:
 
 def arrive(where: str) -> None:
     try:
-        with open_store(where) as store:
-            store.add_task(f"of {os.getpid()}", "")
+        with open_stores(where) as stores:
+            for tenant in ("", "a"):
+                stores.of(tenant).add_task(f"of {os.getpid()}", "")
     except Exception as error:
         sys.stderr.write(f"{error!r}\n")
         os._exit(1)
@@ -38,6 +39,6 @@ def arrive(where: str) -> None:
 PARENT = os.getpid()
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as warm_up:  # so that all is imported and compiled, and they arrive at once
-        open_store(warm_up).close()
+        open_stores(warm_up).close()
     for each in sys.argv[2:]:
         main(int(sys.argv[1]), each)

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hammerstone.store import open_store
+from hammerstone.store import open_store, open_stores
 from hammerstone.store.records import ToolState
 
 PROCESSES, THREADS, ROUNDS = 2, 4, 15
@@ -30,13 +30,14 @@ def crowd(where: str) -> list[dict[str, int]]:
     return [each for one in said for each in one]
 
 
-def test_processes_may_make_the_same_new_store_at_once(where: str) -> None:
+def test_processes_may_make_the_same_new_home_and_tenant_at_once(where: str) -> None:
     homes = [where] if "://" in where else [f"{where}/{number}" for number in range(20)]
     newcomers = [sys.executable, str(Path(__file__).with_name("newcomers.py")), "6", *homes]
     subprocess.run(newcomers, check=True, timeout=300)
     for home in homes:
-        with open_store(home) as store:
-            assert len(store.tasks()) == 6
+        with open_stores(home) as stores:
+            assert stores.tenants() == ("", "a")
+            assert [len(stores.known(tenant).tasks()) for tenant in ("", "a")] == [6, 6]
 
 
 def test_processes_and_threads_share_a_store_without_loss_or_doubling(where: str) -> None:

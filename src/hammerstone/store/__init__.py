@@ -1,20 +1,21 @@
-"""Where everything is kept: a SQLite file in the home folder, or PostgreSQL by URL.
+"""Where everything is kept, apart for each tenant: SQLite files in the home folder, or PostgreSQL by URL.
 
-SQLAlchemy takes a third of a second to import, so it comes with `open_store`'s first call and with `Store`, not here.
+SQLAlchemy takes a third of a second to import, so it comes with the first store that is opened, not here.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hammerstone.store.opening import open_store
+from hammerstone.store.opening import open_store, open_stores
 from hammerstone.store.owner import this_process
 from hammerstone.store.summaries import LedgerRow, MeanCall, RouteRow
 
 if TYPE_CHECKING:
     from hammerstone.store.store import Store
+    from hammerstone.store.tenants import Stores
 
-__all__ = ["LedgerRow", "MeanCall", "RouteRow", "Store", "open_store", "this_process"]
+__all__ = ["LedgerRow", "MeanCall", "RouteRow", "Store", "Stores", "open_store", "open_stores", "this_process"]
 
 
 def __getattr__(name: str) -> object:
@@ -22,4 +23,8 @@ def __getattr__(name: str) -> object:
         from hammerstone.store.store import Store
 
         return Store
+    if name == "Stores":
+        from hammerstone.store.tenants import Stores
+
+        return Stores
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

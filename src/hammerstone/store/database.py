@@ -8,6 +8,7 @@ fsync); the others (`NORMAL`, none) survive the death of the process, and a powe
 
 from __future__ import annotations
 
+import copy
 import fcntl
 import os
 from contextlib import contextmanager
@@ -16,12 +17,13 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import create_engine, event, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from hammerstone.errors import StoreError
-from hammerstone.private_files import tighten
+from hammerstone.errors import SettingsError, StoreError
+from hammerstone.escaping import sha256
+from hammerstone.private_files import make_private_folder, open_private, tighten
 from hammerstone.store.storage_errors import busy, store_error
 
 if TYPE_CHECKING:
@@ -32,22 +34,47 @@ if TYPE_CHECKING:
 __all__ = ["Database", "insert_new", "timestamp"]
 
 _MIGRATING = 0x68616D6D6572  # PostgreSQL's key for the lock under which one process migrates
+_TENANT = "tenant_"  # before the key of a schema
+
+
+TENANTS_FOLDER = "tenants"  # beside a SQLite file: the files of its other tenants
 
 
 class Database:
-    """A pool of connections, safe to use from any thread. Every error of the database is raised as `StoreError`."""
+    """A pool of connections, safe to use from any thread. Every error of the database is raised as `StoreError`.
+
+    `schema` is PostgreSQL's in which it is; `None` for the one that the URL leads to.
+    """
 
     def __init__(self, url: URL, *, busy_seconds: float) -> None:
+        self.schema: str | None = None
+        self._url = url
         self._is_sqlite = url.get_backend_name() == "sqlite"
         self._busy_seconds = busy_seconds
         self._writing = Lock()
         self.where = url.database or "" if self._is_sqlite else url.set(query={}).render_as_string(hide_password=True)
         self._engine = self._sqlite_engine(url) if self._is_sqlite else self._postgres_engine(url)
-        self._writer = self._engine.execution_options(begin="BEGIN IMMEDIATE", synchronous="FULL")
-        self._quick_writer = self._engine.execution_options(begin="BEGIN IMMEDIATE", synchronous="NORMAL")
+        self._set_writers()
+
+    def apart(self, key: str) -> Database:
+        """Another database with no table in common: a SQLite file in a folder beside this one's, or a schema.
+
+        A schema shares the connections of this database, and is of no use once this one is closed. `key` is of small
+        letters, digits and `_`, 49 at most. Raises `StoreError`, `SettingsError` for a SQLite URL with parameters.
+        """
+        return self._apart_file(key) if self._is_sqlite else self._apart_schema(f"{_TENANT}{key}")
+
+    @property
+    def name(self) -> str:
+        """What tells it from others of its folder or its server's database."""
+        if self._is_sqlite:
+            return Path(self.where).name
+        with self.read() as connection:
+            return str(connection.execute(select(func.current_schema())).scalar())
 
     def close(self) -> None:
-        self._engine.dispose()
+        if self.schema is None:
+            self._engine.dispose()
 
     @contextmanager
     def read(self) -> Generator[Connection]:
@@ -69,7 +96,10 @@ class Database:
         """A write transaction that only one process at a time can be in."""
         with self.write() as connection:
             if not self._is_sqlite:  # where BEGIN IMMEDIATE has done it
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATING})
+                connection.execute(select(func.pg_advisory_xact_lock(_migrating(self.schema))))
+            if self.schema is not None:  # its name is a key of ours
+                connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {self.schema}"))
+                connection.execute(text(f"SET LOCAL search_path TO {self.schema}"))  # for what migrations spell out
             yield connection
 
     @contextmanager
@@ -101,6 +131,34 @@ class Database:
         except SQLAlchemyError as error:
             raise store_error(error, self.where) from error
 
+    def _apart_file(self, key: str) -> Database:
+        if self._url.query:
+            raise SettingsError(
+                "a SQLite URL with parameters has no place for tenants",
+                hint="name a folder, or sqlite:////folder/file.db",
+            )
+        file = Path(self.where).absolute().parent / TENANTS_FOLDER / f"{key}.db"
+        try:
+            make_private_folder(file.parent)
+            open_private(file, "ab").close()
+        except OSError as error:
+            raise StoreError(
+                f"the tenant's file {file} cannot be used: {error.strerror}", hint="make its folder writable for you"
+            ) from error
+        return Database(self._url.set(database=str(file)), busy_seconds=self._busy_seconds)
+
+    def _apart_schema(self, schema: str) -> Database:
+        other = copy.copy(self)
+        other.schema = schema
+        other.where = f"{self.where}, schema {schema}"
+        other._engine = self._engine.execution_options(schema_translate_map={None: schema})
+        other._set_writers()
+        return other
+
+    def _set_writers(self) -> None:
+        self._writer = self._engine.execution_options(begin="BEGIN IMMEDIATE", synchronous="FULL")
+        self._quick_writer = self._engine.execution_options(begin="BEGIN IMMEDIATE", synchronous="NORMAL")
+
     def _sqlite_engine(self, url: URL) -> Engine:
         engine = create_engine(url, hide_parameters=True, connect_args={"timeout": self._busy_seconds})
         event.listen(engine, "connect", _prepare_sqlite)
@@ -116,6 +174,11 @@ class Database:
             raise StoreError(
                 "the driver for PostgreSQL is not installed", hint="pip install 'hammerstone[postgres]'"
             ) from error
+
+
+def _migrating(schema: str | None) -> int:
+    """The key of a schema's own lock: tenants do not wait for each other."""
+    return _MIGRATING if schema is None else int(sha256(schema)[:15], 16)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

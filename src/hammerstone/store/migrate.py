@@ -20,16 +20,16 @@ __all__ = ["migrate", "schema_version"]
 def migrate(database: Database) -> None:
     """Raises `StoreError` if the tables are newer than this version of hammerstone."""
     with database.read() as connection:
-        if schema_version(connection) == HEAD:
+        if schema_version(connection, database.schema) == HEAD:
             return
     with database.migrating() as connection:
-        if schema_version(connection) != HEAD:  # another process may have been quicker
+        if schema_version(connection, database.schema) != HEAD:  # another process may have been quicker
             _upgrade(connection, database.where)
 
 
-def schema_version(connection: Connection) -> str | None:
-    """The last migration that was applied; `None` in a database without our tables."""
-    if not inspect(connection).has_table(VERSION_TABLE):
+def schema_version(connection: Connection, schema: str | None = None) -> str | None:
+    """The last migration that was applied; `None` in a database or a schema without our tables."""
+    if not inspect(connection).has_table(VERSION_TABLE, schema=schema):
         return None
     return connection.execute(select(versions.c.version_num)).scalar()
 

@@ -12,25 +12,43 @@ from hammerstone.private_files import make_private_folder, open_private
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
+    from hammerstone.store.database import Database
     from hammerstone.store.store import Store
+    from hammerstone.store.tenants import Stores
 
-__all__ = ["DATABASE_FILE", "database_url", "open_store"]
+__all__ = ["DATABASE_FILE", "database_url", "open_store", "open_stores", "opened"]
 
 DATABASE_FILE = "hammerstone.db"
 
 
 def open_store(where: str | Path, *, busy_seconds: float = 30) -> Store:
-    """Open the store in a home folder, or at a `postgresql://` or `sqlite:///` URL; make it if it is not there.
+    """Open the default tenant's store in a home folder, or at a `postgresql://` or `sqlite:///` URL; make it if missing.
 
     A new home folder or database file is readable by its owner alone. `busy_seconds` is how long a method waits for
     another process that is writing. Raises `StoreError` for a database that cannot be used, `SettingsError` for a URL
     that cannot be.
     """
     from hammerstone.store.database import Database
+
+    return opened(Database(database_url(where), busy_seconds=busy_seconds))
+
+
+def open_stores(where: str | Path, *, busy_seconds: float = 30) -> Stores:
+    """The stores of all tenants of a home, which is named as for `open_store`; that of the default tenant is opened.
+
+    Raises `StoreError` and `SettingsError`.
+    """
+    from hammerstone.store.database import Database
+    from hammerstone.store.tenants import Stores
+
+    return Stores(Database(database_url(where), busy_seconds=busy_seconds))
+
+
+def opened(database: Database) -> Store:
+    """The store in this database, whose tables are made or brought up to date."""
     from hammerstone.store.migrate import migrate
     from hammerstone.store.store import Store
 
-    database = Database(database_url(where), busy_seconds=busy_seconds)
     try:
         migrate(database)
     except BaseException:

@@ -50,11 +50,12 @@ __all__ = [
     "metadata",
     "queue",
     "tasks",
+    "tenants",
     "tools",
     "versions",
 ]
 
-HEAD = "0003"  # the newest migration; known here so that opening an up-to-date store need not import Alembic
+HEAD = "0004"  # the newest migration; known here so that opening an up-to-date store need not import Alembic
 VERSION_TABLE = "hammerstone_schema"
 
 
@@ -328,4 +329,13 @@ queue = Table(
     Column("labeled", Text),  # when; NULL while it waits
     Column("answer", Words),
     Column("chat", Document),  # the whole request, unless it is the question
+)
+
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),  # names its file or its schema
+    Column("name", Words, nullable=False),
+    Column("created", Text, nullable=False),
 )
