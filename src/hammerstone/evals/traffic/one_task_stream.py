@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from hammerstone.evals.tasks import TASKS, generate_instances, task
+from hammerstone.evals.tasks import COMPANIES, TASKS, generate_instances, task
 from hammerstone.types import Chat, Instance, Message
 
 __all__ = ["FAMILIES", "one_task_stream"]
 
-FAMILIES: tuple[str, ...] = tuple(TASKS)
+FAMILIES: tuple[str, ...] = (*TASKS, *COMPANIES)
 """The generated tasks, and families of requests of the kind that companies send."""
 
 _SYSTEM = "You answer questions of one kind. {} Reply with the answer alone, in the form that the question asks for."
@@ -23,6 +23,8 @@ def one_task_stream(name: str, n: int, seed: int) -> tuple[Instance, ...]:
     messages are as free as it draws them. The first k are the same for every n. Raises `NotFoundError` for an unknown
     name.
     """
+    if name in COMPANIES:
+        return generate_instances(name, n, seed)
     rng = random.Random(f"{name} stream {seed}")  # noqa: S311 - samples, not secrets
     found = task(name)
     system = Message(role="system", content=_SYSTEM.format(found.DESCRIPTION))
