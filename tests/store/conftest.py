@@ -59,4 +59,4 @@ def _drop(schema: str) -> str:
                 END LOOP;
             END IF;
             DROP SCHEMA {schema} CASCADE;
-        END $$"""
+        END $$"""  # noqa: S608 - a name of ours

@@ -21,7 +21,10 @@ from hammerstone.store.schema import VERSION_TABLE, metadata
 
 from .examples import a_call, a_tool, an_answer, an_instance
 
-STRANGE = ["../../etc/passwd", "a/b", "🦫", "x" * 300, "a\0b", "\ud800", " ", "NUL", "acme", "Acme", "ACME", "\u00e9", "e\u0301"]
+STRANGE = [
+    *("../../etc/passwd", "a/b", "🦫", "x" * 300, "a\0b", "\ud800", " ", "NUL"),
+    *("acme", "Acme", "ACME", "\u00e9", "e\u0301"),  # some file systems take these for one name, or two
+]
 
 
 @pytest.fixture

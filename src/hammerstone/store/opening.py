@@ -22,7 +22,7 @@ DATABASE_FILE = "hammerstone.db"
 
 
 def open_store(where: str | Path, *, busy_seconds: float = 30) -> Store:
-    """Open the default tenant's store in a home folder, or at a `postgresql://` or `sqlite:///` URL; make it if missing.
+    """Open the default tenant's store in a home folder, or at a `postgresql://` or `sqlite:///` URL, made if missing.
 
     A new home folder or database file is readable by its owner alone. `busy_seconds` is how long a method waits for
     another process that is writing. Raises `StoreError` for a database that cannot be used, `SettingsError` for a URL
