@@ -45,6 +45,7 @@ FORMS = {
         *(r"\d days net", r"net \d", r"\d days EOM", r"end of month plus \d", "on receipt", "immediately"),
     ),
 }
+NEXT_DIGIT = str.maketrans("0123456789", "1234567890")
 DIGEST = """
 import hashlib
 from hammerstone.evals.tasks import COMPANIES, generate_instances
@@ -73,7 +74,7 @@ def constants(name: str):
 
 def wrong_answers(name: str, answer: str) -> set[str]:
     """Answers that look right: another amount, day or word, or another way of writing the same."""
-    always = {"", f"{answer} ", answer[:-1], f"{answer}.", answer.lower(), re.sub(r"\d", "7", answer)}
+    always = {"", f"{answer} ", answer[:-1], f"{answer}.", answer.lower(), answer.translate(NEXT_DIGIT)}
     if name == "shipping_quote":
         return {*always, "Not available", "EUR 0.00", f"{answer}0", answer.replace("EUR ", "€")} - {answer}
     if name == "refund_decision":
@@ -225,9 +226,9 @@ def test_instances_do_not_depend_on_the_hash_seed() -> None:
 
 # Recordings are keyed by the exact chats: a change here makes every recorded run useless, so it must be meant.
 PINNED = {
-    "invoice_payment": "48c7017188273abd",
-    "refund_decision": "f0471c813bf133e6",
-    "shipping_quote": "98fa4b38fc24eb17",
+    "invoice_payment": "7a59153261a3742f",
+    "refund_decision": "029848799d83a38e",
+    "shipping_quote": "4e60654ad85269ff",
 }
 
 

@@ -64,10 +64,6 @@ def generate_instances(name: str, n: int, seed: int) -> tuple[Instance, ...]:
     return _draw(name, TASKS[name].generate, TASKS[name].FAMILIES, n, rng)
 
 
-def _unknown(name: str, known: Iterable[str]) -> NotFoundError:
-    return NotFoundError(f"unknown task {name!r}", hint=f"the tasks are {', '.join(known)}")
-
-
 def near_misses(name: str, n: int, seed: int) -> tuple[Instance, ...]:
     """Draw `n` look-alikes of a task, each with its own right answer, no question twice.
 
@@ -76,6 +72,10 @@ def near_misses(name: str, n: int, seed: int) -> tuple[Instance, ...]:
     found = task(name)
     rng = random.Random(f"{name} near-miss {seed}")  # noqa: S311 - samples, not secrets
     return _draw(name, found.near_miss, found.NEAR_MISSES, n, rng)
+
+
+def _unknown(name: str, known: Iterable[str]) -> NotFoundError:
+    return NotFoundError(f"unknown task {name!r}", hint=f"the tasks are {', '.join(known)}")
 
 
 def _draw(

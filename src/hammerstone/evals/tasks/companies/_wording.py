@@ -14,7 +14,6 @@ __all__ = [
     "GREETINGS",
     "MONTHS",
     "PEOPLE",
-    "REASONS_SHARE",
     "THANKS",
     "draw_amount",
     "draw_date",
@@ -35,7 +34,6 @@ PEOPLE = (
 GREETINGS = ("Hi,", "Hello!", "Good morning,", "Dear team,", "Hey there,", "To whom it may concern,")
 THANKS = ("Thanks!", "Thank you very much.", "Many thanks in advance.", "Thx", "I appreciate your help.")
 FAREWELLS = ("Best regards,\n{}", "Cheers, {}", "{}", "Yours sincerely\n{}", "- {}")
-REASONS_SHARE = 0.45
 
 
 def draw_message(rng: random.Random, request: str, details: Sequence[str], reasons: Sequence[str]) -> str:
@@ -46,7 +44,7 @@ def draw_message(rng: random.Random, request: str, details: Sequence[str], reaso
     line_break = "\n" if "\n" in request else " "
     body = rng.sample(details, len(details))
     body.insert(0 if rng.random() < 0.7 else len(body), request)
-    if rng.random() < REASONS_SHARE:
+    if rng.random() < 0.45:
         body.insert(rng.randint(0, 1) * len(body), rng.choice(reasons))
     message = line_break.join(body)
     if rng.random() < 0.6:

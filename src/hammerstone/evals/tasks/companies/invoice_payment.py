@@ -63,7 +63,8 @@ TEMPLATES = (
     "inv {invoice}, {amount}, {issued}, {terms}, paying {paid} - how much?",
     "Please work out the due date of the invoice of {issued} to {customer}, payable {terms}. The amount is {amount}; "
     "the money arrives on {paid}.",
-    "If {customer} pays {amount} on {paid}, is that right? The invoice is of {issued} and says {terms}.",
+    "According to our invoice of {issued} (terms: {terms}), {customer} has to pay {amount}. They announced it for "
+    "{paid}. Which sum do I expect?",
     "customer: {customer}\npaid on: {paid}\ninvoiced on: {issued}\nterms: {terms}\nsum: {amount}",
     "Payment date {paid}; invoice date {issued}; terms {terms}; {amount}. Kindly tell me the amount to book for "
     "{customer}.",
@@ -151,8 +152,8 @@ def _draw_invoice(rng: random.Random) -> _Invoice:
 
 
 def _draw_amount(rng: random.Random, cents: int) -> str:
-    """Hundreds are at times written as `1.2k`."""
-    if cents % 10000 == 0 and rng.random() < 0.4:
+    """From 1,000 on, hundreds are at times written as `1.2k`."""
+    if cents >= 100_000 and cents % 10_000 == 0 and rng.random() < 0.4:
         return rng.choice(("EUR {:g}k", "€{:g}k", "{:g}k EUR")).format(cents / 100_000)
     return draw_amount(rng, cents)
 

@@ -33,7 +33,8 @@ Plus members have 10 days more. Something defective has 365 days instead, for ev
 "last_day" is the last day of that period; if it is a Sunday, it is the Monday after it.
 Share of the price: sealed 100 %; opened but not used 90 %, electronics 80 %; used 50 %, electronics 40 %; defective \
 100 %. Hygiene products that were opened or used get nothing.
-On the last day or before it, the decision is "refund"; for something bought on sale it is "credit", unless defective.
+On the last day or before it, the decision is "refund"; for something bought on sale (reduced, marked down) \
+it is "credit", unless defective.
 From 1 to 10 days after the last day, the decision is "credit", and the share falls by 2 percentage points for each day.
 Later than that, or where the share is nothing, the decision is "none" and the amount 0.00.
 The amount is price times share, rounded to a cent (half a cent up). Then 4.90 for postage is taken off, but not from \

@@ -66,7 +66,7 @@ TEMPLATES = (
     "What does it cost to send {parcels} of {weight} to {country} with your {service} service, picked up on {date}?",
     "I would like to ship {parcels} ({weight}) to {country}. Could you collect on {date}? Please use "
     "{service} delivery.",
-    "quote pls: {parcels}, {weight}, {country}, {service}, pickup {date}",
+    "quote pls: {parcels}, {weight}, {country}, {service}, pickup {date}.",
     "Pickup date: {date}\nDestination: {country}\nService: {service}\nContents: {parcels}, {weight}",
     "Our customer in {country} is waiting for {parcels}, {weight}. We can hand it all over on {date} and need a price "
     "for {service} shipping.",
@@ -83,7 +83,7 @@ DETAILS = {
         "Size: {}.",
         "The dimensions are {} per piece.",
         "Each piece measures {}.",
-        "I measured {}, outer size.",
+        "I measured {} for each, outer size.",
     ),
     "value": (
         "The goods are worth {} in total.",
