@@ -75,7 +75,7 @@ def number(value: float) -> str:
 
 def value_in(plot: str) -> Callable[[float], str]:
     """How the values of a plot are written: as money, in per cent, or as they are."""
-    return {"cost": money, "routes": percent, "accuracy": percent}.get(plot, number)
+    return {"cost": money, "routes": percent, "accuracy": percent, "found": percent}.get(plot, number)
 
 
 def counted_in(plot: str) -> str:

@@ -23,7 +23,7 @@ from hammerstone.evals.tasks import TASKS, generate_instances, near_misses, task
 from hammerstone.evals.tasks.one_off_kinds import draw_one_offs
 from hammerstone.types import Instance, Request
 
-__all__ = ["SHARES", "TrafficItem", "TrafficKind", "generate_traffic"]
+__all__ = ["OTHER_RULES", "SHARES", "TrafficItem", "TrafficKind", "generate_traffic"]
 
 TrafficKind: TypeAlias = Literal["own", "paraphrase", "typo", "drift", "near-miss", "one-off", "repeat"]
 
@@ -40,7 +40,7 @@ SHARES: Mapping[TrafficKind, float] = MappingProxyType(
 )
 
 # What a caller may come to expect instead, where the words of the questions leave it open.
-_OTHER_RULES: Mapping[str, Callable[[str], str]] = MappingProxyType(
+OTHER_RULES: Mapping[str, Callable[[str], str]] = MappingProxyType(
     {
         "logical_deduction": lambda answer: answer.strip("()"),
         "tracking_shuffled_objects": lambda answer: answer.strip("()"),
@@ -122,7 +122,7 @@ def _counts(n: int, shares: Mapping[TrafficKind, float]) -> Counter[TrafficKind]
 def _ranked(tasks: set[str], rng: random.Random) -> list[str]:
     """The most frequent first; one that can change its rule, if there is any, is first or second."""
     ranked = rng.sample(sorted(tasks), len(tasks))
-    changing = next((name for name in ranked if name in _OTHER_RULES), None)
+    changing = next((name for name in ranked if name in OTHER_RULES), None)
     if changing in ranked[2:]:
         ranked.remove(changing)
         ranked.insert(1, changing)
@@ -132,7 +132,7 @@ def _ranked(tasks: set[str], rng: random.Random) -> list[str]:
 def _drifting(ranked: list[str]) -> _Drift:
     if len(ranked) == 1:
         return _Drift(template=ranked[0])
-    rule = next((name for name in ranked[:2] if name in _OTHER_RULES), None)
+    rule = next((name for name in ranked[:2] if name in OTHER_RULES), None)
     return _Drift(template=next(name for name in ranked if name != rule), rule=rule)
 
 
@@ -200,7 +200,7 @@ def _worded(kind: TrafficKind, of: str, instance: Instance, drift: _Drift, seed:
     if kind == "typo":
         return replace(instance, question=_mistyped(of, instance.question, rng))
     if kind == "drift" and of == drift.rule:
-        return replace(instance, answer=_OTHER_RULES[of](instance.answer))
+        return replace(instance, answer=OTHER_RULES[of](instance.answer))
     if kind == "drift":
         # Always from the same state, so that one wording stays.
         return task(of).paraphrase(instance, random.Random(f"drift {seed}"))  # noqa: S311 - a sample, not a secret
