@@ -29,6 +29,7 @@ LAYERS = (
     ("builder",),
     ("journal",),
     ("loop",),
+    ("host",),
     ("opening",),
     ("made_tools",),
     ("evals", "server"),

@@ -19,6 +19,7 @@ from anyio.abc import TaskGroup
 
 from hammerstone.builder import Builder, Maker, OnBuild, framed
 from hammerstone.concurrency import task_group
+from hammerstone.errors import InputError
 from hammerstone.escaping import sha256
 from hammerstone.faults import contained
 from hammerstone.journal import Journal, record_of
@@ -74,9 +75,14 @@ class Hammerstone:
         models: Models,
         settings: Settings | None = None,
         on_build: OnBuild | None = None,
+        tenant: str = "",
     ) -> None:
-        """`on_build(task, build)` is called with `None` when a build starts, and with the result when it ends."""
+        """`on_build(task, build)` is called with `None` when a build starts, and with the result when it ends.
+
+        `tenant` is whose store it is.
+        """
         self.store = store
+        self.tenant = tenant
         self.settings = settings or Settings()
         self._sandbox = sandbox
         roles = {
@@ -117,11 +123,17 @@ class Hammerstone:
 
         A plain question gets an id of its own, the same each time it is asked.
 
-        Whatever goes wrong with this one request is an `error` in the answer. Raises `StoreError` and `RecordingError`.
+        Whatever goes wrong with this one request is an `error` in the answer. Raises `StoreError` and `RecordingError`,
+        and `InputError` for a request of another tenant, of which nothing is stored.
         """
         started = time.perf_counter()
         if isinstance(request, str):
-            request = Request.plain(id=sha256(request)[:12], question=request)
+            request = Request.plain(id=sha256(request)[:12], question=request, tenant=self.tenant)
+        if request.tenant != self.tenant:
+            raise InputError(
+                f"request {request.id} is of the tenant {request.tenant!r}, and this loop of {self.tenant!r}",
+                hint="`hammerstone.opening.open_host` has the loops of all tenants",
+            )
         asked = Asked(request=request, bill=Bill(request_id=request.id))
         routed = await contained(self.router.route(asked), _failed)
         ms = (time.perf_counter() - started) * 1000

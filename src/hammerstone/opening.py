@@ -1,4 +1,4 @@
-"""How a closed loop is opened: names of models become models, a home becomes a store, a host's sandbox is chosen."""
+"""How a host is opened: names of models become models, a home becomes stores, a host's sandbox is chosen."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Seque
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
 from hammerstone.environment import default_home
 from hammerstone.models.model import Model
@@ -17,84 +17,94 @@ from hammerstone.types import Instance, Request
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
 
+    from hammerstone.host import Host
     from hammerstone.loop import Hammerstone, Models
 
-__all__ = ["BlockingHammerstone", "name_models", "open_blocking", "open_hammerstone"]
+__all__ = ["BlockingHammerstone", "name_models", "open_blocking", "open_hammerstone", "open_host"]
 
 LABELER = "labeler"
 
 Named = Model | str | None
 
 
-@asynccontextmanager
-async def open_hammerstone(
-    home: str | Path | None = None,
-    *,
-    maker: Named = None,
-    user: Named = None,
-    dispatcher: Named = None,
-    solver: Named = None,
-    base_url: str | None = None,
-    record: str | Path | None = None,
-    settings: Settings | None = None,
-    sandbox: str = "auto",
-    on_build: Callable[[str, Build | None], None] | None = None,
-) -> AsyncGenerator[Hammerstone]:
-    """The closed loop over `home` (a folder or a database URL; default `HAMMERSTONE_HOME`).
+class ModelNames(TypedDict, total=False):
+    """Who plays which role.
 
     `maker` is the strong model and `user` the cheap one: `solver` is the maker and `dispatcher` the user unless named;
     with one model only, it plays every role. `solver="labeler"` puts requests in the labeler's queue instead.
     With no model at all, only what live tools prove they can read is answered. A role that is not named here is played
     by the model that `settings` name for it; `base_url` is the server of all of them. `record` keeps every new
-    completion in a file that `recorded:FILE` replays. Raises `SettingsError`, `StoreError`, `SandboxError`.
+    completion in a file that `recorded:FILE` replays.
     """
-    from hammerstone.loop import Hammerstone
-    from hammerstone.sandbox import open_sandbox
-    from hammerstone.store import open_store
 
-    models = name_models(
-        maker=maker,
-        user=user,
-        dispatcher=dispatcher,
-        solver=solver,
-        base_url=base_url,
-        record=record,
-        settings=settings,
-    )
-    with open_store(home or default_home()) as store:
+    maker: Named
+    user: Named
+    dispatcher: Named
+    solver: Named
+    base_url: str | None
+    record: str | Path | None
+    settings: Settings | None
+
+
+class Opening(ModelNames, total=False):
+    """How a loop is opened. `on_build(task, build)` is called with `None` when a build starts, and when it ends."""
+
+    sandbox: str
+    on_build: Callable[[str, Build | None], None] | None
+
+
+@asynccontextmanager
+async def open_host(
+    home: str | Path | None = None,
+    *,
+    sandbox: str = "auto",
+    on_build: Callable[[str, Build | None], None] | None = None,
+    **names: Unpack[ModelNames],
+) -> AsyncGenerator[Host]:
+    """The loops of all tenants over `home` (a folder or a database URL; default `HAMMERSTONE_HOME`).
+
+    Who plays which role: see `ModelNames`. Raises `SettingsError`, `StoreError`, `SandboxError`.
+    """
+    from hammerstone.host import Host
+    from hammerstone.sandbox import open_sandbox
+    from hammerstone.store import open_stores
+
+    models = name_models(**names)
+    with open_stores(home or default_home()) as stores:
         async with (
             open_sandbox(sandbox) as confined,
-            Hammerstone(
-                store=store, sandbox=confined, models=models, settings=settings, on_build=on_build
-            ) as hammerstone,
+            Host(
+                stores=stores, sandbox=confined, models=models, settings=names.get("settings"), on_build=on_build
+            ) as host,
         ):
-            yield hammerstone
+            yield host
 
 
-def name_models(
-    *,
-    maker: Named = None,
-    user: Named = None,
-    dispatcher: Named = None,
-    solver: Named = None,
-    base_url: str | None = None,
-    record: str | Path | None = None,
-    settings: Settings | None = None,
-) -> Models:
+@asynccontextmanager
+async def open_hammerstone(home: str | Path | None = None, **opening: Unpack[Opening]) -> AsyncGenerator[Hammerstone]:
+    """The closed loop of the default tenant, opened as `open_host` opens it."""
+    async with open_host(home, **opening) as host:
+        yield await host.of()
+
+
+def name_models(**names: Unpack[ModelNames]) -> Models:
     """The models of the four roles, each opened once however many roles it plays."""
     from hammerstone.loop import Models
 
-    roles = (settings or Settings()).roles
-    makes, answers = _seat(maker, roles.maker), _seat(solver, roles.solver)
+    unknown = names.keys() - ModelNames.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"unexpected keyword argument {sorted(unknown)[0]!r}")
+    roles = (names.get("settings") or Settings()).roles
+    makes, answers = _seat(names.get("maker"), roles.maker), _seat(names.get("solver"), roles.solver)
     labeler = answers.model == LABELER
     strong = makes if labeler else makes.or_else(answers)
-    cheap = _seat(user, roles.user).or_else(strong)
-    opening = _Opening(base_url, record)
+    cheap = _seat(names.get("user"), roles.user).or_else(strong)
+    models = _Opener(names.get("base_url"), names.get("record"))
     return Models(
-        maker=opening.open(makes),
-        user=opening.open(cheap),
-        dispatcher=opening.open(_seat(dispatcher, roles.dispatcher).or_else(cheap)),
-        solver=None if labeler else opening.open(answers.or_else(strong)),
+        maker=models.open(makes),
+        user=models.open(cheap),
+        dispatcher=models.open(_seat(names.get("dispatcher"), roles.dispatcher).or_else(cheap)),
+        solver=None if labeler else models.open(answers.or_else(strong)),
         labeler=labeler,
     )
 
@@ -120,7 +130,7 @@ def _seat(named: Named, role: RoleSettings) -> _Seat:
     return _Seat(role.model if named is None else named, role)
 
 
-class _Opening:
+class _Opener:
     """Opens each model once, as often as it is named."""
 
     def __init__(self, base_url: str | None, record: str | Path | None) -> None:
@@ -144,19 +154,19 @@ class _Opening:
 
 
 class BlockingHammerstone:
-    """The same loop for code that is not asynchronous. Made by `open_blocking`."""
+    """The same loops for code that is not asynchronous. Made by `open_blocking`."""
 
-    def __init__(self, hammerstone: Hammerstone, portal: BlockingPortal) -> None:
-        self._hammerstone = hammerstone
+    def __init__(self, host: Host, portal: BlockingPortal) -> None:
+        self._host = host
         self._portal = portal
 
     def solve(self, request: Request | str) -> Answered:
-        """See `Hammerstone.solve`."""
-        return self._portal.call(self._hammerstone.solve, request)
+        """See `Host.solve`."""
+        return self._portal.call(self._host.solve, request)
 
     def stream(self, requests: Iterable[Request]) -> Generator[Answered]:
-        """See `Hammerstone.stream`."""
-        answers = self._hammerstone.stream(requests)
+        """See `Host.stream`."""
+        answers = self._host.stream(requests)
         while True:
             try:
                 answered = self._portal.call(answers.__anext__)
@@ -164,37 +174,20 @@ class BlockingHammerstone:
                 return
             yield answered
 
-    def make(self, instances: Sequence[Instance], *, name: str, description: str = "") -> Build:
+    def make(self, instances: Sequence[Instance], *, name: str, description: str = "", tenant: str = "") -> Build:
         """See `Hammerstone.make`."""
-        return self._portal.call(lambda: self._hammerstone.make(instances, name=name, description=description))
+
+        async def build() -> Build:
+            loop = await self._host.of(tenant)
+            return await loop.make(instances, name=name, description=description)
+
+        return self._portal.call(build)
 
 
 @contextmanager
-def open_blocking(
-    home: str | Path | None = None,
-    *,
-    maker: Named = None,
-    user: Named = None,
-    dispatcher: Named = None,
-    solver: Named = None,
-    base_url: str | None = None,
-    record: str | Path | None = None,
-    settings: Settings | None = None,
-    sandbox: str = "auto",
-) -> Generator[BlockingHammerstone]:
-    """`open_hammerstone` for code that is not asynchronous: the loop runs in a thread of its own."""
+def open_blocking(home: str | Path | None = None, **opening: Unpack[Opening]) -> Generator[BlockingHammerstone]:
+    """`open_host` for code that is not asynchronous: the loops run in a thread of their own."""
     from anyio.from_thread import start_blocking_portal
 
-    opening = open_hammerstone(
-        home,
-        maker=maker,
-        user=user,
-        dispatcher=dispatcher,
-        solver=solver,
-        base_url=base_url,
-        record=record,
-        settings=settings,
-        sandbox=sandbox,
-    )
-    with start_blocking_portal() as portal, portal.wrap_async_context_manager(opening) as hammerstone:
-        yield BlockingHammerstone(hammerstone, portal)
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(open_host(home, **opening)) as host:
+        yield BlockingHammerstone(host, portal)

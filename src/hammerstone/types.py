@@ -28,6 +28,7 @@ class Role(StrEnum):
 class Route(StrEnum):
     """How an answer was reached."""
 
+    EXACT = "exact"
     PARSER = "parser"
     USER = "user"
     SOLVER = "solver"
@@ -80,8 +81,8 @@ class Chat:
 class Request:
     """A chat that arrives. `answer` is the caller's own, used only to report accuracy.
 
-    `tenant` is whose it is: what one tenant's requests teach never answers another's. `line` is where it stood in its
-    file, and no part of it.
+    `tenant` is whose it is: each tenant has a store of its own, and what one teaches never answers another. `line` is
+    where it stood in its file, and no part of it.
     """
 
     id: str
@@ -97,12 +98,13 @@ class Request:
         *,
         id: str,  # noqa: A002 - the field's name
         question: str,
+        tenant: str = "",
         task: str | None = None,
         answer: str | None = None,
         line: int | None = None,
     ) -> Self:
         """A question alone."""
-        return cls(id=id, chat=Chat.of(question), task=task, answer=answer, line=line)
+        return cls(id=id, chat=Chat.of(question), tenant=tenant, task=task, answer=answer, line=line)
 
     @property
     def question(self) -> str:

@@ -93,7 +93,6 @@ async def test_chats_of_one_frame_are_one_task_whose_tool_reads_the_last_message
     [
         Request(id="x", chat=chat(50, "You are a poet.")),
         Request(id="x", chat=chat(50, model="another")),
-        Request(id="x", chat=chat(50), tenant="somebody else"),
         Request.plain(id="x", question=chat(50).messages[-1].content),
     ],
 )

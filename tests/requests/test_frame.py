@@ -18,7 +18,7 @@ from hammerstone.requests.frame import (
     render,
     shared_frame,
 )
-from hammerstone.types import Chat, Message, Request
+from hammerstone.types import Chat, Message
 
 SYSTEM = Message(role="system", content="Answer in one word.")
 texts = st.text(st.characters() | st.sampled_from("\n\r[]\\ "), max_size=40) | st.sampled_from(
@@ -33,44 +33,40 @@ def chat(*contents: str, **others: str) -> Chat:
     return Chat(messages=messages, **others)
 
 
-def asked(of: Chat, tenant: str = "") -> Request:
-    return Request(id="1", chat=of, tenant=tenant)
-
-
 def test_a_question_alone_has_the_plain_frame() -> None:
-    assert frame_of(Request.plain(id="1", question="Q")) == frame_of(asked(chat("Other"))) == PLAIN
-    assert frame_of(Request.plain(id="1", question="Q"), Form.WHOLE) == PLAIN
+    assert frame_of(chat("Q")) == frame_of(chat("Other")) == PLAIN
+    assert frame_of(chat("Q"), Form.WHOLE) == PLAIN
 
 
 def test_requests_with_the_same_other_turns_have_one_frame_and_their_last_message_is_the_question() -> None:
     one, other = chat("Rules.", "1 + 2?"), chat("Rules.", "3 + 4?")
-    assert frame_of(asked(one)) == frame_of(asked(other)) != PLAIN
+    assert frame_of(one) == frame_of(other) != PLAIN
     assert (question_in(one), question_in(other)) == ("1 + 2?", "3 + 4?")
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        asked(chat("Other rules.", "Q")),
-        asked(chat("Rules.", "Q"), tenant="b"),
-        asked(replace(chat("Rules.", "Q"), model="gpt")),
-        asked(replace(chat("Rules.", "Q"), response_format={"type": "json_object"})),
-        asked(chat("Q")),
-        asked(Chat(messages=(Message(role="developer", content="Rules."), Message(role="user", content="Q")))),
+        chat("Other rules.", "Q"),
+        replace(chat("Rules.", "Q"), model="gpt"),
+        replace(chat("Rules.", "Q"), response_format={"type": "json_object"}),
+        chat("Q"),
+        Chat(messages=(Message(role="developer", content="Rules."), Message(role="user", content="Q"))),
     ],
 )
-def test_what_belongs_to_a_requests_identity_belongs_to_its_frame(changed: Request) -> None:
-    assert frame_of(changed) != frame_of(asked(chat("Rules.", "Q")))
+def test_what_belongs_to_a_requests_identity_belongs_to_its_frame(changed: Chat) -> None:
+    assert frame_of(changed) != frame_of(chat("Rules.", "Q"))
 
 
-def test_a_tenants_plain_question_is_not_everybodys() -> None:
-    assert frame_of(asked(chat("Q"), tenant="a")) not in {PLAIN, frame_of(asked(chat("Q"), tenant="b"))}
+def test_a_frame_that_an_earlier_release_stored_is_the_same_today() -> None:
+    assert frame_of(chat("Rules.", "Q")).digest == "c61d1724e7debc9c"
+    assert frame_of(chat("Rules.", "Q"), Form.WHOLE).digest == "8b0826ba7b63ebec"
 
 
 def test_where_the_other_turns_differ_the_whole_chat_is_the_question() -> None:
     one, other = chat("Today is Monday.", "1 + 2?"), chat("Today is Friday.", "1 + 2?")
     frame = shared_frame([one, other])
-    assert frame == frame_of(asked(one), Form.WHOLE) == frame_of(asked(other), Form.WHOLE)
+    assert frame == frame_of(one, Form.WHOLE) == frame_of(other, Form.WHOLE)
     assert question_in(one, Form.WHOLE) == "[system]\nToday is Monday.\n[user]\n1 + 2?"
 
 

@@ -28,7 +28,7 @@ MAX_MESSAGES = 1_000
 BODIES = ("body", "request")
 """Fields that hold a whole request as it was sent."""
 
-CHAT_FIELDS = frozenset(("messages", "custom_id", "method", "url", "response", "tenant", *BODIES))
+CHAT_FIELDS = frozenset(("messages", "custom_id", "method", "url", "response", *BODIES))
 
 HARMLESS = frozenset(
     """frequency_penalty logit_bias max_completion_tokens max_tokens metadata parallel_tool_calls presence_penalty
@@ -37,7 +37,7 @@ HARMLESS = frozenset(
 )
 """Parameters of a request that change how a model words or delivers an answer, not what is asked."""
 
-_READ = CHAT_FIELDS | ANSWERS | {"model", "response_format", "id", "task"}
+_READ = CHAT_FIELDS | ANSWERS | {"model", "response_format", "id", "task", "tenant"}
 
 _ROLES = ("system", "developer", "user", "assistant")
 

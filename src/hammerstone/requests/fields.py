@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["IGNORED", "KNOWN", "QUESTIONS", "has_id", "ignored_fields", "named_fields", "request_of"]
 
-KNOWN = PARTS | ANSWERS | {"id", "task"}
+KNOWN = PARTS | ANSWERS | {"id", "task", "tenant"}
 IGNORED = frozenset(
     ("idx", "index", "qid", "question_id", "uid", "uuid", "guid", "source", "split", "subset", "dataset", "subject")
 ) | {"meta", "metadata", "created", "created_at", "updated_at", "url", "license", "canary", "comment", "score", "loss"}
@@ -61,6 +61,7 @@ def request_of(fields: Fields, line: int) -> Request:
     return Request.plain(
         id=_name(fields, "id") or str(line),
         question=question_of(fields),
+        tenant=_name(fields, "tenant") or "",
         task=_name(fields, "task"),
         answer=answer_of(fields),
         line=line,
@@ -92,7 +93,7 @@ def has_id(fields: Fields) -> bool:
 
 
 def _name(fields: Fields, name: str) -> str | None:
-    """An id or a task: a string, a number as it was written, `true` or `false`; `None` if it is empty."""
+    """An id, a task or a tenant: a string, a number as it was written, `true` or `false`; `None` if it is empty."""
     value = fields.get(name)
     if isinstance(value, bool):
         return str(value).lower()

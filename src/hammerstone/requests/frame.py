@@ -7,7 +7,8 @@ The *frame* is the fixed part of a chat: everything that a tool need not read, s
 - `Form.WHOLE`: the other messages differ from request to request (a date, a customer's name), so the whole chat is the
   question, with a heading for each turn. Only its shape is frame: the roles of its turns.
 
-Tenant, model and response format belong to the frame in both forms: requests that differ in one never share an answer.
+Model and response format belong to the frame in both forms: requests that differ in one never share an answer. The
+tenant does not: each has a store of its own, where no other's frames are.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from hammerstone.types import JSON, Chat, Message, Request
+from hammerstone.types import JSON, Chat, Message
 
 __all__ = ["PLAIN", "Form", "Frame", "chat_document", "chat_from", "frame_of", "question_in", "render", "shared_frame"]
 
@@ -42,22 +43,23 @@ class Frame:
 
 PLAIN = Frame()
 
+_NO_TENANT = ""  # stood for the tenant when tenants shared a store; the digests that are stored keep it
 
-def frame_of(request: Request, form: Form = Form.LAST) -> Frame:
-    """The frame of a request, read in this form. A question alone has the same one in both."""
-    chat = request.chat
-    if chat.plain and not request.tenant:
+
+def frame_of(chat: Chat, form: Form = Form.LAST) -> Frame:
+    """The frame of a chat, read in this form. A question alone has the same one in both."""
+    if chat.plain:
         return PLAIN
     roles = [one.role for one in chat.messages]
     fixed = [one.content for one in chat.messages[:-1]] if form is Form.LAST else []
-    canonical = json.dumps([request.tenant, chat.model, chat.response_format, roles, fixed], sort_keys=True)
+    canonical = json.dumps([_NO_TENANT, chat.model, chat.response_format, roles, fixed], sort_keys=True)
     return Frame(form=form, digest=hashlib.sha256(canonical.encode()).hexdigest()[:16])
 
 
 def shared_frame(chats: Sequence[Chat]) -> Frame | None:
     """The frame of all: their turns but the last where these are the same, else their shape; `None` for several."""
     for form in Form:
-        frames = {frame_of(Request(id="", chat=chat), form) for chat in chats}
+        frames = {frame_of(chat, form) for chat in chats}
         if len(frames) == 1:
             return frames.pop()
     return None

@@ -25,7 +25,7 @@ class Asked:
     task: str | None = None
 
     def frame(self, form: Form = Form.LAST) -> Frame:
-        return frame_of(self.request, form)
+        return frame_of(self.request.chat, form)
 
     def question(self, form: Form = Form.LAST) -> str:
         """What is asked, if so much of the chat is the question."""

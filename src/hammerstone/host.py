@@ -1,0 +1,133 @@
+"""A host: several tenants side by side, each with a loop over a store of its own; sandbox and models are shared.
+
+request ─► Host: whose is it? ─► the tenant's Hammerstone ─► the tenant's Store
+                                      └─► the sandbox and the models of all
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Self
+
+import anyio
+from anyio import to_thread
+
+from hammerstone.concurrency import task_group
+from hammerstone.escaping import sha256
+from hammerstone.loop import Hammerstone, Models
+from hammerstone.ordered import ordered_map
+from hammerstone.settings import Settings
+from hammerstone.types import Request
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup, TaskStatus
+
+    from hammerstone.builder import OnBuild
+    from hammerstone.sandbox.contract import Sandbox
+    from hammerstone.store import Stores
+    from hammerstone.store.records import Answered
+
+__all__ = ["Host"]
+
+
+class Host:
+    """The loops of all tenants. Use as `async with`; builds in the background end, or are interrupted, with it.
+
+    What ends the run of one tenant (`hammerstone.faults`) ends the host's.
+    """
+
+    def __init__(
+        self,
+        *,
+        stores: Stores,
+        sandbox: Sandbox,
+        models: Models,
+        settings: Settings | None = None,
+        on_build: OnBuild | None = None,
+    ) -> None:
+        """`on_build(task, build)` is called as `Hammerstone` calls it, for the builds of every tenant."""
+        self.settings = settings or Settings()
+        self._stores = stores
+        self._sandbox = sandbox
+        self._models = models
+        self._on_build = on_build
+        self._loops: dict[str, Hammerstone] = {}
+        self._catches_up = False
+        self._opening = anyio.Lock()
+        self._closing = anyio.Event()
+        self._exits = AsyncExitStack()
+        self._group: TaskGroup | None = None
+
+    async def __aenter__(self) -> Self:
+        self._group = await self._exits.enter_async_context(task_group())
+        self._exits.callback(self._closing.set)
+        return self
+
+    async def __aexit__(self, *exc: object) -> bool | None:
+        return await self._exits.__aexit__(*exc)  # pyright: ignore[reportArgumentType] - passed through as given
+
+    async def of(self, tenant: str = "") -> Hammerstone:
+        """The loop of a tenant. At first use its store is opened, or made, and then kept. Any text is a name.
+
+        Raises `StoreError`.
+        """
+        if tenant not in self._loops:
+            async with self._opening:
+                if tenant not in self._loops:
+                    self._loops[tenant] = await self._open(tenant)
+        return self._loops[tenant]
+
+    def tenants(self) -> tuple[str, ...]:
+        """All tenants that have a store, whether this host has opened it or not. Raises `StoreError`."""
+        return self._stores.tenants()
+
+    async def solve(self, request: Request | str) -> Answered:
+        """Answer one request by its tenant's loop. See `Hammerstone.solve`."""
+        if isinstance(request, str):
+            request = Request.plain(id=sha256(request)[:12], question=request)
+        loop = await self.of(request.tenant)
+        return await loop.solve(request)
+
+    async def stream(self, requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncGenerator[Answered]:
+        """Answers in the order of the requests, whose tenants may take turns; `concurrency` of them under way."""
+        async for answered in ordered_map(self._tasks, self.solve, requests, width=self.settings.loop.concurrency):
+            yield answered
+
+    async def catch_up(self) -> None:
+        """Start the builds that are due, after labels came in or after a crash.
+
+        Those of the default tenant and of loops that are open start now, those of the others when their loop is opened.
+        """
+        opened = list(self._loops.values())
+        self._catches_up = True
+        await self.of()
+        for loop in opened:
+            await loop.catch_up()
+
+    async def _open(self, tenant: str) -> Hammerstone:
+        store = await to_thread.run_sync(self._stores.of, tenant)
+        loop = Hammerstone(
+            store=store,
+            sandbox=self._sandbox,
+            models=self._models,
+            settings=self.settings,
+            on_build=self._on_build,
+            tenant=tenant,
+        )
+        await self._tasks.start(self._run, loop)
+        if self._catches_up:
+            await loop.catch_up()
+        return loop
+
+    async def _run(self, loop: Hammerstone, *, task_status: TaskStatus[None]) -> None:
+        """A loop ends in the task in which it began, and not in that of the request which was its first."""
+        async with loop:
+            task_status.started()
+            await self._closing.wait()
+
+    @property
+    def _tasks(self) -> TaskGroup:
+        if self._group is None:
+            raise RuntimeError("use `async with Host(...)`")
+        return self._group
