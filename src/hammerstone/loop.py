@@ -136,7 +136,13 @@ class Hammerstone:
             )
         asked = Asked(request=request, bill=Bill(request_id=request.id))
         routed = await contained(self.router.route(asked), _failed)
-        ms = (time.perf_counter() - started) * 1000
+        return await self.keep(asked, routed, (time.perf_counter() - started) * 1000)
+
+    async def keep(self, asked: Asked, routed: Routed, ms: float) -> Answered:
+        """Store what came of a request, and learn from it: whoever answered it, here or at a gateway's upstream.
+
+        Raises `StoreError` and `RecordingError`.
+        """
         return await contained(self.journal.keep(asked, routed, ms), lambda why: self._not_kept(asked, routed, ms, why))
 
     async def stream(self, requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncGenerator[Answered]:

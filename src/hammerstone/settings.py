@@ -24,6 +24,7 @@ __all__ = [
     "RecipeChoice",
     "RoleSettings",
     "Roles",
+    "ServeSettings",
     "Settings",
     "bounded",
 ]
@@ -183,6 +184,31 @@ class LoopSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ServeSettings:
+    """The gateway.
+
+    Requests that no tool answers go to `upstream`, an OpenAI-compatible server, and those of Anthropic's API to
+    `anthropic_upstream`, with the client's own key or, if `api_key_env` names a variable, with the gateway's.
+    The upstream has `timeout_s` seconds for each part of a reply. A body may have `max_body_mb` megabytes.
+    Answers to the very same request at temperature 0 are kept for `exact_ttl_s` seconds in `exact_mb` megabytes per
+    tenant; 0 switches this off. With `share_equal`, such requests share one call of the upstream.
+    """
+
+    upstream: str | None = None
+    anthropic_upstream: str | None = None
+    api_key_env: str | None = field(
+        default=None, metadata={"pattern": r"[A-Za-z_]\w*", "words": "the name of an environment variable"}
+    )
+    host: str = "127.0.0.1"
+    port: int = bounded(8000, least=0, most=65_535)
+    timeout_s: float = bounded(600.0, least=0.1)
+    max_body_mb: float = bounded(32.0, least=0.001)
+    exact_ttl_s: float = bounded(3_600.0, least=0.0)
+    exact_mb: float = bounded(64.0, least=0.0)
+    share_equal: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """All of them."""
 
@@ -191,3 +217,4 @@ class Settings:
     improve: ImproveSettings = field(default_factory=ImproveSettings)
     life: LifeSettings = field(default_factory=LifeSettings)
     loop: LoopSettings = field(default_factory=LoopSettings)
+    serve: ServeSettings = field(default_factory=ServeSettings)

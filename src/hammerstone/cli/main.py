@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hammerstone.cli import bench, correct, demo, doctor, generate, label, ledger, make, solve, tasks, toolformer, tools
+from hammerstone.cli import bench, correct, demo, doctor, generate, label, ledger, make, serve, solve, tasks, toolformer, tools
 from hammerstone.cli.terminal import prepare_streams, show_text, talk, tell_error
 from hammerstone.errors import HammerstoneError
 from hammerstone.visible import visible
@@ -33,6 +33,7 @@ for command in (
     demo.demo,
     solve.solve,
     make.make,
+    serve.serve,
     label.label,
     correct.correct,
     ledger.ledger,

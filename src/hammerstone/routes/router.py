@@ -63,14 +63,17 @@ class Router:
 
     async def route(self, asked: Asked) -> Routed:
         """Whatever a cheaper route meets is a reason of its refusal, and the request goes on."""
+        routed = await self.cheaply(asked)
+        return routed if routed.answer is not None else await self._dearly(asked, routed.refusals)
+
+    async def cheaply(self, asked: Asked) -> Routed:
+        """What tools answer. Without an answer, somebody else may ask the strong model: a gateway's upstream."""
         asked.task = self._finder.named(asked.request.task)
         refusals: list[str] = []
-        answer = await contained(self._cheaply(asked, refusals), lambda why: refusals.append(f"tools: {why}"))
-        if answer is not None:
-            return Routed(answer=answer, refusals=(*refusals, *answer.refusals))
-        return await self._dearly(asked, tuple(refusals))
+        answer = await contained(self._by_tools(asked, refusals), lambda why: refusals.append(f"tools: {why}"))
+        return Routed(answer=answer, refusals=(*refusals, *(answer.refusals if answer is not None else ())))
 
-    async def _cheaply(self, asked: Asked, refusals: list[str]) -> Answer | None:
+    async def _by_tools(self, asked: Asked, refusals: list[str]) -> Answer | None:
         await self._catalog.refresh()
         result = await self._parser.attempt(asked)
         if isinstance(result, Answer):

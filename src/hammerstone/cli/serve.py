@@ -1,0 +1,76 @@
+"""`hammerstone serve`: the gateway."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hammerstone.cli.options import Backend, Config, Home, Maker, SandboxName
+from hammerstone.cli.terminal import talk
+
+__all__ = ["serve"]
+
+
+def serve(
+    upstream: Annotated[
+        str | None,
+        typer.Option("--upstream", help="The OpenAI-compatible server that answers what no tool does, by its URL."),
+    ] = None,
+    anthropic_upstream: Annotated[
+        str | None,
+        typer.Option("--anthropic-upstream", help="The server of Anthropic's API, if it is another one."),
+    ] = None,
+    home: Home = None,
+    host: Annotated[str | None, typer.Option("--host", help="Address to listen on. Default: 127.0.0.1.")] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", min=0, help="Port to listen on. Default: 8000. 0 takes a free one.")
+    ] = None,
+    maker: Maker = None,
+    user: Annotated[
+        str | None,
+        typer.Option(
+            "--user",
+            envvar="HAMMERSTONE_USER",
+            help="The cheap model of the user route. Default: none, so that only parsers answer.",
+            rich_help_panel="Models",
+        ),
+    ] = None,
+    config: Config = None,
+    sandbox: SandboxName = Backend.AUTO,
+) -> None:
+    """Serve OpenAI's and Anthropic's APIs: tools answer what they are sure of, the upstream all else.
+
+    Point `base_url` of your clients here. Requests that repeat are learned from beside the traffic, and --maker builds
+    tools for them.
+    """
+    import anyio
+
+    from hammerstone.opening import open_host
+    from hammerstone.server.serving import check_address, open_upstreams
+    from hammerstone.server.serving import serve as run_server
+    from hammerstone.settings_file import load_settings
+
+    settings = load_settings(
+        config,
+        {
+            "roles.maker.model": maker,
+            "roles.user.model": user,
+            "serve.upstream": upstream,
+            "serve.anthropic_upstream": anthropic_upstream,
+            "serve.host": host,
+            "serve.port": port,
+        },
+    ).settings
+    upstreams = open_upstreams(settings.serve)
+    check_address(settings.serve, has_keys=False)
+
+    def say_start(url: str) -> None:
+        talk(f"{url}/v1 passes on to {upstreams.openai.base_url}; stop with Ctrl-C", "serving:")
+
+    async def run() -> None:
+        async with open_host(home, settings=settings, sandbox=sandbox) as tenants:
+            await tenants.catch_up()
+            await run_server(tenants, upstreams, settings.serve, say_start)
+
+    anyio.run(run)

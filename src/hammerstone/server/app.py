@@ -1,0 +1,60 @@
+"""The routes of the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from hammerstone.concurrency import task_group
+from hammerstone.server.gateway import Gateway, Tenants
+from hammerstone.server.learner import Learner
+from hammerstone.server.protocols import AnthropicMessages, ChatCompletions, Completions, Responses, TextApi
+from hammerstone.server.replies import json_response
+from hammerstone.server.upstream import Upstreams
+from hammerstone.settings import ServeSettings
+
+__all__ = ["build_app"]
+
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+def build_app(tenants: Tenants, upstreams: Upstreams, settings: ServeSettings) -> Starlette:
+    """The application over what a host has opened. Its lifespan runs the learner and closes the upstream."""
+    learner = Learner()
+    gateway = Gateway(tenants=tenants, upstreams=upstreams, learner=learner, settings=settings)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncGenerator[None]:
+        del app
+        async with task_group() as group:
+            group.start_soon(learner.run)
+            yield
+            learner.close()
+        await upstreams.aclose()
+
+    apis = (ChatCompletions(), Completions(), Responses(), AnthropicMessages())
+    return Starlette(
+        routes=[
+            *(Route(api.path, _text(gateway, api), methods=["POST"]) for api in apis),
+            Route("/healthz", _healthy, methods=["GET"]),
+            Route("/v1/{path:path}", gateway.forward, methods=_METHODS),
+        ],
+        lifespan=lifespan,
+    )
+
+
+def _text(gateway: Gateway, api: TextApi) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        return await gateway.text(request, api)
+
+    return endpoint
+
+
+async def _healthy(request: Request) -> Response:
+    del request
+    return json_response({"status": "ok"})

@@ -1,0 +1,83 @@
+"""What a client may say about one request: as headers, in `metadata`, and by `Cache-Control` (RFC 9111)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+__all__ = ["ControlError", "Controls", "read_controls"]
+
+HEADER, FIELD = "x-hammerstone-", "hammerstone-"
+FLAGS = ("bypass", "no-store", "only-if-hit", "shadow")
+_YES, _NO = frozenset(("1", "true", "yes", "on")), frozenset(("", "0", "false", "no", "off"))
+
+
+class ControlError(Exception):
+    """A control that makes no sense; becomes status 400."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Controls:
+    """`bypass`: the upstream answers. `no_store`: nothing of it is kept, and nothing learned. `only_if_hit`: an error
+    rather than a call of the upstream. `shadow`: the upstream answers, and tools are compared with it. `task`: the
+    caller's name of the kind of request. `max_age`: seconds that a stored answer may be old.
+    """
+
+    bypass: bool = False
+    no_store: bool = False
+    only_if_hit: bool = False
+    shadow: bool = False
+    task: str | None = None
+    max_age: float | None = None
+
+    @property
+    def upstream_answers(self) -> bool:
+        return self.bypass or self.shadow
+
+
+def read_controls(headers: Mapping[str, str], body: Mapping[str, Any] | None) -> Controls:
+    """A header wins over the same in `metadata`. Raises `ControlError`."""
+    metadata = (body or {}).get("metadata")
+    fields = cast("dict[str, object]", metadata) if isinstance(metadata, dict) else {}
+
+    def named(name: str) -> str | None:
+        value = headers.get(HEADER + name, fields.get(FIELD + name))
+        return None if value is None else str(value)
+
+    cached = _cache_control(headers.get("cache-control", ""))
+    flags = {name: _flag(name, named(name)) for name in FLAGS}
+    bypass = flags["bypass"] or "no-cache" in cached
+    only = flags["only-if-hit"] or "only-if-cached" in cached
+    if only and (bypass or flags["shadow"]):
+        raise ControlError("only-if-hit excludes bypass, shadow and no-cache: nobody could answer")
+    return Controls(
+        bypass=bypass,
+        no_store=flags["no-store"] or "no-store" in cached,
+        only_if_hit=only,
+        shadow=flags["shadow"],
+        task=(named("task") or "").strip() or None,
+        max_age=_seconds(cached.get("max-age")),
+    )
+
+
+def _flag(name: str, value: str | None) -> bool:
+    text = (value or "").strip().lower()
+    if text in _YES:
+        return True
+    if text in _NO:
+        return False
+    raise ControlError(f"{HEADER}{name} is true or false, not {text[:40]!r}")
+
+
+def _cache_control(header: str) -> dict[str, str]:
+    """Its directives; those that nobody knows mean nothing (RFC 9111, section 5.2.3)."""
+    parts = (part.strip().partition("=") for part in header.lower().split(","))
+    return {name.strip(): value.strip().strip('"') for name, _, value in parts if name.strip()}
+
+
+def _seconds(value: str | None) -> float | None:
+    """A value that is no number makes a stored answer stale (RFC 9111, section 4.2.1)."""
+    if value is None:
+        return None
+    return float(value) if value.isdecimal() else 0.0

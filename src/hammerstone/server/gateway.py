@@ -1,0 +1,258 @@
+"""The gateway: each request is answered by a tool that is sure of it, or goes to the upstream as it came.
+
+request ─► controls, identity ─► exact ─► tools ─► answer in the client's own form          no model
+              │ not served            │ no
+              └──────────► upstream, byte for byte ─► client
+                               └─► what it said ─► Learner, beside the traffic
+
+Nothing that learns stands in a request's path, and if our own parts fail, requests still reach the upstream.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast
+
+import httpx2
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response, StreamingResponse
+
+from hammerstone.faults import reason_of
+from hammerstone.loop import Hammerstone
+from hammerstone.requests.json_text import load_json
+from hammerstone.requests.rows import UnreadableRowError
+from hammerstone.routes import Asked
+from hammerstone.server.controls import ControlError, Controls, read_controls
+from hammerstone.server.exact import ExactCache, identity
+from hammerstone.server.learner import Learner, UpstreamReply
+from hammerstone.server.protocols.contract import NotServedError, TextApi
+from hammerstone.server.protocols.limits import temperature_of
+from hammerstone.server.replies import GatewayError, answer_response, error_response
+from hammerstone.server.upstream import UpstreamError, Upstreams, reply_bytes, reply_headers
+from hammerstone.settings import ServeSettings
+from hammerstone.store.accounts import Bill
+from hammerstone.types import Request, Route
+
+__all__ = ["Call", "Gateway", "Tenants"]
+
+_log = logging.getLogger(__name__)
+
+MEGABYTE = 1_000_000
+HEADER = "x-hammerstone-"
+
+
+class Tenants(Protocol):
+    """Gives each tenant's own loop."""
+
+    async def of(self, tenant: str) -> Hammerstone: ...
+
+
+@dataclass(kw_only=True)
+class Call:
+    """One HTTP request on its way through the gateway.
+
+    `fields` is its JSON body, if that is an object, and `asked` what a tool may be asked of it. `notes` become
+    response headers.
+    """
+
+    http: HttpRequest
+    tenant: str
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    started: float = field(default_factory=time.perf_counter)
+    body: bytes = b""
+    fields: Mapping[str, Any] | None = None
+    controls: Controls = field(default_factory=Controls)
+    api: TextApi | None = None
+    asked: Asked | None = None
+    exact_key: str | None = None
+    notes: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {HEADER + name: value for name, value in {"request-id": self.id, **self.notes}.items()}
+
+    @property
+    def ms(self) -> float:
+        return (time.perf_counter() - self.started) * 1000
+
+
+class Gateway:
+    """What answers HTTP requests. One object for each process."""
+
+    def __init__(self, *, tenants: Tenants, upstreams: Upstreams, learner: Learner, settings: ServeSettings) -> None:
+        self._tenants = tenants
+        self._upstreams = upstreams
+        self._learner = learner
+        self._settings = settings
+        self._exact: dict[str, ExactCache] = {}
+
+    async def text(self, http: HttpRequest, api: TextApi) -> Response:
+        """A request of one of the text APIs: a hit if a tool is sure of it, else the upstream's reply."""
+        call = Call(http=http, tenant="", api=api)
+        try:
+            await self._read(call)
+            answer = await self._own_parts(call, self._hit(call, api))
+            if answer is not None:
+                return answer
+            if call.controls.only_if_hit:
+                raise GatewayError("no tool answers this request", status=504, code="no_hit", kind="hammerstone_error")
+            return await self._miss(call)
+        except GatewayError as error:
+            return error_response(error, api, call.headers)
+
+    async def forward(self, http: HttpRequest) -> Response:
+        """Anything else: to the upstream and back."""
+        call = Call(http=http, tenant="")
+        try:
+            call.body = await self._body(http)
+            return await self._miss(call)
+        except GatewayError as error:
+            return error_response(error, None, call.headers)
+
+    # reading
+
+    async def _read(self, call: Call) -> None:
+        call.body = await self._body(call.http)
+        call.fields = _object(call.body)
+        try:
+            call.controls = read_controls(call.http.headers, call.fields)
+        except ControlError as error:
+            raise GatewayError(str(error), status=400, code="invalid_control") from None
+
+    async def _body(self, http: HttpRequest) -> bytes:
+        most = int(self._settings.max_body_mb * MEGABYTE)
+        chunks: list[bytes] = []
+        left = most - _content_length(http)
+        if left >= 0:
+            left = most
+            async for chunk in http.stream():
+                chunks.append(chunk)
+                left -= len(chunk)
+                if left < 0:
+                    break
+        if left < 0:
+            message = f"the request is larger than {self._settings.max_body_mb:g} MB"
+            raise GatewayError(message, status=413, code="request_too_large")
+        return b"".join(chunks)
+
+    # a hit
+
+    async def _own_parts(self, call: Call, work: Awaitable[Response | None]) -> Response | None:
+        """What our own parts come to; if they fail, the request goes on to the upstream, which a header says."""
+        try:
+            return await work
+        except (GatewayError, ClientDisconnect):
+            raise
+        except Exception as error:
+            _log.error("hammerstone's own parts failed: %s", reason_of(error))
+            call.notes["fault"] = type(error).__name__
+            return None
+
+    async def _hit(self, call: Call, api: TextApi) -> Response | None:
+        if call.fields is None:
+            return None
+        try:
+            chat = api.read(call.fields)
+        except NotServedError:
+            return None
+        request = Request(id=call.id, chat=chat, tenant=call.tenant, task=call.controls.task)
+        call.asked = Asked(request=request, bill=Bill(request_id=call.id))
+        call.exact_key = _exact_key(api, call.fields)
+        if call.controls.upstream_answers:
+            return None
+        text = self._look_exact(call)
+        if text is not None:
+            return self._answer(call, api, text, Route.EXACT.value, {})
+        loop = await self._tenants.of(call.tenant)
+        routed = await loop.router.cheaply(call.asked)
+        answer = routed.answer
+        if answer is None or not api.fits(answer.text, call.fields):
+            return None
+        if not call.controls.no_store:
+            self._learner.served(loop, call.asked, routed, call.ms)
+        tool = {"tool": f"{answer.tool.task}@{answer.tool.version}"} if answer.tool is not None else {}
+        return self._answer(call, api, answer.text, answer.route.value, tool)
+
+    def _answer(self, call: Call, api: TextApi, text: str, route: str, notes: Mapping[str, str]) -> Response:
+        call.notes |= {"route": route, **notes, "saved-usd": self._learner.saved(call.asked, text)}
+        return answer_response(api, text, request_id=call.id, body=call.fields or {}, headers=call.headers)
+
+    def _look_exact(self, call: Call) -> str | None:
+        cache = self._cache(call.tenant)
+        if call.exact_key is None or cache is None:
+            return None
+        return cache.look(call.exact_key, max_age=call.controls.max_age)
+
+    def _cache(self, tenant: str) -> ExactCache | None:
+        settings = self._settings
+        if not settings.exact_ttl_s or not settings.exact_mb:
+            return None
+        if tenant not in self._exact:
+            most = int(settings.exact_mb * MEGABYTE)
+            self._exact[tenant] = ExactCache(ttl_s=settings.exact_ttl_s, max_bytes=most)
+        return self._exact[tenant]
+
+    # a miss
+
+    async def _miss(self, call: Call) -> Response:
+        url = call.http.url
+        call.notes.setdefault("route", "upstream")
+        query = call.http.scope.get("query_string", b"")
+        try:
+            upstream = self._upstreams.of(url.path)
+            reply = await upstream.send(call.http.method, url.path, query, call.http.headers.raw, call.body)
+        except UpstreamError as error:
+            raise GatewayError(error.message, status=error.status, code=error.code, kind="upstream_error") from error
+        response = StreamingResponse(self._passed_on(call, reply), status_code=reply.status_code)
+        ours = [(name.encode(), value.encode()) for name, value in call.headers.items()]
+        response.raw_headers = [*reply_headers(reply), *ours]
+        return response
+
+    async def _passed_on(self, call: Call, reply: httpx2.Response) -> AsyncIterator[bytes]:
+        """The reply's bytes. What a tool could have been asked is learned from, once it is whole."""
+        wanted = call.asked is not None and reply.status_code == 200 and not call.controls.no_store
+        kept: list[bytes] = []
+        async for chunk in reply_bytes(reply):
+            if wanted:
+                kept.append(chunk)
+            yield chunk
+        if wanted:
+            self._learn(call, UpstreamReply.of(reply, b"".join(kept)))
+
+    def _learn(self, call: Call, reply: UpstreamReply) -> None:
+        if call.api is None or call.asked is None:
+            return
+
+        def answered(text: str) -> None:
+            cache = self._cache(call.tenant)
+            if cache is not None and call.exact_key is not None:
+                cache.store(call.exact_key, text)
+
+        self._learner.learn(self._tenants, call.asked, call.api, reply, call.ms, answered)
+
+
+def _object(body: bytes) -> Mapping[str, Any] | None:
+    """The JSON object in a body; `None` for anything of which two readers could think differently."""
+    try:
+        value = load_json(body.decode())
+    except (ValueError, RecursionError):
+        return None
+    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else None
+
+
+def _content_length(http: HttpRequest) -> int:
+    value = http.headers.get("content-length", "")
+    return int(value) if value.isdecimal() and len(value) < 20 else 0
+
+
+def _exact_key(api: TextApi, fields: Mapping[str, Any]) -> str | None:
+    """The identity of a request that asks for no variety."""
+    try:
+        return identity(api.path, fields) if temperature_of(fields) == 0 else None
+    except (UnreadableRowError, NotServedError):
+        return None

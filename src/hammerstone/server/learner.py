@@ -1,0 +1,137 @@
+"""What is learned from the traffic, beside it: the ledger, instances from the upstream's answers, builds, shadows."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import anyio
+import httpx2
+from anyio.abc import TaskGroup
+
+from hammerstone.faults import reason_of
+from hammerstone.loop import Hammerstone
+from hammerstone.models.price import estimate_tokens, price
+from hammerstone.routes import Answer, Asked, Routed
+from hammerstone.server.protocols.contract import TextApi
+from hammerstone.server.sse import read_events
+from hammerstone.types import Route, Usage
+
+if TYPE_CHECKING:
+    from hammerstone.server.gateway import Tenants
+
+__all__ = ["Learner", "UpstreamReply"]
+
+_log = logging.getLogger(__name__)
+
+WAITING = 10_000
+"""Jobs that may wait. Beyond, what comes in is served all the same, and nothing is learned from it."""
+MAX_REPLY = 4_000_000  # bytes of a reply that is learned from
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpstreamReply:
+    """A whole reply as it came over the wire."""
+
+    content_type: str
+    encoding: str
+    body: bytes
+
+    @classmethod
+    def of(cls, response: httpx2.Response, body: bytes) -> UpstreamReply:
+        head = response.headers
+        return cls(content_type=head.get("content-type", ""), encoding=head.get("content-encoding", ""), body=body)
+
+    def text(self) -> str | None:
+        """Decoded; `None` if it cannot be."""
+        headers = {"content-encoding": self.encoding} if self.encoding else {}
+        try:
+            return httpx2.Response(200, headers=headers, content=self.body).content.decode()
+        except (httpx2.DecodingError, UnicodeDecodeError):
+            return None
+
+
+Job = Callable[[], Awaitable[object]]
+
+
+class Learner:
+    """Works off what the gateway hands over. Use as `async with`: what waits at its end is still done."""
+
+    def __init__(self) -> None:
+        self._send, self._receive = anyio.create_memory_object_stream[Job](WAITING)
+        self._group: TaskGroup | None = None
+        self.dropped = 0
+
+    async def run(self) -> None:
+        """Until `close` is called."""
+        async for job in self._receive:
+            try:
+                await job()
+            except Exception as error:
+                _log.error("not learned from: %s", reason_of(error))
+
+    def close(self) -> None:
+        self._send.close()
+
+    def _do(self, job: Job) -> None:
+        try:
+            self._send.send_nowait(job)
+        except anyio.WouldBlock:
+            self.dropped += 1
+
+    def served(self, loop: Hammerstone, asked: Asked, routed: Routed, ms: float) -> None:
+        """A tool's answer has gone out."""
+        self._do(lambda: loop.keep(asked, routed, ms))
+
+    def learn(
+        self,
+        tenants: Tenants,
+        asked: Asked,
+        api: TextApi,
+        reply: UpstreamReply,
+        ms: float,
+        answered: Callable[[str], None],
+    ) -> None:
+        """The upstream's answer has gone out. `answered` gets its text, if it is whole."""
+
+        async def job() -> None:
+            text, usage = _answer_in(api, reply)
+            if text is None:
+                return
+            answered(text)
+            asked.bill.calls += 1
+            asked.bill.usage = usage
+            asked.bill.cost_usd = price(asked.request.chat.model or "", usage)
+            loop = await tenants.of(asked.request.tenant)
+            routed = Routed(answer=Answer(text=text, route=Route.SOLVER), refusals=(), route=Route.SOLVER)
+            await loop.keep(asked, routed, ms)
+
+        self._do(job)
+
+    def saved(self, asked: Asked | None, text: str) -> str:
+        """About what the upstream's answer would have cost in US dollars, its tokens estimated; or `unknown`."""
+        if asked is None or asked.request.chat.model is None:
+            return "unknown"
+        read = sum(estimate_tokens(one.content) for one in asked.request.chat.messages)
+        dollars = price(asked.request.chat.model, Usage(input_tokens=read, output_tokens=estimate_tokens(text)))
+        return "unknown" if dollars is None else f"{dollars:.6f}"
+
+
+def _answer_in(api: TextApi, reply: UpstreamReply) -> tuple[str | None, Usage]:
+    text = reply.text() if len(reply.body) <= MAX_REPLY else None
+    if text is None:
+        return None, Usage()
+    if reply.content_type.startswith("text/event-stream"):
+        events = read_events(text)
+        return (None, Usage()) if events is None else (api.answer_streamed(events), api.usage_streamed(events))
+    try:
+        whole: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return None, Usage()
+    if not isinstance(whole, dict):
+        return None, Usage()
+    fields = cast("dict[str, Any]", whole)
+    return api.answer_in(fields), api.usage_in(fields)

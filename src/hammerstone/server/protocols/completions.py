@@ -1,0 +1,105 @@
+"""OpenAI's legacy `POST /v1/completions`: a text that is continued."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from hammerstone.requests.rows import MAX_QUESTION_CHARS
+from hammerstone.server.protocols.chat_completions import NO_TOKENS, openai_error
+from hammerstone.server.protocols.contract import (
+    Body,
+    Completion,
+    NotServedError,
+    object_of,
+    pieces,
+    server_event,
+    tokens_in,
+)
+from hammerstone.server.protocols.limits import check_wish, fits
+from hammerstone.types import JSON, Chat, Message, Usage
+
+__all__ = ["Completions"]
+
+_CONTINUES: JSON = {
+    "type": "continuation"
+}  # what is answered to a chat does not continue a text, and so it is another frame
+_READ = frozenset(
+    """best_of echo frequency_penalty logit_bias max_tokens metadata model n presence_penalty prompt seed stop stream
+    stream_options temperature top_p user""".split()
+)
+
+
+class Completions:
+    """See `TextApi`."""
+
+    path = "/v1/completions"
+
+    def read(self, body: Body) -> Chat:
+        check_wish(body)
+        prompt, model = body.get("prompt"), body.get("model")
+        if type(prompt) is not str or not prompt.strip() or len(prompt) > MAX_QUESTION_CHARS:
+            raise NotServedError("its prompt is not one text")
+        if type(model) is not str:
+            raise NotServedError("its model is not named")
+        others = [name for name, value in body.items() if name not in _READ and value not in (None, "", False)]
+        if others or body.get("echo") is True or any(str(body.get(name) or 1) != "1" for name in ("n", "best_of")):
+            raise NotServedError("it asks for more than one text")
+        return Chat(messages=(Message(role="user", content=prompt),), model=model, response_format=_CONTINUES)
+
+    def fits(self, text: str, body: Body) -> bool:
+        return fits(text, {"max_tokens": 16, **body}, limits=("max_tokens",), stops=("stop",))  # 16 is OpenAI's default
+
+    def streams(self, body: Body) -> bool:
+        return body.get("stream") is True
+
+    def whole(self, completion: Completion) -> Mapping[str, Any]:
+        return {**_head(completion), "choices": [_choice(completion.text, "stop")], "usage": NO_TOKENS}
+
+    def events(self, completion: Completion) -> Sequence[bytes]:
+        head = _head(completion)
+        counted = object_of(completion.body.get("stream_options")).get("include_usage") is True
+        said = [_choice(piece, None) for piece in pieces(completion.text)]
+        chunks: list[Mapping[str, Any]] = [{**head, "choices": [one]} for one in (*said, _choice("", "stop"))]
+        if counted:
+            chunks = [*({**one, "usage": None} for one in chunks), {**head, "choices": [], "usage": NO_TOKENS}]
+        return [*(server_event(json.dumps(one)) for one in chunks), server_event("[DONE]")]
+
+    def answer_in(self, reply: Mapping[str, Any]) -> str | None:
+        return self.answer_streamed([reply])
+
+    def answer_streamed(self, events: Sequence[Mapping[str, Any]]) -> str | None:
+        text, reason = "", None
+        for event in events:
+            choices = event.get("choices")
+            if not isinstance(choices, list) or len(cast("list[object]", choices)) > 1 or event.get("error"):
+                return None
+            for choice in map(object_of, cast("list[object]", choices)):
+                if reason is not None:
+                    return None
+                text, reason = text + str(choice.get("text") or ""), choice.get("finish_reason")
+        return text if reason == "stop" and text.strip() else None
+
+    def usage_in(self, reply: Mapping[str, Any]) -> Usage:
+        return tokens_in(reply.get("usage"), "prompt_tokens", "completion_tokens")
+
+    def usage_streamed(self, events: Sequence[Mapping[str, Any]]) -> Usage:
+        return next((self.usage_in(event) for event in reversed(events) if event.get("usage")), Usage())
+
+    def error(self, message: str, *, kind: str, code: str) -> Mapping[str, Any]:
+        return openai_error(message, kind=kind, code=code)
+
+
+def _head(completion: Completion) -> dict[str, Any]:
+    return {
+        "id": f"cmpl-{completion.id}",
+        "object": "text_completion",
+        "created": completion.created,
+        "model": completion.model,
+        "system_fingerprint": None,
+    }
+
+
+def _choice(text: str, reason: str | None) -> dict[str, Any]:
+    return {"index": 0, "text": text, "logprobs": None, "finish_reason": reason}

@@ -1,0 +1,109 @@
+"""What the gateway's text APIs have in common: a body becomes a chat, and an answer becomes a reply in their form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Protocol, TypeAlias, cast
+
+from hammerstone.types import Chat, Usage
+
+__all__ = ["Body", "Completion", "NotServedError", "TextApi", "object_of", "pieces", "server_event", "tokens_in"]
+
+Body: TypeAlias = "Mapping[str, Any]"
+
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
+PIECE = 24  # characters of a streamed answer, about as many as a model's chunk of a few tokens
+
+
+class NotServedError(Exception):
+    """Why no tool may answer a request: it goes to the upstream as it came."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completion:
+    """An answer without a model, on its way to a client. `created` is in seconds since 1970, `body` what was asked."""
+
+    id: str
+    text: str
+    created: int
+    body: Body
+
+    @property
+    def model(self) -> str:
+        """As the client has named it."""
+        return str(self.body.get("model") or "")
+
+
+class TextApi(Protocol):
+    """One API: how its requests are read, and its replies written and read."""
+
+    path: str
+
+    def read(self, body: Body) -> Chat:
+        """What is asked, with everything that belongs to its identity. Raises `NotServedError`."""
+        ...
+
+    def fits(self, text: str, body: Body) -> bool:
+        """Whether a model that had this to say would have been let finish it: no stop word, no limit of tokens."""
+        ...
+
+    def streams(self, body: Body) -> bool:
+        """Whether the client wants server-sent events."""
+        ...
+
+    def whole(self, completion: Completion) -> Mapping[str, Any]:
+        """The reply in one piece, with no model's tokens in its usage."""
+        ...
+
+    def events(self, completion: Completion) -> Sequence[bytes]:
+        """The same as server-sent events."""
+        ...
+
+    def answer_in(self, reply: Mapping[str, Any]) -> str | None:
+        """The text of an upstream's whole reply that ended by itself; `None` for anything else."""
+        ...
+
+    def answer_streamed(self, events: Sequence[Mapping[str, Any]]) -> str | None:
+        """The same of the data of its events."""
+        ...
+
+    def usage_in(self, reply: Mapping[str, Any]) -> Usage:
+        """The tokens that an upstream's whole reply counts."""
+        ...
+
+    def usage_streamed(self, events: Sequence[Mapping[str, Any]]) -> Usage:
+        """The same of the data of its events."""
+        ...
+
+    def error(self, message: str, *, kind: str, code: str) -> Mapping[str, Any]:
+        """An error as clients of this API read it."""
+        ...
+
+
+def pieces(text: str) -> list[str]:
+    """A text in the pieces of a stream; at least one."""
+    return [text[at : at + PIECE] for at in range(0, len(text), PIECE)] or [""]
+
+
+def server_event(data: str, event: str = "") -> bytes:
+    """One event of a stream (WHATWG HTML, section 9.2): `data` is a single line."""
+    head = f"event: {event}\n" if event else ""
+    return f"{head}data: {data}\n\n".encode()
+
+
+def object_of(value: object) -> Mapping[str, Any]:
+    """A JSON object, or an empty one in place of anything else."""
+    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else _EMPTY
+
+
+def tokens_in(usage: object, read: str, written: str) -> Usage:
+    """The counts of these names; what is no count is unknown."""
+    counts = object_of(usage)
+
+    def count(name: str) -> int | None:
+        value = counts.get(name)
+        return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+    return Usage(input_tokens=count(read), output_tokens=count(written))

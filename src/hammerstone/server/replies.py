@@ -1,0 +1,57 @@
+"""Replies of the gateway's own: answers of tools, and errors that clients can read."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+
+from starlette.responses import Response
+
+from hammerstone.server.protocols.chat_completions import openai_error
+from hammerstone.server.protocols.contract import Body, Completion, TextApi
+
+__all__ = ["GatewayError", "answer_response", "error_response", "json_response"]
+
+
+class GatewayError(Exception):
+    """A request that the gateway itself refuses. `kind` and `code` are stable words of OpenAI's error objects."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        code: str,
+        kind: str = "invalid_request_error",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.code = code
+        self.kind = kind
+        self.retry_after = retry_after
+
+
+def json_response(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Compact JSON in UTF-8; what cannot be encoded is escaped."""
+    body = json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()
+    return Response(body, status_code=status, media_type="application/json", headers=headers)
+
+
+def error_response(error: GatewayError, api: TextApi | None, headers: Mapping[str, str]) -> Response:
+    """The error in the form of the API that was called."""
+    write = openai_error if api is None else api.error
+    retry = {} if error.retry_after is None else {"retry-after": str(max(1, round(error.retry_after)))}
+    body = write(error.message, kind=error.kind, code=error.code)
+    return json_response(body, status=error.status, headers={**headers, **retry})
+
+
+def answer_response(api: TextApi, text: str, *, request_id: str, body: Body, headers: Mapping[str, str]) -> Response:
+    """An answer without a model, whole or as a stream, as the client asks for it."""
+    completion = Completion(id=request_id, text=text, created=int(time.time()), body=body)
+    if not api.streams(body):
+        return json_response(api.whole(completion), headers=headers)
+    events = b"".join(api.events(completion))
+    return Response(events, media_type="text/event-stream", headers={**headers, "cache-control": "no-cache"})

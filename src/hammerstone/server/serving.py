@@ -1,0 +1,95 @@
+"""Running the gateway: what it opens, where it listens, and how it ends."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from ipaddress import ip_address
+
+import uvicorn
+
+from hammerstone.errors import SettingsError
+from hammerstone.server.app import build_app
+from hammerstone.server.gateway import Tenants
+from hammerstone.server.upstream import Upstream, Upstreams
+from hammerstone.settings import ServeSettings
+
+__all__ = ["check_address", "open_upstreams", "serve"]
+
+LAST_SECONDS = 30  # that streams under way have to finish when the gateway is stopped
+
+
+def open_upstreams(settings: ServeSettings) -> Upstreams:
+    """Raises `SettingsError` for an upstream that is not named or is no URL, or a key that is not there."""
+    if settings.upstream is None:
+        raise SettingsError(
+            "the gateway needs an upstream: the server that answers what no tool does",
+            hint="--upstream https://api.openai.com, or upstream of [serve] in hammerstone.toml",
+        )
+    key = None
+    if settings.api_key_env is not None:
+        key = os.environ.get(settings.api_key_env)
+        if not key:
+            raise SettingsError(
+                f"the environment variable {settings.api_key_env} is not set",
+                hint="set it to the key of the upstream, or leave out api_key_env: then clients send their own",
+            )
+    anthropic = settings.anthropic_upstream
+    return Upstreams(
+        openai=Upstream(_url(settings.upstream), api_key=key, timeout_s=settings.timeout_s),
+        anthropic=None
+        if anthropic is None
+        else Upstream(_url(anthropic), api_key=key, key_header="x-api-key", timeout_s=settings.timeout_s),
+    )
+
+
+def check_address(settings: ServeSettings, *, has_keys: bool) -> None:
+    """Raises `SettingsError` for an address that others can reach while anybody may ask."""
+    if has_keys or _is_loopback(settings.host):
+        return
+    raise SettingsError(
+        f"without keys the gateway listens on this machine alone, not on {settings.host}",
+        hint="create one with `hammerstone keys create NAME`, or leave out --host",
+    )
+
+
+async def serve(
+    tenants: Tenants, upstreams: Upstreams, settings: ServeSettings, on_start: Callable[[str], None]
+) -> None:
+    """Until it is told to stop (SIGINT or SIGTERM): then it finishes the streams under way.
+
+    `on_start` gets the address. Raises `SettingsError` if the port is taken.
+    """
+    app = build_app(tenants, upstreams, settings)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        timeout_graceful_shutdown=LAST_SECONDS,
+    )
+    try:
+        listening = config.bind_socket()
+    except SystemExit:  # uvicorn has logged why
+        raise SettingsError(
+            f"port {settings.port} of {settings.host} cannot be used", hint="--port names another"
+        ) from None
+    port = listening.getsockname()[1]
+    on_start(f"http://{settings.host}:{port}")
+    await uvicorn.Server(config).serve(sockets=[listening])
+
+
+def _url(text: str) -> str:
+    if text.startswith(("http://", "https://")):
+        return text
+    raise SettingsError(f"{text[:80]!r} is not the URL of an upstream", hint="such as https://api.openai.com")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,140 @@
+"""The upstream: requests go to it as they came, and what it says comes back as it is, byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import httpx2
+
+__all__ = ["RawHeaders", "Upstream", "UpstreamError", "Upstreams", "reply_bytes", "reply_headers"]
+
+RawHeaders: TypeAlias = "Sequence[tuple[bytes, bytes]]"
+
+_OF_ONE_CONNECTION = frozenset(
+    (
+        *(b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection"),
+        *(b"te", b"trailer", b"transfer-encoding", b"upgrade"),
+    )
+)
+"""RFC 9110, section 7.6.1: they concern the client's connection or the upstream's, and are not passed on."""
+
+OURS = b"x-hammerstone-"
+CONNECT_SECONDS = 10.0
+KEPT_CONNECTIONS = 100
+
+
+class UpstreamError(Exception):
+    """There is no reply. `status` is what a gateway says then; `code` is stable."""
+
+    def __init__(self, message: str, *, status: int, code: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.code = code
+
+
+class Upstream:
+    """One server, over as many connections as there are requests under way. Use as `async with`."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        api_key: str | None = None,
+        key_header: str = "authorization",
+        timeout_s: float = 600.0,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        """`base_url` ends before `/v1`, or with it. With `api_key`, the client's own key does not go there."""
+        self.base_url = base_url.rstrip("/").removesuffix("/v1")
+        self._key = _key_header(key_header, api_key) if api_key else None
+        self._client = httpx2.AsyncClient(
+            transport=transport,
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS),
+            timeout=httpx2.Timeout(timeout_s, connect=CONNECT_SECONDS),
+        )
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def send(self, method: str, path: str, query: bytes, headers: RawHeaders, body: bytes) -> httpx2.Response:
+        """The reply, of which only the head has been read: read `aiter_raw` and call `aclose`.
+
+        Raises `UpstreamError` where there is none.
+        """
+        url = f"{self.base_url}{path}" + (f"?{query.decode('latin-1')}" if query else "")
+        try:
+            request = httpx2.Request(method, url, headers=self._headers(headers), content=body)
+            return await self._client.send(request, stream=True)
+        except httpx2.TimeoutException as error:
+            raise UpstreamError(
+                f"the upstream did not answer in time ({_what(error)})", status=504, code="upstream_timeout"
+            ) from error
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise UpstreamError(
+                f"the upstream cannot be reached ({_what(error)})", status=502, code="upstream_unreachable"
+            ) from error
+
+    def _headers(self, headers: RawHeaders) -> list[tuple[bytes, bytes]]:
+        named = {name.strip().lower() for _, value in _of(headers, b"connection") for name in value.split(b",")}
+        dropped = _OF_ONE_CONNECTION | named | {b"host", b"content-length"}
+        passed = [
+            (name, value)
+            for name, value in headers
+            if name.lower() not in dropped and not name.lower().startswith(OURS)
+        ]
+        if self._key is None:
+            return passed
+        return [(name, value) for name, value in passed if name.lower() not in {b"authorization", b"x-api-key"}] + [
+            self._key
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upstreams:
+    """The server of OpenAI's APIs, and that of Anthropic's, if it is another one."""
+
+    openai: Upstream
+    anthropic: Upstream | None = None
+
+    def of(self, path: str) -> Upstream:
+        """The one that a request for `path` goes to."""
+        return self.anthropic if self.anthropic is not None and path.startswith("/v1/messages") else self.openai
+
+    async def aclose(self) -> None:
+        await self.openai.aclose()
+        if self.anthropic is not None:
+            await self.anthropic.aclose()
+
+
+def reply_headers(response: httpx2.Response) -> list[tuple[bytes, bytes]]:
+    """What of the reply's head the client gets: all but what concerns the upstream's connection."""
+    return [(name.lower(), value) for name, value in response.headers.raw if name.lower() not in _OF_ONE_CONNECTION]
+
+
+async def reply_bytes(response: httpx2.Response) -> AsyncIterator[bytes]:
+    """The body as it comes in. Raises `UpstreamError` where it breaks off."""
+    try:
+        async for chunk in response.aiter_raw():
+            yield chunk
+    except httpx2.HTTPError as error:
+        raise UpstreamError(
+            f"the upstream's reply broke off ({_what(error)})", status=502, code="upstream_broke_off"
+        ) from error
+    finally:
+        await response.aclose()
+
+
+def _key_header(name: str, key: str) -> tuple[bytes, bytes]:
+    value = f"Bearer {key}" if name == "authorization" else key
+    return name.encode(), value.encode()
+
+
+def _of(headers: RawHeaders, name: bytes) -> list[tuple[bytes, bytes]]:
+    return [(one, value) for one, value in headers if one.lower() == name]
+
+
+def _what(error: Exception) -> str:
+    return type(error).__name__ + (f": {error}" if str(error) else "")
