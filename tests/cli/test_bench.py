@@ -13,7 +13,6 @@ import pytest
 
 from hammerstone.cli import bench
 from hammerstone.errors import RecordingError
-from hammerstone.evals.harness.samples import PAPER_TASKS
 from hammerstone.evals.illustrative_prices import CHEAP, STRONG
 from hammerstone.evals.report.experiment_result import Result, read_results
 from hammerstone.evals.run_experiments import EXPERIMENTS, BenchPlan, run_experiments
@@ -90,6 +89,17 @@ def test_a_model_in_the_environment_does_not_make_a_replay_one_that_pays(
         monkeypatch.setenv(name, f"mailbox:{tmp_path / 'box'}")
     assert cli(*recorded_bench.use("--methods", "direct")).code == 0
     assert not (tmp_path / "box").exists()
+
+
+def test_an_experiment_without_models_needs_no_recordings_and_says_nothing_of_any(cli: Cli, tmp_path: Path) -> None:
+    """Of this seed, the streams that go through the loop are short."""
+    done = cli("bench", "audit", "--seed", "312", "--recordings", tmp_path / "missing", "--json")
+    assert done.code == 0
+    result = json.loads(done.out)
+    assert (result["recorded"], result["models"], result["partial"]) == ("", {}, "")
+    assert "ecorded" not in " ".join(result["notes"])
+    same = [one for one in result["figures"] if one["task"] == "loop and simulation quarantine at the same request"]
+    assert [(one["right"], one["n"]) for one in same] == [(2, 2)] * 3
 
 
 def test_the_day_of_the_recording_and_the_seed_are_told(cli: Cli, recorded_bench: BenchRun) -> None:
@@ -327,4 +337,3 @@ def test_what_is_recorded_needs_no_other_store(cli: Cli, recorded_bench: BenchRu
 def test_the_names_in_the_help_are_those_that_there_are() -> None:
     """They are written out there so that `--help` needs no experiment's imports."""
     assert ", ".join(EXPERIMENTS) == bench.EXPERIMENT_NAMES
-    assert ",".join(PAPER_TASKS) == bench.PAPER_TASKS

@@ -59,7 +59,9 @@ async def test_experiments_run_in_the_order_of_the_plan_on_tasks_from_files(
 
 
 async def test_all_experiments_that_there_are_can_be_planned(tmp_path: Path, files: tuple[str, ...]) -> None:
-    assert list(EXPERIMENTS) == ["use", "make", "reuse-cot", "dispatch", "near-miss", "stream"]
+    assert list(EXPERIMENTS) == [
+        *("use", "make", "reuse-cot", "dispatch", "near-miss", "stream", "improve", "audit"),
+    ]
     models = roles(dispatcher=dispatcher(lambda _, known: json.dumps({"kind": known[0]})))
     given = plan("reuse-cot", "dispatch", tasks=files, sets=1, set_size=10)
     results = await run(tmp_path / "home", given, models)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -17,11 +17,16 @@ from hammerstone.cli.terminal import money, print_json, progress, talk
 from hammerstone.errors import InputError, RecordingError, SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from hammerstone.evals.report.experiment_result import Result
+    from hammerstone.models import Model
+    from hammerstone.settings import Roles
+    from hammerstone.types import Role
 
 __all__ = ["bench"]
 
-EXPERIMENT_NAMES = "use, make, reuse-cot, dispatch, near-miss, stream, improve"
+EXPERIMENT_NAMES = "use, make, reuse-cot, dispatch, near-miss, stream, improve, audit"
 HOW_TO_RECORD = (
     "to record it, run the same command with live models: --maker MODEL --user MODEL --recordings {} --record"
 )
@@ -108,8 +113,13 @@ def bench(
     """
     from hammerstone.environment import recordings as shipped
     from hammerstone.evals.baselines.embeddings import ProviderEmbedding
-    from hammerstone.evals.role_models import open_extra_users, open_role_models
-    from hammerstone.evals.run_experiments import EXPERIMENTS, NOT_RECORDED, BenchPlan, run_experiments
+    from hammerstone.evals.run_experiments import (
+        EXPERIMENTS,
+        NOT_RECORDED,
+        WITHOUT_MODELS,
+        BenchPlan,
+        run_experiments,
+    )
     from hammerstone.settings import Settings
     from hammerstone.settings_file import load_settings
 
@@ -128,18 +138,18 @@ def bench(
         settings=settings,
     )
     _check_outputs(out, report, markdown)
-    if record and not live:
-        raise SettingsError("no live model to record", hint="name one with --maker, and one with --user")
-    if not live and not folder.is_dir():
-        raise RecordingError(f"no recordings folder {folder}", hint=HOW_TO_RECORD.format(folder))
+    if {*plan.experiments} <= {*WITHOUT_MODELS}:
+        models = _RoleModels(of_role={})
+    else:
+        models = _open(folder, maker, user or (), record=record, roles=settings.roles)
     run = partial(
         run_experiments,
         plan,
-        open_role_models(folder, maker=maker, user=user[0] if user else None, record=record, roles=settings.roles),
-        extra_users=open_extra_users(folder, user[1:] if user else (), live=live, record=record, roles=settings.roles),
+        models.of_role,
+        extra_users=models.extra_users,
         embedding=ProviderEmbedding(embedding) if embedding else None,
         sandbox=sandbox,
-        recorded="" if live else _dates(folder),
+        recorded=models.recorded,
         notes=(ESTIMATES_NOTE if live or recordings else RECORDED_NOTE,),
     )
     with _store(home, temporary=record or not live) as where, _told_how_to_record(folder):
@@ -148,6 +158,31 @@ def bench(
     if any(result.partial not in {"", NOT_RECORDED} for result in results):
         talk("run the same command again with a higher --max-cost: what is paid is not paid again", "hint:")
         raise typer.Exit(2)
+
+
+class _RoleModels(NamedTuple):
+    """The models, live or replayed; `recorded` says when those that are replayed were recorded."""
+
+    of_role: Mapping[Role, Model]
+    extra_users: tuple[Model, ...] = ()
+    recorded: str = ""
+
+
+def _open(folder: Path, maker: str | None, users: Sequence[str], *, record: bool, roles: Roles) -> _RoleModels:
+    """Raises `SettingsError` where there is nothing to record, `RecordingError` where there is nothing to replay."""
+    from hammerstone.evals.role_models import open_extra_users, open_role_models
+
+    live = maker is not None or bool(users)
+    if record and not live:
+        raise SettingsError("no live model to record", hint="name one with --maker, and one with --user")
+    if not live and not folder.is_dir():
+        raise RecordingError(f"no recordings folder {folder}", hint=HOW_TO_RECORD.format(folder))
+    user = users[0] if users else None
+    return _RoleModels(
+        of_role=open_role_models(folder, maker=maker, user=user, record=record, roles=roles),
+        extra_users=open_extra_users(folder, users[1:], live=live, record=record, roles=roles),
+        recorded="" if live else _dates(folder),
+    )
 
 
 def _run(

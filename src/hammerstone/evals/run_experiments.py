@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hammerstone.errors import InputError, RecordingError
 from hammerstone.evals.baselines.embeddings import Embedding, LexicalEmbedding
+from hammerstone.evals.experiments.audit import run_audit
 from hammerstone.evals.experiments.dispatch import check_tasks, run_dispatch
 from hammerstone.evals.experiments.improve import check_families, run_improve
 from hammerstone.evals.experiments.make_tools import run_make
@@ -26,7 +27,7 @@ from hammerstone.settings import Settings
 from hammerstone.store import open_store
 from hammerstone.types import Role
 
-__all__ = ["EXPERIMENTS", "NOT_RECORDED", "BenchPlan", "run_experiments"]
+__all__ = ["EXPERIMENTS", "NOT_RECORDED", "WITHOUT_MODELS", "BenchPlan", "run_experiments"]
 
 NOT_RECORDED = "Its prompts have changed since completions were recorded. Run it with live models."
 
@@ -89,6 +90,11 @@ async def _improve(bench: BenchRun, tasks: Sequence[Samples], plan: BenchPlan) -
     return await run_improve(bench, plan.tasks or FAMILIES, plan.requests)
 
 
+async def _audit(bench: BenchRun, tasks: Sequence[Samples], plan: BenchPlan) -> Result:
+    del tasks, plan
+    return await run_audit(bench)
+
+
 EXPERIMENTS: Mapping[str, Experiment] = {
     "use": _use,
     "make": _make,
@@ -97,9 +103,12 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "near-miss": _near_miss,
     "stream": _stream,
     "improve": _improve,
+    "audit": _audit,
 }
 
-WITHOUT_SAMPLES = ("improve",)  # they draw all that they ask themselves
+WITHOUT_SAMPLES = ("improve", "audit")  # they draw all that they ask themselves
+WITHOUT_MODELS = ("audit",)
+"""Experiments that need neither models nor recordings."""
 
 
 async def run_experiments(
@@ -119,10 +128,10 @@ async def run_experiments(
     """The results in the order of the plan; one that was cut off is marked partial, and the others still run.
 
     `extra_users` are measured beside the user by `use` and `reuse-cot`; `embedding` is that of the semantic caches.
-    `recorded` is the date of the completions, where they are replayed; `notes` are added to each result's own. Before
-    anything is paid it raises `InputError` for an unknown experiment or method, tasks that an experiment cannot
-    be run on, or a file that cannot be read or has too few instances, and `NotFoundError` for an unknown task.
-    Later the errors of models, store and sandbox.
+    `recorded` is the date of the completions, where they are replayed, and `notes` say more of the models; both are
+    added to the results that models had a part in. Before anything is paid it raises `InputError` for an unknown
+    experiment or method, tasks that an experiment cannot be run on, or a file that cannot be read or has too few
+    instances, and `NotFoundError` for an unknown task. Later the errors of models, store and sandbox.
     """
     samples = any(name not in WITHOUT_SAMPLES for name in plan.experiments)
     tasks = [_samples(name, plan) for name in plan.tasks or PAPER_TASKS] if samples else []
@@ -149,7 +158,9 @@ async def run_experiments(
                     if recorded
                     else (await EXPERIMENTS[name](bench, tasks, plan))
                 )
-                results.append(replace(result, recorded=recorded, notes=(*result.notes, *notes)))
+                if name not in WITHOUT_MODELS:
+                    result = replace(result, recorded=recorded, notes=(*result.notes, *notes))
+                results.append(result)
                 on_result(results[-1])
     return tuple(results)
 
