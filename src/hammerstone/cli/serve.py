@@ -46,8 +46,7 @@ def serve(
     """
     import anyio
 
-    from hammerstone.opening import open_host
-    from hammerstone.server.serving import check_address, open_upstreams
+    from hammerstone.server.serving import check_address, open_tenants, open_upstreams
     from hammerstone.server.serving import serve as run_server
     from hammerstone.settings_file import load_settings
 
@@ -69,8 +68,7 @@ def serve(
         talk(f"{url}/v1 passes on to {upstreams.openai.base_url}; stop with Ctrl-C", "serving:")
 
     async def run() -> None:
-        async with open_host(home, settings=settings, sandbox=sandbox) as tenants:
-            await tenants.catch_up()
+        async with open_tenants(home, settings, sandbox) as tenants:
             await run_server(tenants, upstreams, settings.serve, say_start)
 
     anyio.run(run)

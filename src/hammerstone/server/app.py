@@ -23,9 +23,11 @@ __all__ = ["build_app"]
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-def build_app(tenants: Tenants, upstreams: Upstreams, settings: ServeSettings) -> Starlette:
-    """The application over what a host has opened. Its lifespan runs the learner and closes the upstream."""
-    learner = Learner()
+def build_app(
+    tenants: Tenants, upstreams: Upstreams, settings: ServeSettings, learner: Learner | None = None
+) -> Starlette:
+    """The application over what a host has opened. Its lifespan runs the learner and closes the upstreams."""
+    learner = learner or Learner()
     gateway = Gateway(tenants=tenants, upstreams=upstreams, learner=learner, settings=settings)
 
     @asynccontextmanager

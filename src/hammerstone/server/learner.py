@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 import httpx2
-from anyio.abc import TaskGroup
 
 from hammerstone.faults import reason_of
 from hammerstone.loop import Hammerstone
@@ -58,29 +58,46 @@ Job = Callable[[], Awaitable[object]]
 
 
 class Learner:
-    """Works off what the gateway hands over. Use as `async with`: what waits at its end is still done."""
+    """Works off what the gateway hands over, one job after the other."""
 
     def __init__(self) -> None:
-        self._send, self._receive = anyio.create_memory_object_stream[Job](WAITING)
-        self._group: TaskGroup | None = None
+        self._jobs: deque[Job] = deque()
+        self._news = anyio.Event()
+        self._rest = anyio.Event()
+        self._closed = False
         self.dropped = 0
 
     async def run(self) -> None:
-        """Until `close` is called."""
-        async for job in self._receive:
+        """Until `close` is called, and all that waits then is done."""
+        while self._jobs or not self._closed:
+            if not self._jobs:
+                self._rest.set()
+                self._news = anyio.Event()
+                await self._news.wait()
+                continue
             try:
-                await job()
+                await self._jobs[0]()
             except Exception as error:
                 _log.error("not learned from: %s", reason_of(error))
+            self._jobs.popleft()
+        self._rest.set()
+
+    async def caught_up(self) -> None:
+        """Wait until all that was handed over is done."""
+        while self._jobs:
+            self._rest = anyio.Event()
+            await self._rest.wait()
 
     def close(self) -> None:
-        self._send.close()
+        self._closed = True
+        self._news.set()
 
     def _do(self, job: Job) -> None:
-        try:
-            self._send.send_nowait(job)
-        except anyio.WouldBlock:
+        if len(self._jobs) >= WAITING:
             self.dropped += 1
+            return
+        self._jobs.append(job)
+        self._news.set()
 
     def served(self, loop: Hammerstone, asked: Asked, routed: Routed, ms: float) -> None:
         """A tool's answer has gone out."""

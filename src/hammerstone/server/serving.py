@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from ipaddress import ip_address
 
 import uvicorn
 
+from hammerstone.environment import default_home
 from hammerstone.errors import SettingsError
+from hammerstone.host import Host
+from hammerstone.loop import Models
+from hammerstone.opening import name_models
+from hammerstone.sandbox import open_sandbox
 from hammerstone.server.app import build_app
 from hammerstone.server.gateway import Tenants
 from hammerstone.server.upstream import Upstream, Upstreams
-from hammerstone.settings import ServeSettings
+from hammerstone.settings import ServeSettings, Settings
+from hammerstone.store import open_stores
 
-__all__ = ["check_address", "open_upstreams", "serve"]
+__all__ = ["check_address", "open_tenants", "open_upstreams", "serve"]
 
 LAST_SECONDS = 30  # that streams under way have to finish when the gateway is stopped
 
@@ -51,6 +58,26 @@ def check_address(settings: ServeSettings, *, has_keys: bool) -> None:
         f"without keys the gateway listens on this machine alone, not on {settings.host}",
         hint="create one with `hammerstone keys create NAME`, or leave out --host",
     )
+
+
+@asynccontextmanager
+async def open_tenants(home: str | None, settings: Settings, sandbox: str) -> AsyncGenerator[Host]:
+    """The loops behind the gateway. A role that is not named is not played: the upstream answers, and no model is
+    asked on a request's path but a user. Raises `SettingsError`, `StoreError`, `SandboxError`.
+    """
+    named, roles = name_models(settings=settings), settings.roles
+    models = Models(
+        maker=named.maker if roles.maker.model is not None else None,
+        user=named.user if roles.user.model is not None else None,
+        dispatcher=named.dispatcher if roles.dispatcher.model is not None else None,
+    )
+    with open_stores(home or default_home()) as stores:
+        async with (
+            open_sandbox(sandbox) as confined,
+            Host(stores=stores, sandbox=confined, models=models, settings=settings) as host,
+        ):
+            await host.catch_up()
+            yield host
 
 
 async def serve(
