@@ -49,7 +49,10 @@ def why(items: list[Request | Unreadable], line: int) -> str:
 
 
 def test_json_lines_carry_id_task_tenant_and_answer(tmp_path: Path) -> None:
-    rows = '{"id": "a", "question": "Q1", "task": "t", "tenant": "x", "answer": "A"}\n\n{"input": "Q2", "target": 7, "n": 1}\n'
+    rows = (
+        '{"id": "a", "question": "Q1", "task": "t", "tenant": "x", "answer": "A"}\n\n'
+        '{"input": "Q2", "target": 7, "n": 1}\n'
+    )
     assert read(tmp_path, "r.jsonl", rows) == [
         Request.plain(id="a", question="Q1", task="t", tenant="x", answer="A"),
         Request.plain(id="3", question="Q2", answer="7"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hammerstone.cli.home import open_home
-from hammerstone.cli.options import Home, Json
+from hammerstone.cli.options import Home, Json, Tenant
 from hammerstone.cli.terminal import print_json, print_line, show_table, talk
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def correct(
     request_id: Annotated[str, typer.Argument(metavar="ID", help="The request's id, as `solve` shows it.")],
     answer: Annotated[str | None, typer.Option("--answer", help="The right answer.")] = None,
     home: Home = None,
+    tenant: Tenant = "",
     json: Json = False,
 ) -> None:
     """Say that an answer was wrong. The tool that gave it is taken out of service, and the right answer is kept.
@@ -31,7 +32,7 @@ def correct(
     Of several requests with this id the newest is meant. The other answers of that tool are listed: they may be wrong,
     too.
     """
-    with open_home(home) as store:
+    with open_home(home, tenant) as store:
         correction = store.correct(request_id, answer)
         others: list[Answered] = []
         if correction.tool is not None and correction.version is not None:

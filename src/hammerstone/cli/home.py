@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from hammerstone.store import Store
 
 __all__ = ["open_home"]
 
 
-def open_home(home: str | None) -> Store:
-    """The store of `--home`, of `HAMMERSTONE_HOME`, or of the user's data folder."""
-    from hammerstone.environment import default_home
-    from hammerstone.store import open_store
+@contextmanager
+def open_home(home: str | None, tenant: str = "") -> Generator[Store]:
+    """The tenant's store of `--home`, of `HAMMERSTONE_HOME`, or of the user's data folder.
 
-    return open_store(home or default_home())
+    Raises `NotFoundError` for a tenant that has none.
+    """
+    from hammerstone.environment import default_home
+    from hammerstone.store import open_stores
+
+    with open_stores(home or default_home()) as stores:
+        yield stores.known(tenant)

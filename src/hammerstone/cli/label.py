@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hammerstone.cli.home import open_home
-from hammerstone.cli.options import Home, Json
+from hammerstone.cli.options import Home, Json, Tenant
 from hammerstone.cli.terminal import ask, print_json, show_text, shown, talk
 from hammerstone.errors import NotFoundError
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 __all__ = ["label"]
 
 
-def label(home: Home = None, json: Json = False) -> None:
+def label(home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
     """Show the waiting requests one after another and take their answers.
 
     An empty line skips a request; Ctrl-D ends. With --json the queue is listed and nothing is asked.
     """
-    with open_home(home) as store:
+    with open_home(home, tenant) as store:
         queue = store.queue()
         if json:
             for waiting in queue:

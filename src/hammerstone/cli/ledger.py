@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from hammerstone.cli.home import open_home
-from hammerstone.cli.options import Home, Json
+from hammerstone.cli.options import Home, Json, Tenant
 from hammerstone.cli.terminal import money, percent, print_json, print_line, show_table
 
 if TYPE_CHECKING:
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 __all__ = ["ledger"]
 
 
-def ledger(home: Home = None, json: Json = False) -> None:
+def ledger(home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
     """Calls, tokens and cost by role, model and task; requests by route; false hits by tool; the baseline.
 
     The baseline is all requests to the solver's model.
     """
     from hammerstone.cli.false_hits import document, rates, show_tools
 
-    with open_home(home) as store:
+    with open_home(home, tenant) as store:
         calls, routes, mean, tools = store.ledger(), store.routes(), store.mean_solver_call(), store.tool_rows()
     if json:
         from dataclasses import asdict

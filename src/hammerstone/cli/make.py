@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,8 +26,10 @@ from hammerstone.cli.terminal import print_json, print_line, progress, talk
 from hammerstone.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hammerstone.store.records import Build
-    from hammerstone.types import Instance
+    from hammerstone.types import Instance, Request
 
 __all__ = ["make"]
 
@@ -47,10 +50,13 @@ def make(
     sandbox: SandboxName = Backend.AUTO,
     json: Json = False,
 ) -> None:
-    """Build a tool from solved instances: propose, verify, and pass the held-out gate."""
+    """Build a tool from solved instances: propose, verify, and pass the held-out gate.
+
+    Where lines name tenants, each of them gets a tool of its own, built from its own instances.
+    """
     import anyio
 
-    from hammerstone.opening import open_hammerstone
+    from hammerstone.opening import open_host
     from hammerstone.settings_file import load_settings
     from hammerstone.tools.tool import is_tool_name, tool_name
 
@@ -69,24 +75,40 @@ def make(
         hint = f"snake_case, as in {tool_name(name) or 'word_sorting'}"
         raise InputError(f"{name!r} is not a name for a tool", hint=hint)
 
-    async def run() -> Build:
-        async with open_hammerstone(
-            home, base_url=base_url, record=record, settings=loaded.settings, sandbox=sandbox
-        ) as hammerstone:
-            with progress(f"building {name} from {len(instances)} instances"):
-                return await hammerstone.make(instances, name=name, description=description)
+    async def run() -> list[Build]:
+        builds: list[Build] = []
+        async with open_host(home, base_url=base_url, record=record, settings=loaded.settings, sandbox=sandbox) as host:
+            for tenant, given in instances.items():
+                loop = await host.of(tenant)
+                with progress(f"building {name} from {len(given)} instances"):
+                    builds.append(await loop.make(given, name=name, description=description))
+                _show(builds[-1], tenant, json)
+        return builds
 
-    _show(anyio.run(run), json)
-    if requests.unusable:
-        raise typer.Exit(2)
+    live = all(build.state == "live" for build in anyio.run(run))
+    if requests.unusable or not live:
+        raise typer.Exit(2 if live else 1)
 
 
-def _instances(requests: RequestFile) -> list[Instance]:
+def _instances(requests: RequestFile) -> dict[str, list[Instance]]:
+    """What each tenant's requests give a tool to be built from."""
+    solved: dict[str, list[tuple[Request, str]]] = {}
+    for request, answer in requests.answered():
+        solved.setdefault(request.tenant, []).append((request, answer))
+    if not solved:
+        raise InputError(
+            "no solved request was read",
+            hint="each line needs a `question` and an `answer`, or `messages` that end with the assistant's",
+        )
+    return {tenant: _latest(given) for tenant, given in solved.items()}
+
+
+def _latest(solved: Sequence[tuple[Request, str]]) -> list[Instance]:
+    """The instances, of which the later ones overrule the earlier ones; that is shown."""
     from hammerstone.builder import framed
     from hammerstone.life.labels import latest
     from hammerstone.types import Instance, Source
 
-    solved = list(requests.answered())
     given = [
         Instance(
             question=request.question,
@@ -104,23 +126,19 @@ def _instances(requests: RequestFile) -> list[Instance]:
         talk(replaced, "later wins:")
     if len(conflicts) > MOST_SHOWN:
         talk(f"{len(conflicts) - MOST_SHOWN} more lines are overruled by later ones", "later wins:")
-    if not usable:
-        raise InputError(
-            "no solved request was read",
-            hint="each line needs a `question` and an `answer`, or `messages` that end with the assistant's",
-        )
     return usable
 
 
-def _show(build: Build, json: bool) -> None:
+def _show(build: Build, tenant: str, json: bool) -> None:
+    named, option = (f" of {tenant}", f" --tenant {quote(tenant)}") if tenant else ("", "")
     if json:
-        print_json({"task": build.task, "state": build.state, "reason": build.reason, "instances": build.instances})
+        shown = {"task": build.task, "state": build.state, "reason": build.reason, "instances": build.instances}
+        print_json(shown | ({"tenant": tenant} if tenant else {}))
     elif build.tool is not None and build.state == "live":
         print_line(
-            f"{build.task}: live by {' and '.join(build.tool.routes)} after {build.tool.provenance.attempts} replies"
+            f"{build.task}{named}: live by {' and '.join(build.tool.routes)} after "
+            f"{build.tool.provenance.attempts} replies"
         )
     else:
-        print_line(f"{build.task}: {build.state}: {build.reason}")
-        talk(f"every attempt is kept: hammerstone tasks show {build.task}", "hint:")
-    if build.state != "live":
-        raise typer.Exit(1)
+        print_line(f"{build.task}{named}: {build.state}: {build.reason}")
+        talk(f"every attempt is kept: hammerstone tasks show {build.task}{option}", "hint:")

@@ -23,6 +23,7 @@ __all__ = [
     "Record",
     "SandboxName",
     "Solver",
+    "Tenant",
     "User",
 ]
 
@@ -54,6 +55,9 @@ Home = Annotated[
         help="Where tools and instances are kept: a folder, or a database URL. Default: hammerstone in your user data "
         "folder.",
     ),
+]
+Tenant = Annotated[
+    str, typer.Option("--tenant", help="Whose tools and instances. Default: those of requests that name no tenant.")
 ]
 Config = Annotated[
     Path | None,

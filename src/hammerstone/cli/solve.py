@@ -61,7 +61,7 @@ def solve(
     """
     import anyio
 
-    from hammerstone.opening import open_hammerstone
+    from hammerstone.opening import open_host
     from hammerstone.settings_file import load_settings
 
     loaded = load_settings(
@@ -78,7 +78,7 @@ def solve(
     tally, requests = Tally(), RequestFile(file, answers)
 
     async def run() -> None:
-        opening = open_hammerstone(
+        opening = open_host(
             home,
             base_url=base_url,
             record=record,
@@ -87,9 +87,9 @@ def solve(
             on_build=say_build,
         )
         with progress("solving") as bar:
-            async with opening as hammerstone:
-                await hammerstone.catch_up()
-                async for answered in hammerstone.stream(_read(requests)):
+            async with opening as host:
+                await host.catch_up()
+                async for answered in host.stream(_read(requests)):
                     tally.add(answered)
                     _print(answered, json)
                     bar.update(bar.task_ids[0], advance=1, note=tally.note)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hammerstone.cli.home import open_home
-from hammerstone.cli.options import Home, Json
+from hammerstone.cli.options import Home, Json, Tenant
 from hammerstone.cli.terminal import ask, brief, money, print_json, print_line, show_facts, show_table, show_text, talk
 from hammerstone.errors import NotFoundError, SettingsError
 
@@ -28,9 +28,9 @@ Name = Annotated[str, typer.Argument(help="The task's name.")]
 
 
 @app.command("list")
-def list_tasks(home: Home = None, json: Json = False) -> None:
+def list_tasks(home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
     """The tasks, how many instances each has, and how far its tool is."""
-    with open_home(home) as store:
+    with open_home(home, tenant) as store:
         builds = {build.task: build for build in reversed(store.builds())}
         live = {tool.task: tool for tool in store.tools()}
         unreadable = {tool.task for tool in store.unreadable_tools()} - live.keys()
@@ -52,9 +52,9 @@ def list_tasks(home: Home = None, json: Json = False) -> None:
 
 
 @app.command()
-def show(name: Name, home: Home = None, json: Json = False) -> None:
+def show(name: Name, home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
     """A task's instances, the builds with every attempt, and any disagreement."""
-    with open_home(home) as store:
+    with open_home(home, tenant) as store:
         task = _find(store, name)
         if json:
             print_json(_document(store, task))
@@ -85,13 +85,14 @@ def settle(
     ] = False,
     label: Annotated[bool, typer.Option("--label", help="The stored answer is right: drop this tool.")] = False,
     home: Home = None,
+    tenant: Tenant = "",
 ) -> None:
     """Say who is right where a tool that needs review and one stored answer differ."""
     from hammerstone.life.review import settle as settle_review
 
     if tool == label:
         raise SettingsError("say who is right", hint=f"hammerstone tasks settle {name} --tool, or --label")
-    with open_home(home) as store:
+    with open_home(home, tenant) as store:
         build = settle_review(store, name, tool_is_right=tool)
     print_line(f"{name}: {build.state}")
 
@@ -101,13 +102,14 @@ def merge(
     source: Annotated[str, typer.Argument(metavar="FROM", help="The task that becomes part of the other one.")],
     target: Annotated[str, typer.Argument(metavar="INTO", help="The task that stays.")],
     home: Home = None,
+    tenant: Tenant = "",
     json: Json = False,
 ) -> None:
     """Make one task of two. Instances move; of two labels of a question that of INTO stays, and both are listed.
 
     Tools and builds of FROM are kept as replaced.
     """
-    with open_home(home) as store:
+    with open_home(home, tenant) as store:
         merged = store.merge_tasks(source, target)
     if json:
         print_json(
@@ -128,10 +130,11 @@ def rename(
     old: Annotated[str, typer.Argument(metavar="OLD", help="The task's name.")],
     new: Annotated[str, typer.Argument(metavar="NEW", help="Its new name, in snake_case.")],
     home: Home = None,
+    tenant: Tenant = "",
     json: Json = False,
 ) -> None:
     """Give a task another name. Its tools, builds, answers and costs follow it."""
-    with open_home(home) as store:
+    with open_home(home, tenant) as store:
         store.rename_task(old, new)
     print_json({"name": new, "former_name": old}) if json else print_line(f"{old}: renamed to {new}")
 
@@ -140,11 +143,12 @@ def rename(
 def remove(
     name: Name,
     home: Home = None,
+    tenant: Tenant = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:
     """Delete a task with its instances, builds and tools. Paid calls and answers stay."""
-    with open_home(home) as store:
+    with open_home(home, tenant) as store:
         task = _find(store, name)
         what = f"the task {name}, its {task.instances} instances, its builds and its tools"
         if not yes and ask(f"Delete {what}? [y/N]") not in ("y", "Y", "yes"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hammerstone.cli.home import open_home
-from hammerstone.cli.options import Backend, Config, Home, Json, SandboxName
+from hammerstone.cli.options import Backend, Config, Home, Json, SandboxName, Tenant
 from hammerstone.cli.source import show_source
 from hammerstone.cli.terminal import ask, money, print_json, print_line, show_facts, show_table, talk
 from hammerstone.errors import NotFoundError
@@ -36,11 +36,12 @@ Version = Annotated[int | None, typer.Option("--version", min=1, help="One versi
 @app.command("list")
 def list_tools(
     home: Home = None,
+    tenant: Tenant = "",
     versions: Annotated[bool, typer.Option("--all", help="List earlier versions too.")] = False,
     json: Json = False,
 ) -> None:
     """The tools, with their routes and how often each was used."""
-    with open_home(home) as store:
+    with open_home(home, tenant) as store:
         tools = store.tools(all_versions=versions)
         gated = [tool for tool in store.tools(all_versions=True) if tool.state == "gated"]
         used = _used(store)
@@ -73,9 +74,9 @@ def list_tools(
 
 
 @app.command()
-def show(name: Name, version: Version = None, home: Home = None, json: Json = False) -> None:
+def show(name: Name, version: Version = None, home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
     """A tool's source, demonstrations, checks and provenance; how often it was wrong, and its states with reasons."""
-    with open_home(home) as store:
+    with open_home(home, tenant) as store:
         tool = _find(store, name, version)
         row = next(one for one in store.tool_rows() if (one.tool, one.version) == (tool.task, tool.version))
         changes = [one for one in store.changes(tool.task) if one.version == tool.version]
@@ -96,12 +97,13 @@ def export(
     folder: Annotated[Path, typer.Argument(help="Where the package folder is written.")] = Path(),
     version: Version = None,
     home: Home = None,
+    tenant: Tenant = "",
     json: Json = False,
 ) -> None:
     """Write a tool as an importable module, with a test file that needs no hammerstone."""
     from hammerstone.tools.packages import export_tool
 
-    with open_home(home) as store:
+    with open_home(home, tenant) as store:
         stored = _find(store, name, version)
         written = str(export_tool(stored.tool, stored.version, folder))
     print_json(_summary(stored) | {"folder": written}) if json else print_line(written)
@@ -111,6 +113,7 @@ def export(
 def import_(
     path: Annotated[Path, typer.Argument(help="An exported folder, or its tool.json.")],
     home: Home = None,
+    tenant: Tenant = "",
     sandbox: SandboxName = Backend.AUTO,
     json: Json = False,
 ) -> None:
@@ -127,7 +130,7 @@ def import_(
         async with open_sandbox(sandbox) as confined:
             return await admit(store, confined, tool)
 
-    with open_home(home) as store:
+    with open_home(home, tenant) as store:
         admission = anyio.run(run, store)
     _show_admission(admission, len(tool.checks), json)
     if set(tool.routes) - set(admission.stored.tool.routes):
@@ -135,25 +138,32 @@ def import_(
 
 
 @app.command()
-def disable(name: Name, home: Home = None, json: Json = False) -> None:
+def disable(name: Name, home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
     """Take a tool out of service, and keep it. No other is built in its place."""
-    _set_state(home, name, "disabled", json=json)
+    _set_state(home, tenant, name, "disabled", json=json)
 
 
 @app.command()
-def enable(name: Name, version: Version = None, home: Home = None, json: Json = False) -> None:
+def enable(name: Name, version: Version = None, home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
     """Put a disabled tool, or an earlier version, into service."""
-    _set_state(home, name, "live", version, json=json)
+    _set_state(home, tenant, name, "live", version, json=json)
 
 
 @app.command()
-def approve(name: Name, version: Version = None, config: Config = None, home: Home = None, json: Json = False) -> None:
+def approve(
+    name: Name,
+    version: Version = None,
+    config: Config = None,
+    home: Home = None,
+    tenant: Tenant = "",
+    json: Json = False,
+) -> None:
     """Let a tool that passed the gate and waits for approval come into shadow, or into service."""
     from hammerstone.life.states import approved_state
     from hammerstone.settings_file import load_settings
 
     state = approved_state(load_settings(config).settings.life)
-    with open_home(home) as store:
+    with open_home(home, tenant) as store:
         _tell_state(store.approve(name, version, state), json=json)
 
 
@@ -163,10 +173,11 @@ def quarantine(
     reason: Annotated[str, typer.Option("--reason", help="What is wrong with it.")],
     version: Version = None,
     home: Home = None,
+    tenant: Tenant = "",
     json: Json = False,
 ) -> None:
     """Take a tool out of service because it is wrong."""
-    with open_home(home) as store:
+    with open_home(home, tenant) as store:
         _tell_state(store.quarantine(name, version, reason), json=json)
 
 
@@ -177,10 +188,11 @@ def rollback(
         int | None, typer.Option("--version", min=1, help="Default: the one that was live before.")
     ] = None,
     home: Home = None,
+    tenant: Tenant = "",
     json: Json = False,
 ) -> None:
     """Put the version that was live before into service again, in place of the present one."""
-    with open_home(home) as store:
+    with open_home(home, tenant) as store:
         _tell_state(store.roll_back(name, version), json=json)
 
 
@@ -188,11 +200,12 @@ def rollback(
 def remove(
     name: Name,
     home: Home = None,
+    tenant: Tenant = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:
     """Delete all versions of a tool. Its task's instances stay, and a new tool may be built from them."""
-    with open_home(home) as store:
+    with open_home(home, tenant) as store:
         if name not in {one.task for one in store.unreadable_tools()}:
             _find(store, name, None)
         if not yes and ask(f"Delete all versions of {name}? [y/N]") not in ("y", "Y", "yes"):
@@ -210,10 +223,10 @@ def _find(store: Store, name: str, version: int | None) -> StoredTool:
     return tool
 
 
-def _set_state(home: str | None, name: str, state: str, version: int | None = None, *, json: bool) -> None:
+def _set_state(home: str | None, tenant: str, name: str, state: str, version: int | None = None, *, json: bool) -> None:
     from hammerstone.store.records import ToolState
 
-    with open_home(home) as store:
+    with open_home(home, tenant) as store:
         _tell_state(store.set_tool_state(name, version, ToolState(state)), json=json)
 
 
