@@ -176,7 +176,8 @@ def _notes() -> tuple[str, ...]:
     return (
         "The tool answers by the former rule until it is quarantined. An audit comes after the answer went out, so the "
         "answer that shows the change is served, too. The strong model follows the new rule from the change on, in its "
-        "second opinions as well.",
+        "second opinions as well. Here each comparison ends before the next request; where they run beside the stream, "
+        "what is asked meanwhile is answered by the tool.",
         "A change of few answers takes longer to be found, but no more of them are served wrongly: on average 1 "
         "divided by the audited share, which is 100 at 1 %.",
         f"Each rate is held fixed here. With audit = 0.05, a tool starts at {100 * first:g} %, is audited at "

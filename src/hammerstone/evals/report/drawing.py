@@ -26,7 +26,7 @@ _TITLES = {
     "routes": "Routes over the stream",
     "strong calls": "Strong-model calls per request",
     "accuracy": "Accuracy over the stream",
-    "found": "Streams in which the change is found, by requests since",
+    "found": "Streams in which the change is found",
     "loss": "Training loss, nats per token",
 }
 _PARTS = "routes"  # the plot whose series are parts of a whole
