@@ -24,6 +24,7 @@ NOT_RUN = {
     r"^hammerstone demo .*--record": "pays models; tests/evals/test_demo_run.py runs it on recordings",
     r"^hammerstone bench all": "docs/check.py runs it and compares what it prints",
     r"^hammerstone bench use": "pays models; tests/cli/test_bench.py runs it on scripted ones",
+    r"^hammerstone bench audit": "takes most of a minute; tests/cli/test_bench.py runs it on short streams",
     r"^hammerstone doctor --conformance": "tests/sandbox/test_conformance.py runs the same programs, one test each",
     r"^hammerstone solve .*--config": "needs the file and a server; tests/cli/test_main.py has files",
     r"^hammerstone solve .*mailbox:": "waits for a person; tests/cli/test_process.py answers in their place",

@@ -204,4 +204,4 @@ def test_without_the_extra_that_is_said_and_how_to_get_it(tmp_path: Path, comman
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 2
     assert "error: this needs torch, which is not installed" in done.stderr
-    assert "hint: pip install 'hammerstone[toolformer]'" in done.stderr
+    assert "hint: uv run --extra toolformer hammerstone …" in done.stderr

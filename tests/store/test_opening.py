@@ -278,7 +278,7 @@ try:
 except StoreError as error:
     print(error.hint)
 """
-    assert python(program) == "pip install 'hammerstone[postgres]'\n"
+    assert python(program) == "uv run --extra postgres hammerstone …\n"
 
 
 def test_an_up_to_date_store_is_opened_without_alembic(where: str) -> None:

@@ -100,7 +100,7 @@ def _added(kind: str) -> Callable[[str], Model] | None:
         except ModuleNotFoundError as error:
             raise SettingsError(
                 f"{kind}: models need {error.name}, which is not installed",
-                hint="pip install 'hammerstone[toolformer]'",
+                hint="uv run --extra toolformer hammerstone …",
             ) from error
     return None
 

@@ -70,7 +70,7 @@ except Exception as error:
     kind, message, hint = done.stdout.strip().split("|")
     assert kind == SettingsError.__name__
     assert missing in message
-    assert hint == "pip install 'hammerstone[bench]'"
+    assert hint == "uv run --extra bench hammerstone …"
     assert not (tmp_path / "report.html").exists()
 
 

@@ -103,7 +103,7 @@ def test_without_bm25s_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatc
     monkeypatch.delitem(sys.modules, "hammerstone.toolformer.apis.search")
     with pytest.raises(SettingsError, match="needs bm25s") as caught:
         open_api(f"search:{tmp_path}")
-    assert "hammerstone[toolformer]" in caught.value.hint
+    assert "--extra toolformer" in caught.value.hint
 
 
 @pytest.mark.parametrize(

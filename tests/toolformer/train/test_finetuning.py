@@ -366,7 +366,7 @@ def test_a_library_that_is_not_installed_is_named_with_the_extra(
     monkeypatch.delattr(hammerstone.toolformer.train, "trainer")
     with pytest.raises(SettingsError, match=r"fine-tuning needs trl.*, which is not installed") as told:
         finetune(language_model(), train_file, tmp_path / "out", QUICK)
-    assert told.value.hint == "pip install 'hammerstone[toolformer]'"
+    assert told.value.hint == "uv run --extra toolformer hammerstone …"
 
 
 def test_what_is_overridden_of_the_library_is_still_there() -> None:

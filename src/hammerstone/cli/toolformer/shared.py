@@ -28,7 +28,7 @@ def needs_extra() -> Generator[None]:
         yield
     except ModuleNotFoundError as error:
         raise SettingsError(
-            f"this needs {error.name}, which is not installed", hint="pip install 'hammerstone[toolformer]'"
+            f"this needs {error.name}, which is not installed", hint="uv run --extra toolformer hammerstone …"
         ) from error
 
 

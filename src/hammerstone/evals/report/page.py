@@ -30,7 +30,7 @@ def write_report(results: Sequence[Result], path: Path, *, title: str = "hammers
         from hammerstone.evals.report.html import render
     except ModuleNotFoundError as error:
         raise SettingsError(
-            f"the report needs {error.name}, which is not installed", hint="pip install 'hammerstone[bench]'"
+            f"the report needs {error.name}, which is not installed", hint="uv run --extra bench hammerstone …"
         ) from error
     page = render(results, title=title, generator=_GENERATOR)
     try:

@@ -82,7 +82,7 @@ def _search(folder: Path) -> Search:
     try:
         from hammerstone.toolformer.apis.search import Search
     except ImportError as error:
-        raise SettingsError(f"a search needs {error.name}", hint="pip install 'hammerstone[toolformer]'") from error
+        raise SettingsError(f"a search needs {error.name}", hint="uv run --extra toolformer hammerstone …") from error
     return Search(folder)
 
 

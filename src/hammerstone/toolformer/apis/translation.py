@@ -66,7 +66,8 @@ def local_translation(folder: Path, language: str | None = None) -> Translation:
         from transformers import AutoTokenizer
     except ImportError as error:
         raise SettingsError(
-            f"a local translation needs {error.name}", hint="pip install ctranslate2 'hammerstone[toolformer]'"
+            f"a local translation needs {error.name}",
+            hint="uv run --extra toolformer --with ctranslate2 hammerstone …",
         ) from error
     spoken = {"src_lang": language} if language else {}
     try:

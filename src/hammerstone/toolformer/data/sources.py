@@ -248,7 +248,7 @@ def _optional(module: str) -> Any:
     except ImportError as error:
         package = module.partition(".")[0]
         raise SettingsError(
-            f"the package `{package}` is not installed", hint="pip install 'hammerstone[toolformer]'"
+            f"the package `{package}` is not installed", hint="uv run --extra toolformer hammerstone …"
         ) from error
 
 

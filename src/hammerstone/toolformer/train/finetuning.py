@@ -82,7 +82,7 @@ def finetune(
         from hammerstone.toolformer.train import trainer
     except ModuleNotFoundError as error:
         raise SettingsError(
-            f"fine-tuning needs {error.name}, which is not installed", hint="pip install 'hammerstone[toolformer]'"
+            f"fine-tuning needs {error.name}, which is not installed", hint="uv run --extra toolformer hammerstone …"
         ) from error
     with trainer.one_after_another():
         lm = _own(model, dtype=None if settings.lora else torch.float32)
