@@ -17,12 +17,11 @@ from hammerstone.builder.workbench import Draft, Workbench
 from hammerstone.errors import ModelError
 from hammerstone.requests.comparison import agree
 from hammerstone.requests.frame import PLAIN
-from hammerstone.routes.user import ToolCard, write_arguments
+from hammerstone.routes import Asked, Refusal, ToolCard, ToolUserRoute
 from hammerstone.sandbox.contract import Sandbox
 from hammerstone.store import Store
 from hammerstone.store.accounts import AccountedModel
 from hammerstone.store.records import StoredInstance
-from hammerstone.tools.parser import call_solve
 from hammerstone.tools.shortlist import forms, wording
 from hammerstone.tools.tool import Check
 from hammerstone.types import Route
@@ -148,26 +147,23 @@ async def _user_problem(
 ) -> str:
     if user is None:
         return "there is no user model"
-    manual = ToolCard(
+    card = ToolCard(
         source=draft.source,
         description=bench.task.description,
         demonstrations=draft.demonstrations(bench.settings.demonstrations),
     )
+    route = ToolUserRoute(bench.sandbox, user, card)
     answered = 0
     refusal = ""
     for one in instances:
         try:
-            parsed = await write_arguments(user, manual, one.question, bench.conversation.bill)
+            result = await route.attempt(Asked.of(one.question, bench.conversation.bill))
         except ModelError as error:
             return error.message  # the parser may serve all the same
-        if parsed.arguments is None:
-            refusal = parsed.refusal
-            continue
-        given, failure = await call_solve(bench.sandbox, draft.source, parsed.arguments)
-        if given is None:
-            refusal = failure
-            continue
-        if not agree(given, one.answer):
-            return f"a held-out instance was answered {given!r}, the stored answer is {one.answer!r}"
-        answered += 1
+        if isinstance(result, Refusal):
+            refusal = "; ".join(result.reasons)
+        elif not agree(result.text, one.answer):
+            return f"a held-out instance was answered {result.text!r}, the stored answer is {one.answer!r}"
+        else:
+            answered += 1
     return "" if answered * 2 >= len(instances) and answered else f"most held-out instances were refused: {refusal}"

@@ -8,9 +8,10 @@ from enum import StrEnum
 
 from hammerstone.concurrency import map_concurrently
 from hammerstone.requests.comparison import agree
+from hammerstone.routes import Answer, Asked, Refusal, ToolParserRoute, text_of
 from hammerstone.sandbox.contract import Sandbox
 from hammerstone.store.records import StoredInstance
-from hammerstone.tools.parser import Arguments, answer, call_solve
+from hammerstone.tools.parser import Arguments, call_solve
 from hammerstone.tools.tool import Check
 
 __all__ = [
@@ -72,22 +73,28 @@ async def check_arguments(
 
 async def wrongly_answered(sandbox: Sandbox, source: str, questions: Sequence[str]) -> list[str]:
     """Those of `questions` that the tool would answer through its parser, though it must not."""
-    results = await map_concurrently(lambda question: answer(sandbox, source, question), questions)
-    return [question for question, (_, given) in zip(questions, results, strict=True) if given is not None]
+    results = await map_concurrently(lambda question: _answer(sandbox, source, question), questions)
+    return [question for question, result in zip(questions, results, strict=True) if isinstance(result, Answer)]
+
+
+async def _answer(sandbox: Sandbox, source: str, question: str, *, hash_seed: int = 0) -> Answer | Refusal:
+    """By the route that will serve."""
+    return await ToolParserRoute(sandbox, source, hash_seed=hash_seed).attempt(Asked.of(question))
 
 
 async def _check_parsed(sandbox: Sandbox, source: str, instance: StoredInstance) -> Finding:
     """Twice as it would serve, under different hash seeds."""
-    parsed, given = await answer(sandbox, source, instance.question)
+    result = await _answer(sandbox, source, instance.question)
+    parsed, given = result.parsed, text_of(result)
     if not parsed.proved:
         return Finding(instance=instance, verdict=Verdict.REFUSED, arguments=parsed.arguments, detail=parsed.refusal)
     if given is None:
         return _failed(instance, parsed.arguments, parsed.refusal)
-    again, other = await answer(sandbox, source, instance.question, hash_seed=1)
-    if again.arguments != parsed.arguments:
+    again = await _answer(sandbox, source, instance.question, hash_seed=1)
+    if again.parsed.arguments != parsed.arguments:
         detail = "parse gives other arguments when string hashes differ: do not depend on the order of a set"
         return _failed(instance, parsed.arguments, detail)
-    return _compared(instance, parsed.arguments, given, other)
+    return _compared(instance, parsed.arguments, given, text_of(again))
 
 
 async def _check_solve(sandbox: Sandbox, source: str, instance: StoredInstance, arguments: Arguments) -> Finding:

@@ -11,10 +11,10 @@ from anyio import to_thread
 from hammerstone.concurrency import map_concurrently
 from hammerstone.faults import contained
 from hammerstone.requests.comparison import agree, same_label
+from hammerstone.routes import Asked, ToolParserRoute, text_of
 from hammerstone.sandbox.contract import Sandbox
 from hammerstone.store import Store
 from hammerstone.store.records import Actor, StoredInstance, StoredTool, ToolState
-from hammerstone.tools import parser
 from hammerstone.types import Instance, Route
 
 __all__ = ["Conflict", "Contradiction", "contradictions", "latest", "take"]
@@ -101,7 +101,7 @@ async def contradictions(
     async def says(question: str) -> str | None:
         if Route.PARSER not in stored.tool.routes:
             return checked.get(question)
-        return (await parser.answer(sandbox, stored.tool.source, question))[1]
+        return text_of(await ToolParserRoute(sandbox, stored.tool.source).attempt(Asked.of(question)))
 
     answers = await map_concurrently(lambda one: says(one.question), instances)
     return [

@@ -5,15 +5,18 @@ A route has one method, `attempt`. The router, the gate, shadow, audit and the e
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Protocol, Self
 
 from hammerstone.requests.frame import Form, Frame, frame_of, question_in
 from hammerstone.store.accounts import Bill
 from hammerstone.store.records import StoredTool
+from hammerstone.tools.parser import Parsed
 from hammerstone.types import Request, Route
 
-__all__ = ["Answer", "AnswerRoute", "Asked", "Refusal"]
+__all__ = ["Answer", "AnswerRoute", "Asked", "Refusal", "of_tool", "text_of"]
+
+_NOT_PARSED = Parsed()
 
 
 @dataclass(kw_only=True)
@@ -23,6 +26,11 @@ class Asked:
     request: Request
     bill: Bill = field(default_factory=Bill)
     task: str | None = None
+
+    @classmethod
+    def of(cls, question: str, bill: Bill | None = None) -> Self:
+        """A question alone, asked outside of any stream. `bill` is what its model calls are added to."""
+        return cls(request=Request.plain(id="", question=question), bill=bill or Bill())
 
     def frame(self, form: Form = Form.LAST) -> Frame:
         return frame_of(self.request.chat, form)
@@ -36,20 +44,23 @@ class Asked:
 class Answer:
     """The text of an answer, how it was reached, and the tool that gave it.
 
-    `refusals` are the reasons of other tools that were asked beside it.
+    `parsed` are the arguments that a tool was called with. `refusals` are the reasons of other tools that were asked
+    beside it.
     """
 
     text: str
     route: Route
     tool: StoredTool | None = None
+    parsed: Parsed = _NOT_PARSED
     refusals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """Why a route did not answer. `waits` says that a person will."""
+    """Why a route did not answer, and how far one tool came. `waits` says that a person will."""
 
     reasons: tuple[str, ...]
+    parsed: Parsed = _NOT_PARSED
     waits: bool = False
 
 
@@ -57,3 +68,15 @@ class AnswerRoute(Protocol):
     """One way to an answer. What goes wrong on it is a refusal, but for what ends a run (`hammerstone.faults`)."""
 
     async def attempt(self, asked: Asked) -> Answer | Refusal: ...
+
+
+def of_tool(result: Answer | Refusal, tool: StoredTool) -> Answer | Refusal:
+    """The same result, with the tool that gave it."""
+    if isinstance(result, Answer):
+        return replace(result, tool=tool)
+    return replace(result, reasons=tuple(f"{tool.task}: {reason}" for reason in result.reasons))
+
+
+def text_of(result: Answer | Refusal) -> str | None:
+    """The answer, if it is one."""
+    return result.text if isinstance(result, Answer) else None

@@ -7,16 +7,38 @@ from dataclasses import replace
 
 from hammerstone.concurrency import map_concurrently
 from hammerstone.faults import contained
+from hammerstone.requests.frame import Form
 from hammerstone.routes import dispatcher
 from hammerstone.routes.catalog import Catalog
-from hammerstone.routes.contract import Answer, Asked, Refusal
+from hammerstone.routes.contract import Answer, Asked, Refusal, of_tool
 from hammerstone.sandbox.contract import Sandbox
 from hammerstone.store.accounts import AccountedModel
 from hammerstone.store.records import StoredTool, Task
 from hammerstone.tools import parser
 from hammerstone.types import Route
 
-__all__ = ["ParserRoute"]
+__all__ = ["ParserRoute", "ToolParserRoute"]
+
+
+class ToolParserRoute:
+    """One tool by its parser. It need not be live: verification, gate and experiments ask it exactly as it serves.
+
+    `form` is how much of a chat it reads.
+    """
+
+    def __init__(self, sandbox: Sandbox, source: str, *, form: Form = Form.LAST, hash_seed: int = 0) -> None:
+        self._sandbox = sandbox
+        self._source = source
+        self._form = form
+        self._hash_seed = hash_seed
+
+    async def attempt(self, asked: Asked) -> Answer | Refusal:
+        """Raises `SandboxError`."""
+        question = asked.question(self._form)
+        parsed, given = await parser.answer(self._sandbox, self._source, question, hash_seed=self._hash_seed)
+        if given is None:
+            return Refusal(reasons=(parsed.refusal,), parsed=parsed)
+        return Answer(text=given, route=Route.PARSER, parsed=parsed)
 
 
 class ParserRoute:
@@ -42,15 +64,9 @@ class ParserRoute:
 
     async def ask(self, tool: StoredTool, asked: Asked) -> Answer | Refusal:
         """One tool. If something is wrong with it, it refuses, and the others may answer."""
-
-        async def answer() -> Answer | Refusal:
-            question = asked.question(tool.tool.frame.form)
-            parsed, given = await parser.answer(self._sandbox, tool.tool.source, question)
-            if given is None:
-                return Refusal(reasons=(f"{tool.task}: {parsed.refusal}",))
-            return Answer(text=given, route=Route.PARSER, tool=tool)
-
-        return await contained(answer(), lambda why: Refusal(reasons=(f"{tool.task}: {why}",)))
+        route = ToolParserRoute(self._sandbox, tool.tool.source, form=tool.tool.frame.form)
+        result = await contained(route.attempt(asked), lambda why: Refusal(reasons=(why,)))
+        return of_tool(result, tool)
 
     async def _most_specific(self, tools: Sequence[StoredTool], asked: Asked) -> tuple[str | None, str]:
         if self._dispatcher is None:

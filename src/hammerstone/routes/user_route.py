@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from hammerstone.faults import contained
+from hammerstone.requests.frame import Form
 from hammerstone.routes.catalog import Catalog
-from hammerstone.routes.contract import Answer, Asked, Refusal
+from hammerstone.routes.contract import Answer, Asked, Refusal, of_tool
 from hammerstone.routes.user import ToolCard, write_arguments
 from hammerstone.sandbox.contract import Sandbox
 from hammerstone.store.accounts import AccountedModel
@@ -12,7 +13,30 @@ from hammerstone.store.records import StoredTool
 from hammerstone.tools import parser
 from hammerstone.types import Route
 
-__all__ = ["UserRoute"]
+__all__ = ["ToolUserRoute", "UserRoute"]
+
+
+class ToolUserRoute:
+    """One tool with a model's arguments. It need not be live: gate and experiments ask it exactly as it serves.
+
+    `form` is how much of a chat the model is shown.
+    """
+
+    def __init__(self, sandbox: Sandbox, model: AccountedModel, card: ToolCard, *, form: Form = Form.LAST) -> None:
+        self._sandbox = sandbox
+        self._model = model
+        self._card = card
+        self._form = form
+
+    async def attempt(self, asked: Asked) -> Answer | Refusal:
+        """Raises `ModelError`, `RecordingError`, `StoreError`, `SandboxError`."""
+        parsed = await write_arguments(self._model, self._card, asked.question(self._form), asked.bill)
+        if parsed.arguments is None:
+            return Refusal(reasons=(parsed.refusal,), parsed=parsed)
+        given, failure = await parser.call_solve(self._sandbox, self._card.source, parsed.arguments)
+        if given is None:
+            return Refusal(reasons=(failure,), parsed=parsed)
+        return Answer(text=given, route=Route.USER, parsed=parsed)
 
 
 class UserRoute:
@@ -34,17 +58,9 @@ class UserRoute:
         tool, model = self.tool(asked), self._model
         if tool is None or model is None:
             return Refusal(reasons=())
-        answer = self._ask(tool, model, asked)
-        return await contained(answer, lambda why: Refusal(reasons=(f"{asked.task}: user: {why}",)))
-
-    async def _ask(self, tool: StoredTool, model: AccountedModel, asked: Asked) -> Answer | Refusal:
         card = ToolCard(
             source=tool.tool.source, description=tool.tool.description, demonstrations=tool.tool.demonstrations
         )
-        parsed = await write_arguments(model, card, asked.question(tool.tool.frame.form), asked.bill)
-        if parsed.arguments is None:
-            return Refusal(reasons=(f"{tool.task}: {parsed.refusal}",))
-        given, failure = await parser.call_solve(self._sandbox, tool.tool.source, parsed.arguments)
-        if given is None:
-            return Refusal(reasons=(f"{tool.task}: {failure}",))
-        return Answer(text=given, route=Route.USER, tool=tool)
+        route = ToolUserRoute(self._sandbox, model, card, form=tool.tool.frame.form)
+        result = await contained(route.attempt(asked), lambda why: Refusal(reasons=(f"user: {why}",)))
+        return of_tool(result, tool)

@@ -8,8 +8,8 @@ from typing import Protocol
 from hammerstone.evals.baselines import prompts
 from hammerstone.models.model import Message, Prompt
 from hammerstone.models.replies import code_block
+from hammerstone.routes import Asked, ToolCard, ToolParserRoute, ToolUserRoute, text_of
 from hammerstone.routes.solver import read_answer
-from hammerstone.routes.user import ToolCard, write_arguments
 from hammerstone.sandbox import Sandbox
 from hammerstone.settings import USER_TEMPERATURE
 from hammerstone.store.accounts import AccountedModel, Bill, prompt
@@ -113,16 +113,11 @@ class ToolWithUser:
     name = "tool, user"
 
     def __init__(self, model: AccountedModel, sandbox: Sandbox, tool: Tool) -> None:
-        self._model = model
-        self._sandbox = sandbox
-        self._tool = tool
-        self._manual = ToolCard(source=tool.source, description=tool.description, demonstrations=tool.demonstrations)
+        card = ToolCard(source=tool.source, description=tool.description, demonstrations=tool.demonstrations)
+        self._route = ToolUserRoute(sandbox, model, card)
 
     async def answer(self, question: str, bill: Bill) -> str | None:
-        parsed = await write_arguments(self._model, self._manual, question, bill)
-        if parsed.arguments is None:
-            return None
-        return (await parser.call_solve(self._sandbox, self._tool.source, parsed.arguments))[0]
+        return text_of(await self._route.attempt(Asked.of(question, bill)))
 
 
 class ToolWithParser:
@@ -131,9 +126,7 @@ class ToolWithParser:
     name = "tool, parser"
 
     def __init__(self, sandbox: Sandbox, tool: Tool) -> None:
-        self._sandbox = sandbox
-        self._tool = tool
+        self._route = ToolParserRoute(sandbox, tool.source)
 
     async def answer(self, question: str, bill: Bill) -> str | None:
-        del bill  # nothing is paid
-        return (await parser.answer(self._sandbox, self._tool.source, question))[1]
+        return text_of(await self._route.attempt(Asked.of(question, bill)))

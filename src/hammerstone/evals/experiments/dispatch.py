@@ -13,15 +13,14 @@ from dataclasses import dataclass
 from hammerstone.errors import InputError
 from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError, for_each, one_bill
 from hammerstone.evals.harness.build_trials import tool_for
+from hammerstone.evals.harness.live_tools import catalog_of
 from hammerstone.evals.harness.samples import Samples
 from hammerstone.evals.report.experiment_result import Confusion, Measurement, Result
+from hammerstone.routes import Answer, Asked, Catalog, ParserRoute
 from hammerstone.routes.dispatcher import Known, New, choose, dispatch
 from hammerstone.store.accounts import Bill
 from hammerstone.store.records import Task
-from hammerstone.tools import parser
-from hammerstone.tools.shortlist import holds_wording
-from hammerstone.tools.tool import Tool
-from hammerstone.types import Role, Route
+from hammerstone.types import Role
 
 __all__ = ["check_tasks", "run_dispatch"]
 
@@ -79,9 +78,10 @@ async def run_dispatch(bench: BenchRun, tasks: Sequence[Samples], *, sets: int =
     new = [case for number in range(sets) for case in _new(tasks, size, bench.seed + number)]
     judged: dict[str, list[tuple[DispatchCase, DispatchVerdicts]]] = {"existing": [], "new": []}
     try:
-        tools = {samples.task: (await tool_for(bench, samples))[0] for samples in tasks}
+        tools = [(await tool_for(bench, samples))[0] for samples in tasks]
+        catalog = await catalog_of(tool for tool in tools if tool is not None)
         for name, cases in (("existing", existing), ("new", new)):
-            judged[name] = await _judge(bench, cases, tasks, tools, name)
+            judged[name] = await _judge(bench, cases, tasks, catalog, name)
     except CostReachedError as error:
         partial = error.message
     model = bench.models[Role.DISPATCHER].name
@@ -139,7 +139,7 @@ async def _judge(
     bench: BenchRun,
     cases: Sequence[DispatchCase],
     tasks: Sequence[Samples],
-    tools: Mapping[str, Tool | None],
+    catalog: Catalog,
     name: str,
 ) -> list[tuple[DispatchCase, DispatchVerdicts]]:
     described = {samples.task: samples.description for samples in tasks}
@@ -147,7 +147,7 @@ async def _judge(
 
     async def one(case: DispatchCase) -> tuple[DispatchCase, DispatchVerdicts]:
         nonlocal done
-        verdicts = await _verdicts(bench, case, described, tools)
+        verdicts = await _verdicts(bench, case, described, catalog)
         done += 1
         bench.on_progress(f"dispatch: {name}", done, len(cases))
         return case, verdicts
@@ -156,13 +156,13 @@ async def _judge(
 
 
 async def _verdicts(
-    bench: BenchRun, case: DispatchCase, described: Mapping[str, str], tools: Mapping[str, Tool | None]
+    bench: BenchRun, case: DispatchCase, described: Mapping[str, str], catalog: Catalog
 ) -> DispatchVerdicts:
     model, bill, asked = bench.model(Role.DISPATCHER), Bill(), Bill()
     tasks = [Task(id=0, name=known, description=described[known]) for known in case.known]
     verdict = await dispatch(model, tasks, case.question, bill)
     said = verdict.name if isinstance(verdict, Known) else NEW if isinstance(verdict, New) else UNREAD
-    taken = await _parsers(bench, case, tools)
+    taken = await _parsers(bench, case, catalog)
     several = [task for task in tasks if task.name in taken] if len(taken) > 1 else []
     chosen = await choose(model, several, case.question, asked) if several else None
     if len(taken) != 1 and chosen is None:
@@ -170,16 +170,12 @@ async def _verdicts(
     return DispatchVerdicts(model=said, taken=taken, chosen=chosen, bill=bill, asked=asked)
 
 
-async def _parsers(bench: BenchRun, case: DispatchCase, tools: Mapping[str, Tool | None]) -> tuple[str, ...]:
+async def _parsers(bench: BenchRun, case: DispatchCase, catalog: Catalog) -> tuple[str, ...]:
     """The known tasks whose parsers reproduce the question."""
-    taken: list[str] = []
-    for name in case.known:
-        tool = tools[name]
-        if tool is None or Route.PARSER not in tool.routes or not holds_wording(case.question, tool.wording):
-            continue
-        if (await parser.answer(bench.sandbox, tool.source, case.question))[1] is not None:
-            taken.append(name)
-    return tuple(taken)
+    route, asked = ParserRoute(catalog, bench.sandbox, None), Asked.of(case.question)
+    tools = [tool for tool in catalog.parsers(asked) if tool.task in case.known]
+    taken = {tool.task for tool in tools if isinstance(await route.ask(tool, asked), Answer)}
+    return tuple(name for name in case.known if name in taken)
 
 
 def _measurements(

@@ -15,14 +15,14 @@ from hammerstone.evals.baselines.caches import ExactCache, SemanticCache
 from hammerstone.evals.baselines.embeddings import Embedding
 from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError
 from hammerstone.evals.harness.build_trials import tool_for
+from hammerstone.evals.harness.live_tools import catalog_of
 from hammerstone.evals.harness.samples import Samples, generated_samples
 from hammerstone.evals.report.experiment_result import Measurement, Result
 from hammerstone.evals.tasks import TASKS, near_misses
 from hammerstone.requests.comparison import agree
-from hammerstone.tools import parser
-from hammerstone.tools.shortlist import holds_wording
+from hammerstone.routes import AnswerRoute, Asked, ParserRoute, text_of
 from hammerstone.tools.tool import Tool
-from hammerstone.types import Instance, Role, Route
+from hammerstone.types import Instance, Role
 
 __all__ = ["THRESHOLDS", "check_own", "run_near_miss"]
 
@@ -64,19 +64,11 @@ class ToolLookup:
 
     name = "hammerstone, parser route"
 
-    def __init__(self, bench: BenchRun, tools: Sequence[Tool]) -> None:
-        self._bench = bench
-        self._tools = [tool for tool in tools if Route.PARSER in tool.routes]
+    def __init__(self, route: AnswerRoute) -> None:
+        self._route = route
 
     async def look(self, question: str) -> str | None:
-        """Two tools that both take a question are a matter for the dispatcher: no hit."""
-        given = [
-            answer
-            for tool in self._tools
-            if holds_wording(question, tool.wording)
-            and (answer := (await parser.answer(self._bench.sandbox, tool.source, question))[1]) is not None
-        ]
-        return given[0] if len(given) == 1 else None
+        return text_of(await self._route.attempt(Asked.of(question)))
 
 
 async def run_near_miss(bench: BenchRun, tasks: Sequence[Samples]) -> Result:
@@ -92,7 +84,9 @@ async def run_near_miss(bench: BenchRun, tasks: Sequence[Samples]) -> Result:
             tools[samples.task], _ = await tool_for(bench, samples)
     except CostReachedError as error:
         partial = error.message
-    lookup = ToolLookup(bench, [tool for tool in tools.values() if tool is not None])
+    catalog = await catalog_of(tool for tool in tools.values() if tool is not None)
+    # without a dispatcher, two tools that both take a question are no hit
+    lookup = ToolLookup(ParserRoute(catalog, bench.sandbox, None))
     tried = [samples.task for samples in tasks if samples.task in tools]
     counts: list[tuple[str, HitCounts]] = []
     for number, name in enumerate(tried, 1):
