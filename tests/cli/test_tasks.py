@@ -17,7 +17,7 @@ LONG = "Wrong answer: solve returned '7' where nobody had expected anything of t
 
 
 @pytest.fixture
-def held_back(home: Path) -> Path:
+def needing_review(home: Path) -> Path:
     """A home where a tool needs review: it says 7, the stored answer is 999."""
     with open_store(home) as store:
         store.add_task("sum", "The sum of two numbers.")
@@ -37,9 +37,9 @@ def held_back(home: Path) -> Path:
     return home
 
 
-@pytest.mark.usefixtures("held_back")
-def test_the_list_shows_how_far_each_tasks_tool_is(cli: Cli, held_back: Path) -> None:
-    with open_store(held_back) as store:
+@pytest.mark.usefixtures("needing_review")
+def test_the_list_shows_how_far_each_tasks_tool_is(cli: Cli, needing_review: Path) -> None:
+    with open_store(needing_review) as store:
         store.publish(tool("other"))
         store.add_task("new", "Something else.")
     done = cli("tasks", "list")
@@ -60,7 +60,7 @@ def test_the_list_as_json_is_a_line_for_each_task(cli: Cli) -> None:
     ]
 
 
-@pytest.mark.usefixtures("held_back")
+@pytest.mark.usefixtures("needing_review")
 def test_a_task_is_shown_with_instances_builds_and_the_disagreement(cli: Cli) -> None:
     done = cli("tasks", "show", "sum")
     assert done.code == 0
@@ -73,7 +73,7 @@ def test_a_task_is_shown_with_instances_builds_and_the_disagreement(cli: Cli) ->
     assert "hint: hammerstone tasks settle sum --tool, or --label" in done.err
 
 
-@pytest.mark.usefixtures("held_back")
+@pytest.mark.usefixtures("needing_review")
 def test_a_task_as_json_is_one_document(cli: Cli) -> None:
     (shown,) = cli("tasks", "show", "sum", "--json").lines
     assert [one["answer"] for one in shown["instances"]][:2] == ["999", "22"]
@@ -91,7 +91,7 @@ def test_questions_that_the_tool_refused_are_shown(cli: Cli) -> None:
     assert "What is the sum of 3 and 4?!" in done.rows
 
 
-@pytest.mark.usefixtures("held_back")
+@pytest.mark.usefixtures("needing_review")
 def test_when_the_tool_is_right_it_goes_live(cli: Cli) -> None:
     done = cli("tasks", "settle", "sum", "--tool")
     assert (done.code, done.out) == (0, "sum: live\n")
@@ -100,7 +100,7 @@ def test_when_the_tool_is_right_it_goes_live(cli: Cli) -> None:
     assert (shown["instances"][0]["answer"], shown["instances"][0]["former_answer"]) == ("7", "999")
 
 
-@pytest.mark.usefixtures("held_back")
+@pytest.mark.usefixtures("needing_review")
 def test_when_the_label_is_right_the_tool_is_dropped(cli: Cli) -> None:
     done = cli("tasks", "settle", "sum", "--label")
     assert (done.code, done.out) == (0, "sum: failed\n")
@@ -112,12 +112,12 @@ def test_when_the_label_is_right_the_tool_is_dropped(cli: Cli) -> None:
     ("arguments", "error"),
     [
         (("show", "nix"), "there is no task nix"),
-        (("settle", "nix", "--tool"), "no tool of nix is held back"),
+        (("settle", "nix", "--tool"), "no tool of nix needs review"),
         (("settle", "sum"), "say who is right"),
         (("settle", "sum", "--tool", "--label"), "say who is right"),
     ],
 )
-@pytest.mark.usefixtures("held_back")
+@pytest.mark.usefixtures("needing_review")
 def test_what_cannot_be_done_is_told(cli: Cli, arguments: tuple[str, ...], error: str) -> None:
     done = cli("tasks", *arguments)
     assert (done.code, done.out) == (2, "")

@@ -15,7 +15,7 @@ from ..samples.tools import a_tool
 
 @pytest.fixture
 def held(store: Store) -> Store:
-    """A store with one tool that is held back: it says "a b", the stored answer is "b a"."""
+    """A store with one tool that needs review: it says "a b", the stored answer is "b a"."""
     tool = a_tool()
     store.add_task(tool.name, tool.description)
     question = "Sort these words in ascending order: b a"
@@ -49,7 +49,7 @@ def test_when_the_stored_answer_is_right_nothing_goes_live_and_it_stands(held: S
 @pytest.mark.parametrize("right", [True, False])
 def test_it_is_settled_once(held: Store, right: bool) -> None:
     settle(held, "word_sorting", tool_is_right=right)
-    with pytest.raises(NotFoundError, match="no tool of word_sorting is held back"):
+    with pytest.raises(NotFoundError, match="no tool of word_sorting needs review"):
         settle(held, "word_sorting", tool_is_right=not right)
 
 
@@ -63,7 +63,7 @@ def test_a_task_without_a_held_back_tool_has_nothing_to_settle(store: Store) -> 
 def test_a_tool_that_was_held_back_before_another_passed_is_settled_no_more(held: Store, state: ToolState) -> None:
     later = held.start_build("word_sorting", owner=this_process())
     held.publish(a_tool(), build_id=later, state=state)
-    with pytest.raises(NotFoundError, match="no tool of word_sorting is held back"):
+    with pytest.raises(NotFoundError, match="no tool of word_sorting needs review"):
         settle(held, "word_sorting", tool_is_right=True)
     assert len(held.tools(all_versions=True)) == 1
 

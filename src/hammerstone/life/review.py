@@ -12,13 +12,13 @@ __all__ = ["settle"]
 def settle(store: Store, name: str, *, tool_is_right: bool) -> Build:
     """End the needs-review build of task `name`: the tool goes live and the label is corrected, or the label stands.
 
-    Raises `NotFoundError` if no tool of this task is held back, or a later one passed the gate, and `SettingsError` if
+    Raises `NotFoundError` if no tool of this task needs review, or a later one passed the gate, and `SettingsError` if
     the tool is to go live although the label was corrected since: it was never held to the new one.
     """
     ends = {BuildState.LIVE, BuildState.PASSED, BuildState.NEEDS_REVIEW}
     held = next((one for one in store.builds(name) if one.state in ends), None)
     if held is None or held.tool is None or held.disagreement is None:
-        raise NotFoundError(f"no tool of {name} is held back", hint="see: hammerstone tasks list")
+        raise NotFoundError(f"no tool of {name} needs review", hint="see: hammerstone tasks list")
     if tool_is_right:
         differ = held.disagreement
         labels = {one.id: one.answer for one in store.instances(name)}

@@ -243,7 +243,7 @@ class Store:
             return tools.keep(connection, tool)
 
     def publish_over_label(self, tool: Tool, *, build_id: int, instance_id: int, answer: str) -> StoredTool:
-        """Publish a tool that was held back, and correct the one label it differs from, in one transaction."""
+        """Publish a tool that needs review, and correct the one label it differs from, in one transaction."""
         with self._database.write() as connection:
             reason = "a person said that the tool was right"
             instances.relabel(connection, instance_id, answer, Source.LABELER)
