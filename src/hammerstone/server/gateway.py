@@ -27,6 +27,7 @@ from hammerstone.loop import Hammerstone
 from hammerstone.requests.json_text import load_json
 from hammerstone.requests.rows import UnreadableRowError
 from hammerstone.routes import Asked
+from hammerstone.server.bodies import MEGABYTE, read_body
 from hammerstone.server.controls import ControlError, Controls, read_controls
 from hammerstone.server.exact import ExactCache, identity
 from hammerstone.server.learner import Learner, UpstreamReply
@@ -42,7 +43,6 @@ __all__ = ["Call", "Gateway", "Tenants"]
 
 _log = logging.getLogger(__name__)
 
-MEGABYTE = 1_000_000
 HEADER = "x-hammerstone-"
 
 
@@ -125,20 +125,7 @@ class Gateway:
             raise GatewayError(str(error), status=400, code="invalid_control") from None
 
     async def _body(self, http: HttpRequest) -> bytes:
-        most = int(self._settings.max_body_mb * MEGABYTE)
-        chunks: list[bytes] = []
-        left = most - _content_length(http)
-        if left >= 0:
-            left = most
-            async for chunk in http.stream():
-                chunks.append(chunk)
-                left -= len(chunk)
-                if left < 0:
-                    break
-        if left < 0:
-            message = f"the request is larger than {self._settings.max_body_mb:g} MB"
-            raise GatewayError(message, status=413, code="request_too_large")
-        return b"".join(chunks)
+        return await read_body(http, self._settings.max_body_mb)
 
     # a hit
 
@@ -243,11 +230,6 @@ def _object(body: bytes) -> Mapping[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return cast("Mapping[str, Any]", value) if isinstance(value, dict) else None
-
-
-def _content_length(http: HttpRequest) -> int:
-    value = http.headers.get("content-length", "")
-    return int(value) if value.isdecimal() and len(value) < 20 else 0
 
 
 def _exact_key(api: TextApi, fields: Mapping[str, Any]) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from ipaddress import ip_address
 
 import uvicorn
 
@@ -16,6 +15,7 @@ from hammerstone.loop import Models
 from hammerstone.opening import name_models
 from hammerstone.sandbox import open_sandbox
 from hammerstone.server.app import build_app
+from hammerstone.server.entry import is_loopback
 from hammerstone.server.gateway import Tenants
 from hammerstone.server.upstream import Upstream, Upstreams
 from hammerstone.settings import ServeSettings, Settings
@@ -52,7 +52,7 @@ def open_upstreams(settings: ServeSettings) -> Upstreams:
 
 def check_address(settings: ServeSettings, *, has_keys: bool) -> None:
     """Raises `SettingsError` for an address that others can reach while anybody may ask."""
-    if has_keys or _is_loopback(settings.host):
+    if has_keys or is_loopback(settings.host):
         return
     raise SettingsError(
         f"without keys the gateway listens on this machine alone, not on {settings.host}",
@@ -113,10 +113,3 @@ def _url(text: str) -> str:
     if text.startswith(("http://", "https://")):
         return text
     raise SettingsError(f"{text[:80]!r} is not the URL of an upstream", hint="such as https://api.openai.com")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -1,0 +1,67 @@
+"""Request bodies: never more than the setting allows, and JSON of which all readers think the same."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from starlette.requests import Request as HttpRequest
+
+from hammerstone.server.replies import GatewayError
+from hammerstone.types import JSON
+
+__all__ = ["MEGABYTE", "json_body", "read_body"]
+
+MEGABYTE = 1_000_000
+
+
+async def read_body(http: HttpRequest, max_mb: float) -> bytes:
+    """The whole body. Raises `GatewayError` 413 as soon as it is known to have more than `max_mb` megabytes."""
+    most = int(max_mb * MEGABYTE)
+    chunks: list[bytes] = []
+    left = most - _content_length(http)
+    if left >= 0:
+        left = most
+        async for chunk in http.stream():
+            chunks.append(chunk)
+            left -= len(chunk)
+            if left < 0:
+                break
+    if left < 0:
+        raise GatewayError(f"the request is larger than {max_mb:g} MB", status=413, code="request_too_large")
+    return b"".join(chunks)
+
+
+async def json_body(http: HttpRequest, max_mb: float) -> JSON:
+    """The body as a JSON value, an empty one as an empty object.
+
+    Raises `GatewayError`: 415 unless the client says that it is JSON, which no web page of another site can do unasked,
+    and 400 for what is not, or names a field twice.
+    """
+    kind = http.headers.get("content-type", "").partition(";")[0].strip().lower()
+    body = await read_body(http, max_mb)
+    if not body:
+        return {}
+    if kind != "application/json":
+        raise GatewayError("the body must be sent as application/json", status=415, code="unsupported_media_type")
+    try:
+        return json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        why = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
+        raise GatewayError(f"the body cannot be read as JSON: {why}", status=400, code="invalid_json") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("an object names a field twice")
+    return fields
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _content_length(http: HttpRequest) -> int:
+    value = http.headers.get("content-length", "")
+    return int(value) if value.isdecimal() and len(value) < 20 else 0

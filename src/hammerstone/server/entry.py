@@ -1,0 +1,61 @@
+"""Who may come in, and as whom: every route of the gateway's own asks here first.
+
+Without keys, whoever reaches the gateway is the default tenant, and the gateway listens on its own machine alone. The
+machine's web browser is there as well, and shows pages of others: a page of another site, or one whose name was made to
+lead here (DNS rebinding), is turned away.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from starlette.requests import Request as HttpRequest
+
+from hammerstone.server.replies import GatewayError
+
+__all__ = ["Entry", "OpenEntry", "check_origin", "is_loopback"]
+
+
+class Entry(Protocol):
+    """Decides by the head of a request, before its body is read. Raises `GatewayError` for one that may not come in."""
+
+    async def admit(self, http: HttpRequest) -> str:
+        """The tenant whose request it is."""
+        ...
+
+    async def admit_admin(self, http: HttpRequest) -> None:
+        """Return if it may use the routes of the administration."""
+        ...
+
+
+class OpenEntry:
+    """There are no keys: everybody is the default tenant, and whoever is on this machine an administrator."""
+
+    async def admit(self, http: HttpRequest) -> str:
+        check_origin(http)
+        return ""
+
+    async def admit_admin(self, http: HttpRequest) -> None:
+        check_origin(http)
+        host = urlsplit(f"//{http.headers.get('host', '')}").hostname or ""
+        if http.client is None or not is_loopback(http.client.host) or not is_loopback(host):
+            message = "without keys, the administration is open to this machine alone, at 127.0.0.1 or localhost"
+            raise GatewayError(message, status=403, code="local_only", kind="permission_error")
+
+
+def check_origin(http: HttpRequest) -> None:
+    """Raises `GatewayError` for a request that a web page of another site makes."""
+    origin = http.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != http.headers.get("host"):
+        message = f"web pages of {origin[:80]} may not ask here"
+        raise GatewayError(message, status=403, code="cross_site", kind="permission_error")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this is an address or name of the machine itself."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
