@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from hammerstone.builder.probes import draw_probes, unread
+from hammerstone.builder.probe_drawing import draw_probes
+from hammerstone.builder.probes import unread
 from hammerstone.testing import FakeSandbox
 
 pytestmark = pytest.mark.anyio
