@@ -84,7 +84,7 @@ class Hammerstone:
         self.store = store
         self.tenant = tenant
         self.settings = settings or Settings()
-        self._sandbox = sandbox
+        self.sandbox = sandbox
         roles = {
             Role.MAKER: models.maker,
             Role.USER: models.user,
@@ -96,7 +96,7 @@ class Hammerstone:
             for role, model in roles.items()
             if model is not None
         }
-        catalog = Catalog(store)
+        catalog = self.catalog = Catalog(store)
         parser = ParserRoute(catalog, sandbox, accounted.get(Role.DISPATCHER))
         self.router = _router(store, sandbox, catalog, parser, accounted, labeler=models.labeler)
         upstream = accounted.get(Role.SOLVER)
@@ -167,7 +167,7 @@ class Hammerstone:
         frame, instances = framed(instances)
         chat = instances[0].chat if instances else None
         await to_thread.run_sync(self.store.add_task, name, description, frame, chat)
-        await take(instances, name, store=self.store, sandbox=self._sandbox)
+        await take(instances, name, store=self.store, sandbox=self.sandbox)
         return await self.builder.make(name)
 
     async def _compare(self, asked: Asked, routed: Routed, answered: Answered) -> None:

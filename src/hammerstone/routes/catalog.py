@@ -52,6 +52,11 @@ class Catalog:
         }
         self._revision = revision
 
+    @property
+    def tools(self) -> tuple[StoredTool, ...]:
+        """The live tools, by name."""
+        return tuple(self._tools.values())
+
     def tool(self, task: str | None) -> StoredTool | None:
         """The live tool of a task."""
         return self._tools.get(task) if task is not None else None
