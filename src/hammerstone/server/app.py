@@ -11,10 +11,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hammerstone.concurrency import task_group
+from hammerstone.server.entry import Entry, OpenEntry
 from hammerstone.server.gateway import Gateway, Tenants
 from hammerstone.server.learner import Learner
 from hammerstone.server.protocols import AnthropicMessages, ChatCompletions, Completions, Responses, TextApi
 from hammerstone.server.replies import json_response
+from hammerstone.server.tools_api import ToolsApi
 from hammerstone.server.upstream import Upstreams
 from hammerstone.settings import ServeSettings
 
@@ -24,10 +26,16 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def build_app(
-    tenants: Tenants, upstreams: Upstreams, settings: ServeSettings, learner: Learner | None = None
+    tenants: Tenants,
+    upstreams: Upstreams,
+    settings: ServeSettings,
+    learner: Learner | None = None,
+    entry: Entry | None = None,
 ) -> Starlette:
     """The application over what a host has opened. Its lifespan runs the learner and closes the upstreams."""
     learner = learner or Learner()
+    entry = entry or OpenEntry()
+    tools = ToolsApi(tenants=tenants, entry=entry, learner=learner, settings=settings)
     gateway = Gateway(tenants=tenants, upstreams=upstreams, learner=learner, settings=settings)
 
     @asynccontextmanager
@@ -43,6 +51,7 @@ def build_app(
     return Starlette(
         routes=[
             *(Route(api.path, _text(gateway, api), methods=["POST"]) for api in apis),
+            *tools.routes(),
             Route("/healthz", _healthy, methods=["GET"]),
             Route("/v1/{path:path}", gateway.forward, methods=_METHODS),
         ],

@@ -1,0 +1,116 @@
+"""A live tool called by its name: with the arguments of its signature, or with a question that it must prove to read.
+
+It runs in the sandbox exactly as it serves. Nothing here asks a model.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from anyio import to_thread
+
+from hammerstone.faults import contained
+from hammerstone.loop import Hammerstone
+from hammerstone.requests.comparison import agree
+from hammerstone.requests.frame import PLAIN, Form
+from hammerstone.routes import Answer, Asked, Refusal, Routed, ToolParserRoute
+from hammerstone.server.learner import Learner
+from hammerstone.server.replies import GatewayError
+from hammerstone.store.accounts import Bill
+from hammerstone.store.records import StoredTool
+from hammerstone.tools.parser import call_solve
+from hammerstone.tools.signature import ArgumentsError, read_signature
+from hammerstone.types import JSON, Chat, Message, Request, Route
+
+__all__ = ["Called", "ToolCalls"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Called:
+    """What a tool answered; `labeled` where a person's label of this very question stands in its place."""
+
+    tool: StoredTool
+    answer: str
+    labeled: bool = False
+
+
+class ToolCalls:
+    """The live tools of one tenant."""
+
+    def __init__(self, loop: Hammerstone, learner: Learner) -> None:
+        self._loop = loop
+        self._learner = learner
+        self._chats: dict[str, Chat | None] = {}  # the first request of a tool's task, by the tool's digest
+
+    async def live(self) -> tuple[StoredTool, ...]:
+        """By name. Raises `StoreError`."""
+        await self._loop.catalog.refresh()
+        return self._loop.catalog.tools
+
+    async def find(self, name: str) -> StoredTool:
+        """Raises `GatewayError` 404 unless it is live."""
+        tool = next((one for one in await self.live() if one.task == name), None)
+        if tool is None:
+            raise GatewayError(f"there is no live tool {name[:80]!r}", status=404, code="tool_not_found")
+        return tool
+
+    async def call(self, tool: StoredTool, arguments: Mapping[str, JSON]) -> Called:
+        """Call `solve` with these arguments.
+
+        Raises `GatewayError` 422: the message names each argument that does not fit, or says how the call failed.
+        """
+        source = tool.tool.source
+        try:
+            fitting = read_signature(source).validate(arguments)
+        except ArgumentsError as error:
+            raise GatewayError(str(error), status=422, code="invalid_arguments") from None
+        answer, failure = await call_solve(self._loop.sandbox, source, fitting)
+        if answer is None:
+            raise GatewayError(failure, status=422, code="tool_failed", kind="tool_error")
+        return Called(tool=tool, answer=answer)
+
+    async def ask(self, tool: StoredTool, question: str, request_id: str) -> Called:
+        """Answer a question by the tool's parser, as for any request; it is kept under this id, as one.
+
+        Raises `GatewayError` 422 with the reason if the tool has no parser, or refuses.
+        """
+        if Route.PARSER not in tool.tool.routes:
+            message = f"{tool.task} cannot read questions without a model: call it with arguments"
+            raise GatewayError(message, status=422, code="no_parser")
+        started = time.perf_counter()
+        request = Request(
+            id=request_id, chat=await self._chat(tool, question), tenant=self._loop.tenant, task=tool.task
+        )
+        asked = Asked(request=request, bill=Bill(request_id=request_id), task=tool.task)
+        route = ToolParserRoute(self._loop.sandbox, tool.tool.source)
+        result = await contained(route.attempt(asked), lambda why: Refusal(reasons=(why,)))
+        if isinstance(result, Refusal):
+            message = f"{tool.task} refuses this question: {'; '.join(result.reasons)}"
+            raise GatewayError(message, status=422, code="refused", kind="tool_error")
+        answer = await self._unless_labeled(replace(result, tool=tool), asked)
+        routed = Routed(answer=answer, refusals=answer.refusals, route=answer.route)
+        self._learner.served(self._loop, asked, routed, (time.perf_counter() - started) * 1000)
+        return Called(tool=tool, answer=answer.text, labeled=answer.route is Route.LABELER)
+
+    async def _unless_labeled(self, answer: Answer, asked: Asked) -> Answer:
+        """A person's label of this very question wins over every tool."""
+        label = await self._loop.catalog.person_label(asked, asked.task) if asked.task is not None else None
+        if label is None or agree(answer.text, label):
+            return answer
+        return Answer(text=label, route=Route.LABELER, refusals=(f"{asked.task}: a person's label says otherwise",))
+
+    async def _chat(self, tool: StoredTool, question: str) -> Chat:
+        """The request that this question stands for: with the other turns that all requests of its task have."""
+        if tool.tool.frame == PLAIN or tool.tool.frame.form is not Form.LAST:
+            return Chat.of(question)
+        digest = tool.tool.digest
+        if digest not in self._chats:
+            task = await to_thread.run_sync(self._loop.store.task, tool.task)
+            self._chats[digest] = task.chat if task is not None else None
+        first = self._chats[digest]
+        if first is None:
+            return Chat.of(question)
+        last = Message(role=first.messages[-1].role, content=question)
+        return replace(first, messages=(*first.messages[:-1], last))

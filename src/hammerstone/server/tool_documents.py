@@ -1,0 +1,116 @@
+"""What is said of a tool to those who call it: a line of the list, and its OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hammerstone.store.records import StoredTool
+from hammerstone.tools.signature import Signature, read_signature
+from hammerstone.types import JSON, Route
+
+__all__ = ["openapi_document", "takes_question", "tool_description", "tool_document"]
+
+_ERROR = {
+    "type": "object",
+    "properties": {
+        "error": {
+            "type": "object",
+            "properties": {name: {"type": ["string", "null"]} for name in ("message", "type", "param", "code")},
+        }
+    },
+}
+_STATUSES = {
+    "404": "This tool is not live (any more).",
+    "422": "Arguments that do not fit, a question that the tool refuses, or a call that failed; the message says why.",
+}
+
+
+def takes_question(tool: StoredTool) -> bool:
+    """Whether `{"question": …}` is a question to be read, and not an argument of that name."""
+    return "question" not in _signature(tool).parameters
+
+
+def tool_description(tool: StoredTool) -> str:
+    """What it does, and what its author says of the arguments."""
+    return "\n\n".join(part for part in (tool.tool.description, _signature(tool).docstring) if part)
+
+
+def tool_document(tool: StoredTool) -> dict[str, JSON]:
+    """One tool of the list."""
+    return {
+        "name": tool.task,
+        "version": tool.version,
+        "description": tool_description(tool),
+        "reads_questions": Route.PARSER in tool.tool.routes and takes_question(tool),
+        "parameters": _signature(tool).schema,
+        "digest": tool.tool.digest,
+    }
+
+
+def openapi_document(tool: StoredTool) -> dict[str, Any]:
+    """OpenAPI 3.1, of this tool alone."""
+    path = f"/tools/{tool.task}"
+    given: dict[str, Any] = {"$ref": "#/components/schemas/Arguments"}
+    reads = Route.PARSER in tool.tool.routes and takes_question(tool)
+    body: dict[str, Any] = {"oneOf": [given, {"$ref": "#/components/schemas/Question"}]} if reads else given
+    result, error = {"$ref": "#/components/schemas/Result"}, {"$ref": "#/components/schemas/Error"}
+    results = {
+        "type": "object",
+        "properties": {"object": {"const": "list"}, "data": {"type": "array", "items": {"anyOf": [result, error]}}},
+    }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": tool.task, "version": str(tool.version), "description": tool_description(tool)},
+        "paths": {
+            path: {"post": _operation(tool.task, f"Call {tool.task}", body, result)},
+            f"{path}/batch": {
+                "post": _operation(
+                    f"{tool.task}_batch", f"Call {tool.task} many times", {"type": "array", "items": body}, results
+                )
+            },
+        },
+        "components": {
+            "schemas": {"Arguments": _signature(tool).schema, "Result": _RESULT, "Error": _ERROR}
+            | ({"Question": _QUESTION} if reads else {})
+        },
+    }
+
+
+_QUESTION = {
+    "type": "object",
+    "properties": {"question": {"type": "string"}},
+    "required": ["question"],
+    "additionalProperties": False,
+}
+_RESULT = {
+    "type": "object",
+    "properties": {
+        "tool": {"type": "string"},
+        "version": {"type": "integer"},
+        "answer": {"type": "string"},
+        "request_id": {"type": "string"},
+        "labeled": {"type": "boolean", "description": "A person's label of this question, and not the tool's answer."},
+    },
+    "required": ["tool", "version", "answer", "request_id"],
+}
+
+
+def _operation(name: str, summary: str, body: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+    errors = {
+        status: {"description": text, "content": _json({"$ref": "#/components/schemas/Error"})}
+        for status, text in _STATUSES.items()
+    }
+    return {
+        "operationId": name,
+        "summary": summary,
+        "requestBody": {"required": True, "content": _json(body)},
+        "responses": {"200": {"description": "The answer.", "content": _json(result)}, **errors},
+    }
+
+
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}
+
+
+def _signature(tool: StoredTool) -> Signature:
+    return read_signature(tool.tool.source)
