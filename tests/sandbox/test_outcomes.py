@@ -8,13 +8,13 @@ import signal
 import pytest
 
 from hammerstone.errors import SandboxError
-from hammerstone.sandbox import Limits, Outcome, Status, child, worker
+from hammerstone.sandbox import Limits, Outcome, Status, child, exchange
 from hammerstone.sandbox.outcomes import outcome_of, read_json
 from hammerstone.sandbox.process import Reply
 
 
 def judged(
-    kind: int = child.VALUE, body: bytes = b"1", *, stopped: int = worker.NOT_STOPPED, wait_status: int = 0
+    kind: int = child.VALUE, body: bytes = b"1", *, stopped: int = exchange.NOT_STOPPED, wait_status: int = 0
 ) -> Outcome:
     reply = Reply(
         stopped=stopped,
@@ -72,8 +72,8 @@ def test_a_death_by_signal_is_named() -> None:
 @pytest.mark.parametrize(
     ("stopped", "status"),
     [
-        (worker.OUT_OF_TIME, Status.TIMEOUT),
-        (worker.OUT_OF_OUTPUT, Status.OUTPUT),
+        (exchange.OUT_OF_TIME, Status.TIMEOUT),
+        (exchange.OUT_OF_OUTPUT, Status.OUTPUT),
     ],
 )
 def test_what_the_worker_measured_outweighs_what_the_child_said(stopped: int, status: Status) -> None:

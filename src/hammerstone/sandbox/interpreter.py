@@ -29,6 +29,8 @@ __all__ = ["Interpreter", "environment", "find_interpreter"]
 # have the interpreter ignore PYTHONHASHSEED.
 FLAGS = ("-s", "-S", "-P", "-B", "-u", "-W", "ignore")
 
+WORKER = ("child", "vdso", "exchange", "own_process", "monitor", "worker")  # each imports those before it
+
 # The worker may not read the folder of hammerstone, so its modules come as text.
 BOOT = """
 import json, sys, types
@@ -76,7 +78,7 @@ class Interpreter:
         folder = resources.files("hammerstone.sandbox")
         modules = [
             (f"hammerstone.sandbox.{name}", folder.joinpath(f"{name}.py").read_text(encoding="utf-8"))
-            for name in ("child", "vdso", "worker")
+            for name in WORKER
         ]
         return [str(self.executable), *FLAGS, "-c", BOOT, json.dumps(modules)]
 

@@ -8,7 +8,7 @@ import signal
 from typing import TYPE_CHECKING, NoReturn
 
 from hammerstone.errors import SandboxError
-from hammerstone.sandbox import child, worker
+from hammerstone.sandbox import child, exchange
 from hammerstone.sandbox.contract import Limits, Outcome, Status
 
 if TYPE_CHECKING:
@@ -52,10 +52,10 @@ def _judge(reply: Reply, program: str, limits: Limits) -> tuple[Status, JSON, st
 
 def _stopped(reply: Reply, limits: Limits) -> tuple[Status, str] | None:
     match reply.stopped:
-        case worker.OUT_OF_TIME:
+        case exchange.OUT_OF_TIME:
             used = f"{reply.cpu_seconds:.2f} s of CPU in {reply.wall_seconds:.2f} s"
             return Status.TIMEOUT, f"used {used}; the limits are {limits.cpu_seconds} s and {limits.wall_seconds} s"
-        case worker.OUT_OF_OUTPUT:
+        case exchange.OUT_OF_OUTPUT:
             return Status.OUTPUT, f"printed or returned more than {limits.output_bytes:,} bytes"
         case _:
             return None

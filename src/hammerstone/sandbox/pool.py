@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 from hammerstone.errors import SandboxError
-from hammerstone.sandbox import child, worker
+from hammerstone.sandbox import child, exchange
 from hammerstone.sandbox.contract import Limits, Outcome, Status
 from hammerstone.sandbox.outcomes import outcome_of
 from hammerstone.sandbox.process import Launch, Reply, WorkerDied, WorkerProcess
@@ -79,15 +79,15 @@ class CPythonSandbox:
         if isinstance(code, Outcome):
             return code
         payload = child.CODE_LENGTH.pack(len(code)) + code + asked
-        return self._read(await self._exchange(worker.CALL, payload, limits, hash_seed), program, limits)
+        return self._read(await self._exchange(exchange.CALL, payload, limits, hash_seed), program, limits)
 
     async def _compile(self, program: str, source: bytes) -> bytes | Outcome:
         """The code object of `program`, from a child that compiles and runs nothing; or what is wrong with it."""
         if program in self._compiled:
             self._compiled.move_to_end(program)
             return self._compiled[program]
-        reply = await self._exchange(worker.COMPILE, source, COMPILE_LIMITS, 0)
-        if reply is None or reply.stopped != worker.NOT_STOPPED or reply.kind not in (child.VALUE, child.ERROR):
+        reply = await self._exchange(exchange.COMPILE, source, COMPILE_LIMITS, 0)
+        if reply is None or reply.stopped != exchange.NOT_STOPPED or reply.kind not in (child.VALUE, child.ERROR):
             return self._read(reply, program, COMPILE_LIMITS)  # it may go better another time
         compiled = reply.body if reply.kind == child.VALUE else self._read(reply, program, COMPILE_LIMITS)
         self._compiled[program] = compiled

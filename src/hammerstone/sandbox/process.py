@@ -15,7 +15,7 @@ import anyio
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from hammerstone.errors import SandboxError
-from hammerstone.sandbox import worker
+from hammerstone.sandbox import exchange
 from hammerstone.sandbox.interpreter import environment
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class WorkerProcess:
         setup = json.dumps({"filter": launch.filter.hex(), "zones": launch.zones}).encode()
         try:
             with anyio.fail_after(START_SECONDS):
-                await self._send(worker.SETUP, setup, 0.0, 0.0, 0, 0)
+                await self._send(exchange.SETUP, setup, 0.0, 0.0, 0, 0)
                 await self._receive()
         except (TimeoutError, WorkerDied) as error:
             said = await self._last_words()
@@ -119,7 +119,7 @@ class WorkerProcess:
         raise WorkerDied("the worker did not report within the wall limit")
 
     async def _send(self, operation: int, payload: bytes, cpu: float, wall: float, memory: int, output: int) -> None:
-        header = worker.REQUEST.pack(operation, cpu, wall, memory, output, len(payload))
+        header = exchange.REQUEST.pack(operation, cpu, wall, memory, output, len(payload))
         try:
             await self._requests.send(header + payload)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
@@ -127,8 +127,8 @@ class WorkerProcess:
 
     async def _receive(self) -> Reply:
         try:
-            header = await self._replies.receive_exactly(worker.REPLY.size)
-            stopped, kind, status, cpu, wall, body, printed = worker.REPLY.unpack(header)
+            header = await self._replies.receive_exactly(exchange.REPLY.size)
+            stopped, kind, status, cpu, wall, body, printed = exchange.REPLY.unpack(header)
             said = await self._replies.receive_exactly(body + printed) if body + printed else b""
         except (anyio.IncompleteRead, anyio.EndOfStream, anyio.ClosedResourceError, anyio.BrokenResourceError) as error:
             raise WorkerDied("the worker ended during the call") from error
