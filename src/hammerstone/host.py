@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hammerstone.builder import OnBuild
     from hammerstone.sandbox.contract import Sandbox
     from hammerstone.store import Stores
+    from hammerstone.store.keys import Keys
     from hammerstone.store.records import Answered
 
 __all__ = ["Host"]
@@ -81,6 +82,11 @@ class Host:
     def tenants(self) -> tuple[str, ...]:
         """All tenants that have a store, whether this host has opened it or not. Raises `StoreError`."""
         return self._stores.tenants()
+
+    @property
+    def keys(self) -> Keys:
+        """The gateway's keys, of whatever tenant."""
+        return self._stores.keys
 
     async def solve(self, request: Request | str) -> Answered:
         """Answer one request by its tenant's loop. See `Hammerstone.solve`."""

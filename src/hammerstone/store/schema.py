@@ -47,6 +47,8 @@ __all__ = [
     "corrections",
     "counters",
     "instances",
+    "key_usage",
+    "keys",
     "metadata",
     "queue",
     "tasks",
@@ -55,7 +57,7 @@ __all__ = [
     "versions",
 ]
 
-HEAD = "0004"  # the newest migration; known here so that opening an up-to-date store need not import Alembic
+HEAD = "0005"  # the newest migration; known here so that opening an up-to-date store need not import Alembic
 VERSION_TABLE = "hammerstone_schema"
 
 
@@ -122,7 +124,7 @@ counters = Table(
     "counters",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("value", Integer, nullable=False),
+    Column("value", _Id, nullable=False),
 )
 
 tasks = Table(
@@ -338,4 +340,37 @@ tenants = Table(
     Column("key", Text, nullable=False, unique=True),  # names its file or its schema
     Column("name", Words, nullable=False),
     Column("created", Text, nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("name", Words, nullable=False, unique=True),
+    Column("sha256", Text, nullable=False, unique=True),  # of the key itself, which is kept nowhere
+    Column("prefix", Text, nullable=False),
+    Column("tenant", Words, nullable=False),
+    Column("admin", Boolean, nullable=False),
+    Column("budget_usd", Dollars),
+    Column("budget_per", Text),
+    Column("requests_per_minute", Integer),
+    Column("tokens_per_minute", Integer),
+    Column("created", Text, nullable=False),
+    Column("last_used", Text),
+    Column("revoked", Text),
+)
+
+key_usage = Table(
+    "key_usage",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("key_id", _Id, ForeignKey("keys.id"), nullable=False),
+    Column("seconds", Integer, nullable=False),  # how long the period is
+    Column("start", _Id, nullable=False),  # of the period, in seconds since 1970
+    Column("requests", _Id, nullable=False),
+    Column("tokens", _Id, nullable=False),
+    Column("usd", _Double, nullable=False),
+    Column("unpriced", _Id, nullable=False),  # calls that count as the ceiling of unknown prices
+    Column("revision", _Id, nullable=False, index=True),  # grows with every change, in whatever process
+    UniqueConstraint("key_id", "seconds", "start"),
 )

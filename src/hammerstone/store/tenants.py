@@ -1,7 +1,7 @@
 """The stores of one home: the default tenant's, and one apart for each other tenant.
 
 A tenant's rows are in a file or a schema of their own, so no query can meet those of another. The default tenant's
-store is the one that every home has had; beside its own rows it holds the names of the others.
+store is the one that every home has had; beside its own rows it holds the names of the others, and the gateway's keys.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from hammerstone.errors import NotFoundError
 from hammerstone.escaping import sha256
 from hammerstone.store import schema
 from hammerstone.store.database import insert_new, timestamp
+from hammerstone.store.keys import Keys
 from hammerstone.store.opening import opened
 
 if TYPE_CHECKING:
@@ -34,13 +35,14 @@ _TENANTS = schema.tenants
 
 
 class Stores:
-    """Made by `open_stores`. Safe to use from any thread."""
+    """Made by `open_stores`. Safe to use from any thread. `keys` are those of the gateway, for all tenants."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._opening = Lock()
         self._exits = ExitStack()
         self._stores = {DEFAULT: self._kept_open(database)}
+        self.keys = Keys(database)
 
     def of(self, tenant: str) -> Store:
         """The store of a tenant, made if it is not there, and kept open. A tenant may have any name.
