@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from math import ceil
 
 from starlette.responses import Response
 
@@ -25,6 +26,7 @@ class GatewayError(Exception):
         code: str,
         kind: str = "invalid_request_error",
         retry_after: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -32,6 +34,7 @@ class GatewayError(Exception):
         self.code = code
         self.kind = kind
         self.retry_after = retry_after
+        self.headers = headers or {}
 
 
 def json_response(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -43,9 +46,9 @@ def json_response(value: object, *, status: int = 200, headers: Mapping[str, str
 def error_response(error: GatewayError, api: TextApi | None, headers: Mapping[str, str]) -> Response:
     """The error in the form of the API that was called."""
     write = openai_error if api is None else api.error
-    retry = {} if error.retry_after is None else {"retry-after": str(max(1, round(error.retry_after)))}
+    retry = {} if error.retry_after is None else {"retry-after": str(max(1, ceil(error.retry_after)))}
     body = write(error.message, kind=error.kind, code=error.code)
-    return json_response(body, status=error.status, headers={**headers, **retry})
+    return json_response(body, status=error.status, headers={**headers, **error.headers, **retry})
 
 
 def answer_response(api: TextApi, text: str, *, request_id: str, body: Body, headers: Mapping[str, str]) -> Response:

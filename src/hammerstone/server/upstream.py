@@ -49,6 +49,7 @@ class Upstream:
     ) -> None:
         """`base_url` ends before `/v1`, or with it. With `api_key`, the client's own key does not go there."""
         self.base_url = base_url.rstrip("/").removesuffix("/v1")
+        self.key_header = key_header
         self._key = _key_header(key_header, api_key) if api_key else None
         self._client = httpx2.AsyncClient(
             transport=transport,

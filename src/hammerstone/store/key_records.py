@@ -12,6 +12,7 @@ from typing import NamedTuple
 __all__ = [
     "DAY",
     "KEY_FORM",
+    "KEY_MARK",
     "Amount",
     "Key",
     "KeyPeriod",
@@ -25,10 +26,10 @@ __all__ = [
     "new_secret",
 ]
 
-MARK = "hs-"
+KEY_MARK = "hs-"
 SECRET_BYTES = 32
 PREFIX = 8  # characters of a key that are kept, so that a person recognises it
-KEY_FORM = re.compile(rf"{MARK}[A-Za-z0-9_-]{{43}}")
+KEY_FORM = re.compile(rf"{KEY_MARK}[A-Za-z0-9_-]{{43}}")
 DAY = 86_400  # seconds
 
 
@@ -90,6 +91,9 @@ class Amount:
             self.unpriced + other.unpriced,
         )
 
+    def __sub__(self, other: Amount) -> Amount:
+        return self + Amount(-other.requests, -other.tokens, -other.usd, -other.unpriced)
+
 
 class KeyPeriod(NamedTuple):
     """A day, or a part of a minute, in the life of a key. `start` is in seconds since 1970."""
@@ -116,7 +120,7 @@ class UsageNews:
 
 
 def new_secret() -> str:
-    return MARK + secrets.token_urlsafe(SECRET_BYTES)
+    return KEY_MARK + secrets.token_urlsafe(SECRET_BYTES)
 
 
 def day_start(now: float) -> int:

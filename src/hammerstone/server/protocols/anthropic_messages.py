@@ -26,6 +26,12 @@ _READ = frozenset(
     """cache_control inference_geo max_tokens messages metadata model service_tier speed stop_sequences stream system
     temperature top_k top_p""".split()
 )
+_KINDS = {
+    "invalid_api_key": "authentication_error",
+    "rate_limit_exceeded": "rate_limit_error",
+    "insufficient_quota": "rate_limit_error",
+}
+"""What is an error's `type` here, and its `code` in OpenAI's APIs."""
 NO_TOKENS = {"input_tokens": 0, "output_tokens": 0, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0}
 
 
@@ -113,8 +119,7 @@ class AnthropicMessages:
         )
 
     def error(self, message: str, *, kind: str, code: str) -> Mapping[str, Any]:
-        del code
-        return {"type": "error", "error": {"type": kind, "message": message}}
+        return {"type": "error", "error": {"type": _KINDS.get(code, kind), "message": message}}
 
 
 def _system(value: object) -> list[Mapping[str, Any]]:

@@ -1,0 +1,145 @@
+"""One call of the upstream that a key pays for: an estimate when it begins, what it came to when it has ended.
+
+The estimate counts from the first moment on, so that calls under way are part of what is used. What a reply says of
+its tokens is read later, beside the traffic. A call whose price nobody knows counts as the ceiling: also one whose
+reply broke off, or whose client left before its end. A call that the upstream refused, or never got, costs nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import httpx2
+
+from hammerstone.server.access.prices import Prices
+from hammerstone.server.learner import MAX_REPLY, UpstreamReply
+from hammerstone.server.protocols.contract import Body, TextApi, object_of
+from hammerstone.server.sse import read_events
+from hammerstone.server.upstream import UpstreamError
+from hammerstone.store.key_records import Amount
+from hammerstone.types import Usage
+
+__all__ = ["Charge", "Ended", "came_to", "estimated"]
+
+CHARACTERS_PER_TOKEN = 4
+MOST_READ = 20_000
+"""Tokens that a body counts as at most before its reply: it may hold an image, whose length says little."""
+WRITTEN = 500
+"""Tokens that a reply counts as before it is there, unless the request allows fewer."""
+
+_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """A call that is over. `reply` is `None` if it did not end well, or is too long to be read."""
+
+    charge: Charge
+    refused: bool = False
+    reply: UpstreamReply | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Charge:
+    """What key, when, for which model, and the estimate that counts until `on_end` has had what the call came to."""
+
+    key_id: int
+    started: float
+    model: str | None
+    api: TextApi | None
+    estimate: Amount
+    on_end: Callable[[Ended], None] = field(repr=False)
+
+    @contextmanager
+    def until_reply(self) -> Generator[None]:
+        """While the upstream's reply is waited for."""
+        try:
+            yield
+        except UpstreamError as error:
+            self._end(refused=error.status != 504)  # one that was too slow may have been paid for
+            raise
+        except BaseException:
+            self._end()
+            raise
+
+    async def counted(self, chunks: AsyncIterator[bytes], reply: httpx2.Response) -> AsyncIterator[bytes]:
+        """The same chunks; afterwards the call is over, however it ended."""
+        kept, size, whole = list[bytes](), 0, False
+        try:
+            async for chunk in chunks:
+                size += len(chunk)
+                if size <= MAX_REPLY:
+                    kept.append(chunk)
+                yield chunk
+            whole = True
+        finally:
+            readable = whole and size <= MAX_REPLY
+            said = UpstreamReply.of(reply, b"".join(kept)) if readable else None
+            self._end(refused=reply.status_code >= 400, reply=said)
+
+    def _end(self, *, refused: bool = False, reply: UpstreamReply | None = None) -> None:
+        self.on_end(Ended(charge=self, refused=refused, reply=reply))
+
+
+def estimated(body: bytes, fields: Body | None, model: str | None, prices: Prices) -> Amount:
+    """What a call will use, about."""
+    read = min(-(-len(body) // CHARACTERS_PER_TOKEN), MOST_READ)
+    named = ((fields or {}).get(name) for name in _LIMITS)
+    written = min([WRITTEN, *(one for one in named if isinstance(one, int) and one >= 0)])
+    return Amount(tokens=read + written, usd=prices.estimate(model, read, written))
+
+
+def came_to(ended: Ended, prices: Prices) -> Amount:
+    """What a call has used. Reads its reply, and may take a while: not in the event loop."""
+    if ended.refused:
+        return Amount()
+    charge = ended.charge
+    said = _said_in(ended.reply) if ended.reply is not None else ()
+    usage = _usage(said, charge.api)
+    cost = _cost(said, charge.model, usage, prices)
+    tokens = charge.estimate.tokens if usage == Usage() else (usage.input_tokens or 0) + (usage.output_tokens or 0)
+    if cost is None:
+        return Amount(tokens=tokens, usd=prices.ceiling, unpriced=1)
+    return Amount(tokens=tokens, usd=cost)
+
+
+def _cost(said: tuple[Body, ...], model: str | None, usage: Usage, prices: Prices) -> float | None:
+    """By the model that was asked for, or the one that the reply names."""
+    named = next((one["model"] for one in said if isinstance(one.get("model"), str)), None)
+    costs = (prices.cost(one, usage) for one in (model, named) if one)
+    return next((one for one in costs if one is not None), None)
+
+
+def _usage(said: tuple[Body, ...], api: TextApi | None) -> Usage:
+    if not said:
+        return Usage()
+    if api is not None:
+        return api.usage_in(said[0]) if len(said) == 1 else api.usage_streamed(said)
+    counted = next((object_of(one["usage"]) for one in reversed(said) if one.get("usage")), object_of(None))
+    return Usage(
+        input_tokens=_count(counted, "prompt_tokens", "input_tokens"),
+        output_tokens=_count(counted, "completion_tokens", "output_tokens") or 0 if counted else None,
+    )
+
+
+def _count(counted: Mapping[str, Any], *names: str) -> int | None:
+    values = (counted.get(name) for name in names)
+    return next((one for one in values if isinstance(one, int) and not isinstance(one, bool) and one >= 0), None)
+
+
+def _said_in(reply: UpstreamReply) -> tuple[Body, ...]:
+    """The JSON object of a reply, or those of its events; nothing for any other reply."""
+    text = reply.text()
+    if text is None:
+        return ()
+    if reply.content_type.startswith("text/event-stream"):
+        return tuple(read_events(text) or ())
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return ()
+    return (cast("Body", value),) if isinstance(value, dict) else ()

@@ -1,0 +1,54 @@
+"""What calls of the upstream cost: before they are made, about; afterwards, by their usage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hammerstone.models.price import price
+from hammerstone.types import Usage
+
+__all__ = ["Prices"]
+
+PROVIDERS = ("", "openai:", "anthropic:")
+"""Some models have a price under their provider's name alone."""
+SAMPLE = 1_000  # tokens of which a price per token is taken
+
+
+@dataclass(frozen=True)
+class Rates:
+    """US dollars per token."""
+
+    read: float
+    written: float
+
+
+class Prices:
+    """List prices. `ceiling` in US dollars stands for a call's price that is not known: it is never zero."""
+
+    def __init__(self, ceiling: float) -> None:
+        self.ceiling = ceiling
+        self._rates: dict[str, Rates | None] = {}
+
+    def estimate(self, model: str | None, read: int, written: int) -> float:
+        """About what a call will cost; the ceiling for a model whose price has not been looked up or is not known."""
+        rates = self._rates.get(model) if model is not None else None
+        return self.ceiling if rates is None else rates.read * read + rates.written * written
+
+    def cost(self, model: str | None, usage: Usage) -> float | None:
+        """What a call has cost, or `None`. Looks in the price table, which may take a second the first time."""
+        if model is None:
+            return None
+        if model not in self._rates:
+            self._rates[model] = _rates(model)
+        return _price(model, usage)
+
+
+def _rates(model: str) -> Rates | None:
+    read = _price(model, Usage(input_tokens=SAMPLE, output_tokens=0))
+    written = _price(model, Usage(input_tokens=0, output_tokens=SAMPLE))
+    return None if read is None or written is None else Rates(read / SAMPLE, written / SAMPLE)
+
+
+def _price(model: str, usage: Usage) -> float | None:
+    prices = (price(provider + model, usage) for provider in PROVIDERS)
+    return next((one for one in prices if one is not None), None)
