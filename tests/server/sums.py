@@ -154,6 +154,6 @@ async def open_gateway(
             transport = httpx2.ASGITransport(app)
             async with (
                 app.router.lifespan_context(app),
-                httpx2.AsyncClient(transport=transport, base_url="http://gateway.test") as client,
+                httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client,
             ):
                 yield Served(client=client, upstream=upstream, learner=learner, host=host)

@@ -8,7 +8,22 @@ from typing import Annotated, Any
 
 import typer
 
-from hammerstone.cli import bench, correct, demo, doctor, generate, label, ledger, make, serve, solve, tasks, toolformer, tools
+from hammerstone.cli import (
+    bench,
+    correct,
+    demo,
+    doctor,
+    generate,
+    label,
+    ledger,
+    make,
+    mcp,
+    serve,
+    solve,
+    tasks,
+    toolformer,
+    tools,
+)
 from hammerstone.cli.terminal import prepare_streams, show_text, talk, tell_error
 from hammerstone.errors import HammerstoneError
 from hammerstone.visible import visible
@@ -34,6 +49,7 @@ for command in (
     solve.solve,
     make.make,
     serve.serve,
+    mcp.mcp,
     label.label,
     correct.correct,
     ledger.ledger,

@@ -14,6 +14,7 @@ from hammerstone.concurrency import task_group
 from hammerstone.server.entry import Entry, OpenEntry
 from hammerstone.server.gateway import Gateway, Tenants
 from hammerstone.server.learner import Learner
+from hammerstone.server.mcp_endpoint import McpEndpoint
 from hammerstone.server.protocols import AnthropicMessages, ChatCompletions, Completions, Responses, TextApi
 from hammerstone.server.replies import json_response
 from hammerstone.server.tools_api import ToolsApi
@@ -36,6 +37,7 @@ def build_app(
     learner = learner or Learner()
     entry = entry or OpenEntry()
     tools = ToolsApi(tenants=tenants, entry=entry, learner=learner, settings=settings)
+    mcp = McpEndpoint(tools.of, entry, settings)
     gateway = Gateway(tenants=tenants, upstreams=upstreams, learner=learner, settings=settings)
 
     @asynccontextmanager
@@ -43,7 +45,8 @@ def build_app(
         del app
         async with task_group() as group:
             group.start_soon(learner.run)
-            yield
+            async with mcp.running():
+                yield
             learner.close()
         await upstreams.aclose()
 
@@ -52,6 +55,7 @@ def build_app(
         routes=[
             *(Route(api.path, _text(gateway, api), methods=["POST"]) for api in apis),
             *tools.routes(),
+            Route("/mcp", mcp),
             Route("/healthz", _healthy, methods=["GET"]),
             Route("/v1/{path:path}", gateway.forward, methods=_METHODS),
         ],

@@ -35,13 +35,16 @@ class OpenEntry:
 
     async def admit(self, http: HttpRequest) -> str:
         check_origin(http)
+        host = urlsplit(f"//{http.headers.get('host', '')}").hostname or ""
+        if not is_loopback(host):
+            message = f"without keys the gateway is open to this machine alone, as localhost and not as {host[:80]!r}"
+            raise GatewayError(message, status=403, code="local_only", kind="permission_error")
         return ""
 
     async def admit_admin(self, http: HttpRequest) -> None:
-        check_origin(http)
-        host = urlsplit(f"//{http.headers.get('host', '')}").hostname or ""
-        if http.client is None or not is_loopback(http.client.host) or not is_loopback(host):
-            message = "without keys, the administration is open to this machine alone, at 127.0.0.1 or localhost"
+        await self.admit(http)
+        if http.client is None or not is_loopback(http.client.host):
+            message = "without keys the administration is open to this machine alone"
             raise GatewayError(message, status=403, code="local_only", kind="permission_error")
 
 

@@ -56,6 +56,10 @@ class ToolCalls:
             raise GatewayError(f"there is no live tool {name[:80]!r}", status=404, code="tool_not_found")
         return tool
 
+    def known(self, name: str) -> StoredTool | None:
+        """A tool that was live when the catalog was last read."""
+        return self._loop.catalog.tool(name)
+
     async def call(self, tool: StoredTool, arguments: Mapping[str, JSON]) -> Called:
         """Call `solve` with these arguments.
 

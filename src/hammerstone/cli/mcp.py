@@ -1,0 +1,30 @@
+"""`hammerstone mcp`: the live tools for an MCP client."""
+
+from __future__ import annotations
+
+from hammerstone.cli.home import open_home
+from hammerstone.cli.options import Backend, Home, SandboxName, Tenant
+from hammerstone.errors import SettingsError
+
+__all__ = ["mcp"]
+
+
+def mcp(home: Home = None, tenant: Tenant = "", sandbox: SandboxName = Backend.AUTO) -> None:
+    """Serve the live tools to an MCP client over standard input and output.
+
+    Clients start this command themselves: name it, with its options, in their configuration. A running gateway serves
+    the same tools over HTTP at /mcp.
+    """
+    import anyio
+
+    try:
+        from hammerstone.server.mcp_stdio import serve_stdio
+    except ModuleNotFoundError as error:
+        if error.name not in {"mcp", "mcp_types", "starlette", "httpx2"}:
+            raise
+        raise SettingsError(
+            "the package of the Model Context Protocol is not installed",
+            hint="uv run --extra serve --extra mcp hammerstone mcp",
+        ) from None
+    with open_home(home, tenant) as store:
+        anyio.run(serve_stdio, store, sandbox, tenant)

@@ -1,0 +1,131 @@
+"""A tenant's live tools as tools of the Model Context Protocol, over whatever transport.
+
+Clients of the protocol up to 2025-11-25 hear of another list as `notifications/tools/list_changed`, later ones where
+they have subscribed to it. Importing this module takes a second or two: the protocol's package is large.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+from weakref import WeakSet
+
+import mcp_types as types
+from mcp import MCPError
+from mcp.server.connection import Connection
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import NotificationOptions, Server
+from mcp.server.models import InitializationOptions
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ToolsListChanged
+
+from hammerstone.server.replies import GatewayError
+from hammerstone.server.tool_calls import ToolCalls
+from hammerstone.server.tool_documents import tool_description
+from hammerstone.store.records import StoredTool
+from hammerstone.tools.signature import read_signature
+
+__all__ = ["PAGE", "ToolServer"]
+
+PAGE = 100
+"""Tools of one answer to `tools/list`."""
+
+_INSTRUCTIONS = "Functions that were verified on real requests. They are exact and deterministic, and need no model."
+_HINTS = types.ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
+
+_Context = ServerRequestContext[Any, Any]
+
+
+class ToolServer:
+    """`server` is what a transport runs; call `look` now and then."""
+
+    def __init__(self, calls: ToolCalls) -> None:
+        self._calls = calls
+        self._bus = InMemorySubscriptionBus()
+        self._connections: WeakSet[Connection] = WeakSet()
+        self._seen: frozenset[str] | None = None
+        self._listening = ListenHandler(self._bus)
+        self.server: Server[Any] = _ChangingServer(
+            "hammerstone",
+            version=version("hammerstone"),
+            instructions=_INSTRUCTIONS,
+            on_list_tools=self._list,
+            on_call_tool=self._call,
+            on_subscriptions_listen=self._listening,
+            get_tool_input_schema=self._schema,
+        )
+        self.server.add_notification_handler("notifications/initialized", types.NotificationParams, self._joined)
+
+    async def look(self) -> None:
+        """Tell the clients if other tools or versions are live than at the last look. Raises `StoreError`."""
+        former = self._seen
+        if former is None or self._note(await self._calls.live()) == former:
+            return
+        await self._bus.publish(ToolsListChanged())
+        for connection in list(self._connections):
+            await connection.send_tool_list_changed()
+
+    def close(self) -> None:
+        """End the streams of those who have subscribed."""
+        self._listening.close()
+
+    def _note(self, tools: tuple[StoredTool, ...]) -> frozenset[str]:
+        self._seen = frozenset(tool.tool.digest for tool in tools)
+        return self._seen
+
+    async def _list(self, context: _Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        """In order of their names; a cursor is the last name of the page before."""
+        del context
+        tools = await self._calls.live()
+        if self._seen is None:
+            self._note(tools)
+        after = params.cursor if params is not None and params.cursor is not None else ""
+        left = sorted((tool for tool in tools if tool.task > after), key=lambda tool: tool.task)
+        return types.ListToolsResult(
+            tools=[_described(tool) for tool in left[:PAGE]],
+            next_cursor=left[PAGE - 1].task if len(left) > PAGE else None,
+        )
+
+    async def _call(self, context: _Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+        """A model can act on what a call that fails has to say: it is a result, as the protocol asks for."""
+        del context
+        try:
+            tool = await self._calls.find(params.name)
+        except GatewayError as error:
+            raise MCPError(types.INVALID_PARAMS, error.message) from None
+        try:
+            called = await self._calls.call(tool, params.arguments or {})
+        except GatewayError as error:
+            return types.CallToolResult(content=[types.TextContent(text=error.message)], is_error=True)
+        return types.CallToolResult(content=[types.TextContent(text=called.answer)])
+
+    async def _joined(self, context: _Context, params: types.NotificationParams | None) -> None:
+        """Remember a client of the earlier protocol as long as its connection lasts."""
+        del params
+        self._connections.add(context.session._connection)  # pyright: ignore[reportPrivateUsage] - the only way to it
+        await self.look()
+
+    def _schema(self, name: str) -> dict[str, Any] | None:
+        tool = self._calls.known(name)
+        return None if tool is None else read_signature(tool.tool.source).schema
+
+
+class _ChangingServer(Server[Any]):
+    """Says from the start that its list of tools changes."""
+
+    def create_initialization_options(
+        self,
+        notification_options: NotificationOptions | None = None,
+        experimental_capabilities: dict[str, dict[str, Any]] | None = None,
+        extensions: dict[str, dict[str, Any]] | None = None,
+    ) -> InitializationOptions:
+        options = notification_options or NotificationOptions(tools_changed=True)
+        return super().create_initialization_options(options, experimental_capabilities, extensions)
+
+
+def _described(tool: StoredTool) -> types.Tool:
+    return types.Tool(
+        name=tool.task,
+        description=tool_description(tool),
+        input_schema=read_signature(tool.tool.source).schema,
+        annotations=_HINTS,
+    )
