@@ -38,14 +38,16 @@ IMPROVED, FIRST = "hammerstone, parser", "first version, parser"
 FALSE_HITS = "false hits"
 
 
-async def run_improve(bench: BenchRun, families: Sequence[str], requests: int) -> Result:
-    """The families side by side, `requests` of each; a bound on the cost leaves those that have ended."""
+async def run_improve(bench: BenchRun, families: Sequence[str], requests: int, *, fresh: int = FRESH) -> Result:
+    """The families side by side, `requests` of each and then `fresh` questions; a bound on the cost leaves those that
+    have ended.
+    """
     done = 0
 
     async def one(name: str) -> _Growth | str:
         nonlocal done
         try:
-            growth = await _grow(bench, name, requests)
+            growth = await _grow(bench, name, requests, fresh)
         except CostReachedError as error:
             return error.message
         done += 1
@@ -90,6 +92,7 @@ class _Growth:
     """One family. `served` requests of the stream were answered by a parser, `wrong` of them wrongly."""
 
     family: str
+    fresh: int
     versions: list[_Version] = field(default_factory=list[_Version])
     builds: int = 0
     bill: Bill = field(default_factory=Bill)
@@ -99,13 +102,13 @@ class _Growth:
     def share(self, requests: int, *, improved: bool) -> float:
         """Of the fresh questions, what the version answers that is live after so many requests; or the first one."""
         live = [one for one in self.versions if one.live_after <= requests]
-        return live[-1 if improved else 0].answered / FRESH if live else 0.0
+        return live[-1 if improved else 0].answered / self.fresh if live else 0.0
 
 
-async def _grow(bench: BenchRun, family: str, requests: int) -> _Growth:
+async def _grow(bench: BenchRun, family: str, requests: int, fresh: int) -> _Growth:
     """Raises `CostReachedError`."""
-    growth, meter = _Growth(family=family), Meter()
-    drawn = one_task_stream(family, requests + FRESH, bench.seed)
+    growth, meter = _Growth(family=family, fresh=fresh), Meter()
+    drawn = one_task_stream(family, requests + fresh, bench.seed)
     number = 0
 
     def note(task: str, build: Build | None) -> None:
@@ -167,8 +170,8 @@ def _measurements(families: Sequence[_Growth], requests: int) -> tuple[Measureme
             task=one.family,
             method=method,
             model="",
-            n=FRESH,
-            right=round(FRESH * one.share(requests, improved=improved)),
+            n=one.fresh,
+            right=round(one.fresh * one.share(requests, improved=improved)),
             cost_usd=one.bill.cost_usd if improved else None,
             model_calls=one.bill.calls if improved else None,
         )
@@ -252,7 +255,7 @@ def _table(families: Sequence[_Growth], counts: Sequence[int]) -> Table:
             )
             for one in families
         ),
-        caption=f"Coverage is the share of {FRESH} fresh questions that the tool live then answers. Served are the "
+        caption="Coverage is the share of fresh questions that the tool live then answers. Served are the "
         "requests of the stream that a parser answered; wrong counts these and the fresh questions.",
     )
 
