@@ -34,6 +34,7 @@ NOT_RUN = {
     r"^hammerstone tools (rollback|approve)": "needs another version; tests/cli/test_correct.py and others have one",
     r"^hammerstone tasks settle": "needs a tool that needs review; tests/cli/test_tasks.py makes one",
     r"^hammerstone toolformer ": "needs a model; tests/cli/test_toolformer.py has one and runs each",
+    r"^uv (venv|pip install) ": "installs another project, to compare with",
     r"^accelerate launch": "needs several GPUs",
     r"^python -m hammerstone\.toolformer\.tiny": "trains for minutes; tests/toolformer/test_tiny_run.py does so once",
 }
