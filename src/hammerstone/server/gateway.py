@@ -29,7 +29,7 @@ from hammerstone.requests.rows import UnreadableRowError
 from hammerstone.routes import Asked
 from hammerstone.server.bodies import MEGABYTE, read_body
 from hammerstone.server.controls import ControlError, Controls, read_controls
-from hammerstone.server.exact import ExactCache, identity
+from hammerstone.server.exact import ExactCaches, identity
 from hammerstone.server.learner import Learner, UpstreamReply
 from hammerstone.server.protocols.contract import NotServedError, TextApi
 from hammerstone.server.protocols.limits import temperature_of
@@ -89,7 +89,7 @@ class Gateway:
         self._upstreams = upstreams
         self._learner = learner
         self._settings = settings
-        self._exact: dict[str, ExactCache] = {}
+        self.exact = ExactCaches(ttl_s=settings.exact_ttl_s, max_bytes=int(settings.exact_mb * MEGABYTE))
 
     async def text(self, http: HttpRequest, api: TextApi) -> Response:
         """A request of one of the text APIs: a hit if a tool is sure of it, else the upstream's reply."""
@@ -170,19 +170,10 @@ class Gateway:
         return answer_response(api, text, request_id=call.id, body=call.fields or {}, headers=call.headers)
 
     def _look_exact(self, call: Call) -> str | None:
-        cache = self._cache(call.tenant)
+        cache = self.exact.of(call.tenant)
         if call.exact_key is None or cache is None:
             return None
-        return cache.look(call.exact_key, max_age=call.controls.max_age)
-
-    def _cache(self, tenant: str) -> ExactCache | None:
-        settings = self._settings
-        if not settings.exact_ttl_s or not settings.exact_mb:
-            return None
-        if tenant not in self._exact:
-            most = int(settings.exact_mb * MEGABYTE)
-            self._exact[tenant] = ExactCache(ttl_s=settings.exact_ttl_s, max_bytes=most)
-        return self._exact[tenant]
+        return cache.look(call.exact_key, max_age=call.controls.max_age, request_id=call.id)
 
     # a miss
 
@@ -216,9 +207,9 @@ class Gateway:
             return
 
         def answered(text: str) -> None:
-            cache = self._cache(call.tenant)
+            cache = self.exact.of(call.tenant)
             if cache is not None and call.exact_key is not None:
-                cache.store(call.exact_key, text)
+                cache.store(call.exact_key, text, request_id=call.id)
 
         self._learner.learn(self._tenants, call.asked, call.api, reply, call.ms, answered)
 
