@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from email.utils import formatdate
 from math import ceil
 
 from starlette.responses import Response
@@ -40,7 +41,7 @@ class GatewayError(Exception):
 def json_response(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Compact JSON in UTF-8; what cannot be encoded is escaped."""
     body = json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()
-    return Response(body, status_code=status, media_type="application/json", headers=headers)
+    return Response(body, status_code=status, media_type="application/json", headers={**_dated(), **(headers or {})})
 
 
 def error_response(error: GatewayError, api: TextApi | None, headers: Mapping[str, str]) -> Response:
@@ -57,4 +58,10 @@ def answer_response(api: TextApi, text: str, *, request_id: str, body: Body, hea
     if not api.streams(body):
         return json_response(api.whole(completion), headers=headers)
     events = b"".join(api.events(completion))
-    return Response(events, media_type="text/event-stream", headers={**headers, "cache-control": "no-cache"})
+    return Response(
+        events, media_type="text/event-stream", headers={**_dated(), **headers, "cache-control": "no-cache"}
+    )
+
+
+def _dated() -> dict[str, str]:
+    return {"date": formatdate(usegmt=True)}

@@ -95,7 +95,7 @@ async def serve(
         log_level="warning",
         access_log=False,
         server_header=False,
-        date_header=True,
+        date_header=False,  # the upstream's replies bring theirs
         timeout_graceful_shutdown=LAST_SECONDS,
     )
     try:
@@ -104,6 +104,7 @@ async def serve(
         raise SettingsError(
             f"port {settings.port} of {settings.host} cannot be used", hint="--port names another"
         ) from None
+    listening.listen()  # who reads the address may connect at once
     port = listening.getsockname()[1]
     on_start(f"http://{settings.host}:{port}")
     await uvicorn.Server(config).serve(sockets=[listening])
