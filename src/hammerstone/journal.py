@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 import anyio
 from anyio import to_thread
 
+from hammerstone.faults import contained
 from hammerstone.requests.comparison import agree
 from hammerstone.requests.frame import question_in
 from hammerstone.routes.contract import Asked
 from hammerstone.routes.router import Routed
+from hammerstone.routes.task_finder import TaskFinder
 from hammerstone.store import Store
 from hammerstone.store.records import Answered
 from hammerstone.types import Instance, Route, Source
@@ -24,12 +27,18 @@ AfterAnswer = Callable[[Asked, Routed, Answered], Awaitable[object]]
 class Journal:
     """Writes answers and instances, and calls `after` for each."""
 
-    def __init__(self, store: Store, after: Sequence[AfterAnswer] = ()) -> None:
+    def __init__(self, store: Store, finder: TaskFinder, after: Sequence[AfterAnswer] = ()) -> None:
         self._store = store
+        self._finder = finder
         self._after = after
 
     async def keep(self, asked: Asked, routed: Routed, ms: float) -> Answered:
-        """The answer and, if the solver gave it, the instance, in one transaction. Raises `StoreError`."""
+        """The answer and, if the solver gave it, the instance, in one transaction.
+
+        Only now is the dispatcher asked whose instance it is, where nothing else told it before. Raises `StoreError`,
+        `RecordingError`.
+        """
+        routed = await self._sorted(asked, routed)
         answered = record_of(asked, routed, ms)
         instance = await self._instance(asked, routed)
         with anyio.CancelScope(shield=True):
@@ -37,6 +46,14 @@ class Journal:
         for after in self._after:
             await after(asked, routed, answered)
         return answered
+
+    async def _sorted(self, asked: Asked, routed: Routed) -> Routed:
+        """Find the task of a solver's answer. Where that fails, its reason is a refusal."""
+        if routed.answer is None or routed.answer.route is not Route.SOLVER or asked.task is not None:
+            return routed
+        failures: list[str] = []
+        await contained(self._finder.name(asked), lambda why: failures.append(f"dispatcher: {why}"))
+        return replace(routed, refusals=(*routed.refusals, *failures))
 
     async def _instance(self, asked: Asked, routed: Routed) -> Instance | None:
         """What the solver answered, with the question as its task reads it."""

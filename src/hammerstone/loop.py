@@ -98,7 +98,10 @@ class Hammerstone:
         }
         catalog = self.catalog = Catalog(store)
         parser = ParserRoute(catalog, sandbox, accounted.get(Role.DISPATCHER))
-        self.router = _router(store, sandbox, catalog, parser, accounted, labeler=models.labeler)
+        finder = TaskFinder(store, catalog, accounted.get(Role.DISPATCHER))
+        last = LabelerRoute(store) if models.labeler else _solver_route(accounted.get(Role.SOLVER))
+        user = UserRoute(catalog, sandbox, accounted.get(Role.USER))
+        self.router = Router(catalog=catalog, parser=parser, user=user, finder=finder, last=last)
         upstream = accounted.get(Role.SOLVER)
         self._watch = (
             Watch(store, catalog, parser, upstream, self.settings.life)
@@ -107,7 +110,7 @@ class Hammerstone:
         )
         maker = _maker(store, sandbox, accounted, self.settings)
         self.builder = Builder(store=store, maker=maker, settings=self.settings, on_build=on_build or _ignore)
-        self.journal = Journal(store, after=(self._compare, self._build_if_due))
+        self.journal = Journal(store, finder, after=(self._compare, self._build_if_due))
         self._exits = AsyncExitStack()
         self._group: TaskGroup | None = None
 
@@ -201,24 +204,8 @@ class Hammerstone:
         return self._group
 
 
-def _router(
-    store: Store,
-    sandbox: Sandbox,
-    catalog: Catalog,
-    parser: ParserRoute,
-    models: dict[Role, AccountedModel],
-    *,
-    labeler: bool,
-) -> Router:
-    dispatcher, solver = models.get(Role.DISPATCHER), models.get(Role.SOLVER)
-    last = LabelerRoute(store) if labeler else SolverRoute(solver) if solver else None
-    return Router(
-        catalog=catalog,
-        parser=parser,
-        user=UserRoute(catalog, sandbox, models.get(Role.USER)),
-        finder=TaskFinder(store, catalog, dispatcher),
-        last=last,
-    )
+def _solver_route(model: AccountedModel | None) -> SolverRoute | None:
+    return SolverRoute(model) if model is not None else None
 
 
 def _maker(store: Store, sandbox: Sandbox, models: dict[Role, AccountedModel], settings: Settings) -> Maker | None:

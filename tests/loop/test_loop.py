@@ -18,6 +18,7 @@ from hammerstone.types import Instance, Request, Route, Source
 
 from ..samples.sums import (
     ONE_OFFS,
+    PRODUCT,
     SETTINGS,
     SUM,
     answer,
@@ -288,6 +289,34 @@ async def test_a_question_that_was_sorted_once_is_not_sorted_again_though_more_t
         store.add_task("another", "What came meanwhile.")
         (again,) = await answers_of(loop, requests(1))
     assert (again.task, again.model_calls, len(sorter.prompts)) == ("sum", 0, 1)
+
+
+async def test_no_dispatcher_stands_before_an_answer_that_no_model_writes_arguments_for(
+    store: Store, sandbox: Sandbox
+) -> None:
+    sorts, sorted_before = dispatcher(), list[int]()
+
+    def solve(prompt: Prompt) -> str:
+        sorted_before.append(len(sorts.prompts))
+        return f"Answer: {answer(asked(prompt))}"
+
+    store.publish(tool(routes=(Route.PARSER,)))
+    models = Models(user=user(), dispatcher=sorts, solver=FunctionModel(solve))
+    async with Hammerstone(store=store, sandbox=sandbox, models=models, settings=SETTINGS) as loop:
+        answered = await loop.solve(reworded(3))
+        assert (answered.task, answered.model_calls, len(sorts.prompts)) == ("sum", 2, 1)
+        store.publish(tool("product", PRODUCT))  # which takes a model's arguments
+        await loop.solve(ONE_OFF)
+    assert sorted_before == [0, 2]
+
+
+async def test_a_question_that_is_an_instance_of_one_task_is_of_that_task_and_no_model_is_asked(store: Store) -> None:
+    store.add_task("sum", "")
+    store.add_instance("sum", instances(1)[0], request_id="1")
+    models = Models(dispatcher=dispatcher(), solver=solver())
+    async with Hammerstone(store=store, sandbox=NO_SANDBOX, models=models, settings=SETTINGS) as loop:
+        answered = await loop.solve(ask(0))
+    assert (answered.task, answered.model_calls, calls(models)["dispatcher"]) == ("sum", 1, 0)
 
 
 # models that are down
@@ -729,7 +758,7 @@ async def test_a_live_tool_that_contradicts_a_corrected_label_is_quarantined_and
         assert len(store.live_tools()) == 1, "it agrees"
         build = await loop.make(relabeled({2: "999"}), name="sum")
         answered = await loop.solve(ask(2))
-    assert (build.state, answered.route) == (BuildState.FAILED, None)
+    assert (build.state, answered.route, answered.answer) == (BuildState.FAILED, Route.LABELER, "999")
     assert [one.state for one in store.tools()] == [ToolState.QUARANTINED]
     assert caplog.messages == [
         f"version 1 of the tool sum is quarantined: it answers '239' where a person's label is '999', for {ask(2)!r}"

@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 
 from hammerstone.routes import Asked, Catalog
+from hammerstone.routes.catalog import FEW
 from hammerstone.routes.dispatcher import LISTED
 from hammerstone.store import Store
 from hammerstone.store.records import StoredTool, ToolState
-from hammerstone.types import Instance, Request, Route, Source
+from hammerstone.types import Chat, Instance, Message, Request, Route, Source
 
 from ..samples.tools import a_tool, without_parser
 
@@ -91,3 +92,49 @@ async def test_of_many_tasks_the_most_similar_are_listed_by_their_instances_or_d
     assert {f"task_{LISTED + 2}", "described"} <= set(listed)
     store.add_task("new_one", ASK)
     assert "new_one" in [task.name for task in await catalog.tasks(ASK)]
+
+
+def in_chat(question: str, system: str | None = "You sort.") -> Asked:
+    turns = [Message(role="system", content=system)] if system is not None else []
+    chat = Chat(messages=(*turns, Message(role="user", content=question)), model="m")
+    return Asked(request=Request(id="1", chat=chat))
+
+
+def publish_for(store: Store, of: Asked, *names: str) -> None:
+    """Tools for requests of this frame, each with a wording of its own."""
+    for name in names:
+        store.add_task(name, "", of.frame(), of.request.chat)
+        store.publish(replace(a_tool(), name=name, frame=of.frame(), wording=(f"{name:.5}",)))
+
+
+async def test_where_a_system_prompt_tells_the_kind_its_tools_are_asked_in_whatever_words(store: Store) -> None:
+    publish_for(store, in_chat(ASK), "alpha", "gamma")
+    catalog = Catalog(store)
+    await catalog.refresh()
+    assert names(catalog.parsers(in_chat("Words that no version has seen."))) == ["alpha", "gamma"]
+    assert catalog.parsers(in_chat("Words that no version has seen.", system="You add.")) == []
+
+
+async def test_a_system_prompt_of_many_kinds_tells_nothing(store: Store) -> None:
+    kinds = [f"{letter * 5}" for letter in "abcdefg"[: FEW + 1]]
+    publish_for(store, in_chat(ASK), *kinds)
+    catalog = Catalog(store)
+    await catalog.refresh()
+    assert names(catalog.parsers(in_chat("Words that hold bbbbb."))) == ["bbbbb"]
+
+
+async def test_a_question_alone_is_told_by_its_words(store: Store) -> None:
+    publish_for(store, in_chat(ASK, system=None), "alpha")
+    catalog = Catalog(store)
+    await catalog.refresh()
+    assert catalog.parsers(in_chat("Words that no version has seen.", system=None)) == []
+
+
+async def test_a_shadow_is_asked_as_a_live_tool_is(store: Store) -> None:
+    publish_for(store, in_chat(ASK), "alpha")
+    store.publish(
+        replace(a_tool(), name="alpha", frame=in_chat(ASK).frame(), wording=("zzzzz",)), state=ToolState.SHADOW
+    )
+    catalog = Catalog(store)
+    await catalog.refresh()
+    assert names(catalog.shadows(in_chat("Words that no version has seen."))) == ["alpha"]

@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hammerstone.errors import NotFoundError
+from hammerstone.requests.frame import Frame
 from hammerstone.store import Store, this_process
 from hammerstone.store.records import BuildState, StoredInstance
 from hammerstone.types import Source
@@ -146,3 +147,14 @@ def test_any_text_is_stored_and_read_as_it_is(store: Store, question: str, answe
     same = [each for each in store.instances("any") if each.question == question]
     assert [each.request_id for each in same] == [question]
     assert store.add_instance("any", an_instance(question, "other"), request_id="r") is None
+
+
+def test_the_only_task_that_has_a_question_in_this_frame_is_found(store: Store) -> None:
+    store.add_task("sums", "")
+    assert store.task_of("1 + 2?") is None
+    store.add_instance("sums", an_instance(), request_id="1")
+    assert store.task_of("1 + 2?") == "sums"
+    assert store.task_of("1 + 2?", Frame(digest="0" * 16)) is None
+    store.add_task("others", "")
+    store.add_instance("others", an_instance(), request_id="1")
+    assert store.task_of("1 + 2?") is None, "nobody knows which of the two"

@@ -15,7 +15,9 @@ from hammerstone.tools.shortlist import Shortlist, holds_wording
 from hammerstone.tools.tool import Tool
 from hammerstone.types import Route
 
-__all__ = ["Catalog"]
+__all__ = ["FEW", "Catalog"]
+
+FEW = 4  # tools of one frame of fixed turns that are all asked
 
 
 class Catalog:
@@ -26,7 +28,8 @@ class Catalog:
         self._revision = -1
         self._tools: dict[str, StoredTool] = {}
         self._shortlists: dict[Frame, Shortlist[StoredTool]] = {}
-        self._unworded: dict[Frame, list[StoredTool]] = {}
+        self._always: dict[Frame, list[StoredTool]] = {}
+        self._fixed: frozenset[Frame] = frozenset()
         self._shadow: tuple[StoredTool, ...] = ()
         self._examples: dict[str, str] = {}
 
@@ -46,11 +49,19 @@ class Catalog:
             frame: Shortlist((tool, wording) for tool in some for wording in tool.tool.wordings)
             for frame, some in by_frame.items()
         }
-        self._unworded = {  # a frame that is not PLAIN says enough
+        self._fixed = await to_thread.run_sync(self._frames_of_fixed_turns)
+        self._always = {
             frame: [tool for tool in some if not tool.tool.wordings and frame != PLAIN]
+            if len(some) > FEW or frame not in self._fixed
+            else some
             for frame, some in by_frame.items()
         }
         self._revision = revision
+
+    def _frames_of_fixed_turns(self) -> frozenset[Frame]:
+        """Those that hold a system prompt or earlier turns, to the letter: they tell a kind of request by itself."""
+        fixed = [task for task in self._store.tasks() if task.chat is not None and len(task.chat.messages) > 1]
+        return frozenset(task.frame for task in fixed if task.frame.form is Form.LAST)
 
     @property
     def tools(self) -> tuple[StoredTool, ...]:
@@ -61,23 +72,37 @@ class Catalog:
         """The live tool of a task."""
         return self._tools.get(task) if task is not None else None
 
-    @property
-    def has_user_route(self) -> bool:
-        """Whether any tool may be called with a model's arguments."""
-        return any(Route.USER in tool.tool.routes for tool in self._tools.values())
+    def has_user_route(self, asked: Asked) -> bool:
+        """Whether any tool of the request's frame may be called with a model's arguments."""
+        frames = {tool.tool.frame for tool in self._tools.values() if Route.USER in tool.tool.routes}
+        return any(asked.frame(form) in frames for form in Form) if frames else False
 
     def parsers(self, asked: Asked) -> list[StoredTool]:
-        """The tools of the request's frame whose wording its question holds; of a named task, only that task's."""
+        """The tools that may read the request; of a named task, only that task's.
+
+        In a frame of fixed turns that has few tools, these are all of them: a form that no version has seen yet may be
+        one that the tool reads all the same. Else it is those whose wording the question holds.
+        """
         found: list[StoredTool] = []
         for form in Form:
             shortlist = self._shortlists.get(asked.frame(form))
-            found += self._unworded.get(asked.frame(form), [])
+            found += self._always.get(asked.frame(form), [])
             found += shortlist.candidates(asked.question(form)) if shortlist is not None else []
         return [tool for tool in {one.task: one for one in found}.values() if asked.task in {None, tool.task}]
 
     def shadows(self, asked: Asked) -> list[StoredTool]:
         """The tools in shadow that might answer the request."""
-        return [tool for tool in self._shadow if Route.PARSER in tool.tool.routes and _may_answer(tool.tool, asked)]
+        return [
+            tool for tool in self._shadow if Route.PARSER in tool.tool.routes and self._may_answer(tool.tool, asked)
+        ]
+
+    def _may_answer(self, tool: Tool, asked: Asked) -> bool:
+        """The rule that `parsers` follows for all live tools at once."""
+        if tool.frame != asked.frame(tool.frame.form):
+            return False
+        question = asked.question(tool.frame.form)
+        worded = any(holds_wording(question, wording) for wording in tool.wordings)
+        return worded or tool.frame in self._fixed or (not tool.wordings and tool.frame != PLAIN)
 
     async def person_label(self, asked: Asked, task: str) -> str | None:
         """What a person says is the answer to this very question of a task, if the request has its frame."""
@@ -104,12 +129,3 @@ class Catalog:
     def _example(self, task: Task) -> str:
         instances = self._store.instances(task.name)
         return instances[0].question if instances else task.description
-
-
-def _may_answer(tool: Tool, asked: Asked) -> bool:
-    """The rule that the shortlists compute for all live tools at once."""
-    if tool.frame != asked.frame(tool.frame.form):
-        return False
-    question = asked.question(tool.frame.form)
-    worded = any(holds_wording(question, wording) for wording in tool.wordings)
-    return worded or (not tool.wordings and tool.frame != PLAIN)

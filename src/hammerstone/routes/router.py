@@ -79,7 +79,9 @@ class Router:
         if isinstance(result, Answer):
             return await self._unless_labeled(result, asked)
         refusals += result.reasons
-        await contained(self._finder.find(asked), lambda why: refusals.append(f"dispatcher: {why}"))
+        await contained(self._finder.recognise(asked), lambda why: refusals.append(f"task: {why}"))
+        if self._user.may_answer(asked):
+            await contained(self._finder.name(asked), lambda why: refusals.append(f"dispatcher: {why}"))
         result = await self._user.attempt(asked)
         if isinstance(result, Answer):
             return await self._unless_labeled(result, asked)
@@ -106,6 +108,10 @@ class Router:
 
     async def _dearly(self, asked: Asked, refusals: tuple[str, ...]) -> Routed:
         last = self._last
+        if isinstance(last, LabelerRoute):  # who is shown the task
+            failures: list[str] = []
+            await contained(self._finder.name(asked), lambda why: failures.append(f"dispatcher: {why}"))
+            refusals = (*refusals, *failures)
         label, why = await self._label(asked)
         refusals = (*refusals, why) if why else refusals
         if label is not None:

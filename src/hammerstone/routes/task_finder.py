@@ -2,7 +2,8 @@
 
 A chat with a fixed frame is of the task that has this frame. Where the other turns differ from request to request (a
 date, a customer's name), chats of one shape that are worded alike are of one task, whose question is then the whole
-chat. Questions alone, and several tasks in one frame, are told apart by the dispatcher, a cheap model.
+chat. Questions alone, and several tasks in one frame, are told apart by the dispatcher, a cheap model. It is asked
+before the answer only where a tool may be called with a model's arguments, or a person is to see the task; else after.
 """
 
 from __future__ import annotations
@@ -51,17 +52,29 @@ class TaskFinder:
             _log.warning("the tasks %r and %r are one task here: %s", self._spelled[name], text, name)
         return name
 
-    async def find(self, asked: Asked) -> None:
-        """Set the task of a request. Unknown stays `None`: nothing is stored under it.
+    async def recognise(self, asked: Asked) -> None:
+        """Set the task of a request where its name, its frame or an earlier request tell it. No model is asked.
 
-        Raises `ModelError` (also where the dispatcher's replies cannot be read), `RecordingError`, `StoreError`.
+        Raises `StoreError`.
         """
         if asked.task is not None:
             await self._fit(asked, asked.task)
         elif not asked.request.chat.plain:
-            asked.task = await self._by_frame(asked) or await self._ask(asked) or await self._new_frame(asked)
+            asked.task = await self._by_frame(asked) or await self._seen(asked)
         else:
+            asked.task = await self._seen(asked)
+
+    async def name(self, asked: Asked) -> None:
+        """Set the task of a request that was not recognised, with the dispatcher's help. Unknown stays `None`.
+
+        Raises `ModelError` (also where the dispatcher's replies cannot be read), `RecordingError`, `StoreError`.
+        """
+        if asked.task is not None or self.named(asked.request.task) is not None:  # it has another shape than its task
+            return
+        if asked.request.chat.plain:
             asked.task = await self._ask(asked)
+        else:
+            asked.task = await self._by_frame(asked) or await self._ask(asked) or await self._new_frame(asked)
 
     async def _fit(self, asked: Asked, name: str) -> None:
         """A named task has the frame of its first request. Where that of another differs, its whole chat is read."""
@@ -89,6 +102,16 @@ class TaskFinder:
                     await to_thread.run_sync(self._store.widen_task, task.name, asked.frame(Form.WHOLE))
                 return task.name
         return None
+
+    async def _seen(self, asked: Asked) -> str | None:
+        """The task that this question was once found to be of, or the only one that has it as an instance."""
+        question, frame = asked.question(), asked.frame()
+
+        def look() -> str | None:
+            sorted_once = self._store.assigned(question, frame) if self._model is not None else None
+            return sorted_once or self._store.task_of(question, frame)
+
+        return await to_thread.run_sync(look)
 
     async def _ask(self, asked: Asked) -> str | None:
         """The task that this question was once found to be of, or else the model's verdict, which is kept.

@@ -47,6 +47,10 @@ class UserRoute:
         self._sandbox = sandbox
         self._model = model
 
+    def may_answer(self, asked: Asked) -> bool:
+        """Whether some tool would be asked, were the request of its task."""
+        return self._model is not None and self._catalog.has_user_route(asked)
+
     def tool(self, asked: Asked) -> StoredTool | None:
         """The tool that this route would ask, if there is one."""
         tool = self._catalog.tool(asked.task)

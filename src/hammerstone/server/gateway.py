@@ -27,10 +27,12 @@ from hammerstone.loop import Hammerstone
 from hammerstone.requests.json_text import load_json
 from hammerstone.requests.rows import UnreadableRowError
 from hammerstone.routes import Asked
+from hammerstone.server.access import Access, Caller, credentials_for_upstream
 from hammerstone.server.bodies import MEGABYTE, read_body
 from hammerstone.server.controls import ControlError, Controls, read_controls
 from hammerstone.server.exact import ExactCaches, identity
 from hammerstone.server.learner import Learner, UpstreamReply
+from hammerstone.server.protocols.anthropic_messages import AnthropicMessages
 from hammerstone.server.protocols.contract import NotServedError, TextApi
 from hammerstone.server.protocols.limits import temperature_of
 from hammerstone.server.replies import GatewayError, answer_response, error_response
@@ -44,6 +46,7 @@ __all__ = ["Call", "Gateway", "Tenants"]
 _log = logging.getLogger(__name__)
 
 HEADER = "x-hammerstone-"
+CLIENT_LEFT = 499  # nginx's: nobody reads it
 
 
 class Tenants(Protocol):
@@ -62,6 +65,7 @@ class Call:
 
     http: HttpRequest
     tenant: str
+    caller: Caller = field(default_factory=Caller)
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     started: float = field(default_factory=time.perf_counter)
     body: bytes = b""
@@ -74,7 +78,8 @@ class Call:
 
     @property
     def headers(self) -> dict[str, str]:
-        return {HEADER + name: value for name, value in {"request-id": self.id, **self.notes}.items()}
+        ours = {HEADER + name: value for name, value in {"request-id": self.id, **self.notes}.items()}
+        return {**ours, **self.caller.headers}
 
     @property
     def ms(self) -> float:
@@ -84,7 +89,16 @@ class Call:
 class Gateway:
     """What answers HTTP requests. One object for each process."""
 
-    def __init__(self, *, tenants: Tenants, upstreams: Upstreams, learner: Learner, settings: ServeSettings) -> None:
+    def __init__(
+        self,
+        *,
+        tenants: Tenants,
+        upstreams: Upstreams,
+        learner: Learner,
+        settings: ServeSettings,
+        access: Access | None = None,
+    ) -> None:
+        self._access = access or Access()
         self._tenants = tenants
         self._upstreams = upstreams
         self._learner = learner
@@ -95,6 +109,7 @@ class Gateway:
         """A request of one of the text APIs: a hit if a tool is sure of it, else the upstream's reply."""
         call = Call(http=http, tenant="", api=api)
         try:
+            await self._enter(call)
             await self._read(call)
             answer = await self._own_parts(call, self._hit(call, api))
             if answer is not None:
@@ -104,17 +119,29 @@ class Gateway:
             return await self._miss(call)
         except GatewayError as error:
             return error_response(error, api, call.headers)
+        except ClientDisconnect:
+            return Response(status_code=CLIENT_LEFT)
 
     async def forward(self, http: HttpRequest) -> Response:
         """Anything else: to the upstream and back."""
         call = Call(http=http, tenant="")
         try:
+            await self._enter(call)
             call.body = await self._body(http)
+            call.fields = _object(call.body) if call.caller.key is not None else None  # who pays for which model?
             return await self._miss(call)
         except GatewayError as error:
-            return error_response(error, None, call.headers)
+            form = AnthropicMessages() if http.url.path.startswith(AnthropicMessages.path) else None
+            return error_response(error, form, call.headers)
+        except ClientDisconnect:
+            return Response(status_code=CLIENT_LEFT)
 
     # reading
+
+    async def _enter(self, call: Call) -> None:
+        """By its head alone: nobody reads the body of one who may not come in."""
+        call.caller = await self._access.enter(call.http)
+        call.tenant = call.caller.tenant
 
     async def _read(self, call: Call) -> None:
         call.body = await self._body(call.http)
@@ -137,7 +164,7 @@ class Gateway:
             raise
         except Exception as error:
             _log.error("hammerstone's own parts failed: %s", reason_of(error))
-            call.notes["fault"] = type(error).__name__
+            call.notes = {"fault": type(error).__name__}
             return None
 
     async def _hit(self, call: Call, api: TextApi) -> Response | None:
@@ -180,15 +207,19 @@ class Gateway:
     async def _miss(self, call: Call) -> Response:
         url = call.http.url
         call.notes.setdefault("route", "upstream")
-        query = call.http.scope.get("query_string", b"")
+        method, query = call.http.method, call.http.scope.get("query_string", b"")
+        charge = self._access.charge(call.caller, method=method, body=call.body, fields=call.fields, api=call.api)
         try:
             upstream = self._upstreams.of(url.path)
-            reply = await upstream.send(call.http.method, url.path, query, call.http.headers.raw, call.body)
+            headers = credentials_for_upstream(call.http.headers.raw, upstream.key_header)
+            with charge.until_reply():
+                reply = await upstream.send(method, url.path, query, headers, call.body)
         except UpstreamError as error:
             raise GatewayError(error.message, status=error.status, code=error.code, kind="upstream_error") from error
-        response = StreamingResponse(self._passed_on(call, reply), status_code=reply.status_code)
-        ours = [(name.encode(), value.encode()) for name, value in call.headers.items()]
-        response.raw_headers = [*reply_headers(reply), *ours]
+        chunks = charge.counted(self._passed_on(call, reply), reply)
+        response = StreamingResponse(chunks, status_code=reply.status_code)
+        ours = {name.encode(): value.encode() for name, value in call.headers.items()}
+        response.raw_headers = [*(one for one in reply_headers(reply) if one[0] not in ours), *ours.items()]
         return response
 
     async def _passed_on(self, call: Call, reply: httpx2.Response) -> AsyncIterator[bytes]:

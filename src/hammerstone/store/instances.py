@@ -23,12 +23,25 @@ from hammerstone.types import Source
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
+    from hammerstone.requests.frame import Frame
     from hammerstone.types import Instance
 
-__all__ = ["add", "of_task", "relabel"]
+__all__ = ["add", "of_task", "relabel", "task_of"]
 
 _INSTANCES = schema.instances
 _TASKS = schema.tasks
+
+
+def task_of(connection: Connection, question: str, frame: Frame) -> str | None:
+    """The only task of this frame that has this very question."""
+    names = (
+        select(_TASKS.c.name)
+        .join(_INSTANCES)
+        .where(_TASKS.c.frame == frame.digest, _TASKS.c.form == frame.form)
+        .where(_INSTANCES.c.question_sha256 == sha256(question))
+    )
+    found = connection.execute(names.limit(2)).scalars().all()
+    return found[0] if len(found) == 1 else None
 
 
 def add(connection: Connection, task_name: str, instance: Instance, request_id: str) -> StoredInstance | None:

@@ -140,6 +140,11 @@ class Store:
 
     # instances
 
+    def task_of(self, question: str, frame: Frame = PLAIN) -> str | None:
+        """The only task of this frame that has this very question as an instance."""
+        with self._database.read() as connection:
+            return instances.task_of(connection, question, frame)
+
     def add_instance(self, task_name: str, instance: Instance, *, request_id: str) -> StoredInstance | None:
         """Store an instance, or correct the one with this very question; `None` if nothing changed by it.
 

@@ -24,7 +24,7 @@ from starlette.requests import Request as HttpRequest
 
 from hammerstone.escaping import sha256
 from hammerstone.faults import reason_of
-from hammerstone.server.access.charges import Charge, Ended, came_to, estimated
+from hammerstone.server.access.charges import Charge, Ended, NoCharge, came_to, estimated
 from hammerstone.server.access.counts import PART, WINDOW, Counts, part_of
 from hammerstone.server.access.credentials import key_in
 from hammerstone.server.access.limits import check_budget, check_requests, check_tokens, rate_headers
@@ -117,14 +117,14 @@ class Access:
 
     def charge(
         self, caller: Caller, *, method: str, body: bytes = b"", fields: Body | None = None, api: TextApi | None = None
-    ) -> Charge | None:
-        """Begin a call of the upstream for a caller; `None` where nobody counts what it costs.
+    ) -> Charge | NoCharge:
+        """Begin a call of the upstream for a caller.
 
         Raises `GatewayError` 429 where the budget or the minute's tokens are used up.
         """
         key, now = caller.key, self._clock()
         if key is None or method in FREE:
-            return None
+            return NoCharge()
         check_budget(key, self._counts, now)
         check_tokens(key, self._counts, now)
         named = (fields or {}).get("model")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -23,7 +23,7 @@ from hammerstone.server.upstream import UpstreamError
 from hammerstone.store.key_records import Amount
 from hammerstone.types import Usage
 
-__all__ = ["Charge", "Ended", "came_to", "estimated"]
+__all__ = ["Charge", "Ended", "NoCharge", "came_to", "estimated"]
 
 CHARACTERS_PER_TOKEN = 4
 MOST_READ = 20_000
@@ -83,6 +83,17 @@ class Charge:
 
     def _end(self, *, refused: bool = False, reply: UpstreamReply | None = None) -> None:
         self.on_end(Ended(charge=self, refused=refused, reply=reply))
+
+
+class NoCharge:
+    """A call that nobody counts."""
+
+    def until_reply(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def counted(self, chunks: AsyncIterator[bytes], reply: httpx2.Response) -> AsyncIterator[bytes]:
+        del reply
+        return chunks
 
 
 def estimated(body: bytes, fields: Body | None, model: str | None, prices: Prices) -> Amount:
