@@ -49,10 +49,10 @@ class Journal:
 
     async def _sorted(self, asked: Asked, routed: Routed) -> Routed:
         """Find the task of a solver's answer. Where that fails, its reason is a refusal."""
-        if routed.answer is None or routed.answer.route is not Route.SOLVER or asked.task is not None:
+        if routed.answer is None or routed.answer.route is not Route.SOLVER:
             return routed
         failures: list[str] = []
-        await contained(self._finder.name(asked), lambda why: failures.append(f"dispatcher: {why}"))
+        await contained(self._finder.find(asked), lambda why: failures.append(f"dispatcher: {why}"))
         return replace(routed, refusals=(*routed.refusals, *failures))
 
     async def _instance(self, asked: Asked, routed: Routed) -> Instance | None:

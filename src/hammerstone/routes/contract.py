@@ -21,11 +21,15 @@ _NOT_PARSED = Parsed()
 
 @dataclass(kw_only=True)
 class Asked:
-    """A request on its way: the task that it was found to be of, and what it has cost so far."""
+    """A request on its way: the task that it was found to be of, and what it has cost so far.
+
+    `recognised` says that its task was looked for already.
+    """
 
     request: Request
     bill: Bill = field(default_factory=Bill)
     task: str | None = None
+    recognised: bool = False  # its task was looked for already
 
     @classmethod
     def of(cls, question: str, bill: Bill | None = None) -> Self:

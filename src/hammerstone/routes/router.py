@@ -79,9 +79,9 @@ class Router:
         if isinstance(result, Answer):
             return await self._unless_labeled(result, asked)
         refusals += result.reasons
-        await contained(self._finder.recognise(asked), lambda why: refusals.append(f"task: {why}"))
-        if self._user.may_answer(asked):
-            await contained(self._finder.name(asked), lambda why: refusals.append(f"dispatcher: {why}"))
+        if not self._user.may_answer(asked):
+            return None  # nobody needs to know its task before it is answered
+        await contained(self._finder.find(asked), lambda why: refusals.append(f"dispatcher: {why}"))
         result = await self._user.attempt(asked)
         if isinstance(result, Answer):
             return await self._unless_labeled(result, asked)
@@ -108,10 +108,12 @@ class Router:
 
     async def _dearly(self, asked: Asked, refusals: tuple[str, ...]) -> Routed:
         last = self._last
+        failures: list[str] = []
         if isinstance(last, LabelerRoute):  # who is shown the task
-            failures: list[str] = []
-            await contained(self._finder.name(asked), lambda why: failures.append(f"dispatcher: {why}"))
-            refusals = (*refusals, *failures)
+            await contained(self._finder.find(asked), lambda why: failures.append(f"dispatcher: {why}"))
+        else:
+            await contained(self._finder.recognise(asked), lambda why: failures.append(f"task: {why}"))
+        refusals = (*refusals, *failures)
         label, why = await self._label(asked)
         refusals = (*refusals, why) if why else refusals
         if label is not None:

@@ -1,9 +1,9 @@
 """Which task a request belongs to.
 
-A chat with a fixed frame is of the task that has this frame. Where the other turns differ from request to request (a
-date, a customer's name), chats of one shape that are worded alike are of one task, whose question is then the whole
-chat. Questions alone, and several tasks in one frame, are told apart by the dispatcher, a cheap model. It is asked
-before the answer only where a tool may be called with a model's arguments, or a person is to see the task; else after.
+Where there is a dispatcher, a cheap model, it tells the tasks of one frame apart. It is asked before the answer only
+where a tool may be called with a model's arguments, or a person is to see the task; else after. Chats of one shape
+whose other turns differ from request to request (a date, a customer's name) and that are worded alike are of one task,
+whose question is then the whole chat. Without a dispatcher, frame and wording tell all this (`kinds`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from hammerstone.requests.frame import Form, render
 from hammerstone.routes import dispatcher
 from hammerstone.routes.catalog import Catalog
 from hammerstone.routes.contract import Asked
+from hammerstone.routes.kinds_of_tasks import KindsOfTasks
 from hammerstone.store import Store
 from hammerstone.store.accounts import AccountedModel
 from hammerstone.tools.shortlist import grams
@@ -32,13 +33,14 @@ _log = logging.getLogger(__name__)
 
 
 class TaskFinder:
-    """Finds the task, and stores a new one. `model` is the dispatcher; without one only frames are told apart."""
+    """Finds the task, and stores a new one. `model` is the dispatcher; without one, frame and wording tell."""
 
     def __init__(self, store: Store, catalog: Catalog, model: AccountedModel | None) -> None:
         self._store = store
         self._catalog = catalog
         self._model = model
         self._naming = anyio.Lock()
+        self._kinds: KindsOfTasks | None = None
         self._spelled: dict[str, str] = {}  # how the caller first wrote the name of each task
         self._said_to_be_one: set[str] = set()
 
@@ -52,29 +54,43 @@ class TaskFinder:
             _log.warning("the tasks %r and %r are one task here: %s", self._spelled[name], text, name)
         return name
 
+    async def find(self, asked: Asked) -> None:
+        """Set the task of a request: recognised, or else named.
+
+        Raises `ModelError` (also where the dispatcher's replies cannot be read), `RecordingError`, `StoreError`.
+        """
+        if not asked.recognised:
+            await self.recognise(asked)
+        await self._name(asked)
+
     async def recognise(self, asked: Asked) -> None:
-        """Set the task of a request where its name, its frame or an earlier request tell it. No model is asked.
+        """Set the task of a request where its name, its frame or an earlier request tell it: no model is asked, and
+        nothing is learned.
 
         Raises `StoreError`.
         """
+        asked.recognised = True
         if asked.task is not None:
             await self._fit(asked, asked.task)
+        elif self._model is None:
+            asked.task = await self._by_kind(asked, new=False)
         elif not asked.request.chat.plain:
             asked.task = await self._by_frame(asked) or await self._seen(asked)
         else:
             asked.task = await self._seen(asked)
 
-    async def name(self, asked: Asked) -> None:
-        """Set the task of a request that was not recognised, with the dispatcher's help. Unknown stays `None`.
-
-        Raises `ModelError` (also where the dispatcher's replies cannot be read), `RecordingError`, `StoreError`.
+    async def _name(self, asked: Asked) -> None:
+        """Set the task of a request that the caller does not name: with the dispatcher's help if it was not recognised,
+        and without a dispatcher by its wording, of which each request teaches more.
         """
-        if asked.task is not None or self.named(asked.request.task) is not None:  # it has another shape than its task
-            return
-        if asked.request.chat.plain:
-            asked.task = await self._ask(asked)
-        else:
-            asked.task = await self._by_frame(asked) or await self._ask(asked) or await self._new_frame(asked)
+        if self.named(asked.request.task) is not None:
+            return  # that of another shape than its task is of none
+        if self._model is None:
+            asked.task = await self._by_kind(asked, new=True)
+        elif asked.task is None and asked.request.chat.plain:
+            asked.task = await self._ask(asked, self._model)
+        elif asked.task is None:
+            asked.task = await self._by_frame(asked) or await self._ask(asked, self._model)
 
     async def _fit(self, asked: Asked, name: str) -> None:
         """A named task has the frame of its first request. Where that of another differs, its whole chat is read."""
@@ -89,12 +105,12 @@ class TaskFinder:
         await to_thread.run_sync(self._store.widen_task, name, asked.frame(Form.WHOLE))
 
     async def _by_frame(self, asked: Asked) -> str | None:
-        """The only task with this frame, or one whose chats are worded like this one."""
+        """The task whose chats are worded like this one, where no task has its frame."""
         tasks = await to_thread.run_sync(self._store.tasks)
         same = [task for task in tasks if task.frame == asked.frame(task.frame.form)]
         fixed = [task for task in same if task.frame.form is Form.LAST]
         if fixed:
-            return fixed[0].name if len(fixed) == 1 and self._model is None else None
+            return None
         chat = asked.request.chat
         for task in tasks:
             if task.chat is not None and _one_shape(task.chat, chat) and _alike(task.chat, chat):
@@ -108,29 +124,26 @@ class TaskFinder:
         question, frame = asked.question(), asked.frame()
 
         def look() -> str | None:
-            sorted_once = self._store.assigned(question, frame) if self._model is not None else None
-            return sorted_once or self._store.task_of(question, frame)
+            return self._store.assigned(question, frame) or self._store.task_of(question, frame)
 
         return await to_thread.run_sync(look)
 
-    async def _ask(self, asked: Asked) -> str | None:
+    async def _ask(self, asked: Asked, model: AccountedModel) -> str | None:
         """The task that this question was once found to be of, or else the model's verdict, which is kept.
 
         A new task is named under a lock, and only if no other request has named one meanwhile.
         """
-        if self._model is None:
-            return None
         question, frame = asked.question(), asked.frame()
         known = await to_thread.run_sync(self._store.assigned, question, frame)
         if known is not None:
             return known
         tasks = await self._catalog.tasks(question, frame)
-        verdict = await dispatcher.dispatch(self._model, tasks, question, asked.bill)
+        verdict = await dispatcher.dispatch(model, tasks, question, asked.bill)
         if isinstance(verdict, dispatcher.New):
             async with self._naming:
                 now = await self._catalog.tasks(question, frame)
                 if [task.name for task in now] != [task.name for task in tasks]:
-                    verdict = await dispatcher.dispatch(self._model, now, question, asked.bill)
+                    verdict = await dispatcher.dispatch(model, now, question, asked.bill)
                 if isinstance(verdict, dispatcher.New):
                     return await self._assign(asked, await self._free(verdict.name, asked), verdict.description)
         if verdict is None:
@@ -148,11 +161,19 @@ class TaskFinder:
         task = await to_thread.run_sync(self._store.assign, asked.question(), name, description, asked.frame(), chat)
         return task.name
 
-    async def _new_frame(self, asked: Asked) -> str:
-        """A task for a frame that was not seen before, where there is no dispatcher to name it."""
-        frame = asked.frame()
-        task = await to_thread.run_sync(self._store.add_task, f"chat_{frame.digest[:8]}", "", frame, asked.request.chat)
-        return task.name
+    async def _by_kind(self, asked: Asked, *, new: bool) -> str | None:
+        """The task of the requests that are framed and worded like this one; with `new`, also one of its own."""
+        async with self._naming:
+            if self._kinds is None:
+                self._kinds = await to_thread.run_sync(KindsOfTasks.stored, self._store)
+            if not new:
+                return self._kinds.find(asked.request.chat)
+            name, form = self._kinds.of(asked.request.chat)
+            chat = None if asked.request.chat.plain else asked.request.chat
+            await to_thread.run_sync(self._store.add_task, name, "", asked.frame(), chat)
+            if form is Form.WHOLE:
+                await to_thread.run_sync(self._store.widen_task, name, asked.frame(Form.WHOLE))
+            return name
 
 
 def _one_shape(one: Chat, other: Chat) -> bool:

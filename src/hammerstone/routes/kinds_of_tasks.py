@@ -1,0 +1,54 @@
+"""Kinds of requests, each with the task that it is: without a model, and known again after a restart."""
+
+from __future__ import annotations
+
+import re
+
+from hammerstone.escaping import sha256
+from hammerstone.requests.frame import Form, frame_of
+from hammerstone.routes.kinds import Kind, Kinds
+from hammerstone.store import Store
+from hammerstone.tools.tool import tool_name
+from hammerstone.types import Chat
+
+__all__ = ["KindsOfTasks"]
+
+LATEST = 100  # instances of a task, by which its kind is known again
+WORDS = 5  # of the first question, in the name of its task
+
+_WORD = re.compile(r"[^\W\d_]{2,}")
+
+
+class KindsOfTasks:
+    """Gives the task of a chat by its frame and wording."""
+
+    def __init__(self) -> None:
+        self._kinds = Kinds()
+        self._names: dict[int, str] = {}
+
+    @classmethod
+    def stored(cls, store: Store) -> KindsOfTasks:
+        """With what the stored tasks' instances look like. Raises `StoreError`."""
+        known = cls()
+        for task in store.tasks():
+            for one in store.instances(task.name)[-LATEST:]:
+                kind = known._kinds.of(one.chat or Chat.of(one.question))
+                known._names.setdefault(kind.now.number, task.name)
+        return known
+
+    def find(self, chat: Chat) -> str | None:
+        """The task of a kind that is there. Nothing is learned."""
+        kind = self._kinds.find(chat)
+        return self._names.get(kind.number) if kind is not None else None
+
+    def of(self, chat: Chat) -> tuple[str, Form]:
+        """The task of this chat's kind, new or not, and how much of the chat is its question."""
+        kind = self._kinds.of(chat)
+        return self._names.setdefault(kind.number, _name(kind, chat)), kind.form
+
+
+def _name(kind: Kind, chat: Chat) -> str:
+    """The first words of its first question, and four digits that tell it from others that begin alike."""
+    words = _WORD.findall(kind.sample)[:WORDS]
+    digits = sha256(f"{frame_of(chat).digest}\0{kind.sample}")[:4]
+    return tool_name(f"{' '.join(words).lower() or 'chat'} {digits}")
