@@ -46,8 +46,13 @@ class Host:
         models: Models,
         settings: Settings | None = None,
         on_build: OnBuild | None = None,
+        fresh_s: float = 0.0,
     ) -> None:
-        """`on_build(task, build)` is called as `Hammerstone` calls it, for the builds of every tenant."""
+        """`on_build(task, build)` is called as `Hammerstone` calls it, for the builds of every tenant.
+
+        `fresh_s` is that of every loop.
+        """
+        self._fresh_s = fresh_s
         self.settings = settings or Settings()
         self._stores = stores
         self._sandbox = sandbox
@@ -120,6 +125,7 @@ class Host:
             settings=self.settings,
             on_build=self._on_build,
             tenant=tenant,
+            fresh_s=self._fresh_s,
         )
         await self._tasks.start(self._run, loop)
         if self._catches_up:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 import anyio
 from anyio import to_thread
@@ -18,10 +19,14 @@ from hammerstone.store import Store
 from hammerstone.store.records import Answered
 from hammerstone.types import Instance, Route, Source
 
-__all__ = ["AfterAnswer", "Journal", "record_of"]
+__all__ = ["AfterAnswer", "Journal", "Served", "record_of"]
 
 AfterAnswer = Callable[[Asked, Routed, Answered], Awaitable[object]]
 """What happens once an answer is kept: a build that is due, a comparison with the strong model."""
+
+
+Served: TypeAlias = tuple[Asked, Routed, float]
+"""A request that a tool has answered, how, and within how many milliseconds."""
 
 
 class Journal:
@@ -46,6 +51,15 @@ class Journal:
         for after in self._after:
             await after(asked, routed, answered)
         return answered
+
+    async def keep_served(self, served: Sequence[Served]) -> None:
+        """Answers that tools gave, in one transaction. Raises `StoreError`."""
+        answered = [record_of(*one) for one in served]
+        with anyio.CancelScope(shield=True):
+            await to_thread.run_sync(self._store.add_answers, answered)
+        for (asked, routed, _), record in zip(served, answered, strict=True):
+            for after in self._after:
+                await after(asked, routed, record)
 
     async def _sorted(self, asked: Asked, routed: Routed) -> Routed:
         """Find the task of a solver's answer. Where that fails, its reason is a refusal."""

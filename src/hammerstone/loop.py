@@ -22,7 +22,7 @@ from hammerstone.concurrency import task_group
 from hammerstone.errors import InputError
 from hammerstone.escaping import sha256
 from hammerstone.faults import contained
-from hammerstone.journal import Journal, record_of
+from hammerstone.journal import Journal, Served, record_of
 from hammerstone.life.labels import take
 from hammerstone.life.watch import Watch, watches
 from hammerstone.models.model import Model
@@ -76,10 +76,11 @@ class Hammerstone:
         settings: Settings | None = None,
         on_build: OnBuild | None = None,
         tenant: str = "",
+        fresh_s: float = 0.0,
     ) -> None:
         """`on_build(task, build)` is called with `None` when a build starts, and with the result when it ends.
 
-        `tenant` is whose store it is.
+        `tenant` is whose store it is. What is known of its tools and labels may be `fresh_s` seconds old.
         """
         self.store = store
         self.tenant = tenant
@@ -96,7 +97,7 @@ class Hammerstone:
             for role, model in roles.items()
             if model is not None
         }
-        catalog = self.catalog = Catalog(store)
+        catalog = self.catalog = Catalog(store, fresh_s=fresh_s)
         parser = ParserRoute(catalog, sandbox, accounted.get(Role.DISPATCHER))
         finder = TaskFinder(store, catalog, accounted.get(Role.DISPATCHER))
         last = LabelerRoute(store) if models.labeler else _solver_route(accounted.get(Role.SOLVER))
@@ -147,6 +148,10 @@ class Hammerstone:
         Raises `StoreError` and `RecordingError`.
         """
         return await contained(self.journal.keep(asked, routed, ms), lambda why: self._not_kept(asked, routed, ms, why))
+
+    async def keep_served(self, served: Sequence[Served]) -> None:
+        """Store many answers of tools at once. Raises `StoreError` and `RecordingError`."""
+        await contained(self.journal.keep_served(served), lambda why: _log.error("answers were not stored: %s", why))
 
     async def stream(self, requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncGenerator[Answered]:
         """Answers in the order of the requests, `concurrency` of them under way at a time."""

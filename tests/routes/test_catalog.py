@@ -138,3 +138,26 @@ async def test_a_shadow_is_asked_as_a_live_tool_is(store: Store) -> None:
     catalog = Catalog(store)
     await catalog.refresh()
     assert names(catalog.shadows(in_chat("Words that no version has seen."))) == ["alpha"]
+
+
+async def test_under_load_one_request_looks_for_changes_and_the_others_go_on(store: Store) -> None:
+    seconds = [0.0]
+    catalog = Catalog(store, fresh_s=0.5, clock=lambda: seconds[0])
+    await catalog.refresh()
+    store.publish(a_tool())
+    seconds[0] = 0.4
+    await catalog.refresh()
+    assert catalog.tools == ()
+    seconds[0] = 0.6
+    await catalog.refresh()
+    assert names(catalog.tools) == ["word_sorting"]
+
+
+async def test_a_persons_label_is_known_after_a_refresh(store: Store) -> None:
+    store.publish(a_tool())
+    catalog = Catalog(store)
+    await catalog.refresh()
+    assert await catalog.person_label(asked(ASK), "word_sorting") is None
+    store.add_instance("word_sorting", Instance(question=ASK, answer="b a", source=Source.LABELER), request_id="1")
+    await catalog.refresh()
+    assert await catalog.person_label(asked(ASK), "word_sorting") == "b a"

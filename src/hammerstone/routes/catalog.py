@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import defaultdict
+from collections.abc import Callable
 
 from anyio import to_thread
 
+from hammerstone.escaping import sha256
 from hammerstone.requests.frame import PLAIN, Form, Frame
 from hammerstone.routes.contract import Asked
 from hammerstone.routes.dispatcher import LISTED, nearest
@@ -21,10 +25,19 @@ FEW = 4  # tools of one frame of fixed turns that are all asked
 
 
 class Catalog:
-    """Call `refresh` first for each request: one indexed query when nothing has changed."""
+    """Call `refresh` first for each request: one indexed query when nothing has changed.
 
-    def __init__(self, store: Store) -> None:
+    What was read may be `fresh_s` seconds old before it is looked for a change; one request looks at a time, and until
+    twice as long the others go on with what is there.
+    """
+
+    def __init__(self, store: Store, *, fresh_s: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
+        self._fresh_s = fresh_s
+        self._clock = clock
+        self._looked = -math.inf
+        self._looking = False
+        self._labeled: frozenset[bytes] = frozenset()
         self._revision = -1
         self._tools: dict[str, StoredTool] = {}
         self._shortlists: dict[Frame, Shortlist[StoredTool]] = {}
@@ -35,6 +48,17 @@ class Catalog:
 
     async def refresh(self) -> None:
         """Read the live tools again when their set has changed, by this process or another."""
+        now = self._clock()
+        if now - self._looked < self._fresh_s * (2 if self._looking else 1):
+            return
+        self._looking = True
+        try:
+            await self._read_again()
+            self._looked = now
+        finally:
+            self._looking = False
+
+    async def _read_again(self) -> None:
         revision = await to_thread.run_sync(self._store.tools_revision)
         if revision == self._revision:
             return
@@ -49,6 +73,7 @@ class Catalog:
             frame: Shortlist((tool, wording) for tool in some for wording in tool.tool.wordings)
             for frame, some in by_frame.items()
         }
+        self._labeled = await to_thread.run_sync(self._store.labeled_digests)
         self._fixed = await to_thread.run_sync(self._frames_of_fixed_turns)
         self._always = {
             frame: [tool for tool in some if not tool.tool.wordings and frame != PLAIN]
@@ -106,6 +131,8 @@ class Catalog:
 
     async def person_label(self, asked: Asked, task: str) -> str | None:
         """What a person says is the answer to this very question of a task, if the request has its frame."""
+        if not self._labeled or not any(_digest(asked.question(form)) in self._labeled for form in Form):
+            return None
 
         def read() -> str | None:
             known = self._tools.get(task)
@@ -129,3 +156,7 @@ class Catalog:
     def _example(self, task: Task) -> str:
         instances = self._store.instances(task.name)
         return instances[0].question if instances else task.description
+
+
+def _digest(question: str) -> bytes:
+    return bytes.fromhex(sha256(question)[:16])

@@ -26,7 +26,7 @@ from hammerstone.faults import reason_of
 from hammerstone.loop import Hammerstone
 from hammerstone.requests.json_text import load_json
 from hammerstone.requests.rows import UnreadableRowError
-from hammerstone.routes import Asked
+from hammerstone.routes import Answer, Asked, Routed
 from hammerstone.server.access import Access, Caller, credentials_for_upstream
 from hammerstone.server.bodies import MEGABYTE, read_body
 from hammerstone.server.controls import ControlError, Controls, read_controls
@@ -179,11 +179,12 @@ class Gateway:
         call.exact_key = _exact_key(api, call.fields)
         if call.controls.upstream_answers:
             return None
+        loop = await self._tenants.of(call.tenant)
         text = self._look_exact(call)
         if text is not None:
-            return self._answer(call, api, text, Route.EXACT.value, {})
-        loop = await self._tenants.of(call.tenant)
-        routed = await loop.router.cheaply(call.asked)
+            routed = Routed(answer=Answer(text=text, route=Route.EXACT), refusals=())
+        else:
+            routed = await loop.router.cheaply(call.asked)
         answer = routed.answer
         if answer is None or not api.fits(answer.text, call.fields):
             return None

@@ -7,17 +7,21 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 import httpx2
 
+from hammerstone.errors import StoreError
 from hammerstone.faults import reason_of
+from hammerstone.journal import Served
 from hammerstone.loop import Hammerstone
 from hammerstone.models.price import estimate_tokens, price
 from hammerstone.routes import Answer, Asked, Routed
 from hammerstone.server.protocols.contract import TextApi
 from hammerstone.server.sse import read_events
+from hammerstone.store.accounts import Bill
 from hammerstone.types import Route, Usage
 
 if TYPE_CHECKING:
@@ -29,6 +33,7 @@ _log = logging.getLogger(__name__)
 
 WAITING = 10_000
 """Jobs that may wait. Beyond, what comes in is served all the same, and nothing is learned from it."""
+AT_ONCE = 500  # answers stored in one transaction
 MAX_REPLY = 4_000_000  # bytes of a reply that is learned from
 
 
@@ -57,11 +62,23 @@ class UpstreamReply:
 Job = Callable[[], Awaitable[object]]
 
 
-class Learner:
-    """Works off what the gateway hands over, one job after the other."""
+@dataclass(frozen=True, kw_only=True)
+class _Served:
+    """An answer of a tool that has gone out."""
 
-    def __init__(self) -> None:
-        self._jobs: deque[Job] = deque()
+    loop: Hammerstone
+    served: Served
+
+
+class Learner:
+    """Works off what the gateway hands over, in order. Answers of tools that wait together are stored together.
+
+    While the store is out of reach what is handed over waits, and is tried again every `retry_s` seconds.
+    """
+
+    def __init__(self, *, retry_s: float = 1.0) -> None:
+        self._retry_s = retry_s
+        self._waiting: deque[Job | _Served] = deque()
         self._news = anyio.Event()
         self._rest = anyio.Event()
         self._closed = False
@@ -69,22 +86,46 @@ class Learner:
 
     async def run(self) -> None:
         """Until `close` is called, and all that waits then is done."""
-        while self._jobs or not self._closed:
-            if not self._jobs:
+        while self._waiting or not self._closed:
+            if not self._waiting:
                 self._rest.set()
                 self._news = anyio.Event()
                 await self._news.wait()
-                continue
-            try:
-                await self._jobs[0]()
-            except Exception as error:
-                _log.error("not learned from: %s", reason_of(error))
-            self._jobs.popleft()
+            elif not await self._work():
+                await anyio.sleep(self._retry_s)
         self._rest.set()
+
+    async def _work(self) -> bool:
+        """Do what waits first; whether it is done, well or badly. When all ends, it is not tried again."""
+        first = self._waiting[0]
+        together = self._together(first.loop) if isinstance(first, _Served) else []
+        try:
+            if isinstance(first, _Served):
+                await first.loop.keep_served(together)
+            else:
+                await first()
+        except StoreError as error:
+            _log.error("the store: %s", error.message)
+            if not self._closed:
+                return False
+        except Exception as error:
+            _log.error("not learned from: %s", reason_of(error))
+        for _ in range(max(1, len(together))):
+            self._waiting.popleft()
+        return True
+
+    def _together(self, loop: Hammerstone) -> list[Served]:
+        """What waits first of one loop."""
+        found: list[Served] = []
+        for one in islice(self._waiting, AT_ONCE):
+            if not isinstance(one, _Served) or one.loop is not loop:
+                break
+            found.append(one.served)
+        return found
 
     async def caught_up(self) -> None:
         """Wait until all that was handed over is done."""
-        while self._jobs:
+        while self._waiting:
             self._rest = anyio.Event()
             await self._rest.wait()
 
@@ -92,16 +133,21 @@ class Learner:
         self._closed = True
         self._news.set()
 
-    def _do(self, job: Job) -> None:
-        if len(self._jobs) >= WAITING:
+    @property
+    def waiting(self) -> int:
+        """How much is still to be done."""
+        return len(self._waiting)
+
+    def _add(self, one: Job | _Served) -> None:
+        if len(self._waiting) >= WAITING:
             self.dropped += 1
             return
-        self._jobs.append(job)
+        self._waiting.append(one)
         self._news.set()
 
     def served(self, loop: Hammerstone, asked: Asked, routed: Routed, ms: float) -> None:
         """A tool's answer has gone out."""
-        self._do(lambda: loop.keep(asked, routed, ms))
+        self._add(_Served(loop=loop, served=(asked, routed, ms)))
 
     def learn(
         self,
@@ -119,14 +165,13 @@ class Learner:
             if text is None:
                 return
             answered(text)
-            asked.bill.calls += 1
-            asked.bill.usage = usage
-            asked.bill.cost_usd = price(asked.request.chat.model or "", usage)
+            cost_usd = price(asked.request.chat.model or "", usage)
+            asked.bill = Bill(request_id=asked.request.id, calls=1, cost_usd=cost_usd, usage=usage)
             loop = await tenants.of(asked.request.tenant)
             routed = Routed(answer=Answer(text=text, route=Route.SOLVER), refusals=(), route=Route.SOLVER)
             await loop.keep(asked, routed, ms)
 
-        self._do(job)
+        self._add(job)
 
     def saved(self, asked: Asked | None, text: str) -> str:
         """About what the upstream's answer would have cost in US dollars, its tokens estimated; or `unknown`."""

@@ -23,6 +23,7 @@ from hammerstone.store import open_stores
 
 __all__ = ["check_address", "open_tenants", "open_upstreams", "serve"]
 
+FRESH_SECONDS = 0.5  # that a tool or a label of another process may take to be known here
 LAST_SECONDS = 30  # that streams under way have to finish when the gateway is stopped
 
 
@@ -74,7 +75,7 @@ async def open_tenants(home: str | None, settings: Settings, sandbox: str) -> As
     with open_stores(home or default_home()) as stores:
         async with (
             open_sandbox(sandbox) as confined,
-            Host(stores=stores, sandbox=confined, models=models, settings=settings) as host,
+            Host(stores=stores, sandbox=confined, models=models, settings=settings, fresh_s=FRESH_SECONDS) as host,
         ):
             await host.catch_up()
             yield host

@@ -96,6 +96,7 @@ def _contest(connection: Connection, task_id: int, question: str, source: Source
     """A tool that was checked on this question with another answer serves no more, if a person said so."""
     if source is not Source.SOLVER:
         tools.contest(connection, task_id, question)
+        tools.count_up(connection)  # what a person says wins over every tool: all must know of it
 
 
 def _instance(row: Row[Any]) -> StoredInstance:

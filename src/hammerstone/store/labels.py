@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from hammerstone.tools.tool import Tool
 
-__all__ = ["contradicted", "of_question"]
+__all__ = ["contradicted", "digests", "of_question"]
 
 _INSTANCES = schema.instances
 _TASKS = schema.tasks
@@ -31,6 +31,12 @@ def of_question(connection: Connection, task_name: str, question: str) -> str | 
     """A person's answer to this very question of a task."""
     rows = select(_INSTANCES.c.answer).join(_TASKS).where(_TASKS.c.name == task_name, _INSTANCES.c.source.in_(_PEOPLE))
     return connection.execute(rows.where(_INSTANCES.c.question_sha256 == sha256(question))).scalar()
+
+
+def digests(connection: Connection) -> frozenset[bytes]:
+    """The first 8 bytes of the SHA-256 of every question that a person has answered, of whatever task."""
+    rows = select(_INSTANCES.c.question_sha256).where(_INSTANCES.c.source.in_(_PEOPLE))
+    return frozenset(bytes.fromhex(one[:16]) for one in connection.execute(rows).scalars())
 
 
 def contradicted(connection: Connection, task_id: int, tool: Tool, question: str | None = None) -> str:

@@ -165,6 +165,11 @@ class Store:
         with self._database.read() as connection:
             return labels.of_question(connection, task_name, question)
 
+    def labeled_digests(self) -> frozenset[bytes]:
+        """The first 8 bytes of the SHA-256 of every question that a person has answered, of whatever task."""
+        with self._database.read() as connection:
+            return labels.digests(connection)
+
     def relabel(self, instance_id: int, answer: str, source: Source) -> None:
         """Replace an instance's answer and keep the former one. Raises `NotFoundError`."""
         with self._database.write() as connection:

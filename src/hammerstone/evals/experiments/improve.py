@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 
 from hammerstone.concurrency import map_concurrently
-from hammerstone.errors import InputError
+from hammerstone.errors import InputError, RecordingError
 from hammerstone.evals.baselines.answer_methods import ToolWithParser
 from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError
 from hammerstone.evals.harness.metered import Meter, metered_models
@@ -39,10 +39,12 @@ FALSE_HITS = "false hits"
 
 
 async def run_improve(bench: BenchRun, families: Sequence[str], requests: int, *, fresh: int = FRESH) -> Result:
-    """The families side by side, `requests` of each and then `fresh` questions; a bound on the cost leaves those that
-    have ended.
+    """The families side by side, `requests` of each and then `fresh` questions; a bound on the cost, or recordings that
+    end too early, leave those that have ended.
     """
     done = 0
+
+    unrecorded: list[RecordingError] = []
 
     async def one(name: str) -> _Growth | str:
         nonlocal done
@@ -50,12 +52,17 @@ async def run_improve(bench: BenchRun, families: Sequence[str], requests: int, *
             growth = await _grow(bench, name, requests, fresh)
         except CostReachedError as error:
             return error.message
+        except RecordingError as error:
+            unrecorded.append(error)
+            return f"{name} is not recorded to its end"
         done += 1
         bench.on_progress("families", done, len(families))
         return growth
 
     ended = await map_concurrently(one, families)
     whole = [one for one in ended if isinstance(one, _Growth)]
+    if unrecorded and not whole:
+        raise unrecorded[0]
     counts = [*(count for count in AFTER if count < requests), requests]
     return Result(
         experiment="improve",
@@ -66,7 +73,7 @@ async def run_improve(bench: BenchRun, families: Sequence[str], requests: int, *
         series=_series(whole, counts),
         tables=(_table(whole, counts),),
         notes=_notes(requests),
-        partial=next((one for one in ended if isinstance(one, str)), ""),
+        partial="; ".join(dict.fromkeys(one for one in ended if isinstance(one, str))),
     )
 
 

@@ -1,0 +1,57 @@
+"""Tasks told apart without a model: by frame and wording, also after a restart."""
+
+from __future__ import annotations
+
+from hammerstone.requests.frame import Form, frame_of
+from hammerstone.routes.kinds_of_tasks import KindsOfTasks
+from hammerstone.store import Store
+from hammerstone.types import Chat, Instance, Message, Source
+
+PAIRS = ((3, 4), (17, 5), (208, 31), (6, 66), (90, 12), (41, 7))
+SUM, SORT = "What is the sum of {} and {}?", "Please write the numbers {} and {} in ascending order."
+
+
+def chat(question: str, system: str | None = None) -> Chat:
+    turns = [Message(role="system", content=system)] if system is not None else []
+    return Chat(messages=(*turns, Message(role="user", content=question)), model="m")
+
+
+def test_two_wordings_of_one_frame_are_two_tasks() -> None:
+    kinds = KindsOfTasks()
+    sums = {kinds.of(chat(SUM.format(*pair)))[0] for pair in PAIRS}
+    sorts = {kinds.of(chat(SORT.format(*pair)))[0] for pair in PAIRS}
+    assert len(sums) == len(sorts) == 1
+    assert sums != sorts
+    assert sums.pop().startswith("what_is_the_sum_of_")
+
+
+def test_another_model_is_another_task() -> None:
+    kinds = KindsOfTasks()
+    one = kinds.of(chat(SUM.format(1, 2)))[0]
+    other = kinds.of(Chat(messages=chat(SUM.format(3, 4)).messages, model="n"))[0]
+    assert one != other
+
+
+def test_a_date_in_the_system_prompt_makes_the_whole_chat_the_question() -> None:
+    kinds = KindsOfTasks()
+    days = ("Monday", "Tuesday", "Wednesday")
+    found = [kinds.of(chat(SUM.format(*pair), f"Today is {day}.")) for pair, day in zip(PAIRS, days, strict=False)]
+    assert len({name for name, _ in found}) == 1
+    assert found[-1][1] is Form.WHOLE
+
+
+def test_nothing_is_known_of_what_was_never_seen() -> None:
+    assert KindsOfTasks().find(chat(SUM.format(1, 2))) is None
+
+
+def test_after_a_restart_requests_are_of_the_stored_tasks(store: Store) -> None:
+    for name, words in (("adding", SUM), ("sorting", SORT)):
+        first = chat(words.format(*PAIRS[0]))
+        store.add_task(name, "", frame_of(first), first)
+        for number, pair in enumerate(PAIRS[:4]):
+            asked = chat(words.format(*pair))
+            given = Instance(question=asked.messages[-1].content, answer="x", source=Source.SOLVER, chat=asked)
+            store.add_instance(name, given, request_id=str(number))
+    kinds = KindsOfTasks.stored(store)
+    assert kinds.find(chat(SUM.format(5, 6))) == "adding"
+    assert kinds.of(chat(SORT.format(5, 6)))[0] == "sorting"
