@@ -191,7 +191,7 @@ class ServeSettings:
     `anthropic_upstream`, with the client's own key or, if `api_key_env` names a variable, with the gateway's.
     The upstream has `timeout_s` seconds for each part of a reply. A body may have `max_body_mb` megabytes.
     Answers to the very same request at temperature 0 are kept for `exact_ttl_s` seconds in `exact_mb` megabytes per
-    tenant; 0 switches this off. With `share_equal`, such requests share one call of the upstream.
+    tenant; 0 switches this off. In the budgets of keys, a call whose price is unknown counts as `unknown_price_usd`.
     """
 
     upstream: str | None = None
@@ -205,7 +205,7 @@ class ServeSettings:
     max_body_mb: float = bounded(32.0, least=0.001)
     exact_ttl_s: float = bounded(3_600.0, least=0.0)
     exact_mb: float = bounded(64.0, least=0.0)
-    share_equal: bool = False
+    unknown_price_usd: float = bounded(0.1, least=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)

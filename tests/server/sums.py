@@ -15,6 +15,7 @@ import httpx2
 from hammerstone.host import Host
 from hammerstone.loop import Hammerstone, Models
 from hammerstone.sandbox import Sandbox
+from hammerstone.server.access import Access
 from hammerstone.server.app import build_app
 from hammerstone.server.learner import Learner
 from hammerstone.server.upstream import Upstream, Upstreams
@@ -115,6 +116,7 @@ class Served:
     client: httpx2.AsyncClient
     upstream: FakeUpstream
     learner: Learner
+    access: Access
     host: Host
 
     async def ask(
@@ -150,10 +152,11 @@ async def open_gateway(
     with open_stores(home) as stores:
         async with Host(stores=stores, sandbox=sandbox, models=Models(maker=maker), settings=settings) as host:
             upstreams = Upstreams(openai=Upstream("http://upstream.test", transport=httpx2.ASGITransport(upstream)))
-            app = build_app(host, upstreams, settings.serve, learner)
+            access = Access(host.keys)
+            app = build_app(host, upstreams, settings.serve, learner, access)
             transport = httpx2.ASGITransport(app)
             async with (
                 app.router.lifespan_context(app),
                 httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client,
             ):
-                yield Served(client=client, upstream=upstream, learner=learner, host=host)
+                yield Served(client=client, upstream=upstream, learner=learner, access=access, host=host)

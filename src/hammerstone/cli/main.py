@@ -14,6 +14,7 @@ from hammerstone.cli import (
     demo,
     doctor,
     generate,
+    keys,
     label,
     ledger,
     make,
@@ -60,6 +61,7 @@ for command in (
     app.command()(command)
 app.add_typer(tools.app, name="tools")
 app.add_typer(tasks.app, name="tasks")
+app.add_typer(keys.app, name="keys")
 app.add_typer(toolformer.app, name="toolformer")
 
 

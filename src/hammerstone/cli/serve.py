@@ -46,7 +46,7 @@ def serve(
     """
     import anyio
 
-    from hammerstone.server.serving import check_address, open_tenants, open_upstreams
+    from hammerstone.server.serving import open_tenants, open_upstreams
     from hammerstone.server.serving import serve as run_server
     from hammerstone.settings_file import load_settings
 
@@ -62,7 +62,6 @@ def serve(
         },
     ).settings
     upstreams = open_upstreams(settings.serve)
-    check_address(settings.serve, has_keys=False)
 
     def say_start(url: str) -> None:
         talk(f"{url}/v1 passes on to {upstreams.openai.base_url}; stop with Ctrl-C", "serving:")

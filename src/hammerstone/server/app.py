@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hammerstone.concurrency import task_group
-from hammerstone.server.entry import Entry, OpenEntry
+from hammerstone.server.access import Access
 from hammerstone.server.gateway import Gateway, Tenants
 from hammerstone.server.learner import Learner
 from hammerstone.server.mcp_endpoint import McpEndpoint
@@ -31,23 +31,25 @@ def build_app(
     upstreams: Upstreams,
     settings: ServeSettings,
     learner: Learner | None = None,
-    entry: Entry | None = None,
+    access: Access | None = None,
 ) -> Starlette:
     """The application over what a host has opened. Its lifespan runs the learner and closes the upstreams."""
     learner = learner or Learner()
-    entry = entry or OpenEntry()
-    tools = ToolsApi(tenants=tenants, entry=entry, learner=learner, settings=settings)
-    mcp = McpEndpoint(tools.of, entry, settings)
-    gateway = Gateway(tenants=tenants, upstreams=upstreams, learner=learner, settings=settings)
+    access = access or Access()
+    tools = ToolsApi(tenants=tenants, entry=access, learner=learner, settings=settings)
+    mcp = McpEndpoint(tools.of, access, settings)
+    gateway = Gateway(tenants=tenants, upstreams=upstreams, learner=learner, settings=settings, access=access)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
         del app
         async with task_group() as group:
             group.start_soon(learner.run)
+            group.start_soon(access.run)
             async with mcp.running():
                 yield
             learner.close()
+            access.close()
         await upstreams.aclose()
 
     apis = (ChatCompletions(), Completions(), Responses(), AnthropicMessages())

@@ -96,9 +96,9 @@ class Gateway:
         upstreams: Upstreams,
         learner: Learner,
         settings: ServeSettings,
-        access: Access | None = None,
+        access: Access,
     ) -> None:
-        self._access = access or Access()
+        self._access = access
         self._tenants = tenants
         self._upstreams = upstreams
         self._learner = learner

@@ -14,9 +14,9 @@ from hammerstone.host import Host
 from hammerstone.loop import Models
 from hammerstone.opening import name_models
 from hammerstone.sandbox import open_sandbox
+from hammerstone.server.access import Access
 from hammerstone.server.app import build_app
 from hammerstone.server.entry import is_loopback
-from hammerstone.server.gateway import Tenants
 from hammerstone.server.upstream import Upstream, Upstreams
 from hammerstone.settings import ServeSettings, Settings
 from hammerstone.store import open_stores
@@ -81,14 +81,16 @@ async def open_tenants(home: str | None, settings: Settings, sandbox: str) -> As
             yield host
 
 
-async def serve(
-    tenants: Tenants, upstreams: Upstreams, settings: ServeSettings, on_start: Callable[[str], None]
-) -> None:
+async def serve(tenants: Host, upstreams: Upstreams, settings: ServeSettings, on_start: Callable[[str], None]) -> None:
     """Until it is told to stop (SIGINT or SIGTERM): then it finishes the streams under way.
 
-    `on_start` gets the address. Raises `SettingsError` if the port is taken.
+    `on_start` gets the address. Raises `SettingsError` if the port is taken, or if others could reach a gateway that
+    has no keys.
     """
-    app = build_app(tenants, upstreams, settings)
+    access = Access(tenants.keys, unknown_price_usd=settings.unknown_price_usd)
+    await access.exchange()
+    check_address(settings, has_keys=access.required)
+    app = build_app(tenants, upstreams, settings, access=access)
     config = uvicorn.Config(
         app,
         host=settings.host,

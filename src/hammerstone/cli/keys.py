@@ -1,0 +1,132 @@
+"""`hammerstone keys`: who may use the gateway, and how much."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hammerstone.cli.options import Home, Json
+from hammerstone.cli.terminal import money, print_json, print_line, show_table, talk
+from hammerstone.errors import InputError
+
+if TYPE_CHECKING:
+    from hammerstone.store.key_records import Amount, Key
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Create, list and revoke the keys of the gateway.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="The key's name.")]
+
+
+@app.command("create")
+def create_key(
+    name: Name,
+    home: Home = None,
+    tenant: Annotated[str, typer.Option("--tenant", help="Whose requests it makes. Default: the default tenant.")] = "",
+    admin: Annotated[bool, typer.Option("--admin", help="Let it use the routes of the administration.")] = False,
+    budget_usd: Annotated[
+        float | None, typer.Option("--budget-usd", min=0, help="US dollars that its upstream calls may cost.")
+    ] = None,
+    per: Annotated[str, typer.Option("--per", help="What the budget is for: day or month (UTC).")] = "month",
+    requests_per_minute: Annotated[
+        int | None, typer.Option("--requests-per-minute", min=1, help="Requests that it may make within a minute.")
+    ] = None,
+    tokens_per_minute: Annotated[
+        int | None, typer.Option("--tokens-per-minute", min=1, help="Upstream tokens that it may use within a minute.")
+    ] = None,
+) -> None:
+    """Create a key and print it, this once: only its digest is stored.
+
+    From the first key on, the gateway asks every request for one.
+    """
+    from hammerstone.environment import default_home
+    from hammerstone.store import open_stores
+    from hammerstone.store.key_records import Limits, Per
+
+    if per not in {one.value for one in Per}:
+        raise InputError(f"a budget is per day or per month, not per {per}", hint="--per day, or --per month")
+    limits = Limits(
+        budget_usd=budget_usd,
+        budget_per=Per(per),
+        requests_per_minute=requests_per_minute,
+        tokens_per_minute=tokens_per_minute,
+    )
+    with open_stores(home or default_home()) as stores:
+        made = stores.keys.create(name, tenant=tenant, admin=admin, limits=limits)
+    talk("keep it safe: it is not shown again")
+    print_line(made.secret)
+
+
+@app.command("list")
+def list_keys(home: Home = None, json: Json = False) -> None:
+    """The keys, their limits, and what each has used of its budget."""
+    from hammerstone.environment import default_home
+    from hammerstone.store import open_stores
+
+    with open_stores(home or default_home()) as stores:
+        rows = [(key, stores.keys.used(key, time.time())) for key in stores.keys.every()]
+    if json:
+        for key, used in rows:
+            print_json(
+                {**_shown(key), "used_usd": used.usd, "used_tokens": used.tokens, "used_requests": used.requests}
+            )
+        return
+    columns = (
+        "name…",
+        "begins with",
+        "tenant…",
+        "admin",
+        "#used",
+        "#requests a minute",
+        "#tokens a minute",
+        "last used",
+        "state",
+    )
+    show_table("Keys", columns, [_row(key, used) for key, used in rows])
+
+
+@app.command("revoke")
+def revoke_key(name: Name, home: Home = None) -> None:
+    """Let a key be of no use any more: within a second at every running gateway."""
+    from hammerstone.environment import default_home
+    from hammerstone.store import open_stores
+
+    with open_stores(home or default_home()) as stores:
+        key = stores.keys.revoke(name)
+    print_line(f"{key.name} is revoked")
+
+
+def _row(key: Key, used: Amount) -> tuple[str, ...]:
+    limits = key.limits
+    budget = "" if limits.budget_usd is None else f" of {money(limits.budget_usd)} a {limits.budget_per}"
+    return (
+        key.name,
+        key.prefix,
+        key.tenant or "default",
+        "yes" if key.admin else "",
+        f"{money(used.usd)}{budget}",
+        str(limits.requests_per_minute or ""),
+        str(limits.tokens_per_minute or ""),
+        (key.last_used or "never")[:16],
+        "revoked" if key.revoked else "",
+    )
+
+
+def _shown(key: Key) -> dict[str, object]:
+    limits = key.limits
+    return {
+        "name": key.name,
+        "prefix": key.prefix,
+        "tenant": key.tenant,
+        "admin": key.admin,
+        "budget_usd": limits.budget_usd,
+        "budget_per": limits.budget_per.value,
+        "requests_per_minute": limits.requests_per_minute,
+        "tokens_per_minute": limits.tokens_per_minute,
+        "created": key.created,
+        "last_used": key.last_used,
+        "revoked": key.revoked,
+    }
