@@ -5,10 +5,8 @@
 Needs `wrk` (Debian's). All servers run on this machine side by side, and take turns under load, so that whatever else
 the machine does falls on all of them alike; ratios are medians of the rounds' ratios. Hits are fresh questions of six
 tasks, answered by the tools that the recorded builds of `hammerstone bench make` give: no question comes twice.
-LiteLLM's proxy answers one request again and again from its cache in memory. It needs a Python with `litellm[proxy]`:
-
-    uv venv litellm-venv && uv pip install --python litellm-venv/bin/python "litellm[proxy]"
-    python benchmarks/gateway.py --litellm litellm-venv/bin/python
+LiteLLM's proxy answers one request again and again from its cache in memory. `--litellm` names the Python of an
+environment of its own that has `litellm[proxy]`; without it only hammerstone is measured.
 """
 
 from __future__ import annotations

@@ -37,7 +37,6 @@ NOT_RUN = {
     r"^hammerstone mcp": "speaks with a client until it is stopped; tests/server/test_mcp.py has one",
     r"^hammerstone keys": "needs a key; tests/cli/test_keys.py makes some",
     r"^hammerstone toolformer ": "needs a model; tests/cli/test_toolformer.py has one and runs each",
-    r"^uv (venv|pip install) ": "installs another project, to compare with",
     r"^accelerate launch": "needs several GPUs",
     r"^python -m hammerstone\.toolformer\.tiny": "trains for minutes; tests/toolformer/test_tiny_run.py does so once",
 }
