@@ -103,12 +103,9 @@ class Hammerstone:
         last = LabelerRoute(store) if models.labeler else _solver_route(accounted.get(Role.SOLVER))
         user = UserRoute(catalog, sandbox, accounted.get(Role.USER))
         self.router = Router(catalog=catalog, parser=parser, user=user, finder=finder, last=last)
+        life = self.settings.life
         upstream = accounted.get(Role.SOLVER)
-        self._watch = (
-            Watch(store, catalog, parser, upstream, self.settings.life)
-            if upstream is not None and watches(self.settings.life)
-            else None
-        )
+        self._watch = Watch(store, catalog, parser, upstream, life) if watches(life) else None
         maker = _maker(store, sandbox, accounted, self.settings)
         self.builder = Builder(store=store, maker=maker, settings=self.settings, on_build=on_build or _ignore)
         self.journal = Journal(store, finder, after=(self._compare, self._build_if_due))

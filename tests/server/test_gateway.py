@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hammerstone.sandbox import Sandbox
 from hammerstone.server.controls import HEADER
-from hammerstone.settings import ServeSettings
+from hammerstone.settings import LifeSettings, ServeSettings
 
+from ..samples.sums import SETTINGS
 from .fake_upstream import FakeUpstream, Reply
 from .sums import CHAT, Served, body, open_gateway
 
@@ -243,3 +245,16 @@ async def test_if_our_own_parts_fail_requests_still_reach_the_upstream(served: S
     response = await served.ask(NEW)
     assert (response.status_code, response.headers[HEADER + "route"]) == (200, "upstream")
     assert response.headers[HEADER + "fault"] == "OSError"
+
+
+async def test_a_tool_in_shadow_serves_after_it_has_agreed_with_the_upstream(tmp_path: Path, sandbox: Sandbox) -> None:
+    settings = replace(SETTINGS, life=LifeSettings(shadow=3))
+    async with open_gateway(tmp_path / "home", sandbox, settings=settings) as served:
+        await served.learn_sums()
+        routes = [
+            (await served.ask(f"What is the sum of {number * 7919 + 11} and {number * number + 5}?")).headers[
+                HEADER + "route"
+            ]
+            for number in range(5)
+        ]
+        assert routes == ["upstream", "upstream", "upstream", "parser", "parser"]

@@ -11,6 +11,8 @@ from hammerstone.cli.terminal import talk
 
 __all__ = ["serve"]
 
+SHADOW = 20  # agreements in a row with the upstream before a tool serves, unless the settings say otherwise
+
 
 def serve(
     upstream: Annotated[
@@ -42,7 +44,7 @@ def serve(
     """Serve OpenAI's and Anthropic's APIs: tools answer what they are sure of, the upstream all else.
 
     Point `base_url` of your clients here. Requests that repeat are learned from beside the traffic, and --maker builds
-    tools for them.
+    tools for them. A new tool serves once it has agreed with the upstream 20 times in a row (shadow of [life]).
     """
     import anyio
 
@@ -50,7 +52,7 @@ def serve(
     from hammerstone.server.serving import serve as run_server
     from hammerstone.settings_file import load_settings
 
-    settings = load_settings(
+    loaded = load_settings(
         config,
         {
             "roles.maker.model": maker,
@@ -60,7 +62,10 @@ def serve(
             "serve.host": host,
             "serve.port": port,
         },
-    ).settings
+    )
+    if "life.shadow" not in loaded.origins:
+        loaded = loaded.with_value("life.shadow", SHADOW, "serve")
+    settings = loaded.settings
     upstreams = open_upstreams(settings.serve)
 
     def say_start(url: str) -> None:

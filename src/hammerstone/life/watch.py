@@ -3,6 +3,8 @@
 The upstream is the last route, the strong model. What a tool answers to the same request is compared with it, and
 where they differ two more opinions of the strong model decide (a majority of three): if it says again that the tool
 was wrong, the tool serves nothing any more.
+
+Behind a gateway the upstream is no model of ours: what it answered is compared, but nobody is asked again.
 """
 
 from __future__ import annotations
@@ -28,7 +30,12 @@ class Watch:
     """Compares after an answer went out. Nothing that happens here can change that answer."""
 
     def __init__(
-        self, store: Store, catalog: Catalog, parser: ParserRoute, upstream: AccountedModel, settings: LifeSettings
+        self,
+        store: Store,
+        catalog: Catalog,
+        parser: ParserRoute,
+        upstream: AccountedModel | None,
+        settings: LifeSettings,
     ) -> None:
         self._store = store
         self._catalog = catalog
@@ -58,6 +65,8 @@ class Watch:
             await self._compare(tool, asked, ComparisonKind.SHADOW, result.text, upstream)
 
     async def _audit(self, tool: StoredTool, asked: Asked, served: str) -> None:
+        if self._upstream is None:
+            return
         bill = Bill(request_id=asked.request.id, task=tool.task)
         upstream = await solve(self._upstream, asked.request.chat, bill)
         if upstream is not None:
@@ -91,6 +100,8 @@ class Watch:
         self, tool: StoredTool, asked: Asked, tool_answer: str, upstream_answer: str
     ) -> tuple[Opinion, str]:
         """Who is right by a majority of three, and its answer."""
+        if self._upstream is None:
+            return Opinion.NEITHER, upstream_answer
         bill = Bill(request_id=asked.request.id, task=tool.task)
         opinion = await second_opinion(self._upstream, asked.request.chat, upstream_answer, bill)
         if opinion is None:
