@@ -8,6 +8,7 @@ import typer
 
 from hammerstone.cli.options import Backend, Config, Home, Maker, SandboxName
 from hammerstone.cli.terminal import talk
+from hammerstone.errors import SettingsError
 
 __all__ = ["serve"]
 
@@ -48,8 +49,15 @@ def serve(
     """
     import anyio
 
-    from hammerstone.server.serving import open_tenants, open_upstreams
-    from hammerstone.server.serving import serve as run_server
+    try:
+        from hammerstone.server.serving import open_tenants, open_upstreams
+        from hammerstone.server.serving import serve as run_server
+    except ModuleNotFoundError as error:
+        if error.name not in {"starlette", "uvicorn", "httpx2"}:
+            raise
+        raise SettingsError(
+            f"the gateway needs {error.name}, which is not installed", hint="uv run --extra serve hammerstone serve"
+        ) from None
     from hammerstone.settings_file import load_settings
 
     loaded = load_settings(
