@@ -176,7 +176,7 @@ def test_a_prompt_that_was_not_recorded_is_told_with_the_nearest_one(cli: Cli, r
     assert done.code == 2
     assert "has no recording of this prompt (key " in done.err
     assert "the nearest recorded one is " in done.err
-    assert "+Requests are sorted by kind." in done.err
+    assert f"+{ONE_OFF}" in done.err
     assert "hint: to record it, run again with a live model and --record " in done.err
 
 

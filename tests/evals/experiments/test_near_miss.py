@@ -10,11 +10,14 @@ import pytest
 from hammerstone.errors import InputError
 from hammerstone.evals.baselines.embeddings import Vector
 from hammerstone.evals.experiments.near_miss import EQUAL_HITS, STORED, THRESHOLDS, ToolLookup, run_near_miss
+from hammerstone.evals.harness.live_tools import catalog_of
 from hammerstone.evals.harness.samples import Samples, generated_samples
 from hammerstone.evals.report.experiment_result import Measurement, Result
 from hammerstone.evals.tasks import near_misses
+from hammerstone.routes import ParserRoute
 from hammerstone.sandbox import Sandbox
 from hammerstone.store import Store
+from hammerstone.tools.tool import Tool
 from hammerstone.types import Role, Route
 
 from ...samples.sums import tool
@@ -203,13 +206,15 @@ async def test_a_bound_on_the_cost_leaves_the_tasks_whose_tools_were_tried(store
 SUM_QUESTION = "What is the sum of 3 and 4?"
 
 
-async def test_a_question_that_two_tools_take_is_no_hit(store: Store, sandbox: Sandbox) -> None:
-    bench = new_bench(store, sandbox)
-    assert await ToolLookup(bench, [tool()]).look(SUM_QUESTION) == "7"
-    assert await ToolLookup(bench, [tool(), tool("twin")]).look(SUM_QUESTION) is None
-    assert await ToolLookup(bench, []).look(SUM_QUESTION) is None
+async def lookup(sandbox: Sandbox, *tools: Tool) -> ToolLookup:
+    return ToolLookup(ParserRoute(await catalog_of(tools), sandbox, None))
 
 
-async def test_a_tool_without_a_parser_route_is_not_asked(store: Store, sandbox: Sandbox) -> None:
-    bench = new_bench(store, sandbox)
-    assert await ToolLookup(bench, [tool(routes=(Route.USER,))]).look(SUM_QUESTION) is None
+async def test_a_question_that_two_tools_take_is_no_hit(sandbox: Sandbox) -> None:
+    assert await (await lookup(sandbox, tool())).look(SUM_QUESTION) == "7"
+    assert await (await lookup(sandbox, tool(), tool("twin"))).look(SUM_QUESTION) is None
+    assert await (await lookup(sandbox)).look(SUM_QUESTION) is None
+
+
+async def test_a_tool_without_a_parser_route_is_not_asked(sandbox: Sandbox) -> None:
+    assert await (await lookup(sandbox, tool(routes=(Route.USER,)))).look(SUM_QUESTION) is None
