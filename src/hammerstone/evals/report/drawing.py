@@ -26,6 +26,7 @@ _TITLES = {
     "routes": "Routes over the stream",
     "strong calls": "Strong-model calls per request",
     "accuracy": "Accuracy over the stream",
+    "coverage": "Fresh questions answered by parser",
     "found": "Streams in which the change is found",
     "loss": "Training loss, nats per token",
 }

@@ -75,7 +75,8 @@ def number(value: float) -> str:
 
 def value_in(plot: str) -> Callable[[float], str]:
     """How the values of a plot are written: as money, in per cent, or as they are."""
-    return {"cost": money, "routes": percent, "accuracy": percent, "found": percent}.get(plot, number)
+    shares = dict.fromkeys(("routes", "accuracy", "coverage", "found"), percent)
+    return {"cost": money, **shares}.get(plot, number)
 
 
 def counted_in(plot: str) -> str:
