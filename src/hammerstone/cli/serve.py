@@ -45,7 +45,7 @@ def serve(
     """Serve OpenAI's and Anthropic's APIs: tools answer what they are sure of, the upstream all else.
 
     Point `base_url` of your clients here. Requests that repeat are learned from beside the traffic, and --maker builds
-    tools for them. A new tool serves once it has agreed with the upstream 20 times in a row (shadow of [life]).
+    tools for them. A new tool serves once it has agreed with the upstream 20 times in a row (the setting life.shadow).
     """
     import anyio
 
