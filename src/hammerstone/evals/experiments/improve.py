@@ -18,7 +18,7 @@ from hammerstone.evals.baselines.answer_methods import ToolWithParser
 from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError
 from hammerstone.evals.harness.metered import Meter, metered_models
 from hammerstone.evals.report.experiment_result import Measurement, Result, Series, Table
-from hammerstone.evals.report.result_tables import ALL, money, percent
+from hammerstone.evals.report.result_tables import ALL, money
 from hammerstone.evals.traffic.one_task_stream import FAMILIES, one_task_stream
 from hammerstone.loop import Hammerstone
 from hammerstone.models.model import Prompt, Reply
@@ -238,32 +238,31 @@ def _series(families: Sequence[_Growth], counts: Sequence[int]) -> tuple[Series,
 
 def _table(families: Sequence[_Growth], counts: Sequence[int]) -> Table:
     return Table(
-        title="Coverage by parser after so many requests",
+        title="Coverage by parser after so many requests, in per cent",
         columns=(
             "family",
             *(f"#{count}" for count in counts),
-            f"#first version at {counts[-1]}",
+            "#first",
             "#builds",
-            "#versions",
-            "#cost of builds",
+            "#cost",
             "#served",
             "#wrong",
         ),
         rows=tuple(
             (
                 one.family,
-                *(percent(one.share(count, improved=True)) for count in counts),
-                percent(one.share(counts[-1], improved=False)),
+                *(f"{100 * one.share(count, improved=True):.1f}" for count in counts),
+                f"{100 * one.share(counts[-1], improved=False):.1f}",
                 str(one.builds),
-                str(len(one.versions)),
                 money(one.bill.cost_usd),
                 str(one.served),
                 str(one.wrong + sum(version.answered - version.right for version in one.versions)),
             )
             for one in families
         ),
-        caption="Coverage is the share of fresh questions that the tool live then answers. Served are the "
-        "requests of the stream that a parser answered; wrong counts these and the fresh questions.",
+        caption="Coverage is the share of fresh questions that the tool live then answers; first is that of the first "
+        "version. Cost is that of the builds. Served are the requests of the stream that a parser answered; wrong "
+        "counts these and the fresh questions.",
     )
 
 
