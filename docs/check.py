@@ -26,8 +26,9 @@ DEMO = re.compile(r"(<!-- output of: uv run hammerstone demo -->\n```text\n)(.*?
 
 
 def documents() -> list[Path]:
-    skipped = {".venv", ".git", "node_modules"}
-    return [path for path in sorted(ROOT.rglob("*.md")) if not skipped & set(path.relative_to(ROOT).parts)]
+    """The repository's own Markdown files: what git knows or would add, so nothing that was installed here."""
+    listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md").splitlines()
+    return [ROOT / name for name in sorted(listed) if (ROOT / name).is_file()]
 
 
 def broken_links() -> list[str]:
