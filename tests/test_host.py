@@ -17,11 +17,12 @@ from hammerstone.opening import open_blocking, open_hammerstone, open_host
 from hammerstone.sandbox import Sandbox
 from hammerstone.settings import LoopSettings
 from hammerstone.store import Stores, open_stores
-from hammerstone.store.records import Answered
+from hammerstone.store.records import Answered, BuildState
 from hammerstone.store.tenants import DEFAULT
 from hammerstone.testing import FakeSandbox, FunctionModel
 from hammerstone.types import Request, Route
 
+from .samples.flaky import FlakyStores, Outage
 from .samples.sums import SETTINGS, ask, dispatcher, instances, maker, requests, solver, user
 
 pytestmark = pytest.mark.anyio
@@ -167,3 +168,42 @@ def test_blocking_code_keeps_tenants_apart_as_well(tmp_path: Path) -> None:
         assert [one.route for one in loops.stream(asked)] == [Route.PARSER, Route.SOLVER]
     with open_stores(tmp_path) as stores, pytest.raises(NotFoundError):
         stores.known("b")
+
+
+async def test_where_somebody_hears_of_it_a_lost_store_ends_no_run(stores: Stores, sandbox: Sandbox) -> None:
+    outage = Outage(tenants={"a"}, names=frozenset({"start_build"}))
+    heard: list[str] = []
+    flaky = FlakyStores.over(stores, outage)
+    async with Host(
+        stores=flaky,
+        sandbox=sandbox,
+        models=everyone(),
+        settings=BESIDE,
+        on_fault=lambda tenant, error: heard.append(f"{tenant}: {error.code}"),
+    ) as host:
+        assert letters(await answers_of(host, of("a", 6))) == "ssssss"
+        await anyio.wait_all_tasks_blocked()
+        outage.tenants.clear()
+        assert (await host.solve(of("b", 1)[0])).answer is not None
+        assert (await host.solve(of("a", 1, start=6)[0])).answer is not None
+    assert set(heard) == {"a: store"}
+    assert [len(stores.of(tenant).instances("sum")) for tenant in ("a", "b")] == [7, 1]
+
+
+async def test_builds_that_are_interrupted_are_taken_up_by_the_next_run(stores: Stores, sandbox: Sandbox) -> None:
+    asked = anyio.Event()
+
+    async def never(_: Prompt) -> str:
+        asked.set()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    models = replace(everyone(), maker=FunctionModel(never))
+    async with Host(stores=stores, sandbox=sandbox, models=models, settings=BESIDE) as host:
+        await answers_of(host, of("", 5))
+        await asked.wait()
+        host.interrupt()
+    assert [build.state for build in stores.of("").builds()] == [BuildState.INTERRUPTED]
+    async with Host(stores=stores, sandbox=sandbox, models=everyone(), settings=BESIDE) as host:
+        await host.catch_up()
+    assert [tool.task for tool in stores.of("").live_tools()] == ["sum"]

@@ -1,22 +1,25 @@
 """One bad item ends nothing: errors are contained and put into words, but for those that concern the whole run.
 
 Whatever a request, a reply or a tool holds may bring out a fault that nobody has foreseen. It concerns that one item: a
-route refuses, a request has an error, a build has failed.
+route refuses, a request has an error, a build has failed. What concerns the whole run ends it, unless the run is that
+of a server: there somebody hears of it (`OnFault`), and all else goes on.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from hammerstone.errors import EndsRun, HammerstoneError
 
-__all__ = ["contained", "reason_of"]
+__all__ = ["OnFault", "contained", "reason_of", "spared"]
 
 MAX_REASON = 500  # characters: an exception may quote all that it met
 
 _log = logging.getLogger(__name__)
+
+OnFault: TypeAlias = Callable[[HammerstoneError], None]
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -30,6 +33,16 @@ async def contained(work: Awaitable[T], otherwise: Callable[[str], U]) -> T | U:
         raise
     except Exception as error:
         return otherwise(reason_of(error))
+
+
+async def spared(work: Awaitable[object], on_fault: OnFault | None) -> None:
+    """Work beside a stream. Where somebody hears of its errors, not even those that end a run get any further."""
+    try:
+        await work
+    except HammerstoneError as error:
+        if on_fault is None:
+            raise
+        on_fault(error)
 
 
 def reason_of(error: Exception) -> str:

@@ -6,8 +6,9 @@ request ─► Host: whose is it? ─► the tenant's Hammerstone ─► the ten
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import anyio
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup, TaskStatus
 
     from hammerstone.builder import OnBuild
+    from hammerstone.errors import HammerstoneError
     from hammerstone.sandbox.contract import Sandbox
     from hammerstone.store import Stores
     from hammerstone.store.keys import Keys
@@ -35,7 +37,7 @@ __all__ = ["Host"]
 class Host:
     """The loops of all tenants. Use as `async with`; builds in the background end, or are interrupted, with it.
 
-    What ends the run of one tenant (`hammerstone.faults`) ends the host's.
+    What ends the run of one tenant (`hammerstone.faults`) ends the host's, unless there is `on_fault` to hear of it.
     """
 
     def __init__(
@@ -47,12 +49,14 @@ class Host:
         settings: Settings | None = None,
         on_build: OnBuild | None = None,
         fresh_s: float = 0.0,
+        on_fault: Callable[[str, HammerstoneError], None] | None = None,
     ) -> None:
         """`on_build(task, build)` is called as `Hammerstone` calls it, for the builds of every tenant.
 
-        `fresh_s` is that of every loop.
+        `fresh_s` is that of every loop. `on_fault` gets the tenant, too.
         """
         self._fresh_s = fresh_s
+        self._on_fault = on_fault
         self.settings = settings or Settings()
         self._stores = stores
         self._sandbox = sandbox
@@ -89,6 +93,11 @@ class Host:
         return self._stores.tenants()
 
     @property
+    def loops(self) -> tuple[Hammerstone, ...]:
+        """Those that are open."""
+        return tuple(self._loops.values())
+
+    @property
     def keys(self) -> Keys:
         """The gateway's keys, of whatever tenant."""
         return self._stores.keys
@@ -116,6 +125,10 @@ class Host:
         for loop in opened:
             await loop.catch_up()
 
+    def interrupt(self) -> None:
+        """End all that goes on in the background now: what is paid is stored, and a later run takes the builds up."""
+        self._tasks.cancel_scope.cancel()
+
     async def _open(self, tenant: str) -> Hammerstone:
         store = await to_thread.run_sync(self._stores.of, tenant)
         loop = Hammerstone(
@@ -126,6 +139,7 @@ class Host:
             on_build=self._on_build,
             tenant=tenant,
             fresh_s=self._fresh_s,
+            on_fault=partial(self._on_fault, tenant) if self._on_fault is not None else None,
         )
         await self._tasks.start(self._run, loop)
         if self._catches_up:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import anyio
 from anyio import to_thread
 
-from hammerstone.faults import contained
+from hammerstone.faults import OnFault, contained, spared
 from hammerstone.requests.comparison import agree
 from hammerstone.requests.frame import question_in
 from hammerstone.routes.contract import Asked
@@ -32,10 +32,17 @@ Served: TypeAlias = tuple[Asked, Routed, float]
 class Journal:
     """Writes answers and instances, and calls `after` for each."""
 
-    def __init__(self, store: Store, finder: TaskFinder, after: Sequence[AfterAnswer] = ()) -> None:
+    def __init__(
+        self,
+        store: Store,
+        finder: TaskFinder,
+        after: Sequence[AfterAnswer] = (),
+        on_fault: OnFault | None = None,
+    ) -> None:
         self._store = store
         self._finder = finder
         self._after = after
+        self._on_fault = on_fault
 
     async def keep(self, asked: Asked, routed: Routed, ms: float) -> Answered:
         """The answer and, if the solver gave it, the instance, in one transaction.
@@ -48,8 +55,7 @@ class Journal:
         instance = await self._instance(asked, routed)
         with anyio.CancelScope(shield=True):
             await to_thread.run_sync(lambda: self._store.finish_request(answered, task=asked.task, instance=instance))
-        for after in self._after:
-            await after(asked, routed, answered)
+        await self._go_on(asked, routed, answered)
         return answered
 
     async def keep_served(self, served: Sequence[Served]) -> None:
@@ -58,8 +64,11 @@ class Journal:
         with anyio.CancelScope(shield=True):
             await to_thread.run_sync(self._store.add_answers, answered)
         for (asked, routed, _), record in zip(served, answered, strict=True):
-            for after in self._after:
-                await after(asked, routed, record)
+            await self._go_on(asked, routed, record)
+
+    async def _go_on(self, asked: Asked, routed: Routed, answered: Answered) -> None:
+        for after in self._after:
+            await spared(after(asked, routed, answered), self._on_fault)
 
     async def _sorted(self, asked: Asked, routed: Routed) -> Routed:
         """Find the task of a solver's answer. Where that fails, its reason is a refusal."""

@@ -21,7 +21,7 @@ from hammerstone.builder import Builder, Maker, OnBuild, framed
 from hammerstone.concurrency import task_group
 from hammerstone.errors import InputError
 from hammerstone.escaping import sha256
-from hammerstone.faults import contained
+from hammerstone.faults import OnFault, contained, spared
 from hammerstone.journal import Journal, Served, record_of
 from hammerstone.life.labels import take
 from hammerstone.life.watch import Watch, watches
@@ -77,10 +77,12 @@ class Hammerstone:
         on_build: OnBuild | None = None,
         tenant: str = "",
         fresh_s: float = 0.0,
+        on_fault: OnFault | None = None,
     ) -> None:
         """`on_build(task, build)` is called with `None` when a build starts, and with the result when it ends.
 
-        `tenant` is whose store it is. What is known of its tools and labels may be `fresh_s` seconds old.
+        `tenant` is whose store it is. What is known of its tools and labels may be `fresh_s` seconds old. With
+        `on_fault`, what ends a run does not end this loop: whatever goes on beside the requests reports it there.
         """
         self.store = store
         self.tenant = tenant
@@ -107,8 +109,11 @@ class Hammerstone:
         upstream = accounted.get(Role.SOLVER)
         self._watch = Watch(store, catalog, parser, upstream, life) if watches(life) else None
         maker = _maker(store, sandbox, accounted, self.settings)
-        self.builder = Builder(store=store, maker=maker, settings=self.settings, on_build=on_build or _ignore)
-        self.journal = Journal(store, finder, after=(self._compare, self._build_if_due))
+        self.builder = Builder(
+            store=store, maker=maker, settings=self.settings, on_build=on_build or _ignore, on_fault=on_fault
+        )
+        self.journal = Journal(store, finder, after=(self._compare, self._build_if_due), on_fault=on_fault)
+        self._on_fault = on_fault
         self._exits = AsyncExitStack()
         self._group: TaskGroup | None = None
 
@@ -157,7 +162,7 @@ class Hammerstone:
 
     async def catch_up(self) -> None:
         """Start the builds that are due: after labels came in, or after a crash."""
-        await self.builder.catch_up(self._tasks)
+        await spared(self.builder.catch_up(self._tasks), self._on_fault)
 
     async def make(self, instances: Sequence[Instance], *, name: str, description: str = "") -> Build:
         """Store solved instances under a task and run one build now.
@@ -185,7 +190,7 @@ class Hammerstone:
             await contained(watch.after(asked, routed, answered), lambda why: _log.warning("a comparison: %s", why))
 
         if self.settings.loop.background:
-            self._tasks.start_soon(compare)
+            self._tasks.start_soon(lambda: spared(compare(), self._on_fault))
         else:
             await compare()
 

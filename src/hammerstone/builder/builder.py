@@ -17,7 +17,7 @@ from hammerstone.builder.improve import improvement_due, replacement_due
 from hammerstone.builder.splits import independent
 from hammerstone.errors import InputError, SettingsError
 from hammerstone.escaping import sha256
-from hammerstone.faults import contained
+from hammerstone.faults import OnFault, contained, spared
 from hammerstone.requests.frame import PLAIN, Form, Frame, question_in, shared_frame
 from hammerstone.settings import Settings
 from hammerstone.store import Store
@@ -35,11 +35,21 @@ _log = logging.getLogger(__name__)
 class Builder:
     """Starts builds. Without a `maker` none is ever due."""
 
-    def __init__(self, *, store: Store, maker: Maker | None, settings: Settings, on_build: OnBuild) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        maker: Maker | None,
+        settings: Settings,
+        on_build: OnBuild,
+        on_fault: OnFault | None = None,
+    ) -> None:
+        """With `on_fault`, a build in the background that meets what ends a run reports it there, and no other ends."""
         self._store = store
         self._maker = maker
         self._settings = settings
         self._on_build = on_build
+        self._on_fault = on_fault
         self._running: set[str] = set()
         self._said: set[tuple[str, str]] = set()
 
@@ -84,8 +94,10 @@ class Builder:
         return due
 
     async def _build_beside(self, maker: Maker, task: Task, present: StoredTool | None) -> None:
-        build = self._run(maker, task, present)
-        await contained(build, lambda why: _log.warning("a tool for %s: %s", task.name, why))
+        build = contained(
+            self._run(maker, task, present), lambda why: _log.warning("a tool for %s: %s", task.name, why)
+        )
+        await spared(build, self._on_fault)
 
     async def _run(self, maker: Maker, task: Task, present: StoredTool | None = None) -> Build | None:
         """One build and, where the parser of a first tool refuses some of its instances, the next one at once."""
