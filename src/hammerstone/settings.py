@@ -19,6 +19,7 @@ __all__ = [
     "BuildSettings",
     "ImproveSettings",
     "LifeSettings",
+    "LogFormat",
     "LoopSettings",
     "Numbers",
     "RecipeChoice",
@@ -26,6 +27,7 @@ __all__ = [
     "Roles",
     "ServeSettings",
     "Settings",
+    "WhoScrapes",
     "bounded",
 ]
 
@@ -42,6 +44,8 @@ ALLOWED_IMPORTS = frozenset(
 
 RecipeChoice = Literal["module", "latm", "auto"]
 Approval = Literal["auto", "manual"]
+WhoScrapes = Literal["admin", "loopback"]
+LogFormat = Literal["text", "json"]
 
 T = TypeVar("T")
 
@@ -192,6 +196,8 @@ class ServeSettings:
     The upstream has `timeout_s` seconds for each part of a reply. A body may have `max_body_mb` megabytes.
     Answers to the very same request at temperature 0 are kept for `exact_ttl_s` seconds in `exact_mb` megabytes per
     tenant; 0 switches this off. In the budgets of keys, a call whose price is unknown counts as `unknown_price_usd`.
+    Where there are keys, `metrics` are shown to admin keys, or to whoever is on this machine (`loopback`), too; with
+    `tenant_metrics` they are told apart by tenant.
     """
 
     upstream: str | None = None
@@ -206,6 +212,8 @@ class ServeSettings:
     exact_ttl_s: float = bounded(3_600.0, least=0.0)
     exact_mb: float = bounded(64.0, least=0.0)
     unknown_price_usd: float = bounded(0.1, least=0.0)
+    metrics: WhoScrapes = "admin"
+    tenant_metrics: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from hammerstone.sandbox import Sandbox
 from hammerstone.server.access import Access
 from hammerstone.server.app import build_app
 from hammerstone.server.learner import Learner
+from hammerstone.server.telemetry.signals import Signals, open_signals
 from hammerstone.server.upstream import Upstream, Upstreams
 from hammerstone.settings import ServeSettings, Settings
 from hammerstone.store import open_stores
@@ -118,6 +119,7 @@ class Served:
     learner: Learner
     access: Access
     host: Host
+    signals: Signals
 
     async def ask(
         self, question: str, path: str = CHAT, headers: dict[str, str] | None = None, **fields: Any
@@ -148,15 +150,25 @@ async def open_gateway(
     upstream = upstream or FakeUpstream(adding)
     settings = replace(settings, serve=serve or ServeSettings())
     maker = FunctionModel(lambda _: f"```python\n{SUM}\n```")
-    learner = Learner()
+    signals = open_signals(settings.serve)
+    learner = Learner(retry_s=0.01, on_fault=signals.health.failed)
     with open_stores(home) as stores:
-        async with Host(stores=stores, sandbox=sandbox, models=Models(maker=maker), settings=settings) as host:
+        async with Host(
+            stores=stores,
+            sandbox=sandbox,
+            models=Models(maker=maker),
+            settings=settings,
+            on_build=signals.on_build,
+            on_fault=lambda _, error: signals.health.failed(error),
+        ) as host:
             upstreams = Upstreams(openai=Upstream("http://upstream.test", transport=httpx2.ASGITransport(upstream)))
             access = Access(host.keys)
-            app = build_app(host, upstreams, settings.serve, learner, access)
+            app = build_app(host, upstreams, settings.serve, learner, access, signals)
             transport = httpx2.ASGITransport(app)
             async with (
                 app.router.lifespan_context(app),
                 httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client,
             ):
-                yield Served(client=client, upstream=upstream, learner=learner, access=access, host=host)
+                yield Served(
+                    client=client, upstream=upstream, learner=learner, access=access, host=host, signals=signals
+                )

@@ -53,6 +53,11 @@ class Builder:
         self._running: set[str] = set()
         self._said: set[tuple[str, str]] = set()
 
+    @property
+    def running(self) -> int:
+        """Builds under way."""
+        return len(self._running)
+
     async def catch_up(self, group: TaskGroup) -> None:
         """Start the builds that are due: after labels came in, or after a crash."""
         for task in await to_thread.run_sync(self._store.tasks):

@@ -52,8 +52,9 @@ def serve(
     try:
         from hammerstone.server.serving import open_tenants, open_upstreams
         from hammerstone.server.serving import serve as run_server
+        from hammerstone.server.telemetry.signals import open_signals
     except ModuleNotFoundError as error:
-        if error.name not in {"starlette", "uvicorn", "httpx2"}:
+        if error.name not in {"starlette", "uvicorn", "httpx2", "prometheus_client"}:
             raise
         raise SettingsError(
             f"the gateway needs {error.name}, which is not installed", hint="uv run --extra serve hammerstone serve"
@@ -75,12 +76,13 @@ def serve(
         loaded = loaded.with_value("life.shadow", SHADOW, "serve")
     settings = loaded.settings
     upstreams = open_upstreams(settings.serve)
+    signals = open_signals(settings.serve)
 
     def say_start(url: str) -> None:
         talk(f"{url}/v1 passes on to {upstreams.openai.base_url}; stop with Ctrl-C", "serving:")
 
     async def run() -> None:
-        async with open_tenants(home, settings, sandbox) as tenants:
-            await run_server(tenants, upstreams, settings.serve, say_start)
+        async with open_tenants(home, settings, sandbox, signals) as tenants:
+            await run_server(tenants, upstreams, settings.serve, signals, say_start)
 
     anyio.run(run)

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -16,7 +17,10 @@ from hammerstone.server.gateway import Gateway, Tenants
 from hammerstone.server.learner import Learner
 from hammerstone.server.mcp_endpoint import McpEndpoint
 from hammerstone.server.protocols import AnthropicMessages, ChatCompletions, Completions, Responses, TextApi
-from hammerstone.server.replies import json_response
+from hammerstone.server.telemetry.figures import Figures
+from hammerstone.server.telemetry.middleware import Telemetry
+from hammerstone.server.telemetry.routes import telemetry_routes
+from hammerstone.server.telemetry.signals import Signals, open_signals
 from hammerstone.server.tools_api import ToolsApi
 from hammerstone.server.upstream import Upstreams
 from hammerstone.settings import ServeSettings
@@ -32,13 +36,24 @@ def build_app(
     settings: ServeSettings,
     learner: Learner | None = None,
     access: Access | None = None,
+    signals: Signals | None = None,
 ) -> Starlette:
     """The application over what a host has opened. Its lifespan runs the learner and closes the upstreams."""
-    learner = learner or Learner()
-    access = access or Access()
+    signals = signals or open_signals(settings)
+    learner = learner or Learner(on_fault=signals.health.failed)
+    access = access or Access(on_fault=signals.health.failed)
+    figures = Figures(tenants, signals.health)
+    signals.metrics.show(learner, figures)
     tools = ToolsApi(tenants=tenants, entry=access, learner=learner, settings=settings)
     mcp = McpEndpoint(tools.of, access, settings)
-    gateway = Gateway(tenants=tenants, upstreams=upstreams, learner=learner, settings=settings, access=access)
+    gateway = Gateway(
+        tenants=tenants,
+        upstreams=upstreams,
+        learner=learner,
+        settings=settings,
+        access=access,
+        health=signals.health,
+    )
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
@@ -46,7 +61,7 @@ def build_app(
         async with task_group() as group:
             group.start_soon(learner.run)
             group.start_soon(access.run)
-            async with mcp.running():
+            async with figures.running(), mcp.running():
                 yield
             learner.close()
             access.close()
@@ -58,9 +73,10 @@ def build_app(
             *(Route(api.path, _text(gateway, api), methods=["POST"]) for api in apis),
             *tools.routes(),
             Route("/mcp", mcp),
-            Route("/healthz", _healthy, methods=["GET"]),
+            *telemetry_routes(signals, access, settings.metrics),
             Route("/v1/{path:path}", gateway.forward, methods=_METHODS),
         ],
+        middleware=[Middleware(Telemetry, observers=signals.observers)],
         lifespan=lifespan,
     )
 
@@ -70,8 +86,3 @@ def _text(gateway: Gateway, api: TextApi) -> Callable[[Request], Awaitable[Respo
         return await gateway.text(request, api)
 
     return endpoint
-
-
-async def _healthy(request: Request) -> Response:
-    del request
-    return json_response({"status": "ok"})

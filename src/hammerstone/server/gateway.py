@@ -10,42 +10,35 @@ Nothing that learns stands in a request's path, and if our own parts fail, reque
 
 from __future__ import annotations
 
-import logging
-import time
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import httpx2
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
 
-from hammerstone.faults import reason_of
 from hammerstone.loop import Hammerstone
-from hammerstone.requests.json_text import load_json
 from hammerstone.requests.rows import UnreadableRowError
 from hammerstone.routes import Answer, Asked, Routed
-from hammerstone.server.access import Access, Caller, credentials_for_upstream
-from hammerstone.server.bodies import MEGABYTE, read_body
-from hammerstone.server.controls import ControlError, Controls, read_controls
+from hammerstone.server.access import Access, credentials_for_upstream
+from hammerstone.server.bodies import MEGABYTE
+from hammerstone.server.call import Call
+from hammerstone.server.controls import ControlError, read_controls
 from hammerstone.server.exact import ExactCaches, identity
 from hammerstone.server.learner import Learner, UpstreamReply
 from hammerstone.server.protocols.anthropic_messages import AnthropicMessages
 from hammerstone.server.protocols.contract import NotServedError, TextApi
 from hammerstone.server.protocols.limits import temperature_of
 from hammerstone.server.replies import GatewayError, answer_response, error_response
+from hammerstone.server.telemetry.health import Health
 from hammerstone.server.upstream import UpstreamError, Upstreams, reply_bytes, reply_headers
 from hammerstone.settings import ServeSettings
 from hammerstone.store.accounts import Bill
 from hammerstone.types import Request, Route
 
-__all__ = ["Call", "Gateway", "Tenants"]
+__all__ = ["Gateway", "Tenants"]
 
-_log = logging.getLogger(__name__)
-
-HEADER = "x-hammerstone-"
 CLIENT_LEFT = 499  # nginx's: nobody reads it
 
 
@@ -54,36 +47,10 @@ class Tenants(Protocol):
 
     async def of(self, tenant: str) -> Hammerstone: ...
 
-
-@dataclass(kw_only=True)
-class Call:
-    """One HTTP request on its way through the gateway.
-
-    `fields` is its JSON body, if that is an object, and `asked` what a tool may be asked of it. `notes` become
-    response headers.
-    """
-
-    http: HttpRequest
-    tenant: str
-    caller: Caller = field(default_factory=Caller)
-    id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    started: float = field(default_factory=time.perf_counter)
-    body: bytes = b""
-    fields: Mapping[str, Any] | None = None
-    controls: Controls = field(default_factory=Controls)
-    api: TextApi | None = None
-    asked: Asked | None = None
-    exact_key: str | None = None
-    notes: dict[str, str] = field(default_factory=dict[str, str])
-
     @property
-    def headers(self) -> dict[str, str]:
-        ours = {HEADER + name: value for name, value in {"request-id": self.id, **self.notes}.items()}
-        return {**ours, **self.caller.headers}
-
-    @property
-    def ms(self) -> float:
-        return (time.perf_counter() - self.started) * 1000
+    def loops(self) -> tuple[Hammerstone, ...]:
+        """Those that are open."""
+        ...
 
 
 class Gateway:
@@ -97,8 +64,10 @@ class Gateway:
         learner: Learner,
         settings: ServeSettings,
         access: Access,
+        health: Health,
     ) -> None:
         self._access = access
+        self._health = health
         self._tenants = tenants
         self._upstreams = upstreams
         self._learner = learner
@@ -107,7 +76,7 @@ class Gateway:
 
     async def text(self, http: HttpRequest, api: TextApi) -> Response:
         """A request of one of the text APIs: a hit if a tool is sure of it, else the upstream's reply."""
-        call = Call(http=http, tenant="", api=api)
+        call = Call(http=http, api=api)
         try:
             await self._enter(call)
             await self._read(call)
@@ -124,11 +93,12 @@ class Gateway:
 
     async def forward(self, http: HttpRequest) -> Response:
         """Anything else: to the upstream and back."""
-        call = Call(http=http, tenant="")
+        call = Call(http=http)
         try:
             await self._enter(call)
-            call.body = await self._body(http)
-            call.fields = _object(call.body) if call.caller.key is not None else None  # who pays for which model?
+            await call.read_body(self._settings.max_body_mb)
+            if call.caller.key is not None:
+                call.read_fields()  # who pays for which model?
             return await self._miss(call)
         except GatewayError as error:
             form = AnthropicMessages() if http.url.path.startswith(AnthropicMessages.path) else None
@@ -140,19 +110,15 @@ class Gateway:
 
     async def _enter(self, call: Call) -> None:
         """By its head alone: nobody reads the body of one who may not come in."""
-        call.caller = await self._access.enter(call.http)
-        call.tenant = call.caller.tenant
+        call.come_from(await self._access.enter(call.http))
 
     async def _read(self, call: Call) -> None:
-        call.body = await self._body(call.http)
-        call.fields = _object(call.body)
+        await call.read_body(self._settings.max_body_mb)
+        call.read_fields()
         try:
             call.controls = read_controls(call.http.headers, call.fields)
         except ControlError as error:
             raise GatewayError(str(error), status=400, code="invalid_control") from None
-
-    async def _body(self, http: HttpRequest) -> bytes:
-        return await read_body(http, self._settings.max_body_mb)
 
     # a hit
 
@@ -163,9 +129,13 @@ class Gateway:
         except (GatewayError, ClientDisconnect):
             raise
         except Exception as error:
-            _log.error("hammerstone's own parts failed: %s", reason_of(error))
-            call.notes = {"fault": type(error).__name__}
+            self._failed(call, error)
             return None
+
+    def _failed(self, call: Call, error: Exception) -> None:
+        self._health.failed(error)
+        call.notes.clear()
+        call.notes["fault"] = type(error).__name__
 
     async def _hit(self, call: Call, api: TextApi) -> Response | None:
         if call.fields is None:
@@ -194,7 +164,7 @@ class Gateway:
         return self._answer(call, api, answer.text, answer.route.value, tool)
 
     def _answer(self, call: Call, api: TextApi, text: str, route: str, notes: Mapping[str, str]) -> Response:
-        call.notes |= {"route": route, **notes, "saved-usd": self._learner.saved(call.asked, text)}
+        call.notes.update({"route": route, **notes, "saved-usd": self._learner.saved(call.asked, text)})
         return answer_response(api, text, request_id=call.id, body=call.fields or {}, headers=call.headers)
 
     def _look_exact(self, call: Call) -> str | None:
@@ -213,7 +183,7 @@ class Gateway:
         try:
             upstream = self._upstreams.of(url.path)
             headers = credentials_for_upstream(call.http.headers.raw, upstream.key_header)
-            with charge.until_reply():
+            with charge.until_reply(), call.record.waiting_for_upstream():
                 reply = await upstream.send(method, url.path, query, headers, call.body)
         except UpstreamError as error:
             raise GatewayError(error.message, status=error.status, code=error.code, kind="upstream_error") from error
@@ -244,15 +214,6 @@ class Gateway:
                 cache.store(call.exact_key, text, request_id=call.id)
 
         self._learner.learn(self._tenants, call.asked, call.api, reply, call.ms, answered)
-
-
-def _object(body: bytes) -> Mapping[str, Any] | None:
-    """The JSON object in a body; `None` for anything of which two readers could think differently."""
-    try:
-        value = load_json(body.decode())
-    except (ValueError, RecursionError):
-        return None
-    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else None
 
 
 def _exact_key(api: TextApi, fields: Mapping[str, Any]) -> str | None:

@@ -76,8 +76,10 @@ class Learner:
     While the store is out of reach what is handed over waits, and is tried again every `retry_s` seconds.
     """
 
-    def __init__(self, *, retry_s: float = 1.0) -> None:
+    def __init__(self, *, retry_s: float = 1.0, on_fault: Callable[[Exception], None] | None = None) -> None:
+        """`on_fault` hears of each failure of the store."""
         self._retry_s = retry_s
+        self._on_fault = on_fault or _tell
         self._waiting: deque[Job | _Served] = deque()
         self._news = anyio.Event()
         self._rest = anyio.Event()
@@ -105,7 +107,7 @@ class Learner:
             else:
                 await first()
         except StoreError as error:
-            _log.error("the store: %s", error.message)
+            self._on_fault(error)
             if not self._closed:
                 return False
         except Exception as error:
@@ -137,6 +139,11 @@ class Learner:
     def waiting(self) -> int:
         """How much is still to be done."""
         return len(self._waiting)
+
+    @property
+    def answers_waiting(self) -> int:
+        """How many answers of tools are still to be stored."""
+        return sum(isinstance(one, _Served) for one in self._waiting)
 
     def _add(self, one: Job | _Served) -> None:
         if len(self._waiting) >= WAITING:
@@ -180,6 +187,10 @@ class Learner:
         read = sum(estimate_tokens(one.content) for one in asked.request.chat.messages)
         dollars = price(asked.request.chat.model, Usage(input_tokens=read, output_tokens=estimate_tokens(text)))
         return "unknown" if dollars is None else f"{dollars:.6f}"
+
+
+def _tell(error: Exception) -> None:
+    _log.error("%s", reason_of(error))
 
 
 def _answer_in(api: TextApi, reply: UpstreamReply) -> tuple[str | None, Usage]:

@@ -17,6 +17,7 @@ from hammerstone.sandbox import open_sandbox
 from hammerstone.server.access import Access
 from hammerstone.server.app import build_app
 from hammerstone.server.entry import is_loopback
+from hammerstone.server.telemetry.signals import Signals
 from hammerstone.server.upstream import Upstream, Upstreams
 from hammerstone.settings import ServeSettings, Settings
 from hammerstone.store import open_stores
@@ -62,7 +63,7 @@ def check_address(settings: ServeSettings, *, has_keys: bool) -> None:
 
 
 @asynccontextmanager
-async def open_tenants(home: str | None, settings: Settings, sandbox: str) -> AsyncGenerator[Host]:
+async def open_tenants(home: str | None, settings: Settings, sandbox: str, signals: Signals) -> AsyncGenerator[Host]:
     """The loops behind the gateway. A role that is not named is not played: the upstream answers, and no model is
     asked on a request's path but a user. Raises `SettingsError`, `StoreError`, `SandboxError`.
     """
@@ -75,22 +76,36 @@ async def open_tenants(home: str | None, settings: Settings, sandbox: str) -> As
     with open_stores(home or default_home()) as stores:
         async with (
             open_sandbox(sandbox) as confined,
-            Host(stores=stores, sandbox=confined, models=models, settings=settings, fresh_s=FRESH_SECONDS) as host,
+            Host(
+                stores=stores,
+                sandbox=confined,
+                models=models,
+                settings=settings,
+                on_build=signals.on_build,
+                fresh_s=FRESH_SECONDS,
+                on_fault=lambda _, error: signals.health.failed(error),
+            ) as host,
         ):
             await host.catch_up()
             yield host
 
 
-async def serve(tenants: Host, upstreams: Upstreams, settings: ServeSettings, on_start: Callable[[str], None]) -> None:
+async def serve(
+    tenants: Host,
+    upstreams: Upstreams,
+    settings: ServeSettings,
+    signals: Signals,
+    on_start: Callable[[str], None],
+) -> None:
     """Until it is told to stop (SIGINT or SIGTERM): then it finishes the streams under way.
 
     `on_start` gets the address. Raises `SettingsError` if the port is taken, or if others could reach a gateway that
     has no keys.
     """
-    access = Access(tenants.keys, unknown_price_usd=settings.unknown_price_usd)
+    access = Access(tenants.keys, unknown_price_usd=settings.unknown_price_usd, on_fault=signals.health.failed)
     await access.exchange()
     check_address(settings, has_keys=access.required)
-    app = build_app(tenants, upstreams, settings, access=access)
+    app = build_app(tenants, upstreams, settings, access=access, signals=signals)
     config = uvicorn.Config(
         app,
         host=settings.host,

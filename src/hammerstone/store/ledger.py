@@ -8,13 +8,13 @@ from sqlalchemy import Integer, and_, case, cast, func, select
 
 from hammerstone.store import schema, tools
 from hammerstone.store.records import ToolState
-from hammerstone.store.summaries import LedgerRow, MeanCall, RouteRow, ToolRow
+from hammerstone.store.summaries import LedgerRow, MeanCall, RouteRow, ToolRow, ToolTally
 from hammerstone.types import Role, Route
 
 if TYPE_CHECKING:
-    from sqlalchemy import Column, ColumnElement, Connection, Row, RowMapping
+    from sqlalchemy import Column, ColumnElement, Connection, Row, RowMapping, Select
 
-__all__ = ["by_role", "by_route", "by_tool", "mean_solver_call"]
+__all__ = ["by_role", "by_route", "by_tool", "mean_solver_call", "tallies"]
 
 _ANSWERS = schema.answers
 _CALLS = schema.calls
@@ -75,6 +75,16 @@ def by_tool(connection: Connection) -> tuple[ToolRow, ...]:
         .order_by(_TASKS.c.name, _TOOLS.c.version)
     )
     return tuple(_tool_row(row) for row in connection.execute(rows).all())
+
+
+def tallies(connection: Connection) -> tuple[ToolTally, ...]:
+    columns = (_TOOLS.c.version, _TOOLS.c.state, _TOOLS.c.compared, _TOOLS.c.disagreed, _TOOLS.c.false_hits)
+    rows: Select[Any] = select(*columns, _TOOLS.c.in_a_row, _TASKS.c.name).select_from(_TOOLS).join(_TASKS)
+    found = rows.where(_TOOLS.c.state.in_(list(ToolState))).order_by(_TASKS.c.name, _TOOLS.c.version)
+    return tuple(
+        ToolTally(tool=row.name, version=row.version, state=ToolState(row.state), tally=tools.tally(row))
+        for row in connection.execute(found).all()
+    )
 
 
 def _tool_row(row: Row[Any]) -> ToolRow:

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
         Task,
         UnreadableTool,
     )
-    from hammerstone.store.summaries import LedgerRow, MeanCall, RouteRow, ToolRow
+    from hammerstone.store.summaries import LedgerRow, MeanCall, RouteRow, ToolRow, ToolTally
     from hammerstone.tools.tool import Tool
     from hammerstone.types import Chat, Instance
 
@@ -502,6 +502,11 @@ class Store:
         """What each version of each tool has served, how it compared with the upstream, and what was corrected."""
         with self._database.read() as connection:
             return ledger.by_tool(connection)
+
+    def tallies(self) -> tuple[ToolTally, ...]:
+        """How each version of each tool compared with the upstream: quick, whatever was answered."""
+        with self._database.read() as connection:
+            return ledger.tallies(connection)
 
     def mean_solver_call(self) -> MeanCall:
         """What one call of the solver takes on average: the baseline "every request to the solver's model"."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from hammerstone.store.records import Tally, ToolState
 from hammerstone.types import Role, Route
 
-__all__ = ["LedgerRow", "MeanCall", "RouteRow", "ToolRow"]
+__all__ = ["LedgerRow", "MeanCall", "RouteRow", "ToolRow", "ToolTally"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +59,16 @@ class ToolRow:
     served: int
     tally: Tally
     corrected: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolTally:
+    """The comparisons of one version of a tool."""
+
+    tool: str
+    version: int
+    state: ToolState
+    tally: Tally
 
 
 class MeanCall(NamedTuple):

@@ -64,7 +64,8 @@ class Access:
     """The front door. Without `keys`, or while there are none, everybody on this machine may ask.
 
     Where a key exists, even a revoked one, a request needs one. A call whose price is not known counts as
-    `unknown_price_usd`. `clock` gives seconds since 1970.
+    `unknown_price_usd`. `clock` gives seconds since 1970, and `on_fault` hears of
+    exchanges that failed.
     """
 
     def __init__(
@@ -73,10 +74,12 @@ class Access:
         *,
         unknown_price_usd: float = UNKNOWN_PRICE_USD,
         clock: Callable[[], float] = time.time,
+        on_fault: Callable[[Exception], None] | None = None,
     ) -> None:
         self._store = keys
         self._prices = Prices(unknown_price_usd)
         self._clock = clock
+        self._on_fault = on_fault or _tell
         self._open = OpenEntry()
         self._keys: dict[str, Key] = {}
         self._counts = Counts()
@@ -153,7 +156,7 @@ class Access:
                 if self._store is not None:
                     await self._exchange(self._store)
             except Exception as error:
-                _log.error("keys and their usage are not exchanged: %s", reason_of(error))
+                self._on_fault(error)
 
     async def _settle(self) -> None:
         ended, self._ended[:] = self._ended[:], []
@@ -221,6 +224,10 @@ class Access:
         if key.revoked is not None:
             raise _refused("this key is revoked")
         return key
+
+
+def _tell(error: Exception) -> None:
+    _log.error("keys and their usage are not exchanged: %s", reason_of(error))
 
 
 def _refused(message: str) -> GatewayError:

@@ -1,0 +1,82 @@
+"""One HTTP request on its way through the gateway."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from starlette.requests import Request as HttpRequest
+
+from hammerstone.requests.json_text import load_json
+from hammerstone.routes import Asked
+from hammerstone.server.access import Caller
+from hammerstone.server.bodies import read_body
+from hammerstone.server.controls import Controls
+from hammerstone.server.protocols.contract import TextApi
+from hammerstone.server.telemetry.record import record_of
+
+__all__ = ["Call"]
+
+HEADER = "x-hammerstone-"
+
+
+@dataclass(kw_only=True)
+class Call:
+    """`fields` is its JSON body, if that is an object, and `asked` what a tool may be asked of it.
+
+    `notes` become response headers. What is known of it when it is over is in `record`.
+    """
+
+    http: HttpRequest
+    tenant: str = ""
+    caller: Caller = field(default_factory=Caller)
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    body: bytes = b""
+    fields: Mapping[str, Any] | None = None
+    controls: Controls = field(default_factory=Controls)
+    api: TextApi | None = None
+    asked: Asked | None = None
+    exact_key: str | None = None
+
+    def __post_init__(self) -> None:
+        self.record = record_of(self.http.scope)
+        self.record.id = self.id
+
+    def come_from(self, caller: Caller) -> None:
+        """Who sent it is known."""
+        self.caller = caller
+        self.tenant = self.record.tenant = caller.tenant
+
+    async def read_body(self, max_mb: float) -> None:
+        """Raises `GatewayError` where it is larger."""
+        with self.record.waiting():
+            self.body = await read_body(self.http, max_mb)
+
+    def read_fields(self) -> None:
+        """Of the body; none if two readers could think differently of it."""
+        self.fields = _object(self.body)
+        model = (self.fields or {}).get("model")
+        self.record.model = model if isinstance(model, str) else None
+
+    @property
+    def notes(self) -> dict[str, str]:
+        return self.record.notes
+
+    @property
+    def headers(self) -> dict[str, str]:
+        ours = {HEADER + name: value for name, value in {"request-id": self.id, **self.notes}.items()}
+        return {**ours, **self.caller.headers}
+
+    @property
+    def ms(self) -> float:
+        return self.record.seconds * 1000
+
+
+def _object(body: bytes) -> Mapping[str, Any] | None:
+    try:
+        value = load_json(body.decode())
+    except (ValueError, RecursionError):
+        return None
+    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else None

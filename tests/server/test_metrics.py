@@ -1,0 +1,191 @@
+"""`/metrics` and `/readyz`: what the gateway shows of itself, and to whom."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from hammerstone.errors import SandboxError, StoreError
+from hammerstone.sandbox import Sandbox
+from hammerstone.server.telemetry.figures import Figures
+from hammerstone.server.telemetry.health import STALE_SECONDS, STORE, Health
+from hammerstone.server.telemetry.record import RequestRecord
+from hammerstone.settings import LifeSettings, ServeSettings
+from hammerstone.store import open_stores
+
+from ..samples.sums import SETTINGS
+from .fake_upstream import FakeUpstream, Reply
+from .sums import CHAT, Served, body, open_gateway
+
+pytestmark = pytest.mark.anyio
+
+NEW = "What is the sum of 4000 and 321?"
+PRIVATE = "What is the sum of 8 and 9, dear Zebedee?"
+
+
+@pytest.fixture
+async def served(tmp_path: Path, sandbox: Sandbox) -> AsyncIterator[Served]:
+    async with open_gateway(tmp_path / "home", sandbox) as one:
+        yield one
+
+
+async def scrape(served: Served) -> dict[tuple[str, ...], float]:
+    """Each sample by its name and the values of its labels."""
+    response = await served.client.get("/metrics")
+    assert response.status_code == 200
+    families = text_string_to_metric_families(response.text)
+    return {(one.name, *one.labels.values()): one.value for family in families for one in family.samples}
+
+
+async def test_requests_are_counted_by_route_api_and_status(served: Served) -> None:
+    await served.learn_sums()
+    await served.ask(NEW)
+    await served.client.get("/v1/models")
+    await served.ask("hm?", headers={"x-hammerstone-only-if-hit": "true"})
+    seen = await scrape(served)
+    assert seen["hammerstone_requests_total", CHAT, "upstream", "2xx"] == 5
+    assert seen["hammerstone_requests_total", CHAT, "parser", "2xx"] == 1
+    assert seen["hammerstone_requests_total", "/v1/models", "upstream", "2xx"] == 1
+    assert seen["hammerstone_requests_total", CHAT, "none", "5xx"] == 1
+
+
+async def test_a_hit_counts_once_and_its_price_is_saved(served: Served) -> None:
+    await served.learn_sums()
+    before = await scrape(served)
+    response = await served.ask(NEW)
+    after = await scrape(served)
+    saved = float(response.headers["x-hammerstone-saved-usd"])
+    assert after["hammerstone_saved_usd_total",] - before["hammerstone_saved_usd_total",] == pytest.approx(saved)
+    assert after["hammerstone_added_seconds_count", "parser"] == 1
+
+
+async def test_a_hit_of_unknown_price_is_counted_apart(served: Served) -> None:
+    await served.learn_sums(model="house-model")
+    await served.ask(NEW, model="house-model")
+    assert (await scrape(served))["hammerstone_saved_unpriced_total",] == 1
+
+
+def test_the_time_that_others_take_is_not_added() -> None:
+    record = RequestRecord(started=100.0)
+    record.waited, record.ready = 2.0, 102.25
+    assert record.added == 0.25
+
+
+async def test_an_error_of_the_upstream_is_counted_as_its_status(tmp_path: Path, sandbox: Sandbox) -> None:
+    upstream = FakeUpstream(lambda _: Reply.of({"error": {"message": "no"}}, 503))
+    async with open_gateway(tmp_path, sandbox, upstream) as served:
+        await served.ask(NEW)
+        assert (await scrape(served))["hammerstone_requests_total", CHAT, "upstream", "5xx"] == 1
+
+
+async def test_builds_and_bounds_of_live_tools_are_shown(tmp_path: Path, sandbox: Sandbox) -> None:
+    settings = replace(SETTINGS, life=LifeSettings(shadow=3))
+    async with open_gateway(tmp_path, sandbox, settings=settings) as served:
+        await served.learn_sums(count=8)
+        figures = Figures(served.host, served.signals.health)
+        served.signals.metrics.show(served.learner, figures)
+        await figures.look()
+        seen = await scrape(served)
+        (tool,) = (await served.loop()).store.live_tools()
+        assert seen["hammerstone_builds_total", "passed"] == 1
+        assert seen["hammerstone_builds_running",] == 0
+        assert 0 < seen["hammerstone_false_hit_bound", tool.task] < 1
+        assert seen["hammerstone_all_false_hit_bound",] == seen["hammerstone_false_hit_bound", tool.task]
+
+
+async def test_nothing_of_a_prompt_or_a_key_is_in_the_metrics(served: Served) -> None:
+    await served.client.post(CHAT, json=body(PRIVATE), headers={"authorization": "Bearer sk-secret"})
+    await served.client.get("/v1/Zebedee/sk-secret")
+    text = (await served.client.get("/metrics")).text
+    assert "Zebedee" not in text
+    assert "sk-secret" not in text
+
+
+@contextmanager
+def keys(home: Path) -> Iterator[tuple[str, str]]:
+    with open_stores(home) as stores:
+        yield stores.keys.create("a", tenant="acme").secret, stores.keys.create("b", admin=True).secret
+
+
+@pytest.mark.parametrize("tenants", [True, False])
+async def test_tenants_are_told_apart_only_where_somebody_asks_for_it(
+    tmp_path: Path, sandbox: Sandbox, tenants: bool
+) -> None:
+    with keys(tmp_path) as (key, admin):
+        async with open_gateway(tmp_path, sandbox, serve=ServeSettings(tenant_metrics=tenants)) as served:
+            await served.access.exchange()
+            await served.ask(NEW, headers={"authorization": f"Bearer {key}"})
+            page = await served.client.get("/metrics", headers={"authorization": f"Bearer {admin}"})
+            assert ('tenant="acme"' in page.text) is tenants
+
+
+async def test_with_keys_the_metrics_are_for_admin_keys(tmp_path: Path, sandbox: Sandbox) -> None:
+    with keys(tmp_path) as (key, admin):
+        async with open_gateway(tmp_path, sandbox) as served:
+            await served.access.exchange()
+            asked = [{}, {"authorization": f"Bearer {key}"}, {"authorization": f"Bearer {admin}"}]
+            statuses = [(await served.client.get("/metrics", headers=one)).status_code for one in asked]
+            assert statuses == [401, 403, 200]
+
+
+async def test_where_loopback_may_scrape_a_proxy_on_this_machine_may_not(tmp_path: Path, sandbox: Sandbox) -> None:
+    with keys(tmp_path):
+        async with open_gateway(tmp_path, sandbox, serve=ServeSettings(metrics="loopback")) as served:
+            await served.access.exchange()
+            heads = [{}, {"x-forwarded-for": "10.0.0.1"}, {"host": "gateway.example.com"}]
+            statuses = [(await served.client.get("/metrics", headers=one)).status_code for one in heads]
+            assert statuses == [200, 401, 401]
+
+
+async def test_without_keys_the_metrics_are_for_this_machine(served: Served) -> None:
+    response = await served.client.get("/metrics", headers={"host": "gateway.example.com"})
+    assert response.status_code == 403
+
+
+# readiness
+
+
+async def test_a_gateway_is_ready_with_each_of_its_parts(served: Served) -> None:
+    response = await served.client.get("/readyz")
+    assert (response.status_code, response.json()) == (
+        200,
+        {"status": "ready", "tools": True, "parts": {"store": "ok", "sandbox": "ok", "upstream": "configured"}},
+    )
+
+
+async def test_a_gateway_without_a_part_stays_in_rotation_and_says_so(served: Served) -> None:
+    served.signals.health.failed(SandboxError("gone"))
+    response = await served.client.get("/readyz")
+    assert (response.status_code, response.json()["status"], response.json()["tools"]) == (200, "degraded", False)
+    assert response.json()["parts"]["sandbox"] == "failed"
+    assert (await scrape(served))["hammerstone_part_up", "sandbox"] == 0
+
+
+async def test_a_gateway_that_stops_leaves_the_rotation(served: Served) -> None:
+    served.signals.health.stopping = True
+    response = await served.client.get("/readyz")
+    assert (response.status_code, response.json()["status"]) == (503, "stopping")
+
+
+def test_a_store_that_says_nothing_for_long_counts_as_out_of_reach() -> None:
+    now = [0.0]
+    health = Health(clock=lambda: now[0])
+    health.works(STORE)
+    now[0] = STALE_SECONDS + 1
+    assert [part.ok for part in health.parts() if part.name == STORE] == [False]
+    health.works(STORE)
+    assert health.report()[0] == 200
+
+
+def test_a_part_that_fails_again_and_again_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    health = Health()
+    for _ in range(3):
+        health.failed(StoreError("the disk is full"))
+    health.works(STORE)
+    assert [record.message for record in caplog.records] == ["store: the disk is full", "store: works again"]
+    assert next(part.faults for part in health.parts() if part.name == STORE) == 3
