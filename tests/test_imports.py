@@ -32,6 +32,7 @@ LAYERS = (
     ("host",),
     ("opening",),
     ("made_tools",),
+    ("admin",),
     ("evals", "server"),
     ("testing", "hammerstone"),  # the fakes, and the front door: on top of everything but the command line
     ("cli",),

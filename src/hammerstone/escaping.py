@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from hammerstone.types import JSON
 
-__all__ = ["escape", "mapped", "restore", "sha256"]
+__all__ = ["escape", "mapped", "pair_digest", "restore", "sha256"]
 
 _MARK = "\ufdd0"
 _UNSTORABLE = re.compile(f"[\x00\ud800-\udfff{_MARK}]")
@@ -35,6 +35,11 @@ def restore(text: str) -> str:
 def sha256(text: str) -> str:
     """The digest of any text, in 64 hexadecimal digits."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def pair_digest(one: str, other: str) -> bytes:
+    """The first 8 bytes of a digest of two texts, which tells them from any other two."""
+    return bytes.fromhex(sha256(f"{sha256(one)}{other}")[:16])
 
 
 def mapped(function: Callable[[str], str], value: JSON) -> JSON:

@@ -113,4 +113,5 @@ def record_of(asked: Asked, routed: Routed, ms: float) -> Answered:
         correct=agree(answer.text, request.answer) if known and answer and request.answer else None,
         refusals=routed.refusals,
         chat=None if request.chat.plain else request.chat,
+        origin=answer.origin if answer else None,
     )

@@ -63,6 +63,15 @@ def test_an_answer_of_the_solver_is_corrected_without_a_tool(cli: Cli) -> None:
     assert (done.code, done.out) == (0, "sum: '102' is the label of this question\n")
 
 
+def test_a_wrong_answer_that_was_learned_is_an_instance_no_more(cli: Cli, answered: Path) -> None:
+    with open_store(answered) as store:
+        store.add_answer(Answered(id="t", question=ask(2), answer="239", route=Route.SOLVER, task="sum"))
+    done = cli("correct", "t")
+    assert (done.code, done.out) == (0, "sum: the wrong answer is no instance any more\n")
+    with open_store(answered) as store:
+        assert [one.question for one in store.instances("sum")] == [ask(0), ask(1), ask(3), ask(4)]
+
+
 @pytest.mark.usefixtures("answered")
 def test_as_json_all_of_the_other_answers_are_there(cli: Cli) -> None:
     (told,) = cli("correct", "q3", "--answer", "73", "--json").lines
@@ -78,6 +87,7 @@ def test_as_json_all_of_the_other_answers_are_there(cli: Cli) -> None:
         "quarantined": True,
         "labeled": True,
         "former_label": "72",
+        "dropped": False,
     }
 
 

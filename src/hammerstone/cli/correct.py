@@ -32,12 +32,11 @@ def correct(
     Of several requests with this id the newest is meant. The other answers of that tool are listed: they may be wrong,
     too.
     """
+    from hammerstone.admin.corrections import correct as correct_answer
+
     with open_home(home, tenant) as store:
-        correction = store.correct(request_id, answer)
-        others: list[Answered] = []
-        if correction.tool is not None and correction.version is not None:
-            of_tool = store.answers_of(correction.tool, correction.version)
-            others = [one for one in of_tool if one.id != request_id]
+        corrected = correct_answer(store, request_id, answer)
+    correction, others = corrected.correction, corrected.others
     if json:
         from dataclasses import asdict
 
@@ -59,6 +58,8 @@ def _show(correction: Correction) -> None:
     if correction.labeled:
         former = f" instead of {correction.former_label!r}" if correction.former_label is not None else ""
         print_line(f"{correction.task}: {correction.answer!r} is the label of this question{former}")
+    elif correction.dropped:
+        print_line(f"{correction.task}: the wrong answer is no instance any more")
     elif correction.answer is not None:
         print_line(f"{correction.request_id}: the right answer is kept, but as no label: its task is not known")
 

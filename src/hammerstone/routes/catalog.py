@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from anyio import to_thread
 
-from hammerstone.escaping import sha256
+from hammerstone.escaping import pair_digest, sha256
 from hammerstone.requests.frame import PLAIN, Form, Frame
 from hammerstone.routes.contract import Asked
 from hammerstone.routes.dispatcher import LISTED, nearest
@@ -38,6 +38,7 @@ class Catalog:
         self._looked = -math.inf
         self._looking = False
         self._labeled: frozenset[bytes] = frozenset()
+        self._withdrawn: frozenset[bytes] = frozenset()
         self._revision = -1
         self._tools: dict[str, StoredTool] = {}
         self._shortlists: dict[Frame, Shortlist[StoredTool]] = {}
@@ -46,10 +47,13 @@ class Catalog:
         self._shadow: tuple[StoredTool, ...] = ()
         self._examples: dict[str, str] = {}
 
-    async def refresh(self) -> None:
-        """Read the live tools again when their set has changed, by this process or another."""
+    async def refresh(self, *, at_once: bool = False) -> None:
+        """Read the live tools again when their set has changed, by this process or another.
+
+        `at_once` looks for a change however fresh what is there may be.
+        """
         now = self._clock()
-        if now - self._looked < self._fresh_s * (2 if self._looking else 1):
+        if not at_once and now - self._looked < self._fresh_s * (2 if self._looking else 1):
             return
         self._looking = True
         try:
@@ -74,6 +78,7 @@ class Catalog:
             for frame, some in by_frame.items()
         }
         self._labeled = await to_thread.run_sync(self._store.labeled_digests)
+        self._withdrawn = await to_thread.run_sync(self._store.withdrawn)
         self._fixed = await to_thread.run_sync(self._frames_of_fixed_turns)
         self._always = {
             frame: [tool for tool in some if not tool.tool.wordings and frame != PLAIN]
@@ -128,6 +133,10 @@ class Catalog:
         question = asked.question(tool.frame.form)
         worded = any(holds_wording(question, wording) for wording in tool.wordings)
         return worded or tool.frame in self._fixed or (not tool.wordings and tool.frame != PLAIN)
+
+    def is_withdrawn(self, question: str, answer: str) -> bool:
+        """Whether somebody has said that this answer to this question is wrong: no cache is to give it again."""
+        return bool(self._withdrawn) and pair_digest(question, answer) in self._withdrawn
 
     async def person_label(self, asked: Asked, task: str) -> str | None:
         """What a person says is the answer to this very question of a task, if the request has its frame."""

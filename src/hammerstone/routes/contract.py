@@ -49,7 +49,7 @@ class Answer:
     """The text of an answer, how it was reached, and the tool that gave it.
 
     `parsed` are the arguments that a tool was called with. `refusals` are the reasons of other tools that were asked
-    beside it.
+    beside it. `origin` is the id of the request that was first answered so, if it comes from a cache.
     """
 
     text: str
@@ -57,6 +57,7 @@ class Answer:
     tool: StoredTool | None = None
     parsed: Parsed = _NOT_PARSED
     refusals: tuple[str, ...] = ()
+    origin: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

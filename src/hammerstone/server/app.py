@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from hammerstone.concurrency import task_group
 from hammerstone.server.access import Access
+from hammerstone.server.feedback import FEEDBACK, Feedback
 from hammerstone.server.gateway import Gateway, Tenants
 from hammerstone.server.learner import Learner
 from hammerstone.server.mcp_endpoint import McpEndpoint
@@ -45,6 +46,7 @@ def build_app(
     figures = Figures(tenants, signals.health)
     signals.metrics.show(learner, figures)
     tools = ToolsApi(tenants=tenants, entry=access, learner=learner, settings=settings)
+    feedback = Feedback(tenants=tenants, entry=access, learner=learner, settings=settings)
     mcp = McpEndpoint(tools.of, access, settings)
     gateway = Gateway(
         tenants=tenants,
@@ -72,6 +74,7 @@ def build_app(
         routes=[
             *(Route(api.path, _text(gateway, api), methods=["POST"]) for api in apis),
             *tools.routes(),
+            Route(FEEDBACK, feedback.take, methods=["POST"]),
             Route("/mcp", mcp),
             *telemetry_routes(signals, access, settings.metrics),
             Route("/v1/{path:path}", gateway.forward, methods=_METHODS),

@@ -12,7 +12,7 @@ from typing import Any
 
 from hammerstone.requests.json_text import as_json
 
-__all__ = ["ExactCache", "ExactCaches", "identity"]
+__all__ = ["ExactCache", "ExactCaches", "Remembered", "identity"]
 
 _DELIVERY = frozenset(
     """metadata prompt_cache_key prompt_cache_retention safety_identifier service_tier store stream stream_options
@@ -21,11 +21,12 @@ _DELIVERY = frozenset(
 """How an answer is delivered and who asked. All else belongs to the identity of a request."""
 
 OVERHEAD = 200  # bytes of an entry besides its text
-REMEMBERED = 10_000  # requests of which is known what they were answered from, and as many wrong answers
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Entry:
+class Remembered:
+    """An answer, and the id of the request that was first answered so."""
+
     text: str
     request_id: str
     stored: float
@@ -42,62 +43,41 @@ class ExactCache:
         self._ttl_s = ttl_s
         self._max_bytes = max_bytes
         self._clock = clock
-        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._entries: OrderedDict[str, Remembered] = OrderedDict()
         self._bytes = 0
-        self._given: OrderedDict[str, str] = OrderedDict()  # keys by request
-        self._wrong: OrderedDict[str, str] = OrderedDict()  # answers by key
 
-    def look(self, key: str, *, max_age: float | None = None, request_id: str = "") -> str | None:
-        """An answer no older than `ttl_s` and `max_age` seconds, for the request of this id."""
+    def look(self, key: str, *, max_age: float | None = None) -> Remembered | None:
+        """An answer no older than `ttl_s` and `max_age` seconds."""
         entry = self._entries.get(key)
         if entry is None:
             return None
         age = self._clock() - entry.stored
         if age > self._ttl_s:
-            self._drop(key)
+            self.drop(key)
             return None
         if max_age is not None and age > max_age:
             return None
         self._entries.move_to_end(key)
-        _remember(self._given, request_id, key)
-        return entry.text
+        return entry
 
     def store(self, key: str, text: str, *, request_id: str = "") -> None:
-        """Keep what this request was answered, unless it is what somebody has said is wrong."""
-        _remember(self._given, request_id, key)
-        if self._wrong.get(key) == text:
-            return
+        """Keep what this request was answered."""
         size = len(text.encode("utf-8", "surrogatepass")) + OVERHEAD
-        self._drop(key)
+        self.drop(key)
         if size > self._max_bytes:
             return
-        self._entries[key] = _Entry(text=text, request_id=request_id, stored=self._clock(), size=size)
+        self._entries[key] = Remembered(text=text, request_id=request_id, stored=self._clock(), size=size)
         self._bytes += size
         while self._bytes > self._max_bytes:
-            self._drop(next(iter(self._entries)))
+            self.drop(next(iter(self._entries)))
 
-    def origin(self, request_id: str) -> str:
-        """The id of the request that was first answered so; this very id where it is not known any more."""
-        entry = self._entries.get(self._given.get(request_id, ""))
-        return entry.request_id if entry is not None and entry.request_id else request_id
-
-    def forget(self, request_id: str) -> bool:
-        """Somebody says that the answer to this request is wrong: it is given no more. Whether there was one."""
-        key = self._given.get(request_id, "")
-        entry = self._entries.get(key)
-        if entry is None:
-            return False
-        _remember(self._wrong, key, entry.text)
-        self._drop(key)
-        return True
+    def drop(self, key: str) -> None:
+        entry = self._entries.pop(key, None)
+        self._bytes -= entry.size if entry is not None else 0
 
     def clear(self) -> None:
         self._entries.clear()
         self._bytes = 0
-
-    def _drop(self, key: str) -> None:
-        entry = self._entries.pop(key, None)
-        self._bytes -= entry.size if entry is not None else 0
 
 
 class ExactCaches:
@@ -114,13 +94,6 @@ class ExactCaches:
         if tenant not in self._caches:
             self._caches[tenant] = ExactCache(ttl_s=self._ttl_s, max_bytes=self._max_bytes)
         return self._caches[tenant]
-
-
-def _remember(known: OrderedDict[str, str], name: str, value: str) -> None:
-    known[name] = value
-    known.move_to_end(name)
-    if len(known) > REMEMBERED:
-        known.popitem(last=False)
 
 
 def identity(path: str, body: Mapping[str, Any]) -> str:

@@ -25,7 +25,7 @@ from hammerstone.server.access import Access, credentials_for_upstream
 from hammerstone.server.bodies import MEGABYTE
 from hammerstone.server.call import Call
 from hammerstone.server.controls import ControlError, read_controls
-from hammerstone.server.exact import ExactCaches, identity
+from hammerstone.server.exact import ExactCaches, Remembered, identity
 from hammerstone.server.learner import Learner, UpstreamReply
 from hammerstone.server.protocols.anthropic_messages import AnthropicMessages
 from hammerstone.server.protocols.contract import NotServedError, TextApi
@@ -72,7 +72,7 @@ class Gateway:
         self._upstreams = upstreams
         self._learner = learner
         self._settings = settings
-        self.exact = ExactCaches(ttl_s=settings.exact_ttl_s, max_bytes=int(settings.exact_mb * MEGABYTE))
+        self._exact = ExactCaches(ttl_s=settings.exact_ttl_s, max_bytes=int(settings.exact_mb * MEGABYTE))
 
     async def text(self, http: HttpRequest, api: TextApi) -> Response:
         """A request of one of the text APIs: a hit if a tool is sure of it, else the upstream's reply."""
@@ -150,9 +150,10 @@ class Gateway:
         if call.controls.upstream_answers:
             return None
         loop = await self._tenants.of(call.tenant)
-        text = self._look_exact(call)
-        if text is not None:
-            routed = Routed(answer=Answer(text=text, route=Route.EXACT), refusals=())
+        remembered = await self._look_exact(call, loop)
+        if remembered is not None:
+            exact = Answer(text=remembered.text, route=Route.EXACT, origin=remembered.request_id)
+            routed = Routed(answer=exact, refusals=())
         else:
             routed = await loop.router.cheaply(call.asked)
         answer = routed.answer
@@ -167,11 +168,19 @@ class Gateway:
         call.notes.update({"route": route, **notes, "saved-usd": self._learner.saved(call.asked, text)})
         return answer_response(api, text, request_id=call.id, body=call.fields or {}, headers=call.headers)
 
-    def _look_exact(self, call: Call) -> str | None:
-        cache = self.exact.of(call.tenant)
-        if call.exact_key is None or cache is None:
+    async def _look_exact(self, call: Call, loop: Hammerstone) -> Remembered | None:
+        """What this very request was answered before, unless somebody has said that it is wrong."""
+        cache, asked = self._exact.of(call.tenant), call.asked
+        if call.exact_key is None or cache is None or asked is None:
             return None
-        return cache.look(call.exact_key, max_age=call.controls.max_age, request_id=call.id)
+        remembered = cache.look(call.exact_key, max_age=call.controls.max_age)
+        if remembered is None:
+            return None
+        await loop.catalog.refresh()
+        if loop.catalog.is_withdrawn(asked.request.question, remembered.text):
+            cache.drop(call.exact_key)
+            return None
+        return remembered
 
     # a miss
 
@@ -209,7 +218,7 @@ class Gateway:
             return
 
         def answered(text: str) -> None:
-            cache = self.exact.of(call.tenant)
+            cache = self._exact.of(call.tenant)
             if cache is not None and call.exact_key is not None:
                 cache.store(call.exact_key, text, request_id=call.id)
 

@@ -131,6 +131,18 @@ class Learner:
             self._rest = anyio.Event()
             await self._rest.wait()
 
+    async def flushed(self, within_s: float) -> bool:
+        """Wait until all that was handed over before is done; false if that takes longer than `within_s` seconds."""
+        done = anyio.Event()
+
+        async def mark() -> None:
+            done.set()
+
+        self._add(mark)
+        with anyio.move_on_after(within_s):
+            await done.wait()
+        return done.is_set()
+
     def close(self) -> None:
         self._closed = True
         self._news.set()

@@ -10,14 +10,18 @@ from math import ceil
 
 from starlette.responses import Response
 
+from hammerstone.errors import HammerstoneError, NotFoundError, OperatorError
 from hammerstone.server.protocols.chat_completions import openai_error
 from hammerstone.server.protocols.contract import Body, Completion, TextApi
 
-__all__ = ["GatewayError", "answer_response", "error_response", "json_response"]
+__all__ = ["GatewayError", "answer_response", "error_response", "json_response", "refusal_of"]
 
 
 class GatewayError(Exception):
-    """A request that the gateway itself refuses. `kind` and `code` are stable words of OpenAI's error objects."""
+    """A request that the gateway itself refuses. `kind` and `code` are stable words of OpenAI's error objects.
+
+    `hint` says what repairs it, or is empty.
+    """
 
     def __init__(
         self,
@@ -26,6 +30,7 @@ class GatewayError(Exception):
         status: int,
         code: str,
         kind: str = "invalid_request_error",
+        hint: str = "",
         retry_after: float | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
@@ -34,8 +39,19 @@ class GatewayError(Exception):
         self.status = status
         self.code = code
         self.kind = kind
+        self.hint = hint
         self.retry_after = retry_after
         self.headers = headers or {}
+
+
+def refusal_of(error: HammerstoneError) -> GatewayError:
+    """An error of hammerstone's as a client of the gateway gets it."""
+    if isinstance(error, OperatorError):
+        return GatewayError(
+            error.message, status=503, code=error.code, kind="hammerstone_error", hint=error.hint, retry_after=1
+        )
+    status = 404 if isinstance(error, NotFoundError) else 422
+    return GatewayError(error.message, status=status, code=error.code.replace("-", "_"), hint=error.hint)
 
 
 def json_response(value: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -48,7 +64,8 @@ def error_response(error: GatewayError, api: TextApi | None, headers: Mapping[st
     """The error in the form of the API that was called."""
     write = openai_error if api is None else api.error
     retry = {} if error.retry_after is None else {"retry-after": str(max(1, ceil(error.retry_after)))}
-    body = write(error.message, kind=error.kind, code=error.code)
+    message = error.message if not error.hint else f"{error.message} ({error.hint})"
+    body = write(message, kind=error.kind, code=error.code)
     return json_response(body, status=error.status, headers={**headers, **error.headers, **retry})
 
 

@@ -67,6 +67,7 @@ def _answered(row: Row[Any]) -> Answered:
         correct=row.correct,
         refusals=tuple(row.refusals),
         chat=chat_from(row.chat),
+        origin=row.origin,
     )
 
 
@@ -88,4 +89,5 @@ def _row(answered: Answered) -> dict[str, object]:
         "refused": bool(answered.refusals) and answered.route not in (None, Route.PARSER),
         "created": timestamp(),
         "chat": chat_document(answered.chat),
+        "origin": answered.origin,
     }

@@ -1,23 +1,28 @@
-"""Corrections: somebody says that an answer was wrong, and perhaps what the right one is."""
+"""Somebody says that an answer was wrong, and perhaps what the right one is; or that it was right.
+
+Neither is counted among a tool's comparisons: people look at answers that they chose, and the bound of a false-hit rate
+holds for a random sample alone. That an answer was right is a label.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from hammerstone.errors import NotFoundError, SettingsError
+from hammerstone.escaping import pair_digest
 from hammerstone.requests.comparison import agree
 from hammerstone.requests.frame import chat_from, question_in
 from hammerstone.store import instances, schema, tasks, tools
 from hammerstone.store.database import timestamp
-from hammerstone.store.records import Actor, Correction, StoredInstance, ToolState
-from hammerstone.types import Instance, Source
+from hammerstone.store.records import Actor, Agreement, Correction, Kept, ToolState
+from hammerstone.types import Instance, Route, Source
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
-__all__ = ["correct"]
+__all__ = ["confirm", "correct", "withdrawn"]
 
 _ANSWERS = schema.answers
 _CORRECTIONS = schema.corrections
@@ -25,27 +30,55 @@ _CORRECTIONS = schema.corrections
 
 def correct(connection: Connection, request_id: str, answer: str | None) -> Correction:
     given = _newest(connection, request_id)
-    if answer is None and given.tool is None:
-        hint = f"say what is right: hammerstone correct {request_id} --answer TEXT"
-        raise SettingsError(f"no tool answered {request_id}, so there is nothing to take out of service", hint=hint)
     if answer is not None and agree(answer, given.answer):
         raise SettingsError(f"{request_id} was answered so", hint="to say only that it is wrong, give no answer")
-    row = insert(_CORRECTIONS).values(answer_id=given.id, answer=answer, created=timestamp())
-    connection.execute(row)
+    source = _source(connection, given)
+    is_news = _keep(connection, given, answer)
     quarantined = _quarantine(connection, given)
-    labeled, former = _label(connection, given, answer)
+    labeled, former = _label(connection, source, answer)
+    dropped = answer is None and _drop(connection, source)
+    if is_news and answer is None and given.tool is None and given.route != Route.EXACT and not dropped:
+        hint = f"say what is right: hammerstone correct {request_id} --answer TEXT"
+        raise SettingsError(f"no tool answered {request_id}, so there is nothing to take out of service", hint=hint)
     return Correction(
         request_id=request_id,
         question=given.question,
         wrong=given.answer,
         answer=answer,
-        task=given.task,
+        task=source.task,
         tool=given.tool,
         version=given.version,
         quarantined=quarantined,
         labeled=labeled,
         former_label=former,
+        dropped=dropped,
     )
+
+
+def confirm(connection: Connection, request_id: str) -> Agreement:
+    given = _newest(connection, request_id)
+    source = _source(connection, given)
+    connection.execute(update(_ANSWERS).where(_ANSWERS.c.id == given.id).values(correct=True))
+    tools.count_up(connection)  # what was said to be wrong before is so no more
+    labeled, _ = _label(connection, source, given.answer)
+    return Agreement(request_id=request_id, task=source.task, labeled=labeled)
+
+
+def withdrawn(connection: Connection) -> frozenset[bytes]:
+    corrected = select(_ANSWERS.c.question, _ANSWERS.c.answer).join(_CORRECTIONS).where(_ANSWERS.c.correct.is_(False))
+    return frozenset(pair_digest(row.question, row.answer or "") for row in connection.execute(corrected))
+
+
+def _keep(connection: Connection, given: Row[Any], answer: str | None) -> bool:
+    """Keep what was said; whether it is new."""
+    connection.execute(update(_ANSWERS).where(_ANSWERS.c.id == given.id).values(correct=False))
+    tools.count_up(connection)  # what is known to be wrong is served from no cache: all must know of it
+    before = select(_CORRECTIONS.c.answer).where(_CORRECTIONS.c.answer_id == given.id)
+    said = connection.execute(before.order_by(_CORRECTIONS.c.id.desc()).limit(1)).first()
+    if said is not None and said.answer == answer:
+        return False
+    connection.execute(insert(_CORRECTIONS).values(answer_id=given.id, answer=answer, created=timestamp()))
+    return True
 
 
 def _newest(connection: Connection, request_id: str) -> Row[Any]:
@@ -55,6 +88,14 @@ def _newest(connection: Connection, request_id: str) -> Row[Any]:
         hint = "`hammerstone solve --json` shows the id of each request; without one of its own it is the line's number"
         raise NotFoundError(f"no request {request_id!r} was answered here", hint=hint)
     return row
+
+
+def _source(connection: Connection, given: Row[Any]) -> Row[Any]:
+    """The answer that the exact cache has given again; any other one is its own source."""
+    if given.origin is None:
+        return given
+    first = select(_ANSWERS).where(_ANSWERS.c.request_id == given.origin).order_by(_ANSWERS.c.id).limit(1)
+    return connection.execute(first).first() or given
 
 
 def _quarantine(connection: Connection, given: Row[Any]) -> bool:
@@ -69,10 +110,24 @@ def _quarantine(connection: Connection, given: Row[Any]) -> bool:
 
 def _label(connection: Connection, given: Row[Any], answer: str | None) -> tuple[bool, str | None]:
     """Keep the right answer as the caller's instance; whether there is one now, and the label that it replaced."""
-    if answer is None or given.task is None or tasks.find(connection, given.task) is None:
+    asked = _question(connection, given)
+    if answer is None or asked is None:
         return False, None
-    task, chat = tasks.find(connection, given.task), chat_from(given.chat)
-    question = question_in(chat, task.frame.form) if chat is not None and task is not None else given.question
-    instance = Instance(question=question, answer=answer, source=Source.CALLER, chat=chat)
-    changed: StoredInstance | None = instances.add(connection, given.task, instance, given.request_id)
+    instance = Instance(question=asked, answer=answer, source=Source.CALLER, chat=chat_from(given.chat))
+    changed = instances.add(connection, given.task, instance, given.request_id)
     return True, changed.former_answer if changed else None
+
+
+def _drop(connection: Connection, given: Row[Any]) -> bool:
+    """Let the wrong answer be no instance any more; whether it was one."""
+    asked = _question(connection, given)
+    return asked is not None and instances.drop(connection, given.task, asked, given.answer)
+
+
+def _question(connection: Connection, given: Row[Any]) -> str | None:
+    """What was asked, as its task reads it; `None` where there is no task, or not all of the text was kept."""
+    task = tasks.find(connection, given.task) if given.task is not None else None
+    if task is None or given.kept != Kept.WHOLE:
+        return None
+    chat = chat_from(given.chat)
+    return question_in(chat, task.frame.form) if chat is not None else given.question

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from hammerstone.errors import NotFoundError
 from hammerstone.escaping import sha256
-from hammerstone.requests.comparison import same_label
+from hammerstone.requests.comparison import agree, same_label
 from hammerstone.requests.frame import chat_document, chat_from
-from hammerstone.store import schema, tasks, tools
+from hammerstone.store import contests, schema, tasks, tools
 from hammerstone.store.database import insert_new, timestamp
 from hammerstone.store.records import StoredInstance
 from hammerstone.types import Source
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hammerstone.requests.frame import Frame
     from hammerstone.types import Instance
 
-__all__ = ["add", "of_task", "relabel", "task_of"]
+__all__ = ["add", "drop", "of_task", "relabel", "task_of"]
 
 _INSTANCES = schema.instances
 _TASKS = schema.tasks
@@ -77,6 +77,22 @@ def _correct(connection: Connection, task_id: int, instance: Instance) -> Stored
     return _instance(connection.execute(select(_INSTANCES).where(*same)).one())
 
 
+def drop(connection: Connection, task_name: str, question: str, wrong: str) -> bool:
+    """Remove what a solver answered to this question, if it is this, which is wrong; whether it was there.
+
+    What was built from it and serves is quarantined.
+    """
+    task = tasks.locked(connection, task_name)
+    same = _INSTANCES.c.task_id == task.id, _INSTANCES.c.question_sha256 == sha256(question)
+    row = connection.execute(select(_INSTANCES).where(*same, _INSTANCES.c.source == Source.SOLVER)).first()
+    if row is None or not agree(row.answer, wrong):
+        return False
+    connection.execute(delete(_INSTANCES).where(_INSTANCES.c.id == row.id))
+    tasks.recount(connection, task.id)
+    contests.refute(connection, task.id, question, wrong)
+    return True
+
+
 def of_task(connection: Connection, task_name: str) -> tuple[StoredInstance, ...]:
     rows = select(_INSTANCES).join(_TASKS).where(_TASKS.c.name == task_name).order_by(_INSTANCES.c.id)
     return tuple(_instance(row) for row in connection.execute(rows).all())
@@ -95,7 +111,7 @@ def relabel(connection: Connection, instance_id: int, answer: str, source: Sourc
 def _contest(connection: Connection, task_id: int, question: str, source: Source) -> None:
     """A tool that was checked on this question with another answer serves no more, if a person said so."""
     if source is not Source.SOLVER:
-        tools.contest(connection, task_id, question)
+        contests.contest(connection, task_id, question)
         tools.count_up(connection)  # what a person says wins over every tool: all must know of it
 
 

@@ -13,6 +13,7 @@ from hammerstone.types import JSON, Chat, Instance, Role, Route, Usage
 
 __all__ = [
     "Actor",
+    "Agreement",
     "Answered",
     "Attempt",
     "Build",
@@ -23,6 +24,7 @@ __all__ = [
     "ComparisonKind",
     "Correction",
     "Disagreement",
+    "Kept",
     "Merged",
     "MergedLabel",
     "Move",
@@ -176,7 +178,8 @@ class Correction:
     """What became of an answer that somebody said was wrong.
 
     `answer` is the right one, if it was given; `quarantined` says whether the version that gave the wrong one was
-    taken out of service by this correction, and `labeled` whether the right one is an instance of the task now.
+    taken out of service by this correction, `labeled` whether the right one is an instance of the task now, and
+    `dropped` whether the wrong one was an instance and is none any more.
     """
 
     request_id: str
@@ -189,6 +192,16 @@ class Correction:
     quarantined: bool
     labeled: bool
     former_label: str | None
+    dropped: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """Somebody says that an answer was right. `labeled` says whether it is an instance of the task now."""
+
+    request_id: str
+    task: str | None
+    labeled: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,6 +293,14 @@ class Call:
     task: str | None
 
 
+class Kept(StrEnum):
+    """How much of the text of a request and its answer is in the store."""
+
+    WHOLE = "whole"
+    MASKED = "masked"  # without what a mask has taken out: nothing is learned from it
+    NOTHING = "nothing"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answered:
     """One request with its answer: the line that `solve --json` prints, and a row of the ledger."""
@@ -298,6 +319,7 @@ class Answered:
     correct: bool | None = None
     refusals: tuple[str, ...] = ()  # why the cheaper routes did not answer
     chat: Chat | None = None  # the whole request, unless it is the question
+    origin: str | None = None  # of an answer of the exact cache: the request that was first answered so
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select, update
 
 from hammerstone.errors import SettingsError
 from hammerstone.requests.comparison import same_label
-from hammerstone.store import builds, changes, schema, tasks, tools
+from hammerstone.store import builds, changes, contests, schema, tasks, tools
 from hammerstone.store.records import Actor, BuildState, Merged, MergedLabel, Move, Task, ToolState
 from hammerstone.tools.tool import Tool, is_tool_name, tool_name
 
@@ -67,7 +67,7 @@ def merge(connection: Connection, source: str, target: str) -> Merged:
     connection.execute(update(dispatches).where(dispatches.c.task_id == gone.id).values(task_id=task.id))
     _follow(connection, source, target)
     connection.execute(delete(_TASKS).where(_TASKS.c.id == gone.id))
-    tools.contest(connection, task.id)
+    contests.contest(connection, task.id)
     tools.count_up(connection)
     return Merged(
         task=tasks.locked(connection, target), instances=moved, tools=tuple(versions.values()), conflicts=conflicts

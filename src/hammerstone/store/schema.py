@@ -57,7 +57,7 @@ __all__ = [
     "versions",
 ]
 
-HEAD = "0005"  # the newest migration; known here so that opening an up-to-date store need not import Alembic
+HEAD = "0006"  # the newest migration; known here so that opening an up-to-date store need not import Alembic
 VERSION_TABLE = "hammerstone_schema"
 
 
@@ -301,6 +301,8 @@ answers = Table(
     Column("refused", Boolean, nullable=False),  # by a cheaper route, and then answered by another one
     Column("created", Text, nullable=False),
     Column("chat", Document),  # the whole request, unless it is the question
+    Column("kept", Text, nullable=False, server_default="whole"),  # how much of its text: see `store.records.Kept`
+    Column("origin", Words),  # of an answer of the exact cache: the request that was first answered so
 )
 Index("ix_answers_request_id", answers.c.request_id, postgresql_using="hash")  # of any length
 Index(

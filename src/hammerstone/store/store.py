@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from hammerstone.store.database import Database
     from hammerstone.store.records import (
+        Agreement,
         Answered,
         Attempt,
         Build,
@@ -395,12 +396,26 @@ class Store:
     def correct(self, request_id: str, answer: str | None = None) -> Correction:
         """Say that the newest answer to the request of this id is wrong, and what is right, all in one transaction.
 
-        The version that gave it is quarantined; the right answer becomes the caller's label of this question. Raises
+        The version that gave it is quarantined; the right answer becomes the caller's label of this question. Without
+        one, what a solver answered is no instance any more. No exact cache gives the wrong answer again. Raises
         `NotFoundError` if no such request was answered, and `SettingsError` where there is nothing to correct: the
-        answer is the one that was given, or none is given and no tool is to blame.
+        answer is the one that was given, or none is given and nothing was learned from it.
         """
         with self._database.write() as connection:
             return corrections.correct(connection, request_id, answer)
+
+    def confirm(self, request_id: str) -> Agreement:
+        """Say that the newest answer to the request of this id is right: it becomes the caller's label.
+
+        Raises `NotFoundError` if no such request was answered.
+        """
+        with self._database.write() as connection:
+            return corrections.confirm(connection, request_id)
+
+    def withdrawn(self) -> frozenset[bytes]:
+        """The digests (`pair_digest`) of questions with the answers that somebody said are wrong."""
+        with self._database.read() as connection:
+            return corrections.withdrawn(connection)
 
     def answers_of(self, name: str, version: int) -> tuple[Answered, ...]:
         """What one version has answered, newest first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import case, func, select, update
 
 from hammerstone.errors import NotFoundError
 from hammerstone.escaping import sha256
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from hammerstone.types import Chat
 
-__all__ = ["assign", "assigned", "ensure", "every", "find", "locked", "widen"]
+__all__ = ["assign", "assigned", "ensure", "every", "find", "locked", "recount", "widen"]
 
 _DISPATCHES = schema.dispatches
 _INSTANCES = schema.instances
@@ -78,6 +78,13 @@ def locked(connection: Connection, name: str) -> Task:
     if row is None:
         raise NotFoundError(f"there is no task {name!r}", hint="`hammerstone tasks` lists them")
     return _task(row)
+
+
+def recount(connection: Connection, task_id: int) -> None:
+    """After instances were removed: a task was last built from no more than there are now."""
+    there = select(func.count()).where(_INSTANCES.c.task_id == task_id).scalar_subquery()
+    built_at = case((_TASKS.c.built_at > there, there), else_=_TASKS.c.built_at)
+    connection.execute(update(_TASKS).where(_TASKS.c.id == task_id).values(instances=there, built_at=built_at))
 
 
 def _task(row: Row[Any]) -> Task:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = [
     "approve",
     "change",
-    "contest",
     "count_up",
     "current",
     "delete_all",
@@ -35,6 +34,7 @@ __all__ = [
     "remove",
     "revision",
     "roll_back",
+    "serving",
     "set_state",
     "stored",
     "tally",
@@ -178,16 +178,12 @@ def change(connection: Connection, row: Row[Any], move: Move, who: Actor, *, is_
     return stored(connection.execute(_selected().where(_TOOLS.c.id == row.id)).one())
 
 
-def contest(connection: Connection, task_id: int, question: str | None = None) -> None:
-    """After people's labels have changed, this question's or any: quarantine what serves, or would, against one."""
-    serving = _TOOLS.c.task_id == task_id, _TOOLS.c.state.in_((ToolState.LIVE, ToolState.SHADOW))
-    for row in connection.execute(_selected().where(*serving)).all():
-        named = question is None or json.dumps(question) in row.document  # reading a tool takes some milliseconds
-        if not named or _fault(row):
-            continue
-        why = labels.contradicted(connection, task_id, Tool.from_json(row.document), question)
-        if why:
-            change(connection, row, Move(to=ToolState.QUARANTINED, reason=why), Actor.CORRECTION)
+def serving(connection: Connection, task_id: int, question: str | None = None) -> list[tuple[Row[Any], Tool]]:
+    """What serves, or would one day by itself: of those that were checked on this question, or of all."""
+    states = _TOOLS.c.state.in_((ToolState.LIVE, ToolState.SHADOW))
+    rows = connection.execute(_selected().where(_TOOLS.c.task_id == task_id, states)).all()
+    named = [row for row in rows if question is None or json.dumps(question) in row.document]  # reading one takes time
+    return [(row, Tool.from_json(row.document)) for row in named if not _fault(row)]
 
 
 def _move(connection: Connection, row: Row[Any], move: Move, who: Actor, *, is_new: bool = False) -> None:

@@ -1,0 +1,193 @@
+"""What clients say of the answers they got, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from hammerstone.sandbox import Sandbox
+from hammerstone.server.controls import HEADER
+from hammerstone.server.feedback import FEEDBACK
+from hammerstone.store.records import ToolState
+from hammerstone.types import Source
+
+from .sums import Served, open_gateway
+from .test_keys import key
+
+pytestmark = pytest.mark.anyio
+
+NEW = "What is the sum of 4000 and 321?"
+ID, ROUTE = HEADER + "request-id", HEADER + "route"
+
+
+@pytest.fixture
+async def served(tmp_path: Path, sandbox: Sandbox) -> AsyncIterator[Served]:
+    async with open_gateway(tmp_path / "home", sandbox) as one:
+        yield one
+
+
+@asynccontextmanager
+async def two_replicas(home: Path, sandbox: Sandbox) -> AsyncIterator[tuple[Served, Served]]:
+    async with open_gateway(home, sandbox) as one, open_gateway(home, sandbox) as other:
+        yield one, other
+
+
+async def say(
+    served: Served, answered: httpx2.Response | str, *, headers: Any = None, **fields: Any
+) -> httpx2.Response:
+    request_id = answered if isinstance(answered, str) else answered.headers[ID]
+    return await served.client.post(FEEDBACK, json={"request_id": request_id, **fields}, headers=headers)
+
+
+async def test_a_tool_that_was_wrong_serves_no_more_and_its_other_answers_are_listed(served: Served) -> None:
+    await served.learn_sums()
+    other, wrong = await served.ask("What is the sum of 1 and 2?"), await served.ask(NEW)
+    said = (await say(served, wrong, correct=False, answer="4322")).json()
+    assert (said["quarantined"], said["labeled"], said["wrong"]) == (True, True, "4321")
+    assert [(one["request_id"], one["answer"]) for one in said["others"]] == [(other.headers[ID], "3")]
+    assert (await served.ask(NEW)).headers[ROUTE] == "upstream"
+    store = (await served.loop()).store
+    (task,) = store.tasks()
+    label = store.instances(task.name)[-1]
+    assert (label.question, label.answer, label.source) == (NEW, "4322", Source.CALLER)
+
+
+async def test_an_answer_is_known_as_soon_as_it_has_gone_out(served: Served) -> None:
+    await served.learn_sums()
+    sent = {"model": "gpt-4o-mini", "messages": [{"role": "system", "content": "You add."}]}
+    sent["messages"].append({"role": "user", "content": NEW})
+    answered = await served.client.post("/v1/chat/completions", json=sent)  # and nobody waits until it is stored
+    assert (await say(served, answered, correct=False)).json()["quarantined"]
+
+
+async def test_the_same_feedback_again_changes_nothing_more(served: Served) -> None:
+    await served.learn_sums()
+    wrong = await served.ask(NEW)
+    first, again = [await say(served, wrong, correct=False, answer="4322") for _ in range(2)]
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert (again.json()["quarantined"], again.json()["labeled"]) == (False, True)
+    store = (await served.loop()).store
+    assert [row.corrected for row in store.tool_rows()] == [1]
+    assert store.instances(store.tasks()[0].name)[-1].former_answer is None
+
+
+async def test_an_answer_from_the_exact_cache_goes_with_its_source(served: Served) -> None:
+    question = "How much is 1 and 2 and 3?"
+    for _ in range(2):
+        answered = await served.ask(question, temperature=0)
+    assert answered.headers[ROUTE] == "exact"
+    store = (await served.loop()).store
+    assert [one.answer for one in store.instances(store.tasks()[0].name)] == ["6"]
+    assert (await say(served, answered, correct=False)).json()["dropped"]
+    assert store.instances(store.tasks()[0].name) == ()
+    assert (await served.ask(question, temperature=0)).headers[ROUTE] == "upstream"
+    assert (await served.ask(question, temperature=0)).headers[ROUTE] == "upstream", "it says again what is wrong"
+    assert (await say(served, answered, correct=False)).status_code == 200
+
+
+async def test_the_right_answer_corrects_the_source_of_an_exact_one(served: Served) -> None:
+    question = "How much is 1 and 2 and 3?"
+    for _ in range(2):
+        answered = await served.ask(question, temperature=0)
+    said = (await say(served, answered, correct=False, answer="7")).json()
+    assert (said["labeled"], said["former_label"]) == (True, "6")
+
+
+async def test_an_answer_of_the_upstream_is_corrected_and_cached_no_more(served: Served) -> None:
+    question = "How much is 1 and 2 and 3?"
+    answered = await served.ask(question, temperature=0)
+    said = (await say(served, answered, correct=False, answer="7")).json()
+    assert (said["labeled"], said["former_label"], said["quarantined"]) == (True, "6", False)
+    assert (await served.ask(question, temperature=0)).headers[ROUTE] == "upstream"
+
+
+async def test_what_was_built_from_a_wrong_answer_serves_no_more(served: Served) -> None:
+    first = await served.ask("What is the sum of 3 and 40?")
+    await served.learn_sums()
+    assert (await served.ask(NEW)).headers[ROUTE] == "parser"
+    assert (await say(served, first, correct=False)).json()["dropped"]
+    assert (await served.ask(NEW)).headers[ROUTE] == "upstream"
+
+
+async def test_an_agreement_is_a_label_and_counts_in_no_bound(served: Served) -> None:
+    await served.learn_sums()
+    right = await served.ask(NEW)
+    first, again = [await say(served, right, correct=True) for _ in range(2)]
+    assert (first.json(), again.json()["labeled"]) == (again.json(), True)
+    store = (await served.loop()).store
+    (row,) = store.tool_rows()
+    assert (row.tally.compared, row.corrected, row.state) == (0, 0, ToolState.LIVE)
+    label = store.instances(row.tool)[-1]
+    assert (label.question, label.answer, label.source) == (NEW, "4321", Source.CALLER)
+    assert sum(one.correct for one in store.routes()) == 1
+
+
+async def test_who_first_says_wrong_and_then_right_is_believed_the_second_time(served: Served) -> None:
+    question = "How much is 1 and 2 and 3?"
+    answered = await served.ask(question, temperature=0)
+    await say(served, answered, correct=False, answer="7")
+    await say(served, answered, correct=True)
+    store = (await served.loop()).store
+    assert store.instances(store.tasks()[0].name)[-1].answer == "6"
+    await served.ask(question, temperature=0)
+    assert (await served.ask(question, temperature=0)).headers[ROUTE] == "exact"
+
+
+async def test_nobody_says_anything_of_another_tenants_requests(served: Served) -> None:
+    acme, other = await key(served, "acme", tenant="acme"), await key(served, "other", tenant="other")
+    await served.learn_sums(headers=acme)
+    answered = await served.ask(NEW, headers=acme)
+    refused = await say(served, answered, correct=False, headers=other)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (404, "request_not_found")
+    assert (await served.ask(NEW, headers=acme)).headers[ROUTE] == "parser"
+    assert (await say(served, answered, correct=False)).status_code == 401
+
+
+async def test_an_unknown_id_is_refused_with_a_hint(served: Served) -> None:
+    refused = await say(served, "never", correct=True)
+    assert refused.status_code == 404
+    assert "x-hammerstone-request-id" in refused.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"correct": "no"},
+        {"correct": 1},
+        {"correct": False, "answer": 5},
+        {"correct": True, "answer": "5"},
+        {"correct": False, "anwser": "5"},
+        {"request_id": 5, "correct": True},
+    ],
+    ids=str,
+)
+async def test_what_is_no_feedback_is_refused(served: Served, fields: dict[str, Any]) -> None:
+    refused = await say(served, "never", **fields)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "invalid_feedback")
+
+
+async def test_the_answer_that_was_given_corrects_nothing(served: Served) -> None:
+    answered = await served.ask("How much is 1 and 2 and 3?")
+    refused = await say(served, answered, correct=False, answer=" 6 ")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "settings")
+
+
+async def test_a_withdrawal_follows_in_the_other_replicas(tmp_path: Path, sandbox: Sandbox) -> None:
+    question = "How much is 1 and 2 and 3?"
+    async with two_replicas(tmp_path / "home", sandbox) as (one, other):
+        for served in (one, one, other, other):
+            cached = await served.ask(question, temperature=0)
+        assert cached.headers[ROUTE] == "exact"
+        await one.learn_sums()
+        answered = await other.ask(NEW)
+        assert answered.headers[ROUTE] == "parser"
+        await say(one, answered, correct=False)  # of an answer that the other process gave
+        await say(one, cached, correct=False)
+        assert (await other.ask(NEW)).headers[ROUTE] == "upstream"
+        assert (await other.ask(question, temperature=0)).headers[ROUTE] == "upstream"
