@@ -27,6 +27,7 @@ __all__ = [
     "Roles",
     "ServeSettings",
     "Settings",
+    "StoreChoice",
     "WhoScrapes",
     "bounded",
 ]
@@ -46,6 +47,7 @@ RecipeChoice = Literal["module", "latm", "auto"]
 Approval = Literal["auto", "manual"]
 WhoScrapes = Literal["admin", "loopback"]
 LogFormat = Literal["text", "json"]
+StoreChoice = Literal["all", "none"]
 
 T = TypeVar("T")
 
@@ -198,6 +200,9 @@ class ServeSettings:
     tenant; 0 switches this off. In the budgets of keys, a call whose price is unknown counts as `unknown_price_usd`.
     Where there are keys, `metrics` are shown to admin keys, or to whoever is on this machine (`loopback`), too; with
     `tenant_metrics` they are told apart by tenant.
+
+    What is older than `keep_days` days is removed. `mask` names patterns, and functions as `module:function`, that take
+    something out of each text before it is stored. With `store = "none"` no text is stored, and nothing learned.
     """
 
     upstream: str | None = None
@@ -214,6 +219,11 @@ class ServeSettings:
     unknown_price_usd: float = bounded(0.1, least=0.0)
     metrics: WhoScrapes = "admin"
     tenant_metrics: bool = False
+    keep_days: int | None = bounded(None, least=1)
+    mask: frozenset[str] | None = field(
+        default=None, metadata={"one": True, "words": "a list of names, or one: patterns, or module:function"}
+    )
+    store: StoreChoice = "all"
 
 
 @dataclass(frozen=True, kw_only=True)

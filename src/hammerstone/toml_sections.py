@@ -2,7 +2,7 @@
 
 A section may be any dataclass whose fields have defaults and are numbers, strings, booleans, literals, sets of strings
 or sections. Bounds, a pattern and the words for what is expected stand in a field's metadata (`least`, `most`,
-`pattern`, `words`).
+`pattern`, `words`), and whether a set of one may be written without brackets (`one`).
 """
 
 from __future__ import annotations
@@ -112,6 +112,8 @@ def _nearest(key: str, place: _Place, known: list[str]) -> str:
 
 def _read_value(setting: Field[Any], kind: Any, value: object, place: _Place) -> object:
     kind = _without_none(kind)
+    if isinstance(value, str) and setting.metadata.get("one"):
+        value = [value]
     problem = place.wrong(f"must be {_expected(setting, kind)}", _nearest_choice(kind, value))
     if not _fits(kind, value):
         raise problem

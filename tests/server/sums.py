@@ -18,6 +18,7 @@ from hammerstone.sandbox import Sandbox
 from hammerstone.server.access import Access
 from hammerstone.server.app import build_app
 from hammerstone.server.learner import Learner
+from hammerstone.server.serving import open_keeping
 from hammerstone.server.telemetry.signals import Signals, open_signals
 from hammerstone.server.upstream import Upstream, Upstreams
 from hammerstone.settings import ServeSettings, Settings
@@ -152,7 +153,7 @@ async def open_gateway(
     maker = FunctionModel(lambda _: f"```python\n{SUM}\n```")
     signals = open_signals(settings.serve)
     learner = Learner(retry_s=0.01, on_fault=signals.health.failed)
-    with open_stores(home) as stores:
+    with open_stores(home, keeping=open_keeping(settings.serve)) as stores:
         async with Host(
             stores=stores,
             sandbox=sandbox,

@@ -63,6 +63,28 @@ def test_an_answer_of_the_solver_is_relabeled_and_no_tool_is_to_blame(answered: 
     assert (instance.answer, instance.former_answer, instance.source) == ("10", "3", Source.CALLER)
 
 
+def test_a_wrong_answer_of_the_solver_is_no_instance_any_more(answered: Store) -> None:
+    correction = answered.correct("r3")
+    assert (correction.dropped, correction.labeled, state(answered)) == (True, False, ToolState.LIVE)
+    assert answered.instances("sums") == ()
+    (task,) = answered.tasks()
+    assert task.instances == 0
+    assert not answered.correct("r3").dropped, "and saying it again is no error"
+
+
+def test_a_tool_that_was_built_from_a_wrong_answer_is_quarantined(answered: Store) -> None:
+    answered.finish_request(an_answer("r5", route=Route.SOLVER), task="sums", instance=an_instance("1 + 2?", "3"))
+    assert answered.correct("r5").dropped
+    assert state(answered) is ToolState.QUARANTINED
+
+
+def test_an_answer_that_is_right_is_a_label(answered: Store) -> None:
+    assert [answered.confirm("r1").labeled for _ in range(2)] == [True, True]
+    instance = answered.instances("sums")[-1]
+    assert (instance.question, instance.answer, instance.source) == ("1 + 2?", "3", Source.CALLER)
+    assert sum(row.correct for row in answered.routes()) == 1
+
+
 def test_the_newest_answer_with_this_id_is_corrected(answered: Store) -> None:
     answered.publish(a_tool(source="def solve(a, b):\n    return b + a\n"))
     answered.add_answer(replace(an_answer("r1", question="7 + 7?"), version=2))
@@ -102,13 +124,14 @@ def test_a_correction_outlives_the_task_and_the_tool(answered: Store) -> None:
     ("request_id", "answer", "error"),
     [
         ("r9", "4", "no request 'r9' was answered here"),
-        ("r3", None, "no tool answered r3"),
+        ("r4", None, "no tool answered r4"),
         ("r1", " 3 ", "r1 was answered so"),
     ],
 )
 def test_what_cannot_be_corrected_changes_nothing(
     answered: Store, request_id: str, answer: str | None, error: str
 ) -> None:
+    answered.add_answer(an_answer("r4", question="no instance", route=Route.SOLVER))
     with pytest.raises((NotFoundError, SettingsError), match=error) as caught:
         answered.correct(request_id, answer)
     assert caught.value.hint

@@ -136,7 +136,8 @@ class Catalog:
 
     def is_withdrawn(self, question: str, answer: str) -> bool:
         """Whether somebody has said that this answer to this question is wrong: no cache is to give it again."""
-        return bool(self._withdrawn) and pair_digest(question, answer) in self._withdrawn
+        kept = self._store.keeping.text
+        return bool(self._withdrawn) and pair_digest(kept(question), kept(answer)) in self._withdrawn
 
     async def person_label(self, asked: Asked, task: str) -> str | None:
         """What a person says is the answer to this very question of a task, if the request has its frame."""

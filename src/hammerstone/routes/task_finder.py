@@ -59,6 +59,8 @@ class TaskFinder:
 
         Raises `ModelError` (also where the dispatcher's replies cannot be read), `RecordingError`, `StoreError`.
         """
+        if not self._store.keeping.is_whole_chat(asked.request.chat):
+            return  # nothing is learned from it, and the name of a task is made of its words
         if not asked.recognised:
             await self.recognise(asked)
         await self._name(asked)

@@ -72,7 +72,8 @@ class Gateway:
         self._upstreams = upstreams
         self._learner = learner
         self._settings = settings
-        self._exact = ExactCaches(ttl_s=settings.exact_ttl_s, max_bytes=int(settings.exact_mb * MEGABYTE))
+        megabytes = settings.exact_mb if settings.store == "all" else 0.0
+        self._exact = ExactCaches(ttl_s=settings.exact_ttl_s, max_bytes=int(megabytes * MEGABYTE))
 
     async def text(self, http: HttpRequest, api: TextApi) -> Response:
         """A request of one of the text APIs: a hit if a tool is sure of it, else the upstream's reply."""

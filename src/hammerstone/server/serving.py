@@ -21,8 +21,10 @@ from hammerstone.server.telemetry.signals import Signals
 from hammerstone.server.upstream import Upstream, Upstreams
 from hammerstone.settings import ServeSettings, Settings
 from hammerstone.store import open_stores
+from hammerstone.store.keeping import ALL, NOTHING, Keeping
+from hammerstone.store.masks import open_mask
 
-__all__ = ["check_address", "open_tenants", "open_upstreams", "serve"]
+__all__ = ["check_address", "open_keeping", "open_tenants", "open_upstreams", "serve"]
 
 FRESH_SECONDS = 0.5  # that a tool or a label of another process may take to be known here
 LAST_SECONDS = 30  # that streams under way have to finish when the gateway is stopped
@@ -62,18 +64,28 @@ def check_address(settings: ServeSettings, *, has_keys: bool) -> None:
     )
 
 
+def open_keeping(settings: ServeSettings) -> Keeping:
+    """How much of texts is stored. Raises `SettingsError` for a mask that cannot be used."""
+    if settings.store == "none":
+        return NOTHING
+    return Keeping(open_mask(settings.mask)) if settings.mask else ALL
+
+
 @asynccontextmanager
 async def open_tenants(home: str | None, settings: Settings, sandbox: str, signals: Signals) -> AsyncGenerator[Host]:
     """The loops behind the gateway. A role that is not named is not played: the upstream answers, and no model is
-    asked on a request's path but a user. Raises `SettingsError`, `StoreError`, `SandboxError`.
+    asked on a request's path but a user. Where nothing is stored, nothing is built. Raises `SettingsError`,
+    `StoreError`, `SandboxError`.
     """
     named, roles = name_models(settings=settings), settings.roles
+    keeping = open_keeping(settings.serve)
+    learns = keeping is not NOTHING
     models = Models(
-        maker=named.maker if roles.maker.model is not None else None,
+        maker=named.maker if learns and roles.maker.model is not None else None,
         user=named.user if roles.user.model is not None else None,
         dispatcher=named.dispatcher if roles.dispatcher.model is not None else None,
     )
-    with open_stores(home or default_home()) as stores:
+    with open_stores(home or default_home(), keeping=keeping) as stores:
         async with (
             open_sandbox(sandbox) as confined,
             Host(

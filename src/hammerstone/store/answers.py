@@ -9,13 +9,15 @@ from sqlalchemy import func, insert, select
 from hammerstone.requests.frame import chat_document, chat_from
 from hammerstone.store import schema
 from hammerstone.store.database import timestamp
-from hammerstone.store.records import Answered
+from hammerstone.store.records import Answered, Kept
 from hammerstone.types import Route
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Connection, Row
+
+    from hammerstone.store.keeping import Keeping
 
 __all__ = ["add", "of_tool", "refused"]
 
@@ -24,9 +26,9 @@ _TASKS = schema.tasks
 _TOOLS = schema.tools
 
 
-def add(connection: Connection, answered: Sequence[Answered]) -> None:
+def add(connection: Connection, answered: Sequence[Answered], keeping: Keeping) -> None:
     if answered:
-        connection.execute(insert(_ANSWERS), [_row(each) for each in answered])
+        connection.execute(insert(_ANSWERS), [_row(*keeping.answered(each)) for each in answered])
 
 
 def refused(connection: Connection, task_name: str, limit: int) -> tuple[str, ...]:
@@ -38,7 +40,7 @@ def refused(connection: Connection, task_name: str, limit: int) -> tuple[str, ..
     )
     questions = (
         select(_ANSWERS.c.question)
-        .where(_ANSWERS.c.refused, _ANSWERS.c.task == task_name, tool_was_there)
+        .where(_ANSWERS.c.refused, _ANSWERS.c.task == task_name, _ANSWERS.c.kept != Kept.NOTHING, tool_was_there)
         .group_by(_ANSWERS.c.question)
         .order_by(func.max(_ANSWERS.c.id).desc())
         .limit(limit)
@@ -71,7 +73,7 @@ def _answered(row: Row[Any]) -> Answered:
     )
 
 
-def _row(answered: Answered) -> dict[str, object]:
+def _row(answered: Answered, kept: Kept) -> dict[str, object]:
     return {
         "request_id": answered.id,
         "question": answered.question,
@@ -89,5 +91,6 @@ def _row(answered: Answered) -> dict[str, object]:
         "refused": bool(answered.refusals) and answered.route not in (None, Route.PARSER),
         "created": timestamp(),
         "chat": chat_document(answered.chat),
+        "kept": kept,
         "origin": answered.origin,
     }

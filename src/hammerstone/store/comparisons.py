@@ -11,10 +11,13 @@ from hammerstone.errors import NotFoundError
 from hammerstone.requests.comparison import agree
 from hammerstone.store import labels, schema, tools
 from hammerstone.store.database import timestamp
+from hammerstone.store.keeping import ALL
 from hammerstone.store.records import Actor, Comparison, ComparisonKind, Move, Opinion, StoredTool, ToolState
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row, Select
+
+    from hammerstone.store.keeping import Keeping
 
 __all__ = ["Rule", "add", "add_opinion", "of_tool"]
 
@@ -35,11 +38,12 @@ def add(
     tool_answer: str,
     upstream_answer: str,
     rule: Rule,
+    keeping: Keeping = ALL,
 ) -> Comparison:
     tool = tools.locked(connection, name, version)
     agreed = agree(tool_answer, upstream_answer)
     values = {"tool_id": tool.id, "request_id": request_id, "kind": kind, "agreed": agreed, "created": timestamp()}
-    values |= {"tool_answer": tool_answer, "upstream_answer": upstream_answer}
+    values |= {"tool_answer": keeping.text(tool_answer), "upstream_answer": keeping.text(upstream_answer)}
     added = connection.execute(insert(_COMPARISONS).values(values).returning(_COMPARISONS.c.id)).scalar_one()
     _count(connection, tool.id, agreed=agreed)
     _follow(connection, name, version, rule)

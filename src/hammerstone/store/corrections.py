@@ -16,11 +16,14 @@ from hammerstone.requests.comparison import agree
 from hammerstone.requests.frame import chat_from, question_in
 from hammerstone.store import instances, schema, tasks, tools
 from hammerstone.store.database import timestamp
+from hammerstone.store.keeping import ALL
 from hammerstone.store.records import Actor, Agreement, Correction, Kept, ToolState
 from hammerstone.types import Instance, Route, Source
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
+
+    from hammerstone.store.keeping import Keeping
 
 __all__ = ["confirm", "correct", "withdrawn"]
 
@@ -28,14 +31,14 @@ _ANSWERS = schema.answers
 _CORRECTIONS = schema.corrections
 
 
-def correct(connection: Connection, request_id: str, answer: str | None) -> Correction:
+def correct(connection: Connection, request_id: str, answer: str | None, keeping: Keeping = ALL) -> Correction:
     given = _newest(connection, request_id)
     if answer is not None and agree(answer, given.answer):
         raise SettingsError(f"{request_id} was answered so", hint="to say only that it is wrong, give no answer")
     source = _source(connection, given)
-    is_news = _keep(connection, given, answer)
+    is_news = _keep(connection, given, None if answer is None else keeping.text(answer))
     quarantined = _quarantine(connection, given)
-    labeled, former = _label(connection, source, answer)
+    labeled, former = _label(connection, source, answer if answer is not None and keeping.is_whole(answer) else None)
     dropped = answer is None and _drop(connection, source)
     if is_news and answer is None and given.tool is None and given.route != Route.EXACT and not dropped:
         hint = f"say what is right: hammerstone correct {request_id} --answer TEXT"

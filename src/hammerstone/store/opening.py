@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from hammerstone.store.database import Database
+    from hammerstone.store.keeping import Keeping
     from hammerstone.store.store import Store
     from hammerstone.store.tenants import Stores
 
@@ -33,19 +34,21 @@ def open_store(where: str | Path, *, busy_seconds: float = 30) -> Store:
     return opened(Database(database_url(where), busy_seconds=busy_seconds))
 
 
-def open_stores(where: str | Path, *, busy_seconds: float = 30) -> Stores:
+def open_stores(where: str | Path, *, busy_seconds: float = 30, keeping: Keeping | None = None) -> Stores:
     """The stores of all tenants of a home, which is named as for `open_store`; that of the default tenant is opened.
 
-    Raises `StoreError` and `SettingsError`.
+    `keeping` says how much of texts they keep: by default, all. Raises `StoreError` and `SettingsError`.
     """
     from hammerstone.store.database import Database
+    from hammerstone.store.keeping import ALL
     from hammerstone.store.tenants import Stores
 
-    return Stores(Database(database_url(where), busy_seconds=busy_seconds))
+    return Stores(Database(database_url(where), busy_seconds=busy_seconds), keeping or ALL)
 
 
-def opened(database: Database) -> Store:
+def opened(database: Database, keeping: Keeping | None = None) -> Store:
     """The store in this database, whose tables are made or brought up to date."""
+    from hammerstone.store.keeping import ALL
     from hammerstone.store.migrate import migrate
     from hammerstone.store.store import Store
 
@@ -54,7 +57,7 @@ def opened(database: Database) -> Store:
     except BaseException:
         database.close()
         raise
-    return Store(database)
+    return Store(database, keeping or ALL)
 
 
 def database_url(where: str | Path) -> URL:

@@ -12,6 +12,7 @@ from hammerstone.errors import NotFoundError
 from hammerstone.requests.frame import PLAIN, chat_document, chat_from, question_in
 from hammerstone.store import instances, schema, tasks
 from hammerstone.store.database import insert_new, timestamp
+from hammerstone.store.keeping import ALL
 from hammerstone.store.records import Queued
 from hammerstone.types import Instance, Source
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
     from hammerstone.requests.frame import Frame
+    from hammerstone.store.keeping import Keeping
     from hammerstone.types import JSON, Chat
 
 __all__ = ["add", "find", "label", "waiting"]
@@ -33,15 +35,24 @@ def add(
     task: str | None,
     chat: Chat | None = None,
     frame: Frame = PLAIN,
+    keeping: Keeping = ALL,
 ) -> Queued:
-    """An answer for one task, or in one frame, is none for another: ids may be line numbers, and come again."""
+    """An answer for one task, or in one frame, is none for another: ids may be line numbers, and come again.
+
+    What of its text is left out, nobody learns from: it is of no task then.
+    """
     document = chat_document(chat)
     former = _of_earlier_release(connection, request_id, question, task) if frame == PLAIN else None
     if former is not None:
         return _queued(former)
     sha256 = _sha256(request_id, question, document, task, frame.digest)
-    row: dict[str, object] = {"sha256": sha256, "request_id": request_id, "question": question, "task": task}
-    row |= {"queued": timestamp(), "chat": document}
+    is_whole = keeping.is_whole(question) and (chat is None or keeping.is_whole_chat(chat))
+    row: dict[str, object] = {"sha256": sha256, "request_id": request_id, "task": task if is_whole else None}
+    row |= {
+        "question": keeping.text(question),
+        "queued": timestamp(),
+        "chat": chat_document(keeping.chat(chat)) if chat is not None else None,
+    }
     insert_new(connection, _QUEUE, row)
     return _queued(connection.execute(select(_QUEUE).where(_QUEUE.c.sha256 == sha256)).one())
 
@@ -66,13 +77,13 @@ def waiting(connection: Connection) -> tuple[Queued, ...]:
     return tuple(_queued(row) for row in connection.execute(rows).all())
 
 
-def label(connection: Connection, queued_id: int, answer: str) -> Queued:
+def label(connection: Connection, queued_id: int, answer: str, keeping: Keeping = ALL) -> Queued:
     entry = update(_QUEUE).where(_QUEUE.c.id == queued_id, _QUEUE.c.labeled.is_(None))
     row = connection.execute(entry.values(labeled=timestamp(), answer=answer).returning(_QUEUE)).first()
     if row is None:
         raise NotFoundError(f"nothing waits under {queued_id}", hint="`hammerstone label` lists what waits")
     queued = _queued(row)
-    if queued.task is not None:
+    if queued.task is not None and keeping.is_whole(answer):
         _store(connection, queued.task, queued, answer)
     return queued
 

@@ -24,6 +24,7 @@ from hammerstone.store import (
     tasks,
     tools,
 )
+from hammerstone.store.keeping import ALL
 from hammerstone.store.records import Actor, Move, ToolState
 from hammerstone.types import Source
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hammerstone.store.database import Database
+    from hammerstone.store.keeping import Keeping
     from hammerstone.store.records import (
         Agreement,
         Answered,
@@ -61,8 +63,9 @@ __all__ = ["Store"]
 class Store:
     """Made by `open_store`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, keeping: Keeping = ALL) -> None:
         self._database = database
+        self.keeping = keeping
 
     @property
     def where(self) -> str:
@@ -92,7 +95,7 @@ class Store:
     def add_task(self, name: str, description: str, frame: Frame = PLAIN, chat: Chat | None = None) -> Task:
         """The task of this name: a new one with this frame and first chat, or the one that is there, as it is."""
         with self._database.write() as connection:
-            return tasks.ensure(connection, name, description, frame, chat)
+            return tasks.ensure(connection, name, description, frame, chat and self.keeping.chat(chat))
 
     def widen_task(self, name: str, frame: Frame) -> Task:
         """Let the whole chat be the question of this task's requests: their other turns differ.
@@ -132,7 +135,7 @@ class Store:
     ) -> Task:
         """Keep that this question in this frame is of task `name`, which is added if it is not there."""
         with self._database.write() as connection:
-            return tasks.assign(connection, question, name, description, frame, chat)
+            return tasks.assign(connection, question, name, description, frame, chat and self.keeping.chat(chat))
 
     def assigned(self, question: str, frame: Frame = PLAIN) -> str | None:
         """The task that this very question in this frame was once found to be of."""
@@ -151,8 +154,11 @@ class Store:
 
         A caller's or a labeler's answer replaces the stored one, which is kept as the former answer, and the task may
         be built again at once. One that differs from it only as JSON or as a number corrects nothing, and is stored as
-        it is now written. A solver's answer replaces nothing. Raises `NotFoundError` if there is no such task.
+        it is now written. A solver's answer replaces nothing. One of which not all text may be kept is not stored.
+        Raises `NotFoundError` if there is no such task.
         """
+        if not self.keeping.is_whole_instance(instance):
+            return None
         with self._database.write() as connection:
             return instances.add(connection, task_name, instance, request_id)
 
@@ -376,6 +382,7 @@ class Store:
                 tool_answer=tool_answer,
                 upstream_answer=upstream_answer,
                 rule=rule,
+                keeping=self.keeping,
             )
 
     def add_opinion(self, comparison_id: int, opinion: Opinion) -> StoredTool:
@@ -402,7 +409,7 @@ class Store:
         answer is the one that was given, or none is given and nothing was learned from it.
         """
         with self._database.write() as connection:
-            return corrections.correct(connection, request_id, answer)
+            return corrections.correct(connection, request_id, answer, self.keeping)
 
     def confirm(self, request_id: str) -> Agreement:
         """Say that the newest answer to the request of this id is right: it becomes the caller's label.
@@ -442,7 +449,7 @@ class Store:
     def add_call(self, call: Call) -> int:
         """Store a paid completion, on the disk when this returns; the row id."""
         with self._database.write() as connection:
-            return calls.add(connection, call)
+            return calls.add(connection, self.keeping.call(call))
 
     # answers
 
@@ -453,15 +460,18 @@ class Store:
     def add_answers(self, answered: Sequence[Answered]) -> None:
         """Store many answers in one transaction, as `add_answer` does."""
         with self._database.write(durable=False) as connection:
-            answers.add(connection, answered)
+            answers.add(connection, answered, self.keeping)
 
     def finish_request(self, answered: Answered, *, task: str | None = None, instance: Instance | None = None) -> None:
         """Store an answer and, when given, the instance under its task, in one transaction.
 
-        Where somebody has removed the task meanwhile, the instance goes with it.
+        Where somebody has removed the task meanwhile, the instance goes with it; one of which not all text may be kept
+        is not stored.
         """
+        if instance is not None and not self.keeping.is_whole_instance(instance):
+            instance = None
         with self._database.write(durable=instance is not None) as connection:
-            answers.add(connection, (answered,))
+            answers.add(connection, (answered,), self.keeping)
             if task is not None and instance is not None and tasks.find(connection, task) is not None:
                 instances.add(connection, task, instance, answered.id)
 
@@ -480,7 +490,7 @@ class Store:
         `chat` is all of it, if not the question.
         """
         with self._database.write() as connection:
-            return queue.add(connection, request_id, question, task, chat, frame)
+            return queue.add(connection, request_id, question, task, chat, frame, self.keeping)
 
     def queue(self) -> tuple[Queued, ...]:
         """What waits, in order of arrival."""
@@ -499,7 +509,7 @@ class Store:
         wait (any more).
         """
         with self._database.write() as connection:
-            return queue.label(connection, queued_id, answer)
+            return queue.label(connection, queued_id, answer, self.keeping)
 
     # the ledger
 

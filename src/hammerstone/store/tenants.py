@@ -17,11 +17,13 @@ from hammerstone.errors import NotFoundError
 from hammerstone.escaping import sha256
 from hammerstone.store import schema
 from hammerstone.store.database import insert_new, timestamp
+from hammerstone.store.keeping import ALL
 from hammerstone.store.keys import Keys
 from hammerstone.store.opening import opened
 
 if TYPE_CHECKING:
     from hammerstone.store.database import Database
+    from hammerstone.store.keeping import Keeping
     from hammerstone.store.store import Store
 
 __all__ = ["DEFAULT", "Stores"]
@@ -37,8 +39,9 @@ _TENANTS = schema.tenants
 class Stores:
     """Made by `open_stores`. Safe to use from any thread. `keys` are those of the gateway, for all tenants."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, keeping: Keeping = ALL) -> None:
         self._database = database
+        self._keeping = keeping
         self._opening = Lock()
         self._exits = ExitStack()
         self._stores = {DEFAULT: self._kept_open(database)}
@@ -99,7 +102,7 @@ class Stores:
             insert_new(connection, _TENANTS, {"key": key, "name": tenant, "created": timestamp()})
 
     def _kept_open(self, database: Database) -> Store:
-        store = opened(database)
+        store = opened(database, self._keeping)
         self._exits.callback(store.close)
         return store
 
