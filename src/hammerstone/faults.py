@@ -9,17 +9,36 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from hammerstone.errors import EndsRun, HammerstoneError
 
-__all__ = ["OnFault", "contained", "reason_of", "spared"]
+__all__ = ["LogReporter", "OnFault", "Reporter", "contained", "reason_of", "spared"]
 
 MAX_REASON = 500  # characters: an exception may quote all that it met
 
 _log = logging.getLogger(__name__)
 
 OnFault: TypeAlias = Callable[[HammerstoneError], None]
+
+
+class Reporter(Protocol):
+    """Hears of a part of hammerstone whenever it has failed, and whenever it has done its work."""
+
+    def failed(self, error: Exception) -> None: ...
+
+    def works(self) -> None: ...
+
+
+class LogReporter:
+    """Where nobody else listens, failures are logged."""
+
+    def failed(self, error: Exception) -> None:
+        _log.error("%s", reason_of(error))
+
+    def works(self) -> None:
+        pass
+
 
 T = TypeVar("T")
 U = TypeVar("U")

@@ -6,6 +6,8 @@ request ─► Host: whose is it? ─► the tenant's Hammerstone ─► the ten
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from contextlib import AsyncExitStack
 from functools import partial
@@ -15,6 +17,7 @@ import anyio
 from anyio import to_thread
 
 from hammerstone.concurrency import task_group
+from hammerstone.errors import StoreError
 from hammerstone.escaping import sha256
 from hammerstone.loop import Hammerstone, Models
 from hammerstone.ordered import ordered_map
@@ -63,6 +66,7 @@ class Host:
         self._models = models
         self._on_build = on_build
         self._loops: dict[str, Hammerstone] = {}
+        self._not_opened: dict[str, tuple[float, StoreError]] = {}
         self._catches_up = False
         self._opening = anyio.Lock()
         self._closing = anyio.Event()
@@ -80,13 +84,20 @@ class Host:
     async def of(self, tenant: str = "") -> Hammerstone:
         """The loop of a tenant. At first use its store is opened, or made, and then kept. Any text is a name.
 
-        Raises `StoreError`.
+        Raises `StoreError`, also for those who waited for an opening that failed, or come within `fresh_s` of it.
         """
         if tenant not in self._loops:
+            came = time.monotonic()
             async with self._opening:
                 if tenant not in self._loops:
+                    self._refuse_if_it_just_failed(tenant, came)
                     self._loops[tenant] = await self._open(tenant)
         return self._loops[tenant]
+
+    def _refuse_if_it_just_failed(self, tenant: str, came: float) -> None:
+        when, error = self._not_opened.get(tenant, (-math.inf, None))
+        if error is not None and came - when < self._fresh_s:
+            raise StoreError(error.message, hint=error.hint)
 
     def tenants(self) -> tuple[str, ...]:
         """All tenants that have a store, whether this host has opened it or not. Raises `StoreError`."""
@@ -130,7 +141,11 @@ class Host:
         self._tasks.cancel_scope.cancel()
 
     async def _open(self, tenant: str) -> Hammerstone:
-        store = await to_thread.run_sync(self._stores.of, tenant)
+        try:
+            store = await to_thread.run_sync(self._stores.of, tenant)
+        except StoreError as error:
+            self._not_opened[tenant] = (time.monotonic(), error)
+            raise
         loop = Hammerstone(
             store=store,
             sandbox=self._sandbox,

@@ -13,7 +13,7 @@ __all__ = ["READS", "FlakyStores", "Outage"]
 
 READS = frozenset(
     """assigned find_call frames instances labeled_digests live_tools person_label queue shadow_tools task task_of tasks
-    tool tools tools_revision""".split()
+    tool tools tools_revision withdrawn""".split()
 )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx2
 
 from hammerstone.host import Host
@@ -25,10 +26,11 @@ from hammerstone.settings import ServeSettings, Settings
 from hammerstone.store import open_stores
 from hammerstone.testing import FunctionModel
 
+from ..samples.flaky import FlakyStores, Outage
 from ..samples.sums import SETTINGS, SUM
 from .fake_upstream import FakeUpstream, Reply, Seen
 
-__all__ = ["CHAT", "Served", "adding", "body", "open_gateway", "total"]
+__all__ = ["CHAT", "Served", "adding", "body", "eventually", "open_gateway", "total"]
 
 CHAT = "/v1/chat/completions"
 MODEL = "gpt-4o-mini"
@@ -111,6 +113,13 @@ def _completion(asked: dict[str, Any]) -> dict[str, Any]:
     return {"id": "cmpl-up", "object": "text_completion", "created": 1, "model": asked["model"], "choices": [choice]}
 
 
+async def eventually(holds: Callable[[], bool]) -> None:
+    """Wait until something holds, which happens beside the test."""
+    with anyio.fail_after(20):
+        while not holds():  # noqa: ASYNC110 - what is waited for knows nothing of events
+            await anyio.sleep(0.005)
+
+
 @dataclass(kw_only=True)
 class Served:
     """A gateway under test, with all that stands around it."""
@@ -146,16 +155,21 @@ async def open_gateway(
     upstream: FakeUpstream | None = None,
     serve: ServeSettings | None = None,
     settings: Settings = SETTINGS,
+    *,
+    signals: Signals | None = None,
+    outage: Outage | None = None,
+    fresh_s: float = 0.0,
 ) -> AsyncIterator[Served]:
-    """A gateway whose maker knows how to add."""
+    """A gateway whose maker knows how to add. Its stores fail as `outage` says."""
     upstream = upstream or FakeUpstream(adding)
     settings = replace(settings, serve=serve or ServeSettings())
     maker = FunctionModel(lambda _: f"```python\n{SUM}\n```")
-    signals = open_signals(settings.serve)
-    learner = Learner(retry_s=0.01, on_fault=signals.health.failed)
+    signals = signals or open_signals(settings.serve)
+    learner = Learner(retry_s=0.01, reporter=signals.health.store("writing answers"))
     with open_stores(home, keeping=open_keeping(settings.serve)) as stores:
         async with Host(
-            stores=stores,
+            stores=stores if outage is None else FlakyStores.over(stores, outage),
+            fresh_s=fresh_s,
             sandbox=sandbox,
             models=Models(maker=maker),
             settings=settings,
@@ -163,7 +177,7 @@ async def open_gateway(
             on_fault=lambda _, error: signals.health.failed(error),
         ) as host:
             upstreams = Upstreams(openai=Upstream("http://upstream.test", transport=httpx2.ASGITransport(upstream)))
-            access = Access(host.keys)
+            access = Access(host.keys, reporter=signals.health.store("exchanging keys"))
             app = build_app(host, upstreams, settings.serve, learner, access, signals)
             transport = httpx2.ASGITransport(app)
             async with (

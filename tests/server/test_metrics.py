@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from hammerstone.errors import SandboxError, StoreError
 from hammerstone.sandbox import Sandbox
 from hammerstone.server.telemetry.figures import Figures
-from hammerstone.server.telemetry.health import STALE_SECONDS, STORE, Health
+from hammerstone.server.telemetry.health import STALE_SECONDS, Health
 from hammerstone.server.telemetry.record import RequestRecord
 from hammerstone.settings import LifeSettings, ServeSettings
 from hammerstone.store import open_stores
@@ -87,7 +87,7 @@ async def test_builds_and_bounds_of_live_tools_are_shown(tmp_path: Path, sandbox
     settings = replace(SETTINGS, life=LifeSettings(shadow=3))
     async with open_gateway(tmp_path, sandbox, settings=settings) as served:
         await served.learn_sums(count=8)
-        figures = Figures(served.host, served.signals.health)
+        figures = Figures(served.host, served.signals.health.store("reading tools"))
         served.signals.metrics.show(served.learner, figures)
         await figures.look()
         seen = await scrape(served)
@@ -159,7 +159,7 @@ async def test_a_gateway_is_ready_with_each_of_its_parts(served: Served) -> None
 
 
 async def test_a_gateway_without_a_part_stays_in_rotation_and_says_so(served: Served) -> None:
-    served.signals.health.failed(SandboxError("gone"))
+    served.signals.health.sandbox().failed(SandboxError("gone"))
     response = await served.client.get("/readyz")
     assert (response.status_code, response.json()["status"], response.json()["tools"]) == (200, "degraded", False)
     assert response.json()["parts"]["sandbox"] == "failed"
@@ -175,17 +175,27 @@ async def test_a_gateway_that_stops_leaves_the_rotation(served: Served) -> None:
 def test_a_store_that_says_nothing_for_long_counts_as_out_of_reach() -> None:
     now = [0.0]
     health = Health(clock=lambda: now[0])
-    health.works(STORE)
+    store = health.store("reading tools")
+    store.works()
     now[0] = STALE_SECONDS + 1
-    assert [part.ok for part in health.parts() if part.name == STORE] == [False]
-    health.works(STORE)
-    assert health.report()[0] == 200
+    assert (health.fault(), health.report()[0]) == ("StoreError", 200)
+    store.works()
+    assert health.fault() is None
 
 
 def test_a_part_that_fails_again_and_again_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     health = Health()
+    store = health.store("writing answers")
     for _ in range(3):
-        health.failed(StoreError("the disk is full"))
-    health.works(STORE)
-    assert [record.message for record in caplog.records] == ["store: the disk is full", "store: works again"]
-    assert next(part.faults for part in health.parts() if part.name == STORE) == 3
+        store.failed(StoreError("the disk is full"))
+    store.works()
+    said = ["store (writing answers): the disk is full", "store (writing answers): works again"]
+    assert [record.message for record in caplog.records] == said
+    assert health.parts()[0].faults == 3
+
+
+def test_a_store_that_can_be_read_but_not_written_is_not_well() -> None:
+    health = Health()
+    health.store("writing answers").failed(StoreError("the disk is full"))
+    health.store("reading tools").works()
+    assert health.fault() == "StoreError"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
+import anyio
 from anyio import to_thread
 
+from hammerstone.errors import StoreError
 from hammerstone.escaping import pair_digest, sha256
 from hammerstone.requests.frame import PLAIN, Form, Frame
 from hammerstone.routes.contract import Asked
@@ -21,14 +25,31 @@ from hammerstone.types import Route
 
 __all__ = ["FEW", "Catalog"]
 
+_log = logging.getLogger(__name__)
+
 FEW = 4  # tools of one frame of fixed turns that are all asked
+WAIT_S = 0.1  # that a request waits for a look at the store; its result counts for the next ones all the same
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Read:
+    """What was read of one revision of the store's tools."""
+
+    revision: int = -1
+    tools: Mapping[str, StoredTool] = field(default_factory=dict[str, StoredTool])
+    shadow: tuple[StoredTool, ...] = ()
+    shortlists: Mapping[Frame, Shortlist[StoredTool]] = field(default_factory=dict[Frame, Shortlist[StoredTool]])
+    always: Mapping[Frame, Sequence[StoredTool]] = field(default_factory=dict[Frame, "Sequence[StoredTool]"])
+    fixed: frozenset[Frame] = frozenset()
+    labeled: frozenset[bytes] = frozenset()
+    withdrawn: frozenset[bytes] = frozenset()
 
 
 class Catalog:
     """Call `refresh` first for each request: one indexed query when nothing has changed.
 
-    What was read may be `fresh_s` seconds old before it is looked for a change; one request looks at a time, and until
-    twice as long the others go on with what is there.
+    What was read may be `fresh_s` seconds old before it is looked for a change. Then one request at a time looks, for
+    `WAIT_S` seconds at most, and the others go on with what is there; so do all while the store is out of reach.
     """
 
     def __init__(self, store: Store, *, fresh_s: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
@@ -37,56 +58,63 @@ class Catalog:
         self._clock = clock
         self._looked = -math.inf
         self._looking = False
-        self._labeled: frozenset[bytes] = frozenset()
-        self._withdrawn: frozenset[bytes] = frozenset()
-        self._revision = -1
-        self._tools: dict[str, StoredTool] = {}
-        self._shortlists: dict[Frame, Shortlist[StoredTool]] = {}
-        self._always: dict[Frame, list[StoredTool]] = {}
-        self._fixed: frozenset[Frame] = frozenset()
-        self._shadow: tuple[StoredTool, ...] = ()
+        self._read = _Read()
         self._examples: dict[str, str] = {}
 
     async def refresh(self, *, at_once: bool = False) -> None:
         """Read the live tools again when their set has changed, by this process or another.
 
-        `at_once` looks for a change however fresh what is there may be.
+        `at_once` looks for a change however fresh what is there may be, and waits for it. Raises `StoreError` then, at
+        first, and always without `fresh_s`.
         """
         now = self._clock()
-        if not at_once and now - self._looked < self._fresh_s * (2 if self._looking else 1):
+        if not at_once and now - self._looked < self._fresh_s:
             return
-        self._looking = True
-        try:
-            await self._read_again()
+        if at_once or not self._fresh_s or self._looked == -math.inf:
+            await to_thread.run_sync(self._read_again)
             self._looked = now
-        finally:
-            self._looking = False
+        elif not self._looking:
+            self._looking = True
+            with anyio.move_on_after(WAIT_S):
+                await to_thread.run_sync(self._look, now, abandon_on_cancel=True)
 
-    async def _read_again(self) -> None:
-        revision = await to_thread.run_sync(self._store.tools_revision)
-        if revision == self._revision:
+    def _look(self, now: float) -> None:
+        try:
+            self._read_again()
+        except StoreError as error:
+            _log.debug("tools and labels are as they were: %s", error.message)
+        finally:
+            self._looked, self._looking = now, False
+
+    def _read_again(self) -> None:
+        """All at once, in whatever thread: others see the former state, or the new one."""
+        revision = self._store.tools_revision()
+        if revision == self._read.revision:
             return
-        tools = await to_thread.run_sync(self._store.live_tools)
-        self._tools = {tool.task: tool for tool in tools}
-        self._shadow = await to_thread.run_sync(self._store.shadow_tools)
+        tools = self._store.live_tools()
         by_frame: defaultdict[Frame, list[StoredTool]] = defaultdict(list)
         for tool in tools:
             if Route.PARSER in tool.tool.routes:
                 by_frame[tool.tool.frame].append(tool)
-        self._shortlists = {
-            frame: Shortlist((tool, wording) for tool in some for wording in tool.tool.wordings)
-            for frame, some in by_frame.items()
-        }
-        self._labeled = await to_thread.run_sync(self._store.labeled_digests)
-        self._withdrawn = await to_thread.run_sync(self._store.withdrawn)
-        self._fixed = await to_thread.run_sync(self._frames_of_fixed_turns)
-        self._always = {
-            frame: [tool for tool in some if not tool.tool.wordings and frame != PLAIN]
-            if len(some) > FEW or frame not in self._fixed
-            else some
-            for frame, some in by_frame.items()
-        }
-        self._revision = revision
+        fixed = self._frames_of_fixed_turns()
+        self._read = _Read(
+            revision=revision,
+            tools={tool.task: tool for tool in tools},
+            shadow=self._store.shadow_tools(),
+            shortlists={
+                frame: Shortlist((tool, wording) for tool in some for wording in tool.tool.wordings)
+                for frame, some in by_frame.items()
+            },
+            always={
+                frame: [tool for tool in some if not tool.tool.wordings and frame != PLAIN]
+                if len(some) > FEW or frame not in fixed
+                else some
+                for frame, some in by_frame.items()
+            },
+            fixed=fixed,
+            labeled=self._store.labeled_digests(),
+            withdrawn=self._store.withdrawn(),
+        )
 
     def _frames_of_fixed_turns(self) -> frozenset[Frame]:
         """Those that hold a system prompt or earlier turns, to the letter: they tell a kind of request by itself."""
@@ -96,15 +124,15 @@ class Catalog:
     @property
     def tools(self) -> tuple[StoredTool, ...]:
         """The live tools, by name."""
-        return tuple(self._tools.values())
+        return tuple(self._read.tools.values())
 
     def tool(self, task: str | None) -> StoredTool | None:
         """The live tool of a task."""
-        return self._tools.get(task) if task is not None else None
+        return self._read.tools.get(task) if task is not None else None
 
     def has_user_route(self, asked: Asked) -> bool:
         """Whether any tool of the request's frame may be called with a model's arguments."""
-        frames = {tool.tool.frame for tool in self._tools.values() if Route.USER in tool.tool.routes}
+        frames = {tool.tool.frame for tool in self._read.tools.values() if Route.USER in tool.tool.routes}
         return any(asked.frame(form) in frames for form in Form) if frames else False
 
     def parsers(self, asked: Asked) -> list[StoredTool]:
@@ -115,16 +143,15 @@ class Catalog:
         """
         found: list[StoredTool] = []
         for form in Form:
-            shortlist = self._shortlists.get(asked.frame(form))
-            found += self._always.get(asked.frame(form), [])
+            shortlist = self._read.shortlists.get(asked.frame(form))
+            found += self._read.always.get(asked.frame(form), [])
             found += shortlist.candidates(asked.question(form)) if shortlist is not None else []
         return [tool for tool in {one.task: one for one in found}.values() if asked.task in {None, tool.task}]
 
     def shadows(self, asked: Asked) -> list[StoredTool]:
         """The tools in shadow that might answer the request."""
-        return [
-            tool for tool in self._shadow if Route.PARSER in tool.tool.routes and self._may_answer(tool.tool, asked)
-        ]
+        shadows = [tool for tool in self._read.shadow if Route.PARSER in tool.tool.routes]
+        return [tool for tool in shadows if self._may_answer(tool.tool, asked)]
 
     def _may_answer(self, tool: Tool, asked: Asked) -> bool:
         """The rule that `parsers` follows for all live tools at once."""
@@ -132,20 +159,20 @@ class Catalog:
             return False
         question = asked.question(tool.frame.form)
         worded = any(holds_wording(question, wording) for wording in tool.wordings)
-        return worded or tool.frame in self._fixed or (not tool.wordings and tool.frame != PLAIN)
+        return worded or tool.frame in self._read.fixed or (not tool.wordings and tool.frame != PLAIN)
 
     def is_withdrawn(self, question: str, answer: str) -> bool:
         """Whether somebody has said that this answer to this question is wrong: no cache is to give it again."""
         kept = self._store.keeping.text
-        return bool(self._withdrawn) and pair_digest(kept(question), kept(answer)) in self._withdrawn
+        return bool(self._read.withdrawn) and pair_digest(kept(question), kept(answer)) in self._read.withdrawn
 
     async def person_label(self, asked: Asked, task: str) -> str | None:
         """What a person says is the answer to this very question of a task, if the request has its frame."""
-        if not self._labeled or not any(_digest(asked.question(form)) in self._labeled for form in Form):
+        if not self._read.labeled or not any(_digest(asked.question(form)) in self._read.labeled for form in Form):
             return None
 
         def read() -> str | None:
-            known = self._tools.get(task)
+            known = self._read.tools.get(task)
             stored = self._store.task(task) if known is None else None
             frame = known.tool.frame if known is not None else stored.frame if stored is not None else None
             if frame is None or frame != asked.frame(frame.form):

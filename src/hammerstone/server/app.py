@@ -41,9 +41,9 @@ def build_app(
 ) -> Starlette:
     """The application over what a host has opened. Its lifespan runs the learner and closes the upstreams."""
     signals = signals or open_signals(settings)
-    learner = learner or Learner(on_fault=signals.health.failed)
-    access = access or Access(on_fault=signals.health.failed)
-    figures = Figures(tenants, signals.health)
+    learner = learner or Learner(reporter=signals.health.store("writing answers"))
+    access = access or Access(reporter=signals.health.store("exchanging keys"))
+    figures = Figures(tenants, signals.health.store("reading tools"))
     signals.metrics.show(learner, figures)
     tools = ToolsApi(tenants=tenants, entry=access, learner=learner, settings=settings)
     feedback = Feedback(tenants=tenants, entry=access, learner=learner, settings=settings)

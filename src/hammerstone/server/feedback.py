@@ -63,7 +63,7 @@ class Feedback:
 
     async def _take(self, tenant: str, said: _Said) -> dict[str, Any]:
         loop = await self._tenants.of(tenant)
-        is_flushed = await self._learner.flushed(OWN_SECONDS)
+        is_flushed = await self._learner.flushed(tenant, OWN_SECONDS)
         deadline = time.monotonic() + OTHERS_SECONDS
         while True:
             try:

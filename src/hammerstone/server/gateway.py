@@ -86,6 +86,7 @@ class Gateway:
                 return answer
             if call.controls.only_if_hit:
                 raise GatewayError("no tool answers this request", status=504, code="no_hit", kind="hammerstone_error")
+            self._say_fault(call)
             return await self._miss(call)
         except GatewayError as error:
             return error_response(error, api, call.headers)
@@ -132,6 +133,12 @@ class Gateway:
         except Exception as error:
             self._failed(call, error)
             return None
+
+    def _say_fault(self, call: Call) -> None:
+        """Where a part fails at present, a tool might have answered instead of the upstream."""
+        fault = self._health.fault()
+        if fault is not None and not call.controls.upstream_answers:
+            call.notes.setdefault("fault", fault)
 
     def _failed(self, call: Call, error: Exception) -> None:
         self._health.failed(error)

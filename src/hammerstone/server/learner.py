@@ -7,14 +7,13 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 import httpx2
 
 from hammerstone.errors import StoreError
-from hammerstone.faults import reason_of
+from hammerstone.faults import LogReporter, Reporter, reason_of
 from hammerstone.journal import Served
 from hammerstone.loop import Hammerstone
 from hammerstone.models.price import estimate_tokens, price
@@ -59,7 +58,8 @@ class UpstreamReply:
             return None
 
 
-Job = Callable[[], Awaitable[object]]
+Job = Callable[[], Awaitable[bool]]
+"""Whether it wrote to the store."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,59 +71,93 @@ class _Served:
 
 
 class Learner:
-    """Works off what the gateway hands over, in order. Answers of tools that wait together are stored together.
+    """Works off what the gateway hands over, each tenant's in order. Answers of tools that wait together are stored
+    together.
 
-    While the store is out of reach what is handed over waits, and is tried again every `retry_s` seconds.
+    While a tenant's store is out of reach, what is to go there waits, and is tried again every `retry_s` seconds; the
+    other tenants' goes on.
     """
 
-    def __init__(self, *, retry_s: float = 1.0, on_fault: Callable[[Exception], None] | None = None) -> None:
-        """`on_fault` hears of each failure of the store."""
+    def __init__(self, *, retry_s: float = 1.0, reporter: Reporter | None = None) -> None:
+        """`reporter` hears whether the store takes what is to be stored."""
         self._retry_s = retry_s
-        self._on_fault = on_fault or _tell
-        self._waiting: deque[Job | _Served] = deque()
+        self._reporter = reporter or LogReporter()
+        self._waiting: dict[str, deque[Job | _Served]] = {}
+        self._again: dict[str, float] = {}  # when tenants whose store failed are tried again
+        self._count = 0
         self._news = anyio.Event()
         self._rest = anyio.Event()
         self._closed = False
         self.dropped = 0
 
     async def run(self) -> None:
-        """Until `close` is called, and all that waits then is done."""
+        """Until `close` is called, and all that waits then is done, or cannot be."""
         while self._waiting or not self._closed:
             if not self._waiting:
                 self._rest.set()
-                self._news = anyio.Event()
-                await self._news.wait()
-            elif not await self._work():
-                await anyio.sleep(self._retry_s)
+                await self._wait_for_news()
+                continue
+            now = anyio.current_time()
+            ready = [tenant for tenant in self._waiting if self._closed or self._again.get(tenant, now) <= now]
+            for tenant in ready:
+                await self._work(tenant)
+            if not ready:
+                with anyio.move_on_after(min(self._again.values()) - now):
+                    await self._wait_for_news()
         self._rest.set()
 
-    async def _work(self) -> bool:
-        """Do what waits first; whether it is done, well or badly. When all ends, it is not tried again."""
-        first = self._waiting[0]
-        together = self._together(first.loop) if isinstance(first, _Served) else []
+    async def _wait_for_news(self) -> None:
+        self._news = anyio.Event()
+        await self._news.wait()
+
+    async def _work(self, tenant: str) -> None:
+        """Do what waits first, well or badly. Where the store is out of reach, it waits on."""
+        waiting = self._waiting[tenant]
+        taken = self._take(waiting)
+        self._again.pop(tenant, None)
         try:
-            if isinstance(first, _Served):
-                await first.loop.keep_served(together)
-            else:
-                await first()
+            if await self._do(taken):
+                self._reporter.works()
         except StoreError as error:
-            self._on_fault(error)
+            self._reporter.failed(error)
+            waiting.extendleft(reversed(taken))
             if not self._closed:
-                return False
+                self._again[tenant] = anyio.current_time() + self._retry_s
+                return
+            taken = self._give_up(waiting)
         except Exception as error:
             _log.error("not learned from: %s", reason_of(error))
-        for _ in range(max(1, len(together))):
-            self._waiting.popleft()
+        self._count -= len(taken)
+        if not waiting:
+            del self._waiting[tenant]
+
+    @staticmethod
+    def _take(waiting: deque[Job | _Served]) -> list[Job | _Served]:
+        """What waits first, with the answers of the same loop that follow it."""
+        taken = [waiting.popleft()]
+        while isinstance(first := taken[0], _Served) and waiting and len(taken) < AT_ONCE:
+            following = waiting[0]
+            if not isinstance(following, _Served) or following.loop is not first.loop:
+                break
+            taken.append(waiting.popleft())
+        return taken
+
+    @staticmethod
+    async def _do(taken: list[Job | _Served]) -> bool:
+        """Whether the store had to do with it."""
+        first = taken[0]
+        if not isinstance(first, _Served):
+            return await first()
+        await first.loop.keep_served([one.served for one in taken if isinstance(one, _Served)])
         return True
 
-    def _together(self, loop: Hammerstone) -> list[Served]:
-        """What waits first of one loop."""
-        found: list[Served] = []
-        for one in islice(self._waiting, AT_ONCE):
-            if not isinstance(one, _Served) or one.loop is not loop:
-                break
-            found.append(one.served)
-        return found
+    def _give_up(self, waiting: deque[Job | _Served]) -> list[Job | _Served]:
+        """All ends, and a store is not there: what was to go there is lost."""
+        lost = list(waiting)
+        waiting.clear()
+        self.dropped += len(lost)
+        _log.error("lost, since the store is out of reach as the gateway ends: %d answers and lessons", len(lost))
+        return lost
 
     async def caught_up(self) -> None:
         """Wait until all that was handed over is done."""
@@ -131,14 +165,17 @@ class Learner:
             self._rest = anyio.Event()
             await self._rest.wait()
 
-    async def flushed(self, within_s: float) -> bool:
-        """Wait until all that was handed over before is done; false if that takes longer than `within_s` seconds."""
+    async def flushed(self, tenant: str, within_s: float) -> bool:
+        """Wait until all that was handed over of a tenant before is done; false if that takes longer than `within_s`
+        seconds.
+        """
         done = anyio.Event()
 
-        async def mark() -> None:
+        async def mark() -> bool:
             done.set()
+            return False
 
-        self._add(mark)
+        self._add(tenant, mark)
         with anyio.move_on_after(within_s):
             await done.wait()
         return done.is_set()
@@ -150,23 +187,26 @@ class Learner:
     @property
     def waiting(self) -> int:
         """How much is still to be done."""
-        return len(self._waiting)
+        return self._count
 
     @property
     def answers_waiting(self) -> int:
         """How many answers of tools are still to be stored."""
-        return sum(isinstance(one, _Served) for one in self._waiting)
+        return sum(isinstance(one, _Served) for some in self._waiting.values() for one in some)
 
-    def _add(self, one: Job | _Served) -> None:
-        if len(self._waiting) >= WAITING:
+    def _add(self, tenant: str, one: Job | _Served) -> None:
+        """At the end of what waits. Where too much does, the last of whoever has most waiting is dropped."""
+        self._waiting.setdefault(tenant, deque()).append(one)
+        self._count += 1
+        if self._count > WAITING:
+            max(self._waiting.values(), key=len).pop()
+            self._count -= 1
             self.dropped += 1
-            return
-        self._waiting.append(one)
         self._news.set()
 
     def served(self, loop: Hammerstone, asked: Asked, routed: Routed, ms: float) -> None:
         """A tool's answer has gone out."""
-        self._add(_Served(loop=loop, served=(asked, routed, ms)))
+        self._add(asked.request.tenant, _Served(loop=loop, served=(asked, routed, ms)))
 
     def learn(
         self,
@@ -179,18 +219,19 @@ class Learner:
     ) -> None:
         """The upstream's answer has gone out. `answered` gets its text, if it is whole."""
 
-        async def job() -> None:
+        async def job() -> bool:
             text, usage = _answer_in(api, reply)
             if text is None:
-                return
+                return False
             answered(text)
             cost_usd = price(asked.request.chat.model or "", usage)
             asked.bill = Bill(request_id=asked.request.id, calls=1, cost_usd=cost_usd, usage=usage)
             loop = await tenants.of(asked.request.tenant)
             routed = Routed(answer=Answer(text=text, route=Route.SOLVER), refusals=(), route=Route.SOLVER)
             await loop.keep(asked, routed, ms)
+            return True
 
-        self._add(job)
+        self._add(asked.request.tenant, job)
 
     def saved(self, asked: Asked | None, text: str) -> str:
         """About what the upstream's answer would have cost in US dollars, its tokens estimated; or `unknown`."""
@@ -199,10 +240,6 @@ class Learner:
         read = sum(estimate_tokens(one.content) for one in asked.request.chat.messages)
         dollars = price(asked.request.chat.model, Usage(input_tokens=read, output_tokens=estimate_tokens(text)))
         return "unknown" if dollars is None else f"{dollars:.6f}"
-
-
-def _tell(error: Exception) -> None:
-    _log.error("%s", reason_of(error))
 
 
 def _answer_in(api: TextApi, reply: UpstreamReply) -> tuple[str | None, Usage]:

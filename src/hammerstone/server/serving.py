@@ -14,6 +14,7 @@ from hammerstone.host import Host
 from hammerstone.loop import Models
 from hammerstone.opening import name_models
 from hammerstone.sandbox import open_sandbox
+from hammerstone.sandbox.lasting import open_lasting
 from hammerstone.server.access import Access
 from hammerstone.server.app import build_app
 from hammerstone.server.entry import is_loopback
@@ -87,7 +88,7 @@ async def open_tenants(home: str | None, settings: Settings, sandbox: str, signa
     )
     with open_stores(home or default_home(), keeping=keeping) as stores:
         async with (
-            open_sandbox(sandbox) as confined,
+            open_lasting(lambda: open_sandbox(sandbox), signals.health.sandbox()) as confined,
             Host(
                 stores=stores,
                 sandbox=confined,
@@ -111,11 +112,13 @@ async def serve(
 ) -> None:
     """Until it is told to stop (SIGINT or SIGTERM): then it finishes the streams under way.
 
-    `on_start` gets the address. Raises `SettingsError` if the port is taken, or if others could reach a gateway that
-    has no keys.
+    `on_start` gets the address. Raises `StoreError` if the keys cannot be read, and `SettingsError` if the port is
+    taken, or if others could reach a gateway that has no keys.
     """
-    access = Access(tenants.keys, unknown_price_usd=settings.unknown_price_usd, on_fault=signals.health.failed)
-    await access.exchange()
+    access = Access(
+        tenants.keys, unknown_price_usd=settings.unknown_price_usd, reporter=signals.health.store("exchanging keys")
+    )
+    await access.load()
     check_address(settings, has_keys=access.required)
     app = build_app(tenants, upstreams, settings, access=access, signals=signals)
     config = uvicorn.Config(

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hammerstone.concurrency import map_concurrently
+from hammerstone.errors import OperatorError
 from hammerstone.server.bodies import json_body
 from hammerstone.server.entry import Entry
 from hammerstone.server.gateway import Tenants
@@ -74,6 +75,8 @@ class ToolsApi:
                 return json_response(await handle(asked), headers=headers)
             except GatewayError as error:
                 return error_response(error, None, headers)
+            except OperatorError as error:
+                return error_response(_unavailable(error), None, headers)
 
         return endpoint
 
@@ -117,6 +120,12 @@ class _Asked:
     async def tool(self) -> StoredTool:
         """The one in the path. Raises `GatewayError` 404."""
         return await self.calls.find(self.http.path_params["name"])
+
+
+def _unavailable(error: OperatorError) -> GatewayError:
+    """There is no upstream that could answer in a tool's place."""
+    message = f"a part of hammerstone has failed ({type(error).__name__}): try again later"
+    return GatewayError(message, status=503, code="tool_unavailable", kind="hammerstone_error", retry_after=5)
 
 
 async def _result(calls: ToolCalls, tool: StoredTool, given: JSON, request_id: str) -> dict[str, Any]:

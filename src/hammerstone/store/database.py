@@ -40,6 +40,16 @@ _TENANT = "tenant_"  # before the key of a schema
 TENANTS_FOLDER = "tenants"  # beside a SQLite file: the files of its other tenants
 
 
+_NOTICES_LOSS = {
+    "connect_timeout": 10,
+    "tcp_user_timeout": 20_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+}
+"""Of PostgreSQL's library, in seconds and milliseconds: without them one waits hours for a server that has vanished."""
+
+
 class Database:
     """A pool of connections, safe to use from any thread. Every error of the database is raised as `StoreError`.
 
@@ -167,7 +177,7 @@ class Database:
 
     def _postgres_engine(self, url: URL) -> Engine:
         lock_timeout = f"-c lock_timeout={int(self._busy_seconds * 1000)}"
-        arguments = {"connect_timeout": 10, **url.query, "options": f"{lock_timeout} {url.query.get('options', '')}"}
+        arguments = {**_NOTICES_LOSS, **url.query, "options": f"{lock_timeout} {url.query.get('options', '')}"}
         try:
             return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=arguments)
         except ModuleNotFoundError as error:

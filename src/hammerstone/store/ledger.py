@@ -12,7 +12,7 @@ from hammerstone.store.summaries import LedgerRow, MeanCall, RouteRow, ToolRow, 
 from hammerstone.types import Role, Route
 
 if TYPE_CHECKING:
-    from sqlalchemy import Column, ColumnElement, Connection, Row, RowMapping, Select
+    from sqlalchemy import Column, ColumnElement, Connection, Row, RowMapping
 
 __all__ = ["by_role", "by_route", "by_tool", "mean_solver_call", "tallies"]
 
@@ -79,7 +79,7 @@ def by_tool(connection: Connection) -> tuple[ToolRow, ...]:
 
 def tallies(connection: Connection) -> tuple[ToolTally, ...]:
     columns = (_TOOLS.c.version, _TOOLS.c.state, _TOOLS.c.compared, _TOOLS.c.disagreed, _TOOLS.c.false_hits)
-    rows: Select[Any] = select(*columns, _TOOLS.c.in_a_row, _TASKS.c.name).select_from(_TOOLS).join(_TASKS)
+    rows: Any = select(*columns, _TOOLS.c.in_a_row, _TASKS.c.name).select_from(_TOOLS).join(_TASKS)
     found = rows.where(_TOOLS.c.state.in_(list(ToolState))).order_by(_TASKS.c.name, _TOOLS.c.version)
     return tuple(
         ToolTally(tool=row.name, version=row.version, state=ToolState(row.state), tally=tools.tally(row))

@@ -11,7 +11,6 @@ for itself; if the process is killed, what it counted since the last exchange is
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from anyio import to_thread
 from starlette.requests import Request as HttpRequest
 
 from hammerstone.escaping import sha256
-from hammerstone.faults import reason_of
+from hammerstone.faults import LogReporter, Reporter
 from hammerstone.server.access.charges import Charge, Ended, NoCharge, came_to, estimated
 from hammerstone.server.access.counts import PART, WINDOW, Counts, part_of
 from hammerstone.server.access.credentials import key_in
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
     from hammerstone.store.keys import Keys
 
 __all__ = ["Access", "Caller"]
-
-_log = logging.getLogger(__name__)
 
 INTERVAL = 0.5  # seconds between two exchanges
 UNKNOWN_PRICE_USD = 0.1
@@ -64,8 +61,8 @@ class Access:
     """The front door. Without `keys`, or while there are none, everybody on this machine may ask.
 
     Where a key exists, even a revoked one, a request needs one. A call whose price is not known counts as
-    `unknown_price_usd`. `clock` gives seconds since 1970, and `on_fault` hears of
-    exchanges that failed.
+    `unknown_price_usd`. `clock` gives seconds since 1970, and `reporter` hears
+    whether the exchange with the store works.
     """
 
     def __init__(
@@ -74,12 +71,12 @@ class Access:
         *,
         unknown_price_usd: float = UNKNOWN_PRICE_USD,
         clock: Callable[[], float] = time.time,
-        on_fault: Callable[[Exception], None] | None = None,
+        reporter: Reporter | None = None,
     ) -> None:
         self._store = keys
         self._prices = Prices(unknown_price_usd)
         self._clock = clock
-        self._on_fault = on_fault or _tell
+        self._reporter = reporter or LogReporter()
         self._open = OpenEntry()
         self._keys: dict[str, Key] = {}
         self._counts = Counts()
@@ -148,6 +145,11 @@ class Access:
     def close(self) -> None:
         self._closing.set()
 
+    async def load(self) -> None:
+        """Read the keys. Raises `StoreError`: before they are known nobody can be let in."""
+        if self._store is not None:
+            await self._exchange(self._store)
+
     async def exchange(self) -> None:
         """Read the replies of calls that have ended, send what was counted, and read what is new."""
         async with self._exchanging:
@@ -156,7 +158,9 @@ class Access:
                 if self._store is not None:
                     await self._exchange(self._store)
             except Exception as error:
-                self._on_fault(error)
+                self._reporter.failed(error)
+            else:
+                self._reporter.works()
 
     async def _settle(self) -> None:
         ended, self._ended[:] = self._ended[:], []
@@ -224,10 +228,6 @@ class Access:
         if key.revoked is not None:
             raise _refused("this key is revoked")
         return key
-
-
-def _tell(error: Exception) -> None:
-    _log.error("keys and their usage are not exchanged: %s", reason_of(error))
 
 
 def _refused(message: str) -> GatewayError:

@@ -13,9 +13,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from hammerstone.concurrency import task_group
 from hammerstone.errors import StoreError
+from hammerstone.faults import Reporter
 from hammerstone.life.figures import false_hit_rate, together
 from hammerstone.loop import Hammerstone
-from hammerstone.server.telemetry.health import STORE, Health
 from hammerstone.store.records import ToolState
 from hammerstone.store.summaries import ToolTally
 
@@ -34,9 +34,9 @@ class Loops(Protocol):
 class Figures:
     """Looks into each tenant's store every few seconds. It is also how the gateway hears whether the store is there."""
 
-    def __init__(self, tenants: Loops, health: Health) -> None:
+    def __init__(self, tenants: Loops, reporter: Reporter) -> None:
         self._tenants = tenants
-        self._health = health
+        self._reporter = reporter
         self._confidence = 0.95
         self._tallies: dict[str, tuple[ToolTally, ...]] = {}
         self._bounds: dict[tuple[str, str], float] = {}
@@ -61,9 +61,9 @@ class Figures:
             self._confidence = loop.settings.life.confidence  # the same of all
             try:
                 self._tallies[loop.tenant] = await to_thread.run_sync(loop.store.tallies, abandon_on_cancel=True)
-                self._health.works(STORE)
+                self._reporter.works()
             except StoreError as error:
-                self._health.failed(error)
+                self._reporter.failed(error)
         await to_thread.run_sync(self._count)
 
     def _count(self) -> None:

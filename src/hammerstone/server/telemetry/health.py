@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hammerstone.errors import SandboxError, StoreError
 from hammerstone.faults import reason_of
 from hammerstone.types import JSON
 
-__all__ = ["SANDBOX", "STORE", "Health", "Part", "part_of"]
+__all__ = ["Health", "Part", "PartReporter"]
 
 _log = logging.getLogger(__name__)
 
@@ -21,11 +21,34 @@ STALE_SECONDS = 15.0  # without a word from the store, after which it counts as 
 
 @dataclass(kw_only=True, eq=False)
 class Part:
-    """`ok` is what was last heard of it, `faults` how often it failed."""
+    """`failing` are the uses of it that failed when they were last tried, each with the kind of its error.
+
+    `faults` counts all failures, also those of single requests, which say nothing of the next one.
+    """
 
     name: str
-    ok: bool = True
+    failing: dict[str, str] = field(default_factory=dict[str, str])
     faults: int = 0
+    silent: bool = False
+
+    @property
+    def ok(self) -> bool:
+        return not self.failing and not self.silent
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartReporter:
+    """A `Reporter` of one use of a part: a disk may be full for what writes, and not for what reads."""
+
+    health: Health
+    part: str
+    use: str
+
+    def failed(self, error: Exception) -> None:
+        self.health.failing(self.part, self.use, error)
+
+    def works(self) -> None:
+        self.health.working(self.part, self.use)
 
 
 class Health:
@@ -33,34 +56,49 @@ class Health:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._parts = {name: Part(name=name) for name in (STORE, SANDBOX)}
-        self._other = Part(name=OTHER)
+        self._parts = {name: Part(name=name) for name in (STORE, SANDBOX, OTHER)}
         self._store_seen: float | None = None
         self.stopping = False
 
-    def failed(self, error: Exception) -> None:
-        """A part of hammerstone has failed."""
-        part = self._parts.get(part_of(error), self._other)
-        part.faults += 1
-        if part.ok or part is self._other:
-            _log.error("%s: %s", part.name, reason_of(error))
-        part.ok = part is self._other  # what else fails fails one request, and may answer the next
+    def store(self, use: str) -> PartReporter:
+        return PartReporter(health=self, part=STORE, use=use)
 
-    def works(self, name: str) -> None:
-        """A part has just done its work."""
+    def sandbox(self) -> PartReporter:
+        return PartReporter(health=self, part=SANDBOX, use="calls")
+
+    def failing(self, name: str, use: str, error: Exception) -> None:
+        part = self._parts[name]
+        part.faults += 1
+        if use not in part.failing:
+            _log.error("%s (%s): %s", name, use, reason_of(error))
+        part.failing[use] = type(error).__name__
+
+    def working(self, name: str, use: str) -> None:
+        part = self._parts[name]
         if name == STORE:
             self._store_seen = self._clock()
-        part = self._parts[name]
-        if not part.ok:
-            part.ok = True
-            _log.warning("%s: works again", name)
+        if part.failing.pop(use, None) is not None:
+            _log.warning("%s (%s): works again", name, use)
+
+    def failed(self, error: Exception) -> None:
+        """Something failed for one request or one build."""
+        part = self._parts[_part_of(error)]
+        part.faults += 1
+        if part.ok:
+            _log.error("%s: %s", part.name, reason_of(error))
+
+    def fault(self) -> str | None:
+        """The kind of error of a part that fails now."""
+        for part in self.parts():
+            if not part.ok:
+                return next(iter(part.failing.values()), StoreError.__name__)
+        return None
 
     def parts(self) -> Sequence[Part]:
         """Of this moment."""
-        store = self._parts[STORE]
-        silent = self._store_seen is not None and self._clock() - self._store_seen > STALE_SECONDS
-        heard = Part(name=STORE, ok=store.ok and not silent, faults=store.faults)
-        return (heard, self._parts[SANDBOX], self._other)
+        seen = self._store_seen
+        self._parts[STORE].silent = seen is not None and self._clock() - seen > STALE_SECONDS
+        return tuple(self._parts.values())
 
     def report(self) -> tuple[int, JSON]:
         """Status and body of `GET /readyz`.
@@ -68,15 +106,15 @@ class Health:
         A gateway whose parts have failed still passes every request on, so it stays in a load balancer's rotation
         (200, `degraded`). One that is told to stop leaves it (503).
         """
-        works = {part.name: part.ok for part in self.parts() if part is not self._other}
-        parts: dict[str, JSON] = {name: "ok" if ok else "failed" for name, ok in works.items()}
-        status = "stopping" if self.stopping else "ready" if all(works.values()) else "degraded"
-        body: JSON = {"status": status, "tools": all(works.values()), "parts": {**parts, "upstream": "configured"}}
+        parts: dict[str, JSON] = {part.name: "ok" if part.ok else "failed" for part in self.parts()}
+        del parts[OTHER]
+        works = set(parts.values()) == {"ok"}
+        status = "stopping" if self.stopping else "ready" if works else "degraded"
+        body: JSON = {"status": status, "tools": works, "parts": {**parts, "upstream": "configured"}}
         return (503 if self.stopping else 200), body
 
 
-def part_of(error: Exception) -> str:
-    """The part that an error is of."""
+def _part_of(error: Exception) -> str:
     match error:
         case StoreError():
             return STORE
