@@ -109,6 +109,11 @@ class Host:
         return tuple(self._loops.values())
 
     @property
+    def stores(self) -> Stores:
+        """The stores of all tenants."""
+        return self._stores
+
+    @property
     def keys(self) -> Keys:
         """The gateway's keys, of whatever tenant."""
         return self._stores.keys

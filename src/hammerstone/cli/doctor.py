@@ -46,6 +46,8 @@ def doctor(
     else:
         _show(reports, chosen, store, works)
         _show_settings(loaded)
+        if loaded.settings.serve.store == "none":
+            show_text("The gateway stores no prompts and no answers (serve.store): nothing is learned.")
     if chosen is None or not works:
         raise typer.Exit(1)
 

@@ -27,6 +27,7 @@ def ledger(home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
 
     with open_home(home, tenant) as store:
         calls, routes, mean, tools = store.ledger(), store.routes(), store.mean_solver_call(), store.tool_rows()
+        kept = store.kept()
     if json:
         from dataclasses import asdict
 
@@ -41,6 +42,7 @@ def ledger(home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
                 ],
                 "all_tools": rates(together(row.tally for row in tools)),
                 "baseline": _baseline(calls, routes, mean),
+                "kept": kept,
             }
         )
         return
@@ -48,6 +50,9 @@ def ledger(home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
     _show_routes(routes)
     show_tools(tools)
     _show_baseline(calls, routes, mean)
+    for what, words in (("nothing", "no text is kept"), ("masked", "the text is kept masked")):
+        if number := sum(count for name, count in kept.items() if name == what):
+            print_line(f"Requests of which {words}: {number}")
 
 
 def _show_calls(calls: Sequence[LedgerRow]) -> None:

@@ -43,6 +43,7 @@ class _Read:
     fixed: frozenset[Frame] = frozenset()
     labeled: frozenset[bytes] = frozenset()
     withdrawn: frozenset[bytes] = frozenset()
+    purges: int = 0
 
 
 class Catalog:
@@ -114,6 +115,7 @@ class Catalog:
             fixed=fixed,
             labeled=self._store.labeled_digests(),
             withdrawn=self._store.withdrawn(),
+            purges=self._store.purges(),
         )
 
     def _frames_of_fixed_turns(self) -> frozenset[Frame]:
@@ -160,6 +162,11 @@ class Catalog:
         question = asked.question(tool.frame.form)
         worded = any(holds_wording(question, wording) for wording in tool.wordings)
         return worded or tool.frame in self._read.fixed or (not tool.wordings and tool.frame != PLAIN)
+
+    @property
+    def purges(self) -> int:
+        """Grows when something that is named was purged: what is in memory of answers is to go."""
+        return self._read.purges
 
     def is_withdrawn(self, question: str, answer: str) -> bool:
         """Whether somebody has said that this answer to this question is wrong: no cache is to give it again."""

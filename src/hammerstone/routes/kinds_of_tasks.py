@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from hammerstone.escaping import sha256
 from hammerstone.requests.frame import Form, frame_of
 from hammerstone.routes.kinds import Kind, Kinds
 from hammerstone.store import Store
+from hammerstone.store.records import Task
 from hammerstone.tools.tool import tool_name
 from hammerstone.types import Chat
 
@@ -31,8 +33,9 @@ class KindsOfTasks:
         """With what the stored tasks' instances look like. Raises `StoreError`."""
         known = cls()
         for task in store.tasks():
-            for one in store.instances(task.name)[-LATEST:]:
-                kind = known._kinds.of(one.chat or Chat.of(one.question))
+            instances = store.instances(task.name)[-LATEST:]
+            for chat in [one.chat or Chat.of(one.question) for one in instances] or _checked(store, task):
+                kind = known._kinds.of(chat)
                 known._names.setdefault(kind.now.number, task.name)
         return known
 
@@ -45,6 +48,17 @@ class KindsOfTasks:
         """The task of this chat's kind, new or not, and how much of the chat is its question."""
         kind = self._kinds.of(chat)
         return self._names.setdefault(kind.number, _name(kind, chat)), kind.form
+
+
+def _checked(store: Store, task: Task) -> list[Chat]:
+    """What the tool of a task was checked on, where the instances that it was built from are gone."""
+    tool = next((one for one in store.tools() if one.task == task.name), None)
+    questions = [check.question for check in tool.tool.checks[:LATEST]] if tool is not None else []
+    first = task.chat
+    if first is None or task.frame.form is not Form.LAST:
+        return [Chat.of(question) for question in questions] if first is None else []
+    last = first.messages[-1]
+    return [replace(first, messages=(*first.messages[:-1], replace(last, content=one))) for one in questions]
 
 
 def _name(kind: Kind, chat: Chat) -> str:

@@ -15,6 +15,7 @@ from hammerstone.concurrency import task_group
 from hammerstone.server.access import Access
 from hammerstone.server.feedback import FEEDBACK, Feedback
 from hammerstone.server.gateway import Gateway, Tenants
+from hammerstone.server.keeper import Keeper
 from hammerstone.server.learner import Learner
 from hammerstone.server.mcp_endpoint import McpEndpoint
 from hammerstone.server.protocols import AnthropicMessages, ChatCompletions, Completions, Responses, TextApi
@@ -57,16 +58,20 @@ def build_app(
         health=signals.health,
     )
 
+    keeper = Keeper(tenants.stores, settings.keep_days)
+
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
         del app
         async with task_group() as group:
             group.start_soon(learner.run)
             group.start_soon(access.run)
+            group.start_soon(keeper.run)
             async with figures.running(), mcp.running():
                 yield
             learner.close()
             access.close()
+            keeper.close()
         await upstreams.aclose()
 
     apis = (ChatCompletions(), Completions(), Responses(), AnthropicMessages())

@@ -45,6 +45,7 @@ class ExactCache:
         self._clock = clock
         self._entries: OrderedDict[str, Remembered] = OrderedDict()
         self._bytes = 0
+        self._purges = 0
 
     def look(self, key: str, *, max_age: float | None = None) -> Remembered | None:
         """An answer no older than `ttl_s` and `max_age` seconds."""
@@ -75,9 +76,14 @@ class ExactCache:
         entry = self._entries.pop(key, None)
         self._bytes -= entry.size if entry is not None else 0
 
-    def clear(self) -> None:
+    def cleared_for(self, purges: int) -> bool:
+        """Drop everything once after each purge: they are counted. Whether it was done now."""
+        if purges == self._purges:
+            return False
+        self._purges = purges
         self._entries.clear()
         self._bytes = 0
+        return True
 
 
 class ExactCaches:

@@ -34,6 +34,7 @@ from hammerstone.server.replies import GatewayError, answer_response, error_resp
 from hammerstone.server.telemetry.health import Health
 from hammerstone.server.upstream import UpstreamError, Upstreams, reply_bytes, reply_headers
 from hammerstone.settings import ServeSettings
+from hammerstone.store import Stores
 from hammerstone.store.accounts import Bill
 from hammerstone.types import Request, Route
 
@@ -46,6 +47,9 @@ class Tenants(Protocol):
     """Gives each tenant's own loop."""
 
     async def of(self, tenant: str) -> Hammerstone: ...
+
+    @property
+    def stores(self) -> Stores: ...
 
     @property
     def loops(self) -> tuple[Hammerstone, ...]:
@@ -185,6 +189,8 @@ class Gateway:
         if remembered is None:
             return None
         await loop.catalog.refresh()
+        if cache.cleared_for(loop.catalog.purges):
+            return None
         if loop.catalog.is_withdrawn(asked.request.question, remembered.text):
             cache.drop(call.exact_key)
             return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import fcntl
 import os
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Lock
@@ -24,12 +24,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from hammerstone.errors import SettingsError, StoreError
 from hammerstone.escaping import sha256
 from hammerstone.private_files import make_private_folder, open_private, tighten
+from hammerstone.store.schema import metadata
 from hammerstone.store.storage_errors import busy, store_error
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-    from sqlalchemy import URL, Connection, Engine, Table
+    from sqlalchemy import URL, ColumnElement, Connection, Engine, Table
 
 __all__ = ["Database", "insert_new", "timestamp"]
 
@@ -111,6 +112,24 @@ class Database:
                 connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {self.schema}"))
                 connection.execute(text(f"SET LOCAL search_path TO {self.schema}"))  # for what migrations spell out
             yield connection
+
+    def give_back(self, *, whole: bool) -> None:
+        """Let what was deleted be nowhere in SQLite's files; with `whole`, the space is given back too, which rewrites
+        the database. In PostgreSQL the space is free for new rows.
+        """
+        with self._translated():
+            if not self._is_sqlite:
+                self._vacuum()
+                return
+            with self._turn(), closing(self._engine.raw_connection()) as connection:
+                for statement in (*(["VACUUM"] if whole else []), "PRAGMA wal_checkpoint(TRUNCATE)"):
+                    connection.cursor().execute(statement)
+
+    def _vacuum(self) -> None:
+        prefix = f"{self.schema}." if self.schema is not None else ""
+        with self._engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            for table in metadata.tables:
+                connection.exec_driver_sql(f"VACUUM {prefix}{table}")
 
     @contextmanager
     def _connected(self, engine: Engine) -> Generator[Connection]:
@@ -194,6 +213,7 @@ def _migrating(schema: str | None) -> int:
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the transactions are ours: sqlite3 must not begin one by itself
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
     connection.text_factory = os.fsdecode  # a path need not be UTF-8
     file = connection.execute("PRAGMA database_list").fetchone()[2]
     connection.text_factory = str
@@ -228,11 +248,13 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql(options.get("begin", "BEGIN"))
 
 
-def insert_new(connection: Connection, table: Table, values: Mapping[str, object]) -> int | None:
+def insert_new(
+    connection: Connection, table: Table, values: Mapping[str, object], returning: ColumnElement[int] | None = None
+) -> int | None:
     """Insert a row and return its id; `None` if a unique constraint says that it is there already."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table).values(values).on_conflict_do_nothing().returning(table.c.id)
-    return connection.execute(statement).scalar()
+    statement = insert(table).values(values).on_conflict_do_nothing()
+    return connection.execute(statement.returning(table.c.id if returning is None else returning)).scalar()
 
 
 def timestamp(*, seconds_ahead: float = 0) -> str:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Integer, and_, case, cast, func, select
 
 from hammerstone.store import schema, tools
-from hammerstone.store.records import ToolState
+from hammerstone.store.records import Kept, ToolState
 from hammerstone.store.summaries import LedgerRow, MeanCall, RouteRow, ToolRow, ToolTally
 from hammerstone.types import Role, Route
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, ColumnElement, Connection, Row, RowMapping
 
-__all__ = ["by_role", "by_route", "by_tool", "mean_solver_call", "tallies"]
+__all__ = ["by_keeping", "by_role", "by_route", "by_tool", "mean_solver_call", "tallies"]
 
 _ANSWERS = schema.answers
 _CALLS = schema.calls
@@ -55,6 +55,11 @@ def by_route(connection: Connection) -> tuple[RouteRow, ...]:
     return tuple(RouteRow(**_fields(row, route=row["route"] and Route(row["route"]))) for row in found.mappings().all())
 
 
+def by_keeping(connection: Connection) -> dict[Kept, int]:
+    rows = connection.execute(select(_ANSWERS.c.kept, func.count().label("requests")).group_by(_ANSWERS.c.kept))
+    return dict.fromkeys(Kept, 0) | {Kept(row.kept): row.requests for row in rows.all()}
+
+
 def by_tool(connection: Connection) -> tuple[ToolRow, ...]:
     answers = select(_ANSWERS.c.tool, _ANSWERS.c.version, func.count().label("count"))
     answers = answers.group_by(_ANSWERS.c.tool, _ANSWERS.c.version)
@@ -78,8 +83,9 @@ def by_tool(connection: Connection) -> tuple[ToolRow, ...]:
 
 
 def tallies(connection: Connection) -> tuple[ToolTally, ...]:
-    columns = (_TOOLS.c.version, _TOOLS.c.state, _TOOLS.c.compared, _TOOLS.c.disagreed, _TOOLS.c.false_hits)
-    rows: Any = select(*columns, _TOOLS.c.in_a_row, _TASKS.c.name).select_from(_TOOLS).join(_TASKS)
+    counts = ("version", "state", "compared", "disagreed", "false_hits", "in_a_row")
+    columns: list[Column[Any]] = [_TASKS.c.name, *(_TOOLS.c[name] for name in counts)]
+    rows = select(*columns).select_from(_TOOLS).join(_TASKS)
     found = rows.where(_TOOLS.c.state.in_(list(ToolState))).order_by(_TASKS.c.name, _TOOLS.c.version)
     return tuple(
         ToolTally(tool=row.name, version=row.version, state=ToolState(row.state), tally=tools.tally(row))

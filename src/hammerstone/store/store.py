@@ -1,10 +1,12 @@
 """The store: tasks, instances, builds, tools, paid calls, answers and the labeler's queue, in one database.
 
-Every method is one transaction and may be called from any thread. What goes wrong with the database is a `StoreError`.
+Every method but `purge` is one transaction, and may be called from any thread. What goes wrong with the database is a
+`StoreError`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Self
 
 from hammerstone.requests.frame import PLAIN, Frame
@@ -18,6 +20,7 @@ from hammerstone.store import (
     instances,
     labels,
     ledger,
+    purging,
     queue,
     removal,
     renaming,
@@ -25,14 +28,16 @@ from hammerstone.store import (
     tools,
 )
 from hammerstone.store.keeping import ALL
+from hammerstone.store.purging import Purged
 from hammerstone.store.records import Actor, Move, ToolState
 from hammerstone.types import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from hammerstone.store.database import Database
     from hammerstone.store.keeping import Keeping
+    from hammerstone.store.purging import Selection
     from hammerstone.store.records import (
         Agreement,
         Answered,
@@ -45,6 +50,7 @@ if TYPE_CHECKING:
         ComparisonKind,
         Correction,
         Disagreement,
+        Kept,
         Merged,
         Opinion,
         Queued,
@@ -480,6 +486,45 @@ class Store:
         with self._database.read() as connection:
             return answers.refused(connection, task_name, limit)
 
+    def purge(
+        self,
+        selection: Selection,
+        *,
+        tools: bool = False,
+        dry_run: bool = False,
+        ends: Callable[[], bool] = lambda: False,
+    ) -> Purged:
+        """Remove the text of the selected requests, and with `tools` those of the selected tasks; what went, or would.
+
+        This is many transactions: others go on meanwhile, and one that is interrupted can be run again. It ends early
+        once `ends` says so.
+        """
+        with self._database.read() as connection:
+            found = purging.parts(connection, selection, with_tools=tools)
+            if dry_run:
+                return purging.count(connection, found)
+        purged: Counter[str] = Counter()
+        for part in found:
+            last, ids = 0, [0]
+            while ids and not ends():
+                with self._database.write() as connection:
+                    ids = purging.batch(connection, part, last)
+                last = max(ids, default=last)
+                purged[part.counted] += len(ids)
+        if any(number for name, number in purged.items() if name) and selection.before is None:
+            with self._database.write() as connection:
+                purging.begun(connection)
+        return Purged(**{name: number for name, number in purged.items() if name})
+
+    def purges(self) -> int:
+        """A number that grows when what is named, and not merely old, was purged."""
+        with self._database.read() as connection:
+            return purging.purges(connection)
+
+    def give_back(self, *, whole: bool = False) -> None:
+        """Overwrite what was deleted; with `whole`, the space is given back too, while others wait."""
+        self._database.give_back(whole=whole)
+
     # the labeler's queue
 
     def enqueue(
@@ -522,6 +567,11 @@ class Store:
         """All requests, by route, task and tool."""
         with self._database.read() as connection:
             return ledger.by_route(connection)
+
+    def kept(self) -> dict[Kept, int]:
+        """How many requests there are of which all text is stored, what a mask left of it, or none."""
+        with self._database.read() as connection:
+            return ledger.by_keeping(connection)
 
     def tool_rows(self) -> tuple[ToolRow, ...]:
         """What each version of each tool has served, how it compared with the upstream, and what was corrected."""

@@ -1,0 +1,56 @@
+"""Removing prompts and answers of a home: what is older than some days, a tenant's, a task's, a request's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hammerstone.errors import InputError
+from hammerstone.store.database import timestamp
+from hammerstone.store.purging import Purged, Selection
+
+if TYPE_CHECKING:
+    from hammerstone.store import Stores
+
+__all__ = ["Purge", "PurgedTenant", "before", "purge"]
+
+HOURS = {"h": 1, "d": 24, "w": 7 * 24}
+MOST_HOURS = 24 * 366 * 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Purge:
+    """What is to go; all that is named must hold. `tools` go too where it says so."""
+
+    selection: Selection
+    tools: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class PurgedTenant:
+    """What went of one tenant, or would."""
+
+    tenant: str
+    purged: Purged
+
+
+def before(age: str) -> str:
+    """The moment that was so long ago: `30d`, `12h`, `4w`. Raises `InputError`."""
+    found = re.fullmatch(r"(\d{1,7})([hdw])", age.strip().lower(), re.ASCII)
+    hours = int(found[1]) * HOURS[found[2]] if found is not None else MOST_HOURS + 1
+    if hours > MOST_HOURS:
+        raise InputError(f"{age[:40]!r} is no age", hint="a number of hours, days or weeks: 12h, 30d, 4w")
+    return timestamp(seconds_ahead=-3600 * hours)
+
+
+def purge(stores: Stores, tenants: Sequence[str], what: Purge) -> Iterator[PurgedTenant]:
+    """Purge one tenant after the other, and give back the space. Raises `StoreError`."""
+    for tenant in tenants:
+        store = stores.of(tenant)
+        purged = store.purge(what.selection, tools=what.tools, dry_run=what.dry_run)
+        if not what.dry_run:
+            store.give_back(whole=True)
+        yield PurgedTenant(tenant=tenant, purged=purged)

@@ -1,0 +1,301 @@
+"""Removing the text of requests and answers, while what was counted and paid stays.
+
+Rows that only hold text go: instances, the labeler's queue, digests of questions. Of the others the text goes and the
+figures stay: answers, calls, comparisons, builds with their attempts, changes of state, and what a task keeps of its
+first request. Tools are made of code and of the questions that they were checked on: they stay unless they are named.
+
+Everything is done in batches, each a transaction of its own, so that whoever else works with the store goes on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Text, and_, cast, delete, false, func, or_, select, true, update
+
+from hammerstone.requests.frame import Form
+from hammerstone.store import schema, tasks, tools
+from hammerstone.store.database import insert_new
+from hammerstone.store.records import BuildState, Kept
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection, Table
+
+__all__ = ["BATCH", "Part", "Purged", "Selection", "batch", "begun", "count", "parts", "purges"]
+
+BATCH = 500  # rows of a transaction
+
+_ANSWERS = schema.answers
+_BUILDS = schema.builds
+_CALLS = schema.calls
+_COUNTERS = schema.counters
+_INSTANCES = schema.instances
+_QUEUE = schema.queue
+_TASKS = schema.tasks
+_TOOLS = schema.tools
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Which requests: those before a moment (ISO 8601, UTC), of one task, of one id; without any, all of a store."""
+
+    before: str | None = None
+    task: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Purged:
+    """How many rows lost their text, or went."""
+
+    requests: int = 0
+    instances: int = 0
+    queued: int = 0
+    calls: int = 0
+    comparisons: int = 0
+    builds: int = 0
+    tools: int = 0
+
+    def __add__(self, other: Purged) -> Purged:
+        return Purged(**{name: getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Rows of one table, and what is done to a batch of them by their ids. `counted` is their name in `Purged`."""
+
+    table: Table
+    where: ColumnElement[bool]
+    change: Callable[[Connection, Sequence[int]], None]
+    counted: str = ""
+
+
+def parts(connection: Connection, selection: Selection, *, with_tools: bool) -> tuple[Part, ...]:
+    """What is to be done, in order."""
+    one = selection.request_id
+    of_task = _task_ids(connection, selection)
+    its_tools = select(_TOOLS.c.id).where(of_task(_TOOLS))
+    its_builds = select(_BUILDS.c.id).where(_since(connection, selection, _BUILDS.c.started, of_task(_BUILDS)))
+    has_ended = _BUILDS.c.state != BuildState.RUNNING
+    named = _named(selection)
+    compared, changes, attempts = schema.comparisons, schema.changes, schema.attempts
+    queued = and_(_of_name(selection, _QUEUE), named(_QUEUE, "queued"))
+    found = [
+        Part(table=_TASKS, where=and_(_TASKS.c.chat.is_not(None), _first_chats(selection)), change=_blank_chats),
+        Part(
+            table=_INSTANCES,
+            where=and_(of_task(_INSTANCES), named(_INSTANCES)),
+            change=_drop_instances,
+            counted="instances",
+        ),
+        Part(table=_QUEUE, where=queued, change=_deleted(_QUEUE), counted="queued"),
+        Part(
+            table=_CALLS,
+            where=and_(cast(_CALLS.c.prompt, Text) != "{}", _calls(connection, selection)),
+            change=_blanked(_CALLS, key="", prompt={}, text="", request_id=None),
+            counted="calls",
+        ),
+        Part(
+            table=compared,
+            where=and_(
+                or_(compared.c.tool_answer != "", compared.c.upstream_answer != ""),
+                compared.c.tool_id.in_(its_tools),
+                named(compared),
+            ),
+            change=_blanked(compared, tool_answer="", upstream_answer="", request_id=""),
+            counted="comparisons",
+        ),
+        Part(
+            table=attempts,
+            where=and_(attempts.c.source != "", attempts.c.build_id.in_(its_builds)),
+            change=_blanked(attempts, source="", problems=[]),
+        ),
+        Part(
+            table=_BUILDS,
+            where=and_(
+                has_ended, or_(_BUILDS.c.reason != "", _BUILDS.c.document.is_not(None)), _BUILDS.c.id.in_(its_builds)
+            ),
+            change=_blanked(_BUILDS, reason="", document=None, disagreement=None),
+            counted="builds",
+        ),
+        Part(
+            table=changes,
+            where=and_(
+                changes.c.reason != "",
+                _since(connection, selection, changes.c.created, changes.c.tool_id.in_(its_tools)),
+            ),
+            change=_blanked(changes, reason=""),
+        ),
+    ]
+    if selection.before is None and one is None:
+        dispatches = schema.dispatches
+        found.append(Part(table=dispatches, where=of_task(dispatches), change=_deleted(dispatches)))
+    if with_tools:
+        theirs = and_(of_task(_TOOLS), _tools(connection, selection))
+        found.append(Part(table=_TOOLS, where=theirs, change=_drop_tools, counted="tools"))
+    # Last, since the others look here for the request that is named
+    answered = and_(_ANSWERS.c.kept != Kept.NOTHING, _of_name(selection, _ANSWERS), named(_ANSWERS))
+    found.append(Part(table=_ANSWERS, where=answered, change=_blank_answers, counted="requests"))
+    return tuple(found)
+
+
+def count(connection: Connection, found: Sequence[Part]) -> Purged:
+    """How many rows it would be."""
+    counted = (one for one in found if one.counted)
+    rows = {one.counted: select(func.count()).select_from(one.table).where(one.where) for one in counted}
+    return Purged(**{name: connection.execute(query).scalar_one() for name, query in rows.items()})
+
+
+def batch(connection: Connection, part: Part, after: int) -> Sequence[int]:
+    """Do the next rows beyond this id; their ids."""
+    rows = select(part.table.c.id).where(part.where, part.table.c.id > after).order_by(part.table.c.id).limit(BATCH)
+    ids = connection.execute(rows).scalars().all()
+    if ids:
+        part.change(connection, ids)
+    return ids
+
+
+def begun(connection: Connection) -> None:
+    """Let every process forget what it has in memory of answers."""
+    insert_new(connection, _COUNTERS, {"name": "purges", "value": 0}, returning=_COUNTERS.c.value)
+    connection.execute(update(_COUNTERS).where(_COUNTERS.c.name == "purges").values(value=_COUNTERS.c.value + 1))
+    tools.count_up(connection)
+
+
+def purges(connection: Connection) -> int:
+    """A number that grows with every purge of what is named, rather than old."""
+    return connection.execute(select(_COUNTERS.c.value).where(_COUNTERS.c.name == "purges")).scalar() or 0
+
+
+# which rows
+
+
+def _named(selection: Selection) -> Callable[..., ColumnElement[bool]]:
+    def holds(table: Table, created: str = "created") -> ColumnElement[bool]:
+        conditions: list[ColumnElement[bool]] = []
+        if selection.before is not None:
+            conditions.append(table.c[created] < selection.before)
+        if selection.request_id is not None:
+            conditions.append(table.c.request_id == selection.request_id)
+        return and_(true(), *conditions)
+
+    return holds
+
+
+def _of_name(selection: Selection, table: Table) -> ColumnElement[bool]:
+    """Of tables that know a task by its name."""
+    return true() if selection.task is None else table.c.task == selection.task
+
+
+def _task_ids(connection: Connection, selection: Selection) -> Callable[[Table], ColumnElement[bool]]:
+    """Of tables that know a task by its id: those of the task that is named, or that the named request is of."""
+    names = [selection.task] if selection.task is not None else _tasks_of(connection, selection)
+
+    def holds(table: Table) -> ColumnElement[bool]:
+        if names is None:
+            return true()
+        return table.c.task_id.in_(select(_TASKS.c.id).where(_TASKS.c.name.in_(names)))
+
+    return holds
+
+
+def _tasks_of(connection: Connection, selection: Selection) -> list[str] | None:
+    if selection.request_id is None:
+        return None
+    rows = select(_ANSWERS.c.task).where(_ANSWERS.c.request_id == selection.request_id, _ANSWERS.c.task.is_not(None))
+    return list(connection.execute(rows.distinct()).scalars())
+
+
+def _since(
+    connection: Connection, selection: Selection, moment: ColumnElement[str], its: ColumnElement[bool]
+) -> ColumnElement[bool]:
+    """What may quote the selected requests: all that is as old as they may be, or that came after the one named."""
+    if selection.request_id is not None:
+        first = select(func.min(_ANSWERS.c.created)).where(_ANSWERS.c.request_id == selection.request_id)
+        return and_(its, moment >= (connection.execute(first).scalar() or "9"))
+    return its if selection.before is None else and_(its, moment < selection.before)
+
+
+def _calls(connection: Connection, selection: Selection) -> ColumnElement[bool]:
+    """Calls for a request, and those of builds of its task, whose prompts may quote it."""
+    if selection.request_id is None:
+        return and_(_of_name(selection, _CALLS), _named(selection)(_CALLS))
+    names = _tasks_of(connection, selection) or []
+    of_builds = and_(_CALLS.c.request_id.is_(None), _CALLS.c.task.in_(names))
+    quoting = _since(connection, selection, _CALLS.c.created, of_builds)
+    return or_(_CALLS.c.request_id == selection.request_id, quoting)
+
+
+def _first_chats(selection: Selection) -> ColumnElement[bool]:
+    """What tasks keep of their first request. Which request that was is not known: it goes by age or with the task."""
+    if selection.request_id is not None:
+        first = select(_INSTANCES.c.id).where(_INSTANCES.c.request_id == selection.request_id)
+        return and_(_TASKS.c.id.in_(select(_INSTANCES.c.task_id).where(_INSTANCES.c.id.in_(first))))
+    named = true() if selection.task is None else _TASKS.c.name == selection.task
+    return named if selection.before is None else and_(named, _TASKS.c.created < selection.before)
+
+
+def _tools(connection: Connection, selection: Selection) -> ColumnElement[bool]:
+    """The versions that are as old, or that were checked on the question of the request that is named."""
+    if selection.request_id is None:
+        return true() if selection.before is None else _TOOLS.c.created < selection.before
+    tables = (_INSTANCES, _ANSWERS)
+    rows = (select(table.c.question).where(table.c.request_id == selection.request_id) for table in tables)
+    asked = {question for query in rows for question in connection.execute(query).scalars()}
+    return or_(false(), *(_TOOLS.c.document.contains(json.dumps(one), autoescape=True) for one in asked))
+
+
+# what is done to them
+
+
+def _deleted(table: Table) -> Callable[[Connection, Sequence[int]], None]:
+    return lambda connection, ids: _run(connection, delete(table).where(table.c.id.in_(ids)))
+
+
+def _blanked(table: Table, **values: object) -> Callable[[Connection, Sequence[int]], None]:
+    return lambda connection, ids: _run(connection, update(table).where(table.c.id.in_(ids)).values(values))
+
+
+def _run(connection: Connection, statement: Any) -> None:
+    connection.execute(statement)
+
+
+def _drop_instances(connection: Connection, ids: Sequence[int]) -> None:
+    its_tasks = select(_INSTANCES.c.task_id).where(_INSTANCES.c.id.in_(ids)).distinct()
+    touched = connection.execute(its_tasks).scalars().all()
+    connection.execute(delete(_INSTANCES).where(_INSTANCES.c.id.in_(ids)))
+    for task_id in touched:
+        tasks.recount(connection, task_id)
+    tools.count_up(connection)  # labels of people may be among them
+
+
+def _drop_tools(connection: Connection, ids: Sequence[int]) -> None:
+    for table in (schema.changes, schema.comparisons):
+        connection.execute(delete(table).where(table.c.tool_id.in_(ids)))
+    connection.execute(delete(_TOOLS).where(_TOOLS.c.id.in_(ids)))
+    tools.count_up(connection)
+
+
+def _blank_answers(connection: Connection, ids: Sequence[int]) -> None:
+    its = _ANSWERS.c.id.in_(ids)
+    blank: dict[str, object] = {"request_id": "", "question": "", "refusals": [], "chat": None, "origin": None}
+    blank["kept"] = Kept.NOTHING
+    connection.execute(update(_ANSWERS).where(its).values(blank))
+    for column in ("answer", "error"):  # where there was none, there is none
+        connection.execute(update(_ANSWERS).where(its, _ANSWERS.c[column].is_not(None)).values({column: ""}))
+    corrections = schema.corrections
+    connection.execute(update(corrections).where(corrections.c.answer_id.in_(ids)).values(answer=None))
+
+
+def _blank_chats(connection: Connection, ids: Sequence[int]) -> None:
+    """The turns that all requests of a task have stay: they are what it is about."""
+    for row in connection.execute(select(_TASKS.c.id, _TASKS.c.form, _TASKS.c.chat).where(_TASKS.c.id.in_(ids))).all():
+        turns = row.chat["messages"]
+        blank = [{**turn, "content": ""} for turn in turns]
+        left = [*turns[:-1], blank[-1]] if row.form == Form.LAST else blank
+        if left == turns:
+            continue
+        connection.execute(update(_TASKS).where(_TASKS.c.id == row.id).values(chat={**row.chat, "messages": left}))
