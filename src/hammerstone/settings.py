@@ -199,7 +199,8 @@ class ServeSettings:
     Answers to the very same request at temperature 0 are kept for `exact_ttl_s` seconds in `exact_mb` megabytes per
     tenant; 0 switches this off. In the budgets of keys, a call whose price is unknown counts as `unknown_price_usd`.
     Where there are keys, `metrics` are shown to admin keys, or to whoever is on this machine (`loopback`), too; with
-    `tenant_metrics` they are told apart by tenant.
+    `tenant_metrics` they are told apart by tenant. Each request is a line of `log`, with what was asked if
+    `log_questions` is set.
 
     What is older than `keep_days` days is removed. `mask` names patterns, and functions as `module:function`, that take
     something out of each text before it is stored. With `store = "none"` no text is stored, and nothing learned.
@@ -219,6 +220,8 @@ class ServeSettings:
     unknown_price_usd: float = bounded(0.1, least=0.0)
     metrics: WhoScrapes = "admin"
     tenant_metrics: bool = False
+    log: LogFormat = "text"
+    log_questions: bool = False
     keep_days: int | None = bounded(None, least=1)
     mask: frozenset[str] | None = field(
         default=None, metadata={"one": True, "words": "a list of names, or one: patterns, or module:function"}

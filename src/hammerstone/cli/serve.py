@@ -47,11 +47,14 @@ def serve(
     Point `base_url` of your clients here. Requests that repeat are learned from beside the traffic, and --maker builds
     tools for them. A new tool serves once it has agreed with the upstream 20 times in a row (the setting life.shadow).
     """
+    import logging
+
     import anyio
 
     try:
         from hammerstone.server.serving import open_tenants, open_upstreams
         from hammerstone.server.serving import serve as run_server
+        from hammerstone.server.telemetry.log import open_log
         from hammerstone.server.telemetry.signals import open_signals
     except ModuleNotFoundError as error:
         if error.name not in {"starlette", "uvicorn", "httpx2", "prometheus_client"}:
@@ -79,10 +82,15 @@ def serve(
     signals = open_signals(settings.serve)
 
     def say_start(url: str) -> None:
-        talk(f"{url}/v1 passes on to {upstreams.openai.base_url}; stop with Ctrl-C", "serving:")
+        where = f"{url}/v1 passes on to {upstreams.openai.base_url}"
+        if settings.serve.log == "json":
+            logging.getLogger("hammerstone.requests").info("serving: %s", where)
+        else:
+            talk(f"{where}; stop with Ctrl-C", "serving:")
 
     async def run() -> None:
         async with open_tenants(home, settings, sandbox, signals) as tenants:
             await run_server(tenants, upstreams, settings.serve, signals, say_start)
 
-    anyio.run(run)
+    with open_log(settings.serve.log):
+        anyio.run(run)

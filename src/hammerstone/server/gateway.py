@@ -156,6 +156,7 @@ class Gateway:
             chat = api.read(call.fields)
         except NotServedError:
             return None
+        call.record.chat = chat
         request = Request(id=call.id, chat=chat, tenant=call.tenant, task=call.controls.task)
         call.asked = Asked(request=request, bill=Bill(request_id=call.id))
         call.exact_key = _exact_key(api, call.fields)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
+from types import FrameType
 
 import uvicorn
 
@@ -18,6 +19,7 @@ from hammerstone.sandbox.lasting import open_lasting
 from hammerstone.server.access import Access
 from hammerstone.server.app import build_app
 from hammerstone.server.entry import is_loopback
+from hammerstone.server.telemetry.health import Health
 from hammerstone.server.telemetry.signals import Signals
 from hammerstone.server.upstream import Upstream, Upstreams
 from hammerstone.settings import ServeSettings, Settings
@@ -72,6 +74,24 @@ def open_keeping(settings: ServeSettings) -> Keeping:
     return Keeping(open_mask(settings.mask)) if settings.mask else ALL
 
 
+class _Server(uvicorn.Server):
+    """After SIGTERM or Ctrl-C it ends by itself, rather than by that signal: what it stands on is closed in order."""
+
+    def __init__(self, config: uvicorn.Config, health: Health) -> None:
+        super().__init__(config)
+        self._health = health
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._health.stopping = True
+        super().handle_exit(sig, frame)
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
+
+
 @asynccontextmanager
 async def open_tenants(home: str | None, settings: Settings, sandbox: str, signals: Signals) -> AsyncGenerator[Host]:
     """The loops behind the gateway. A role that is not named is not played: the upstream answers, and no model is
@@ -100,7 +120,10 @@ async def open_tenants(home: str | None, settings: Settings, sandbox: str, signa
             ) as host,
         ):
             await host.catch_up()
-            yield host
+            try:
+                yield host
+            finally:
+                host.interrupt()  # builds go on when it is started again
 
 
 async def serve(
@@ -125,6 +148,7 @@ async def serve(
         app,
         host=settings.host,
         port=settings.port,
+        log_config=None,  # `telemetry.log` has it
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -140,7 +164,7 @@ async def serve(
     listening.listen()  # who reads the address may connect at once
     port = listening.getsockname()[1]
     on_start(f"http://{settings.host}:{port}")
-    await uvicorn.Server(config).serve(sockets=[listening])
+    await _Server(config, signals.health).serve(sockets=[listening])
 
 
 def _url(text: str) -> str:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from hammerstone.types import Chat
+
 __all__ = ["NO_ROUTE", "RequestRecord", "record_of"]
 
 NO_ROUTE = "none"
@@ -20,10 +22,10 @@ _KEY = "hammerstone.record"  # in the ASGI scope
 class RequestRecord:
     """Filled in by whoever handles the request. All times are in seconds.
 
-    `api` is the path of a text API, or the beginning of any other. `notes` are what the response headers say:
-    `route`, `tool`, `saved-usd`, `fault`. `waited` is the time in which hammerstone did nothing but wait for the
-    client's body or the upstream, `upstream` how long the upstream took to begin its reply, and `ready` when the
-    response began.
+    `api` is the path of a text API, or the beginning of any other, and `chat` what a tool could be asked of it. `notes`
+    are what the response headers say: `route`, `tool`, `saved-usd`, `fault`. `waited` is the time in which hammerstone
+    did nothing but wait for the client's body or the upstream, `upstream` how long the upstream took to begin its
+    reply, and `ready` when the response began.
     """
 
     api: str = ""
@@ -31,6 +33,7 @@ class RequestRecord:
     id: str = ""
     tenant: str = ""
     model: str | None = None
+    chat: Chat | None = None
     notes: dict[str, str] = field(default_factory=dict[str, str])
     status: int | None = None
     started: float = field(default_factory=time.perf_counter)

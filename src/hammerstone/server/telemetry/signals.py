@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hammerstone.server.telemetry.health import Health
+from hammerstone.server.telemetry.log import RequestLog
 from hammerstone.server.telemetry.metrics import Metrics
 from hammerstone.server.telemetry.middleware import Observer
 from hammerstone.settings import ServeSettings
@@ -20,10 +21,11 @@ class Signals:
 
     health: Health = field(default_factory=Health)
     metrics: Metrics
+    log: RequestLog
 
     @property
     def observers(self) -> Sequence[Observer]:
-        return (self.metrics,)
+        return (self.metrics, self.log)
 
     def on_build(self, task: str, build: Build | None) -> None:
         """See `hammerstone.builder.OnBuild`."""
@@ -34,4 +36,8 @@ class Signals:
 
 def open_signals(settings: ServeSettings) -> Signals:
     health = Health()
-    return Signals(health=health, metrics=Metrics(health, by_tenant=settings.tenant_metrics))
+    return Signals(
+        health=health,
+        metrics=Metrics(health, by_tenant=settings.tenant_metrics),
+        log=RequestLog(questions=settings.log_questions),
+    )
