@@ -93,4 +93,7 @@ def serve(
             await run_server(tenants, upstreams, settings.serve, signals, say_start)
 
     with open_log(settings.serve.log):
-        anyio.run(run)
+        try:
+            anyio.run(run)
+        finally:
+            signals.close()

@@ -84,7 +84,7 @@ def build_app(
             *telemetry_routes(signals, access, settings.metrics),
             Route("/v1/{path:path}", gateway.forward, methods=_METHODS),
         ],
-        middleware=[Middleware(Telemetry, observers=signals.observers)],
+        middleware=[Middleware(Telemetry, observers=signals.observers, spans=signals.spans)],
         lifespan=lifespan,
     )
 

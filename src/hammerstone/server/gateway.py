@@ -26,7 +26,7 @@ from hammerstone.server.bodies import MEGABYTE
 from hammerstone.server.call import Call
 from hammerstone.server.controls import ControlError, read_controls
 from hammerstone.server.exact import ExactCaches, Remembered, identity
-from hammerstone.server.learner import Learner, UpstreamReply
+from hammerstone.server.learner import Learner, UpstreamReply, answer_in
 from hammerstone.server.protocols.anthropic_messages import AnthropicMessages
 from hammerstone.server.protocols.contract import NotServedError, TextApi
 from hammerstone.server.protocols.limits import temperature_of
@@ -36,10 +36,11 @@ from hammerstone.server.upstream import UpstreamError, Upstreams, reply_bytes, r
 from hammerstone.settings import ServeSettings
 from hammerstone.store import Stores
 from hammerstone.store.accounts import Bill
-from hammerstone.types import Request, Route
+from hammerstone.types import Request, Route, Usage
 
 __all__ = ["Gateway", "Tenants"]
 
+NO_TOKENS = Usage(input_tokens=0, output_tokens=0)
 CLIENT_LEFT = 499  # nginx's: nobody reads it
 
 
@@ -168,7 +169,10 @@ class Gateway:
             exact = Answer(text=remembered.text, route=Route.EXACT, origin=remembered.request_id)
             routed = Routed(answer=exact, refusals=())
         else:
+            call.record.trace.tools_began()
             routed = await loop.router.cheaply(call.asked)
+            tool = routed.answer.tool if routed.answer is not None else None
+            call.record.trace.tools_ended(tool.task if tool is not None else None)
         answer = routed.answer
         if answer is None or not api.fits(answer.text, call.fields):
             return None
@@ -179,6 +183,7 @@ class Gateway:
 
     def _answer(self, call: Call, api: TextApi, text: str, route: str, notes: Mapping[str, str]) -> Response:
         call.notes.update({"route": route, **notes, "saved-usd": self._learner.saved(call.asked, text)})
+        call.record.trace.answered(text, NO_TOKENS)
         return answer_response(api, text, request_id=call.id, body=call.fields or {}, headers=call.headers)
 
     async def _look_exact(self, call: Call, loop: Hammerstone) -> Remembered | None:
@@ -201,16 +206,19 @@ class Gateway:
 
     async def _miss(self, call: Call) -> Response:
         url = call.http.url
-        call.notes.setdefault("route", "upstream")
         method, query = call.http.method, call.http.scope.get("query_string", b"")
         charge = self._access.charge(call.caller, method=method, body=call.body, fields=call.fields, api=call.api)
+        call.notes.setdefault("route", "upstream")
         try:
             upstream = self._upstreams.of(url.path)
             headers = credentials_for_upstream(call.http.headers.raw, upstream.key_header)
+            headers = call.record.trace.upstream_began(upstream.base_url, headers)
             with charge.until_reply(), call.record.waiting_for_upstream():
                 reply = await upstream.send(method, url.path, query, headers, call.body)
         except UpstreamError as error:
+            call.record.upstream_failed = error.code
             raise GatewayError(error.message, status=error.status, code=error.code, kind="upstream_error") from error
+        call.record.trace.upstream_replied(reply.status_code)
         chunks = charge.counted(self._passed_on(call, reply), reply)
         response = StreamingResponse(chunks, status_code=reply.status_code)
         ours = {name.encode(): value.encode() for name, value in call.headers.items()}
@@ -221,16 +229,22 @@ class Gateway:
         """The reply's bytes. What a tool could have been asked is learned from, once it is whole."""
         wanted = call.asked is not None and reply.status_code == 200 and not call.controls.no_store
         kept: list[bytes] = []
-        async for chunk in reply_bytes(reply):
-            if wanted:
-                kept.append(chunk)
-            yield chunk
+        try:
+            async for chunk in reply_bytes(reply):
+                if wanted:
+                    kept.append(chunk)
+                yield chunk
+        except UpstreamError as error:
+            call.record.upstream_failed = error.code
+            raise
         if wanted:
             self._learn(call, UpstreamReply.of(reply, b"".join(kept)))
 
     def _learn(self, call: Call, reply: UpstreamReply) -> None:
         if call.api is None or call.asked is None:
             return
+        if call.record.trace.is_on:
+            call.record.trace.answered(*answer_in(call.api, reply))
 
         def answered(text: str) -> None:
             cache = self._exact.of(call.tenant)

@@ -26,7 +26,7 @@ from hammerstone.types import Route, Usage
 if TYPE_CHECKING:
     from hammerstone.server.gateway import Tenants
 
-__all__ = ["Learner", "UpstreamReply"]
+__all__ = ["Learner", "UpstreamReply", "answer_in"]
 
 _log = logging.getLogger(__name__)
 
@@ -220,7 +220,7 @@ class Learner:
         """The upstream's answer has gone out. `answered` gets its text, if it is whole."""
 
         async def job() -> bool:
-            text, usage = _answer_in(api, reply)
+            text, usage = answer_in(api, reply)
             if text is None:
                 return False
             answered(text)
@@ -242,7 +242,8 @@ class Learner:
         return "unknown" if dollars is None else f"{dollars:.6f}"
 
 
-def _answer_in(api: TextApi, reply: UpstreamReply) -> tuple[str | None, Usage]:
+def answer_in(api: TextApi, reply: UpstreamReply) -> tuple[str | None, Usage]:
+    """The text of an answer that is whole, and the tokens that it counts."""
     text = reply.text() if len(reply.body) <= MAX_REPLY else None
     if text is None:
         return None, Usage()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hammerstone.server.telemetry.record import RequestRecord, record_of
+
+if TYPE_CHECKING:
+    from hammerstone.server.telemetry.spans import Spans
 
 __all__ = ["Observer", "Telemetry"]
 
@@ -25,15 +28,18 @@ class Observer(Protocol):
 class Telemetry:
     """ASGI middleware: notes when a reply begins and with which status, and tells the observers when it has ended."""
 
-    def __init__(self, app: ASGIApp, *, observers: Sequence[Observer]) -> None:
+    def __init__(self, app: ASGIApp, *, observers: Sequence[Observer], spans: Spans | None = None) -> None:
         self._app = app
         self._observers = observers
+        self._spans = spans
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in UNWATCHED:
             await self._app(scope, receive, send)
             return
         record = record_of(scope)
+        if self._spans is not None:
+            self._spans.begin(record, scope["headers"])
 
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.start":

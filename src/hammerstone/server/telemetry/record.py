@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from hammerstone.server.telemetry.trace import NO_TRACE, Trace
 from hammerstone.types import Chat
 
 __all__ = ["NO_ROUTE", "RequestRecord", "record_of"]
@@ -25,7 +26,7 @@ class RequestRecord:
     `api` is the path of a text API, or the beginning of any other, and `chat` what a tool could be asked of it. `notes`
     are what the response headers say: `route`, `tool`, `saved-usd`, `fault`. `waited` is the time in which hammerstone
     did nothing but wait for the client's body or the upstream, `upstream` how long the upstream took to begin its
-    reply, and `ready` when the response began.
+    reply, `upstream_failed` the code of its failure, and `ready` when the response began.
     """
 
     api: str = ""
@@ -40,6 +41,8 @@ class RequestRecord:
     ready: float | None = None
     waited: float = 0.0
     upstream: float | None = None
+    upstream_failed: str | None = None
+    trace: Trace = NO_TRACE
 
     @contextmanager
     def waiting(self) -> Generator[None]:
