@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from hammerstone.cli.terminal import percent, show_table
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from hammerstone.store.records import Tally
     from hammerstone.store.summaries import ToolRow
 
-__all__ = ["compared", "document", "rates", "show_tools"]
+__all__ = ["compared", "show_tools"]
 
 
 def compared(tally: Tally) -> str:
@@ -24,19 +23,6 @@ def compared(tally: Tally) -> str:
     share = percent(tally.false_hits, tally.compared)
     counts = f"{tally.compared} answers with an upstream's, {tally.disagreed} disagreed"
     return f"{counts}; false-hit rate {share}, at most {rate.upper:.2%} ({rate.confidence:.0%} bound)"
-
-
-def rates(tally: Tally) -> dict[str, object]:
-    """The counts with the false-hit rate and its bound."""
-    rate = false_hit_rate(tally)
-    counts: dict[str, object] = asdict(tally)
-    del counts["in_a_row"]
-    return counts | {"false_hit_rate": rate.rate, "upper_bound": rate.upper, "confidence": rate.confidence}
-
-
-def document(row: ToolRow) -> dict[str, object]:
-    """One version's figures as JSON."""
-    return {"served": row.served, "corrected": row.corrected, **rates(row.tally)}
 
 
 def show_tools(rows: Sequence[ToolRow]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +11,7 @@ from hammerstone.cli.terminal import money, print_json, print_line, show_table, 
 from hammerstone.errors import InputError
 
 if TYPE_CHECKING:
-    from hammerstone.store.key_records import Amount, Key
+    from hammerstone.admin.keys import ShownKey
 
 __all__ = ["app"]
 
@@ -63,16 +62,15 @@ def create_key(
 @app.command("list")
 def list_keys(home: Home = None, json: Json = False) -> None:
     """The keys, their limits, and what each has used of its budget."""
+    from hammerstone.admin.keys import listed
     from hammerstone.environment import default_home
     from hammerstone.store import open_stores
 
     with open_stores(home or default_home()) as stores:
-        rows = [(key, stores.keys.used(key, time.time())) for key in stores.keys.every()]
+        keys = listed(stores.keys)
     if json:
-        for key, used in rows:
-            print_json(
-                {**_shown(key), "used_usd": used.usd, "used_tokens": used.tokens, "used_requests": used.requests}
-            )
+        for key in keys:
+            print_json(key)
         return
     columns = (
         "name…",
@@ -85,7 +83,7 @@ def list_keys(home: Home = None, json: Json = False) -> None:
         "last used",
         "state",
     )
-    show_table("Keys", columns, [_row(key, used) for key, used in rows])
+    show_table("Keys", columns, list(map(_row, keys)))
 
 
 @app.command("revoke")
@@ -99,34 +97,16 @@ def revoke_key(name: Name, home: Home = None) -> None:
     print_line(f"{key.name} is revoked")
 
 
-def _row(key: Key, used: Amount) -> tuple[str, ...]:
-    limits = key.limits
-    budget = "" if limits.budget_usd is None else f" of {money(limits.budget_usd)} a {limits.budget_per}"
+def _row(key: ShownKey) -> tuple[str, ...]:
+    budget = "" if key.budget_usd is None else f" of {money(key.budget_usd)} a {key.budget_per}"
     return (
         key.name,
         key.prefix,
         key.tenant or "default",
         "yes" if key.admin else "",
-        f"{money(used.usd)}{budget}",
-        str(limits.requests_per_minute or ""),
-        str(limits.tokens_per_minute or ""),
+        f"{money(key.used_usd)}{budget}",
+        str(key.requests_per_minute or ""),
+        str(key.tokens_per_minute or ""),
         (key.last_used or "never")[:16],
         "revoked" if key.revoked else "",
     )
-
-
-def _shown(key: Key) -> dict[str, object]:
-    limits = key.limits
-    return {
-        "name": key.name,
-        "prefix": key.prefix,
-        "tenant": key.tenant,
-        "admin": key.admin,
-        "budget_usd": limits.budget_usd,
-        "budget_per": limits.budget_per.value,
-        "requests_per_minute": limits.requests_per_minute,
-        "tokens_per_minute": limits.tokens_per_minute,
-        "created": key.created,
-        "last_used": key.last_used,
-        "revoked": key.revoked,
-    }

@@ -12,6 +12,7 @@ from hammerstone.cli.terminal import money, percent, print_json, print_line, sho
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from hammerstone.admin.ledger import Baseline
     from hammerstone.store import LedgerRow, RouteRow
     from hammerstone.store.summaries import MeanCall
 
@@ -23,35 +24,20 @@ def ledger(home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
 
     The baseline is all requests to the solver's model.
     """
-    from hammerstone.cli.false_hits import document, rates, show_tools
+    from hammerstone.admin.ledger import totals
+    from hammerstone.cli.false_hits import show_tools
 
     with open_home(home, tenant) as store:
-        calls, routes, mean, tools = store.ledger(), store.routes(), store.mean_solver_call(), store.tool_rows()
-        kept = store.kept()
+        found, tools, mean = totals(store), store.tool_rows(), store.mean_solver_call()
     if json:
-        from dataclasses import asdict
-
-        from hammerstone.life.figures import together
-
-        print_json(
-            {
-                "calls": [asdict(row) for row in calls],
-                "routes": [asdict(row) for row in routes],
-                "tools": [
-                    {"tool": row.tool, "version": row.version, "state": row.state, **document(row)} for row in tools
-                ],
-                "all_tools": rates(together(row.tally for row in tools)),
-                "baseline": _baseline(calls, routes, mean),
-                "kept": kept,
-            }
-        )
+        print_json(found)
         return
-    _show_calls(calls)
-    _show_routes(routes)
+    _show_calls(found.calls)
+    _show_routes(found.routes)
     show_tools(tools)
-    _show_baseline(calls, routes, mean)
+    _show_baseline(found.baseline, mean)
     for what, words in (("nothing", "no text is kept"), ("masked", "the text is kept masked")):
-        if number := sum(count for name, count in kept.items() if name == what):
+        if number := sum(count for name, count in found.kept.items() if name == what):
             print_line(f"Requests of which {words}: {number}")
 
 
@@ -109,29 +95,17 @@ def _route_row(by: str, rows: Sequence[RouteRow]) -> tuple[str, ...]:
     )
 
 
-def _show_baseline(calls: Sequence[LedgerRow], routes: Sequence[RouteRow], mean: MeanCall) -> None:
-    told = _baseline(calls, routes, mean)
-    requests, baseline = told["requests"], money(told["baseline_usd"])
-    print_line(f"Paid, builds included:                  {money(told['cost_usd'])} in {told['calls']} calls")
-    print_line(f"Baseline, all to the solver's model:     {baseline} in {requests} calls")
+def _show_baseline(told: Baseline, mean: MeanCall) -> None:
+    print_line(f"Paid, builds included:                  {money(told.cost_usd)} in {told.calls} calls")
+    print_line(f"Baseline, all to the solver's model:     {money(told.baseline_usd)} in {told.requests} calls")
     if mean.calls:
-        print_line(f"(an estimate: the baseline is {requests} times the mean of the solver's {mean.calls} calls)")
-
-
-def _baseline(calls: Sequence[LedgerRow], routes: Sequence[RouteRow], mean: MeanCall) -> dict[str, float | None]:
-    requests = sum(row.requests for row in routes)
-    return {
-        "requests": requests,
-        "calls": sum(row.calls for row in calls),
-        "cost_usd": _sum(row.cost_usd for row in calls),
-        "baseline_usd": None if mean.cost_usd is None else mean.cost_usd * requests,
-    }
+        print_line(f"(an estimate: the baseline is {told.requests} times the mean of the solver's {mean.calls} calls)")
 
 
 def _sum(values: Iterable[float | None]) -> float | None:
-    """The sum; unknown if any part is."""
-    known = list(values)
-    return None if None in known else sum(value or 0 for value in known)
+    from hammerstone.admin.ledger import known_sum
+
+    return known_sum(values)
 
 
 def _count(tokens: float | None) -> str:

@@ -9,13 +9,13 @@ import typer
 from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Home, Json, Tenant
 from hammerstone.cli.terminal import ask, brief, money, print_json, print_line, show_facts, show_table, show_text, talk
-from hammerstone.errors import NotFoundError, SettingsError
+from hammerstone.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hammerstone.store import Store
-    from hammerstone.store.records import Build, StoredTool, Task
+    from hammerstone.store.records import Build, Task
 
 __all__ = ["app"]
 
@@ -30,32 +30,25 @@ Name = Annotated[str, typer.Argument(help="The task's name.")]
 @app.command("list")
 def list_tasks(home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
     """The tasks, how many instances each has, and how far its tool is."""
+    from hammerstone.admin.tasks import listed
+
     with open_home(home, tenant) as store:
-        builds = {build.task: build for build in reversed(store.builds())}
-        live = {tool.task: tool for tool in store.tools()}
-        unreadable = {tool.task for tool in store.unreadable_tools()} - live.keys()
-        rows = [
-            (
-                task,
-                "tool unreadable" if task.name in unreadable else _standing(live.get(task.name), builds.get(task.name)),
-            )
-            for task in store.tasks()
-        ]
+        tasks = listed(store)
     if json:
-        for task, standing in rows:
-            print_json(
-                {"name": task.name, "description": task.description, "instances": task.instances, "standing": standing}
-            )
+        for task in tasks:
+            print_json(task)
         return
-    shown = [(task.name, str(task.instances), standing, task.description) for task, standing in rows]
+    shown = [(task.name, str(task.instances), task.standing, task.description) for task in tasks]
     show_table("Tasks", ("task", "#instances", "standing", "description…"), shown)
 
 
 @app.command()
 def show(name: Name, home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
     """A task's instances, the builds with every attempt, and any disagreement."""
+    from hammerstone.admin.tasks import find_task
+
     with open_home(home, tenant) as store:
-        task = _find(store, name)
+        task = find_task(store, name)
         if json:
             print_json(_document(store, task))
             return
@@ -148,29 +141,16 @@ def remove(
     json: Json = False,
 ) -> None:
     """Delete a task with its instances, builds and tools. Paid calls and answers stay."""
+    from hammerstone.admin.tasks import find_task
+
     with open_home(home, tenant) as store:
-        task = _find(store, name)
+        task = find_task(store, name)
         what = f"the task {name}, its {task.instances} instances, its builds and its tools"
         if not yes and ask(f"Delete {what}? [y/N]") not in ("y", "Y", "yes"):
             talk("nothing was deleted")
             raise typer.Exit(1)
         store.remove_task(name)
     print_json({"name": name, "state": "removed"}) if json else print_line(f"{name}: removed")
-
-
-def _find(store: Store, name: str) -> Task:
-    task = store.task(name)
-    if task is None:
-        raise NotFoundError(f"there is no task {name}", hint="see: hammerstone tasks list")
-    return task
-
-
-def _standing(tool: StoredTool | None, build: Build | None) -> str:
-    if tool is not None:
-        return f"tool {tool.state}: {', '.join(tool.tool.routes)}"
-    if build is not None and build.state != "live":
-        return f"build {build.state}"
-    return "collecting"
 
 
 def _show_build(store: Store, build: Build) -> None:
@@ -189,16 +169,13 @@ def _show_build(store: Store, build: Build) -> None:
 def _document(store: Store, task: Task) -> dict[str, object]:
     from dataclasses import asdict
 
-    builds = [
-        {key: value for key, value in asdict(build).items() if key != "tool"}
-        | {"attempts": [asdict(one) for one in store.attempts(build.id)]}
-        for build in store.builds(task.name)
-    ]
+    from hammerstone.admin.tasks import shown_build
+
     return {
         "name": task.name,
         "description": task.description,
         "instances": [asdict(one) for one in store.instances(task.name)],
-        "builds": builds,
+        "builds": [asdict(shown_build(store, build)) for build in store.builds(task.name)],
         "refused": store.refused_questions(task.name, 1000),
     }
 

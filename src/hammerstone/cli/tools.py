@@ -12,15 +12,12 @@ from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Backend, Config, Home, Json, SandboxName, Tenant
 from hammerstone.cli.source import show_source
 from hammerstone.cli.terminal import ask, money, print_json, print_line, show_facts, show_table, talk
-from hammerstone.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from hammerstone.admin.tools import ShownTool
     from hammerstone.builder.admission import Admission
     from hammerstone.store import Store
-    from hammerstone.store.records import Change, StoredTool
-    from hammerstone.store.summaries import ToolRow
+    from hammerstone.store.records import StoredTool
 
 __all__ = ["app"]
 
@@ -41,27 +38,19 @@ def list_tools(
     json: Json = False,
 ) -> None:
     """The tools, with their routes and how often each was used."""
+    from hammerstone.admin.tools import listed
+
     with open_home(home, tenant) as store:
-        tools = store.tools(all_versions=versions)
+        tools = listed(store, all_versions=versions)
         gated = [tool for tool in store.tools(all_versions=True) if tool.state == "gated"]
-        used = _used(store)
         unreadable = store.unreadable_tools()
     if json:
         for tool in tools:
-            print_json(_summary(tool) | {"answers": used.get(tool.task, 0)})
+            print_json(tool)
         for one in unreadable:
             print_json({"name": one.task, "version": one.version, "state": "unreadable", "reason": one.why})
         return
-    rows = [
-        (
-            tool.task,
-            str(tool.version),
-            tool.state,
-            ", ".join(tool.tool.routes),
-            str(used.get(tool.task, 0)),
-        )
-        for tool in tools
-    ]
+    rows = [(tool.name, str(tool.version), tool.state, ", ".join(tool.routes), str(tool.answers)) for tool in tools]
     show_table("Tools", ("tool", "#version", "state", "routes", "#answers"), rows)
     for tool in gated:
         waits = f"version {tool.version} of {tool.task} waits for approval"
@@ -76,19 +65,12 @@ def list_tools(
 @app.command()
 def show(name: Name, version: Version = None, home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
     """A tool's source, demonstrations, checks and provenance; how often it was wrong, and its states with reasons."""
+    from hammerstone.admin.tools import find_tool, shown
+
     with open_home(home, tenant) as store:
-        tool = _find(store, name, version)
-        row = next(one for one in store.tool_rows() if (one.tool, one.version) == (tool.task, tool.version))
-        changes = [one for one in store.changes(tool.task) if one.version == tool.version]
-    if json:
-        from json import loads
-
-        from hammerstone.cli.false_hits import document
-
-        life = document(row) | {"changes": [asdict(one) for one in changes]}
-        print_json(_summary(tool) | life | {"content": loads(tool.tool.to_json())})
-        return
-    _show(tool, row, changes)
+        tool = shown(store, name, version)
+        stored = find_tool(store, name, tool.version)
+    print_json(tool) if json else _show(stored, tool)
 
 
 @app.command()
@@ -101,10 +83,11 @@ def export(
     json: Json = False,
 ) -> None:
     """Write a tool as an importable module, with a test file that needs no hammerstone."""
+    from hammerstone.admin.tools import find_tool
     from hammerstone.tools.packages import export_tool
 
     with open_home(home, tenant) as store:
-        stored = _find(store, name, version)
+        stored = find_tool(store, name, version)
         written = str(export_tool(stored.tool, stored.version, folder))
     print_json(_summary(stored) | {"folder": written}) if json else print_line(written)
 
@@ -197,6 +180,39 @@ def rollback(
 
 
 @app.command()
+def publish(
+    name: Name,
+    to: Annotated[
+        list[str], typer.Option("--to", metavar="TENANT", help="Who gets it; may be given again. all: every tenant.")
+    ],
+    version: Version = None,
+    home: Home = None,
+    tenant: Tenant = "",
+    json: Json = False,
+) -> None:
+    """Give a tool to other tenants, where it comes into shadow as a version of their own.
+
+    Its program crosses, and no question: neither its checks nor its demonstrations, nor any instance.
+    """
+    from hammerstone.admin.publishing import publish as publish_tool
+    from hammerstone.environment import default_home
+    from hammerstone.store import open_stores
+
+    with open_stores(home or default_home()) as stores:
+        stores.known(tenant)
+        published = publish_tool(stores, tenant, name, version, to)
+    for one in published:
+        if json:
+            print_json(one)
+        elif one.problem:
+            talk(f"{one.tenant or 'default'}: {one.problem}", "error:")
+        else:
+            print_line(f"{one.tenant or 'default'}: version {one.version} of {one.name} is {one.state}")
+    if any(one.problem for one in published):
+        raise typer.Exit(2)
+
+
+@app.command()
 def remove(
     name: Name,
     home: Home = None,
@@ -205,22 +221,16 @@ def remove(
     json: Json = False,
 ) -> None:
     """Delete all versions of a tool. Its task's instances stay, and a new tool may be built from them."""
+    from hammerstone.admin.tools import find_tool
+
     with open_home(home, tenant) as store:
         if name not in {one.task for one in store.unreadable_tools()}:
-            _find(store, name, None)
+            find_tool(store, name)
         if not yes and ask(f"Delete all versions of {name}? [y/N]") not in ("y", "Y", "yes"):
             talk("nothing was deleted")
             raise typer.Exit(1)
         store.remove_tool(name)
     print_json({"name": name, "state": "removed"}) if json else print_line(f"{name}: removed")
-
-
-def _find(store: Store, name: str, version: int | None) -> StoredTool:
-    tool = store.tool(name, version)
-    if tool is None:
-        which = name if version is None else f"{name} version {version}"
-        raise NotFoundError(f"there is no tool {which}", hint="see: hammerstone tools list --all")
-    return tool
 
 
 def _set_state(home: str | None, tenant: str, name: str, state: str, version: int | None = None, *, json: bool) -> None:
@@ -250,27 +260,13 @@ def _show_admission(admission: Admission, checks: int, json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _used(store: Store) -> dict[str, int]:
-    used: dict[str, int] = {}
-    for row in store.routes():
-        if row.tool is not None:
-            used[row.tool] = used.get(row.tool, 0) + row.requests
-    return used
-
-
 def _summary(tool: StoredTool) -> dict[str, object]:
-    return {
-        "name": tool.task,
-        "version": tool.version,
-        "state": tool.state,
-        "routes": tool.tool.routes,
-        "description": tool.tool.description,
-        "digest": tool.tool.digest,
-        "created": tool.created,
-    }
+    from hammerstone.admin.tools import summary
+
+    return asdict(summary(tool))
 
 
-def _show(stored: StoredTool, row: ToolRow, changes: Sequence[Change]) -> None:
+def _show(stored: StoredTool, shown: ShownTool) -> None:
     from hammerstone.cli.false_hits import compared
 
     tool, made = stored.tool, stored.tool.provenance
@@ -283,11 +279,11 @@ def _show(stored: StoredTool, row: ToolRow, changes: Sequence[Change]) -> None:
         ("instances", f"{made.shown} shown, {made.verified} verified, {made.held_out} held out"),
         ("replies of the maker", f"{made.attempts}, {money(made.cost_usd)}"),
         ("checks", f"{len(tool.checks)} questions with the answers it gave"),
-        ("served", f"{row.served} answers, of which {row.corrected} were corrected"),
-        ("compared", compared(row.tally)),
+        ("served", f"{shown.served} answers, of which {shown.corrected} were corrected"),
+        ("compared", compared(stored.tally)),
     )
     show_facts(facts)
     print_line("")
-    rows = [(one.when[:19].replace("T", " "), one.after, one.who, one.reason) for one in changes]
+    rows = [(one.when[:19].replace("T", " "), one.after, one.who, one.reason) for one in shown.changes]
     show_table("States", ("UTC", "state", "by", "reason¶"), rows)
     show_source(tool.source)

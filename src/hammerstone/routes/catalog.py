@@ -163,6 +163,12 @@ class Catalog:
         worded = any(holds_wording(question, wording) for wording in tool.wordings)
         return worded or tool.frame in self._read.fixed or (not tool.wordings and tool.frame != PLAIN)
 
+    def worded_like(self, asked: Asked) -> str | None:
+        """The task of the only tool, live or in shadow, whose frame and wording the request has."""
+        tools = (*self.tools, *self._read.shadow)
+        tasks = {one.task for one in tools if _holds(one.tool, asked)}
+        return tasks.pop() if len(tasks) == 1 else None
+
     @property
     def purges(self) -> int:
         """Grows when something that is named was purged: what is in memory of answers is to go."""
@@ -200,6 +206,14 @@ class Catalog:
     def _example(self, task: Task) -> str:
         instances = self._store.instances(task.name)
         return instances[0].question if instances else task.description
+
+
+def _holds(tool: Tool, asked: Asked) -> bool:
+    """Whether a request has the frame of a tool, and its question the tool's wording."""
+    if tool.frame != asked.frame(tool.frame.form):
+        return False
+    question = asked.question(tool.frame.form)
+    return any(holds_wording(question, wording) for wording in tool.wordings)
 
 
 def _digest(question: str) -> bytes:

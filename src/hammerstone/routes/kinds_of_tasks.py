@@ -44,10 +44,17 @@ class KindsOfTasks:
         kind = self._kinds.find(chat)
         return self._names.get(kind.number) if kind is not None else None
 
-    def of(self, chat: Chat) -> tuple[str, Form]:
-        """The task of this chat's kind, new or not, and how much of the chat is its question."""
+    def of(self, chat: Chat, worded_like: str | None = None) -> tuple[str, Form]:
+        """The task of this chat's kind, new or not, and how much of the chat is its question.
+
+        A new kind is the task of `worded_like`, the tool whose wording the chat has, unless that has a kind already: of
+        a tool that came from elsewhere nothing else is known.
+        """
         kind = self._kinds.of(chat)
-        return self._names.setdefault(kind.number, _name(kind, chat)), kind.form
+        if kind.number not in self._names:
+            is_free = worded_like is not None and worded_like not in self._names.values()
+            self._names[kind.number] = worded_like if is_free and worded_like is not None else _name(kind, chat)
+        return self._names[kind.number], kind.form
 
 
 def _checked(store: Store, task: Task) -> list[Chat]:

@@ -170,7 +170,7 @@ class TaskFinder:
                 self._kinds = await to_thread.run_sync(KindsOfTasks.stored, self._store)
             if not new:
                 return self._kinds.find(asked.request.chat)
-            name, form = self._kinds.of(asked.request.chat)
+            name, form = self._kinds.of(asked.request.chat, self._catalog.worded_like(asked))
             chat = None if asked.request.chat.plain else asked.request.chat
             await to_thread.run_sync(self._store.add_task, name, "", asked.frame(), chat)
             if form is Form.WHOLE:

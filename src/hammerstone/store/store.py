@@ -265,6 +265,14 @@ class Store:
         with self._database.write() as connection:
             return tools.keep(connection, tool)
 
+    def adopt(self, tool: Tool, reason: str) -> StoredTool:
+        """Take over a tool that a person publishes from another tenant: in shadow, or as it is if it is there.
+
+        Where a task of another frame has its name, it gets another one.
+        """
+        with self._database.write() as connection:
+            return tools.adopt(connection, tool, reason)
+
     def publish_over_label(self, tool: Tool, *, build_id: int, instance_id: int, answer: str) -> StoredTool:
         """Publish a tool that needs review, and correct the one label it differs from, in one transaction."""
         with self._database.write() as connection:

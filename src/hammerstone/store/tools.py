@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, delete, func, insert, select, update
@@ -11,7 +12,7 @@ from hammerstone.errors import NotFoundError, SettingsError, ToolRefusedError
 from hammerstone.store import changes, labels, schema, tasks
 from hammerstone.store.database import timestamp
 from hammerstone.store.records import Actor, Move, StoredTool, Tally, Task, ToolState, UnreadableTool
-from hammerstone.tools.tool import Tool
+from hammerstone.tools.tool import Tool, tool_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row
 
 __all__ = [
+    "adopt",
     "approve",
     "change",
     "count_up",
@@ -93,6 +95,18 @@ def keep(connection: Connection, tool: Tool) -> StoredTool:
     row = _same(connection, task.id, tool)
     move = Move(to=ToolState.DISABLED, reason="it was imported, and did not pass the gate")
     return stored(row) if row else _enter(connection, task.id, tool, move)
+
+
+def adopt(connection: Connection, tool: Tool, reason: str) -> StoredTool:
+    """Into shadow, or as it is if it is there. Where a task of another frame has its name, it gets another one."""
+    named = tasks.find(connection, tool.name)
+    if named is not None and named.frame != tool.frame:
+        tool = replace(tool, name=tool_name(f"{tool.name}_{tool.frame.digest[:6] or 'plain'}"))
+    task = tasks.ensure(connection, tool.name, tool.description, tool.frame)
+    row = _same(connection, task.id, tool)
+    if row is not None:
+        return stored(row)
+    return _enter(connection, task.id, tool, Move(to=ToolState.SHADOW, reason=reason), Actor.PERSON)
 
 
 def set_state(connection: Connection, name: str, version: int | None, move: Move, who: Actor) -> StoredTool:
@@ -251,7 +265,7 @@ def _others(connection: Connection, row: Row[Any], which: ColumnElement[bool]) -
     return list(connection.execute(others.order_by(_TOOLS.c.version)).all())
 
 
-def _enter(connection: Connection, task_id: int, tool: Tool, move: Move) -> StoredTool:
+def _enter(connection: Connection, task_id: int, tool: Tool, move: Move, who: Actor = Actor.GATE) -> StoredTool:
     """Insert the next version, and bring it into its first state."""
     task = update(_TASKS).where(_TASKS.c.id == task_id).values(last_version=_TASKS.c.last_version + 1)
     values = insert(_TOOLS).values(
@@ -263,7 +277,7 @@ def _enter(connection: Connection, task_id: int, tool: Tool, move: Move) -> Stor
         created=timestamp(),
     )
     row = connection.execute(values.returning(_TOOLS)).one()
-    return change(connection, row, move, Actor.GATE, is_new=True)
+    return change(connection, row, move, who, is_new=True)
 
 
 def _locked_task(connection: Connection, name: str) -> Task:
