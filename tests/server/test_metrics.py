@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -154,7 +155,12 @@ async def test_a_gateway_is_ready_with_each_of_its_parts(served: Served) -> None
     response = await served.client.get("/readyz")
     assert (response.status_code, response.json()) == (
         200,
-        {"status": "ready", "tools": True, "parts": {"store": "ok", "sandbox": "ok", "upstream": "configured"}},
+        {
+            "status": "ready",
+            "version": version("hammerstone"),
+            "tools": True,
+            "parts": {"store": "ok", "sandbox": "ok", "upstream": "configured"},
+        },
     )
 
 

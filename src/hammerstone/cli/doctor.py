@@ -23,13 +23,27 @@ def doctor(
     conformance: Annotated[
         bool, typer.Option("--conformance", help="Run every hostile program of the conformance suite here.")
     ] = False,
+    gateway: Annotated[
+        str | None, typer.Option("--gateway", help="Check a running gateway instead, by its URL.", metavar="URL")
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option("--key", envvar="HAMMERSTONE_KEY", help="The key that a client of the gateway sends."),
+    ] = None,
     config: Config = None,
     sandbox: SandboxName = Backend.AUTO,
     json: Json = False,
 ) -> None:
-    """Which sandboxes work here, if the home can be used, and which settings hold. Exit code 1 if no sandbox works."""
+    """Which sandboxes work here, if the home can be used, and which settings hold. Exit code 1 if no sandbox works.
+
+    With --gateway: whether a running gateway answers, its parts work, the key is let in, the upstream answers, and a
+    hit is possible. Exit code 1 if any of it fails.
+    """
     import anyio
 
+    if gateway is not None:
+        _gateway(gateway, key, json)
+        return
     if conformance:
         _conformance(sandbox, json)
         return
@@ -100,6 +114,29 @@ def _written(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(cast("list[str]", value))
     return "-" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _gateway(url: str, key: str | None, json: bool) -> None:
+    import anyio
+
+    from hammerstone.errors import SettingsError
+
+    try:
+        from hammerstone.server.checkup import check_gateway
+    except ModuleNotFoundError as error:
+        if error.name != "httpx2":
+            raise
+        hint = "uv run --extra serve hammerstone doctor --gateway URL"
+        raise SettingsError("checking a gateway needs httpx2, which is not installed", hint=hint) from None
+    checks = anyio.run(check_gateway, url, key)
+    if json:
+        for check in checks:
+            print_json(check)
+    else:
+        rows = [("ok" if one.ok else "FAILED", one.name, one.said) for one in checks]
+        show_table("Gateway", ("", "check", "what was found¶"), rows)
+    if not all(one.ok for one in checks):
+        raise typer.Exit(1)
 
 
 def _conformance(name: str, json: bool) -> None:

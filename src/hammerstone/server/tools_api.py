@@ -26,6 +26,7 @@ from hammerstone.server.gateway import Tenants
 from hammerstone.server.learner import Learner
 from hammerstone.server.protocols.chat_completions import openai_error
 from hammerstone.server.replies import GatewayError, error_response, json_response
+from hammerstone.server.telemetry.record import record_of
 from hammerstone.server.tool_calls import ToolCalls
 from hammerstone.server.tool_documents import openapi_document, takes_question, tool_document
 from hammerstone.settings import ServeSettings
@@ -69,8 +70,11 @@ class ToolsApi:
 
         async def endpoint(http: HttpRequest) -> Response:
             headers = {_ID: uuid.uuid4().hex}
+            record = record_of(http.scope)
+            record.id = headers[_ID]
             try:
-                calls = await self.of(await self._entry.admit(http))
+                record.tenant = await self._entry.admit(http)
+                calls = await self.of(record.tenant)
                 asked = _Asked(http=http, calls=calls, id=headers[_ID])
                 return json_response(await handle(asked), headers=headers)
             except GatewayError as error:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 
 from hammerstone.errors import SandboxError, StoreError
 from hammerstone.faults import reason_of
@@ -110,7 +111,12 @@ class Health:
         del parts[OTHER]
         works = set(parts.values()) == {"ok"}
         status = "stopping" if self.stopping else "ready" if works else "degraded"
-        body: JSON = {"status": status, "tools": works, "parts": {**parts, "upstream": "configured"}}
+        body: JSON = {
+            "status": status,
+            "version": version("hammerstone"),
+            "tools": works,
+            "parts": {**parts, "upstream": "configured"},
+        }
         return (503 if self.stopping else 200), body
 
 

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from hammerstone.server.learner import Learner
@@ -28,6 +35,7 @@ class Metrics:
     """An `Observer`, with a registry of its own. With `by_tenant`, series carry the tenant as a label."""
 
     def __init__(self, health: Health, *, by_tenant: bool = False) -> None:
+        disable_created_metrics()  # a series more for each, which no scrape needs
         self.registry = CollectorRegistry()
         self._health = health
         self._learner: Learner | None = None
