@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeAlias
 
@@ -128,6 +129,17 @@ class FakeSandbox:
         self.calls.append(call)
         return self._answers(call) if callable(self._answers) else _outcome(self._answers, call)
 
+    async def call_again(
+        self, program: str, function: str, arguments: Mapping[str, JSON], *, hash_seed: int = 0
+    ) -> Outcome:
+        return await self.call(program, function, arguments, hash_seed=hash_seed)
+
+    @asynccontextmanager
+    async def process(
+        self, program: str, *, limits: Limits | None = None, hash_seed: int = 0
+    ) -> AsyncGenerator[FakeProcess]:
+        yield FakeProcess(self, program, limits, hash_seed)
+
     async def aclose(self) -> None:
         self.closed = True
 
@@ -136,6 +148,21 @@ class FakeSandbox:
 
     async def __aexit__(self, *exc: object) -> None:
         await self.aclose()
+
+
+class FakeProcess:
+    """A `Process` that passes its calls on to the `FakeSandbox`."""
+
+    def __init__(self, sandbox: FakeSandbox, program: str, limits: Limits | None, hash_seed: int) -> None:
+        self._sandbox = sandbox
+        self._program = program
+        self._limits = limits
+        self._hash_seed = hash_seed
+
+    async def call(self, function: str, arguments: Mapping[str, JSON]) -> Outcome:
+        return await self._sandbox.call(
+            self._program, function, arguments, limits=self._limits, hash_seed=self._hash_seed
+        )
 
 
 def _reply(answer: Answer, model: str) -> Reply:

@@ -10,8 +10,8 @@ import pytest
 from hammerstone.errors import SandboxError
 from hammerstone.sandbox import open_sandbox
 from hammerstone.sandbox.choose import BACKENDS
+from hammerstone.sandbox.cpython import CPythonSandbox
 from hammerstone.sandbox.interpreter import find_interpreter
-from hammerstone.sandbox.pool import CPythonSandbox
 from hammerstone.sandbox.process import Launch
 
 if TYPE_CHECKING:

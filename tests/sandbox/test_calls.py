@@ -183,3 +183,70 @@ async def test_whatever_a_call_returns_raises_or_prints_does_not_take_the_hosts_
     assert not outcome.ok
     assert len(outcome.error) < 4000
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300 * 1024
+
+
+LEFT = "left = []\ndef leave(x):\n    left.append(x)\n    return left\n"
+
+
+async def test_calls_of_one_process_find_what_the_earlier_ones_left(sandbox: Sandbox) -> None:
+    async with sandbox.process(LEFT) as process:
+        assert [(await process.call("leave", {"x": x})).value for x in (1, 2)] == [[1], [1, 2]]
+
+
+async def test_no_other_process_finds_what_one_has_left(sandbox: Sandbox) -> None:
+    async with sandbox.process(LEFT) as process:
+        await process.call("leave", {"x": 1})
+        async with sandbox.process(LEFT) as other:
+            assert (await other.call("leave", {"x": 2})).value == [2]
+    assert (await call(sandbox, LEFT, "leave", x=3)).value == [3]
+    again = await sandbox.call_again(LEFT, "leave", {"x": 4})
+    assert again.value == [4]
+
+
+async def test_a_process_goes_on_after_an_error_and_not_after_its_end(cpython: Sandbox) -> None:
+    program = "import os\ndef fail():\n    return 1 / 0\ndef one():\n    return 1\ndef end():\n    os._exit(3)\n"
+    async with cpython.process(program) as process:
+        outcomes = [await process.call(function, {}) for function in ("one", "fail", "one", "end", "one")]
+    assert [one.status for one in outcomes] == [Status.OK, Status.ERROR, Status.OK, Status.KILLED, Status.KILLED]
+    assert (await call(cpython, program, "one")).value == 1
+
+
+async def test_a_process_that_imports_more_than_it_names_finds_what_its_earlier_calls_left(cpython: Sandbox) -> None:
+    program = LEFT + "def later(name):\n    return [__import__(name).__name__, *left]\n"
+    async with cpython.process(program) as process:
+        await process.call("leave", {"x": 1})
+        assert (await process.call("later", {"name": "decimal"})).value == ["decimal", 1]
+        assert (await process.call("leave", {"x": 2})).value == [1, 2]
+
+
+async def test_a_call_again_that_fails_is_followed_by_a_fresh_process(cpython: Sandbox) -> None:
+    program = LEFT + "def end():\n    import os\n    os._exit(0)\n"
+    assert (await cpython.call_again(program, "leave", {"x": 1})).value == [1]
+    assert (await cpython.call_again(program, "leave", {"x": 2})).value == [1, 2]
+    assert (await cpython.call_again(program, "end", {})).status is Status.KILLED
+    assert (await cpython.call_again(program, "leave", {"x": 3})).value == [3]
+
+
+async def test_regular_expressions_of_a_module_are_compiled_before_the_call(cpython: Sandbox) -> None:
+    program = """
+import re
+BEFORE = len(re._cache)
+WORD = r"[a-z]+"
+QUESTION = re.compile(WORD + " is", re.IGNORECASE)
+def solve(text):
+    found = bool(re.fullmatch(WORD, text)), bool(re.search("x|y", text, flags=re.DOTALL)), bool(QUESTION.match(text))
+    return [len(re._cache) - BEFORE, *found]
+"""
+    assert (await call(cpython, program, text="word")).value == [0, True, False, False]
+    assert (await call(cpython, program, text="Word is x")).value == [0, False, True, True]
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["while True: pass", "raise SystemExit", "import os; os._exit(0)", "print('x' * 10**8)", "re.compile = None"],
+)
+async def test_a_module_that_misbehaves_when_it_is_run_is_an_error_of_the_call(cpython: Sandbox, body: str) -> None:
+    limits = Limits(cpu_seconds=1.0, wall_seconds=3.0)
+    outcome = await cpython.call(f"import re\n{body}\ndef solve():\n    return 1\n", "solve", {}, limits=limits)
+    assert outcome.ok is (body == "re.compile = None")
+    assert (await call(cpython, "def solve():\n    return 2\n")).value == 2

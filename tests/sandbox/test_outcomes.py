@@ -8,16 +8,13 @@ import signal
 import pytest
 
 from hammerstone.errors import SandboxError
-from hammerstone.sandbox import Limits, Outcome, Status, child, exchange
-from hammerstone.sandbox.outcomes import outcome_of, read_json
-from hammerstone.sandbox.process import Reply
+from hammerstone.sandbox import Limits, Outcome, Status, child
+from hammerstone.sandbox.outcomes import Reply, Stop, outcome_of, read_json
 
 
-def judged(
-    kind: int = child.VALUE, body: bytes = b"1", *, stopped: int = exchange.NOT_STOPPED, wait_status: int = 0
-) -> Outcome:
+def judged(kind: int = child.VALUE, body: bytes = b"1", *, stop: Stop = Stop.NOT, wait_status: int = 0) -> Outcome:
     reply = Reply(
-        stopped=stopped,
+        stop=stop,
         kind=kind,
         wait_status=wait_status,
         cpu_seconds=0.1,
@@ -70,14 +67,14 @@ def test_a_death_by_signal_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stopped", "status"),
+    ("stop", "status"),
     [
-        (exchange.OUT_OF_TIME, Status.TIMEOUT),
-        (exchange.OUT_OF_OUTPUT, Status.OUTPUT),
+        (Stop.OUT_OF_TIME, Status.TIMEOUT),
+        (Stop.OUT_OF_OUTPUT, Status.OUTPUT),
     ],
 )
-def test_what_the_worker_measured_outweighs_what_the_child_said(stopped: int, status: Status) -> None:
-    outcome = judged(child.VALUE, b"1", stopped=stopped)
+def test_what_the_worker_measured_outweighs_what_the_child_said(stop: Stop, status: Status) -> None:
+    outcome = judged(child.VALUE, b"1", stop=stop)
     assert (outcome.status, outcome.value) == (status, None)
 
 

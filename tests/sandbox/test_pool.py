@@ -19,10 +19,10 @@ import pytest
 from hammerstone.errors import SandboxError
 from hammerstone.sandbox import Limits, Outcome, Sandbox, Status, open_sandbox
 from hammerstone.sandbox.choose import BACKENDS
+from hammerstone.sandbox.cpython import WORKER_ENDED, CPythonSandbox
 from hammerstone.sandbox.interpreter import find_interpreter
-from hammerstone.sandbox.pool import WORKER_ENDED, CPythonSandbox
+from hammerstone.sandbox.modules import PRELOADED
 from hammerstone.sandbox.process import Launch
-from hammerstone.sandbox.worker import PRELOADED
 from hammerstone.settings import ALLOWED_IMPORTS
 from hammerstone.types import JSON
 
@@ -74,14 +74,14 @@ def family() -> set[int]:
 
 
 async def processes_of_a_new_call(before: set[int]) -> tuple[int, int]:
-    """Wait until a call runs; its worker and its monitor."""
+    """Wait until a call runs whose worker was there before; the template and the worker."""
     with anyio.fail_after(120):
         while True:
             new, parent = family() - before, parents()
             for call in new:
-                monitor = parent.get(call, 0)
-                if monitor in new and monitor in parent:
-                    return parent[monitor], monitor
+                worker = parent.get(call, 0)
+                if worker in before and worker in parent:
+                    return parent[worker], worker
             await anyio.lowlevel.checkpoint()
 
 
@@ -96,9 +96,9 @@ def kill_and_await(pids: set[int]) -> None:
         os.close(end)
 
 
-@pytest.mark.parametrize("victim", [0, 1], ids=["worker", "monitor"])
+@pytest.mark.parametrize("victim", [0, 1], ids=["template", "worker"])
 async def test_a_worker_that_dies_in_a_call_makes_it_killed_and_the_next_is_served(fresh: Sandbox, victim: int) -> None:
-    await fresh.call(SPIN, "nothing", {})  # so that the source is compiled, and the next new process is the call
+    await fresh.call(SPIN, "nothing", {}, limits=PATIENT)  # so that the next new process is the call
     before = family()
     outcomes: list[Outcome] = []
 
@@ -119,11 +119,11 @@ async def test_other_calls_are_served_while_a_worker_dies(fresh: Sandbox) -> Non
     async def call(name: str, program: str) -> None:
         outcomes[name] = await fresh.call(program, name, {}, limits=PATIENT)
 
-    await fresh.call(SPIN, "nothing", {})
+    await fresh.call(SPIN, "nothing", {}, limits=PATIENT)
     before = family()
     async with anyio.create_task_group() as group:
         group.start_soon(call, "spin", SPIN)
-        worker, _ = await processes_of_a_new_call(before)
+        _, worker = await processes_of_a_new_call(before)
         await call("one", ONE)
         os.kill(worker, signal.SIGKILL)
     assert outcomes["one"].value == 1
@@ -136,13 +136,14 @@ async def test_a_worker_that_died_while_idle_is_replaced_unnoticed(others: set[i
     assert (await fresh.call(ONE, "one", {})).value == 1
 
 
-async def test_a_cancelled_call_leaves_no_process_and_no_answer_for_the_next(others: set[int], fresh: Sandbox) -> None:
-    await fresh.call(SPIN, "nothing", {})
+async def test_a_cancelled_call_leaves_no_process_and_no_answer_for_the_next(fresh: Sandbox) -> None:
+    await fresh.call(SPIN, "nothing", {}, limits=PATIENT)
+    idle = family()
     async with anyio.create_task_group() as group:
-        group.start_soon(fresh.call, SPIN, "spin", {})
+        group.start_soon(lambda: fresh.call(SPIN, "spin", {}, limits=PATIENT))
         await processes_of_a_new_call(family())
         group.cancel_scope.cancel()
-    assert family() == others
+    assert family() == idle
     assert (await fresh.call(ONE, "one", {})).value == 1
 
 
@@ -166,10 +167,10 @@ from test_pool import family, processes_of_a_new_call
 async def main():
     async with open_sandbox(sys.argv[1]) as sandbox:
         await sandbox.call("def spin(): pass", "spin", {}, hash_seed=1)
-        await sandbox.call("def spin():\\n while True: pass", "nothing", {})
+        limits = Limits(cpu_seconds=300.0, wall_seconds=300.0)
+        await sandbox.call("def spin():\\n while True: pass", "nothing", {}, limits=limits)
         idle = family()
         async with anyio.create_task_group() as group:
-            limits = Limits(cpu_seconds=300.0, wall_seconds=300.0)
             call = "def spin():\\n while True: pass"
             group.start_soon(lambda: sandbox.call(call, "spin", {}, limits=limits))
             await processes_of_a_new_call(idle)
@@ -224,9 +225,17 @@ async def test_a_tool_that_asks_for_the_time_fails_or_always_gets_the_same(cpyth
     assert first == second
 
 
-async def test_the_modules_a_tool_may_use_are_loaded_before_it_runs(cpython: Sandbox) -> None:
+async def test_the_modules_that_a_tool_names_are_loaded_before_it_runs(cpython: Sandbox) -> None:
     program = "import sys\nbefore = set(sys.modules)\ndef solve(names):\n    return sorted(set(names) - before)\n"
-    assert (await cpython.call(program, "solve", {"names": list(PRELOADED)})).value == []
+    named = "".join(f"def never_{number}():\n    import {name}\n" for number, name in enumerate(PRELOADED))
+    assert (await cpython.call(program + named, "solve", {"names": list(PRELOADED)})).value == []
+
+
+@pytest.mark.parametrize("name", PRELOADED)
+async def test_a_module_that_is_not_named_where_it_is_imported_is_there_too(cpython: Sandbox, name: str) -> None:
+    program = "import importlib\ndef solve(name):\n    return importlib.import_module(name).__name__\n"
+    outcome = await cpython.call(program, "solve", {"name": name})
+    assert outcome.value is not None, outcome.error
 
 
 async def test_every_module_that_a_tool_may_import_can_be_imported(cpython: Sandbox) -> None:

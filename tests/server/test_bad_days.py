@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +15,7 @@ from sqlalchemy import create_engine, text
 
 from hammerstone.errors import SandboxError
 from hammerstone.sandbox import Outcome, Sandbox, open_sandbox
+from hammerstone.sandbox.contract import Process
 from hammerstone.sandbox.lasting import open_lasting
 from hammerstone.server.telemetry.signals import open_signals
 from hammerstone.settings import ServeSettings
@@ -174,6 +175,14 @@ class _Checked:
     async def call(self, *arguments: Any, **named: Any) -> Outcome:
         self._backend.check()
         return await self._sandbox.call(*arguments, **named)
+
+    async def call_again(self, *arguments: Any, **named: Any) -> Outcome:
+        self._backend.check()
+        return await self._sandbox.call_again(*arguments, **named)
+
+    def process(self, *arguments: Any, **named: Any) -> AbstractAsyncContextManager[Process]:
+        self._backend.check()
+        return self._sandbox.process(*arguments, **named)
 
 
 async def test_a_dead_sandbox_sends_hits_to_the_upstream_until_it_is_opened_again(tmp_path: Path) -> None:

@@ -188,8 +188,8 @@ async def test_what_writes_the_question_again_is_given_the_arguments_and_not_the
     arguments = {"words": ["b", "a"], "order": "ascending"}
     assert [(call.function, call.arguments) for call in sandbox.calls] == [
         ("parse", {"question": ASK}),
-        ("unparse", arguments),
         ("solve", arguments),
+        ("unparse", arguments),
     ]
 
 
@@ -299,10 +299,39 @@ def unparse(digits: str) -> str:
 """
 
 
-async def test_what_parse_changes_by_mistake_does_not_change_the_answer(sandbox: Sandbox) -> None:
-    """The user route, which never calls `parse`, gives the same one; and so does verification."""
-    served = (await answer(sandbox, SLIP, "One by 3"))[1]
-    assert served == (await call_solve(sandbox, SLIP, {"digits": "3"}))[0] != "0.33333"
+@pytest.mark.parametrize("expected", ["0.33333", "0.3333333333333333333333333333"])
+async def test_a_tool_whose_parse_leaves_something_for_solve_does_not_pass(sandbox: Sandbox, expected: str) -> None:
+    """By its arguments alone, as the user route has them, it would answer otherwise."""
+    instance = StoredInstance(id=1, request_id="", question="One by 3", answer=expected, source=Source.CALLER)
+    (finding,) = await check_parser(sandbox, SLIP, [instance])
+    assert finding.verdict is Verdict.FAILED
+    assert "parse must leave nothing" in finding.detail
+
+
+REMEMBERING = """
+KEPT = []
+
+def solve(word: str) -> str:
+    return word
+
+def parse(question: str) -> dict | None:
+    return {"word": question.split()[0]}
+
+def unparse(word: str) -> str:
+    KEPT.append(word)
+    return " ".join(KEPT)
+"""
+
+
+async def test_writing_the_question_again_may_not_draw_on_what_was_asked_before(sandbox: Sandbox) -> None:
+    """Where a process that remembers is wrong, one decides that does not, and nothing of before comes out."""
+    assert (await answer(sandbox, REMEMBERING, "secret"))[1] == "secret"
+    for _ in range(3):
+        parsed, given = await answer(sandbox, REMEMBERING, "other words")
+        assert given is None
+        assert "secret" not in parsed.refusal
+        assert "'other'" in parsed.refusal
+    assert (await answer(sandbox, REMEMBERING, "word"))[1] == "word"
 
 
 TWO_FACED = """
@@ -323,8 +352,9 @@ def unparse(word: str) -> str:
 async def test_a_tool_serves_exactly_as_it_was_judged(sandbox: Sandbox) -> None:
     instance = StoredInstance(id=1, request_id="", question="What is x", answer="right", source=Source.CALLER)
     (finding,) = await check_parser(sandbox, TWO_FACED, [instance])
-    assert finding.verdict is not Verdict.AGREES
-    assert finding.answer == (await answer(sandbox, TWO_FACED, "What is x"))[1]
+    assert finding.verdict is Verdict.FAILED
+    assert (await answer(sandbox, TWO_FACED, "What is x"))[1] == "right"
+    assert (await call_solve(sandbox, TWO_FACED, {"word": "x"}))[0] == "judged"
 
 
 async def test_a_tool_answers_in_a_real_sandbox(sandbox: Sandbox) -> None:

@@ -53,7 +53,7 @@ def checks_of(findings: Sequence[Finding]) -> tuple[Check, ...]:
 
 
 async def check_parser(sandbox: Sandbox, source: str, instances: Sequence[StoredInstance]) -> list[Finding]:
-    """Parse, prove, solve and compare each instance, twice under different hash seeds."""
+    """Parse, solve, prove and compare each instance, twice under different hash seeds."""
     return await map_concurrently(lambda one: _check_parsed(sandbox, source, one), instances)
 
 
@@ -83,7 +83,7 @@ async def _answer(sandbox: Sandbox, source: str, question: str, *, hash_seed: in
 
 
 async def _check_parsed(sandbox: Sandbox, source: str, instance: StoredInstance) -> Finding:
-    """Twice as it would serve, under different hash seeds."""
+    """Twice as it would serve, under different hash seeds, and once by its arguments alone."""
     result = await _answer(sandbox, source, instance.question)
     parsed, given = result.parsed, text_of(result)
     if not parsed.proved:
@@ -93,6 +93,10 @@ async def _check_parsed(sandbox: Sandbox, source: str, instance: StoredInstance)
     again = await _answer(sandbox, source, instance.question, hash_seed=1)
     if again.parsed.arguments != parsed.arguments:
         detail = "parse gives other arguments when string hashes differ: do not depend on the order of a set"
+        return _failed(instance, parsed.arguments, detail)
+    alone, _ = await call_solve(sandbox, source, parsed.arguments or {})
+    if alone != given:
+        detail = f"solve returned {given!r} after parse, and {alone!r} on its own: parse must leave nothing behind"
         return _failed(instance, parsed.arguments, detail)
     return _compared(instance, parsed.arguments, given, text_of(again))
 

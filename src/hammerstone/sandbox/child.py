@@ -1,81 +1,160 @@
-"""What happens in the forked child, once it is confined: compile or run generated code and say what came of it.
+"""What happens in the process of a call: it confines itself, runs generated code and says what came of it.
 
-Everything here can be broken by the generated code that runs beside it, and then breaks that one call. Nobody
-believes the child more than that: the monitor checks what it says, and how much, and the host reads it as strict JSON.
+Everything here can be broken by the generated code that runs beside it, and then breaks that one process. Nobody
+believes it more than that: the host bounds what it says, and reads it as strict JSON of an untrusted writer.
+
+Part of the programs inside the sandbox (see `template`), so it imports only the standard library.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import marshal
 import os
-import struct
+import re
+import resource
 import sys
-import traceback
 import types
 import typing
 
-if typing.TYPE_CHECKING:
-    import mmap
+from hammerstone.sandbox.exchange import FRAME, read_frame, write_all
+from hammerstone.sandbox.modules import Lacking
+from hammerstone.sandbox.own_process import die_with, must
+from hammerstone.sandbox.patterns import patterns_of
 
-__all__ = ["CODE_LENGTH", "answer", "refuse_other_keys", "send", "write_all"]
+__all__ = ["FilterProgram", "Program", "describe", "refuse_other_keys", "rehearse", "run"]
 
-# Child to monitor: the byte CONFINED, then one frame: what it says and the length of the body, which follows.
+REHEARSALS = 20  # by then CPython has made its faster instructions
+
 CONFINED = b"\x06"
-FRAME = struct.Struct("!BI")
-NOTHING, VALUE, ERROR, TOO_MUCH_MEMORY, TOO_MUCH_OUTPUT, NOT_CONFINED = 0, 1, 2, 3, 4, 5
+# What a call says of itself; the host makes NOTHING and NOT_CONFINED of what it does not say.
+NOTHING, VALUE, ERROR, TOO_MUCH_MEMORY, TOO_MUCH_OUTPUT, NOT_CONFINED, LACKING = 0, 1, 2, 3, 4, 5, 6
+SAYINGS = frozenset({VALUE, ERROR, TOO_MUCH_MEMORY, TOO_MUCH_OUTPUT, LACKING})
 
-CODE_LENGTH = struct.Struct("!I")  # before the code object in a CALL, which the JSON of the call follows
 TOOL_FILE = "<tool>"
 RESULT_FD = 3
+FIRST_UNUSED_FD = 4
+MAX_DESCRIPTORS = 64
+
+# linux/prctl.h
+PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
 
 encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+encode_text = json.encoder.encode_basestring
 
 
-def write_all(descriptor: int, data: bytes | memoryview) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+class FilterProgram(ctypes.Structure):
+    """`struct sock_fprog`: a BPF program as the kernel takes it."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("steps", ctypes.c_char_p))
+
+
+class Program(typing.NamedTuple):
+    """What a worker has prepared for its calls. `whole`: everything that can be imported is loaded."""
+
+    source: str
+    code: types.CodeType
+    whole: bool
+    filter: FilterProgram | None
+    hash_seed: int
+    cpu_seconds: int
+    output_bytes: int
+
+
+def run(program: Program, channel: int, printed: int, libc: ctypes.CDLL, worker: int) -> typing.NoReturn:
+    """Confine this process for good, then serve its calls one after another; never returns into the worker's code."""
+    try:
+        for descriptor in (0, 1, 2):
+            os.dup2(printed, descriptor)
+        os.dup2(channel, RESULT_FD)
+        os.closerange(FIRST_UNUSED_FD, MAX_DESCRIPTORS)
+        confine(program, libc, worker)
+        os.write(RESULT_FD, CONFINED)
+        serve(program)
+    finally:
+        os._exit(0)
+
+
+def confine(program: Program, libc: ctypes.CDLL, worker: int) -> None:
+    if program.filter is None:
+        return  # only a benchmark or a test starts such a worker, to have something to compare with
+    if "random" in sys.modules:
+        sys.modules["random"].seed(program.hash_seed)  # which a fork has seeded by chance
+    resource.setrlimit(resource.RLIMIT_CPU, (program.cpu_seconds, program.cpu_seconds))
+    die_with(libc, worker)
+    must(libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program.filter), 0, 0))
+
+
+def serve(program: Program) -> None:
+    """Answer requests until there are no more; the module is run once, before the first call."""
+    if not program.whole:
+        sys.meta_path.append(Lacking(lack))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    tool: types.ModuleType | None = None
+    while True:
+        function, arguments = marshal.loads(read_frame(RESULT_FD))  # noqa: S302 - the host's
+        try:
+            tool = tool or load(program.code)
+            kind, said = VALUE, answer(program, tool, function, arguments)
+        except MemoryError:
+            kind, said = TOO_MUCH_MEMORY, b""
+        except BaseException as error:  # SystemExit and KeyboardInterrupt of generated code are its errors
+            kind, said = described(error)
+        send(kind, said) if len(said) <= program.output_bytes else send(TOO_MUCH_OUTPUT, b"")
+
+
+REHEARSED = """
+import re
+WORD = re.compile(r"(\\w+) (\\d+)")
+class Thing:
+    pass
+def solve(text: str, number: int = 1) -> str:
+    found = [match.groups() for match in WORD.finditer(text)]
+    by_name = {name: int(count) for name, count in sorted(found, key=lambda pair: pair[0])}
+    total = sum(by_name.values()) + number
+    parts = text.strip().split(" ")
+    if not isinstance(text, str) or WORD.fullmatch(text) is None:
+        parts.append(f"{total:,} {len(parts)}")
+    return ", ".join(part.lower() for part in parts if part)
+"""
+
+
+def rehearse() -> None:
+    """Do once what every process does, before any is forked: what CPython then keeps, no process has to make anew."""
+    code = compile(REHEARSED, TOOL_FILE, "exec", dont_inherit=True, optimize=0)
+    program = Program(REHEARSED, code, True, None, 0, 0, 0)
+    for number in range(REHEARSALS):
+        request = marshal.dumps(("solve", {"text": "apples 2 pears 3", "number": number}))
+        answer(program, load(code), *marshal.loads(request))  # noqa: S302 - our own
+        to_json({"values": [1, 2.5, None, True, "text"], "more": {"x": "y"}})
+    del sys.modules["tool"]
+    re.purge()
 
 
 def send(kind: int, body: bytes) -> None:
     write_all(RESULT_FD, FRAME.pack(kind, len(body)) + body)
 
 
-def answer(payload: mmap.mmap, output_bytes: int, *, compiling: bool) -> tuple[int, bytes]:
-    """Do what is asked; returns the kind and the body of the frame to send."""
-    try:
-        kind, body = outcome(payload, compiling=compiling)
-    except MemoryError:  # not even the error could be described
-        return TOO_MUCH_MEMORY, b""
-    return (kind, body) if len(body) <= output_bytes else (TOO_MUCH_OUTPUT, b"")
+def lack() -> typing.NoReturn:
+    send(LACKING, b"")
+    os._exit(0)
 
 
-def outcome(payload: mmap.mmap, *, compiling: bool) -> tuple[int, bytes]:
-    try:
-        return VALUE, compile_tool(payload[:]) if compiling else call_tool(payload)
-    except MemoryError:
-        return TOO_MUCH_MEMORY, b""
-    except BaseException as error:  # SystemExit and KeyboardInterrupt of generated code are errors of generated code
-        return ERROR, encode(describe(error)).encode("utf-8", "replace")
-
-
-def compile_tool(source: bytes) -> bytes:
-    return marshal.dumps(compile(source.decode(), TOOL_FILE, "exec", dont_inherit=True, optimize=0))
-
-
-def call_tool(payload: mmap.mmap) -> bytes:
-    (length,) = CODE_LENGTH.unpack(payload[: CODE_LENGTH.size])
-    code = marshal.loads(payload[CODE_LENGTH.size : CODE_LENGTH.size + length])  # noqa: S302 - the compile child's
-    call = json.loads(payload[CODE_LENGTH.size + length :])
-    return to_json(load(code, call["function"])(**call["arguments"]))
-
-
-def load(code: types.CodeType, name: str) -> typing.Callable[..., object]:
-    """One function of the module, which has run anew."""
+def load(code: types.CodeType) -> types.ModuleType:
+    """The module, run anew."""
     tool = types.ModuleType("tool")
     sys.modules["tool"] = tool  # dataclasses and typing look their module up
     exec(code, tool.__dict__)  # noqa: S102 - what all of this is for
+    return tool
+
+
+def answer(program: Program, tool: types.ModuleType, function: str | None, arguments: dict[str, object]) -> bytes:
+    if function is None:
+        return to_json(patterns_of(program.source, tool.__dict__))
+    return to_json(function_of(tool, function)(**arguments))
+
+
+def function_of(tool: types.ModuleType, name: str) -> typing.Callable[..., object]:
     function = tool.__dict__.get(name)
     if not callable(function):
         defined = ", ".join(name for name, value in tool.__dict__.items() if isinstance(value, types.FunctionType))
@@ -85,6 +164,8 @@ def load(code: types.CodeType, name: str) -> typing.Callable[..., object]:
 
 def to_json(value: object) -> bytes:
     try:
+        if type(value) is str:  # as nearly every answer is
+            return encode_text(value).encode()
         text = encode(value)
         refuse_other_keys(value)
         return text.encode()
@@ -104,10 +185,22 @@ def refuse_other_keys(value: object) -> None:
             refuse_other_keys(item)
 
 
+def described(error: BaseException) -> tuple[int, bytes]:
+    try:
+        return ERROR, encode(describe(error)).encode("utf-8", "replace")
+    except MemoryError:  # not even the error could be described
+        return TOO_MUCH_MEMORY, b""
+
+
 def describe(error: BaseException) -> dict[str, object]:
     """Type, message and line of the made source, for the maker to repair."""
-    lines = [at for frame, at in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == TOOL_FILE]
+    line = None
+    at = error.__traceback__
+    while at is not None:
+        if at.tb_frame.f_code.co_filename == TOOL_FILE:
+            line = at.tb_lineno
+        at = at.tb_next
     message = str(error)
     if isinstance(error, SyntaxError) and error.filename == TOOL_FILE:
-        lines, message = [error.lineno or 0], error.msg
-    return {"type": type(error).__name__, "message": message[:1000], "line": lines[-1] if lines else None}
+        line, message = error.lineno or 0, error.msg
+    return {"type": type(error).__name__, "message": message[:1000], "line": line}

@@ -129,7 +129,7 @@ async def _make(name: str, workers: int) -> Sandbox:
         from hammerstone.sandbox.backends.monty import MontySandbox
 
         return MontySandbox(workers=workers)
-    from hammerstone.sandbox.pool import CPythonSandbox
+    from hammerstone.sandbox.cpython import CPythonSandbox
 
     if name == "bubblewrap":
         from hammerstone.sandbox.backends import bubblewrap

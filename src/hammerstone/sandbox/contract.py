@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractAsyncContextManager
 
     from hammerstone.types import JSON
 
-__all__ = ["Limits", "Outcome", "Sandbox", "Status"]
+__all__ = ["Limits", "Outcome", "Process", "Sandbox", "Status"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What one call may use.
+    """What one call may use; memory, output and CPU seconds are those of all calls of one process together.
 
-    The default of 10 CPU seconds is generous on purpose: a made Chinese-remainder tool may search by brute force
-    and need several (the paper's own recorded one took up to 5.75 s).
+    CPU seconds are counted by the kernel, in whole ones. The default of 10 is generous on purpose: a made
+    Chinese-remainder tool may search by brute force and need several (the paper's own recorded one took up to 5.75 s).
     """
 
     cpu_seconds: float = 10.0
@@ -63,8 +64,20 @@ class Outcome:
         return self.status is Status.OK
 
 
+class Process(Protocol):
+    """A confined process (or interpreter) of one made program. What a call leaves in it, the next one finds."""
+
+    async def call(self, function: str, arguments: Mapping[str, JSON]) -> Outcome:
+        """Call `function(**arguments)`. The CPU seconds of its outcome are known only if it ended the process.
+
+        After a call that did, every further one has the same outcome. Raises `SandboxError` if the sandbox itself is
+        broken.
+        """
+        ...
+
+
 class Sandbox(Protocol):
-    """Runs one function of a made program, confined, in a process (or interpreter) that has seen nothing before."""
+    """Runs functions of made programs, confined, each in a process (or interpreter) that has seen nothing before."""
 
     @property
     def name(self) -> str:
@@ -86,6 +99,21 @@ class Sandbox(Protocol):
         can ask for the same value twice and see whether it depends on set order or on chance. Raises `SandboxError` if
         the sandbox itself is broken.
         """
+        ...
+
+    async def call_again(
+        self, program: str, function: str, arguments: Mapping[str, JSON], *, hash_seed: int = 0
+    ) -> Outcome:
+        """As `call`, but the process may have had such calls before, with other arguments.
+
+        For a value that is checked, and thrown away where it does not hold: it may depend on those others.
+        """
+        ...
+
+    def process(
+        self, program: str, *, limits: Limits | None = None, hash_seed: int = 0
+    ) -> AbstractAsyncContextManager[Process]:
+        """A process for several calls of `program` that belong together: the module runs once, before the first."""
         ...
 
     async def aclose(self) -> None: ...

@@ -1,55 +1,94 @@
-"""What the host and a worker say to each other: a request, and the reply with what was measured.
+"""What the host, a worker and a call say to each other.
 
-Part of the worker's program (see `worker`), so it imports only the standard library.
+Part of the programs inside the sandbox (see `template`), so it imports only the standard library.
 """
 
 from __future__ import annotations
 
-import mmap
+import ctypes
 import os
 import struct
-import typing
 
-__all__ = ["CALL", "COMPILE", "NOT_STOPPED", "OUT_OF_OUTPUT", "OUT_OF_TIME", "REPLY", "REQUEST", "SETUP", "Request"]
+__all__ = ["CALL", "END", "FORK", "FRAME", "READY", "REPORT", "Inbox", "read_exactly", "read_frame", "write_all"]
 
-# Host to worker: operation, CPU and wall seconds, memory and output bytes, then the length of the payload.
-REQUEST = struct.Struct("!BddQQQ")
-SETUP, COMPILE, CALL = 1, 2, 3
+# One byte each. FORK, to the template, comes with the socket of the new worker; CALL, to a worker, with the socket of
+# the new process and the file for what it prints; END has the worker kill that process and report.
+READY, FORK, CALL, END = b"R", b"F", b"C", b"E"
 
-# Worker to host: why the worker stopped the child, what the child said, its wait status, CPU and wall seconds,
-# then the lengths of the child's body and of what it printed, which follow.
-REPLY = struct.Struct("!BBiddII")
-NOT_STOPPED, OUT_OF_TIME, OUT_OF_OUTPUT = 0, 1, 2
+# Everything else is a frame: a kind and the length of the body, which follows. What a new process says begins with the
+# byte `child.CONFINED`.
+FRAME = struct.Struct("!BI")
 
-
-class Request(typing.NamedTuple):
-    operation: int
-    cpu_seconds: float
-    wall_seconds: float
-    memory_bytes: int
-    output_bytes: int
-    length: int
+# From a worker, when a process has ended: its wait status, and the seconds and microseconds that it computed in user
+# space and in the kernel. The start of `struct rusage`, as the kernel writes it.
+REPORT = struct.Struct("=i4x4q")
 
 
-def read_request(descriptor: int) -> tuple[Request, mmap.mmap]:
-    """The next request. Ends the worker when the host is gone."""
-    header = Request(*REQUEST.unpack(read_exactly(descriptor, bytearray(REQUEST.size))))
-    payload = private_memory(header.length)
-    with memoryview(payload) as view:
-        read_exactly(descriptor, view)
-    return header, payload
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
-def read_exactly(descriptor: int, buffer: bytearray | memoryview) -> bytearray | memoryview:
-    got = 0
-    while got < len(buffer):
-        count = os.readv(descriptor, [memoryview(buffer)[got:]])
-        if count == 0:
+def read_frame(descriptor: int) -> bytes:
+    """The body of the next frame. Ends the process when the other side has closed."""
+    _, length = FRAME.unpack(read_exactly(descriptor, FRAME.size))
+    return read_exactly(descriptor, length)
+
+
+def read_exactly(descriptor: int, length: int) -> bytes:
+    data = os.read(descriptor, length)
+    while len(data) < length:
+        more = os.read(descriptor, length - len(data))
+        if not more:
             os._exit(0)
-        got += count
-    return buffer
+        data += more
+    return data
 
 
-def private_memory(length: int) -> mmap.mmap:
-    """Memory of our own from the kernel, zeroed."""
-    return mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+class Vector(ctypes.Structure):
+    """`struct iovec`."""
+
+    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
+
+
+class Message(ctypes.Structure):
+    """`struct msghdr`."""
+
+    _fields_ = (
+        ("name", ctypes.c_void_p),
+        ("name_length", ctypes.c_uint),
+        ("data", ctypes.c_void_p),
+        ("data_length", ctypes.c_size_t),
+        ("control", ctypes.c_void_p),
+        ("control_length", ctypes.c_size_t),
+        ("flags", ctypes.c_int),
+    )
+
+
+class Inbox:
+    """One byte at a time from the host, with descriptors.
+
+    It has its buffers once and makes no objects. So every turn of a process that forks leaves its memory, down to the
+    interpreter's free lists, as the one before.
+    """
+
+    def __init__(self, descriptor: int, libc: ctypes.CDLL) -> None:
+        self.descriptor = descriptor
+        self.libc = libc
+        self.byte = ctypes.create_string_buffer(1)
+        self.with_it = (ctypes.c_int * 8)()  # a header of 16 bytes: its length, level and kind; then the descriptors
+        self.vector = Vector(ctypes.addressof(self.byte), 1)
+        self.message = Message(
+            data=ctypes.addressof(self.vector), data_length=1, control=ctypes.addressof(self.with_it)
+        )
+
+    def receive(self, count: int) -> bool:
+        """Wait for a byte and so many descriptors, which are then in `with_it[4:]`. False: the host has closed."""
+        self.message.control_length = ctypes.sizeof(self.with_it)
+        got = self.libc.recvmsg(self.descriptor, ctypes.byref(self.message), 0)
+        return got == 1 and self.with_it[0] == 16 + 4 * count
+
+    def read(self) -> bool:
+        """Wait for a byte alone, which is then in `byte`."""
+        return self.libc.read(self.descriptor, self.byte, 1) == 1

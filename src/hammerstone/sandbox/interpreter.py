@@ -3,7 +3,7 @@
 The time zones it gets by word of mouth, so that generated code can use them without opening a file.
 
 A confinement grants exactly that. Which files these are is found by letting such an interpreter import everything the
-worker will import and asking the dynamic linker what it loaded (`dl_iterate_phdr`).
+programs inside the sandbox will import and asking the dynamic linker what it loaded (`dl_iterate_phdr`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import anyio
 import anyio.to_thread
 
 from hammerstone.errors import SandboxError
-from hammerstone.sandbox.worker import PRELOADED
+from hammerstone.sandbox.modules import PRELOADED
 
 __all__ = ["Interpreter", "environment", "find_interpreter"]
 
@@ -29,9 +29,10 @@ __all__ = ["Interpreter", "environment", "find_interpreter"]
 # have the interpreter ignore PYTHONHASHSEED.
 FLAGS = ("-s", "-S", "-P", "-B", "-u", "-W", "ignore")
 
-WORKER = ("child", "vdso", "exchange", "own_process", "monitor", "worker")  # each imports those before it
+# Each imports those before it.
+INSIDE = ("exchange", "own_process", "vdso", "modules", "patterns", "child", "worker", "template")
 
-# The worker may not read the folder of hammerstone, so its modules come as text.
+# They may not read the folder of hammerstone, so they come as text.
 BOOT = """
 import json, sys, types
 for name, source in json.loads(sys.argv.pop()):
@@ -42,7 +43,7 @@ module.main()
 
 DISCOVERY = """
 import ctypes, importlib, json, os, sys
-for name in [*sys.argv[1:], "base64", "ctypes", "marshal", "mmap", "resource", "select", "traceback", "zlib"]:
+for name in [*sys.argv[1:], "_socket", "array", "base64", "ctypes", "mmap", "resource", "zlib"]:
     importlib.import_module(name)
 class Info(ctypes.Structure):
     _fields_ = (("address", ctypes.c_void_p), ("name", ctypes.c_char_p))
@@ -58,7 +59,7 @@ print(json.dumps({"path": sys.path, "loaded": loaded}))
 
 @dataclass(frozen=True, kw_only=True)
 class Interpreter:
-    """A Python outside of any virtual environment, and the paths that a confined worker of it must read.
+    """A Python outside of any virtual environment, and the paths that it must read when it is confined.
 
     `zones` are this host's time zone files: base64 of compressed JSON, name to hexadecimal digits.
     """
@@ -74,17 +75,17 @@ class Interpreter:
 
     @property
     def command(self) -> list[str]:
-        """Runs the worker."""
+        """Runs the template."""
         folder = resources.files("hammerstone.sandbox")
         modules = [
             (f"hammerstone.sandbox.{name}", folder.joinpath(f"{name}.py").read_text(encoding="utf-8"))
-            for name in WORKER
+            for name in INSIDE
         ]
         return [str(self.executable), *FLAGS, "-c", BOOT, json.dumps(modules)]
 
 
 def environment(hash_seed: int) -> dict[str, str]:
-    """All variables that a worker is started with.
+    """All variables that a template is started with.
 
     `glibc.pthread.rseq=0`: otherwise the kernel writes into each process which processor it runs on (rseq(2)).
     """

@@ -10,7 +10,7 @@ import anyio
 
 from hammerstone.concurrency import task_group
 from hammerstone.errors import SandboxError
-from hammerstone.sandbox.contract import Limits, Outcome, Sandbox
+from hammerstone.sandbox.contract import Limits, Outcome, Process, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,21 +87,40 @@ class _LastingSandbox:
         limits: Limits | None = None,
         hash_seed: int = 0,
     ) -> Outcome:
+        async with self._working() as sandbox:
+            return await sandbox.call(program, function, arguments, limits=limits, hash_seed=hash_seed)
+
+    async def call_again(
+        self, program: str, function: str, arguments: Mapping[str, JSON], *, hash_seed: int = 0
+    ) -> Outcome:
+        async with self._working() as sandbox:
+            return await sandbox.call_again(program, function, arguments, hash_seed=hash_seed)
+
+    @asynccontextmanager
+    async def process(
+        self, program: str, *, limits: Limits | None = None, hash_seed: int = 0
+    ) -> AsyncGenerator[Process]:
+        async with self._working() as sandbox, sandbox.process(program, limits=limits, hash_seed=hash_seed) as process:
+            yield process
+
+    @asynccontextmanager
+    async def _working(self) -> AsyncGenerator[Sandbox]:
+        """The sandbox that is open. Raises `SandboxError` if there is none, or if it fails meanwhile."""
         sandbox = self._sandbox
         if sandbox is None:
             raise SandboxError("the sandbox has failed, and is being opened again")
         with anyio.CancelScope() as scope:
             self._under_way.add(scope)
             try:
-                outcome = await sandbox.call(program, function, arguments, limits=limits, hash_seed=hash_seed)
+                yield sandbox
             except SandboxError as error:
                 self._fail(sandbox, error)
                 raise
             finally:
                 self._under_way.discard(scope)
-            self._wait_s = self._first_s
-            return outcome
-        raise SandboxError("the sandbox failed during this call")
+        if scope.cancelled_caught:
+            raise SandboxError("the sandbox failed during this call")
+        self._wait_s = self._first_s
 
     def _fail(self, sandbox: Sandbox, error: SandboxError) -> None:
         """Nobody waits any longer for one that one call has found dead."""

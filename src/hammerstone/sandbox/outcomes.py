@@ -1,21 +1,43 @@
-"""From what the worker reports to an `Outcome`, in words that help the maker."""
+"""From what was seen of a call to an `Outcome`, in words that help the maker."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
+from dataclasses import dataclass
+from enum import IntEnum
 from typing import TYPE_CHECKING, NoReturn
 
 from hammerstone.errors import SandboxError
-from hammerstone.sandbox import child, exchange
+from hammerstone.sandbox import child
 from hammerstone.sandbox.contract import Limits, Outcome, Status
 
 if TYPE_CHECKING:
-    from hammerstone.sandbox.process import Reply
     from hammerstone.types import JSON
 
-__all__ = ["outcome_of", "read_json", "says"]
+__all__ = ["Reply", "Stop", "outcome_of", "read_json", "says"]
+
+
+class Stop(IntEnum):
+    """Why the host ended a call, if it did."""
+
+    NOT = 0
+    OUT_OF_TIME = 1
+    OUT_OF_OUTPUT = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What a process said (`kind` and `body`, see `child`), what it printed, and what was measured of it."""
+
+    stop: Stop = Stop.NOT
+    kind: int = child.NOTHING
+    wait_status: int = 0
+    cpu_seconds: float = 0.0
+    wall_seconds: float = 0.0
+    body: bytes = b""
+    printed: bytes = b""
 
 
 def outcome_of(reply: Reply, program: str, limits: Limits) -> Outcome:
@@ -51,11 +73,11 @@ def _judge(reply: Reply, program: str, limits: Limits) -> tuple[Status, JSON, st
 
 
 def _stopped(reply: Reply, limits: Limits) -> tuple[Status, str] | None:
-    match reply.stopped:
-        case exchange.OUT_OF_TIME:
+    match reply.stop:
+        case Stop.OUT_OF_TIME:
             used = f"{reply.cpu_seconds:.2f} s of CPU in {reply.wall_seconds:.2f} s"
             return Status.TIMEOUT, f"used {used}; the limits are {limits.cpu_seconds} s and {limits.wall_seconds} s"
-        case exchange.OUT_OF_OUTPUT:
+        case Stop.OUT_OF_OUTPUT:
             return Status.OUTPUT, f"printed or returned more than {limits.output_bytes:,} bytes"
         case _:
             return None

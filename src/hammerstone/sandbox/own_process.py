@@ -1,6 +1,6 @@
-"""What a process of the worker gives up for itself: descriptors, resources, outliving its parent.
+"""What a process inside the sandbox gives up for itself: descriptors, resources, outliving its parent.
 
-Part of the worker's program (see `worker`), so it imports only the standard library.
+Part of the programs inside the sandbox (see `template`), so it imports only the standard library.
 """
 
 from __future__ import annotations

@@ -1,40 +1,44 @@
-"""One worker process, seen from the host: start it, exchange one request for one reply, end it."""
+"""The processes inside the sandbox, seen from the host: the template, its workers, and the process of a call."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
-from anyio.streams.buffered import BufferedByteReceiveStream
 
 from hammerstone.errors import SandboxError
-from hammerstone.sandbox import exchange
+from hammerstone.sandbox import child, exchange
 from hammerstone.sandbox.interpreter import environment
+from hammerstone.sandbox.outcomes import Reply, Stop
+from hammerstone.sandbox.transport import Gone, Transport
 
 if TYPE_CHECKING:
     from anyio.abc import Process
 
     from hammerstone.sandbox.contract import Limits
 
-__all__ = ["Launch", "Reply", "WorkerDied", "WorkerProcess"]
+__all__ = ["CallProcess", "Launch", "Template", "Worker"]
 
 START_SECONDS = 20.0
-GRACE_SECONDS = 2.0  # how long after the wall limit the worker may take to report before the host ends it
+PREPARE_SECONDS = 30.0
+GRACE_SECONDS = 2.0  # how long a worker may take to report the end of a process
 
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """How a backend starts a confined worker.
+    """How a backend starts a confined template.
 
-    `command(hash_seed)` is what to run; `filter` is the system call filter that each child installs; `zones` are the
-    time zones (see `interpreter.Interpreter`).
+    `command(hash_seed)` is what to run; `filter` is the system call filter that each process of a call installs;
+    `zones` are the time zones (see `interpreter.Interpreter`).
     """
 
     name: str
@@ -43,45 +47,32 @@ class Launch:
     zones: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reply:
-    """What the worker measured, and what the child said."""
+class Template:
+    """A started and confined interpreter that forks workers."""
 
-    stopped: int
-    kind: int
-    wait_status: int
-    cpu_seconds: float
-    wall_seconds: float
-    body: bytes
-    printed: bytes
-
-
-class WorkerDied(Exception):  # noqa: N818 - not an error of ours: the pool turns it into an outcome
-    """The worker ended, or had to be ended, before it replied."""
-
-
-class WorkerProcess:
-    """A started worker. Not for concurrent use: one exchange at a time."""
-
-    def __init__(self, process: Process) -> None:
-        assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - opened with pipes below
+    def __init__(self, process: Process, host: Transport) -> None:
         self._process = process
-        self._requests = process.stdin
-        self._replies = BufferedByteReceiveStream(process.stdout)
+        self._host = host
 
     @classmethod
-    async def start(cls, launch: Launch, hash_seed: int) -> WorkerProcess:
-        """Start and confine a worker. Raises `SandboxError` with what it said if it does not come up."""
+    async def start(cls, launch: Launch, hash_seed: int) -> Template:
+        """Raises `SandboxError` with what it said if it does not come up."""
+        host, theirs = Transport.pair()
         try:
             process = await anyio.open_process(
                 launch.command(hash_seed),
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 env=environment(hash_seed),
                 start_new_session=True,  # a group of its own, so that ending it ends all of it
             )
         except OSError as error:
+            host.close()
             raise SandboxError(f"cannot start the {launch.name} worker: {error}") from error
-        started = cls(process)
+        finally:
+            theirs.close()
+        started = cls(process, host)
         await started._set_up(launch)
         return started
 
@@ -89,58 +80,25 @@ class WorkerProcess:
         setup = json.dumps({"filter": launch.filter.hex(), "zones": launch.zones}).encode()
         try:
             with anyio.fail_after(START_SECONDS):
-                await self._send(exchange.SETUP, setup, 0.0, 0.0, 0, 0)
-                await self._receive()
-        except (TimeoutError, WorkerDied) as error:
+                await self._host.send(exchange.FRAME.pack(0, len(setup)) + setup)
+                await self._host.receive(len(exchange.READY))
+        except (TimeoutError, Gone) as error:
             said = await self._last_words()
             raise SandboxError(f"the {launch.name} worker does not start: {said or error}") from error
         except BaseException:
             await self.close()
             raise
 
-    async def exchange(self, operation: int, payload: bytes, limits: Limits) -> Reply:
-        """One request, one reply. Raises `WorkerDied` if there is none; the worker is then of no more use."""
-        try:
-            with anyio.move_on_after(limits.wall_seconds + GRACE_SECONDS):
-                await self._send(
-                    operation,
-                    payload,
-                    limits.cpu_seconds,
-                    limits.wall_seconds,
-                    limits.memory_bytes,
-                    limits.output_bytes,
-                )
-                return await self._receive()
-        except BaseException:
-            # cancelled in the middle of a call, or dead: nobody can say what its next reply would belong to
-            await self.close()
-            raise
-        await self.close()
-        raise WorkerDied("the worker did not report within the wall limit")
-
-    async def _send(self, operation: int, payload: bytes, cpu: float, wall: float, memory: int, output: int) -> None:
-        header = exchange.REQUEST.pack(operation, cpu, wall, memory, output, len(payload))
-        try:
-            await self._requests.send(header + payload)
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
-            raise WorkerDied("the worker is gone") from error
-
-    async def _receive(self) -> Reply:
-        try:
-            header = await self._replies.receive_exactly(exchange.REPLY.size)
-            stopped, kind, status, cpu, wall, body, printed = exchange.REPLY.unpack(header)
-            said = await self._replies.receive_exactly(body + printed) if body + printed else b""
-        except (anyio.IncompleteRead, anyio.EndOfStream, anyio.ClosedResourceError, anyio.BrokenResourceError) as error:
-            raise WorkerDied("the worker ended during the call") from error
-        return Reply(
-            stopped=stopped,
-            kind=kind,
-            wait_status=status,
-            cpu_seconds=cpu,
-            wall_seconds=wall,
-            body=said[:body],
-            printed=said[body:],
-        )
+    def fork(self) -> Transport:
+        """The socket of a new worker. Raises `Gone`."""
+        ours, theirs = Transport.pair()
+        with theirs:
+            try:
+                self._host.hand_over(exchange.FORK, [theirs.fileno()])
+            except Gone:
+                ours.close()
+                raise
+        return ours
 
     @property
     def alive(self) -> bool:
@@ -154,7 +112,7 @@ class WorkerProcess:
         return ended is None
 
     async def _last_words(self) -> str:
-        """What a worker that will not start wrote to its standard error; ends it."""
+        """What a template that will not start wrote to its standard error; ends it."""
         self._kill()
         words = b""
         if self._process.stderr is not None:
@@ -170,7 +128,144 @@ class WorkerProcess:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     async def close(self) -> None:
-        """End the worker and everything in its process group."""
+        """End it and everything in its process group."""
         self._kill()
+        self._host.close()
         with anyio.CancelScope(shield=True):
             await self._process.aclose()
+
+
+class Worker:
+    """What is ready to run one program. One process at a time."""
+
+    def __init__(self, control: Transport, limits: Limits) -> None:
+        self._control = control
+        self._limits = limits
+
+    @classmethod
+    async def start(cls, template: Template, source: str, limits: Limits, *, whole: bool) -> Worker | Reply:
+        """A worker, or what is wrong with the program. Raises `Gone` if the template or the worker ends over it."""
+        control = template.fork()
+        try:
+            bounds = {
+                "cpu_seconds": math.ceil(limits.cpu_seconds),  # the kernel counts whole ones
+                "memory_bytes": limits.memory_bytes,
+                "output_bytes": limits.output_bytes,
+            }
+            asked = json.dumps({"source": source, "whole": whole, **bounds}).encode()
+            with anyio.fail_after(PREPARE_SECONDS):
+                await control.send(exchange.FRAME.pack(0, len(asked)) + asked)
+                kind, length = exchange.FRAME.unpack(await control.receive(exchange.FRAME.size))
+                if kind == child.VALUE:
+                    return cls(control, limits)
+                error = Reply(kind=kind, body=await control.receive(length))
+        except BaseException as error:
+            control.close()
+            if isinstance(error, TimeoutError):
+                raise Gone from error
+            raise
+        control.close()
+        return error
+
+    def open(self) -> CallProcess:
+        """A new process. Raises `Gone`."""
+        ours, theirs = Transport.pair()
+        printed = os.memfd_create("printed", os.MFD_CLOEXEC)
+        try:
+            self._control.hand_over(exchange.CALL, [theirs.fileno(), printed])
+        except Gone:
+            ours.close()
+            os.close(printed)
+            raise
+        finally:
+            theirs.close()
+        return CallProcess(self._control, ours, printed, self._limits)
+
+    @property
+    def alive(self) -> bool:
+        return self._control.open
+
+    def close(self) -> None:
+        self._control.close()
+
+
+class CallProcess:
+    """A process that has seen nothing yet, and its calls, one after another."""
+
+    def __init__(self, control: Transport, channel: Transport, printed: int, limits: Limits) -> None:
+        self._control = control
+        self._channel = channel
+        self._printed = printed
+        self._limits = limits
+        self._started = 0.0
+        self._confined = False
+        self._ended: tuple[int, float] | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._ended is None
+
+    async def exchange(self, payload: bytes) -> Reply:
+        """What it says to one request; or why it says nothing, and how it ended. Raises `Gone` if the worker ended."""
+        self._started = time.monotonic()
+        try:
+            with anyio.move_on_after(self._limits.wall_seconds):
+                kind, body = await self._ask(payload)
+                if body is None or self._printed_too_much():
+                    return await self._stop(Stop.OUT_OF_OUTPUT)
+                return Reply(kind=kind, body=body, printed=self._text(), wall_seconds=self._seconds())
+        except Gone:
+            return await self._stop(Stop.NOT)
+        return await self._stop(Stop.OUT_OF_TIME)
+
+    async def _ask(self, payload: bytes) -> tuple[int, bytes | None]:
+        """The kind and the body of its frame; no body if that is longer than allowed."""
+        await self._channel.send(exchange.FRAME.pack(0, len(payload)) + payload)
+        if not self._confined:
+            self._confined = await self._channel.receive(len(child.CONFINED)) == child.CONFINED
+        kind, length = exchange.FRAME.unpack(await self._channel.receive(exchange.FRAME.size))
+        if kind not in child.SAYINGS:
+            raise Gone
+        return kind, await self._channel.receive(length) if length <= self._limits.output_bytes else None
+
+    async def _stop(self, stop: Stop) -> Reply:
+        wall_seconds = self._seconds()
+        status, cpu_seconds = await self.end()
+        if stop is Stop.NOT and self._printed_too_much():
+            stop = Stop.OUT_OF_OUTPUT
+        elif stop is Stop.NOT and cpu_seconds >= self._limits.cpu_seconds:
+            stop = Stop.OUT_OF_TIME
+        return Reply(
+            stop=stop,
+            kind=child.NOTHING if self._confined or stop else child.NOT_CONFINED,
+            wait_status=status,
+            cpu_seconds=cpu_seconds,
+            wall_seconds=wall_seconds,
+            printed=self._text(),
+        )
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def _printed_too_much(self) -> bool:
+        return os.fstat(self._printed).st_size > self._limits.output_bytes
+
+    def _text(self) -> bytes:
+        return os.pread(self._printed, self._limits.output_bytes, 0)
+
+    async def end(self) -> tuple[int, float]:
+        """Kill it; its wait status and the CPU seconds that it used. Raises `Gone` if the worker has ended."""
+        if self._ended is not None:
+            return self._ended
+        with anyio.CancelScope(shield=True), anyio.move_on_after(GRACE_SECONDS):
+            await self._control.send(exchange.END)
+            status, user, user_micro, system, system_micro = exchange.REPORT.unpack(
+                await self._control.receive(exchange.REPORT.size)
+            )
+            self._ended = status, user + system + (user_micro + system_micro) / 1e6
+            return self._ended
+        raise Gone
+
+    def close(self) -> None:
+        self._channel.close()
+        os.close(self._printed)

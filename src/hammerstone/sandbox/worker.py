@@ -1,157 +1,141 @@
-"""The worker: the program inside the sandbox that forks the processes of each call.
+"""The worker of one program: it prepares what every call of the program needs, and forks a process for each.
 
-Its source and those of `child`, `vdso`, `exchange`, `own_process` and `monitor` are handed to a bare interpreter
-(`python -c`), so they import only the standard library and can read nothing of hammerstone. The host imports them for
-the shapes of the frames alone.
+- **It never handles a call.** A byte tells it to fork; what is asked, and what comes of it, passes between the new
+  process and the host by a socket of their own. A byte tells it to kill that process, and it hands the host what the
+  kernel says of the end, without a look, and wipes it. So the memory that every process inherits is that of a
+  worker that knows the program and nothing else: no call leaves anything to the next.
+- **Generated code never runs in it.** It compiles the source and the regular expressions.
 
-What holds it together:
-
-- **The worker never handles a call.** It waits until there is a request and forks a *monitor*, which reads the request,
-  forks the *child* that runs the generated code, watches it, replies and exits. So the memory that every child
-  inherits is that of a worker that has never seen a request, a reply, a length or a time: no call leaves
-  anything to the next.
-- **The child is confined before it looks at the request**: its descriptors are its own, its limits lowered, its system
-  calls filtered. It can open nothing: whatever generated code may import is loaded already. Then it writes one byte,
-  `CONFINED`. A child that ends without it is a fault of ours; after it, whatever it does is the generated code's doing.
-- **The child has no clock and no randomness.** Clocks that need no system call are taken away for good (`vdso`); the
-  others, and random numbers, are filtered in the child. The memory that it inherits holds no time either.
-- **The monitor believes only its own measurements.** How the child ended, its CPU time and its wall time come from
-  `wait4` and the clocks. The child's frame says only which value or error there was, which is the child's to say.
+Part of the programs inside the sandbox (see `template`), so it imports only the standard library.
 """
 
 from __future__ import annotations
 
-import base64
+import _socket
 import ctypes
-import encodings
 import gc
-import importlib
-import io
 import json
+import marshal
 import os
-import pkgutil
+import re
 import resource
-import select
-import sys
-import types
-import zlib
-import zoneinfo
+import signal
+import typing
 
-from hammerstone.sandbox.child import NOTHING, write_all
-from hammerstone.sandbox.exchange import NOT_STOPPED, REPLY, read_request
-from hammerstone.sandbox.monitor import MAX_DESCRIPTORS, Call, FilterProgram
-from hammerstone.sandbox.own_process import die_with, lower, must, read_nothing_on
-from hammerstone.sandbox.vdso import close_clocks
+from hammerstone.sandbox.child import (
+    CONFINED,
+    ERROR,
+    NOTHING,
+    TOOL_FILE,
+    VALUE,
+    FilterProgram,
+    Program,
+    describe,
+    encode,
+    run,
+)
+from hammerstone.sandbox.exchange import FRAME, REPORT, Inbox, read_frame, write_all
+from hammerstone.sandbox.modules import load_all, load_named
+from hammerstone.sandbox.own_process import address_space, lower
+from hammerstone.sandbox.patterns import compile_patterns
 
-__all__ = ["PRELOADED", "main"]
+__all__ = ["prepare", "serve"]
 
-# All that a tool can import, loaded once: a child can read nothing from disk. `_strptime`, `expatreader` and
-# their like are what these import only when they are first used.
-PRELOADED = (
-    "abc array base64 binascii bisect calendar cmath collections collections.abc configparser contextlib copy csv "
-    "dataclasses datetime _strptime decimal difflib enum fractions functools hashlib heapq html html.parser io "
-    "ipaddress itertools json math numbers operator random re statistics string struct textwrap types typing "
-    "unicodedata urllib.parse uuid warnings xml.etree.ElementTree xml.dom.minidom xml.dom.expatbuilder "
-    "xml.sax.saxutils xml.sax.expatreader zoneinfo"
-).split()
-
-# linux/prctl.h, linux/capability.h
-PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
-CAPABILITY_VERSION_3 = 0x20080522
+PREPARE_CPU_SECONDS = 5
+PATTERN_SECONDS = 2.0
+PATTERN_BYTES = 256 * 1024
+START = len(CONFINED) + FRAME.size  # of what a process says first
+PREPARE_BYTES = 1 << 30
 
 
-def main() -> None:
-    """Serve requests on descriptor 0 until the host closes it."""
-    requests, replies = take_over_descriptors()
-    setup = json.loads(bytes(read_request(requests)[1]))
-    preload(setup["zones"])
-    os.chdir("/")
-    libc = ctypes.CDLL(None, use_errno=True)
-    steps = bytes.fromhex(setup["filter"])
-    if steps:
-        close_clocks(libc)
-    hash_seed = int(os.environ.get("PYTHONHASHSEED", "0"))
-    confine_worker(libc)
-    worker = Worker(requests, replies, libc, steps, hash_seed)
-    write_all(replies, REPLY.pack(NOT_STOPPED, NOTHING, 0, 0.0, 0.0, 0, 0))
-    del setup
+def prepare(control: int, steps: bytes, hash_seed: int, zones: bytes, libc: ctypes.CDLL) -> Program:
+    """Read what the program is and get it ready. Ends the process, after saying why, if the source does not compile."""
+    asked = json.loads(read_frame(control))
+    source = asked["source"]
+    own_bytes = address_space()
+    limited(own_bytes + PREPARE_BYTES, PREPARE_CPU_SECONDS)
+    if asked["whole"]:
+        load_all(zones)
+    else:
+        load_named(source, zones)
+    try:
+        code = compile(source, TOOL_FILE, "exec", dont_inherit=True, optimize=0)
+    except BaseException as error:
+        said = encode(describe(error)).encode("utf-8", "replace")
+        write_all(control, FRAME.pack(ERROR, len(said)) + said)
+        os._exit(0)
+    allowed = FilterProgram(len(steps) // 8, steps) if steps else None
+    program = Program(source, code, asked["whole"], allowed, hash_seed, asked["cpu_seconds"], asked["output_bytes"])
+    if allowed:
+        lower(resource.RLIMIT_FSIZE, asked["output_bytes"] + 1)  # the file for what a call prints; it can open no other
+    if re.search(r"\bre\b", source):
+        compile_patterns(patterns_found(program, libc))
+    limited(resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    if allowed:
+        lower(resource.RLIMIT_AS, address_space() + asked["memory_bytes"])
+    return program
+
+
+def patterns_found(program: Program, libc: ctypes.CDLL) -> list[object]:
+    """Asked of a process of the program that is given nothing else. None if it does not say in time or to the point."""
+    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    printed = os.memfd_create("printed")
+    worker = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        run(program, theirs.fileno(), printed, libc, worker)
+    theirs.close()
+    os.close(printed)
+    try:
+        asked = marshal.dumps((None, {}))
+        ours.send(FRAME.pack(0, len(asked)) + asked)
+        ours.settimeout(PATTERN_SECONDS)
+        said = b""
+        while len(said) < PATTERN_BYTES and (more := ours.recv(PATTERN_BYTES)):
+            said += more
+            kind, length = FRAME.unpack_from(said, len(CONFINED)) if len(said) >= START else (NOTHING, PATTERN_BYTES)
+            if len(said) >= START + length:
+                found: object = json.loads(said[START:]) if kind == VALUE else []
+                return typing.cast("list[object]", found) if isinstance(found, list) else []
+    except (OSError, ValueError, RecursionError):
+        return []
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        ours.close()
+    return []
+
+
+def limited(memory_bytes: int, cpu_seconds: int) -> None:
+    """For the time of preparing. Where there is a hard limit, no more than that."""
+    for kind, value in ((resource.RLIMIT_AS, memory_bytes), (resource.RLIMIT_CPU, cpu_seconds)):
+        hard = resource.getrlimit(kind)[1]
+        bounded = hard if value == resource.RLIM_INFINITY else value
+        resource.setrlimit(kind, (bounded if hard == resource.RLIM_INFINITY else min(bounded, hard), hard))
+
+
+def serve(program: Program, control: int, libc: ctypes.CDLL) -> typing.NoReturn:
+    """Fork for each call until the host closes."""
+    worker = os.getpid()
+    report = ctypes.create_string_buffer(256)  # the wait status, then `struct rusage`
+    status, usage = ctypes.byref(report), ctypes.byref(report, 8)
+    write_all(control, FRAME.pack(VALUE, 0))
     gc.collect()
     gc.freeze()
-    while True:
-        worker.serve()
-
-
-def preload(zones: str) -> None:
-    """Load what generated code may use, so that it works without a file: modules, every encoding, the time zones.
-
-    `zones` is as in `interpreter.Interpreter`.
-    """
-    # `xml.sax.saxutils` imports it for something no call can do, and it would bring in all of networking.
-    sys.modules["urllib.request"] = types.ModuleType("urllib.request")
-    for name in PRELOADED:
-        importlib.import_module(name)
-    for module in pkgutil.iter_modules(encodings.__path__):
-        try:
-            importlib.import_module(f"encodings.{module.name}")
-        except ImportError:
-            continue  # of another operating system
-    serve_zones(json.loads(zlib.decompress(base64.b64decode(zones))))
-
-
-def serve_zones(zones: dict[str, str]) -> None:
-    """Let `zoneinfo` find its data in memory."""
-    shared: dict[str, bytes] = {}  # many names stand for one zone
-    data = {name: shared.setdefault(text, bytes.fromhex(text)) for name, text in zones.items()}
-
-    def load(key: str) -> io.BytesIO:
-        if key not in data:
-            raise zoneinfo.ZoneInfoNotFoundError(f"No time zone found with key {key}")
-        return io.BytesIO(data[key])
-
-    zoneinfo.reset_tzpath(to=())
-    sys.modules["zoneinfo._common"].load_tzdata = load  # pyright: ignore[reportAttributeAccessIssue]
-    zoneinfo.available_timezones = lambda: set(data)
-
-
-def take_over_descriptors() -> tuple[int, int]:
-    """Move the host's pipes out of the way of 0, 1 and 2."""
-    requests, replies = os.dup(0), os.dup(1)
-    read_nothing_on(0)
-    os.dup2(2, 1)
-    return requests, replies
-
-
-def confine_worker(libc: ctypes.CDLL) -> None:
-    """Give up what no call needs: the environment, privileges, being looked into by processes of the same user."""
-    os.environ.clear()
-    os.umask(0o077)
-    for kind in (resource.RLIMIT_CORE, resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE):
-        lower(kind, 0)
-    lower(resource.RLIMIT_NOFILE, MAX_DESCRIPTORS)
-    must(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-    must(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
-    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    must(libc.capset(header, (ctypes.c_uint32 * 6)()))
-
-
-class Worker:
-    """Forks a monitor for each request, and knows nothing of it."""
-
-    def __init__(self, requests: int, replies: int, libc: ctypes.CDLL, steps: bytes, hash_seed: int) -> None:
-        self.requests = requests
-        self.libc = libc
-        self.call = Call(replies, libc, FilterProgram(len(steps) // 8, steps) if steps else None, hash_seed)
-        self.ready = select.poll()
-        self.ready.register(requests, select.POLLIN)
-
-    def serve(self) -> None:
-        """Wait for one request and for its end. Ends the worker with the host, or with a monitor that did not reply."""
-        if self.ready.poll()[0][1] & select.POLLIN == 0:
-            os._exit(0)
-        worker = os.getpid()
+    inbox = Inbox(control, libc)
+    given = inbox.with_it
+    while inbox.receive(2):
         pid = os.fork()
         if pid == 0:
-            die_with(self.libc, worker)
-            self.call.monitor(*read_request(self.requests), self.requests)
-        if os.waitpid(pid, 0)[1] != 0:
-            os._exit(1)
+            run(program, given[4], given[5], libc, worker)
+        os.close(given[4])
+        os.close(given[5])
+        going_on = inbox.read()
+        os.kill(pid, signal.SIGKILL)
+        libc.wait4(pid, status, 0, usage)
+        if not going_on:
+            break
+        libc.write(control, report, REPORT.size)
+        ctypes.memset(report, 0, len(report))
+        del pid
+    os._exit(0)

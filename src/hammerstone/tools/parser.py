@@ -1,8 +1,9 @@
 """A tool's parser, and the proof that it has read every word.
 
-The round-trip guard: `unparse(**parse(question)) == question`, character by character. Each function runs in a process
-of its own, when a tool is judged and when it serves, by the same code. So neither `unparse` nor `solve` can know
-anything of the question but the arguments, and a tool serves exactly as it was judged.
+The round-trip guard: `unparse(**parse(question)) == question`, character by character. `unparse` runs in a process of
+its own, which has seen nothing of the question but the arguments. So these determine the question; and `solve`, which
+runs where `parse` did, answers that question and no other. A tool is judged and serves by the same code, and it does
+not pass unless `solve` gives the same answer on its own.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hammerstone.concurrency import map_concurrently
 from hammerstone.sandbox.contract import Outcome, Sandbox
 from hammerstone.tools.signature import ArgumentsError, SignatureError, read_signature
 from hammerstone.types import JSON
@@ -33,19 +33,30 @@ class Parsed:
 
 
 async def answer(sandbox: Sandbox, source: str, question: str, *, hash_seed: int = 0) -> tuple[Parsed, str | None]:
-    """Parse, prove and solve: the only way in which a parser is ever asked. Without the proof there is no answer."""
-    parsed = _arguments(source, await sandbox.call(source, "parse", {"question": question}, hash_seed=hash_seed))
-    arguments = parsed.arguments
-    if arguments is None:
-        return parsed, None
-    written, solved = await map_concurrently(
-        lambda function: sandbox.call(source, function, arguments, hash_seed=hash_seed), ["unparse", "solve"]
-    )
-    difference = _difference(question, written)
+    """Parse, solve and prove: the only way in which a parser is ever asked. Without the proof there is no answer."""
+    async with sandbox.process(source, hash_seed=hash_seed) as process:
+        parsed = _arguments(source, await process.call("parse", {"question": question}))
+        arguments = parsed.arguments
+        if arguments is None:
+            return parsed, None
+        solved = await process.call("solve", arguments)
+    difference = await _proof(sandbox, source, question, arguments, hash_seed)
     if difference:
         return Parsed(arguments=arguments, refusal=difference), None
     given, failure = _answer(solved)
     return Parsed(arguments=arguments, refusal=failure, proved=True), given
+
+
+async def _proof(sandbox: Sandbox, source: str, question: str, arguments: Arguments, hash_seed: int) -> str:
+    """The empty string if `unparse` writes the question, else how that differs.
+
+    A process that writes one question after another is believed only where it is right. It is not told what
+    is right, so it cannot know; what is refused, and why, is said by a process that has seen these arguments alone.
+    """
+    again = await sandbox.call_again(source, "unparse", arguments, hash_seed=hash_seed)
+    if not _difference(question, again):
+        return ""
+    return _difference(question, await sandbox.call(source, "unparse", arguments, hash_seed=hash_seed))
 
 
 async def call_solve(

@@ -13,6 +13,7 @@ from __future__ import annotations
 import datetime
 import json
 import time
+from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Self
 
 import anyio
@@ -24,7 +25,7 @@ from hammerstone.sandbox.contract import Limits, Outcome, Status
 from hammerstone.sandbox.outcomes import read_json, says
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
     import pydantic_monty
 
@@ -70,7 +71,7 @@ class MontySandbox:
             raise SandboxError(f"pydantic-monty: {error}", hint="pip install pydantic-monty") from error
         except (OSError, RuntimeError) as error:
             raise SandboxError(f"monty does not start: {error}") from error
-        self._free = anyio.CapacityLimiter(self._workers)
+        self._free = anyio.Semaphore(self._workers)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -91,52 +92,69 @@ class MontySandbox:
         limits: Limits | None = None,
         hash_seed: int = 0,
     ) -> Outcome:
+        async with self.process(program, limits=limits, hash_seed=hash_seed) as process:
+            return await process.call(function, arguments)
+
+    async def call_again(
+        self, program: str, function: str, arguments: Mapping[str, JSON], *, hash_seed: int = 0
+    ) -> Outcome:
+        return await self.call(program, function, arguments, hash_seed=hash_seed)
+
+    @asynccontextmanager
+    async def process(
+        self, program: str, *, limits: Limits | None = None, hash_seed: int = 0
+    ) -> AsyncGenerator[MontyProcess]:
         if hash_seed not in (0, 1):
             raise SandboxError(f"the hash seed is 0 or 1, not {hash_seed}")
-        if self._pool is None:
-            raise SandboxError("the sandbox is closed")
-        if not function.isidentifier():
-            return Outcome(status=Status.ERROR, error=f"{function!r} is not the name of a function")
-        call = _Call(self._pool, program, function, dict(arguments), limits or Limits(), hash_seed)
-        return await anyio.to_thread.run_sync(call.run, limiter=self._free)
+        async with self._free:
+            if self._pool is None:
+                raise SandboxError("the sandbox is closed")
+            process = MontyProcess(self._pool, program, limits or Limits(), hash_seed)
+            try:
+                yield process
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await anyio.to_thread.run_sync(process.close)
 
 
-class _Call:
-    """One call, run in a thread."""
+class MontyProcess:
+    """One interpreter. Its calls run in threads."""
 
-    def __init__(
-        self,
-        pool: pydantic_monty.Monty,
-        program: str,
-        function: str,
-        arguments: dict[str, JSON],
-        limits: Limits,
-        hash_seed: int,
-    ) -> None:
+    def __init__(self, pool: pydantic_monty.Monty, program: str, limits: Limits, hash_seed: int) -> None:
         import pydantic_monty
 
         self.pool = pool
         self.program = program
-        self.function = function
-        self.arguments = arguments
         self.limits = limits
         self.hash_seed = hash_seed
         self.memory_bytes = min(limits.memory_bytes, MEMORY_BYTES)
         self.printed = pydantic_monty.CollectString(max_bytes=limits.output_bytes)
+        self.opened = ExitStack()
+        self.session: pydantic_monty.MontySession | None = None
 
-    def run(self) -> Outcome:
+    async def call(self, function: str, arguments: Mapping[str, JSON]) -> Outcome:
+        """Call `function(**arguments)`."""
+        if not function.isidentifier():
+            return Outcome(status=Status.ERROR, error=f"{function!r} is not the name of a function")
+        return await anyio.to_thread.run_sync(self.run, function, dict(arguments))
+
+    def close(self) -> None:
+        """End the interpreter."""
+        self.opened.close()
+
+    def run(self, function: str, arguments: dict[str, JSON]) -> Outcome:
         started = time.monotonic()
-        status, value, error = self.judged()
+        status, value, error = self.judged(function, arguments)
         printed = self.printed.output
         wall = time.monotonic() - started
         return Outcome(status=status, value=value, error=error, printed=printed, wall_seconds=wall)
 
-    def judged(self) -> tuple[Status, JSON, str]:
+    def judged(self, function: str, arguments: dict[str, JSON]) -> tuple[Status, JSON, str]:
         import pydantic_monty
 
         try:
-            json.dumps(self.arguments, allow_nan=False).encode()
-            return self.read(*self.feed())
+            json.dumps(arguments, allow_nan=False).encode()
+            return self.read(*self.feed(function, arguments))
         except pydantic_monty.MontySyntaxError as error:
             return Status.ERROR, None, self.lacking(str(error))
         except pydantic_monty.MontyRuntimeError as error:
@@ -148,15 +166,22 @@ class _Call:
         except (TypeError, ValueError, RecursionError, pydantic_monty.MontyConversionError) as error:
             return Status.ERROR, None, f"the arguments or the value returned are not JSON: {error}"
 
-    def feed(self) -> tuple[object, str]:
+    def feed(self, function: str, arguments: dict[str, JSON]) -> tuple[object, str]:
         """The value as the host sees it, and its JSON as made inside, where a function is still a function.
 
         The JSON comes first, cut off where it is too long, and the value only if it was not: nothing made inside can
         take the host's memory. Only the interpreter's own `json.dumps`, which cannot be replaced, stands before that.
         """
         longest = self.limits.output_bytes + 1
-        call = f"\n__value = {self.function}(**__arguments)\nimport json as __json\n__json.dumps(__value)[:{longest}]"
-        with self.pool.checkout(
+        call = f"\n__value = {function}(**__arguments)\nimport json as __json\n__json.dumps(__value)[:{longest}]"
+        code = call if self.session else self.program + call
+        self.session = session = self.session or self.opened.enter_context(self.checkout())
+        text = session.feed_run(code, inputs={"__arguments": arguments}, print_callback=self.printed)
+        fits = len(str(text)) < longest
+        return session.feed_run("__value") if fits else None, str(text)
+
+    def checkout(self) -> pydantic_monty.MontySession:
+        return self.pool.checkout(
             script_name="tool.py",
             limits={
                 "max_feed_duration_secs": min(self.limits.cpu_seconds, self.limits.wall_seconds),
@@ -164,12 +189,7 @@ class _Call:
                 "max_total_sleep_secs": self.limits.wall_seconds,
             },
             os_policy={"datetime": NO_TIME, "random_start": {"seed": self.hash_seed}},
-        ) as session:
-            text = session.feed_run(
-                self.program + call, inputs={"__arguments": self.arguments}, print_callback=self.printed
-            )
-            fits = len(str(text)) < longest
-            return session.feed_run("__value") if fits else None, str(text)
+        )
 
     def read(self, value: object, text: str) -> tuple[Status, JSON, str]:
         body = text.encode()

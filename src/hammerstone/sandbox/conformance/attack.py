@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from hammerstone.sandbox.contract import Limits, Outcome, Status
-from hammerstone.sandbox.pool import WORKER_ENDED
+from hammerstone.sandbox.cpython import WORKER_ENDED
 
 if TYPE_CHECKING:
     from hammerstone.types import JSON

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,9 +71,9 @@ async def run_conformance(sandbox: Sandbox, on_result: Callable[[Finding], None]
 async def run_attack(sandbox: Sandbox, attack: Attack) -> Finding:
     """One hostile program, and an honest one after it."""
     for seed in (0, 1):  # so that the number of processes is settled before it is taken
-        await map_concurrently(
-            lambda x, seed=seed: sandbox.call(HONEST, "double", {"x": x}, limits=LIMITS, hash_seed=seed), [1, 2]
-        )
+        for program in (HONEST, attack.program):
+            call = partial(sandbox.call, program, "nothing", {}, limits=LIMITS, hash_seed=seed)
+            await map_concurrently(lambda _, call=call: call(), [*attack.steps, HONEST])
     processes_before = _descendants()
     with Outside(worker=min(processes_before, default=0)) as outside:
         outcomes = await _steps(sandbox, attack, outside)

@@ -1,0 +1,199 @@
+"""The sandbox of the CPython backends: a fresh process for each call, forked by a warm worker of its program."""
+
+from __future__ import annotations
+
+import json
+import marshal
+from collections import OrderedDict
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Self
+
+import anyio
+
+from hammerstone.errors import SandboxError
+from hammerstone.sandbox import child
+from hammerstone.sandbox.contract import Limits, Outcome, Status
+from hammerstone.sandbox.outcomes import Reply, outcome_of
+from hammerstone.sandbox.pool import Warm, WorkerPool
+from hammerstone.sandbox.process import CallProcess, Launch
+from hammerstone.sandbox.transport import Gone
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hammerstone.types import JSON
+
+__all__ = ["WORKER_ENDED", "CPythonSandbox"]
+
+HASH_SEEDS = (0, 1)
+KEPT_PROGRAMS = 64  # of which processes are kept for `call_again`,
+CALLS_OF_ONE_PROCESS = 100  # each for so many calls
+WORKER_ENDED = "the worker ended during the call"
+
+
+class CPythonSandbox:
+    """Full CPython in confined processes. How they are confined is the `Launch`'s business.
+
+    At most `workers` processes run at the same time.
+    """
+
+    def __init__(self, launch: Launch, *, workers: int) -> None:
+        if workers < 1:
+            raise SandboxError(f"a sandbox needs at least one worker, not {workers}")
+        self._name = launch.name
+        self._pool = WorkerPool(launch)
+        self._free = anyio.Semaphore(workers)
+        self._running = 0
+        self._kept: OrderedDict[tuple[int, str], list[FreshProcess]] = OrderedDict()
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    async def __aenter__(self) -> Self:
+        await self._pool.template(0)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End every idle worker now, and those that are at work when they have finished their call."""
+        self._pool.close()
+        while self._kept:
+            for process in self._kept.popitem()[1]:
+                await process.end()
+        if not self._running:
+            await self._pool.end()
+
+    async def call(
+        self,
+        program: str,
+        function: str,
+        arguments: Mapping[str, JSON],
+        *,
+        limits: Limits | None = None,
+        hash_seed: int = 0,
+    ) -> Outcome:
+        async with self.process(program, limits=limits, hash_seed=hash_seed) as process:
+            outcome = await process.call(function, arguments)
+            return replace(outcome, cpu_seconds=await process.end() or outcome.cpu_seconds)
+
+    async def call_again(
+        self, program: str, function: str, arguments: Mapping[str, JSON], *, hash_seed: int = 0
+    ) -> Outcome:
+        kept = self._kept.setdefault((hash_seed, program), [])
+        async with self._at_work(), AsyncExitStack() as stack:
+            process = kept.pop() if kept else FreshProcess(self._pool, program, Limits(), hash_seed)
+            stack.push_async_callback(process.end)
+            outcome = await process.call(function, arguments)
+            if outcome.ok and process.calls < CALLS_OF_ONE_PROCESS and not self._pool.closed:
+                stack.pop_all()
+                kept.append(process)
+        await self._drop_oldest((hash_seed, program))
+        return outcome
+
+    async def _drop_oldest(self, used: tuple[int, str]) -> None:
+        self._kept.move_to_end(used)
+        while len(self._kept) > KEPT_PROGRAMS:
+            for process in self._kept.popitem(last=False)[1]:
+                await process.end()
+
+    @asynccontextmanager
+    async def process(
+        self, program: str, *, limits: Limits | None = None, hash_seed: int = 0
+    ) -> AsyncGenerator[FreshProcess]:
+        if hash_seed not in HASH_SEEDS:
+            raise SandboxError(f"the hash seed is 0 or 1, not {hash_seed}")
+        async with self._at_work():
+            process = FreshProcess(self._pool, program, limits or Limits(), hash_seed)
+            try:
+                yield process
+            finally:
+                await process.end()
+
+    @asynccontextmanager
+    async def _at_work(self) -> AsyncGenerator[None]:
+        """One of those that run at the same time. The last one after the sandbox was closed ends everything."""
+        async with self._free:
+            self._running += 1
+            try:
+                yield
+            finally:
+                self._running -= 1
+                if self._pool.closed:
+                    with anyio.CancelScope(shield=True):
+                        await self.aclose()
+
+
+class FreshProcess:
+    """A process that has seen nothing but the program. It is started by its first call."""
+
+    def __init__(self, pool: WorkerPool, program: str, limits: Limits, hash_seed: int) -> None:
+        self._pool = pool
+        self._program = program
+        self._limits = limits
+        self._hash_seed = hash_seed
+        self._warm: Warm | None = None
+        self._process: CallProcess | None = None
+        self._asked: list[bytes] = []
+        self._over: Outcome | None = None
+        self.calls = 0
+
+    async def call(self, function: str, arguments: Mapping[str, JSON]) -> Outcome:
+        """Call `function(**arguments)`. After a call that ended the process, there is only that outcome."""
+        if self._over is not None:
+            return self._over
+        self.calls += 1
+        try:
+            given = json.loads(json.dumps(dict(arguments), allow_nan=False, ensure_ascii=False).encode())
+            asked = marshal.dumps((function, given))
+            self._program.encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            return Outcome(status=Status.ERROR, error=f"the program or its arguments are not JSON: {error}")
+        try:
+            outcome = outcome_of(await self._exchange(asked), self._program, self._limits)
+        except Gone:
+            outcome = Outcome(status=Status.KILLED, error=WORKER_ENDED)
+        if self._process is None or not self._process.running:
+            self._over = outcome
+        return outcome
+
+    async def _exchange(self, asked: bytes) -> Reply:
+        """Raises `Gone` if the worker ends."""
+        reply = await self._ask(asked)
+        if reply.kind == child.LACKING and self._pool.imports_more(self._program):
+            await self.end()
+            for earlier in self._asked:
+                await self._ask(earlier)
+            reply = await self._ask(asked)
+        self._asked.append(asked)
+        return reply
+
+    async def _ask(self, asked: bytes) -> Reply:
+        if self._process is None:
+            warm = await self._pool.take(self._program, self._limits, self._hash_seed)
+            if isinstance(warm, Reply):
+                return warm
+            self._warm, self._process = warm, warm.worker.open()
+        return await self._process.exchange(asked)
+
+    async def end(self) -> float:
+        """End it; the CPU seconds that it used, where they are known."""
+        warm, process = self._warm, self._process
+        self._warm = self._process = None
+        if warm is None or process is None:
+            return 0.0
+        try:
+            _, cpu_seconds = await process.end()
+        except BaseException as error:  # nobody can say what the worker's next reply would belong to
+            warm.worker.close()
+            if isinstance(error, Gone):
+                return 0.0
+            raise
+        finally:
+            process.close()
+        self._pool.give_back(warm)
+        return cpu_seconds

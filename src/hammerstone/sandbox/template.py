@@ -1,0 +1,92 @@
+"""The first process inside the sandbox: it is confined, and forks a worker for each program.
+
+Its source and those of the modules that it needs are handed to a bare interpreter (`python -c`), so they import only
+the standard library and can read nothing of hammerstone. The host imports them for the shapes of the frames alone.
+
+    template   confined by the backend (`Launch`); has seen nothing
+      worker   one for each program: has seen the program's source, and nothing else
+        child  one for each call, killed after it: filtered, limited, without a clock, a file or a name
+
+A child is confined before it looks at what is asked: its descriptors are its own, its limits lowered, its system
+calls filtered. It can open nothing: whatever generated code imports is loaded already. Then it writes one byte,
+`CONFINED`. A child that ends without it is a fault of ours; after it, whatever it does is the generated code's doing.
+
+It has no clock and no randomness. Clocks that need no system call are taken away for good (`vdso`); the others, and
+random numbers, are filtered in the child. The memory that it inherits holds no time either.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import resource
+import typing
+
+from hammerstone.sandbox.child import MAX_DESCRIPTORS, rehearse
+from hammerstone.sandbox.exchange import READY, Inbox, read_frame, write_all
+from hammerstone.sandbox.modules import load_common
+from hammerstone.sandbox.own_process import die_with, lower, must, read_nothing_on
+from hammerstone.sandbox.vdso import close_clocks
+from hammerstone.sandbox.worker import prepare, serve
+
+__all__ = ["main"]
+
+# linux/prctl.h, linux/capability.h
+PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
+CAPABILITY_VERSION_3 = 0x20080522
+
+
+def main() -> typing.NoReturn:
+    """Fork workers until the host closes the socket that is descriptor 0."""
+    host = os.dup(0)
+    read_nothing_on(0)
+    os.dup2(2, 1)
+    setup = json.loads(read_frame(host))
+    steps, zones = bytes.fromhex(setup["filter"]), setup["zones"].encode()
+    hash_seed = int(os.environ.get("PYTHONHASHSEED", "0"))
+    libc = ctypes.CDLL(None, use_errno=True)
+    load_common()
+    rehearse()
+    os.chdir("/")
+    if steps:
+        close_clocks(libc)
+    confine(libc)
+    del setup
+    gc.collect()
+    gc.freeze()
+    template = os.getpid()
+    write_all(host, READY)
+    inbox = Inbox(host, libc)
+    while inbox.receive(1):
+        control = inbox.with_it[4]
+        if os.fork() == 0:
+            os.close(host)
+            die_with(libc, template)
+            serve(prepare(control, steps, hash_seed, zones, libc), control, libc)
+        os.close(control)
+        bury()
+    os._exit(0)
+
+
+def confine(libc: ctypes.CDLL) -> None:
+    """Give up what no call needs: the environment, privileges, being looked into by processes of the same user."""
+    os.environ.clear()
+    os.umask(0o077)
+    for kind in (resource.RLIMIT_CORE, resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE):
+        lower(kind, 0)
+    lower(resource.RLIMIT_NOFILE, MAX_DESCRIPTORS)
+    must(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    must(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    must(libc.capset(header, (ctypes.c_uint32 * 6)()))
+
+
+def bury() -> None:
+    """Reap the workers that have ended."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return
