@@ -22,11 +22,12 @@ MOST_HOURS = 24 * 366 * 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Purge:
-    """What is to go; all that is named must hold. `tools` go too where it says so."""
+    """What is to go; `tools` go too where it says so. With `whole`, the space is given back, while writers wait."""
 
     selection: Selection
     tools: bool = False
     dry_run: bool = False
+    whole: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +48,10 @@ def before(age: str) -> str:
 
 
 def purge(stores: Stores, tenants: Sequence[str], what: Purge) -> Iterator[PurgedTenant]:
-    """Purge one tenant after the other, and give back the space. Raises `StoreError`."""
+    """Purge one tenant after the other. Raises `StoreError`."""
     for tenant in tenants:
         store = stores.of(tenant)
         purged = store.purge(what.selection, tools=what.tools, dry_run=what.dry_run)
         if not what.dry_run:
-            store.give_back(whole=True)
+            store.give_back(whole=what.whole)
         yield PurgedTenant(tenant=tenant, purged=purged)

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from hammerstone.concurrency import task_group
 from hammerstone.server.access import Access
+from hammerstone.server.admin import AdminApi
 from hammerstone.server.feedback import FEEDBACK, Feedback
 from hammerstone.server.gateway import Gateway, Tenants
 from hammerstone.server.keeper import Keeper
@@ -48,6 +49,7 @@ def build_app(
     signals.metrics.show(learner, figures)
     tools = ToolsApi(tenants=tenants, entry=access, learner=learner, settings=settings)
     feedback = Feedback(tenants=tenants, entry=access, learner=learner, settings=settings)
+    admin = AdminApi(tenants=tenants, access=access, settings=settings)
     mcp = McpEndpoint(tools.of, access, settings)
     gateway = Gateway(
         tenants=tenants,
@@ -80,6 +82,7 @@ def build_app(
             *(Route(api.path, _text(gateway, api), methods=["POST"]) for api in apis),
             *tools.routes(),
             Route(FEEDBACK, feedback.take, methods=["POST"]),
+            *admin.routes(),
             Route("/mcp", mcp),
             *telemetry_routes(signals, access, settings.metrics),
             Route("/v1/{path:path}", gateway.forward, methods=_METHODS),

@@ -15,7 +15,9 @@ from starlette.requests import Request as HttpRequest
 
 from hammerstone.server.replies import GatewayError
 
-__all__ = ["Entry", "OpenEntry", "check_origin", "is_loopback"]
+__all__ = ["Entry", "OpenEntry", "check_origin", "is_loopback", "is_of_this_machine"]
+
+_BEHIND_PROXY = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 
 class Entry(Protocol):
@@ -25,8 +27,8 @@ class Entry(Protocol):
         """The tenant whose request it is."""
         ...
 
-    async def admit_admin(self, http: HttpRequest) -> None:
-        """Return if it may use the routes of the administration."""
+    async def admit_admin(self, http: HttpRequest) -> str | None:
+        """The one tenant that it may look after by the routes of the administration; `None` for all of them."""
         ...
 
 
@@ -43,9 +45,10 @@ class OpenEntry:
 
     async def admit_admin(self, http: HttpRequest) -> None:
         await self.admit(http)
-        if http.client is None or not is_loopback(http.client.host):
+        if not is_of_this_machine(http):
             message = "without keys the administration is open to this machine alone"
-            raise GatewayError(message, status=403, code="local_only", kind="permission_error")
+            hint = "hammerstone keys create NAME --admin"
+            raise GatewayError(message, status=403, code="local_only", kind="permission_error", hint=hint)
 
 
 def check_origin(http: HttpRequest) -> None:
@@ -54,6 +57,14 @@ def check_origin(http: HttpRequest) -> None:
     if origin is not None and urlsplit(origin).netloc != http.headers.get("host"):
         message = f"web pages of {origin[:80]} may not ask here"
         raise GatewayError(message, status=403, code="cross_site", kind="permission_error")
+
+
+def is_of_this_machine(http: HttpRequest) -> bool:
+    """Whether the client itself is on this machine, and no proxy that speaks for somebody else."""
+    if http.client is None or any(name in http.headers for name in _BEHIND_PROXY):
+        return False
+    host = urlsplit(f"//{http.headers.get('host', '')}").hostname or ""
+    return is_loopback(http.client.host) and is_loopback(host)
 
 
 def is_loopback(host: str) -> bool:

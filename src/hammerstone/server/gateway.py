@@ -33,7 +33,7 @@ from hammerstone.server.protocols.limits import temperature_of
 from hammerstone.server.replies import GatewayError, answer_response, error_response
 from hammerstone.server.telemetry.health import Health
 from hammerstone.server.upstream import UpstreamError, Upstreams, reply_bytes, reply_headers
-from hammerstone.settings import ServeSettings
+from hammerstone.settings import ServeSettings, Settings
 from hammerstone.store import Stores
 from hammerstone.store.accounts import Bill
 from hammerstone.types import Request, Route, Usage
@@ -56,6 +56,8 @@ class Tenants(Protocol):
     def loops(self) -> tuple[Hammerstone, ...]:
         """Those that are open."""
         ...
+
+    settings: Settings
 
 
 class Gateway:

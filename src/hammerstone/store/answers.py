@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, insert, select
@@ -9,7 +10,7 @@ from sqlalchemy import func, insert, select
 from hammerstone.requests.frame import chat_document, chat_from
 from hammerstone.store import schema
 from hammerstone.store.database import timestamp
-from hammerstone.store.records import Answered, Kept
+from hammerstone.store.records import Answered, Kept, LedgerEntry
 from hammerstone.types import Route
 
 if TYPE_CHECKING:
@@ -19,11 +20,24 @@ if TYPE_CHECKING:
 
     from hammerstone.store.keeping import Keeping
 
-__all__ = ["add", "of_tool", "refused"]
+__all__ = ["Wanted", "add", "of_tool", "page", "refused"]
 
 _ANSWERS = schema.answers
 _TASKS = schema.tasks
 _TOOLS = schema.tools
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which answers; all that is named must hold. `since` and `until` are moments (ISO 8601, UTC)."""
+
+    request_id: str | None = None
+    task: str | None = None
+    tool: str | None = None
+    route: Route | None = None
+    since: str | None = None
+    until: str | None = None
+    before_number: int | None = None
 
 
 def add(connection: Connection, answered: Sequence[Answered], keeping: Keeping) -> None:
@@ -53,24 +67,45 @@ def of_tool(connection: Connection, name: str, version: int) -> tuple[Answered, 
     return tuple(_answered(row) for row in connection.execute(rows.order_by(_ANSWERS.c.id.desc())).all())
 
 
-def _answered(row: Row[Any]) -> Answered:
-    return Answered(
-        id=row.request_id,
-        question=row.question,
-        answer=row.answer,
-        route=Route(row.route) if row.route else None,
-        task=row.task,
-        tool=row.tool,
-        version=row.version,
-        model_calls=row.model_calls,
-        cost_usd=row.cost_usd,
-        ms=row.ms,
-        error=row.error,
-        correct=row.correct,
-        refusals=tuple(row.refusals),
-        chat=chat_from(row.chat),
-        origin=row.origin,
+def page(connection: Connection, wanted: Wanted, limit: int) -> tuple[LedgerEntry, ...]:
+    rows = select(_ANSWERS).order_by(_ANSWERS.c.id.desc()).limit(limit)
+    for name in ("request_id", "task", "tool", "route"):
+        if (value := getattr(wanted, name)) is not None:
+            rows = rows.where(_ANSWERS.c[name] == value)
+    if wanted.since is not None:
+        rows = rows.where(_ANSWERS.c.created >= wanted.since)
+    if wanted.until is not None:
+        rows = rows.where(_ANSWERS.c.created < wanted.until)
+    if wanted.before_number is not None:
+        rows = rows.where(_ANSWERS.c.id < wanted.before_number)
+    return tuple(
+        LedgerEntry(**_fields(row), number=row.id, created=row.created, kept=Kept(row.kept))
+        for row in connection.execute(rows).all()
     )
+
+
+def _answered(row: Row[Any]) -> Answered:
+    return Answered(**_fields(row))
+
+
+def _fields(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "id": row.request_id,
+        "question": row.question,
+        "answer": row.answer,
+        "route": Route(row.route) if row.route else None,
+        "task": row.task,
+        "tool": row.tool,
+        "version": row.version,
+        "model_calls": row.model_calls,
+        "cost_usd": row.cost_usd,
+        "ms": row.ms,
+        "error": row.error,
+        "correct": row.correct,
+        "refusals": tuple(row.refusals),
+        "chat": chat_from(row.chat),
+        "origin": row.origin,
+    }
 
 
 def _row(answered: Answered, kept: Kept) -> dict[str, object]:

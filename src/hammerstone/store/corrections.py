@@ -17,7 +17,7 @@ from hammerstone.requests.frame import chat_from, question_in
 from hammerstone.store import instances, schema, tasks, tools
 from hammerstone.store.database import timestamp
 from hammerstone.store.keeping import ALL
-from hammerstone.store.records import Actor, Agreement, Correction, Kept, ToolState
+from hammerstone.store.records import Actor, Agreement, Correction, GivenCorrection, Kept, ToolState
 from hammerstone.types import Instance, Route, Source
 
 if TYPE_CHECKING:
@@ -25,10 +25,11 @@ if TYPE_CHECKING:
 
     from hammerstone.store.keeping import Keeping
 
-__all__ = ["confirm", "correct", "withdrawn"]
+__all__ = ["confirm", "correct", "newest_first", "withdrawn"]
 
 _ANSWERS = schema.answers
 _CORRECTIONS = schema.corrections
+_OF_ANSWERS = ("request_id", "question", "answer", "tool", "version")
 
 
 def correct(connection: Connection, request_id: str, answer: str | None, keeping: Keeping = ALL) -> Correction:
@@ -65,6 +66,26 @@ def confirm(connection: Connection, request_id: str) -> Agreement:
     tools.count_up(connection)  # what was said to be wrong before is so no more
     labeled, _ = _label(connection, source, given.answer)
     return Agreement(request_id=request_id, task=source.task, labeled=labeled)
+
+
+def newest_first(connection: Connection, limit: int, before: int | None) -> tuple[GivenCorrection, ...]:
+    rows = select(_CORRECTIONS, *(_ANSWERS.c[name].label(f"answer_{name}") for name in _OF_ANSWERS)).join(_ANSWERS)
+    if before is not None:
+        rows = rows.where(_CORRECTIONS.c.id < before)
+    found = connection.execute(rows.order_by(_CORRECTIONS.c.id.desc()).limit(limit)).all()
+    return tuple(
+        GivenCorrection(
+            id=row.id,
+            request_id=row.answer_request_id,
+            question=row.answer_question,
+            wrong=row.answer_answer,
+            answer=row.answer,
+            tool=row.answer_tool,
+            version=row.answer_version,
+            created=row.created,
+        )
+        for row in found
+    )
 
 
 def withdrawn(connection: Connection) -> frozenset[bytes]:

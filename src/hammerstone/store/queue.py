@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hammerstone.store.keeping import Keeping
     from hammerstone.types import JSON, Chat
 
-__all__ = ["add", "find", "label", "waiting"]
+__all__ = ["add", "find", "label", "skip", "waiting"]
 
 _QUEUE = schema.queue
 
@@ -73,19 +73,31 @@ def find(connection: Connection, queued_id: int) -> Queued | None:
 
 
 def waiting(connection: Connection) -> tuple[Queued, ...]:
-    rows = select(_QUEUE).where(_QUEUE.c.labeled.is_(None)).order_by(_QUEUE.c.id)
+    rows = select(_QUEUE).where(_QUEUE.c.labeled.is_(None)).order_by(_QUEUE.c.queued, _QUEUE.c.id)
     return tuple(_queued(row) for row in connection.execute(rows).all())
+
+
+def skip(connection: Connection, queued_id: int) -> Queued:
+    entry = update(_QUEUE).where(_QUEUE.c.id == queued_id, _QUEUE.c.labeled.is_(None))
+    row = connection.execute(entry.values(queued=timestamp()).returning(_QUEUE)).first()
+    if row is None:
+        raise _gone(queued_id)
+    return _queued(row)
 
 
 def label(connection: Connection, queued_id: int, answer: str, keeping: Keeping = ALL) -> Queued:
     entry = update(_QUEUE).where(_QUEUE.c.id == queued_id, _QUEUE.c.labeled.is_(None))
     row = connection.execute(entry.values(labeled=timestamp(), answer=answer).returning(_QUEUE)).first()
     if row is None:
-        raise NotFoundError(f"nothing waits under {queued_id}", hint="`hammerstone label` lists what waits")
+        raise _gone(queued_id)
     queued = _queued(row)
     if queued.task is not None and keeping.is_whole(answer):
         _store(connection, queued.task, queued, answer)
     return queued
+
+
+def _gone(queued_id: int) -> NotFoundError:
+    return NotFoundError(f"nothing waits under {queued_id}", hint="`hammerstone label` lists what waits")
 
 
 def _store(connection: Connection, task_name: str, queued: Queued, answer: str) -> None:

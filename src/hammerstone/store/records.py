@@ -24,7 +24,9 @@ __all__ = [
     "ComparisonKind",
     "Correction",
     "Disagreement",
+    "GivenCorrection",
     "Kept",
+    "LedgerEntry",
     "Merged",
     "MergedLabel",
     "Move",
@@ -320,6 +322,29 @@ class Answered:
     refusals: tuple[str, ...] = ()  # why the cheaper routes did not answer
     chat: Chat | None = None  # the whole request, unless it is the question
     origin: str | None = None  # of an answer of the exact cache: the request that was first answered so
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerEntry(Answered):
+    """An answer as the ledger lists it: with its number, when it was given, and how much of its text is kept."""
+
+    number: int
+    created: str
+    kept: Kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenCorrection:
+    """What somebody has said was wrong, and what is right if it was said; with the texts of the request, if kept."""
+
+    id: int
+    request_id: str
+    question: str
+    wrong: str
+    answer: str | None
+    tool: str | None
+    version: int | None
+    created: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,6 +35,7 @@ from hammerstone.types import Source
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from hammerstone.store.answers import Wanted
     from hammerstone.store.database import Database
     from hammerstone.store.keeping import Keeping
     from hammerstone.store.purging import Selection
@@ -50,7 +51,9 @@ if TYPE_CHECKING:
         ComparisonKind,
         Correction,
         Disagreement,
+        GivenCorrection,
         Kept,
+        LedgerEntry,
         Merged,
         Opinion,
         Queued,
@@ -433,10 +436,20 @@ class Store:
         with self._database.write() as connection:
             return corrections.confirm(connection, request_id)
 
+    def corrections(self, *, limit: int, before: int | None = None) -> tuple[GivenCorrection, ...]:
+        """What people have said was wrong, newest first: those with a smaller id than `before`."""
+        with self._database.read() as connection:
+            return corrections.newest_first(connection, limit, before)
+
     def withdrawn(self) -> frozenset[bytes]:
         """The digests (`pair_digest`) of questions with the answers that somebody said are wrong."""
         with self._database.read() as connection:
             return corrections.withdrawn(connection)
+
+    def answers(self, wanted: Wanted, limit: int) -> tuple[LedgerEntry, ...]:
+        """Some of the requests with their answers, newest first."""
+        with self._database.read() as connection:
+            return answers.page(connection, wanted, limit)
 
     def answers_of(self, name: str, version: int) -> tuple[Answered, ...]:
         """What one version has answered, newest first."""
@@ -563,6 +576,11 @@ class Store:
         """
         with self._database.write() as connection:
             return queue.label(connection, queued_id, answer, self.keeping)
+
+    def skip(self, queued_id: int) -> Queued:
+        """Put an entry of the queue off: it waits behind all others. Raises `NotFoundError` if it does not wait."""
+        with self._database.write() as connection:
+            return queue.skip(connection, queued_id)
 
     # the ledger
 

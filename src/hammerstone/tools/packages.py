@@ -41,7 +41,7 @@ from hammerstone.tools.signature import ArgumentsError, Signature, read_signatur
 from hammerstone.tools.tool import Tool, is_tool_name
 from hammerstone.types import JSON, Route
 
-__all__ = ["export_tool", "import_tool"]
+__all__ = ["export_tool", "import_tool", "package_document", "tool_of_document"]
 
 TOOL_FILE = "tool.json"
 SOURCE_FILE = "made.py"
@@ -148,6 +148,21 @@ def export_tool(tool: Tool, version: int, folder: Path) -> Path:
     return target
 
 
+def package_document(tool: Tool, version: int) -> dict[str, JSON]:
+    """All of a tool, as it stands in an exported folder's `tool.json`."""
+    return {"digest": tool.digest, "tool": json.loads(tool.to_json()), "version": version}
+
+
+def tool_of_document(document: JSON, where: str) -> Tool:
+    """The tool of such a document, with everything checked that needs no sandbox. `where` names it in errors.
+
+    Raises `ToolRefusedError`.
+    """
+    tool = _tool_in(document, where)
+    _check(tool, where)
+    return tool
+
+
 def import_tool(path: Path) -> Tool:
     """The tool of an exported folder or its `tool.json`, with everything checked again that needs no sandbox.
 
@@ -158,11 +173,7 @@ def import_tool(path: Path) -> Tool:
     tool = _read_tool(file)
     if path.is_dir():
         _compare_source(path / SOURCE_FILE, tool)
-    problems = list(_problems(tool))
-    if problems:
-        raise ToolRefusedError(
-            f"{file}: {few(problems)}", hint="a tool that was exported and not edited since is accepted"
-        )
+    _check(tool, str(file))
     return tool
 
 
@@ -176,7 +187,6 @@ def _files(tool: Tool, version: int, package: str) -> Mapping[str, str]:
     docstring = header.replace("\\", "\\\\").replace('"""', r"\"\"\"")
     checks = pformat([asdict(check) for check in tool.checks], width=100, sort_dicts=False)
     tests = Template(_TESTS + _GUARDED_TESTS if guarded else _TESTS)
-    document = {"digest": tool.digest, "tool": json.loads(tool.to_json()), "version": version}
     return {
         "__init__.py": Template(_GUARDED if guarded else _UNGUARDED).substitute(header=docstring),
         **({"guard.py": guard_source(tool.source)} if guarded else {}),
@@ -184,7 +194,7 @@ def _files(tool: Tool, version: int, package: str) -> Mapping[str, str]:
         f"test_{package}.py": tests.substitute(
             name=tool.name, imported="answer, solve" if guarded else "solve", checks=checks
         ),
-        TOOL_FILE: json.dumps(document, indent=2, sort_keys=True) + "\n",
+        TOOL_FILE: json.dumps(package_document(tool, version), indent=2, sort_keys=True) + "\n",
     }
 
 
@@ -242,6 +252,17 @@ def _read_tool(file: Path) -> Tool:
     except (ValueError, RecursionError):
         hint = f"name the folder of an exported tool, or its {TOOL_FILE}"
         raise InputError(f"{file} is not JSON", hint=hint) from None
+    return _tool_in(document, str(file))
+
+
+def _check(tool: Tool, where: str) -> None:
+    problems = list(_problems(tool))
+    if problems:
+        hint = "a tool that was exported and not edited since is accepted"
+        raise ToolRefusedError(f"{where}: {few(problems)}", hint=hint)
+
+
+def _tool_in(document: JSON, file: str) -> Tool:
     digest = document.get("digest") if isinstance(document, dict) else None
     if not isinstance(document, dict) or not isinstance(digest, str) or "tool" not in document:
         hint = "`hammerstone tools export` writes one: a folder with this file"

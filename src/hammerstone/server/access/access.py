@@ -105,15 +105,16 @@ class Access:
         """See `Entry`."""
         return (await self.enter(http)).tenant
 
-    async def admit_admin(self, http: HttpRequest) -> None:
-        """See `Entry`."""
+    async def admit_admin(self, http: HttpRequest) -> str | None:
+        """See `Entry`. An admin key of a tenant is for that one, and one of the default tenant for all."""
         if not self._keys:
             await self._open.admit_admin(http)
-            return
+            return None
         caller = await self.enter(http)
         if caller.key is None or not caller.key.admin:
             message = "this needs an admin key: hammerstone keys create NAME --admin"
             raise GatewayError(message, status=403, code="admin_key_required", kind="permission_error")
+        return caller.tenant or None
 
     def charge(
         self, caller: Caller, *, method: str, body: bytes = b"", fields: Body | None = None, api: TextApi | None = None

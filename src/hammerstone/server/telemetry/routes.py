@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hammerstone.server.entry import Entry, is_loopback
+from hammerstone.server.entry import Entry, is_of_this_machine
 from hammerstone.server.replies import GatewayError, error_response, json_response
 from hammerstone.server.telemetry.metrics import CONTENT_TYPE
 from hammerstone.server.telemetry.signals import Signals
 from hammerstone.settings import WhoScrapes
 
 __all__ = ["telemetry_routes"]
-
-_BEHIND_PROXY = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 
 def telemetry_routes(signals: Signals, entry: Entry, who: WhoScrapes) -> list[Route]:
@@ -33,8 +29,8 @@ def telemetry_routes(signals: Signals, entry: Entry, who: WhoScrapes) -> list[Ro
 
     async def metrics(http: HttpRequest) -> Response:
         try:
-            if who != "loopback" or not _is_of_this_machine(http):
-                await entry.admit_admin(http)
+            if who != "loopback" or not is_of_this_machine(http):
+                _check_all(await entry.admit_admin(http))
         except GatewayError as error:
             return error_response(error, None, {})
         return Response(signals.metrics.page(), headers={"content-type": CONTENT_TYPE})
@@ -46,9 +42,8 @@ def telemetry_routes(signals: Signals, entry: Entry, who: WhoScrapes) -> list[Ro
     ]
 
 
-def _is_of_this_machine(http: HttpRequest) -> bool:
-    """Whether the client itself is on this machine, and no proxy that speaks for somebody else."""
-    if http.client is None or any(name in http.headers for name in _BEHIND_PROXY):
-        return False
-    host = urlsplit(f"//{http.headers.get('host', '')}").hostname or ""
-    return is_loopback(http.client.host) and is_loopback(host)
+def _check_all(scope: str | None) -> None:
+    """The figures are of all tenants."""
+    if scope is not None:
+        message = "metrics are of all tenants: this needs an admin key that was created without --tenant"
+        raise GatewayError(message, status=403, code="tenant_admin", kind="permission_error")

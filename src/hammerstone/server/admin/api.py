@@ -1,0 +1,120 @@
+"""The routes of the administration. They need an admin key; while there are no keys, this machine alone may use them.
+
+An admin key of a tenant looks after that tenant; one without a tenant looks after all of them, the default one unless
+the parameter `tenant` names another.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from functools import cached_property
+from typing import Any
+
+from anyio import to_thread
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route
+
+from hammerstone.errors import HammerstoneError
+from hammerstone.server.access import Access
+from hammerstone.server.admin import keys, labels, ledger, purging, tasks, tools
+from hammerstone.server.admin.actions import Action, Asked, document_of
+from hammerstone.server.admin.document import openapi_document
+from hammerstone.server.bodies import json_body
+from hammerstone.server.gateway import Tenants
+from hammerstone.server.replies import GatewayError, error_response, json_response, refusal_of
+from hammerstone.settings import ServeSettings
+
+__all__ = ["ACTIONS", "AdminApi"]
+
+ACTIONS: tuple[Action, ...] = (
+    *tools.ACTIONS,
+    *tasks.ACTIONS,
+    *labels.ACTIONS,
+    *ledger.ACTIONS,
+    *purging.ACTIONS,
+    *keys.ACTIONS,
+)
+
+
+class AdminApi:
+    """The routes below `/admin`."""
+
+    def __init__(self, *, tenants: Tenants, access: Access, settings: ServeSettings) -> None:
+        self._tenants = tenants
+        self._access = access
+        self._settings = settings
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/admin/openapi.json", self._describe, methods=["GET"]),
+            *(Route(f"/admin{one.path}", self._endpoint(one), methods=[one.method]) for one in ACTIONS),
+            Route("/admin/{path:path}", self._unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+        ]
+
+    @cached_property
+    def _document(self) -> dict[str, Any]:
+        return openapi_document(ACTIONS)
+
+    async def _describe(self, http: HttpRequest) -> Response:
+        async def describe() -> Any:
+            await self._access.admit_admin(http)
+            return self._document
+
+        return await _answered(describe)
+
+    async def _unknown(self, http: HttpRequest) -> Response:
+        async def refuse() -> Any:
+            await self._access.admit_admin(http)
+            path = http.url.path[:80]
+            hint = "GET /admin/openapi.json lists what there is"
+            raise GatewayError(f"there is no {http.method} {path}", status=404, code="not_found", hint=hint)
+
+        return await _answered(refuse)
+
+    def _endpoint(self, action: Action) -> Callable[[HttpRequest], Awaitable[Response]]:
+        async def endpoint(http: HttpRequest) -> Response:
+            async def act() -> Any:
+                asked = self._asked(http, await self._access.admit_admin(http))
+                given = action.read(http.path_params, http.query_params)
+                if action.body is not None:
+                    given |= action.read_body(await json_body(http, self._settings.max_body_mb))
+                return await self._act(action, asked, given)
+
+            return await _answered(act)
+
+        return endpoint
+
+    async def _act(self, action: Action, asked: Asked, given: dict[str, Any]) -> Any:
+        if inspect.iscoroutinefunction(action.handle):
+            done = await action.handle(asked, **given)
+        else:
+            done = await to_thread.run_sync(lambda: action.handle(asked, **given))
+        if action.method != "GET":
+            await self._tell(asked)
+        return document_of(done)
+
+    async def _tell(self, asked: Asked) -> None:
+        """What was changed here holds here at once; elsewhere within a second."""
+        await self._access.exchange()
+        for loop in self._tenants.loops:
+            if loop.tenant == asked.tenant:
+                await loop.catalog.refresh(at_once=True)
+
+    def _asked(self, http: HttpRequest, scope: str | None) -> Asked:
+        named = http.query_params.get("tenant")
+        if scope is not None and named not in (None, scope):
+            message = f"this key looks after the tenant {scope!r} alone"
+            raise GatewayError(message, status=403, code="tenant_admin", kind="permission_error")
+        tenant = scope if scope is not None else named or ""
+        return Asked(tenants=self._tenants, settings=self._tenants.settings, tenant=tenant, scope=scope)
+
+
+async def _answered(act: Callable[[], Awaitable[Any]]) -> Response:
+    try:
+        return json_response(await act(), headers={"cache-control": "no-store"})
+    except HammerstoneError as error:
+        return error_response(refusal_of(error), None, {})
+    except GatewayError as error:
+        return error_response(error, None, {})
