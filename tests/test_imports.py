@@ -34,6 +34,7 @@ LAYERS = (
     ("made_tools",),
     ("admin",),
     ("evals", "server"),
+    ("learn",),
     ("testing", "hammerstone"),  # the fakes, and the front door: on top of everything but the command line
     ("cli",),
     ("__main__",),

@@ -6,7 +6,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
-__all__ = ["JSON", "Chat", "Instance", "Message", "Request", "Role", "Route", "Source", "TurnRole", "Usage"]
+__all__ = [
+    "JSON",
+    "Chat",
+    "Instance",
+    "LoggedCall",
+    "Message",
+    "Request",
+    "Role",
+    "Route",
+    "Source",
+    "TurnRole",
+    "Usage",
+]
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -78,11 +90,34 @@ class Chat:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Usage:
+    """Tokens of one model call; `None` where the provider did not say."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoggedCall:
+    """What a log says of a call beside its question and its answer; `None` where it does not.
+
+    `time` is when it began, in seconds since 1970 (UTC), `seconds` how long it took, `cost_usd` its price in dollars.
+    `varied` says that it asked for variety (a temperature above 1, penalties), which no tool has.
+    """
+
+    time: float | None = None
+    seconds: float | None = None
+    usage: Usage = Usage()
+    cost_usd: float | None = None
+    varied: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """A chat that arrives. `answer` is the caller's own, used only to report accuracy.
 
     `tenant` is whose it is: each tenant has a store of its own, and what one teaches never answers another. `line` is
-    where it stood in its file, and no part of it.
+    where it stood in its file and `logged` what its log says of the call: no parts of it.
     """
 
     id: str
@@ -91,6 +126,7 @@ class Request:
     task: str | None = None
     answer: str | None = None
     line: int | None = field(default=None, compare=False, repr=False)
+    logged: LoggedCall | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def plain(
@@ -120,11 +156,3 @@ class Instance:
     answer: str
     source: Source
     chat: Chat | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Usage:
-    """Tokens of one model call; `None` where the provider did not say."""
-
-    input_tokens: int | None = None
-    output_tokens: int | None = None

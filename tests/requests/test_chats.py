@@ -104,6 +104,6 @@ def test_the_answers_of_a_batch_belong_to_its_requests_by_their_ids(tmp_path: Pa
     path = tmp_path / "output.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     found = list(read_batch_answers(path))
-    assert [item for item in found if not isinstance(item, Unreadable)] == [("a", "3"), ("e", "5")]
+    assert [item[:2] for item in found if not isinstance(item, Unreadable)] == [("a", "3"), ("e", "5")]
     reasons = [item.why for item in found if isinstance(item, Unreadable)]
     assert all(word in why for word, why in zip(["500", "'length'", "no `custom_id`"], reasons, strict=True))

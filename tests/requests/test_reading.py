@@ -335,7 +335,7 @@ def test_a_file_that_fails_while_it_is_read_is_refused() -> None:
 
 BAD_FILES = {
     "picture.txt": (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "binary"),
-    "packed.jsonl": (b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xabV", "binary"),
+    "packed.jsonl": (b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xabV", "to its end"),
     "little.txt": ("What is it?\nAnd this?\n".encode("utf-16-le"), "UTF-16LE without"),
     "big.txt": ("What is it?\nAnd this?\n".encode("utf-16-be"), "UTF-16BE without"),
     "wide.txt": ("What is it?".encode("utf-32"), "UTF-32"),

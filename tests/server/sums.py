@@ -19,11 +19,11 @@ from hammerstone.sandbox import Sandbox
 from hammerstone.server.access import Access
 from hammerstone.server.app import build_app
 from hammerstone.server.learner import Learner
-from hammerstone.server.serving import open_keeping
 from hammerstone.server.telemetry.signals import Signals, open_signals
 from hammerstone.server.upstream import Upstream, Upstreams
 from hammerstone.settings import ServeSettings, Settings
 from hammerstone.store import open_stores
+from hammerstone.store.masks import open_keeping
 from hammerstone.testing import FunctionModel
 
 from ..samples.flaky import FlakyStores, Outage

@@ -7,7 +7,7 @@ a live tool is due when questions that the tool refused have been answered: see 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from anyio import to_thread
 from anyio.abc import TaskGroup
@@ -33,7 +33,10 @@ _log = logging.getLogger(__name__)
 
 
 class Builder:
-    """Starts builds. Without a `maker` none is ever due."""
+    """Starts builds. Without a `maker` none is ever due.
+
+    A tool is improved in the states `improves`: while it serves, unless a log stands for the traffic.
+    """
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class Builder:
         settings: Settings,
         on_build: OnBuild,
         on_fault: OnFault | None = None,
+        improves: Collection[ToolState] = (ToolState.LIVE,),
     ) -> None:
         """With `on_fault`, a build in the background that meets what ends a run reports it there, and no other ends."""
         self._store = store
@@ -50,6 +54,7 @@ class Builder:
         self._settings = settings
         self._on_build = on_build
         self._on_fault = on_fault
+        self._improves = improves
         self._running: set[str] = set()
         self._said: set[tuple[str, str]] = set()
 
@@ -78,7 +83,7 @@ class Builder:
         if task is None or not await self._due(task, tool) or name in self._running:
             return
         self._running.add(name)  # with no `await` since it was looked for
-        present = tool if tool is not None and tool.state is ToolState.LIVE else None
+        present = tool if tool is not None and tool.state in self._improves else None
         if self._settings.loop.background:
             group.start_soon(self._build_beside, maker, task, present)
         else:
@@ -90,7 +95,7 @@ class Builder:
             return task.instances >= (task.built_at + numbers.more if task.built_at else numbers.needed)
         if tool.state is ToolState.QUARANTINED:
             return await to_thread.run_sync(replacement_due, self._store, task, tool, self._settings.build)
-        if tool.state is not ToolState.LIVE:
+        if tool.state not in self._improves:
             return False  # in shadow, waiting for approval, or disabled by a person
         due, why = await to_thread.run_sync(improvement_due, self._store, task, self._settings.improve)
         if why and (task.name, why) not in self._said:
@@ -124,8 +129,9 @@ class Builder:
         return build
 
     def _falls_short(self, build: Build, tool: StoredTool) -> bool:
-        """Whether the parser of a tool that has just gone live refuses held-out instances."""
-        if not self._settings.improve.after or build.state is not BuildState.LIVE or tool.state is not ToolState.LIVE:
+        """Whether the parser of a tool that has just been built refuses held-out instances."""
+        built = build.state in {BuildState.LIVE, BuildState.PASSED}
+        if not self._settings.improve.after or not built or tool.state not in self._improves:
             return False
         made = tool.tool.provenance
         parsed = {sha256(check.question)[:16] for check in tool.tool.checks if check.parsed}

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hammerstone.types import Usage
 
-__all__ = ["estimate_tokens", "price"]
+__all__ = ["estimate_tokens", "list_price", "price"]
 
 CHARACTERS_PER_TOKEN = 4
+PROVIDERS = ("", "openai:", "anthropic:")
+"""Some models have a price under their provider's name alone."""
 
 
 def price(model_name: str, usage: Usage) -> float | None:
@@ -30,6 +32,12 @@ def price(model_name: str, usage: Usage) -> float | None:
         return float(genai_prices.calc_price(priced, bare_name, provider_id=provider).total_price)
     except (LookupError, ValueError):
         return None
+
+
+def list_price(model_name: str, usage: Usage) -> float | None:
+    """`price`, also of a bare name that has a price with its provider only."""
+    prices = (price(provider + model_name, usage) for provider in PROVIDERS)
+    return next((one for one in prices if one is not None), None)
 
 
 def estimate_tokens(text: str) -> int:

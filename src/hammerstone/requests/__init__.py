@@ -1,40 +1,51 @@
 """Reading requests from files and from standard input, and writing instances.
 
-Formats: JSON lines, a JSON array or a BIG-bench file, tables with a header (CSV, tab-separated, a spreadsheet's), and
-plain text with one question per line. A JSON line may be a question, a chat, or a line of a batch file or of a log.
+Formats: JSON lines, a JSON array or a BIG-bench file, tables with a header (CSV, tab-separated, a spreadsheet's,
+Parquet), and plain text with one question per line; any of them compressed with gzip. A row may be a question, a chat,
+a line of a batch file, or a call that a gateway or an observability tool has logged.
 What is wrong with one line is data (`Unreadable`) and the rest goes on; what is wrong with the whole is an
 `InputError`.
 
-From bytes to requests: `opening` (lines), `formats` with `documents` and `tables` (rows), `fields` with `questions`,
-`choices` and `answers`, or with `chats` (requests). `frame` says what a chat has in common with all of its kind, and
+From bytes to requests: `opening` (lines), `formats` with `documents`, `tables` and `parquet` (rows), `log_rows` with
+`chat_bodies`, `replies` and `log_calls` (logs in one form), `fields` with `questions`, `choices` and `answers`, or with
+`chats` (requests). `frame` says what a chat has in common with all of its kind, and
 `comparison` when two answers are the same.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hammerstone.requests.batches import read_batch_answers
+from hammerstone.requests.batches import BatchAnswer, is_batch_output, read_batch_answers
 from hammerstone.requests.documents import MAX_DOCUMENT_CHARS
 from hammerstone.requests.fields import has_id, ignored_fields, named_fields, request_of
-from hammerstone.requests.formats import rows
-from hammerstone.requests.opening import opened_text
-from hammerstone.requests.rows import MAX_LINE_CHARS, MAX_QUESTION_CHARS, Row, Unreadable, UnreadableRowError
+from hammerstone.requests.formats import rows_of
+from hammerstone.requests.log_rows import log_row
+from hammerstone.requests.rows import (
+    MAX_LINE_CHARS,
+    MAX_QUESTION_CHARS,
+    NotForToolsError,
+    Row,
+    Unreadable,
+    UnreadableRowError,
+)
 from hammerstone.requests.writing import InstanceForm, write_instances
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from hammerstone.types import Request
 
 __all__ = [  # noqa: RUF022 - in plain order, as every package's
+    "BatchAnswer",
     "InstanceForm",
     "MAX_DOCUMENT_CHARS",
     "MAX_LINE_CHARS",
     "MAX_QUESTION_CHARS",
     "Unreadable",
+    "is_batch_output",
     "read_batch_answers",
     "read_requests",
     "write_instances",
@@ -56,8 +67,7 @@ def read_requests(
     Raises `InputError`, at the first item asked for, if the file is missing, not allowed, binary, in UTF-32 or in
     UTF-16 without a byte order mark, or not of its format as a whole.
     """
-    with opened_text(source) as text:
-        yield from _requests(rows(text, Path(source).suffix.lower()), on_ignored)
+    yield from _requests(rows_of(source), on_ignored)
 
 
 def _requests(
@@ -68,24 +78,25 @@ def _requests(
     passed: set[str] = set()
     for line, row in found:
         try:
-            fields = named_fields(row)
+            fields, logged = log_row(named_fields(row))
             ignored = [name for name in ignored_fields(fields) if name not in passed]
             request = request_of(fields, line)
             request = _sole(request, given) if has_id(fields) else _apart(request, given, numbers)
         except UnreadableRowError as error:
-            yield Unreadable(line=line, why=str(error))
+            yield Unreadable(line=line, why=str(error), group=error.group)
             continue
         if on_ignored and ignored and len(passed) < _MOST_NAMES:
             passed.update(ignored)
             on_ignored(ignored)
-        yield request
+        yield replace(request, logged=logged)
 
 
 def _sole(request: Request, given: dict[str, int]) -> Request:
     """The request with the id that the file gives it, and gives to no other."""
     first = given.setdefault(request.id, request.line or 0)
     if first != request.line:
-        raise UnreadableRowError(f"its id {request.id!r} is that of line {first} already: ids must differ")
+        why = f"its id {request.id!r} is that of line {first} already: ids must differ"
+        raise NotForToolsError(why, "an id that was used before")
     return request
 
 

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from hammerstone.requests.chats import answer_in
 from hammerstone.requests.fields import named_fields
-from hammerstone.requests.formats import rows
-from hammerstone.requests.opening import opened_text
+from hammerstone.requests.formats import rows_of
+from hammerstone.requests.log_calls import call_of
+from hammerstone.requests.replies import answer_in, reply_in
 from hammerstone.requests.rows import Unreadable, UnreadableRowError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["BatchAnswer", "read_batch_answers"]
+    from hammerstone.types import LoggedCall
 
-BatchAnswer = tuple[str, str]  # the `custom_id` of its request, and the answer
+__all__ = ["BatchAnswer", "is_batch_output", "read_batch_answers"]
+
+
+class BatchAnswer(NamedTuple):
+    """The `custom_id` of its request, the answer, and what the reply says of the call."""
+
+    id: str
+    answer: str
+    logged: LoggedCall | None
 
 
 def read_batch_answers(source: str | Path) -> Iterator[BatchAnswer | Unreadable]:
@@ -24,14 +32,23 @@ def read_batch_answers(source: str | Path) -> Iterator[BatchAnswer | Unreadable]
 
     Raises `InputError` for a file that cannot be read as a whole.
     """
-    with opened_text(source) as text:
-        for line, row in rows(text, Path(source).suffix.lower()):
-            try:
-                fields = named_fields(row)
-                name, answer = fields.get("custom_id"), answer_in(fields.get("response"))
-                if type(name) is not str or answer is None:
-                    raise UnreadableRowError("it has no `custom_id` with a `response` that holds an answer")
-            except UnreadableRowError as error:
-                yield Unreadable(line=line, why=str(error))
-                continue
-            yield name, answer
+    for line, row in rows_of(source):
+        try:
+            fields = named_fields(row)
+            name, answer = fields.get("custom_id"), answer_in(fields.get("response"))
+            if type(name) is not str or answer is None:
+                raise UnreadableRowError("it has no `custom_id` with a `response` that holds an answer")
+            yield BatchAnswer(name, answer, call_of({}, {}, reply_in(fields.get("response"))))
+        except UnreadableRowError as error:
+            yield Unreadable(line=line, why=str(error), group=error.group)
+
+
+def is_batch_output(source: str | Path) -> bool:
+    """Whether a file is the output of a batch rather than its input, by its first row that can be read.
+
+    Raises `InputError` for a file that cannot be read as a whole.
+    """
+    for _, row in rows_of(source):
+        if isinstance(row, dict):
+            return "custom_id" in row and "response" in row and "body" not in row
+    return False

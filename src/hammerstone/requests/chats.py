@@ -4,8 +4,9 @@
     {"custom_id": "a-1", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "...", "messages": [...]}}
     {"id": "...", "request": {"model": "...", "messages": [...]}, "response": {"choices": [...]}}
 
-A final assistant turn is the answer. What asks for something other than text (tools, images, several answers) is no
-request that a tool could answer, and is refused by name.
+What other programs log is brought into this form first (`log_rows`). A final assistant turn is the answer. What asks
+for something other than text (tools, images, several answers) is no request that a tool could answer, and is refused by
+name.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from typing import TYPE_CHECKING, cast
 
 from hammerstone.requests.answers import ANSWERS
 from hammerstone.requests.json_text import Number, as_json, weighs_nothing
-from hammerstone.requests.rows import MAX_QUESTION_CHARS, UnreadableRowError
+from hammerstone.requests.log_calls import CALL_FIELDS
+from hammerstone.requests.replies import SEVERAL, TOOLS
+from hammerstone.requests.rows import MAX_QUESTION_CHARS, NotForToolsError, UnreadableRowError
 from hammerstone.types import JSON, Chat, Message, TurnRole
 
 if TYPE_CHECKING:
     from hammerstone.requests.rows import Fields
 
-__all__ = ["BODIES", "CHAT_FIELDS", "MAX_MESSAGES", "answer_in", "body_of", "chat_of", "is_chat"]
+__all__ = ["BODIES", "CHAT_FIELDS", "MAX_MESSAGES", "body_of", "chat_of", "is_chat"]
 
 MAX_MESSAGES = 1_000
 
@@ -37,7 +40,16 @@ HARMLESS = frozenset(
 )
 """Parameters of a request that change how a model words or delivers an answer, not what is asked."""
 
-_READ = CHAT_FIELDS | ANSWERS | {"model", "response_format", "id", "task", "tenant"}
+_READ = CHAT_FIELDS | ANSWERS | CALL_FIELDS | {"model", "response_format", "id", "task", "tenant"}
+
+_GROUPS = {
+    **dict.fromkeys(("tools", "functions", "tool_choice", "function_call", "tool_calls"), TOOLS),
+    "n": SEVERAL,
+    "logprobs": "log probabilities",
+    "modalities": "images, audio or files",
+    "audio": "images, audio or files",
+}
+"""Why a request is none for a tool, in the words that a report counts them by."""
 
 _ROLES = ("system", "developer", "user", "assistant")
 
@@ -69,37 +81,6 @@ def chat_of(body: Fields) -> tuple[Chat, str | None]:
     return Chat(messages=messages, model=_model(body), response_format=_response_format(body)), answer
 
 
-def answer_in(response: object) -> str | None:
-    """The text of a completion, as OpenAI's API and its batch files hold it; `None` if it has none.
-
-    Raises `UnreadableRowError` for an error, several answers, or one that was cut short.
-    """
-    if not isinstance(response, dict):
-        return None
-    fields = cast("Fields", response)
-    if isinstance(body := fields.get("body"), dict):  # a batch file's line
-        if str(fields.get("status_code", 200)) != "200":
-            raise UnreadableRowError(f"its response has status {fields['status_code']}")
-        fields = cast("Fields", body)
-    if fields.get("error"):
-        raise UnreadableRowError("its response is an error")
-    choices = fields.get("choices")
-    if choices is None:
-        return None
-    if not isinstance(choices, list) or len(cast("list[object]", choices)) != 1:
-        raise UnreadableRowError("its response does not hold exactly one of `choices`")
-    return _answer(cast("list[object]", choices)[0])
-
-
-def _answer(choice: object) -> str | None:
-    fields = cast("Fields", choice) if isinstance(choice, dict) else {}
-    if fields.get("finish_reason") not in {None, "stop"}:
-        raise UnreadableRowError(f"its response ended by {fields['finish_reason']!r}, not at its own end")
-    message = fields.get("message")
-    content = cast("Fields", message).get("content") if isinstance(message, dict) else None
-    return content if isinstance(content, str) and content.strip() else None
-
-
 def _refuse_more_than_text(body: Fields) -> None:
     others = [name for name, value in body.items() if name not in _READ | HARMLESS and not weighs_nothing(value)]
     many = body.get("n")
@@ -111,7 +92,8 @@ def _refuse_more_than_text(body: Fields) -> None:
         others.remove("modalities")
     if others and body.get("messages") is not None:
         names = ", ".join(f"`{name[:40]}`" for name in others[:3])
-        raise UnreadableRowError(f"it asks for more than one text, or for something else: {names}")
+        why = f"it asks for more than one text, or for something else: {names}"
+        raise NotForToolsError(why, _GROUPS.get(others[0], "more than one text"))
 
 
 def _messages(value: object) -> tuple[Message, ...]:
@@ -127,10 +109,14 @@ def _message(number: int, value: object) -> Message:
     fields = cast("Fields", value) if isinstance(value, dict) else {}
     role = next((one for one in _ROLES if one == fields.get("role")), None)
     if role is None:
-        raise UnreadableRowError(f"message {number} is not one of {', '.join(_ROLES)} with a `content`")
+        why = f"message {number} is not one of {', '.join(_ROLES)} with a `content`"
+        if fields.get("role") in {"tool", "function"}:
+            raise NotForToolsError(why, TOOLS)
+        raise UnreadableRowError(why)
     others = [name for name in fields if name not in {"role", "content"} and not weighs_nothing(fields[name])]
     if others:
-        raise UnreadableRowError(f"message {number} holds more than text: `{others[0][:40]}`")
+        group = _GROUPS.get(others[0], "more than text")
+        raise NotForToolsError(f"message {number} holds more than text: `{others[0][:40]}`", group)
     return Message(role=cast("TurnRole", role), content=_content(number, fields.get("content")))
 
 
@@ -147,7 +133,8 @@ def _part(number: int, part: object) -> str:
     fields = cast("Fields", part) if isinstance(part, dict) else {}
     text = fields.get("text")
     if fields.get("type") not in {"text", "input_text"} or type(text) is not str:
-        raise UnreadableRowError(f"message {number} holds something other than text")
+        group = TOOLS if str(fields.get("type")) in {"tool_use", "tool_result"} else "images, audio or files"
+        raise NotForToolsError(f"message {number} holds something other than text", group)
     return text
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from hammerstone.requests.answers import ANSWERS, answer_of
-from hammerstone.requests.chats import CHAT_FIELDS, answer_in, body_of, chat_of, is_chat
+from hammerstone.requests.chats import CHAT_FIELDS, body_of, chat_of, is_chat
 from hammerstone.requests.json_text import Constant, weighs_nothing
 from hammerstone.requests.questions import PARTS, QUESTIONS, question_of
+from hammerstone.requests.replies import answer_in
 from hammerstone.requests.rows import ROW_EXAMPLE, UnreadableRowError
 from hammerstone.types import Request
 
@@ -17,9 +18,25 @@ if TYPE_CHECKING:
 __all__ = ["IGNORED", "KNOWN", "QUESTIONS", "has_id", "ignored_fields", "named_fields", "request_of"]
 
 KNOWN = PARTS | ANSWERS | {"id", "task", "tenant"}
-IGNORED = frozenset(
-    ("idx", "index", "qid", "question_id", "uid", "uuid", "guid", "source", "split", "subset", "dataset", "subject")
-) | {"meta", "metadata", "created", "created_at", "updated_at", "url", "license", "canary", "comment", "score", "loss"}
+IGNORED = (
+    frozenset(
+        ("idx", "index", "qid", "question_id", "uid", "uuid", "guid", "source", "split", "subset", "dataset", "subject")
+    )
+    | {
+        "meta",
+        "metadata",
+        "created",
+        "created_at",
+        "updated_at",
+        "url",
+        "license",
+        "canary",
+        "comment",
+        "score",
+        "loss",
+    }
+    | {*("timestamp", "start_time", "starttime", "end_time", "endtime", "latency", "cost", "cost_usd")}
+)
 """Fields that say where a question came from and how it was used."""
 
 

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import re
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO, TypeAlias
 
 from hammerstone.requests.documents import document_rows, is_document
 from hammerstone.requests.json_text import load_json
-from hammerstone.requests.opening import numbered_lines
+from hammerstone.requests.opening import numbered_lines, opened_text
+from hammerstone.requests.parquet import parquet_rows
 from hammerstone.requests.rows import MAX_LINE_CHARS, MAX_QUESTION_CHARS, Row, UnreadableRowError, not_utf8
 from hammerstone.requests.tables import is_table_header, table_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["rows"]
+__all__ = ["rows_of"]
 
 _Form: TypeAlias = Literal["lines", "json", "table", "text"]
 
@@ -30,7 +32,21 @@ _FORMS: Mapping[str, _Form] = {
 }
 
 
-def rows(text: TextIO, suffix: str) -> Iterator[Row]:
+def rows_of(source: str | Path) -> Iterator[Row]:
+    """The rows of a file, which may be compressed with gzip, or of standard input if `source` is `-`.
+
+    Raises `InputError` for what is wrong with the whole.
+    """
+    path = Path(source)
+    suffix = Path(path.stem if path.suffix.lower() == ".gz" else path.name).suffix.lower()
+    if suffix == ".parquet":
+        yield from parquet_rows(path)
+        return
+    with opened_text(source) as text:
+        yield from _rows(text, suffix)
+
+
+def _rows(text: TextIO, suffix: str) -> Iterator[Row]:
     """The rows of a text in the format that its suffix or its first line tells."""
     numbered = numbered_lines(text)
     number, first = next(((number, line) for number, line in numbered if line.strip()), (0, ""))

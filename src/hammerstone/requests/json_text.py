@@ -8,7 +8,7 @@ from typing import TypeAlias, cast
 
 from hammerstone.requests.rows import UnreadableRowError
 
-__all__ = ["Constant", "Number", "as_json", "load_json", "weighs_nothing"]
+__all__ = ["Constant", "Number", "as_json", "json_within", "load_json", "weighs_nothing"]
 
 _Fields: TypeAlias = "dict[str, object]"
 
@@ -31,6 +31,16 @@ def load_json(text: str) -> object:
     Raises `ValueError` or `RecursionError`.
     """
     return _DECODER.decode(text)
+
+
+def json_within(value: object) -> object:
+    """The object or list that a text is, as JSON is kept in a table's cell; any other value as it is."""
+    if type(value) is str and value[:1] + value.rstrip()[-1:] in {"{}", "[]"}:
+        try:
+            return load_json(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
 
 
 def _object(pairs: list[tuple[str, object]]) -> _Fields | UnreadableRowError:

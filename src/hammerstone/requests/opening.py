@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, cast
 
 from hammerstone.errors import InputError
 from hammerstone.requests.rows import MAX_LINE_CHARS, Line
@@ -24,8 +26,9 @@ def opened_text(source: str | Path) -> Generator[TextIO]:
     Raises `InputError`, also for what goes wrong while it is read.
     """
     name = STANDARD_INPUT if str(source) == "-" else str(source)
-    with _opened(source) as binary:
+    with _opened(source) as packed:
         try:
+            binary = _unpacked(packed)
             encoding = encoding_of(binary.peek(), name)
             errors = "surrogatepass" if encoding == "utf-16" else "surrogateescape"
             text = io.TextIOWrapper(binary, encoding=encoding, errors=errors, newline="")
@@ -33,7 +36,7 @@ def opened_text(source: str | Path) -> Generator[TextIO]:
                 yield text
             finally:
                 text.detach()  # standard input stays open
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
             hint = "a copy may be incomplete: fetch or save the file again"
             raise InputError(f"{name} cannot be read to its end: {error}", hint=hint) from error
 
@@ -57,6 +60,13 @@ def _opened(source: str | Path) -> Generator[io.BufferedReader]:
         raise InputError(f"{source} cannot be opened: {error}", hint="check the path") from error
     with file:
         yield file
+
+
+def _unpacked(file: io.BufferedReader) -> io.BufferedReader:
+    """What a file holds that was compressed with gzip; any other file as it is."""
+    if not file.peek(2).startswith(b"\x1f\x8b"):
+        return file
+    return io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=file)))
 
 
 def numbered_lines(text: TextIO) -> Iterator[Line]:

@@ -13,6 +13,7 @@ __all__ = [
     "ROW_EXAMPLE",
     "Fields",
     "Line",
+    "NotForToolsError",
     "Row",
     "Unreadable",
     "UnreadableRowError",
@@ -37,15 +38,27 @@ class Unreadable:
     """One request that could not be read.
 
     `line` counts from 1: the line it ends on, or in a JSON array or BIG-bench file its position there. Of a table's
-    row with broken quotes it is the first line.
+    row with broken quotes it is the first line. `group` names, in a few words that many lines share, why it is no
+    request for a tool, though it is sound: it is empty for a line that is not.
     """
 
     line: int
     why: str
+    group: str = ""
 
 
 class UnreadableRowError(Exception):
     """Why one row is no request; becomes an `Unreadable`."""
+
+    group = ""
+
+
+class NotForToolsError(UnreadableRowError):
+    """Why a sound request is none that a tool could answer, or learn from. `group` says so in a few words."""
+
+    def __init__(self, why: str, group: str) -> None:
+        super().__init__(why)
+        self.group = group
 
 
 def not_utf8(text: str) -> UnreadableRowError | None:

@@ -13,8 +13,9 @@ from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
 from hammerstone.errors import InputError
-from hammerstone.requests.fields import IGNORED, KNOWN, QUESTIONS
+from hammerstone.requests.fields import IGNORED, KNOWN
 from hammerstone.requests.json_text import Number
+from hammerstone.requests.log_rows import ASKED
 from hammerstone.requests.rows import MAX_LINE_CHARS, MAX_QUESTION_CHARS, Line, Row, UnreadableRowError, not_utf8
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def is_table_header(line: str, *, columns: int) -> bool:
         return True
     cells = _header_cells(line.rstrip(), _DELIMITERS)[1]
     names = _names(cells)
-    if len(names) < columns or not QUESTIONS.intersection(names):
+    if len(names) < columns or not ASKED.intersection(names):
         return False
     return all(map(_COLUMN_NAME.fullmatch, cells)) or all(name in KNOWN | IGNORED for name in names)
 
@@ -65,7 +66,7 @@ def table_rows(lines: Iterator[Line], *, tabs: bool) -> Iterator[Row]:
 def _header_cells(line: str, delimiters: Sequence[str]) -> tuple[str, list[str]]:
     """The delimiter that gives most columns, one of them a question's, with those columns; else the first."""
     read = {delimiter: _cells(line, delimiter) for delimiter in delimiters}
-    fitting = [one for one, cells in read.items() if QUESTIONS.intersection(_names(cells))]
+    fitting = [one for one, cells in read.items() if ASKED.intersection(_names(cells))]
     delimiter = max(fitting, key=lambda one: len(read[one])) if fitting else delimiters[0]
     return delimiter, read[delimiter]
 
@@ -86,7 +87,7 @@ def _header(cells: list[str] | UnreadableRowError) -> list[str]:
         hint = "begin with a line such as id,question"
         raise InputError(f"the header of the table cannot be read: {cells}", hint=hint)
     names = _names(cells)
-    if not QUESTIONS.intersection(names):
+    if not ASKED.intersection(names):
         hint = "name the columns in the first line, separated by commas or tabs; one must be `question` (or `input`)"
         raise InputError(f"the table has no column `question`: {', '.join(cells)[:80]!r}", hint=hint)
     twice = [name for name, count in Counter(filter(None, names)).items() if count > 1]
@@ -139,7 +140,7 @@ def _fields(header: Sequence[str], cells: Sequence[str]) -> object:
             f"it has {len(cells)} cells under {len(header)} columns: put quotes around a cell that holds a delimiter"
         )
     # An empty cell is how a table leaves a field out.
-    given = {name: cell for name, cell in zip(header, cells, strict=True) if cell or name in QUESTIONS}
+    given = {name: cell for name, cell in zip(header, cells, strict=True) if cell or name in ASKED}
     return {name: cell if name in KNOWN else _value(cell) for name, cell in given.items()}
 
 

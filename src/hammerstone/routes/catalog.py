@@ -153,10 +153,10 @@ class Catalog:
     def shadows(self, asked: Asked) -> list[StoredTool]:
         """The tools in shadow that might answer the request."""
         shadows = [tool for tool in self._read.shadow if Route.PARSER in tool.tool.routes]
-        return [tool for tool in shadows if self._may_answer(tool.tool, asked)]
+        return [tool for tool in shadows if self.may_answer(tool.tool, asked)]
 
-    def _may_answer(self, tool: Tool, asked: Asked) -> bool:
-        """The rule that `parsers` follows for all live tools at once."""
+    def may_answer(self, tool: Tool, asked: Asked) -> bool:
+        """Whether a tool may read the request: the rule that `parsers` follows for all live tools at once."""
         if tool.frame != asked.frame(tool.frame.form):
             return False
         question = asked.question(tool.frame.form)

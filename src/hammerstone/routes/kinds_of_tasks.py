@@ -50,11 +50,23 @@ class KindsOfTasks:
         A new kind is the task of `worded_like`, the tool whose wording the chat has, unless that has a kind already: of
         a tool that came from elsewhere nothing else is known.
         """
-        kind = self._kinds.of(chat)
+        kind = self.sort(chat)
         if kind.number not in self._names:
             is_free = worded_like is not None and worded_like not in self._names.values()
             self._names[kind.number] = worded_like if is_free and worded_like is not None else _name(kind, chat)
         return self._names[kind.number], kind.form
+
+    def sort(self, chat: Chat) -> Kind:
+        """The kind of this chat, new or not. It may become part of another when more chats have come."""
+        return self._kinds.of(chat)
+
+    def name(self, kind: Kind, chat: Chat) -> str:
+        """The task of a kind as it is now; of a new one by this chat, the first of it."""
+        return self._names.setdefault(kind.now.number, _name(kind, chat))
+
+    def is_known(self, kind: Kind) -> bool:
+        """Whether it has a task already."""
+        return kind.now.number in self._names
 
 
 def _checked(store: Store, task: Task) -> list[Chat]:

@@ -24,10 +24,10 @@ from hammerstone.server.telemetry.signals import Signals
 from hammerstone.server.upstream import Upstream, Upstreams
 from hammerstone.settings import ServeSettings, Settings
 from hammerstone.store import open_stores
-from hammerstone.store.keeping import ALL, NOTHING, Keeping
-from hammerstone.store.masks import open_mask
+from hammerstone.store.keeping import NOTHING
+from hammerstone.store.masks import open_keeping
 
-__all__ = ["check_address", "open_keeping", "open_tenants", "open_upstreams", "serve"]
+__all__ = ["check_address", "open_tenants", "open_upstreams", "serve"]
 
 FRESH_SECONDS = 0.5  # that a tool or a label of another process may take to be known here
 LAST_SECONDS = 30  # that streams under way have to finish when the gateway is stopped
@@ -65,13 +65,6 @@ def check_address(settings: ServeSettings, *, has_keys: bool) -> None:
         f"without keys the gateway listens on this machine alone, not on {settings.host}",
         hint="create one with `hammerstone keys create NAME`, or leave out --host",
     )
-
-
-def open_keeping(settings: ServeSettings) -> Keeping:
-    """How much of texts is stored. Raises `SettingsError` for a mask that cannot be used."""
-    if settings.store == "none":
-        return NOTHING
-    return Keeping(open_mask(settings.mask)) if settings.mask else ALL
 
 
 class _Server(uvicorn.Server):

@@ -15,11 +15,20 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, cast
 
 from hammerstone.errors import SettingsError
+from hammerstone.settings import ServeSettings
+from hammerstone.store.keeping import ALL, NOTHING, Keeping
 
 if TYPE_CHECKING:
     from hammerstone.store.keeping import Mask
 
-__all__ = ["PATTERNS", "open_mask"]
+__all__ = ["PATTERNS", "open_keeping", "open_mask"]
+
+
+def open_keeping(settings: ServeSettings) -> Keeping:
+    """How much of texts is stored. Raises `SettingsError` for a mask that cannot be used."""
+    if settings.store == "none":
+        return NOTHING
+    return Keeping(open_mask(settings.mask)) if settings.mask else ALL
 
 
 def open_mask(names: Iterable[str]) -> Mask:

@@ -9,10 +9,10 @@ from pathlib import Path
 from hammerstone.errors import InputError, SettingsError
 from hammerstone.evals.report.experiment_result import Result
 
-__all__ = ["check_report_path", "write_report"]
+__all__ = ["check_report_path", "write_page", "write_report"]
 
 _GENERATOR = "hammerstone bench"
-_SIGN = f'<meta name="generator" content="{_GENERATOR}">'
+_SIGN = '<meta name="generator" content="hammerstone '  # whichever of its commands wrote the page
 _HEAD = 1024  # bytes in which that line stands
 _HINT = "give the path of a new file, such as report.html, in a folder that can be written to"
 
@@ -32,7 +32,11 @@ def write_report(results: Sequence[Result], path: Path, *, title: str = "hammers
         raise SettingsError(
             f"the report needs {error.name}, which is not installed", hint="uv run --extra bench hammerstone …"
         ) from error
-    page = render(results, title=title, generator=_GENERATOR)
+    write_page(render(results, title=title, generator=_GENERATOR), path)
+
+
+def write_page(page: str, path: Path) -> None:
+    """Raises `InputError` where it cannot be written."""
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:

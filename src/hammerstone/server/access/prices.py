@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hammerstone.models.price import price
+from hammerstone.models.price import list_price
 from hammerstone.types import Usage
 
 __all__ = ["Prices"]
 
-PROVIDERS = ("", "openai:", "anthropic:")
-"""Some models have a price under their provider's name alone."""
 SAMPLE = 1_000  # tokens of which a price per token is taken
 
 
@@ -40,15 +38,10 @@ class Prices:
             return None
         if model not in self._rates:
             self._rates[model] = _rates(model)
-        return _price(model, usage)
+        return list_price(model, usage)
 
 
 def _rates(model: str) -> Rates | None:
-    read = _price(model, Usage(input_tokens=SAMPLE, output_tokens=0))
-    written = _price(model, Usage(input_tokens=0, output_tokens=SAMPLE))
+    read = list_price(model, Usage(input_tokens=SAMPLE, output_tokens=0))
+    written = list_price(model, Usage(input_tokens=0, output_tokens=SAMPLE))
     return None if read is None or written is None else Rates(read / SAMPLE, written / SAMPLE)
-
-
-def _price(model: str, usage: Usage) -> float | None:
-    prices = (price(provider + model, usage) for provider in PROVIDERS)
-    return next((one for one in prices if one is not None), None)

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from hammerstone.requests.chats import answer_in, chat_of
+from hammerstone.requests.chats import chat_of
+from hammerstone.requests.replies import answer_in
 from hammerstone.requests.rows import UnreadableRowError
 from hammerstone.server.protocols.contract import (
     Body,

@@ -1,0 +1,135 @@
+"""What `hammerstone learn` found, in the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hammerstone.cli.terminal import brief, money, percent, print_line, show_facts, show_table, talk
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hammerstone.learn import Findings, KindFinding
+    from hammerstone.store.records import Build
+
+__all__ = ["say_build", "show"]
+
+MOST_KINDS = 15
+MOST_DISAGREEMENTS = 5
+SHORT = 50  # characters of a question or an answer
+
+
+def say_build(task: str, build: Build | None) -> None:
+    """Show that a tool is being built, or what came of it."""
+    if build is None:
+        talk(f"a tool for {task}", "building")
+    elif build.tool is not None and build.state in {"passed", "live"}:
+        talk(f"the tool {task}" + ("" if build.gained is None else f", {build.gained} more forms"), "built:")
+    else:
+        talk(f"{task}: {brief(build.reason)}", f"{build.state}:")
+
+
+def show(findings: Findings, home: str | None) -> None:
+    """The main numbers, kinds with and without a tool, disagreements, and what to do next."""
+    from hammerstone.learn.words import facts, headline, limits
+
+    print_line("")
+    for line in headline(findings):
+        print_line(line)
+    print_line("")
+    show_facts(facts(findings))
+    print_line("")
+    _show_kinds(findings)
+    _show_disagreements(findings)
+    for line in limits(findings):
+        talk(line)
+    if any(kind.tool for kind in findings.kinds):
+        where = f" --home {home}" if home else ""
+        talk(f"hammerstone serve --upstream URL{where}  # starts with these tools in shadow", "next:")
+    elif not findings.built:
+        talk("name a strong model with --maker, and tools are built and tested", "next:")
+
+
+def _show_kinds(findings: Findings) -> None:
+    from hammerstone.learn.words import estimate
+
+    kinds, tenants = findings.kinds, len({kind.tenant for kind in findings.kinds}) > 1
+    with_tool = [kind for kind in kinds if kind.tool]
+    if with_tool:
+        columns = (
+            "kind",
+            "#requests",
+            "#share",
+            "#held out",
+            "#answered",
+            "#disagreed",
+            "#at most",
+            "#builds",
+            "#cost",
+        )
+        show_table(
+            "Kinds with a tool",
+            columns,
+            [_tested_row(kind, tenants) for kind in with_tool],
+            caption="Disagreed: with the log, of the answered. At most: the rate of disagreement, 95 % sure however "
+            "often one looks.",
+        )
+    without = [kind for kind in kinds if not kind.tool]
+    if not findings.built:
+        rows = [
+            (_name(kind, tenants), str(kind.lines), f"{kind.share:.1%}", estimate(kind), _short(kind.sample))
+            for kind in without[:MOST_KINDS]
+        ]
+        show_table(
+            "Kinds of requests",
+            ("kind", "#requests", "#share", "a build, about", "first one"),
+            rows,
+            caption="Tokens that a maker would read and write, for a first tool and again for each later version. "
+            "--price-in and --price-out of the maker say what that costs.",
+        )
+    elif without:
+        rows = [(_name(kind, tenants), str(kind.lines), f"{kind.share:.1%}", kind.why) for kind in without[:MOST_KINDS]]
+        show_table("Kinds without a tool", ("kind", "#requests", "#share", "why¶"), rows)
+    _show_rest(without[MOST_KINDS:])
+
+
+def _tested_row(kind: KindFinding, tenants: bool) -> tuple[str, ...]:
+    tested = kind.tested
+    bound = f"{tested.bound:.1%}" if tested.answered else "-"
+    return (
+        _name(kind, tenants),
+        str(kind.lines),
+        f"{kind.share:.1%}",
+        str(tested.n),
+        percent(tested.answered, tested.n),
+        str(tested.disagreed),
+        bound,
+        str(kind.builds),
+        money(kind.build_usd),
+    )
+
+
+def _show_rest(kinds: Sequence[KindFinding]) -> None:
+    if kinds:
+        talk(f"{len(kinds):,} more kinds, {sum(kind.lines for kind in kinds):,} requests together", "and:")
+
+
+def _show_disagreements(findings: Findings) -> None:
+    found = findings.tested.disagreements
+    rows = [
+        (one.kind, one.id, _short(one.question), _short(one.logged), _short(one.tool))
+        for one in found[:MOST_DISAGREEMENTS]
+    ]
+    if rows:
+        columns = ("kind", "request", "question¶", "the log says¶", "the tool says¶")
+        show_table(f"Disagreements, {len(rows)} of {findings.tested.disagreed}", columns, rows)
+
+
+def _short(text: str) -> str:
+    """The beginning, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= SHORT else f"{line[: SHORT - 1]}…"
+
+
+def _name(kind: KindFinding, tenants: bool) -> str:
+    return f"{kind.tenant or '(default)'}: {kind.name}" if tenants else kind.name

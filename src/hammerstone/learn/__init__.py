@@ -1,0 +1,15 @@
+"""What hammerstone would save, learned from logs before anything changes.
+
+    log ─► read ─► kinds, without a model ─► the first part, in order of time: instances, builds, later versions
+                                         └─► the last part: who answers what, and does it agree with the log
+
+The log stands for the traffic of the gateway: kinds are found, tools are built and get better as they would there. They
+stay in shadow.
+"""
+
+from hammerstone.learn.findings import Findings, KindFinding
+from hammerstone.learn.log import Log, read_log
+from hammerstone.learn.run import Budget, learn
+from hammerstone.learn.saving import Prices
+
+__all__ = ["Budget", "Findings", "KindFinding", "Log", "Prices", "learn", "read_log"]

@@ -1,0 +1,108 @@
+"""A log: all files together, in order of time, and what of it no tool could learn from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from hammerstone.requests import BatchAnswer, Unreadable, is_batch_output, read_batch_answers, read_requests
+from hammerstone.types import Request
+
+__all__ = ["Log", "read_log"]
+
+VARIED = "asks for variety"
+UNANSWERED = "no answer"
+HELD_OUT = 0.3  # of the lines, the last ones
+
+OnBad = Callable[[str, int, str], object]
+"""Called with the file, the line and the reason for each line that cannot be read."""
+
+
+def _ignore(file: str, line: int, why: str) -> None:
+    """Nobody asked for them."""
+    del file, line, why
+
+
+@dataclass(kw_only=True)
+class Log:
+    """`lines` are requests with a whole answer, in order of time if each has one (`timed`), else as they stood.
+
+    `not_for_tools` counts the sound lines that no tool could answer or learn from, by their reason; `bad` the others.
+    """
+
+    lines: list[Request] = field(default_factory=list[Request])
+    timed: bool = False
+    untimed: int = 0
+    bad: int = 0
+    not_for_tools: Counter[str] = field(default_factory=Counter[str])
+
+    @property
+    def training(self) -> int:
+        """How many lines are the first part, from which tools are built."""
+        return len(self.lines) - round(HELD_OUT * len(self.lines))
+
+    @property
+    def days(self) -> float | None:
+        """From the first line to the last; `None` without times, or if all are of one moment."""
+        if not self.timed or len(self.lines) < 2:
+            return None
+        seconds = _time(self.lines[-1]) - _time(self.lines[0])
+        return seconds / 86_400 if seconds > 0 else None
+
+
+def read_log(files: Sequence[str], answers: str | None = None, *, on_bad: OnBad = _ignore) -> Log:
+    """All files together. Output files of batches, and `answers`, hold the answers to the requests of the others.
+
+    Raises `InputError` for a file that cannot be read as a whole.
+    """
+    log = Log()
+    outputs = [file for file in files if file != "-" and is_batch_output(file)]
+    replies = dict(_replies([*outputs, *([answers] if answers else [])], log, on_bad))
+    for file in files:
+        for item in read_requests(file) if file not in outputs else ():
+            if isinstance(item, Unreadable):
+                _count(log, file, item, on_bad)
+            else:
+                _take(log, _answered(item, replies))
+    log.untimed = sum(one.logged is None or one.logged.time is None for one in log.lines)
+    log.timed = bool(log.lines) and log.untimed == 0
+    if log.timed:
+        log.lines.sort(key=_time)
+    return log
+
+
+def _replies(files: Sequence[str], log: Log, on_bad: OnBad) -> Iterator[tuple[str, BatchAnswer]]:
+    for file in files:
+        for item in read_batch_answers(file):
+            if isinstance(item, Unreadable):
+                _count(log, file, item, on_bad)
+            else:
+                yield item.id, item
+
+
+def _count(log: Log, file: str, item: Unreadable, on_bad: OnBad) -> None:
+    if item.group:
+        log.not_for_tools[item.group] += 1
+        return
+    log.bad += 1
+    on_bad(file, item.line, item.why)
+
+
+def _answered(request: Request, replies: dict[str, BatchAnswer]) -> Request:
+    """With the answer that the batch's output file holds. A batch's input says nothing of the call."""
+    reply = replies.get(request.id) if request.answer is None else None
+    return request if reply is None else replace(request, answer=reply.answer, logged=reply.logged)
+
+
+def _take(log: Log, request: Request) -> None:
+    if request.answer is None or not request.answer.strip():
+        log.not_for_tools[UNANSWERED] += 1
+    elif request.logged is not None and request.logged.varied:
+        log.not_for_tools[VARIED] += 1
+    else:
+        log.lines.append(request)
+
+
+def _time(request: Request) -> float:
+    return (request.logged.time if request.logged is not None else None) or 0.0

@@ -1,0 +1,42 @@
+"""A name and a description for a kind, suggested by the maker: people read them, and so do later builds."""
+
+from __future__ import annotations
+
+from anyio import to_thread
+
+from hammerstone.errors import ModelError, RecordingError
+from hammerstone.learn.kinds import LogKind
+from hammerstone.loop import Hammerstone
+from hammerstone.models.model import Model
+from hammerstone.requests.frame import frame_of
+from hammerstone.routes.dispatcher import New, dispatch
+from hammerstone.store.accounts import AccountedModel, Bill
+from hammerstone.types import Role
+
+__all__ = ["suggest_name"]
+
+
+async def suggest_name(loop: Hammerstone, model: Model, kind: LogKind) -> str | None:
+    """The name of the new task of a kind; `None` where the maker has no new one, or says nothing that can be read.
+
+    A run that was interrupted may have stored the name already, and nothing under it.
+
+    Raises `StoreError`.
+    """
+    if not loop.store.keeping.is_whole_chat(kind.first.chat):
+        return None
+    asked = AccountedModel(model, Role.DISPATCHER, loop.store, loop.settings.roles.of(Role.DISPATCHER))
+    tasks = await to_thread.run_sync(loop.store.tasks)
+    chat = kind.first.chat
+    try:
+        verdict = await dispatch(asked, tasks, kind.first.question, Bill())
+    except (ModelError, RecordingError):
+        return None
+    there = next((one for one in tasks if verdict is not None and one.name == verdict.name), None)
+    if there is not None:
+        return there.name if not there.instances and there.frame == frame_of(chat) else None
+    if not isinstance(verdict, New):
+        return None
+    first = None if chat.plain else chat
+    await to_thread.run_sync(loop.store.add_task, verdict.name, verdict.description, frame_of(chat), first)
+    return verdict.name

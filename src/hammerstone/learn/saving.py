@@ -1,0 +1,67 @@
+"""What a request of the log has cost, and what a tool saves by answering it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hammerstone.evals.illustrative_prices import Rates
+from hammerstone.models.price import estimate_tokens, list_price
+from hammerstone.types import Request, Usage
+
+__all__ = ["Costs", "Prices", "estimated_usage"]
+
+SAMPLE = 1_000  # tokens of which a price per million is taken
+PER = 1_000_000 / SAMPLE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prices:
+    """Dollars per million tokens where a price is unknown; without both it stays so."""
+
+    read: float | None = None
+    written: float | None = None
+
+    @property
+    def rates(self) -> Rates | None:
+        return None if self.read is None or self.written is None else Rates(input=self.read, output=self.written)
+
+
+@dataclass(kw_only=True)
+class Costs:
+    """Prices each request once. The counts say of how many the tokens were estimated, and the price is unknown."""
+
+    prices: Prices = field(default_factory=Prices)
+    estimated: int = 0
+    unknown: int = 0
+    _listed: dict[str, Rates | None] = field(default_factory=dict[str, Rates | None], repr=False)
+
+    def of(self, line: Request) -> float | None:
+        """What the log says, or else the list price of its tokens, or else that of `prices`; `None` if unknown."""
+        logged = line.logged
+        if logged is not None and logged.cost_usd is not None:
+            return logged.cost_usd
+        usage = logged.usage if logged is not None else Usage()
+        estimated = usage.input_tokens is None or usage.output_tokens is None
+        if estimated:
+            usage = estimated_usage(line)
+        rates = self._rates(line.chat.model) or self.prices.rates
+        cost = None if rates is None else rates.cost(usage)
+        self.unknown += cost is None
+        self.estimated += estimated and cost is not None
+        return cost
+
+    def _rates(self, model: str | None) -> Rates | None:
+        """The list prices of a model."""
+        if model is None:
+            return None
+        if model not in self._listed:
+            read = list_price(model, Usage(input_tokens=SAMPLE, output_tokens=0))
+            written = list_price(model, Usage(input_tokens=0, output_tokens=SAMPLE))
+            known = None if read is None or written is None else Rates(input=read * PER, output=written * PER)
+            self._listed[model] = known
+        return self._listed[model]
+
+
+def estimated_usage(line: Request) -> Usage:
+    read = sum(estimate_tokens(one.content) for one in line.chat.messages)
+    return Usage(input_tokens=read, output_tokens=estimate_tokens(line.answer or ""))
