@@ -73,6 +73,7 @@ def test_a_disagreement_is_shown_side_by_side(cli: Cli, log: Path, recorded: Rec
 
 def test_json_holds_all_that_was_found(cli: Cli, log: Path, recorded: Recorded) -> None:
     (found,) = cli("learn", log, "--maker", recorded.strong, "--json").lines
+    assert (found["held_out"], found["answered"], found["disagreed"], found["break_even_days"]) == (9, 9, 1, None)
     assert (found["lines"], found["training"], found["kinds"][0]["tool"]) == (30, 21, "sum@1")
     assert found["kinds"][0]["tested"]["disagreed"] == 1
 

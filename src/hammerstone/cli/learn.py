@@ -97,7 +97,7 @@ def learn(
 
     findings = anyio.run(run)
     if json:
-        print_json(findings)
+        print_json(findings.document())
     else:
         show(findings, home)
     if report is not None:

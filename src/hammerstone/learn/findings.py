@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from hammerstone.life.bounds import upper_bound
 
-__all__ = ["Disagreement", "Findings", "KindFinding", "Tested"]
+__all__ = ["Disagreement", "Findings", "HeldOut", "KindFinding"]
 
 MONTH = 30  # days
 DISAGREEMENTS = 20  # shown of each kind
@@ -25,7 +26,7 @@ class Disagreement:
 
 
 @dataclass(kw_only=True)
-class Tested:
+class HeldOut:
     """Held-out requests: `n` of them, `answered` by tools, of which `disagreed` with the log.
 
     `repeated` of the answered ones had been asked before, word for word: a plain cache might have had them. `saved_usd`
@@ -63,7 +64,7 @@ class Tested:
         """Dollars per held-out request, answered or not; `None` where no price is known."""
         return self.saved_usd / self.n if self.priced and self.n else None
 
-    def add(self, other: Tested) -> None:
+    def add(self, other: HeldOut) -> None:
         self.n += other.n
         self.answered += other.answered
         self.disagreed += other.disagreed
@@ -96,7 +97,7 @@ class KindFinding:
     why: str = ""
     estimate: tuple[int, int] = (0, 0)
     estimate_usd: float | None = None
-    tested: Tested = field(default_factory=Tested)
+    tested: HeldOut = field(default_factory=HeldOut)
 
 
 @dataclass(kw_only=True)
@@ -122,10 +123,25 @@ class Findings:
     estimated: int = 0
     unknown: int = 0
 
+    def document(self) -> dict[str, Any]:
+        """All of it as JSON, with what follows from it."""
+        tested = self.tested
+        derived = {
+            "held_out": tested.n,
+            "answered": tested.answered,
+            "disagreed": tested.disagreed,
+            "disagreed_at_most": tested.bound,
+            "build_usd": self.build_usd,
+            "saved_usd_a_month": self.saved_a_month,
+            "break_even_requests": self.break_even,
+            "break_even_days": self.break_even_days,
+        }
+        return derived | asdict(self)
+
     @property
-    def tested(self) -> Tested:
+    def tested(self) -> HeldOut:
         """Over all kinds."""
-        whole = Tested()
+        whole = HeldOut()
         for kind in self.kinds:
             whole.add(kind.tested)
         return whole

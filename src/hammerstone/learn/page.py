@@ -8,6 +8,7 @@ from pathlib import Path
 from hammerstone.errors import SettingsError
 from hammerstone.evals.report.page import check_report_path, write_page
 from hammerstone.learn.findings import Findings
+from hammerstone.private_files import tighten
 
 __all__ = ["check_page", "write_findings"]
 
@@ -26,8 +27,12 @@ def check_page(path: Path) -> None:
 
 
 def write_findings(findings: Findings, path: Path) -> None:
-    """The same findings give the same bytes. Raises `InputError` where the page cannot be written."""
+    """The same findings give the same bytes. It quotes requests: it is its owner's alone, to be passed on at will.
+
+    Raises `InputError` where the page cannot be written.
+    """
     from hammerstone.learn.html import render
 
     check_page(path)
     write_page(render(findings), path)
+    tighten(path)

@@ -59,8 +59,10 @@ class Replay:
         self._finder = TaskFinder(loop.store, loop.catalog, None)
         self._parser = ParserRoute(loop.catalog, loop.sandbox, None)
         maker = loop.builder.maker if chosen else None
+        self._on_build = on_build
+        self._has_built = False
         self._builder = Builder(
-            store=loop.store, maker=maker, settings=loop.settings, on_build=on_build, improves=IN_USE
+            store=loop.store, maker=maker, settings=loop.settings, on_build=self._note, improves=IN_USE
         )
         self._built: dict[tuple[str, int], int] = {}  # the line after which a version takes part
         self._tools: dict[str, list[StoredTool]] = {}  # its versions, the latest first
@@ -109,8 +111,10 @@ class Replay:
             chat=None if chat.plain else chat,
         )
         await to_thread.run_sync(lambda: self._loop.store.add_instance(task, instance, request_id=line.id))
-        if self._may_build():
-            await self._builder.build_if_due(task, group)
+        if not self._may_build():
+            return
+        await self._builder.build_if_due(task, group)
+        if self._has_built:
             await self._read_tools()
             for one in self._tools.get(task, []):
                 self._built.setdefault((task, one.version), number)
@@ -123,8 +127,13 @@ class Replay:
             if tool is not None and asked.task in {None, task} and self._loop.catalog.may_answer(tool.tool, asked):
                 yield tool
 
+    def _note(self, task: str, build: Build | None) -> None:
+        self._has_built = self._has_built or build is not None
+        self._on_build(task, build)
+
     async def _read_tools(self) -> None:
         """Versions that take part, or did until a later one replaced them. One that was found wrong is none."""
+        self._has_built = False
         await self._loop.catalog.refresh()
         tools = await to_thread.run_sync(self._loop.store.tools, True)
         found: dict[str, list[StoredTool]] = {}
