@@ -8,12 +8,14 @@ of a server: there somebody hears of it (`OnFault`), and all else goes on.
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Awaitable, Callable
+from pathlib import PurePath
 from typing import Protocol, TypeAlias, TypeVar
 
 from hammerstone.errors import EndsRun, HammerstoneError
 
-__all__ = ["LogReporter", "OnFault", "Reporter", "contained", "reason_of", "spared"]
+__all__ = ["LogReporter", "OnFault", "Reporter", "contained", "place_of", "reason_of", "spared"]
 
 MAX_REASON = 500  # characters: an exception may quote all that it met
 
@@ -70,3 +72,10 @@ def reason_of(error: Exception) -> str:
         return error.message
     _log.debug("contained", exc_info=error)
     return f"{type(error).__name__}: {error}".strip(" :")[:MAX_REASON]
+
+
+def place_of(error: BaseException) -> str:
+    """Its kind, and where it was raised: for a log, which must not hold what an exception may quote."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" in {PurePath(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"

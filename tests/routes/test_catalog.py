@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
+import anyio
 import pytest
 
+from hammerstone.errors import StoreError
 from hammerstone.routes import Asked, Catalog
 from hammerstone.routes.catalog import FEW
 from hammerstone.routes.dispatcher import LISTED
@@ -151,6 +154,45 @@ async def test_under_load_one_request_looks_for_changes_and_the_others_go_on(sto
     seconds[0] = 0.6
     await catalog.refresh()
     assert names(catalog.tools) == ["word_sorting"]
+
+
+async def test_a_store_that_hangs_keeps_no_request_waiting(store: Store) -> None:
+    answers, asked_store = threading.Event(), store.tools_revision
+    seconds = [0.0]
+    catalog = Catalog(store, fresh_s=0.5, clock=lambda: seconds[0])
+    await catalog.refresh()
+    store.publish(a_tool())
+
+    def hanging() -> int:
+        answers.wait()
+        return asked_store()
+
+    store.tools_revision = hanging
+    for now in (1.0, 2.0):
+        seconds[0] = now
+        await catalog.refresh()
+        assert catalog.tools == ()
+    answers.set()
+    with anyio.fail_after(20):
+        while not catalog.tools:  # noqa: ASYNC110 - it comes from a thread
+            await anyio.sleep(0.005)
+
+
+async def test_a_store_that_is_lost_leaves_what_is_known(store: Store) -> None:
+    store.publish(a_tool())
+    seconds = [0.0]
+    catalog = Catalog(store, fresh_s=0.5, clock=lambda: seconds[0])
+    await catalog.refresh()
+
+    def lost() -> int:
+        raise StoreError("gone")
+
+    store.tools_revision = lost
+    seconds[0] = 1.0
+    await catalog.refresh()
+    assert names(catalog.tools) == ["word_sorting"]
+    with pytest.raises(StoreError):
+        await catalog.refresh(at_once=True)
 
 
 async def test_a_persons_label_is_known_after_a_refresh(store: Store) -> None:

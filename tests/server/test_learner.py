@@ -13,8 +13,8 @@ from hammerstone.errors import StoreError
 from hammerstone.journal import Served
 from hammerstone.loop import Hammerstone
 from hammerstone.routes import Answer, Asked, Routed
-from hammerstone.server.learner import WAITING, Learner
-from hammerstone.types import Route
+from hammerstone.server.learner import WAITING, WAITING_BYTES, Learner
+from hammerstone.types import Request, Route
 
 pytestmark = pytest.mark.anyio
 
@@ -33,10 +33,11 @@ class Kept:
         self.batches.append([asked.request.question for asked, _, _ in served])
 
 
-def serve(learner: Learner, loop: Kept, *questions: str) -> None:
+def serve(learner: Learner, loop: Kept, *questions: str, tenant: str = "") -> None:
     for question in questions:
         routed = Routed(answer=Answer(text="x", route=Route.PARSER), refusals=())
-        learner.served(cast("Hammerstone", loop), Asked.of(question), routed, 1.0)
+        asked = Asked(request=Request.plain(id="", question=question, tenant=tenant))
+        learner.served(cast("Hammerstone", loop), asked, routed, 1.0)
 
 
 async def run(learner: Learner) -> None:
@@ -74,3 +75,38 @@ async def test_what_comes_in_beyond_the_bound_is_counted_and_dropped() -> None:
     learner, loop = Learner(), Kept()
     serve(learner, loop, *(str(number) for number in range(WAITING + 3)))
     assert (learner.waiting, learner.dropped) == (WAITING, 3)
+
+
+async def test_where_too_much_waits_whoever_has_most_waiting_loses_the_latest() -> None:
+    learner, loop = Learner(), Kept()
+    serve(learner, loop, *(str(number) for number in range(WAITING)))
+    serve(learner, other := Kept(), "b", tenant="other")
+    await run(learner)
+    assert (other.batches, learner.dropped) == ([["b"]], 1)
+    assert [question for batch in loop.batches for question in batch] == [str(one) for one in range(WAITING - 1)]
+
+
+async def test_what_waits_is_bounded_in_bytes_too() -> None:
+    learner, loop = Learner(), Kept()
+    serve(learner, loop, *["x" * (WAITING_BYTES // 2)] * 3)
+    assert (learner.waiting, learner.dropped) == (2, 1)
+
+
+async def test_what_is_lost_at_the_end_is_counted_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    learner, loop = Learner(retry_s=0), Kept(away=1_000)
+    serve(learner, loop, "a", "b")
+    await run(learner)
+    assert learner.dropped == 2
+    assert "as the gateway ends: 2 answers and lessons" in caplog.text
+
+
+async def test_a_fault_of_one_lesson_is_logged_without_what_it_quotes(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Kept):
+        async def keep_served(self, served: Sequence[Served]) -> None:
+            raise KeyError(served[0][0].request.question)
+
+    learner = Learner()
+    serve(learner, Broken(), "dear Zebedee")
+    await run(learner)
+    assert "KeyError in test_learner.py" in caplog.text
+    assert "Zebedee" not in caplog.text

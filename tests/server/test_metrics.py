@@ -99,6 +99,22 @@ async def test_builds_and_bounds_of_live_tools_are_shown(tmp_path: Path, sandbox
         assert seen["hammerstone_all_false_hit_bound",] == seen["hammerstone_false_hit_bound", tool.task]
 
 
+async def test_tools_of_two_tenants_with_one_name_share_the_larger_bound(tmp_path: Path, sandbox: Sandbox) -> None:
+    with keys(tmp_path) as (key, admin):
+        async with open_gateway(tmp_path, sandbox, settings=replace(SETTINGS, life=LifeSettings(shadow=2))) as served:
+            await served.access.exchange()
+            for secret, count in ((key, 9), (admin, 7)):
+                for number in range(count):
+                    headers = {"authorization": f"Bearer {secret}"}
+                    await served.ask(f"What is the sum of {number} and 7?", headers=headers)
+            figures = Figures(served.host, served.signals.health.store("reading tools"))
+            await figures.look()
+            (shared,) = [one for one in figures.metrics(by_tenant=False) if one.name == "hammerstone_false_hit_bound"]
+            (apart,) = [one for one in figures.metrics(by_tenant=True) if one.name == "hammerstone_false_hit_bound"]
+            assert sorted(one.labels["tenant"] for one in apart.samples) == ["", "acme"]
+            assert [one.value for one in shared.samples] == [max(one.value for one in apart.samples)]
+
+
 async def test_nothing_of_a_prompt_or_a_key_is_in_the_metrics(served: Served) -> None:
     await served.client.post(CHAT, json=body(PRIVATE), headers={"authorization": "Bearer sk-secret"})
     await served.client.get("/v1/Zebedee/sk-secret")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import anyio
 import httpx2
 
 from hammerstone.errors import StoreError
-from hammerstone.faults import LogReporter, Reporter, reason_of
+from hammerstone.faults import LogReporter, Reporter, place_of
 from hammerstone.journal import Served
 from hammerstone.loop import Hammerstone
 from hammerstone.models.price import estimate_tokens, price
@@ -30,8 +30,8 @@ __all__ = ["Learner", "UpstreamReply", "answer_in"]
 
 _log = logging.getLogger(__name__)
 
-WAITING = 10_000
-"""Jobs that may wait. Beyond, what comes in is served all the same, and nothing is learned from it."""
+WAITING, WAITING_BYTES = 10_000, 256_000_000
+"""What may wait. Beyond, what comes in is served all the same, and nothing is learned from it."""
 AT_ONCE = 500  # answers stored in one transaction
 MAX_REPLY = 4_000_000  # bytes of a reply that is learned from
 
@@ -58,8 +58,12 @@ class UpstreamReply:
             return None
 
 
-Job = Callable[[], Awaitable[bool]]
-"""Whether it wrote to the store."""
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """`run` says whether it wrote to the store; `size` is what it holds, in bytes."""
+
+    run: Callable[[], Awaitable[bool]]
+    size: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +72,10 @@ class _Served:
 
     loop: Hammerstone
     served: Served
+    size: int
+
+
+Waiting: TypeAlias = "_Job | _Served"
 
 
 class Learner:
@@ -82,9 +90,10 @@ class Learner:
         """`reporter` hears whether the store takes what is to be stored."""
         self._retry_s = retry_s
         self._reporter = reporter or LogReporter()
-        self._waiting: dict[str, deque[Job | _Served]] = {}
+        self._waiting: dict[str, deque[Waiting]] = {}
         self._again: dict[str, float] = {}  # when tenants whose store failed are tried again
         self._count = 0
+        self._bytes = 0
         self._news = anyio.Event()
         self._rest = anyio.Event()
         self._closed = False
@@ -113,6 +122,9 @@ class Learner:
     async def _work(self, tenant: str) -> None:
         """Do what waits first, well or badly. Where the store is out of reach, it waits on."""
         waiting = self._waiting[tenant]
+        if not waiting:  # what was there has been dropped
+            del self._waiting[tenant]
+            return
         taken = self._take(waiting)
         self._again.pop(tenant, None)
         try:
@@ -126,13 +138,13 @@ class Learner:
                 return
             taken = self._give_up(waiting)
         except Exception as error:
-            _log.error("not learned from: %s", reason_of(error))
-        self._count -= len(taken)
+            _log.error("not learned from: %s", place_of(error))
+        self._forget(taken)
         if not waiting:
             del self._waiting[tenant]
 
     @staticmethod
-    def _take(waiting: deque[Job | _Served]) -> list[Job | _Served]:
+    def _take(waiting: deque[Waiting]) -> list[Waiting]:
         """What waits first, with the answers of the same loop that follow it."""
         taken = [waiting.popleft()]
         while isinstance(first := taken[0], _Served) and waiting and len(taken) < AT_ONCE:
@@ -143,15 +155,15 @@ class Learner:
         return taken
 
     @staticmethod
-    async def _do(taken: list[Job | _Served]) -> bool:
+    async def _do(taken: list[Waiting]) -> bool:
         """Whether the store had to do with it."""
         first = taken[0]
         if not isinstance(first, _Served):
-            return await first()
+            return await first.run()
         await first.loop.keep_served([one.served for one in taken if isinstance(one, _Served)])
         return True
 
-    def _give_up(self, waiting: deque[Job | _Served]) -> list[Job | _Served]:
+    def _give_up(self, waiting: deque[Waiting]) -> list[Waiting]:
         """All ends, and a store is not there: what was to go there is lost."""
         lost = list(waiting)
         waiting.clear()
@@ -175,7 +187,7 @@ class Learner:
             done.set()
             return False
 
-        self._add(tenant, mark)
+        self._add(tenant, _Job(run=mark))
         with anyio.move_on_after(within_s):
             await done.wait()
         return done.is_set()
@@ -194,19 +206,26 @@ class Learner:
         """How many answers of tools are still to be stored."""
         return sum(isinstance(one, _Served) for some in self._waiting.values() for one in some)
 
-    def _add(self, tenant: str, one: Job | _Served) -> None:
+    def _add(self, tenant: str, one: Waiting) -> None:
         """At the end of what waits. Where too much does, the last of whoever has most waiting is dropped."""
         self._waiting.setdefault(tenant, deque()).append(one)
         self._count += 1
-        if self._count > WAITING:
-            max(self._waiting.values(), key=len).pop()
-            self._count -= 1
+        self._bytes += one.size
+        while self._count > WAITING or self._bytes > WAITING_BYTES:
+            longest = max(self._waiting.values(), key=len)
+            if not longest:
+                break
+            self._forget([longest.pop()])
             self.dropped += 1
         self._news.set()
 
+    def _forget(self, some: Sequence[Waiting]) -> None:
+        self._count -= len(some)
+        self._bytes -= sum(one.size for one in some)
+
     def served(self, loop: Hammerstone, asked: Asked, routed: Routed, ms: float) -> None:
         """A tool's answer has gone out."""
-        self._add(asked.request.tenant, _Served(loop=loop, served=(asked, routed, ms)))
+        self._add(asked.request.tenant, _Served(loop=loop, served=(asked, routed, ms), size=_size(asked)))
 
     def learn(
         self,
@@ -231,7 +250,7 @@ class Learner:
             await loop.keep(asked, routed, ms)
             return True
 
-        self._add(asked.request.tenant, job)
+        self._add(asked.request.tenant, _Job(run=job, size=_size(asked) + len(reply.body)))
 
     def saved(self, asked: Asked | None, text: str) -> str:
         """About what the upstream's answer would have cost in US dollars, its tokens estimated; or `unknown`."""
@@ -240,6 +259,10 @@ class Learner:
         read = sum(estimate_tokens(one.content) for one in asked.request.chat.messages)
         dollars = price(asked.request.chat.model, Usage(input_tokens=read, output_tokens=estimate_tokens(text)))
         return "unknown" if dollars is None else f"{dollars:.6f}"
+
+
+def _size(asked: Asked) -> int:
+    return sum(len(one.content) for one in asked.request.chat.messages)
 
 
 def answer_in(api: TextApi, reply: UpstreamReply) -> tuple[str | None, Usage]:

@@ -100,6 +100,12 @@ def _meaning(error: exc.SQLAlchemyError) -> _Meaning | None:
 
 
 def _reason(cause: BaseException | None) -> str:
-    """One line: PostgreSQL's library indents what it adds, and where it tried several addresses the last one counts."""
+    """One line: PostgreSQL's library indents what it adds, and where it tried several addresses the last one counts.
+
+    Of what the server says, only the message itself: its details may quote a row.
+    """
+    primary = getattr(getattr(cause, "diag", None), "message_primary", None)
+    if primary:
+        return str(primary)
     lines = [line for line in str(cause).splitlines() if line.strip() and not line.startswith((" ", "\t"))]
     return lines[-1] if lines else type(cause).__name__

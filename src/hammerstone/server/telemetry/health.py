@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
-from hammerstone.errors import SandboxError, StoreError
-from hammerstone.faults import reason_of
+from hammerstone.errors import HammerstoneError, SandboxError, StoreError
+from hammerstone.faults import place_of
 from hammerstone.types import JSON
 
 __all__ = ["Health", "Part", "PartReporter"]
@@ -71,7 +71,7 @@ class Health:
         part = self._parts[name]
         part.faults += 1
         if use not in part.failing:
-            _log.error("%s (%s): %s", name, use, reason_of(error))
+            _log.error("%s (%s): %s", name, use, _said(error))
         part.failing[use] = type(error).__name__
 
     def working(self, name: str, use: str) -> None:
@@ -86,7 +86,7 @@ class Health:
         part = self._parts[_part_of(error)]
         part.faults += 1
         if part.ok:
-            _log.error("%s: %s", part.name, reason_of(error))
+            _log.error("%s: %s", part.name, _said(error))
 
     def fault(self) -> str | None:
         """The kind of error of a part that fails now."""
@@ -118,6 +118,10 @@ class Health:
             "parts": {**parts, "upstream": "configured"},
         }
         return (503 if self.stopping else 200), body
+
+
+def _said(error: Exception) -> str:
+    return error.message if isinstance(error, HammerstoneError) else place_of(error)
 
 
 def _part_of(error: Exception) -> str:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from queue import Empty, Full, Queue
 from typing import Any, TextIO
 
+from hammerstone.faults import place_of
 from hammerstone.models.masking import masked
 from hammerstone.server.telemetry.record import RequestRecord
 from hammerstone.settings import LogFormat
@@ -137,7 +138,7 @@ def _message(record: logging.LogRecord) -> str:
     cause = getattr(record, "stamina.caused_by", None)
     text = f"{text}: {cause}" if cause is not None else text
     if record.exc_info and record.exc_info[1] is not None:
-        text = f"{text}: {type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
+        text = f"{text}: {place_of(record.exc_info[1])}"
     return masked(text)
 
 
