@@ -25,21 +25,25 @@ OnFault: TypeAlias = Callable[[HammerstoneError], None]
 
 
 class Reporter(Protocol):
-    """Hears of a part of hammerstone whenever it has failed, and whenever it has done its work."""
+    """Hears of a part of hammerstone whenever it has failed, and whenever it has done its work.
 
-    def failed(self, error: Exception) -> None: ...
+    `tenant` is whose part it is, if each has one.
+    """
 
-    def works(self) -> None: ...
+    def failed(self, error: Exception, tenant: str | None = None) -> None: ...
+
+    def works(self, tenant: str | None = None) -> None: ...
 
 
 class LogReporter:
     """Where nobody else listens, failures are logged."""
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: Exception, tenant: str | None = None) -> None:
+        del tenant
         _log.error("%s", reason_of(error))
 
-    def works(self) -> None:
-        pass
+    def works(self, tenant: str | None = None) -> None:
+        del tenant
 
 
 T = TypeVar("T")

@@ -26,10 +26,12 @@ class Told:
     failures: list[str] = field(default_factory=list)
     works_again: anyio.Event = field(default_factory=anyio.Event)
 
-    def failed(self, error: Exception) -> None:
+    def failed(self, error: Exception, tenant: str | None = None) -> None:
+        del tenant
         self.failures.append(str(error))
 
-    def works(self) -> None:
+    def works(self, tenant: str | None = None) -> None:
+        del tenant
         self.works_again.set()
 
 

@@ -132,6 +132,7 @@ async def test_one_tenants_lost_store_delays_no_other_tenants(tmp_path: Path, sa
             await served.client.post(CHAT, json=body(NEW), headers={"authorization": f"Bearer {keys[tenant]}"})
         await until(served, 1)
         assert len((await served.host.of("b")).store.routes()) == 1
+        assert (served.signals.health.fault("a"), served.signals.health.fault("b")) == ("StoreError", None)
 
 
 async def test_a_missing_table_is_a_fault_and_no_error_of_the_client(tmp_path: Path, sandbox: Sandbox) -> None:

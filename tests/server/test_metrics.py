@@ -213,7 +213,17 @@ def test_a_part_that_fails_again_and_again_is_logged_once(caplog: pytest.LogCapt
     store.works()
     said = ["store (writing answers): the disk is full", "store (writing answers): works again"]
     assert [record.message for record in caplog.records] == said
-    assert health.parts()[0].faults == 3
+    assert health.faults()["store"] == 3
+
+
+def test_one_tenants_failing_store_is_no_fault_for_another(caplog: pytest.LogCaptureFixture) -> None:
+    health = Health()
+    store = health.store("writing answers")
+    for _ in range(3):
+        store.failed(StoreError("gone"), "acme")
+        store.works("")
+    assert (health.fault("acme"), health.fault("")) == ("StoreError", None)
+    assert [record.message for record in caplog.records] == ["store (writing answers of tenant 'acme'): gone"]
 
 
 def test_a_store_that_can_be_read_but_not_written_is_not_well() -> None:

@@ -143,7 +143,7 @@ class Gateway:
 
     def _say_fault(self, call: Call) -> None:
         """Where a part fails at present, a tool might have answered instead of the upstream."""
-        fault = self._health.fault()
+        fault = self._health.fault(call.tenant)
         if fault is not None and not call.controls.upstream_answers:
             call.notes.setdefault("fault", fault)
 

@@ -129,9 +129,9 @@ class Learner:
         self._again.pop(tenant, None)
         try:
             if await self._do(taken):
-                self._reporter.works()
+                self._reporter.works(tenant)
         except StoreError as error:
-            self._reporter.failed(error)
+            self._reporter.failed(error, tenant)
             waiting.extendleft(reversed(taken))
             if not self._closed:
                 self._again[tenant] = anyio.current_time() + self._retry_s

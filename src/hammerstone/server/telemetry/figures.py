@@ -61,9 +61,9 @@ class Figures:
             self._confidence = loop.settings.life.confidence  # the same of all
             try:
                 self._tallies[loop.tenant] = await to_thread.run_sync(loop.store.tallies, abandon_on_cancel=True)
-                self._reporter.works()
+                self._reporter.works(loop.tenant)
             except StoreError as error:
-                self._reporter.failed(error)
+                self._reporter.failed(error, loop.tenant)
         await to_thread.run_sync(self._count)
 
     def _count(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
@@ -20,6 +20,17 @@ STORE, SANDBOX, OTHER = "store", "sandbox", "other"
 STALE_SECONDS = 15.0  # without a word from the store, after which it counts as out of reach
 
 
+@dataclass(frozen=True)
+class Use:
+    """Of a part: a disk may be full for what writes, and not for what reads; and each tenant has a store."""
+
+    name: str
+    tenant: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} of tenant {self.tenant!r}" if self.tenant else self.name
+
+
 @dataclass(kw_only=True, eq=False)
 class Part:
     """`failing` are the uses of it that failed when they were last tried, each with the kind of its error.
@@ -28,7 +39,7 @@ class Part:
     """
 
     name: str
-    failing: dict[str, str] = field(default_factory=dict[str, str])
+    failing: dict[Use, str] = field(default_factory=dict[Use, str])
     faults: int = 0
     silent: bool = False
 
@@ -39,17 +50,17 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class PartReporter:
-    """A `Reporter` of one use of a part: a disk may be full for what writes, and not for what reads."""
+    """A `Reporter` of one use of a part."""
 
     health: Health
     part: str
     use: str
 
-    def failed(self, error: Exception) -> None:
-        self.health.failing(self.part, self.use, error)
+    def failed(self, error: Exception, tenant: str | None = None) -> None:
+        self.health.failing(self.part, Use(self.use, tenant), error)
 
-    def works(self) -> None:
-        self.health.working(self.part, self.use)
+    def works(self, tenant: str | None = None) -> None:
+        self.health.working(self.part, Use(self.use, tenant))
 
 
 class Health:
@@ -57,7 +68,8 @@ class Health:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._parts = {name: Part(name=name) for name in (STORE, SANDBOX, OTHER)}
+        self._watched = {name: Part(name=name) for name in (STORE, SANDBOX)}
+        self._other = Part(name=OTHER)
         self._store_seen: float | None = None
         self.stopping = False
 
@@ -67,15 +79,15 @@ class Health:
     def sandbox(self) -> PartReporter:
         return PartReporter(health=self, part=SANDBOX, use="calls")
 
-    def failing(self, name: str, use: str, error: Exception) -> None:
-        part = self._parts[name]
+    def failing(self, name: str, use: Use, error: Exception) -> None:
+        part = self._watched[name]
         part.faults += 1
         if use not in part.failing:
             _log.error("%s (%s): %s", name, use, _said(error))
         part.failing[use] = type(error).__name__
 
-    def working(self, name: str, use: str) -> None:
-        part = self._parts[name]
+    def working(self, name: str, use: Use) -> None:
+        part = self._watched[name]
         if name == STORE:
             self._store_seen = self._clock()
         if part.failing.pop(use, None) is not None:
@@ -83,23 +95,28 @@ class Health:
 
     def failed(self, error: Exception) -> None:
         """Something failed for one request or one build."""
-        part = self._parts[_part_of(error)]
+        part = self._watched.get(_part_of(error), self._other)
         part.faults += 1
         if part.ok:
             _log.error("%s: %s", part.name, _said(error))
 
-    def fault(self) -> str | None:
-        """The kind of error of a part that fails now."""
-        for part in self.parts():
-            if not part.ok:
-                return next(iter(part.failing.values()), StoreError.__name__)
+    def fault(self, tenant: str = "") -> str | None:
+        """The kind of error of a part that fails now for this tenant."""
+        for part in self.watched():
+            kinds = [kind for use, kind in part.failing.items() if use.tenant in {None, tenant}]
+            if kinds or part.silent:
+                return kinds[0] if kinds else StoreError.__name__
         return None
 
-    def parts(self) -> Sequence[Part]:
-        """Of this moment."""
+    def watched(self) -> Sequence[Part]:
+        """The parts that work or do not, at this moment."""
         seen = self._store_seen
-        self._parts[STORE].silent = seen is not None and self._clock() - seen > STALE_SECONDS
-        return tuple(self._parts.values())
+        self._watched[STORE].silent = seen is not None and self._clock() - seen > STALE_SECONDS
+        return tuple(self._watched.values())
+
+    def faults(self) -> Mapping[str, int]:
+        """How often each part failed, and anything else."""
+        return {part.name: part.faults for part in (*self._watched.values(), self._other)}
 
     def report(self) -> tuple[int, JSON]:
         """Status and body of `GET /readyz`.
@@ -107,8 +124,7 @@ class Health:
         A gateway whose parts have failed still passes every request on, so it stays in a load balancer's rotation
         (200, `degraded`). One that is told to stop leaves it (503).
         """
-        parts: dict[str, JSON] = {part.name: "ok" if part.ok else "failed" for part in self.parts()}
-        del parts[OTHER]
+        parts: dict[str, JSON] = {part.name: "ok" if part.ok else "failed" for part in self.watched()}
         works = set(parts.values()) == {"ok"}
         status = "stopping" if self.stopping else "ready" if works else "degraded"
         body: JSON = {

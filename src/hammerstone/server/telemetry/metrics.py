@@ -123,8 +123,9 @@ class Metrics:
             yield from _queue(self._learner)
         faults = CounterMetricFamily("hammerstone_faults", "Failures of hammerstone's own parts.", labels=["part"])
         up = GaugeMetricFamily("hammerstone_part_up", "Whether a part of hammerstone works.", labels=["part"])
-        for part in self._health.parts():
-            faults.add_metric([part.name], part.faults)
+        for name, count in self._health.faults().items():
+            faults.add_metric([name], count)
+        for part in self._health.watched():
             up.add_metric([part.name], float(part.ok))
         yield from (faults, up)
         if self._figures is not None:
