@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -231,3 +232,15 @@ def test_a_store_that_can_be_read_but_not_written_is_not_well() -> None:
     health.store("writing answers").failed(StoreError("the disk is full"))
     health.store("reading tools").works()
     assert health.fault() == "StoreError"
+
+
+async def test_the_guide_names_every_metric_and_no_other(served: Served) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guides" / "operating.md").read_text(encoding="utf-8")
+    await served.learn_sums()
+    await served.ask(NEW)
+    figures = Figures(served.host, served.signals.health.store("reading tools"))
+    served.signals.metrics.show(served.learner, figures)
+    await figures.look()
+    shown = {re.sub("_(total|bucket|count|sum|created)$", "", name) for name, *_ in await scrape(served)}
+    named = {re.sub("_(total|bucket)$", "", one) for one in re.findall(r"\bhammerstone_[a-z_]+", guide)}
+    assert named == {one for one in shown if one.startswith("hammerstone_")}

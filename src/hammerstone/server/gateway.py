@@ -26,13 +26,14 @@ from hammerstone.server.bodies import MEGABYTE
 from hammerstone.server.call import Call
 from hammerstone.server.controls import ControlError, read_controls
 from hammerstone.server.exact import ExactCaches, Remembered, identity
-from hammerstone.server.learner import Learner, UpstreamReply, answer_in
+from hammerstone.server.learner import Learner
 from hammerstone.server.protocols.anthropic_messages import AnthropicMessages
 from hammerstone.server.protocols.contract import NotServedError, TextApi
 from hammerstone.server.protocols.limits import temperature_of
 from hammerstone.server.replies import GatewayError, answer_response, error_response
 from hammerstone.server.telemetry.health import Health
 from hammerstone.server.upstream import UpstreamError, Upstreams, reply_bytes, reply_headers
+from hammerstone.server.upstream_reply import UpstreamReply
 from hammerstone.settings import ServeSettings, Settings
 from hammerstone.store import Stores
 from hammerstone.store.accounts import Bill
@@ -246,7 +247,7 @@ class Gateway:
         if call.api is None or call.asked is None:
             return
         if call.record.trace.is_on:
-            call.record.trace.answered(*answer_in(call.api, reply))
+            call.record.trace.answered(*reply.answer(call.api))
 
         def answered(text: str) -> None:
             cache = self._exact.of(call.tenant)

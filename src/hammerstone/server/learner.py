@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
-import httpx2
 
 from hammerstone.errors import StoreError
 from hammerstone.faults import LogReporter, Reporter, place_of
@@ -19,43 +17,20 @@ from hammerstone.loop import Hammerstone
 from hammerstone.models.price import estimate_tokens, price
 from hammerstone.routes import Answer, Asked, Routed
 from hammerstone.server.protocols.contract import TextApi
-from hammerstone.server.sse import read_events
+from hammerstone.server.upstream_reply import UpstreamReply
 from hammerstone.store.accounts import Bill
 from hammerstone.types import Route, Usage
 
 if TYPE_CHECKING:
     from hammerstone.server.gateway import Tenants
 
-__all__ = ["Learner", "UpstreamReply", "answer_in"]
+__all__ = ["Learner"]
 
 _log = logging.getLogger(__name__)
 
 WAITING, WAITING_BYTES = 10_000, 256_000_000
 """What may wait. Beyond, what comes in is served all the same, and nothing is learned from it."""
 AT_ONCE = 500  # answers stored in one transaction
-MAX_REPLY = 4_000_000  # bytes of a reply that is learned from
-
-
-@dataclass(frozen=True, kw_only=True)
-class UpstreamReply:
-    """A whole reply as it came over the wire."""
-
-    content_type: str
-    encoding: str
-    body: bytes
-
-    @classmethod
-    def of(cls, response: httpx2.Response, body: bytes) -> UpstreamReply:
-        head = response.headers
-        return cls(content_type=head.get("content-type", ""), encoding=head.get("content-encoding", ""), body=body)
-
-    def text(self) -> str | None:
-        """Decoded; `None` if it cannot be."""
-        headers = {"content-encoding": self.encoding} if self.encoding else {}
-        try:
-            return httpx2.Response(200, headers=headers, content=self.body).content.decode()
-        except (httpx2.DecodingError, UnicodeDecodeError):
-            return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,7 +214,7 @@ class Learner:
         """The upstream's answer has gone out. `answered` gets its text, if it is whole."""
 
         async def job() -> bool:
-            text, usage = answer_in(api, reply)
+            text, usage = reply.answer(api)
             if text is None:
                 return False
             answered(text)
@@ -263,21 +238,3 @@ class Learner:
 
 def _size(asked: Asked) -> int:
     return sum(len(one.content) for one in asked.request.chat.messages)
-
-
-def answer_in(api: TextApi, reply: UpstreamReply) -> tuple[str | None, Usage]:
-    """The text of an answer that is whole, and the tokens that it counts."""
-    text = reply.text() if len(reply.body) <= MAX_REPLY else None
-    if text is None:
-        return None, Usage()
-    if reply.content_type.startswith("text/event-stream"):
-        events = read_events(text)
-        return (None, Usage()) if events is None else (api.answer_streamed(events), api.usage_streamed(events))
-    try:
-        whole: Any = json.loads(text)
-    except (ValueError, RecursionError):
-        return None, Usage()
-    if not isinstance(whole, dict):
-        return None, Usage()
-    fields = cast("dict[str, Any]", whole)
-    return api.answer_in(fields), api.usage_in(fields)
