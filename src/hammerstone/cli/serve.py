@@ -94,6 +94,6 @@ def serve(
 
     with open_log(settings.serve.log):
         try:
-            anyio.run(run)
+            anyio.run(run, backend_options={"use_uvloop": True})
         finally:
             signals.close()

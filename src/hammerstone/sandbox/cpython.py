@@ -79,7 +79,7 @@ class CPythonSandbox:
     ) -> Outcome:
         async with self.process(program, limits=limits, hash_seed=hash_seed) as process:
             outcome = await process.call(function, arguments)
-            return replace(outcome, cpu_seconds=await process.end() or outcome.cpu_seconds)
+            return replace(outcome, cpu_seconds=await process.cpu_seconds())
 
     async def call_again(
         self, program: str, function: str, arguments: Mapping[str, JSON], *, hash_seed: int = 0
@@ -111,6 +111,10 @@ class CPythonSandbox:
             process = FreshProcess(self._pool, program, limits or Limits(), hash_seed)
             try:
                 yield process
+            except BaseException:
+                with anyio.CancelScope(shield=True):
+                    await process.cpu_seconds()  # a call that is cancelled has ended when that is known
+                raise
             finally:
                 await process.end()
 
@@ -180,20 +184,26 @@ class FreshProcess:
             self._warm, self._process = warm, warm.worker.open()
         return await self._process.exchange(asked)
 
-    async def end(self) -> float:
-        """End it; the CPU seconds that it used, where they are known."""
+    async def end(self) -> None:
+        """End it, without waiting until it has."""
         warm, process = self._warm, self._process
         self._warm = self._process = None
         if warm is None or process is None:
-            return 0.0
+            return
         try:
-            _, cpu_seconds = await process.end()
+            await process.kill()
         except BaseException as error:  # nobody can say what the worker's next reply would belong to
             warm.worker.close()
-            if isinstance(error, Gone):
-                return 0.0
-            raise
+            if not isinstance(error, Gone):
+                raise
+        else:
+            self._pool.give_back(warm)
         finally:
             process.close()
-        self._pool.give_back(warm)
-        return cpu_seconds
+
+    async def cpu_seconds(self) -> float:
+        """Wait for its end. 0 where nothing is known of it."""
+        try:
+            return 0.0 if self._process is None else (await self._process.end())[1]
+        except Gone:
+            return 0.0

@@ -59,7 +59,7 @@ class WorkerPool:
         idle = self._idle.get((hash_seed, limits, source), [])
         while idle:
             warm = idle.pop()
-            if warm.whole is whole and warm.worker.alive:
+            if warm.whole is whole and await warm.worker.ready():
                 return warm
             warm.worker.close()
         worker = await Worker.start(await self.template(hash_seed), source, limits, whole=whole)

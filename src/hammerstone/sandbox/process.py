@@ -141,6 +141,7 @@ class Worker:
     def __init__(self, control: Transport, limits: Limits) -> None:
         self._control = control
         self._limits = limits
+        self._last: CallProcess | None = None
 
     @classmethod
     async def start(cls, template: Template, source: str, limits: Limits, *, whole: bool) -> Worker | Reply:
@@ -179,10 +180,16 @@ class Worker:
             raise
         finally:
             theirs.close()
-        return CallProcess(self._control, ours, printed, self._limits)
+        self._last = CallProcess(self._control, ours, printed, self._limits)
+        return self._last
 
-    @property
-    def alive(self) -> bool:
+    async def ready(self) -> bool:
+        """Whether it can open another process. Waits for the end of the one before."""
+        try:
+            if self._last is not None:
+                await self._last.end()
+        except Gone:
+            return False
         return self._control.open
 
     def close(self) -> None:
@@ -199,6 +206,7 @@ class CallProcess:
         self._limits = limits
         self._started = 0.0
         self._confined = False
+        self._killed = False
         self._ended: tuple[int, float] | None = None
 
     @property
@@ -253,12 +261,18 @@ class CallProcess:
     def _text(self) -> bytes:
         return os.pread(self._printed, self._limits.output_bytes, 0)
 
+    async def kill(self) -> None:
+        """Have the worker kill it. Raises `Gone`."""
+        if not self._killed:
+            self._killed = True
+            await self._control.send(exchange.END)
+
     async def end(self) -> tuple[int, float]:
         """Kill it; its wait status and the CPU seconds that it used. Raises `Gone` if the worker has ended."""
         if self._ended is not None:
             return self._ended
         with anyio.CancelScope(shield=True), anyio.move_on_after(GRACE_SECONDS):
-            await self._control.send(exchange.END)
+            await self.kill()
             status, user, user_micro, system, system_micro = exchange.REPORT.unpack(
                 await self._control.receive(exchange.REPORT.size)
             )
