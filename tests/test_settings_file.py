@@ -97,6 +97,15 @@ def test_a_file_that_sets_nothing_new_leaves_the_defaults(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "mask"),
+    [('mask = "email"', {"email"}), ('mask = ["email", "own:function"]', {"email", "own:function"})],
+)
+def test_a_mask_is_one_name_or_a_list_of_them(text: str, mask: set[str]) -> None:
+    Path("hammerstone.toml").write_text(f"[serve]\n{text}\n")
+    assert load_settings().settings.serve.mask == mask
+
+
+@pytest.mark.parametrize(
     ("text", "key", "hint"),
     [
         ("[roles.user]\nmax_token = 5", "roles.user.max_token", "did you mean roles.user.max_tokens?"),

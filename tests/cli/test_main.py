@@ -111,6 +111,13 @@ def test_the_doctor_says_which_sandbox_is_chosen_and_what_it_does_not_cover(cli:
     assert f"Home: {home}/hammerstone.db: 0 tasks, 0 live tools" in done.out
 
 
+def test_the_doctor_says_that_nothing_is_stored(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text('[serve]\nstore = "none"\n')
+    assert "The gateway stores no prompts and no answers" in cli("doctor", "--config", file).out
+    assert "stores no prompts" not in cli("doctor").out
+
+
 def test_the_doctor_is_not_content_with_a_home_that_cannot_be_used(cli: Cli, home: Path) -> None:
     home.write_text("")
     done = cli("doctor")

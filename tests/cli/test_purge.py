@@ -34,9 +34,9 @@ def test_a_dry_run_says_what_would_go_and_removes_nothing(cli: Cli, answered: Pa
     done = cli("purge", "--older-than", "0d", "--dry-run", "--json")
     assert done.lines == [
         {"tenant": "", "what": "would go", "requests": 1, "instances": 5, "queued": 0, "calls": 0, "comparisons": 0}
-        | {"builds": 0, "tools": 0},
+        | {"builds": 0, "tools": 0, "others": 1},
         {"tenant": "acme", "what": "would go", "requests": 1, "instances": 0, "queued": 0, "calls": 0, "comparisons": 0}
-        | {"builds": 0, "tools": 0},
+        | {"builds": 0, "tools": 0, "others": 0},
     ]
     assert len(questions(answered)) == 5
 
@@ -44,14 +44,14 @@ def test_a_dry_run_says_what_would_go_and_removes_nothing(cli: Cli, answered: Pa
 def test_it_asks_first_and_removes_nothing_without_a_yes(cli: Cli, answered: Path) -> None:
     done = cli("purge", "--task", "sum", stdin="n\n")
     assert (done.code, len(questions(answered))) == (1, 5)
-    assert "default 1 5 0 0 0 0 0" in done.rows
+    assert "default 1 5 0 0 0 0 0 1" in done.rows
     assert "nothing was removed" in done.err
 
 
 def test_what_was_answered_stays_counted_with_its_cost(cli: Cli, answered: Path) -> None:
     done = cli("purge", "--older-than", "0d", "--yes")
     assert (done.code, questions(answered)) == (0, [])
-    assert "acme 1 0 0 0 0 0 0" in done.rows
+    assert "acme 1 0 0 0 0 0 0 0" in done.rows
     (ledger,) = cli("ledger", "--json").lines
     assert [(row["requests"], row["cost_usd"]) for row in ledger["routes"]] == [(1, 0.25)]
     assert ledger["kept"] == {"whole": 0, "masked": 0, "nothing": 1}

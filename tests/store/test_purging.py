@@ -84,7 +84,7 @@ def test_the_text_goes_and_the_figures_stay(full: Store, selection: Selection | 
     would_go = full.purge(chosen, dry_run=True)
     assert NAME in text_of(full)
     gone = full.purge(chosen)
-    assert gone == would_go == Purged(requests=1, instances=1, queued=1, calls=2, comparisons=1, builds=1)
+    assert gone == would_go == Purged(requests=1, instances=1, queued=1, calls=2, comparisons=1, builds=1, others=3)
     assert NAME not in text_of(full)
     assert figures(full) == before
     assert full.purge(chosen) == Purged(), "there is nothing left of it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from hammerstone.cli.home import open_home
@@ -19,7 +20,8 @@ __all__ = ["label"]
 def label(home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
     """Show the waiting requests one after another and take their answers.
 
-    An empty line skips a request; Ctrl-D ends. With --json the queue is listed and nothing is asked.
+    An empty line skips a request, which then waits behind all others; Ctrl-D ends. With --json the queue is listed and
+    nothing is asked.
     """
     with open_home(home, tenant) as store:
         queue = store.queue()
@@ -34,6 +36,8 @@ def label(home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
                 break
             if answer and _label(store, waiting, answer):
                 done += 1
+            elif not answer:
+                _skip(store, waiting)
         still = len(store.queue())
     talk(f"{done} labeled, {still} still waiting")
 
@@ -47,6 +51,11 @@ def _label(store: Store, waiting: Queued, answer: str) -> bool:
         talk(f"{waiting.request_id} is answered already: {other.answer if other else ''}", "skipped:")
         return False
     return True
+
+
+def _skip(store: Store, waiting: Queued) -> None:
+    with suppress(NotFoundError):  # somebody else has answered it meanwhile
+        store.skip(waiting.id)
 
 
 def _ask(waiting: Queued, number: int, total: int) -> str | None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["purge"]
 
-COLUMNS = ("requests", "instances", "queued", "calls", "comparisons", "builds", "tools")
+COLUMNS = ("requests", "instances", "queued", "calls", "comparisons", "builds", "tools", "others")
 
 
 def purge(

@@ -60,7 +60,7 @@ def build_app(
         health=signals.health,
     )
 
-    keeper = Keeper(tenants.stores, settings.keep_days)
+    keeper = Keeper(tenants.stores, settings.keep_days, signals.health.store("removing what is too old"))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import fcntl
 import os
+import sqlite3
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -122,8 +123,12 @@ class Database:
                 self._vacuum()
                 return
             with self._turn(), closing(self._engine.raw_connection()) as connection:
-                for statement in (*(["VACUUM"] if whole else []), "PRAGMA wal_checkpoint(TRUNCATE)"):
-                    connection.cursor().execute(statement)
+                try:
+                    for statement in (*(["VACUUM"] if whole else []), "PRAGMA wal_checkpoint(TRUNCATE)"):
+                        connection.cursor().execute(statement)
+                except sqlite3.Error as error:
+                    hint = "what was removed stays removed; the space is given back by the next purge"
+                    raise StoreError(f"{self.where} cannot be rewritten: {error}", hint=hint) from error
 
     def _vacuum(self) -> None:
         prefix = f"{self.schema}." if self.schema is not None else ""

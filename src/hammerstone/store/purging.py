@@ -10,6 +10,7 @@ Everything is done in batches, each a transaction of its own, so that whoever el
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,8 @@ class Selection:
 
 @dataclass(frozen=True, kw_only=True)
 class Purged:
-    """How many rows lost their text, or went."""
+    """How many rows lost their text, or went. `others` are attempts, changes of state, first requests of tasks, and
+    digests of questions."""
 
     requests: int = 0
     instances: int = 0
@@ -58,6 +60,7 @@ class Purged:
     comparisons: int = 0
     builds: int = 0
     tools: int = 0
+    others: int = 0
 
     def __add__(self, other: Purged) -> Purged:
         return Purged(**{name: getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__})
@@ -70,7 +73,7 @@ class Part:
     table: Table
     where: ColumnElement[bool]
     change: Callable[[Connection, Sequence[int]], None]
-    counted: str = ""
+    counted: str
 
 
 def parts(connection: Connection, selection: Selection, *, with_tools: bool) -> tuple[Part, ...]:
@@ -84,7 +87,7 @@ def parts(connection: Connection, selection: Selection, *, with_tools: bool) -> 
     compared, changes, attempts = schema.comparisons, schema.changes, schema.attempts
     queued = and_(_of_name(selection, _QUEUE), named(_QUEUE, "queued"))
     found = [
-        Part(table=_TASKS, where=and_(_TASKS.c.chat.is_not(None), _first_chats(selection)), change=_blank_chats),
+        Part(table=_TASKS, where=_with_first_chat(connection, selection), change=_blank_chats, counted="others"),
         Part(
             table=_INSTANCES,
             where=and_(of_task(_INSTANCES), named(_INSTANCES)),
@@ -112,6 +115,7 @@ def parts(connection: Connection, selection: Selection, *, with_tools: bool) -> 
             table=attempts,
             where=and_(attempts.c.source != "", attempts.c.build_id.in_(its_builds)),
             change=_blanked(attempts, source="", problems=[]),
+            counted="others",
         ),
         Part(
             table=_BUILDS,
@@ -128,11 +132,12 @@ def parts(connection: Connection, selection: Selection, *, with_tools: bool) -> 
                 _since(connection, selection, changes.c.created, changes.c.tool_id.in_(its_tools)),
             ),
             change=_blanked(changes, reason=""),
+            counted="others",
         ),
     ]
     if selection.before is None and one is None:
         dispatches = schema.dispatches
-        found.append(Part(table=dispatches, where=of_task(dispatches), change=_deleted(dispatches)))
+        found.append(Part(table=dispatches, where=of_task(dispatches), change=_deleted(dispatches), counted="others"))
     if with_tools:
         theirs = and_(of_task(_TOOLS), _tools(connection, selection))
         found.append(Part(table=_TOOLS, where=theirs, change=_drop_tools, counted="tools"))
@@ -144,9 +149,11 @@ def parts(connection: Connection, selection: Selection, *, with_tools: bool) -> 
 
 def count(connection: Connection, found: Sequence[Part]) -> Purged:
     """How many rows it would be."""
-    counted = (one for one in found if one.counted)
-    rows = {one.counted: select(func.count()).select_from(one.table).where(one.where) for one in counted}
-    return Purged(**{name: connection.execute(query).scalar_one() for name, query in rows.items()})
+    counted: Counter[str] = Counter()
+    for one in found:
+        rows = select(func.count()).select_from(one.table).where(one.where)
+        counted[one.counted] += connection.execute(rows).scalar_one()
+    return Purged(**counted)
 
 
 def batch(connection: Connection, part: Part, after: int) -> Sequence[int]:
@@ -229,13 +236,18 @@ def _calls(connection: Connection, selection: Selection) -> ColumnElement[bool]:
     return or_(_CALLS.c.request_id == selection.request_id, quoting)
 
 
-def _first_chats(selection: Selection) -> ColumnElement[bool]:
-    """What tasks keep of their first request. Which request that was is not known: it goes by age or with the task."""
+def _with_first_chat(connection: Connection, selection: Selection) -> ColumnElement[bool]:
+    """Tasks that quote their first request. Which one that was is not known: it goes by age, or with any of theirs."""
+    rows = select(_TASKS.c.id, _TASKS.c.form, _TASKS.c.chat).where(_TASKS.c.chat.is_not(None))
     if selection.request_id is not None:
-        first = select(_INSTANCES.c.id).where(_INSTANCES.c.request_id == selection.request_id)
-        return and_(_TASKS.c.id.in_(select(_INSTANCES.c.task_id).where(_INSTANCES.c.id.in_(first))))
-    named = true() if selection.task is None else _TASKS.c.name == selection.task
-    return named if selection.before is None else and_(named, _TASKS.c.created < selection.before)
+        named = select(_INSTANCES.c.task_id).where(_INSTANCES.c.request_id == selection.request_id)
+        rows = rows.where(_TASKS.c.id.in_(named))
+    if selection.task is not None:
+        rows = rows.where(_TASKS.c.name == selection.task)
+    if selection.before is not None:
+        rows = rows.where(_TASKS.c.created < selection.before)
+    quoting = [row.id for row in connection.execute(rows).all() if _left_of(row.form, row.chat) != row.chat]
+    return _TASKS.c.id.in_(quoting)
 
 
 def _tools(connection: Connection, selection: Selection) -> ColumnElement[bool]:
@@ -291,11 +303,13 @@ def _blank_answers(connection: Connection, ids: Sequence[int]) -> None:
 
 
 def _blank_chats(connection: Connection, ids: Sequence[int]) -> None:
-    """The turns that all requests of a task have stay: they are what it is about."""
     for row in connection.execute(select(_TASKS.c.id, _TASKS.c.form, _TASKS.c.chat).where(_TASKS.c.id.in_(ids))).all():
-        turns = row.chat["messages"]
-        blank = [{**turn, "content": ""} for turn in turns]
-        left = [*turns[:-1], blank[-1]] if row.form == Form.LAST else blank
-        if left == turns:
-            continue
-        connection.execute(update(_TASKS).where(_TASKS.c.id == row.id).values(chat={**row.chat, "messages": left}))
+        connection.execute(update(_TASKS).where(_TASKS.c.id == row.id).values(chat=_left_of(row.form, row.chat)))
+
+
+def _left_of(form: str, chat: dict[str, Any]) -> dict[str, Any]:
+    """The turns that all requests of a task have stay: they are what it is about."""
+    turns = chat["messages"]
+    blank = [{**turn, "content": ""} for turn in turns]
+    left = [*turns[:-1], blank[-1]] if form == Form.LAST else blank
+    return {**chat, "messages": left}

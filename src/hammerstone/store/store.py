@@ -532,10 +532,10 @@ class Store:
                     ids = purging.batch(connection, part, last)
                 last = max(ids, default=last)
                 purged[part.counted] += len(ids)
-        if any(number for name, number in purged.items() if name) and selection.before is None:
+        if purged.total() and selection.before is None:
             with self._database.write() as connection:
                 purging.begun(connection)
-        return Purged(**{name: number for name, number in purged.items() if name})
+        return Purged(**purged)
 
     def purges(self) -> int:
         """A number that grows when what is named, and not merely old, was purged."""
