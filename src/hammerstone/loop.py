@@ -42,7 +42,7 @@ from hammerstone.sandbox.contract import Sandbox
 from hammerstone.settings import Settings
 from hammerstone.store import Store
 from hammerstone.store.accounts import AccountedModel, Bill
-from hammerstone.store.records import Answered, Build
+from hammerstone.store.records import Answered, Build, StoredTool
 from hammerstone.types import Instance, Request, Role
 
 __all__ = ["Hammerstone", "Models"]
@@ -179,6 +179,10 @@ class Hammerstone:
         await to_thread.run_sync(self.store.add_task, name, description, frame, chat)
         await take(instances, name, store=self.store, sandbox=self.sandbox)
         return await self.builder.make(name)
+
+    def is_audited(self, asked: Asked, tool: StoredTool) -> bool:
+        """Whether the strong model's answer to this request, which `tool` can answer, is wanted as well."""
+        return self._watch is not None and self._watch.is_audited(asked, tool)
 
     async def _compare(self, asked: Asked, routed: Routed, answered: Answered) -> None:
         """In shadow or for an audit; beside the stream, unless settings say otherwise."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import anyio
 import httpx2
+from starlette.applications import Starlette
 
 from hammerstone.host import Host
 from hammerstone.loop import Hammerstone, Models
@@ -124,6 +125,7 @@ async def eventually(holds: Callable[[], bool]) -> None:
 class Served:
     """A gateway under test, with all that stands around it."""
 
+    app: Starlette
     client: httpx2.AsyncClient
     upstream: FakeUpstream
     learner: Learner
@@ -159,8 +161,13 @@ async def open_gateway(
     signals: Signals | None = None,
     outage: Outage | None = None,
     fresh_s: float = 0.0,
+    api_key: str | None = None,
+    transport: httpx2.AsyncBaseTransport | None = None,
 ) -> AsyncIterator[Served]:
-    """A gateway whose maker knows how to add. Its stores fail as `outage` says."""
+    """A gateway whose maker knows how to add. Its stores fail as `outage` says.
+
+    `api_key` is its own for the upstream, which is `upstream` unless there is a `transport` to another.
+    """
     upstream = upstream or FakeUpstream(adding)
     settings = replace(settings, serve=serve or ServeSettings())
     maker = FunctionModel(lambda _: f"```python\n{SUM}\n```")
@@ -176,14 +183,20 @@ async def open_gateway(
             on_build=signals.on_build,
             on_fault=lambda _, error: signals.health.failed(error),
         ) as host:
-            upstreams = Upstreams(openai=Upstream("http://upstream.test", transport=httpx2.ASGITransport(upstream)))
+            transport = transport or httpx2.ASGITransport(upstream)
+            upstreams = Upstreams(openai=Upstream("http://upstream.test", api_key=api_key, transport=transport))
             access = Access(host.keys, reporter=signals.health.store("exchanging keys"))
             app = build_app(host, upstreams, settings.serve, learner, access, signals)
-            transport = httpx2.ASGITransport(app)
             async with (
                 app.router.lifespan_context(app),
-                httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client,
+                httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost") as client,
             ):
                 yield Served(
-                    client=client, upstream=upstream, learner=learner, access=access, host=host, signals=signals
+                    app=app,
+                    client=client,
+                    upstream=upstream,
+                    learner=learner,
+                    access=access,
+                    host=host,
+                    signals=signals,
                 )

@@ -4,13 +4,16 @@ The upstream is the last route, the strong model. What a tool answers to the sam
 where they differ two more opinions of the strong model decide (a majority of three): if it says again that the tool
 was wrong, the tool serves nothing any more.
 
-Behind a gateway the upstream is no model of ours: what it answered is compared, but nobody is asked again.
+Behind a gateway the upstream is whoever answered the request: it is asked again where that may be paid for
+(`Asked.upstream`). Where it may not, its answer can be had in the tool's place (`Asked.withheld`); a disagreement then
+stays undecided, and counts as a false hit.
 """
 
 from __future__ import annotations
 
 from anyio import to_thread
 
+from hammerstone.escaping import sha256
 from hammerstone.faults import contained
 from hammerstone.life.audit import is_audited
 from hammerstone.life.states import after_comparison
@@ -21,7 +24,7 @@ from hammerstone.settings import LifeSettings
 from hammerstone.store import Store
 from hammerstone.store.accounts import AccountedModel, Bill
 from hammerstone.store.records import Answered, ComparisonKind, Opinion, StoredTool, Tally
-from hammerstone.types import Instance, Route, Source
+from hammerstone.types import Instance, Role, Route, Source
 
 __all__ = ["Watch"]
 
@@ -53,8 +56,20 @@ class Watch:
         if answer.route is Route.SOLVER:
             for tool in self._catalog.shadows(asked):
                 await self._shadow(tool, asked, answer.text)
-        elif answer.tool is not None and is_audited(asked.request.id, self._tally(answer.tool), self._settings):
+            held = asked.withheld
+            if held is not None and held.tool is not None:
+                await self._compare(held.tool, asked, ComparisonKind.AUDIT, held.text, answer.text)
+        elif answer.tool is not None and self.is_audited(asked, answer.tool):
             await contained(self._audit(answer.tool, asked, answer.text), lambda _: None)
+
+    def is_audited(self, asked: Asked, tool: StoredTool) -> bool:
+        """Whether this request is one of the sample, if `tool` answers it."""
+        return is_audited(asked.request.id, self._tally(tool), self._settings)
+
+    def _asked_again(self, asked: Asked) -> AccountedModel | None:
+        if asked.upstream is not None:
+            return AccountedModel(asked.upstream, Role.SOLVER, self._store)
+        return self._upstream
 
     def _tally(self, tool: StoredTool) -> Tally:
         return self._tallies.get((tool.task, tool.version), tool.tally)
@@ -65,10 +80,11 @@ class Watch:
             await self._compare(tool, asked, ComparisonKind.SHADOW, result.text, upstream)
 
     async def _audit(self, tool: StoredTool, asked: Asked, served: str) -> None:
-        if self._upstream is None:
+        model = self._asked_again(asked)
+        if model is None:
             return
         bill = Bill(request_id=asked.request.id, task=tool.task)
-        upstream = await solve(self._upstream, asked.request.chat, bill)
+        upstream = await solve(model, asked.request.chat, bill, sample=_draw(asked))
         if upstream is not None:
             await self._compare(tool, asked, ComparisonKind.AUDIT, served, upstream)
 
@@ -100,10 +116,11 @@ class Watch:
         self, tool: StoredTool, asked: Asked, tool_answer: str, upstream_answer: str
     ) -> tuple[Opinion, str]:
         """Who is right by a majority of three, and its answer."""
-        if self._upstream is None:
+        model = self._asked_again(asked)
+        if model is None:
             return Opinion.NEITHER, upstream_answer
         bill = Bill(request_id=asked.request.id, task=tool.task)
-        opinion = await second_opinion(self._upstream, asked.request.chat, upstream_answer, bill)
+        opinion = await second_opinion(model, asked.request.chat, upstream_answer, bill, first=_draw(asked))
         if opinion is None:
             return Opinion.NEITHER, upstream_answer
         if agree(opinion, tool_answer):
@@ -120,6 +137,15 @@ class Watch:
             chat=None if chat.plain else chat,
         )
         await to_thread.run_sync(lambda: self._store.add_instance(tool.task, instance, request_id=asked.request.id))
+
+
+def _draw(asked: Asked) -> int:
+    """The number of the upstream's first answer among all draws for the same messages.
+
+    Each request to a gateway draws anew: a rule that changes under the same words is found by asking, not by reading
+    what was once answered. A loop that runs again is to pay nothing twice.
+    """
+    return 0 if asked.upstream is None else int(sha256(asked.request.id)[:12], 16)
 
 
 def watches(settings: LifeSettings) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
+from hammerstone.models.model import Model
 from hammerstone.requests.frame import Form, Frame, frame_of, question_in
 from hammerstone.store.accounts import Bill
 from hammerstone.store.records import StoredTool
@@ -23,13 +24,17 @@ _NOT_PARSED = Parsed()
 class Asked:
     """A request on its way: the task that it was found to be of, and what it has cost so far.
 
-    `recognised` says that its task was looked for already.
+    `recognised` says that its task was looked for already. Behind a gateway, `upstream` is who may be asked this very
+    request again, and `withheld` the answer of a live tool in whose place the upstream answers, so that both can be
+    compared.
     """
 
     request: Request
     bill: Bill = field(default_factory=Bill)
     task: str | None = None
-    recognised: bool = False  # its task was looked for already
+    recognised: bool = False
+    upstream: Model | None = None
+    withheld: Answer | None = None
 
     @classmethod
     def of(cls, question: str, bill: Bill | None = None) -> Self:

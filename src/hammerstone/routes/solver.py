@@ -120,10 +120,13 @@ def _may_hold_talk(answer: str, *, begins: bool, below: bool) -> bool:
     return len(lines) > 1
 
 
-async def second_opinion(model: AccountedModel, chat: Chat, stored: str, bill: Bill) -> str | None:
-    """The answer that at least two of three hold (the stored one and two fresh ones), or `None` without a majority."""
+async def second_opinion(model: AccountedModel, chat: Chat, stored: str, bill: Bill, *, first: int = 0) -> str | None:
+    """The answer that at least two of three hold (the stored one and two fresh ones), or `None` without a majority.
+
+    `first` is the draw that gave the stored one.
+    """
     votes = [stored]
-    for sample in range(1, SECOND_OPINIONS + 1):
+    for sample in range(first + 1, first + 1 + SECOND_OPINIONS):
         answer = await solve(model, chat, bill, sample=sample)
         votes += [answer] if answer is not None else []
     return majority(votes)

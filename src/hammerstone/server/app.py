@@ -15,7 +15,7 @@ from hammerstone.concurrency import task_group
 from hammerstone.server.access import Access
 from hammerstone.server.admin import AdminApi
 from hammerstone.server.feedback import FEEDBACK, Feedback
-from hammerstone.server.gateway import Gateway, Tenants
+from hammerstone.server.gateway import Gateway
 from hammerstone.server.keeper import Keeper
 from hammerstone.server.learner import Learner
 from hammerstone.server.mcp_endpoint import McpEndpoint
@@ -24,6 +24,7 @@ from hammerstone.server.telemetry.figures import Figures
 from hammerstone.server.telemetry.middleware import Telemetry
 from hammerstone.server.telemetry.routes import telemetry_routes
 from hammerstone.server.telemetry.signals import Signals, open_signals
+from hammerstone.server.tenants import Tenants
 from hammerstone.server.tools_api import ToolsApi
 from hammerstone.server.upstream import Upstreams
 from hammerstone.settings import ServeSettings

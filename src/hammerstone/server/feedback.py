@@ -18,9 +18,9 @@ from hammerstone.admin.corrections import correct
 from hammerstone.errors import HammerstoneError, NotFoundError
 from hammerstone.server.bodies import json_body
 from hammerstone.server.entry import Entry
-from hammerstone.server.gateway import Tenants
 from hammerstone.server.learner import Learner
 from hammerstone.server.replies import GatewayError, error_response, json_response, refusal_of
+from hammerstone.server.tenants import Tenants
 from hammerstone.settings import ServeSettings
 from hammerstone.store import Store
 from hammerstone.types import JSON

@@ -10,55 +10,39 @@ Nothing that learns stands in a request's path, and if our own parts fail, reque
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Mapping
-from typing import Any, Protocol
+from collections.abc import Awaitable, Mapping
+from typing import Any
 
-import httpx2
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from hammerstone.loop import Hammerstone
 from hammerstone.requests.rows import UnreadableRowError
 from hammerstone.routes import Answer, Asked, Routed
-from hammerstone.server.access import Access, credentials_for_upstream
+from hammerstone.server.access import Access
+from hammerstone.server.audits import Audits
 from hammerstone.server.bodies import MEGABYTE
 from hammerstone.server.call import Call
 from hammerstone.server.controls import ControlError, read_controls
 from hammerstone.server.exact import ExactCaches, Remembered, identity
 from hammerstone.server.learner import Learner
+from hammerstone.server.misses import Misses
 from hammerstone.server.protocols.anthropic_messages import AnthropicMessages
 from hammerstone.server.protocols.contract import NotServedError, TextApi
 from hammerstone.server.protocols.limits import temperature_of
 from hammerstone.server.replies import GatewayError, answer_response, error_response
 from hammerstone.server.telemetry.health import Health
-from hammerstone.server.upstream import UpstreamError, Upstreams, reply_bytes, reply_headers
-from hammerstone.server.upstream_reply import UpstreamReply
-from hammerstone.settings import ServeSettings, Settings
-from hammerstone.store import Stores
+from hammerstone.server.tenants import Tenants
+from hammerstone.server.upstream import Upstreams
+from hammerstone.settings import ServeSettings
 from hammerstone.store.accounts import Bill
 from hammerstone.types import Request, Route, Usage
 
-__all__ = ["Gateway", "Tenants"]
+__all__ = ["Gateway"]
 
 NO_TOKENS = Usage(input_tokens=0, output_tokens=0)
 CLIENT_LEFT = 499  # nginx's: nobody reads it
-
-
-class Tenants(Protocol):
-    """Gives each tenant's own loop."""
-
-    async def of(self, tenant: str) -> Hammerstone: ...
-
-    @property
-    def stores(self) -> Stores: ...
-
-    @property
-    def loops(self) -> tuple[Hammerstone, ...]:
-        """Those that are open."""
-        ...
-
-    settings: Settings
 
 
 class Gateway:
@@ -77,11 +61,12 @@ class Gateway:
         self._access = access
         self._health = health
         self._tenants = tenants
-        self._upstreams = upstreams
         self._learner = learner
         self._settings = settings
         megabytes = settings.exact_mb if settings.store == "all" else 0.0
         self._exact = ExactCaches(ttl_s=settings.exact_ttl_s, max_bytes=int(megabytes * MEGABYTE))
+        self._audits = Audits(upstreams, settings)
+        self._misses = Misses(tenants=tenants, upstreams=upstreams, learner=learner, access=access, exact=self._exact)
 
     async def text(self, http: HttpRequest, api: TextApi) -> Response:
         """A request of one of the text APIs: a hit if a tool is sure of it, else the upstream's reply."""
@@ -95,7 +80,7 @@ class Gateway:
             if call.controls.only_if_hit:
                 raise GatewayError("no tool answers this request", status=504, code="no_hit", kind="hammerstone_error")
             self._say_fault(call)
-            return await self._miss(call)
+            return await self._misses.pass_on(call)
         except GatewayError as error:
             return error_response(error, api, call.headers)
         except ClientDisconnect:
@@ -109,7 +94,7 @@ class Gateway:
             await call.read_body(self._settings.max_body_mb)
             if call.caller.key is not None:
                 call.read_fields()  # who pays for which model?
-            return await self._miss(call)
+            return await self._misses.pass_on(call)
         except GatewayError as error:
             form = AnthropicMessages() if http.url.path.startswith(AnthropicMessages.path) else None
             return error_response(error, form, call.headers)
@@ -162,7 +147,7 @@ class Gateway:
             return None
         call.record.chat = chat
         request = Request(id=call.id, chat=chat, tenant=call.tenant, task=call.controls.task)
-        call.asked = Asked(request=request, bill=Bill(request_id=call.id))
+        call.asked = Asked(request=request, bill=Bill(request_id=call.id), upstream=self._audits.model_for(call, api))
         call.exact_key = _exact_key(api, call.fields)
         if call.controls.upstream_answers:
             return None
@@ -179,10 +164,24 @@ class Gateway:
         answer = routed.answer
         if answer is None or not api.fits(answer.text, call.fields):
             return None
+        if self._is_withheld(loop, call, answer):
+            instead = await self._misses.audit(call)
+            if instead is not None:
+                return instead
         if not call.controls.no_store:
             self._learner.served(loop, call.asked, routed, call.ms)
         tool = {"tool": f"{answer.tool.task}@{answer.tool.version}"} if answer.tool is not None else {}
         return self._answer(call, api, answer.text, answer.route.value, tool)
+
+    def _is_withheld(self, loop: Hammerstone, call: Call, answer: Answer) -> bool:
+        """Whether the upstream answers in a tool's place, as an audit: nobody may ask it again for this request."""
+        asked, controls = call.asked, call.controls
+        if answer.tool is None or asked is None or asked.upstream is not None or controls.no_store:
+            return False
+        if controls.only_if_hit or not loop.is_audited(asked, answer.tool):
+            return False
+        asked.withheld = answer
+        return True
 
     def _answer(self, call: Call, api: TextApi, text: str, route: str, notes: Mapping[str, str]) -> Response:
         call.notes.update({"route": route, **notes, "saved-usd": self._learner.saved(call.asked, text)})
@@ -204,57 +203,6 @@ class Gateway:
             cache.drop(call.exact_key)
             return None
         return remembered
-
-    # a miss
-
-    async def _miss(self, call: Call) -> Response:
-        url = call.http.url
-        method, query = call.http.method, call.http.scope.get("query_string", b"")
-        charge = self._access.charge(call.caller, method=method, body=call.body, fields=call.fields, api=call.api)
-        call.notes.setdefault("route", "upstream")
-        try:
-            upstream = self._upstreams.of(url.path)
-            headers = credentials_for_upstream(call.http.headers.raw, upstream.key_header)
-            headers = call.record.trace.upstream_began(upstream.base_url, headers)
-            with charge.until_reply(), call.record.waiting_for_upstream():
-                reply = await upstream.send(method, url.path, query, headers, call.body)
-        except UpstreamError as error:
-            call.record.upstream_failed = error.code
-            raise GatewayError(error.message, status=error.status, code=error.code, kind="upstream_error") from error
-        call.record.trace.upstream_replied(reply.status_code)
-        chunks = charge.counted(self._passed_on(call, reply), reply)
-        response = StreamingResponse(chunks, status_code=reply.status_code)
-        ours = {name.encode(): value.encode() for name, value in call.headers.items()}
-        response.raw_headers = [*(one for one in reply_headers(reply) if one[0] not in ours), *ours.items()]
-        return response
-
-    async def _passed_on(self, call: Call, reply: httpx2.Response) -> AsyncIterator[bytes]:
-        """The reply's bytes. What a tool could have been asked is learned from, once it is whole."""
-        wanted = call.asked is not None and reply.status_code == 200 and not call.controls.no_store
-        kept: list[bytes] = []
-        try:
-            async for chunk in reply_bytes(reply):
-                if wanted:
-                    kept.append(chunk)
-                yield chunk
-        except UpstreamError as error:
-            call.record.upstream_failed = error.code
-            raise
-        if wanted:
-            self._learn(call, UpstreamReply.of(reply, b"".join(kept)))
-
-    def _learn(self, call: Call, reply: UpstreamReply) -> None:
-        if call.api is None or call.asked is None:
-            return
-        if call.record.trace.is_on:
-            call.record.trace.answered(*reply.answer(call.api))
-
-        def answered(text: str) -> None:
-            cache = self._exact.of(call.tenant)
-            if cache is not None and call.exact_key is not None:
-                cache.store(call.exact_key, text, request_id=call.id)
-
-        self._learner.learn(self._tenants, call.asked, call.api, reply, call.ms, answered)
 
 
 def _exact_key(api: TextApi, fields: Mapping[str, Any]) -> str | None:

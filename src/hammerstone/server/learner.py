@@ -6,7 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import anyio
 
@@ -17,12 +17,10 @@ from hammerstone.loop import Hammerstone
 from hammerstone.models.price import estimate_tokens, price
 from hammerstone.routes import Answer, Asked, Routed
 from hammerstone.server.protocols.contract import TextApi
+from hammerstone.server.tenants import Tenants
 from hammerstone.server.upstream_reply import UpstreamReply
 from hammerstone.store.accounts import Bill
 from hammerstone.types import Route, Usage
-
-if TYPE_CHECKING:
-    from hammerstone.server.gateway import Tenants
 
 __all__ = ["Learner"]
 

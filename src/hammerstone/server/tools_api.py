@@ -22,11 +22,11 @@ from hammerstone.concurrency import map_concurrently
 from hammerstone.errors import OperatorError
 from hammerstone.server.bodies import json_body
 from hammerstone.server.entry import Entry
-from hammerstone.server.gateway import Tenants
 from hammerstone.server.learner import Learner
 from hammerstone.server.protocols.chat_completions import openai_error
 from hammerstone.server.replies import GatewayError, error_response, json_response
 from hammerstone.server.telemetry.record import record_of
+from hammerstone.server.tenants import Tenants
 from hammerstone.server.tool_calls import ToolCalls
 from hammerstone.server.tool_documents import openapi_document, takes_question, tool_document
 from hammerstone.settings import ServeSettings

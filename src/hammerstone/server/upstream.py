@@ -57,6 +57,11 @@ class Upstream:
             timeout=httpx2.Timeout(timeout_s, connect=CONNECT_SECONDS),
         )
 
+    @property
+    def has_key(self) -> bool:
+        """Whether calls are made with the gateway's own key."""
+        return self._key is not None
+
     async def aclose(self) -> None:
         await self._client.aclose()
 

@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from hammerstone.server.upstream import OURS, RawHeaders
 from hammerstone.store.key_records import KEY_FORM, KEY_MARK
 
-__all__ = ["UPSTREAM_AUTHORIZATION", "credentials_for_upstream", "key_in"]
+__all__ = ["CREDENTIALS", "UPSTREAM_AUTHORIZATION", "credentials_for_upstream", "key_in"]
 
 CREDENTIALS = ("authorization", "x-api-key", "api-key")  # OpenAI's and most clients', Anthropic's, Azure's
 UPSTREAM_AUTHORIZATION = f"{OURS.decode()}upstream-authorization"

@@ -16,8 +16,8 @@ from typing import Any, Generic, Literal, TypeVar, cast, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from hammerstone.server.gateway import Tenants
 from hammerstone.server.replies import GatewayError
+from hammerstone.server.tenants import Tenants
 from hammerstone.settings import Settings
 from hammerstone.store import Store, Stores
 from hammerstone.types import JSON

@@ -22,8 +22,8 @@ from hammerstone.server.admin import keys, labels, ledger, purging, tasks, tools
 from hammerstone.server.admin.actions import Action, Asked, document_of
 from hammerstone.server.admin.document import openapi_document
 from hammerstone.server.bodies import json_body
-from hammerstone.server.gateway import Tenants
 from hammerstone.server.replies import GatewayError, error_response, json_response, refusal_of
+from hammerstone.server.tenants import Tenants
 from hammerstone.settings import ServeSettings
 
 __all__ = ["ACTIONS", "AdminApi"]
