@@ -11,7 +11,10 @@ import anyio
 import pytest
 
 from hammerstone.learn import Budget, Findings, KindFinding, Log, Prices, learn
+from hammerstone.loop import Hammerstone, Models
 from hammerstone.models.model import Prompt
+from hammerstone.sandbox import open_sandbox
+from hammerstone.settings import LifeSettings
 from hammerstone.store import open_store, open_stores
 from hammerstone.store.records import Build, ToolState
 from hammerstone.testing import FunctionModel
@@ -249,3 +252,31 @@ def test_a_live_tool_of_the_home_stays_live(home: Path) -> None:
     assert findings.tested.answered == 9
     with open_store(home) as store:
         assert [tool.state for tool in store.tools()] == [ToolState.LIVE]
+
+
+def test_a_wrong_answer_of_the_log_that_keeps_a_tool_from_being_built_is_shown_beside_the_tools(home: Path) -> None:
+    findings = run(log(*SUMS[:2], replace(SUMS[2], answer="7"), *SUMS[3:]), home, maker())
+    (found,) = findings.kinds
+    assert not found.tool
+    assert "somebody must say which of the two is right (log: '7', tool: '20'" in found.why
+
+
+def test_a_log_of_one_request_is_no_fault(home: Path) -> None:
+    findings = run(log(SUMS[0]), home, maker())
+    assert (findings.tested.n, findings.kinds[0].why) == (0, "1 of 5 different requests that a tool needs")
+
+
+def test_the_tools_go_on_in_shadow_where_requests_are_served(home: Path) -> None:
+    run(log(*SUMS), home, maker())
+    solver = FunctionModel(lambda prompt: answer(prompt.messages[-1].content), name="solver")
+    settings = replace(SETTINGS, life=LifeSettings(shadow=3))
+
+    async def serve() -> list[str | None]:
+        with open_store(home) as store:
+            async with (
+                open_sandbox() as sandbox,
+                Hammerstone(store=store, sandbox=sandbox, models=Models(solver=solver), settings=settings) as loop,
+            ):
+                return [(await loop.solve(line(number, id=str(number)))).route for number in range(50, 54)]
+
+    assert anyio.run(serve) == ["solver", "solver", "solver", "parser"]

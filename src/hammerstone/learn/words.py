@@ -17,10 +17,10 @@ def headline(findings: Findings) -> list[str]:
     if not findings.built:
         frequent = [kind for kind in findings.kinds if not kind.why]
         share = sum(kind.share for kind in frequent)
-        kinds = "1 kind is" if len(frequent) == 1 else f"{len(frequent)} kinds are"
-        return [f"{kinds} frequent enough for a tool: {share:.0%} of {findings.lines:,} requests."]
+        kinds = {0: "No kind is", 1: "1 kind is"}.get(len(frequent), f"{len(frequent)} kinds are")
+        return [f"{kinds} frequent enough for a tool: {share:.0%} of {_requests(findings.lines)}."]
     if not tested.answered:
-        return [f"No tool answers any of the {tested.n:,} requests that were held out."]
+        return [f"No tool answers any of the held-out requests, of which there are {tested.n:,}."]
     lines = [
         f"Tools answer {tested.share:.0%} of the requests without a model, and agree with the log in "
         f"{(tested.agreement or 0):.1%} of these answers."
@@ -39,7 +39,7 @@ def facts(findings: Findings) -> list[tuple[str, str]]:
     """The main numbers, each with its name."""
     tested, apart = findings.tested, sum(findings.not_for_tools.values())
     period = f", within {days_of(findings.days)}" if findings.days else ""
-    shown = [("log", f"{findings.lines:,} requests with a whole answer{period}")]
+    shown = [("log", f"{_requests(findings.lines)} with a whole answer{period}")]
     if apart:
         each = ", ".join(f"{count:,} {group}" for group, count in findings.not_for_tools.items())
         shown.append(("not for tools", f"{apart:,} ({each})"))
@@ -88,7 +88,7 @@ def limits(findings: Findings) -> list[str]:
     if findings.stopped:
         said.append(f"No more builds were started: {findings.stopped}.")
     if not findings.timed and findings.untimed:
-        said.append(f"{findings.untimed:,} requests have no time, so all are taken in the order of the files.")
+        said.append(f"{_requests(findings.untimed)} without a time: all are taken in the order of the files.")
     if findings.built and findings.estimated:
         said.append(f"The tokens of {findings.estimated:,} answers are estimated from their characters.")
     if findings.built and findings.unknown:
@@ -112,6 +112,10 @@ def dollars(amount: float | None) -> str:
     if amount >= 100:
         return f"${amount:,.0f}"
     return f"${amount:,.2f}" if amount >= 0.095 or not amount else f"${amount:.2g}"
+
+
+def _requests(count: int) -> str:
+    return "1 request" if count == 1 else f"{count:,} requests"
 
 
 def days_of(days: float) -> str:
