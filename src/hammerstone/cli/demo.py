@@ -67,11 +67,28 @@ def demo(
     config: Config = None,
     sandbox: SandboxName = Backend.AUTO,
     json: Json = False,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Send the requests through a gateway, and leave it running.")
+    ] = False,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65_535, help="With --serve: port to listen on. 0 takes a free one.")
+    ] = 8000,
 ) -> None:
     """Watch tools being built and used: 130 requests from six mixed tasks, some reworded, some of no task.
 
     Runs offline on recorded completions of a strong language model; with --maker and --user on live ones.
     """
+    if serve:
+        if maker or user or record or json or config:
+            raise InputError(
+                "--serve replays the recordings and prints no JSON",
+                hint="leave out --maker, --user, --record, --config and --json; "
+                "`hammerstone serve` has live models behind it",
+            )
+        from hammerstone.cli.demo_serve import demo_serve
+
+        demo_serve(_fresh(home), recordings, sandbox, port)
+        return
     import anyio
 
     from hammerstone.environment import recordings as shipped

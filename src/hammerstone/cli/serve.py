@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -10,7 +12,7 @@ from hammerstone.cli.options import Backend, Config, Home, Maker, SandboxName
 from hammerstone.cli.terminal import talk
 from hammerstone.errors import SettingsError
 
-__all__ = ["serve"]
+__all__ = ["serve", "serve_extra"]
 
 SHADOW = 20  # agreements in a row with the upstream before a tool serves, unless the settings say otherwise
 
@@ -51,17 +53,11 @@ def serve(
 
     import anyio
 
-    try:
+    with serve_extra("serve"):
         from hammerstone.server.serving import open_tenants, open_upstreams
         from hammerstone.server.serving import serve as run_server
         from hammerstone.server.telemetry.log import open_log
         from hammerstone.server.telemetry.signals import open_signals
-    except ModuleNotFoundError as error:
-        if error.name not in {"starlette", "uvicorn", "httpx2", "prometheus_client"}:
-            raise
-        raise SettingsError(
-            f"the gateway needs {error.name}, which is not installed", hint="uv run --extra serve hammerstone serve"
-        ) from None
     from hammerstone.settings_file import load_settings
 
     loaded = load_settings(
@@ -97,3 +93,17 @@ def serve(
             anyio.run(run, backend_options={"use_uvloop": True})
         finally:
             signals.close()
+
+
+@contextmanager
+def serve_extra(command: str) -> Generator[None]:
+    """Around the imports of a command: raises `SettingsError` where the extra `serve` is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in {"starlette", "uvicorn", "httpx2", "prometheus_client"}:
+            raise
+        raise SettingsError(
+            f"the gateway needs {error.name}, which is not installed",
+            hint=f"uv run --extra serve hammerstone {command}",
+        ) from None

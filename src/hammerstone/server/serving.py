@@ -67,6 +67,18 @@ def check_address(settings: ServeSettings, *, has_keys: bool) -> None:
     )
 
 
+def _models(settings: Settings, *, learns: bool) -> Models:
+    """A role that is not named is not played: the upstream answers, and no model is asked on a request's path but a
+    user. Where nothing is stored, nothing is built.
+    """
+    named, roles = name_models(settings=settings), settings.roles
+    return Models(
+        maker=named.maker if learns and roles.maker.model is not None else None,
+        user=named.user if roles.user.model is not None else None,
+        dispatcher=named.dispatcher if roles.dispatcher.model is not None else None,
+    )
+
+
 class _Server(uvicorn.Server):
     """After SIGTERM or Ctrl-C it ends by itself, rather than by that signal: what it stands on is closed in order."""
 
@@ -86,19 +98,14 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def open_tenants(home: str | None, settings: Settings, sandbox: str, signals: Signals) -> AsyncGenerator[Host]:
-    """The loops behind the gateway. A role that is not named is not played: the upstream answers, and no model is
-    asked on a request's path but a user. Where nothing is stored, nothing is built. Raises `SettingsError`,
+async def open_tenants(
+    home: str | None, settings: Settings, sandbox: str, signals: Signals, models: Models | None = None
+) -> AsyncGenerator[Host]:
+    """The loops behind the gateway, with the `models` that the settings name, or others. Raises `SettingsError`,
     `StoreError`, `SandboxError`.
     """
-    named, roles = name_models(settings=settings), settings.roles
     keeping = open_keeping(settings.serve)
-    learns = keeping is not NOTHING
-    models = Models(
-        maker=named.maker if learns and roles.maker.model is not None else None,
-        user=named.user if roles.user.model is not None else None,
-        dispatcher=named.dispatcher if roles.dispatcher.model is not None else None,
-    )
+    models = models or _models(settings, learns=keeping is not NOTHING)
     with open_stores(home or default_home(), keeping=keeping) as stores:
         async with (
             open_lasting(lambda: open_sandbox(sandbox), signals.health.sandbox()) as confined,

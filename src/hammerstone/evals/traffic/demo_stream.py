@@ -17,7 +17,7 @@ from hammerstone.types import Request
 if TYPE_CHECKING:
     from hammerstone.types import Instance
 
-__all__ = ["DEMO_SEED", "DEMO_TASKS", "DemoKind", "StreamItem", "demo_stream", "stream_items"]
+__all__ = ["DEMO_SEED", "DEMO_TASKS", "DemoKind", "StreamItem", "demo_stream", "new_questions", "stream_items"]
 
 DEMO_SEED = 1
 DEMO_TASKS = (
@@ -61,6 +61,12 @@ def stream_items(seed: int = DEMO_SEED) -> tuple[StreamItem, ...]:
     rng.shuffle(first)
     rng.shuffle(second)
     return tuple(_item(number, *entry) for number, entry in enumerate(first + second, start=1))
+
+
+def new_questions(seed: int = DEMO_SEED) -> dict[str, Instance]:
+    """One of each task that the stream does not hold."""
+    asked = _MAKING + _MORE + _PARAPHRASED
+    return {name: generate_instances(name, asked + 1, seed)[-1] for name in DEMO_TASKS}
 
 
 def _of_task(name: str, seed: int, rng: random.Random) -> tuple[list[_Entry], list[_Entry]]:

@@ -1,0 +1,52 @@
+"""What `hammerstone demo --serve` stands on: the recorded answers to the demonstration's questions, and its maker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hammerstone.concurrency import map_concurrently
+from hammerstone.errors import RecordingError
+from hammerstone.evals.traffic.demo_stream import stream_items
+from hammerstone.models import RecordedModel
+from hammerstone.models.model import Prompt, Reply
+from hammerstone.models.nearest import nearest
+from hammerstone.models.recordings import read_records
+from hammerstone.routes.solver import read_answer, solver_prompt
+
+__all__ = ["NearestRecordedModel", "recorded_answers"]
+
+
+class NearestRecordedModel:
+    """Replies to any prompt with the recorded reply to the one that is most like it.
+
+    A gateway collects a task's instances under another name and in another order than the recorded run, so that its
+    prompts are never those of the recording to the letter. Whatever comes of it has to pass the gate.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._records = read_records(file)
+
+    @property
+    def name(self) -> str:
+        return f"nearest recorded:{self._file}"
+
+    async def complete(self, prompt: Prompt) -> Reply:
+        closest = nearest(prompt, [record.prompt for record in self._records.values()])
+        if closest is None:
+            raise RecordingError(f"{self._file} holds no recordings at all")
+        return self._records[closest.key].reply
+
+
+async def recorded_answers(file: Path) -> dict[str, str]:
+    """What the strong model answered to each question of the demonstration's stream.
+
+    Raises `RecordingError` where one is not in the recording.
+    """
+    solver = RecordedModel(file)
+
+    async def answer(question: str) -> tuple[str, str]:
+        reply = await solver.complete(solver_prompt(question))
+        return question, read_answer(reply.text, question) or ""
+
+    return dict(await map_concurrently(answer, [item.request.question for item in stream_items()]))

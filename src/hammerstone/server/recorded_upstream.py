@@ -1,0 +1,75 @@
+"""An upstream without a model: it answers the questions that it has answers to, in each API's own form."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, cast
+
+import anyio
+import httpx2
+from starlette.applications import Starlette
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route
+
+from hammerstone.requests.json_text import load_json
+from hammerstone.server.bodies import read_body
+from hammerstone.server.protocols import AnthropicMessages, ChatCompletions, Completions, Responses, TextApi
+from hammerstone.server.protocols.contract import NotServedError
+from hammerstone.server.replies import GatewayError, answer_response, error_response
+from hammerstone.server.upstream import Upstream, Upstreams
+
+__all__ = ["recorded_upstreams"]
+
+MAX_MB = 1.0
+
+
+def recorded_upstreams(answers: Mapping[str, str], *, think_s: float) -> Upstreams:
+    """Answers by question, each of which takes `think_s` seconds; for another question an error of status 404.
+
+    It stands in this process, and nothing goes over a network.
+    """
+    apis = (ChatCompletions(), Completions(), Responses(), AnthropicMessages())
+    app = Starlette(routes=[Route(api.path, _answering(api, answers, think_s), methods=["POST"]) for api in apis])
+    return Upstreams(openai=Upstream("http://recorded", transport=httpx2.ASGITransport(app)))
+
+
+def _answering(
+    api: TextApi, answers: Mapping[str, str], think_s: float
+) -> Callable[[HttpRequest], Awaitable[Response]]:
+    async def endpoint(http: HttpRequest) -> Response:
+        try:
+            body = _fields(await read_body(http, MAX_MB))
+            answer = _answer(api, body, answers)
+        except GatewayError as error:
+            return error_response(error, api, {})
+        await anyio.sleep(think_s)
+        return answer_response(api, answer, request_id="recorded", body=body, headers={})
+
+    return endpoint
+
+
+def _fields(body: bytes) -> Mapping[str, Any]:
+    try:
+        value = load_json(body.decode())
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise GatewayError("the body is not a JSON object", status=400, code="invalid_json")
+    return cast("Mapping[str, Any]", value)
+
+
+def _answer(api: TextApi, body: Mapping[str, Any], answers: Mapping[str, str]) -> str:
+    try:
+        messages = api.read(body).messages
+    except NotServedError as error:
+        raise GatewayError(f"this was never recorded: {error}", status=404, code="not_recorded") from None
+    answer = answers.get(messages[0].content) if len(messages) == 1 else None
+    if answer is None:
+        raise GatewayError(
+            "this was never recorded, and no model stands behind this upstream",
+            status=404,
+            code="not_recorded",
+            hint="it answers the demonstration's own questions, each as one message; a tool answers new ones",
+        )
+    return answer
