@@ -25,7 +25,7 @@ from hammerstone.server.telemetry.tracing import open_tracing
 from hammerstone.settings import ServeSettings
 
 from .fake_upstream import FakeUpstream, Reply
-from .sums import CHAT, Served, open_gateway
+from .sums import CHAT, Served, body, open_gateway
 
 pytestmark = pytest.mark.anyio
 
@@ -121,6 +121,18 @@ async def test_an_error_of_the_upstream_is_one_of_its_span(
         await served.ask(NEW)
     assert find(exporter, SpanKind.CLIENT).status.status_code is StatusCode.ERROR
     assert find(exporter, SpanKind.SERVER).status.status_code is StatusCode.UNSET
+
+
+async def test_a_name_that_cannot_be_encoded_spoils_no_batch(
+    tmp_path: Path, sandbox: Sandbox, exporter: InMemorySpanExporter
+) -> None:
+    async with traced(tmp_path, sandbox, exporter) as served:
+        sent = json.dumps(body(NEW, model="m\udc80"))  # which JSON can say
+        await served.client.post(CHAT, content=sent, headers={"content-type": "application/json"})
+    for span in exporter.get_finished_spans():
+        said = [span.name, *(one for one in (span.attributes or {}).values() if isinstance(one, str))]
+        assert "".join(said).encode()
+    assert dict(find(exporter, SpanKind.SERVER).attributes or {})["gen_ai.request.model"] == "m?"
 
 
 async def test_a_build_is_a_span(tmp_path: Path, sandbox: Sandbox, exporter: InMemorySpanExporter) -> None:

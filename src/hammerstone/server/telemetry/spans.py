@@ -103,7 +103,7 @@ class _RequestTrace:
 
     def upstream_began(self, address: str, headers: RawHeaders) -> RawHeaders:
         record, where = self._record, urlsplit(address)
-        name = f"{self._operation} {record.model}" if self._operation and record.model else record.method
+        name = f"{self._operation} {_text(record.model)}" if self._operation and record.model else record.method
         span = self._tracer.start_span(name, context=self._context, kind=SpanKind.CLIENT)
         self._upstream = span
         _set(span, "gen_ai.operation.name", self._operation)
@@ -161,7 +161,12 @@ def _part(text: str) -> dict[str, str]:
 
 def _set(span: Span, name: str, value: Any) -> None:
     if value is not None:
-        span.set_attribute(name, value)
+        span.set_attribute(name, _text(value) if isinstance(value, str) else value)
+
+
+def _text(value: str) -> str:
+    """One that can be encoded: a whole batch of spans would be lost with a model's name that cannot."""
+    return value.encode("utf-8", "replace").decode()
 
 
 def _set_status(span: Span, status: int, *, fails_from: int) -> None:
