@@ -6,7 +6,8 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from hammerstone.types import JSON, Chat, Message
 from ..samples.sums import tool
 from .fake_upstream import FakeUpstream
 
-__all__ = ["Listening", "listening", "publish_sums", "upstream_in_thread"]
+__all__ = ["Listening", "eventually", "listening", "publish_sums", "upstream_in_thread"]
 
 MODEL = "gpt-4o-mini"
 
@@ -42,7 +43,7 @@ def frame(response_format: JSON = None, *, system: bool = True) -> Frame:
     return frame_of(Chat(messages=tuple(turns), model=MODEL, response_format=response_format))
 
 
-def publish_sums(home: Path, *tools: Tool) -> None:
+def publish_sums(home: Path | str, *tools: Tool) -> None:
     """A home with a live tool for sums, and others."""
     with open_store(home) as store:
         for one in (replace(tool(), frame=frame()), *tools):
@@ -66,7 +67,7 @@ def upstream_in_thread(upstream: FakeUpstream) -> Iterator[str]:
 
 
 @contextmanager
-def listening(home: Path, upstream: FakeUpstream, *options: str) -> Iterator[Listening]:
+def listening(home: Path | str, upstream: FakeUpstream, *options: str) -> Iterator[Listening]:
     """The gateway over `home`, with further `options` of `hammerstone serve`."""
     with upstream_in_thread(upstream) as url:
         command = [sys.executable, "-m", "hammerstone", "serve", "--home", str(home), "--port", "0"]
@@ -87,3 +88,11 @@ def listening(home: Path, upstream: FakeUpstream, *options: str) -> Iterator[Lis
             process.wait()
         drain.join()
         process.stderr.close()
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """Wait until something holds that another process brings about."""
+    give_up = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < give_up
+        time.sleep(0.02)  # another process sets no event
