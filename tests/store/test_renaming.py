@@ -77,6 +77,8 @@ def test_the_versions_of_a_merged_task_are_numbered_on_and_replaced(store: Store
         *((1, ToolState.REPLACED), (2, ToolState.LIVE), (3, ToolState.REPLACED), (4, ToolState.REPLACED)),
     ]
     assert [(row.version, row.served) for row in store.tool_rows()] == [(1, 0), (2, 1), (3, 0), (4, 1)]
+    rows = [(row.tool, row.version, row.state, row.tally) for row in store.tool_rows()]
+    assert [(one.tool, one.version, one.state, one.tally) for one in store.tallies()] == rows
     assert [(one.tool, one.version) for one in store.comparisons("dates", 4)] == [("dates", 4)]
     assert store.changes("dates")[-1].reason == "its task was merged into dates"
 
