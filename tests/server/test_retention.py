@@ -12,7 +12,7 @@ from hammerstone.server.controls import HEADER
 from hammerstone.server.keeper import Keeper
 from hammerstone.settings import ServeSettings
 from hammerstone.store import open_stores
-from hammerstone.store.purging import Selection
+from hammerstone.store.selection import Selection
 
 from .sums import Served, open_gateway
 from .test_feedback import say

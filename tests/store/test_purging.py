@@ -10,8 +10,9 @@ import pytest
 from hammerstone.requests.frame import frame_of
 from hammerstone.store import Store, open_store
 from hammerstone.store.database import timestamp
-from hammerstone.store.purging import BATCH, Purged, Selection
+from hammerstone.store.purging import BATCH, Purged
 from hammerstone.store.records import BuildState, ComparisonKind, Disagreement
+from hammerstone.store.selection import Selection
 from hammerstone.types import Chat, Instance, Message, Route, Source
 
 from .examples import a_call, a_tool, an_answer, an_attempt

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from hammerstone.errors import InputError
 from hammerstone.store.database import timestamp
-from hammerstone.store.purging import Purged, Selection
+from hammerstone.store.purging import Purged
+from hammerstone.store.selection import Selection
 
 if TYPE_CHECKING:
     from hammerstone.store import Stores

@@ -13,7 +13,8 @@ from hammerstone.errors import StoreError
 from hammerstone.faults import LogReporter, Reporter, place_of
 from hammerstone.store import Stores
 from hammerstone.store.database import timestamp
-from hammerstone.store.purging import Purged, Selection
+from hammerstone.store.purging import Purged
+from hammerstone.store.selection import Selection
 
 __all__ = ["Keeper"]
 

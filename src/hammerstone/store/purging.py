@@ -9,23 +9,24 @@ Everything is done in batches, each a transaction of its own, so that whoever el
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, and_, cast, delete, false, func, or_, select, true, update
+from sqlalchemy import Text, and_, cast, delete, func, or_, select, update
 
-from hammerstone.requests.frame import Form
 from hammerstone.store import schema, tasks, tools
+from hammerstone.store import selection as selected
 from hammerstone.store.database import insert_new
 from hammerstone.store.records import BuildState, Kept
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Table
 
-__all__ = ["BATCH", "Part", "Purged", "Selection", "batch", "begun", "count", "parts", "purges"]
+    from hammerstone.store.selection import Selection
+
+__all__ = ["BATCH", "Part", "Purged", "batch", "begun", "count", "parts", "purges"]
 
 BATCH = 500  # rows of a transaction
 
@@ -37,15 +38,6 @@ _INSTANCES = schema.instances
 _QUEUE = schema.queue
 _TASKS = schema.tasks
 _TOOLS = schema.tools
-
-
-@dataclass(frozen=True, kw_only=True)
-class Selection:
-    """Which requests: those before a moment (ISO 8601, UTC), of one task, of one id; without any, all of a store."""
-
-    before: str | None = None
-    task: str | None = None
-    request_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,15 +71,19 @@ class Part:
 def parts(connection: Connection, selection: Selection, *, with_tools: bool) -> tuple[Part, ...]:
     """What is to be done, in order."""
     one = selection.request_id
-    of_task = _task_ids(connection, selection)
+    of_task = selected.of_tasks(connection, selection)
     its_tools = select(_TOOLS.c.id).where(of_task(_TOOLS))
-    its_builds = select(_BUILDS.c.id).where(_since(connection, selection, _BUILDS.c.started, of_task(_BUILDS)))
+    its_builds = select(_BUILDS.c.id).where(
+        selected.quoting(connection, selection, _BUILDS.c.started, of_task(_BUILDS))
+    )
     has_ended = _BUILDS.c.state != BuildState.RUNNING
-    named = _named(selection)
+    named = selected.named(selection)
     compared, changes, attempts = schema.comparisons, schema.changes, schema.attempts
-    queued = and_(_of_name(selection, _QUEUE), named(_QUEUE, "queued"))
+    queued = and_(selected.of_name(selection, _QUEUE), named(_QUEUE, "queued"))
     found = [
-        Part(table=_TASKS, where=_with_first_chat(connection, selection), change=_blank_chats, counted="others"),
+        Part(
+            table=_TASKS, where=selected.with_first_chat(connection, selection), change=_blank_chats, counted="others"
+        ),
         Part(
             table=_INSTANCES,
             where=and_(of_task(_INSTANCES), named(_INSTANCES)),
@@ -97,7 +93,7 @@ def parts(connection: Connection, selection: Selection, *, with_tools: bool) -> 
         Part(table=_QUEUE, where=queued, change=_deleted(_QUEUE), counted="queued"),
         Part(
             table=_CALLS,
-            where=and_(cast(_CALLS.c.prompt, Text) != "{}", _calls(connection, selection)),
+            where=and_(cast(_CALLS.c.prompt, Text) != "{}", selected.calls(connection, selection)),
             change=_blanked(_CALLS, key="", prompt={}, text="", request_id=None),
             counted="calls",
         ),
@@ -129,7 +125,7 @@ def parts(connection: Connection, selection: Selection, *, with_tools: bool) -> 
             table=changes,
             where=and_(
                 changes.c.reason != "",
-                _since(connection, selection, changes.c.created, changes.c.tool_id.in_(its_tools)),
+                selected.quoting(connection, selection, changes.c.created, changes.c.tool_id.in_(its_tools)),
             ),
             change=_blanked(changes, reason=""),
             counted="others",
@@ -139,10 +135,10 @@ def parts(connection: Connection, selection: Selection, *, with_tools: bool) -> 
         dispatches = schema.dispatches
         found.append(Part(table=dispatches, where=of_task(dispatches), change=_deleted(dispatches), counted="others"))
     if with_tools:
-        theirs = and_(of_task(_TOOLS), _tools(connection, selection))
+        theirs = and_(of_task(_TOOLS), selected.tools(connection, selection))
         found.append(Part(table=_TOOLS, where=theirs, change=_drop_tools, counted="tools"))
     # Last, since the others look here for the request that is named
-    answered = and_(_ANSWERS.c.kept != Kept.NOTHING, _of_name(selection, _ANSWERS), named(_ANSWERS))
+    answered = and_(_ANSWERS.c.kept != Kept.NOTHING, selected.of_name(selection, _ANSWERS), named(_ANSWERS))
     found.append(Part(table=_ANSWERS, where=answered, change=_blank_answers, counted="requests"))
     return tuple(found)
 
@@ -175,89 +171,6 @@ def begun(connection: Connection) -> None:
 def purges(connection: Connection) -> int:
     """A number that grows with every purge of what is named, rather than old."""
     return connection.execute(select(_COUNTERS.c.value).where(_COUNTERS.c.name == "purges")).scalar() or 0
-
-
-# which rows
-
-
-def _named(selection: Selection) -> Callable[..., ColumnElement[bool]]:
-    def holds(table: Table, created: str = "created") -> ColumnElement[bool]:
-        conditions: list[ColumnElement[bool]] = []
-        if selection.before is not None:
-            conditions.append(table.c[created] < selection.before)
-        if selection.request_id is not None:
-            conditions.append(table.c.request_id == selection.request_id)
-        return and_(true(), *conditions)
-
-    return holds
-
-
-def _of_name(selection: Selection, table: Table) -> ColumnElement[bool]:
-    """Of tables that know a task by its name."""
-    return true() if selection.task is None else table.c.task == selection.task
-
-
-def _task_ids(connection: Connection, selection: Selection) -> Callable[[Table], ColumnElement[bool]]:
-    """Of tables that know a task by its id: those of the task that is named, or that the named request is of."""
-    names = [selection.task] if selection.task is not None else _tasks_of(connection, selection)
-
-    def holds(table: Table) -> ColumnElement[bool]:
-        if names is None:
-            return true()
-        return table.c.task_id.in_(select(_TASKS.c.id).where(_TASKS.c.name.in_(names)))
-
-    return holds
-
-
-def _tasks_of(connection: Connection, selection: Selection) -> list[str] | None:
-    if selection.request_id is None:
-        return None
-    rows = select(_ANSWERS.c.task).where(_ANSWERS.c.request_id == selection.request_id, _ANSWERS.c.task.is_not(None))
-    return list(connection.execute(rows.distinct()).scalars())
-
-
-def _since(
-    connection: Connection, selection: Selection, moment: ColumnElement[str], its: ColumnElement[bool]
-) -> ColumnElement[bool]:
-    """What may quote the selected requests: all that is as old as they may be, or that came after the one named."""
-    if selection.request_id is not None:
-        first = select(func.min(_ANSWERS.c.created)).where(_ANSWERS.c.request_id == selection.request_id)
-        return and_(its, moment >= (connection.execute(first).scalar() or "9"))
-    return its if selection.before is None else and_(its, moment < selection.before)
-
-
-def _calls(connection: Connection, selection: Selection) -> ColumnElement[bool]:
-    """Calls for a request, and those of builds of its task, whose prompts may quote it."""
-    if selection.request_id is None:
-        return and_(_of_name(selection, _CALLS), _named(selection)(_CALLS))
-    names = _tasks_of(connection, selection) or []
-    of_builds = and_(_CALLS.c.request_id.is_(None), _CALLS.c.task.in_(names))
-    quoting = _since(connection, selection, _CALLS.c.created, of_builds)
-    return or_(_CALLS.c.request_id == selection.request_id, quoting)
-
-
-def _with_first_chat(connection: Connection, selection: Selection) -> ColumnElement[bool]:
-    """Tasks that quote their first request. Which one that was is not known: it goes by age, or with any of theirs."""
-    rows = select(_TASKS.c.id, _TASKS.c.form, _TASKS.c.chat).where(_TASKS.c.chat.is_not(None))
-    if selection.request_id is not None:
-        named = select(_INSTANCES.c.task_id).where(_INSTANCES.c.request_id == selection.request_id)
-        rows = rows.where(_TASKS.c.id.in_(named))
-    if selection.task is not None:
-        rows = rows.where(_TASKS.c.name == selection.task)
-    if selection.before is not None:
-        rows = rows.where(_TASKS.c.created < selection.before)
-    quoting = [row.id for row in connection.execute(rows).all() if _left_of(row.form, row.chat) != row.chat]
-    return _TASKS.c.id.in_(quoting)
-
-
-def _tools(connection: Connection, selection: Selection) -> ColumnElement[bool]:
-    """The versions that are as old, or that were checked on the question of the request that is named."""
-    if selection.request_id is None:
-        return true() if selection.before is None else _TOOLS.c.created < selection.before
-    tables = (_INSTANCES, _ANSWERS)
-    rows = (select(table.c.question).where(table.c.request_id == selection.request_id) for table in tables)
-    asked = {question for query in rows for question in connection.execute(query).scalars()}
-    return or_(false(), *(_TOOLS.c.document.contains(json.dumps(one), autoescape=True) for one in asked))
 
 
 # what is done to them
@@ -304,12 +217,6 @@ def _blank_answers(connection: Connection, ids: Sequence[int]) -> None:
 
 def _blank_chats(connection: Connection, ids: Sequence[int]) -> None:
     for row in connection.execute(select(_TASKS.c.id, _TASKS.c.form, _TASKS.c.chat).where(_TASKS.c.id.in_(ids))).all():
-        connection.execute(update(_TASKS).where(_TASKS.c.id == row.id).values(chat=_left_of(row.form, row.chat)))
-
-
-def _left_of(form: str, chat: dict[str, Any]) -> dict[str, Any]:
-    """The turns that all requests of a task have stay: they are what it is about."""
-    turns = chat["messages"]
-    blank = [{**turn, "content": ""} for turn in turns]
-    left = [*turns[:-1], blank[-1]] if form == Form.LAST else blank
-    return {**chat, "messages": left}
+        connection.execute(
+            update(_TASKS).where(_TASKS.c.id == row.id).values(chat=selected.left_of(row.form, row.chat))
+        )

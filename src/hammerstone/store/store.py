@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from hammerstone.store.answers import Wanted
     from hammerstone.store.database import Database
     from hammerstone.store.keeping import Keeping
-    from hammerstone.store.purging import Selection
     from hammerstone.store.records import (
         Agreement,
         Answered,
@@ -62,6 +61,7 @@ if TYPE_CHECKING:
         Task,
         UnreadableTool,
     )
+    from hammerstone.store.selection import Selection
     from hammerstone.store.summaries import LedgerRow, MeanCall, RouteRow, ToolRow, ToolTally
     from hammerstone.tools.tool import Tool
     from hammerstone.types import Chat, Instance

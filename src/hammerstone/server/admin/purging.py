@@ -5,7 +5,7 @@ from __future__ import annotations
 from hammerstone.admin.purging import Purge, PurgedTenant, before, purge
 from hammerstone.errors import InputError
 from hammerstone.server.admin.actions import Action, Asked, Body
-from hammerstone.store.purging import Selection
+from hammerstone.store.selection import Selection
 
 __all__ = ["ACTIONS"]
 
