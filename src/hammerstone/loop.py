@@ -180,6 +180,11 @@ class Hammerstone:
         await take(instances, name, store=self.store, sandbox=self.sandbox)
         return await self.builder.make(name)
 
+    def gathers(self, asked: Asked) -> bool:
+        """Whether answers to requests like this one are still gathered for a first tool, as far as memory tells."""
+        kind = asked.request.task or self.catalog.worded_like(asked)
+        return self.builder.builds and self.catalog.tool(kind) is None
+
     def is_audited(self, asked: Asked, tool: StoredTool) -> bool:
         """Whether the strong model's answer to this request, which `tool` can answer, is wanted as well."""
         return self._watch is not None and self._watch.is_audited(asked, tool)

@@ -195,7 +195,8 @@ class ServeSettings:
 
     Requests that no tool answers go to `upstream`, an OpenAI-compatible server, and those of Anthropic's API to
     `anthropic_upstream`, with the client's own key or, if `api_key_env` names a variable, with the gateway's.
-    With `audit_with_client_keys`, tools are audited by further calls with the clients' own keys, too.
+    With `audit_with_client_keys`, tools are audited by further calls with the clients' own keys, too. With `share`,
+    equal requests at the same moment share one call.
     The upstream has `timeout_s` seconds for each part of a reply. A body may have `max_body_mb` megabytes.
     Answers to the very same request at temperature 0 are kept for `exact_ttl_s` seconds in `exact_mb` megabytes per
     tenant; 0 switches this off. In the budgets of keys, a call whose price is unknown counts as `unknown_price_usd`.
@@ -213,6 +214,7 @@ class ServeSettings:
         default=None, metadata={"pattern": r"[A-Za-z_]\w*", "words": "the name of an environment variable"}
     )
     audit_with_client_keys: bool = False
+    share: bool = False
     host: str = "127.0.0.1"
     port: int = bounded(8000, least=0, most=65_535)
     timeout_s: float = bounded(600.0, least=0.1)

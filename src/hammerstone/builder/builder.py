@@ -159,6 +159,11 @@ class Builder:
         return build
 
     @property
+    def builds(self) -> bool:
+        """Whether there is a maker."""
+        return self._maker is not None
+
+    @property
     def maker(self) -> Maker:
         """Raises `SettingsError` if there is none."""
         if self._maker is None:

@@ -70,7 +70,7 @@ def build_app(
             group.start_soon(learner.run)
             group.start_soon(access.run)
             group.start_soon(keeper.run)
-            async with figures.running(), mcp.running():
+            async with figures.running(), mcp.running(), gateway.running():
                 yield
             learner.close()
             access.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -26,6 +26,7 @@ HEADER = "x-hammerstone-"
 class Call:
     """`fields` is its JSON body, if that is an object, and `asked` what a tool may be asked of it.
 
+    `gathers` says whether answers to its kind are still gathered.
     `notes` become response headers. What is known of it when it is over is in `record`.
     """
 
@@ -39,6 +40,7 @@ class Call:
     api: TextApi | None = None
     asked: Asked | None = None
     exact_key: str | None = None
+    gathers: Callable[[], bool] = lambda: False
 
     def __post_init__(self) -> None:
         self.record = record_of(self.http.scope)

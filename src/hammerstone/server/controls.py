@@ -21,7 +21,8 @@ class ControlError(Exception):
 class Controls:
     """`bypass`: the upstream answers. `no_store`: nothing of it is kept, and nothing learned. `only_if_hit`: an error
     rather than a call of the upstream. `shadow`: the upstream answers, and tools are compared with it. `task`: the
-    caller's name of the kind of request. `max_age`: seconds that a stored answer may be old.
+    caller's name of the kind of request. `max_age`: seconds that a stored answer may be old. `share`: whether equal
+    requests at the same moment are one call of the upstream.
     """
 
     bypass: bool = False
@@ -30,6 +31,7 @@ class Controls:
     shadow: bool = False
     task: str | None = None
     max_age: float | None = None
+    share: bool | None = None
 
     @property
     def upstream_answers(self) -> bool:
@@ -58,6 +60,7 @@ def read_controls(headers: Mapping[str, str], body: Mapping[str, Any] | None) ->
         shadow=flags["shadow"],
         task=(named("task") or "").strip() or None,
         max_age=_seconds(cached.get("max-age")),
+        share=None if named("share") is None else _flag("share", named("share")),
     )
 
 

@@ -11,6 +11,8 @@ Nothing that learns stands in a request's path, and if our own parts fail, reque
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any
 
 from starlette.requests import ClientDisconnect
@@ -66,7 +68,18 @@ class Gateway:
         megabytes = settings.exact_mb if settings.store == "all" else 0.0
         self._exact = ExactCaches(ttl_s=settings.exact_ttl_s, max_bytes=int(megabytes * MEGABYTE))
         self._audits = Audits(upstreams, settings)
-        self._misses = Misses(tenants=tenants, upstreams=upstreams, learner=learner, access=access, exact=self._exact)
+        self._misses = Misses(
+            tenants=tenants,
+            upstreams=upstreams,
+            learner=learner,
+            access=access,
+            exact=self._exact,
+            shares=settings.share,
+        )
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """While replies of the upstream may be read."""
+        return self._misses.relays.running()
 
     async def text(self, http: HttpRequest, api: TextApi) -> Response:
         """A request of one of the text APIs: a hit if a tool is sure of it, else the upstream's reply."""
@@ -152,6 +165,7 @@ class Gateway:
         if call.controls.upstream_answers:
             return None
         loop = await self._tenants.of(call.tenant)
+        call.gathers = partial(loop.gathers, call.asked)
         remembered = await self._look_exact(call, loop)
         if remembered is not None:
             exact = Answer(text=remembered.text, route=Route.EXACT, origin=remembered.request_id)

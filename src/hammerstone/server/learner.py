@@ -225,6 +225,22 @@ class Learner:
 
         self._add(asked.request.tenant, _Job(run=job, size=_size(asked) + len(reply.body)))
 
+    def shared(
+        self, tenants: Tenants, asked: Asked, api: TextApi, reply: UpstreamReply, ms: float, origin: str
+    ) -> None:
+        """A request got the bytes that the upstream sent to another one at the same moment: that of the id `origin`."""
+
+        async def job() -> bool:
+            text, _ = reply.answer(api)
+            if text is None:
+                return False
+            loop = await tenants.of(asked.request.tenant)
+            answer = Answer(text=text, route=Route.EXACT, origin=origin)
+            await loop.keep_served([(asked, Routed(answer=answer, refusals=()), ms)])
+            return True
+
+        self._add(asked.request.tenant, _Job(run=job, size=_size(asked)))
+
     def saved(self, asked: Asked | None, text: str) -> str:
         """About what the upstream's answer would have cost in US dollars, its tokens estimated; or `unknown`."""
         if asked is None or asked.request.chat.model is None:

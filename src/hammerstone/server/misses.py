@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+import anyio
 import httpx2
 from starlette.responses import Response, StreamingResponse
 
 from hammerstone.server.access import Access, credentials_for_upstream
-from hammerstone.server.access.charges import Charge, NoCharge
 from hammerstone.server.call import Call
 from hammerstone.server.exact import ExactCaches
 from hammerstone.server.learner import Learner
+from hammerstone.server.relay import Relay, RelayResponse, Relays
 from hammerstone.server.replies import GatewayError
+from hammerstone.server.sharing import SharedKey, shared_key
 from hammerstone.server.tenants import Tenants
 from hammerstone.server.upstream import UpstreamError, Upstreams, reply_bytes, reply_headers
 from hammerstone.server.upstream_reply import UpstreamReply
+from hammerstone.types import Route
 
 __all__ = ["Misses"]
 
@@ -29,21 +32,51 @@ class _Replied:
     chunks: AsyncIterator[bytes]
 
 
+class _Leading:
+    """Whoever asks the upstream for all who ask the same at this moment. `relay` is there when `ready`, or never."""
+
+    def __init__(self, request_id: str) -> None:
+        self.request_id = request_id
+        self.ready = anyio.Event()
+        self.relay: Relay | None = None
+        self.followers: list[Call] = []
+
+
 class Misses:
     """Sends requests to the upstream, and hands over what is learned from its replies."""
 
     def __init__(
-        self, *, tenants: Tenants, upstreams: Upstreams, learner: Learner, access: Access, exact: ExactCaches
+        self,
+        *,
+        tenants: Tenants,
+        upstreams: Upstreams,
+        learner: Learner,
+        access: Access,
+        exact: ExactCaches,
+        shares: bool,
     ) -> None:
+        """With `shares`, concurrent equal requests share one call unless they say otherwise."""
         self._tenants = tenants
         self._upstreams = upstreams
         self._learner = learner
         self._access = access
         self._exact = exact
+        self._shares = shares
+        self._leading: dict[SharedKey, _Leading] = {}
+        self.relays = Relays()
 
     async def pass_on(self, call: Call) -> Response:
         """The upstream's reply, whatever it is. Raises `GatewayError` where there is none."""
-        return _response(call, await self._send(call))
+        key = shared_key(call, by_default=self._shares)
+        if key is None:
+            return self._response(call, await self._send(call))
+        while (leading := self._leading.get(key)) is not None:
+            shared = await self._follow(call, leading)
+            if shared is not None:
+                return shared
+            if self._leading.get(key) is leading:  # its reply cannot be joined any more
+                del self._leading[key]
+        return await self._lead(call, key)
 
     async def audit(self, call: Call) -> Response | None:
         """The upstream's reply in a live tool's place, if it is a good one: an audit never fails a request."""
@@ -52,10 +85,64 @@ class Misses:
         except GatewayError:
             return None
         if replied.head.status_code == 200:
-            return _response(call, replied)
+            return self._response(call, replied)
         async for _ in replied.chunks:
             pass
         return None
+
+    # several that ask the same
+
+    async def _lead(self, call: Call, key: SharedKey) -> Response:
+        leading = self._leading[key] = _Leading(call.id)
+        try:
+            return self._response(call, await self._send(call), leading)
+        finally:
+            leading.ready.set()
+            if leading.relay is None and self._leading.get(key) is leading:
+                del self._leading[key]
+
+    async def _follow(self, call: Call, leading: _Leading) -> Response | None:
+        """The same bytes; `None` if whoever leads has failed before the first of them could go out."""
+        await leading.ready.wait()
+        relay = leading.relay
+        if relay is None or not relay.open:
+            return None
+        reader = relay.join()
+        leading.followers.append(call)
+        streams = call.api is not None and call.fields is not None and call.api.streams(call.fields)
+        is_well = False
+        try:
+            is_well = await reader.begins_well(whole=not streams)
+        finally:
+            if not is_well:
+                leading.followers.remove(call)
+                reader.leave()
+        if not is_well:
+            return None
+        call.notes.update({"route": Route.EXACT.value, "shared": leading.request_id})
+        return RelayResponse(reader, status_code=relay.head.status_code, headers=_headers(call, relay.head))
+
+    # one call
+
+    def _response(self, call: Call, replied: _Replied, leading: _Leading | None = None) -> Response:
+        """What a tool could have been asked is learned from, once it is whole."""
+        head, headers = replied.head, _headers(call, replied.head)
+        if call.asked is None or head.status_code != 200 or call.controls.no_store:
+            response = StreamingResponse(replied.chunks, status_code=head.status_code)
+            response.raw_headers = headers
+            return response
+
+        def end(body: bytes | None) -> None:
+            if body is not None:
+                self._learn(call, UpstreamReply.of(head, body), leading)
+            self._leading = {key: one for key, one in self._leading.items() if one is not leading}
+
+        relay = Relay(head, replied.chunks, keeps_on=call.gathers, on_end=end)
+        if leading is not None:
+            leading.relay = relay
+        reader = relay.join()
+        self.relays.start(relay)
+        return RelayResponse(reader, status_code=200, headers=headers)
 
     async def _send(self, call: Call) -> _Replied:
         url = call.http.url
@@ -72,27 +159,9 @@ class Misses:
             call.record.upstream_failed = error.code
             raise GatewayError(error.message, status=error.status, code=error.code, kind="upstream_error") from error
         call.record.trace.upstream_replied(reply.status_code)
-        return _Replied(head=reply, chunks=self._counted(call, reply, charge))
+        return _Replied(head=reply, chunks=charge.counted(_noted(call, reply), reply))
 
-    def _counted(self, call: Call, reply: httpx2.Response, charge: Charge | NoCharge) -> AsyncIterator[bytes]:
-        return charge.counted(self._passed_on(call, reply), reply)
-
-    async def _passed_on(self, call: Call, reply: httpx2.Response) -> AsyncIterator[bytes]:
-        """The reply's bytes. What a tool could have been asked is learned from, once it is whole."""
-        wanted = call.asked is not None and reply.status_code == 200 and not call.controls.no_store
-        kept: list[bytes] = []
-        try:
-            async for chunk in reply_bytes(reply):
-                if wanted:
-                    kept.append(chunk)
-                yield chunk
-        except UpstreamError as error:
-            call.record.upstream_failed = error.code
-            raise
-        if wanted:
-            self._learn(call, UpstreamReply.of(reply, b"".join(kept)))
-
-    def _learn(self, call: Call, reply: UpstreamReply) -> None:
+    def _learn(self, call: Call, reply: UpstreamReply, leading: _Leading | None) -> None:
         if call.api is None or call.asked is None:
             return
         if call.record.trace.is_on:
@@ -104,10 +173,21 @@ class Misses:
                 cache.store(call.exact_key, text, request_id=call.id)
 
         self._learner.learn(self._tenants, call.asked, call.api, reply, call.ms, answered)
+        for one in leading.followers if leading is not None else ():
+            if one.asked is not None:
+                self._learner.shared(self._tenants, one.asked, call.api, reply, one.ms, call.id)
 
 
-def _response(call: Call, replied: _Replied) -> Response:
-    response = StreamingResponse(replied.chunks, status_code=replied.head.status_code)
+async def _noted(call: Call, reply: httpx2.Response) -> AsyncIterator[bytes]:
+    """The reply's bytes."""
+    try:
+        async for chunk in reply_bytes(reply):
+            yield chunk
+    except UpstreamError as error:
+        call.record.upstream_failed = error.code
+        raise
+
+
+def _headers(call: Call, head: httpx2.Response) -> list[tuple[bytes, bytes]]:
     ours = {name.encode(): value.encode() for name, value in call.headers.items()}
-    response.raw_headers = [*(one for one in reply_headers(replied.head) if one[0] not in ours), *ours.items()]
-    return response
+    return [*(one for one in reply_headers(head) if one[0] not in ours), *ours.items()]

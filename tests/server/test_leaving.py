@@ -1,0 +1,112 @@
+"""A client that leaves before its reply has ended: the upstream stops, unless the answer is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from hammerstone.sandbox import Sandbox
+
+from .streaming import HeldUpstream, clients
+from .sums import Served, eventually, open_gateway
+
+pytestmark = pytest.mark.anyio
+
+NEW = "What is the sum of 4000 and 321?"
+
+
+@pytest.fixture
+def upstream() -> HeldUpstream:
+    return HeldUpstream()
+
+
+@pytest.fixture
+async def served(tmp_path: Path, sandbox: Sandbox, upstream: HeldUpstream) -> AsyncIterator[Served]:
+    async with open_gateway(tmp_path, sandbox, transport=upstream) as one:
+        yield one
+
+
+async def test_the_upstream_is_let_go_when_nothing_is_to_be_learned(served: Served, upstream: HeldUpstream) -> None:
+    async with clients(served.app) as ask:
+        client = ask(NEW, {"x-hammerstone-no-store": "true"})
+        await eventually(lambda: bool(upstream.replies))
+        upstream.replies[0].send()
+        await eventually(lambda: len(client.chunks) == 1)
+        client.leave()
+        await eventually(lambda: upstream.replies[0].closed)
+
+
+async def test_the_upstream_is_let_go_when_the_kind_has_a_tool(served: Served, upstream: HeldUpstream) -> None:
+    upstream.holds = False
+    await served.learn_sums()
+    upstream.holds = True
+    async with clients(served.app) as ask:
+        client = ask(NEW, {"x-hammerstone-bypass": "true"})
+        known = len(upstream.replies)
+        await eventually(lambda: len(upstream.replies) > known)
+        upstream.replies[-1].send()
+        await eventually(lambda: len(client.chunks) == 1)
+        client.leave()
+        await eventually(lambda: upstream.replies[-1].closed)
+        await served.learner.caught_up()
+        store = (await served.loop()).store
+        assert NEW not in [one.question for task in store.tasks() for one in store.instances(task.name)]
+
+
+async def test_the_rest_is_read_and_kept_while_answers_of_its_kind_are_gathered(
+    served: Served, upstream: HeldUpstream
+) -> None:
+    async with clients(served.app) as ask:
+        client = ask(NEW)
+        await eventually(lambda: bool(upstream.replies))
+        upstream.replies[0].send()
+        await eventually(lambda: len(client.chunks) == 1)
+        client.leave()
+        await eventually(lambda: client.over)
+        upstream.replies[0].finish()
+        await eventually(lambda: upstream.replies[0].closed)
+        await served.learner.caught_up()
+        store = (await served.loop()).store
+        kept = [one for task in store.tasks() for one in store.instances(task.name)]
+        assert [(one.question, one.answer) for one in kept] == [(NEW, "4321")]
+        assert len(client.chunks) == 1
+
+
+async def test_what_is_too_long_to_be_kept_is_not_read_for_nobody(
+    served: Served, upstream: HeldUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hammerstone.server.relay.MAX_REPLY", 10)
+    async with clients(served.app) as ask:
+        client = ask(NEW)
+        await eventually(lambda: bool(upstream.replies))
+        upstream.replies[0].send(2)
+        await eventually(lambda: len(client.chunks) == 2)
+        client.leave()
+        await eventually(lambda: upstream.replies[0].closed)
+        assert (await served.loop()).store.tasks() == ()
+
+
+async def test_a_long_reply_goes_out_whole(
+    served: Served, upstream: HeldUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hammerstone.server.relay.MAX_REPLY", 10)
+    upstream.holds = False
+    async with clients(served.app) as ask:
+        client = ask(NEW)
+        await eventually(lambda: client.ended)
+        assert b'"stop"' in client.body
+
+
+async def test_the_rest_is_not_waited_for_without_end(
+    served: Served, upstream: HeldUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hammerstone.server.relay.REST_SECONDS", 0.0)
+    async with clients(served.app) as ask:
+        client = ask(NEW)
+        await eventually(lambda: bool(upstream.replies))
+        upstream.replies[0].send()
+        await eventually(lambda: len(client.chunks) == 1)
+        client.leave()
+        await eventually(lambda: upstream.replies[0].closed)
