@@ -21,6 +21,7 @@ NOT_RUN = {
     r"^python benchmarks/": "measures for minutes, on a machine that does nothing else",
     r"^python docs/check\.py": "runs the experiments, in minutes; .ci/run runs it",
     r"^hammerstone demo$": "docs/check.py runs it and compares what it prints",
+    r"^hammerstone demo --serve": "serves; tests/cli/test_demo_serve.py runs it",
     r"^hammerstone demo .*--record": "pays models; tests/evals/test_demo_run.py runs it on recordings",
     r"^hammerstone bench all": "docs/check.py runs it and compares what it prints",
     r"^hammerstone bench use": "pays models; tests/cli/test_bench.py runs it on scripted ones",
