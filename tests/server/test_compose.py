@@ -51,11 +51,13 @@ def running(command: list[str], environment: dict[str, str]) -> Iterator[int]:
         lines = (re.search(r"serving: http://0\.0\.0\.0:(\d+)", line) for line in process.stderr)
         try:
             found = next(one for one in lines if one)
-            threading.Thread(target=process.stderr.read).start()
+            drain = threading.Thread(target=process.stderr.read)
+            drain.start()
             yield int(found[1])
         finally:
             process.terminate()
             process.wait()
+        drain.join()
 
 
 @contextmanager
