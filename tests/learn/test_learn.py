@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import anyio
@@ -227,6 +228,28 @@ def test_requests_to_two_models_are_two_kinds(home: Path) -> None:
 def test_repeats_are_answered_and_counted_apart(home: Path) -> None:
     findings = run(log(*SUMS, *(replace(one, id=f"again-{one.id}") for one in SUMS[:2])), home, maker())
     assert (findings.tested.answered, findings.tested.repeated) == (7, 2)
+
+
+def test_a_question_that_comes_again_does_not_put_off_its_tool(home: Path) -> None:
+    again = replace(SUMS[4], id="again")
+    for _ in range(2):
+        findings = run(log(*SUMS[:19], again), home, maker())
+        assert (findings.tested.n, findings.tested.answered) == (6, 6)
+
+
+def test_a_tool_that_another_run_builds_meanwhile_takes_part(home: Path) -> None:
+    def build_beside(task: str, build: Build | None) -> None:
+        if build is None and not done:
+            done.append(task)
+            thread = Thread(target=run, args=(log(*[line(number, "product") for number in range(20)]), home, maker()))
+            thread.start()
+            thread.join()
+
+    done: list[str] = []
+    findings = run(log(*SUMS), home, maker(), on_build=build_beside)
+    assert findings.tested.answered == 6
+    with open_store(home) as store:
+        assert {tool.task for tool in store.tools()} == {"sum_of_two", "product_of_two"}
 
 
 def test_without_a_maker_kinds_are_found_and_nothing_is_stored(home: Path) -> None:

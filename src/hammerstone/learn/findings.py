@@ -133,6 +133,7 @@ class Findings:
             "disagreed_at_most": tested.bound,
             "build_usd": self.build_usd,
             "saved_usd_a_month": self.saved_a_month,
+            "saved_seconds_a_month": self.waited_a_month,
             "break_even_requests": self.break_even,
             "break_even_days": self.break_even_days,
         }
@@ -161,6 +162,12 @@ class Findings:
         """Dollars in 30 days, at the log's own rate; `None` where the rate or all prices are unknown."""
         each, rate = self.tested.saved_each, self.requests_a_day
         return None if each is None or rate is None else each * rate * MONTH
+
+    @property
+    def waited_a_month(self) -> float | None:
+        """Seconds that the model took, in 30 days, for answers that tools give; `None` where the log does not say."""
+        tested, rate = self.tested, self.requests_a_day
+        return tested.waited_s / tested.n * rate * MONTH if tested.timed and rate else None
 
     @property
     def break_even(self) -> int | None:

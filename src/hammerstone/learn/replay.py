@@ -64,17 +64,16 @@ class Replay:
         self._builder = Builder(
             store=loop.store, maker=maker, settings=loop.settings, on_build=self._note, improves=IN_USE
         )
+        self._numbers: dict[str, int] = {}  # the first line of each question
         self._built: dict[tuple[str, int], int] = {}  # the line after which a version takes part
         self._tools: dict[str, list[StoredTool]] = {}  # its versions, the latest first
 
     async def open(self, lines: Sequence[tuple[int, Request]]) -> None:
         """Read the tools that are there, and where in these lines they were built. Raises `StoreError`."""
-        numbers = {digest: number for number, line in lines for digest in _digests(line)}
+        for number, line in lines:
+            for digest in _digests(line):
+                self._numbers.setdefault(digest, number)
         await self._read_tools()
-        for versions in self._tools.values():
-            for one in versions:
-                known = [numbers[each] for each in one.tool.provenance.instances if each in numbers]
-                self._built[one.task, one.version] = max(known, default=BUILT_BEFORE)
 
     async def answer(self, number: int, line: Request) -> Said | None:
         """What the tools that were there then say; `None` if none is sure, or several are.
@@ -91,7 +90,7 @@ class Replay:
         ms = (perf_counter() - started) * 1000
         return Said(text=answers[0].text, tool=tool.task, version=tool.version, ms=ms)
 
-    async def learn(self, number: int, line: Request, task: str, group: TaskGroup) -> None:
+    async def learn(self, line: Request, task: str, group: TaskGroup) -> None:
         """An answer of the log that no tool gave: an instance of its task, and perhaps a build.
 
         Raises `StoreError` and `RecordingError`.
@@ -116,8 +115,6 @@ class Replay:
         await self._builder.build_if_due(task, group)
         if self._has_built:
             await self._read_tools()
-            for one in self._tools.get(task, []):
-                self._built.setdefault((task, one.version), number)
 
     def _there(self, number: int, asked: Asked) -> Iterator[StoredTool]:
         """The latest version of each tool that takes part in this line and may read it."""
@@ -141,6 +138,9 @@ class Replay:
             if one.state in {*IN_USE, ToolState.REPLACED} and Route.PARSER in one.tool.routes:
                 found.setdefault(one.task, []).append(one)
         self._tools = found
+        for one in (one for versions in found.values() for one in versions):
+            known = (self._numbers[each] for each in one.tool.provenance.instances if each in self._numbers)
+            self._built.setdefault((one.task, one.version), max(known, default=BUILT_BEFORE))
 
 
 def _digests(line: Request) -> Iterator[str]:

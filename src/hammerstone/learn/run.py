@@ -219,7 +219,7 @@ class _Run:
                 part.append(said is not None)
                 if number < self._log.training:
                     if said is None:
-                        await replays[line.tenant].learn(number, line, self._keys[number][1], group)
+                        await replays[line.tenant].learn(line, self._keys[number][1], group)
                 else:
                     self._test(number, line, said, repeated=(line.tenant, line.chat.messages) in asked)
                 asked.add((line.tenant, line.chat.messages))

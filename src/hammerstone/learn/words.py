@@ -61,7 +61,9 @@ def facts(findings: Findings) -> list[tuple[str, str]]:
         logged, tool = tested.waited_s / tested.timed, median(tested.tool_ms)
         shown.append(("time of an answer", f"{logged:,.2f} s in the log on average, {tool:,.1f} ms by a tool (median)"))
     shown.append(("builds", f"{sum(kind.builds for kind in findings.kinds):,}, {dollars(findings.build_usd)}"))
-    shown.append(("saved in 30 days", dollars(findings.saved_a_month)))
+    waited = findings.waited_a_month
+    waiting = "" if waited is None else f", and {days_of(waited / 86_400)} of waiting for the model"
+    shown.append(("saved in 30 days", f"{dollars(findings.saved_a_month)}{waiting}"))
     even = findings.break_even
     days = findings.break_even_days
     text = UNKNOWN if even is None else f"{even:,} requests" + (f", {days_of(days)}" if days is not None else "")
