@@ -285,10 +285,11 @@ class _Run:
 
 
 def _add_tool(loop: Hammerstone, kind: KindFinding, chosen: bool) -> None:
-    builds = [one for one in loop.store.builds(kind.name) if one.state is not BuildState.RUNNING]
+    unended = {BuildState.RUNNING, BuildState.INTERRUPTED}
+    builds = [one for one in loop.store.builds(kind.name) if one.state not in unended]
     tool = loop.store.tool(kind.name)
     kind.builds = len(builds)
-    costs = [one.cost_usd for one in builds if one.state is not BuildState.INTERRUPTED]
+    costs = [one.cost_usd for one in builds]
     kind.build_usd = None if None in costs else sum(cost for cost in costs if cost is not None)
     if tool is not None and tool.state in IN_USE:
         kind.tool, kind.versions, kind.why = f"{tool.task}@{tool.version}", tool.version, ""
