@@ -8,7 +8,8 @@ import signal
 import pytest
 
 from hammerstone.errors import SandboxError
-from hammerstone.sandbox import Limits, Outcome, Status, child
+from hammerstone.sandbox import Limits, Outcome, Status
+from hammerstone.sandbox.inside import child
 from hammerstone.sandbox.outcomes import Reply, Stop, outcome_of, read_json
 
 

@@ -20,8 +20,8 @@ from hammerstone.errors import SandboxError
 from hammerstone.sandbox import Limits, Outcome, Sandbox, Status, open_sandbox
 from hammerstone.sandbox.choose import BACKENDS
 from hammerstone.sandbox.cpython import WORKER_ENDED, CPythonSandbox
+from hammerstone.sandbox.inside.modules import PRELOADED
 from hammerstone.sandbox.interpreter import find_interpreter
-from hammerstone.sandbox.modules import PRELOADED
 from hammerstone.sandbox.process import Launch
 from hammerstone.settings import ALLOWED_IMPORTS
 from hammerstone.types import JSON
@@ -322,7 +322,7 @@ def solve(kind, code):
     os.write(3, struct.pack("!BI", kind, 4) + b"null")
     os._exit(code)
 def unconfined():
-    sys.modules["hammerstone.sandbox.child"].CONFINED = b"?"
+    sys.modules["hammerstone.sandbox.inside.child"].CONFINED = b"?"
     os.close(3)
     os._exit(1)
 """

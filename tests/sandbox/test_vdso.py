@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from hammerstone.sandbox import vdso
+from hammerstone.sandbox.inside import vdso
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or platform.machine() not in {"x86_64", "aarch64"}, reason="as the sandbox itself"

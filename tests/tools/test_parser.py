@@ -243,8 +243,8 @@ WAYS = {
     "a default": ("json.dumps.__kwdefaults__['cls'] = question", "json.dumps.__kwdefaults__['cls']"),
     "a builtin": ("__builtins__['asked'] = question", "__builtins__['asked']"),
     "the program of the worker": (
-        "sys.modules['hammerstone.sandbox.child'].load = lambda *_: (lambda **_: question)",
-        "sys.modules['hammerstone.sandbox.child'].load()()",
+        "sys.modules['hammerstone.sandbox.inside.child'].load = lambda *_: (lambda **_: question)",
+        "sys.modules['hammerstone.sandbox.inside.child'].load()()",
     ),
     "the environment": ("__import__('os').environ.update(asked=question)", "__import__('os').environ['asked']"),
     "descriptor 0": (

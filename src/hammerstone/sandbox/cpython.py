@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 from hammerstone.errors import SandboxError
-from hammerstone.sandbox import child
 from hammerstone.sandbox.contract import Limits, Outcome, Status
+from hammerstone.sandbox.inside import child
 from hammerstone.sandbox.outcomes import Reply, outcome_of
 from hammerstone.sandbox.pool import Warm, WorkerPool
 from hammerstone.sandbox.process import CallProcess, Launch

@@ -21,7 +21,7 @@ import anyio
 import anyio.to_thread
 
 from hammerstone.errors import SandboxError
-from hammerstone.sandbox.modules import PRELOADED
+from hammerstone.sandbox.inside.modules import PRELOADED
 
 __all__ = ["Interpreter", "environment", "find_interpreter"]
 
@@ -76,9 +76,9 @@ class Interpreter:
     @property
     def command(self) -> list[str]:
         """Runs the template."""
-        folder = resources.files("hammerstone.sandbox")
+        folder = resources.files("hammerstone.sandbox.inside")
         modules = [
-            (f"hammerstone.sandbox.{name}", folder.joinpath(f"{name}.py").read_text(encoding="utf-8"))
+            (f"hammerstone.sandbox.inside.{name}", folder.joinpath(f"{name}.py").read_text(encoding="utf-8"))
             for name in INSIDE
         ]
         return [str(self.executable), *FLAGS, "-c", BOOT, json.dumps(modules)]

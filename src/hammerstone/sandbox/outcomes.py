@@ -10,8 +10,8 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, NoReturn
 
 from hammerstone.errors import SandboxError
-from hammerstone.sandbox import child
 from hammerstone.sandbox.contract import Limits, Outcome, Status
+from hammerstone.sandbox.inside import child
 
 if TYPE_CHECKING:
     from hammerstone.types import JSON

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from hammerstone.errors import SandboxError
-from hammerstone.sandbox import child, exchange
+from hammerstone.sandbox.inside import child, exchange
 from hammerstone.sandbox.interpreter import environment
 from hammerstone.sandbox.outcomes import Reply, Stop
 from hammerstone.sandbox.transport import Gone, Transport

@@ -20,8 +20,8 @@ import anyio
 import anyio.to_thread
 
 from hammerstone.errors import SandboxError
-from hammerstone.sandbox.child import refuse_other_keys
 from hammerstone.sandbox.contract import Limits, Outcome, Status
+from hammerstone.sandbox.inside.child import refuse_other_keys
 from hammerstone.sandbox.outcomes import read_json, says
 
 if TYPE_CHECKING:

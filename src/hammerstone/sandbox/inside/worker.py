@@ -22,7 +22,7 @@ import resource
 import signal
 import typing
 
-from hammerstone.sandbox.child import (
+from hammerstone.sandbox.inside.child import (
     CONFINED,
     ERROR,
     NOTHING,
@@ -34,10 +34,10 @@ from hammerstone.sandbox.child import (
     encode,
     run,
 )
-from hammerstone.sandbox.exchange import FRAME, REPORT, Inbox, read_frame, write_all
-from hammerstone.sandbox.modules import load_all, load_named
-from hammerstone.sandbox.own_process import address_space, lower
-from hammerstone.sandbox.patterns import compile_patterns
+from hammerstone.sandbox.inside.exchange import FRAME, REPORT, Inbox, read_frame, write_all
+from hammerstone.sandbox.inside.modules import load_all, load_named
+from hammerstone.sandbox.inside.own_process import address_space, lower
+from hammerstone.sandbox.inside.patterns import compile_patterns
 
 __all__ = ["prepare", "serve"]
 

@@ -18,10 +18,10 @@ import sys
 import types
 import typing
 
-from hammerstone.sandbox.exchange import FRAME, read_frame, write_all
-from hammerstone.sandbox.modules import Lacking
-from hammerstone.sandbox.own_process import die_with, must
-from hammerstone.sandbox.patterns import patterns_of
+from hammerstone.sandbox.inside.exchange import FRAME, read_frame, write_all
+from hammerstone.sandbox.inside.modules import Lacking
+from hammerstone.sandbox.inside.own_process import die_with, must
+from hammerstone.sandbox.inside.patterns import patterns_of
 
 __all__ = ["FilterProgram", "Program", "describe", "refuse_other_keys", "rehearse", "run"]
 

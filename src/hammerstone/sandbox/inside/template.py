@@ -24,12 +24,12 @@ import os
 import resource
 import typing
 
-from hammerstone.sandbox.child import MAX_DESCRIPTORS, rehearse
-from hammerstone.sandbox.exchange import READY, Inbox, read_frame, write_all
-from hammerstone.sandbox.modules import load_common
-from hammerstone.sandbox.own_process import die_with, lower, must, read_nothing_on
-from hammerstone.sandbox.vdso import close_clocks
-from hammerstone.sandbox.worker import prepare, serve
+from hammerstone.sandbox.inside.child import MAX_DESCRIPTORS, rehearse
+from hammerstone.sandbox.inside.exchange import READY, Inbox, read_frame, write_all
+from hammerstone.sandbox.inside.modules import load_common
+from hammerstone.sandbox.inside.own_process import die_with, lower, must, read_nothing_on
+from hammerstone.sandbox.inside.vdso import close_clocks
+from hammerstone.sandbox.inside.worker import prepare, serve
 
 __all__ = ["main"]
 
