@@ -129,11 +129,6 @@ class FakeSandbox:
         self.calls.append(call)
         return self._answers(call) if callable(self._answers) else _outcome(self._answers, call)
 
-    async def call_again(
-        self, program: str, function: str, arguments: Mapping[str, JSON], *, hash_seed: int = 0
-    ) -> Outcome:
-        return await self.call(program, function, arguments, hash_seed=hash_seed)
-
     @asynccontextmanager
     async def process(
         self, program: str, *, limits: Limits | None = None, hash_seed: int = 0

@@ -28,7 +28,22 @@ def judged(kind: int = child.VALUE, body: bytes = b"1", *, stop: Stop = Stop.NOT
 
 @pytest.mark.parametrize(
     "body",
-    [b"NaN", b"[Infinity]", b"-Infinity", b"", b"1 2", b"{", b"\xff", b'"\\ud800"', b"[" * 100_000, b"9" * 5000],
+    [
+        b"NaN",
+        b"[Infinity]",
+        b"-Infinity",
+        b"",
+        b"1 2",
+        b"{",
+        b"\xff",
+        b'"\\ud800"',
+        b"[" * 100_000,
+        b"9" * 5000,
+        b'"\xed\xa0\x80"',
+        '"\\ud800"'.encode("utf-16-le"),
+        b"1e999",
+        b"[-1e999]",
+    ],
 )
 def test_a_forged_value_that_is_not_json_is_an_error(body: bytes) -> None:
     assert judged(body=body).status is Status.ERROR

@@ -177,10 +177,6 @@ class _Checked:
         self._backend.check()
         return await self._sandbox.call(*arguments, **named)
 
-    async def call_again(self, *arguments: Any, **named: Any) -> Outcome:
-        self._backend.check()
-        return await self._sandbox.call_again(*arguments, **named)
-
     def process(self, *arguments: Any, **named: Any) -> AbstractAsyncContextManager[Process]:
         self._backend.check()
         return self._sandbox.process(*arguments, **named)

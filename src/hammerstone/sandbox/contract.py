@@ -101,15 +101,6 @@ class Sandbox(Protocol):
         """
         ...
 
-    async def call_again(
-        self, program: str, function: str, arguments: Mapping[str, JSON], *, hash_seed: int = 0
-    ) -> Outcome:
-        """As `call`, but the process may have had such calls before, with other arguments.
-
-        For a value that is checked, and thrown away where it does not hold: it may depend on those others.
-        """
-        ...
-
     def process(
         self, program: str, *, limits: Limits | None = None, hash_seed: int = 0
     ) -> AbstractAsyncContextManager[Process]:

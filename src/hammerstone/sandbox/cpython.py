@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import marshal
-from collections import OrderedDict
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["WORKER_ENDED", "CPythonSandbox"]
 
 HASH_SEEDS = (0, 1)
-KEPT_PROGRAMS = 64  # of which processes are kept for `call_again`,
-CALLS_OF_ONE_PROCESS = 100  # each for so many calls
 WORKER_ENDED = "the worker ended during the call"
 
 
@@ -46,7 +43,6 @@ class CPythonSandbox:
         self._pool = WorkerPool(launch)
         self._free = anyio.Semaphore(workers)
         self._running = 0
-        self._kept: OrderedDict[tuple[int, str], list[FreshProcess]] = OrderedDict()
 
     @property
     def name(self) -> str:
@@ -62,9 +58,6 @@ class CPythonSandbox:
     async def aclose(self) -> None:
         """End every idle worker now, and those that are at work when they have finished their call."""
         self._pool.close()
-        while self._kept:
-            for process in self._kept.popitem()[1]:
-                await process.end()
         if not self._running:
             await self._pool.end()
 
@@ -80,26 +73,6 @@ class CPythonSandbox:
         async with self.process(program, limits=limits, hash_seed=hash_seed) as process:
             outcome = await process.call(function, arguments)
             return replace(outcome, cpu_seconds=await process.cpu_seconds())
-
-    async def call_again(
-        self, program: str, function: str, arguments: Mapping[str, JSON], *, hash_seed: int = 0
-    ) -> Outcome:
-        kept = self._kept.setdefault((hash_seed, program), [])
-        async with self._at_work(), AsyncExitStack() as stack:
-            process = kept.pop() if kept else FreshProcess(self._pool, program, Limits(), hash_seed)
-            stack.push_async_callback(process.end)
-            outcome = await process.call(function, arguments)
-            if outcome.ok and process.calls < CALLS_OF_ONE_PROCESS and not self._pool.closed:
-                stack.pop_all()
-                kept.append(process)
-        await self._drop_oldest((hash_seed, program))
-        return outcome
-
-    async def _drop_oldest(self, used: tuple[int, str]) -> None:
-        self._kept.move_to_end(used)
-        while len(self._kept) > KEPT_PROGRAMS:
-            for process in self._kept.popitem(last=False)[1]:
-                await process.end()
 
     @asynccontextmanager
     async def process(
@@ -142,15 +115,14 @@ class FreshProcess:
         self._hash_seed = hash_seed
         self._warm: Warm | None = None
         self._process: CallProcess | None = None
+        self._whole = False
         self._asked: list[bytes] = []
         self._over: Outcome | None = None
-        self.calls = 0
 
     async def call(self, function: str, arguments: Mapping[str, JSON]) -> Outcome:
         """Call `function(**arguments)`. After a call that ended the process, there is only that outcome."""
         if self._over is not None:
             return self._over
-        self.calls += 1
         try:
             given = json.loads(json.dumps(dict(arguments), allow_nan=False, ensure_ascii=False).encode())
             asked = marshal.dumps((function, given))
@@ -168,8 +140,9 @@ class FreshProcess:
     async def _exchange(self, asked: bytes) -> Reply:
         """Raises `Gone` if the worker ends."""
         reply = await self._ask(asked)
-        if reply.kind == child.LACKING and self._pool.imports_more(self._program):
+        if reply.kind == child.LACKING and not self._whole:
             await self.end()
+            self._whole = True  # for this process alone: the next one must not see what this one was asked
             for earlier in self._asked:
                 await self._ask(earlier)
             reply = await self._ask(asked)
@@ -178,7 +151,7 @@ class FreshProcess:
 
     async def _ask(self, asked: bytes) -> Reply:
         if self._process is None:
-            warm = await self._pool.take(self._program, self._limits, self._hash_seed)
+            warm = await self._pool.take(self._program, self._limits, self._hash_seed, whole=self._whole)
             if isinstance(warm, Reply):
                 return warm
             self._warm, self._process = warm, warm.worker.open()

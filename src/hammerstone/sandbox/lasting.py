@@ -90,12 +90,6 @@ class _LastingSandbox:
         async with self._working() as sandbox:
             return await sandbox.call(program, function, arguments, limits=limits, hash_seed=hash_seed)
 
-    async def call_again(
-        self, program: str, function: str, arguments: Mapping[str, JSON], *, hash_seed: int = 0
-    ) -> Outcome:
-        async with self._working() as sandbox:
-            return await sandbox.call_again(program, function, arguments, hash_seed=hash_seed)
-
     @asynccontextmanager
     async def process(
         self, program: str, *, limits: Limits | None = None, hash_seed: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 from dataclasses import dataclass
@@ -95,10 +96,15 @@ def read_json(body: bytes) -> JSON:
 
     Raises `ValueError` or `RecursionError`.
     """
-    value: JSON = json.loads(body, parse_constant=_refuse)
+    value: JSON = json.loads(body.decode(), parse_constant=_refuse, parse_float=_finite)
     if b"\\u" in body:
         json.dumps(value, ensure_ascii=False).encode()  # an escape can smuggle in what UTF-8 cannot carry
     return value
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    return value if math.isfinite(value) else _refuse(number)
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -15,7 +15,6 @@ from hammerstone.sandbox.process import Launch, Template, Worker
 __all__ = ["Warm", "WorkerPool"]
 
 IDLE_WORKERS = 64
-KNOWN_PROGRAMS = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +28,7 @@ class Warm:
     hash_seed: int
 
 
-_Key = tuple[int, Limits, str]
+_Key = tuple[int, Limits, bool, str]
 
 
 class WorkerPool:
@@ -39,27 +38,19 @@ class WorkerPool:
         self._launch = launch
         self._starting = anyio.Lock()
         self._templates: dict[int, Template] = {}
-        self._whole: OrderedDict[str, None] = OrderedDict()
         self._idle: OrderedDict[_Key, list[Warm]] = OrderedDict()
         self.closed = False
 
-    def imports_more(self, source: str) -> bool:
-        """Note that a program imports more than it names. Whether that is news."""
-        news = source not in self._whole
-        self._whole[source] = None
-        if len(self._whole) > KNOWN_PROGRAMS:
-            self._whole.popitem(last=False)
-        return news
-
-    async def take(self, source: str, limits: Limits, hash_seed: int) -> Warm | Reply:
+    async def take(self, source: str, limits: Limits, hash_seed: int, *, whole: bool) -> Warm | Reply:
         """A worker of the program, or what is wrong with it. Raises `Gone` if it ends while it gets ready."""
         if self.closed:
             raise SandboxError("the sandbox is closed")
-        whole = source in self._whole
-        idle = self._idle.get((hash_seed, limits, source), [])
-        while idle:
+        key = (hash_seed, limits, whole, source)
+        while idle := self._idle.pop(key, []):
             warm = idle.pop()
-            if warm.whole is whole and await warm.worker.ready():
+            if idle:
+                self._idle[key] = idle
+            if await warm.worker.ready():
                 return warm
             warm.worker.close()
         worker = await Worker.start(await self.template(hash_seed), source, limits, whole=whole)
@@ -69,10 +60,10 @@ class WorkerPool:
 
     def give_back(self, warm: Warm) -> None:
         """For the next call of its program. The workers that have been idle longest make room."""
-        if self.closed or warm.whole is not (warm.source in self._whole):
+        if self.closed:
             warm.worker.close()
             return
-        key = (warm.hash_seed, warm.limits, warm.source)
+        key = (warm.hash_seed, warm.limits, warm.whole, warm.source)
         self._idle.setdefault(key, []).append(warm)
         self._idle.move_to_end(key)
         while sum(len(idle) for idle in self._idle.values()) > IDLE_WORKERS:

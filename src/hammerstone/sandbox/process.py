@@ -170,8 +170,11 @@ class Worker:
 
     def open(self) -> CallProcess:
         """A new process. Raises `Gone`."""
-        ours, theirs = Transport.pair()
-        printed = os.memfd_create("printed", os.MFD_CLOEXEC)
+        try:
+            printed = os.memfd_create("printed", os.MFD_CLOEXEC)
+            ours, theirs = Transport.pair()
+        except OSError as error:
+            raise SandboxError(f"no process can be started: {error}") from error
         try:
             self._control.hand_over(exchange.CALL, [theirs.fileno(), printed])
         except Gone:
@@ -231,6 +234,8 @@ class CallProcess:
         await self._channel.send(exchange.FRAME.pack(0, len(payload)) + payload)
         if not self._confined:
             self._confined = await self._channel.receive(len(child.CONFINED)) == child.CONFINED
+            if not self._confined:
+                raise Gone
         kind, length = exchange.FRAME.unpack(await self._channel.receive(exchange.FRAME.size))
         if kind not in child.SAYINGS:
             raise Gone

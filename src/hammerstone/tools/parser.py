@@ -40,23 +40,11 @@ async def answer(sandbox: Sandbox, source: str, question: str, *, hash_seed: int
         if arguments is None:
             return parsed, None
         solved = await process.call("solve", arguments)
-    difference = await _proof(sandbox, source, question, arguments, hash_seed)
+    difference = _difference(question, await sandbox.call(source, "unparse", arguments, hash_seed=hash_seed))
     if difference:
         return Parsed(arguments=arguments, refusal=difference), None
     given, failure = _answer(solved)
     return Parsed(arguments=arguments, refusal=failure, proved=True), given
-
-
-async def _proof(sandbox: Sandbox, source: str, question: str, arguments: Arguments, hash_seed: int) -> str:
-    """The empty string if `unparse` writes the question, else how that differs.
-
-    A process that writes one question after another is believed only where it is right. It is not told what
-    is right, so it cannot know; what is refused, and why, is said by a process that has seen these arguments alone.
-    """
-    again = await sandbox.call_again(source, "unparse", arguments, hash_seed=hash_seed)
-    if not _difference(question, again):
-        return ""
-    return _difference(question, await sandbox.call(source, "unparse", arguments, hash_seed=hash_seed))
 
 
 async def call_solve(

@@ -95,11 +95,6 @@ class MontySandbox:
         async with self.process(program, limits=limits, hash_seed=hash_seed) as process:
             return await process.call(function, arguments)
 
-    async def call_again(
-        self, program: str, function: str, arguments: Mapping[str, JSON], *, hash_seed: int = 0
-    ) -> Outcome:
-        return await self.call(program, function, arguments, hash_seed=hash_seed)
-
     @asynccontextmanager
     async def process(
         self, program: str, *, limits: Limits | None = None, hash_seed: int = 0

@@ -312,6 +312,18 @@ def send():
 """,
     ),
     _state(
+        "send_by_what_it_imports",
+        "import a module that is not named, so that it is loaded for the next call as well",
+        """
+import sys
+def look():
+    return ["decimal" in sys.modules, "csv" in sys.modules, len(sys.modules)]
+def send():
+    __import__("deci" + "mal")
+    return "csv" in sys.modules
+""",
+    ),
+    _state(
         "send_by_state_of_the_worker_program",
         "replace the functions of the program that the worker itself runs",
         """

@@ -75,7 +75,7 @@ class Inbox:
 
     def __init__(self, descriptor: int, libc: ctypes.CDLL) -> None:
         self.descriptor = descriptor
-        self.libc = libc
+        self.recvmsg, self.read_byte = libc.recvmsg, libc.read
         self.byte = ctypes.create_string_buffer(1)
         self.with_it = (ctypes.c_int * 8)()  # a header of 16 bytes: its length, level and kind; then the descriptors
         self.vector = Vector(ctypes.addressof(self.byte), 1)
@@ -86,9 +86,9 @@ class Inbox:
     def receive(self, count: int) -> bool:
         """Wait for a byte and so many descriptors, which are then in `with_it[4:]`. False: the host has closed."""
         self.message.control_length = ctypes.sizeof(self.with_it)
-        got = self.libc.recvmsg(self.descriptor, ctypes.byref(self.message), 0)
+        got = self.recvmsg(self.descriptor, ctypes.byref(self.message), 0)
         return got == 1 and self.with_it[0] == 16 + 4 * count
 
     def read(self) -> bool:
         """Wait for a byte alone, which is then in `byte`."""
-        return self.libc.read(self.descriptor, self.byte, 1) == 1
+        return self.read_byte(self.descriptor, self.byte, 1) == 1

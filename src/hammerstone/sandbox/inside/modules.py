@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import encodings
+import encodings.aliases
 import importlib
 import io
 import json
@@ -53,6 +54,10 @@ def load_named(source: str, zones: bytes) -> None:
     for name in PRELOADED:
         if name.partition(".")[0] in roots:
             importlib.import_module(name)
+    for word in set(re.findall(r"[\w-]+", source)):
+        encoding = encodings.aliases.aliases.get(word.replace("-", "_").lower())
+        if encoding:
+            importlib.import_module(f"encodings.{encoding}")
     serve_zones(zones)
 
 

@@ -17,6 +17,7 @@ __all__ = ["compile_patterns", "patterns_of"]
 
 MAX_PATTERNS = 200
 MAX_CHARS = 20_000  # of one of them
+HARMLESS = int(re.ASCII | re.IGNORECASE | re.LOCALE | re.MULTILINE | re.DOTALL | re.UNICODE | re.VERBOSE)  # no DEBUG
 ONLY_SYNTAX = 0x400  # `ast.PyCF_ONLY_AST`
 FUNCTIONS = frozenset("compile match fullmatch search split sub subn findall finditer".split())
 FLAGGED = {"compile": 1, "match": 2, "fullmatch": 2, "search": 2, "findall": 2, "finditer": 2}  # where flags stand
@@ -74,15 +75,15 @@ def compile_one(pattern: object, flags: object) -> None:
     if isinstance(pattern, str) and isinstance(flags, int):
         try:
             re.compile(pattern, flags)
-        except (re.error, ValueError, OverflowError, RecursionError):
+        except (re.error, ValueError, OverflowError, RecursionError, MemoryError):
             return
 
 
-def compile_patterns(patterns: typing.Iterable[object]) -> None:
+def compile_patterns(patterns: list[object]) -> None:
     """Fill the cache of `re`, in the worker."""
-    for pattern in patterns:
+    for pattern in patterns[:MAX_PATTERNS]:
         match pattern:
-            case [str(text), int(flags)] if len(text) <= MAX_CHARS:
+            case [str(text), int(flags)] if len(text) <= MAX_CHARS and not flags & ~HARMLESS:
                 compile_one(text, flags)
             case _:
                 continue

@@ -57,6 +57,7 @@ def main() -> typing.NoReturn:
     gc.collect()
     gc.freeze()
     template = os.getpid()
+    say_nothing_more()
     write_all(host, READY)
     inbox = Inbox(host, libc)
     while inbox.receive(1):
@@ -81,6 +82,15 @@ def confine(libc: ctypes.CDLL) -> None:
     must(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     must(libc.capset(header, (ctypes.c_uint32 * 6)()))
+
+
+def say_nothing_more() -> None:
+    """From here on nobody reads what this process and its workers would print, so it must not fill a pipe."""
+    unread, end = os.pipe()
+    os.close(unread)
+    os.dup2(end, 1)
+    os.dup2(end, 2)
+    os.close(end)
 
 
 def bury() -> None:

@@ -42,7 +42,8 @@ from hammerstone.sandbox.inside.patterns import compile_patterns
 __all__ = ["prepare", "serve"]
 
 PREPARE_CPU_SECONDS = 5
-PATTERN_SECONDS = 2.0
+PREPARE_SECONDS = 20
+PATTERN_SECONDS = 2
 PATTERN_BYTES = 256 * 1024
 START = len(CONFINED) + FRAME.size  # of what a process says first
 PREPARE_BYTES = 1 << 30
@@ -52,6 +53,7 @@ def prepare(control: int, steps: bytes, hash_seed: int, zones: bytes, libc: ctyp
     """Read what the program is and get it ready. Ends the process, after saying why, if the source does not compile."""
     asked = json.loads(read_frame(control))
     source = asked["source"]
+    signal.alarm(PREPARE_SECONDS)  # the end of a worker that does not get ready
     own_bytes = address_space()
     limited(own_bytes + PREPARE_BYTES, PREPARE_CPU_SECONDS)
     if asked["whole"]:
@@ -70,6 +72,7 @@ def prepare(control: int, steps: bytes, hash_seed: int, zones: bytes, libc: ctyp
         lower(resource.RLIMIT_FSIZE, asked["output_bytes"] + 1)  # the file for what a call prints; it can open no other
     if re.search(r"\bre\b", source):
         compile_patterns(patterns_found(program, libc))
+    signal.alarm(0)
     limited(resource.RLIM_INFINITY, resource.RLIM_INFINITY)
     if allowed:
         lower(resource.RLIMIT_AS, address_space() + asked["memory_bytes"])
@@ -83,6 +86,7 @@ def patterns_found(program: Program, libc: ctypes.CDLL) -> list[object]:
     worker = os.getpid()
     pid = os.fork()
     if pid == 0:
+        signal.alarm(PATTERN_SECONDS)
         run(program, theirs.fileno(), printed, libc, worker)
     theirs.close()
     os.close(printed)
@@ -119,11 +123,12 @@ def serve(program: Program, control: int, libc: ctypes.CDLL) -> typing.NoReturn:
     worker = os.getpid()
     report = ctypes.create_string_buffer(256)  # the wait status, then `struct rusage`
     status, usage = ctypes.byref(report), ctypes.byref(report, 8)
+    inbox = Inbox(control, libc)
+    given = inbox.with_it
+    wait4, write = libc.wait4, libc.write
     write_all(control, FRAME.pack(VALUE, 0))
     gc.collect()
     gc.freeze()
-    inbox = Inbox(control, libc)
-    given = inbox.with_it
     while inbox.receive(2):
         pid = os.fork()
         if pid == 0:
@@ -132,10 +137,10 @@ def serve(program: Program, control: int, libc: ctypes.CDLL) -> typing.NoReturn:
         os.close(given[5])
         going_on = inbox.read()
         os.kill(pid, signal.SIGKILL)
-        libc.wait4(pid, status, 0, usage)
+        wait4(pid, status, 0, usage)
         if not going_on:
             break
-        libc.write(control, report, REPORT.size)
+        write(control, report, REPORT.size)
         ctypes.memset(report, 0, len(report))
         del pid
     os._exit(0)
