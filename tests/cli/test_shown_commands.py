@@ -32,6 +32,7 @@ NOT_RUN = {
     r"^hammerstone purge": "needs something to remove; tests/cli/test_purge.py has it",
     r"^hammerstone tools publish": "needs two tenants; tests/cli/test_publish.py has them",
     r"^hammerstone tools list --tenant": "needs a tenant; tests/cli/test_tenants.py has one",
+    r"^hammerstone learn": "runs for a minute; tests/cli/test_learn.py runs it on the example and on other logs",
     r"^hammerstone correct": "needs the id of an answer; tests/cli/test_correct.py has one",
     r"^hammerstone tasks (merge|rename|remove)": "ends the task of this story; tests/cli/test_tasks.py has others",
     r"^hammerstone tools (rollback|approve)": "needs another version; tests/cli/test_correct.py and others have one",
