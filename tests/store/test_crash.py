@@ -82,7 +82,7 @@ def fill(store: Store) -> None:
         ("quarantine", {"tools", "changes", "counters"}),
         ("disable", {"tools", "changes", "counters"}),
         ("roll_back", {"tools", "changes", "counters"}),
-        ("correct", {"corrections", "tools", "changes", "counters", "instances"}),
+        ("correct", {"answers", "corrections", "tools", "changes", "counters", "instances"}),
         ("rename_task", {"tasks", "tools", "counters", "answers", "calls", "queue", "builds"}),
         ("merge_tasks", TABLES - {"attempts", "comparisons", "corrections"}),
     ],
