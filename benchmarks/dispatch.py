@@ -18,6 +18,7 @@ from functools import partial
 import anyio
 
 from hammerstone.concurrency import map_concurrently
+from hammerstone.routes import Asked
 from hammerstone.routes.catalog import Catalog
 from hammerstone.sandbox import Sandbox, open_sandbox
 from hammerstone.store import Store, open_store
@@ -101,7 +102,7 @@ def fill(store: Store, tools: int, instances: int) -> None:
 
 async def by_shortlist(catalog: Catalog, sandbox: Sandbox, asked: str) -> list[str]:
     await catalog.refresh()
-    return await reproduced_by(sandbox, asked, catalog.parsers(asked))
+    return await reproduced_by(sandbox, asked, catalog.parsers(Asked.of(asked)))
 
 
 async def reproduced_by(sandbox: Sandbox, asked: str, tools: Sequence[StoredTool]) -> list[str]:
@@ -117,7 +118,7 @@ async def timed(function: Callable[[], Awaitable[list[str]]]) -> tuple[float, li
 
 async def measure(store: Store, questions: int, tools: int) -> None:
     rng = random.Random(1)
-    asked_tools = rng.sample(range(tools), min(questions, tools, 200))  # the sandbox keeps 256 compiled programs
+    asked_tools = rng.sample(range(tools), min(questions, tools, 200))  # each with a worker of its own
     hits = [question(number, rng.randrange(9999), rng.randrange(9999)) for number in asked_tools]
     again = [question(number, rng.randrange(9999), rng.randrange(9999)) for number in asked_tools]
     misses = [asked.replace("other one", "third one") for asked in hits]
