@@ -113,6 +113,23 @@ async def test_a_worker_that_dies_in_a_call_makes_it_killed_and_the_next_is_serv
     assert (await fresh.call(ONE, "one", {})).value == 1
 
 
+async def test_a_template_whose_interpreter_has_ended_is_replaced_though_its_launcher_lives(others: set[int]) -> None:
+    interpreter = await find_interpreter()
+    launcher = [
+        "sh",
+        "-c",
+        'exec 3<&0; "$@" <&3 3<&- & exec 0<&- 3<&-; wait; exec sleep 1000',
+        "launcher",
+        *interpreter.command,
+    ]
+    launch = Launch(name="launched", command=lambda _seed: launcher, filter=b"", zones=interpreter.zones)
+    async with CPythonSandbox(launch, workers=1) as sandbox:
+        await sandbox.call(SPIN, "nothing", {})
+        all_parents = parents()
+        kill_and_await({pid for pid in family() - others if all_parents[pid] not in {os.getpid()}})
+        assert (await sandbox.call(ONE, "one", {})).value == 1
+
+
 async def test_other_calls_are_served_while_a_worker_dies(fresh: Sandbox) -> None:
     outcomes: dict[str, Outcome] = {}
 

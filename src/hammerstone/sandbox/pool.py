@@ -11,6 +11,7 @@ from hammerstone.errors import SandboxError
 from hammerstone.sandbox.contract import Limits
 from hammerstone.sandbox.outcomes import Reply
 from hammerstone.sandbox.process import Launch, Template, Worker
+from hammerstone.sandbox.transport import Gone, Transport
 
 __all__ = ["Warm", "WorkerPool"]
 
@@ -53,7 +54,7 @@ class WorkerPool:
             if await warm.worker.ready():
                 return warm
             warm.worker.close()
-        worker = await Worker.start(await self.template(hash_seed), source, limits, whole=whole)
+        worker = await Worker.start(await self._fork(hash_seed), source, limits, whole=whole)
         if isinstance(worker, Reply):
             return worker
         return Warm(worker=worker, source=source, whole=whole, limits=limits, hash_seed=hash_seed)
@@ -70,11 +71,19 @@ class WorkerPool:
             for one in self._idle.popitem(last=False)[1]:
                 one.worker.close()
 
-    async def template(self, hash_seed: int) -> Template:
+    async def _fork(self, hash_seed: int) -> Transport:
+        """The socket of a new worker. A template that has just ended is replaced, once. Raises `Gone`."""
+        template = await self.template(hash_seed)
+        try:
+            return await template.fork()
+        except Gone:
+            return await (await self.template(hash_seed, other_than=template)).fork()
+
+    async def template(self, hash_seed: int, *, other_than: Template | None = None) -> Template:
         """Started if it is not there. Raises `SandboxError`."""
         async with self._starting:
             template = self._templates.pop(hash_seed, None)
-            if template is not None and not template.alive:
+            if template is not None and (template is other_than or not template.alive):
                 await template.close()
                 template = None
             self._templates[hash_seed] = template or await Template.start(self._launch, hash_seed)

@@ -89,15 +89,19 @@ class Template:
             await self.close()
             raise
 
-    def fork(self) -> Transport:
-        """The socket of a new worker. Raises `Gone`."""
+    async def fork(self) -> Transport:
+        """The socket of a new worker. Raises `Gone` if the template has ended or does not answer."""
         ours, theirs = Transport.pair()
-        with theirs:
-            try:
+        try:
+            with theirs:
                 self._host.hand_over(exchange.FORK, [theirs.fileno()])
-            except Gone:
-                ours.close()
-                raise
+            with anyio.fail_after(START_SECONDS):
+                await ours.receive(len(exchange.READY))
+        except BaseException as error:
+            ours.close()
+            if isinstance(error, TimeoutError):
+                raise Gone from error
+            raise
         return ours
 
     @property
@@ -144,9 +148,8 @@ class Worker:
         self._last: CallProcess | None = None
 
     @classmethod
-    async def start(cls, template: Template, source: str, limits: Limits, *, whole: bool) -> Worker | Reply:
-        """A worker, or what is wrong with the program. Raises `Gone` if the template or the worker ends over it."""
-        control = template.fork()
+    async def start(cls, control: Transport, source: str, limits: Limits, *, whole: bool) -> Worker | Reply:
+        """A worker, or what is wrong with the program. Raises `Gone` if it ends over it. `control` is its socket."""
         try:
             bounds = {
                 "cpu_seconds": math.ceil(limits.cpu_seconds),  # the kernel counts whole ones

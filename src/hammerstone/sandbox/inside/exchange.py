@@ -12,7 +12,8 @@ import struct
 __all__ = ["CALL", "END", "FORK", "FRAME", "READY", "REPORT", "Inbox", "read_exactly", "read_frame", "write_all"]
 
 # One byte each. FORK, to the template, comes with the socket of the new worker; CALL, to a worker, with the socket of
-# the new process and the file for what it prints; END has the worker kill that process and report.
+# the new process and the file for what it prints; END has the worker kill that process and report. READY is what a
+# template and a new worker say first.
 READY, FORK, CALL, END = b"R", b"F", b"C", b"E"
 
 # Everything else is a frame: a kind and the length of the body, which follows. What a new process says begins with the

@@ -65,6 +65,7 @@ def main() -> typing.NoReturn:
         if os.fork() == 0:
             os.close(host)
             die_with(libc, template)
+            write_all(control, READY)
             serve(prepare(control, steps, hash_seed, zones, libc), control, libc)
         os.close(control)
         bury()
