@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
-from types import FrameType
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 
 import uvicorn
 
@@ -18,8 +17,8 @@ from hammerstone.sandbox import open_sandbox
 from hammerstone.sandbox.lasting import open_lasting
 from hammerstone.server.access import Access
 from hammerstone.server.app import build_app
+from hammerstone.server.draining import DrainingServer
 from hammerstone.server.entry import is_loopback
-from hammerstone.server.telemetry.health import Health
 from hammerstone.server.telemetry.signals import Signals
 from hammerstone.server.upstream import Upstream, Upstreams
 from hammerstone.settings import ServeSettings, Settings
@@ -30,6 +29,7 @@ from hammerstone.store.masks import open_keeping
 __all__ = ["check_address", "open_tenants", "open_upstreams", "serve"]
 
 FRESH_SECONDS = 0.5  # that a tool or a label of another process may take to be known here
+IDLE_SECONDS = 75  # of a connection; longer than balancers and clients keep theirs, so that they close first
 LAST_SECONDS = 30  # that streams under way have to finish when the gateway is stopped
 
 
@@ -77,24 +77,6 @@ def _models(settings: Settings, *, learns: bool) -> Models:
         user=named.user if roles.user.model is not None else None,
         dispatcher=named.dispatcher if roles.dispatcher.model is not None else None,
     )
-
-
-class _Server(uvicorn.Server):
-    """After SIGTERM or Ctrl-C it ends by itself, rather than by that signal: what it stands on is closed in order."""
-
-    def __init__(self, config: uvicorn.Config, health: Health) -> None:
-        super().__init__(config)
-        self._health = health
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._health.stopping = True
-        super().handle_exit(sig, frame)
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        with super().capture_signals():
-            yield
-            self._captured_signals.clear()
 
 
 @asynccontextmanager
@@ -148,11 +130,13 @@ async def serve(
         app,
         host=settings.host,
         port=settings.port,
+        http="httptools",
         log_config=None,  # `telemetry.log` has it
         log_level="warning",
         access_log=False,
         server_header=False,
         date_header=False,  # the upstream's replies bring theirs
+        timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=LAST_SECONDS,
     )
     try:
@@ -161,10 +145,9 @@ async def serve(
         raise SettingsError(
             f"port {settings.port} of {settings.host} cannot be used", hint="--port names another"
         ) from None
-    listening.listen()  # who reads the address may connect at once
-    port = listening.getsockname()[1]
-    on_start(f"http://{settings.host}:{port}")
-    await _Server(config, signals.health).serve(sockets=[listening])
+    url = f"http://{settings.host}:{listening.getsockname()[1]}"
+    server = DrainingServer(config, signals.health, drain_s=settings.drain_s, on_start=lambda: on_start(url))
+    await server.serve(sockets=[listening])
 
 
 def _url(text: str) -> str:
