@@ -75,6 +75,15 @@ def test_a_task_is_made_by_one_owner_at_a_time(store: Store) -> None:
     assert store.start_build("sums", owner=ELSEWHERE) is None
 
 
+def test_a_build_that_was_decided_on_before_another_ended_does_not_start(store: Store) -> None:
+    before = store.task("sums")
+    build_id = begin(store)
+    assert store.start_build("sums", owner=ELSEWHERE, decided_on=before) is None, "it runs"
+    store.end_build(build_id, BuildState.FAILED, reason="no luck")
+    assert store.start_build("sums", owner=ELSEWHERE, decided_on=before) is None, "it has ended"
+    assert store.start_build("sums", owner=ELSEWHERE, decided_on=store.task("sums")) is not None
+
+
 def test_two_tasks_are_made_side_by_side(store: Store) -> None:
     store.add_task("other", "")
     begin(store)

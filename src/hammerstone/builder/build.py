@@ -122,7 +122,7 @@ class Maker:
         version = present.version if present is not None else None
         try:
             return await to_thread.run_sync(
-                lambda: self._store.start_build(task.name, owner=this_process(), improves=version)
+                lambda: self._store.start_build(task.name, owner=this_process(), improves=version, decided_on=task)
             )
         except NotFoundError:  # removed meanwhile
             return None

@@ -79,7 +79,7 @@ class Builder:
         maker = self._maker
         if maker is None or name in self._running:
             return
-        task, tool = await to_thread.run_sync(lambda: (self._store.task(name), self._store.tool(name)))
+        task, tool = await self._now(name)
         if task is None or not await self._due(task, tool) or name in self._running:
             return
         self._running.add(name)  # with no `await` since it was looked for
@@ -88,6 +88,9 @@ class Builder:
             group.start_soon(self._build_beside, maker, task, present)
         else:
             await self._run(maker, task, present)
+
+    async def _now(self, name: str) -> tuple[Task | None, StoredTool | None]:
+        return await to_thread.run_sync(lambda: (self._store.task(name), self._store.tool(name)))
 
     async def _due(self, task: Task, tool: StoredTool | None) -> bool:
         if tool is None:
@@ -114,9 +117,9 @@ class Builder:
         self._running.add(task.name)
         try:
             build = await self._one_build(maker, task, present)
-            tool = await to_thread.run_sync(self._store.tool, task.name)
-            if build is not None and present is None and tool is not None and self._falls_short(build, tool):
-                await self._one_build(maker, task, tool)
+            now, tool = await self._now(task.name)
+            if build is not None and present is None and now and tool and self._falls_short(build, tool):
+                await self._one_build(maker, now, tool)
         finally:
             self._running.discard(task.name)
         return build

@@ -11,7 +11,7 @@ from hammerstone.errors import NotFoundError, ToolRefusedError
 from hammerstone.store import schema, tasks
 from hammerstone.store.database import timestamp
 from hammerstone.store.owner import is_gone
-from hammerstone.store.records import Attempt, Build, BuildState, Disagreement
+from hammerstone.store.records import Attempt, Build, BuildState, Disagreement, Task
 from hammerstone.tools.tool import Tool
 from hammerstone.types import Usage
 
@@ -28,10 +28,16 @@ _LEFT = "its process ended before it did"
 
 
 def start(
-    connection: Connection, task_name: str, owner: str, lease_seconds: float, improves: int | None = None
+    connection: Connection,
+    task_name: str,
+    owner: str,
+    lease_seconds: float,
+    improves: int | None = None,
+    decided_on: Task | None = None,
 ) -> int | None:
     task = tasks.locked(connection, task_name)
-    if is_running(connection, task.id):
+    ended_since = decided_on is not None and decided_on.built_at != task.built_at
+    if is_running(connection, task.id) or ended_since:
         return None
     build = insert(_BUILDS).values(
         task_id=task.id,

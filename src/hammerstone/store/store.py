@@ -194,15 +194,22 @@ class Store:
     # builds
 
     def start_build(
-        self, task_name: str, *, owner: str, lease_seconds: float = 120, improves: int | None = None
+        self,
+        task_name: str,
+        *,
+        owner: str,
+        lease_seconds: float = 120,
+        improves: int | None = None,
+        decided_on: Task | None = None,
     ) -> int | None:
         """Take the build of this task for `owner` (see `this_process`); `None` if another one has it.
 
+        Also `None` if one has ended since the task was as in `decided_on`: what was decided then may not hold now.
         A build whose owner is dead, or whose lease has run out, is marked as interrupted and does not count.
         Raises `NotFoundError` if there is no such task.
         """
         with self._database.write() as connection:
-            return builds.start(connection, task_name, owner, lease_seconds, improves)
+            return builds.start(connection, task_name, owner, lease_seconds, improves, decided_on)
 
     def renew_build(self, build_id: int, lease_seconds: float = 120) -> bool:
         """Hold the build for `lease_seconds` from now; false if it runs no more, since somebody else took it."""
