@@ -64,12 +64,23 @@ async def test_a_parser_that_is_wrong_on_a_held_out_instance_does_not_serve(stor
 
 
 async def test_a_user_that_is_wrong_on_a_held_out_instance_does_not_serve(store: Store, sandbox: Sandbox) -> None:
+    """The parser does not pass either, so that nothing checks what the user writes."""
+    fill(store, instances(5))
+    user, number = FunctionModel(lambda _: '{"left": 1, "right": 1}'), held_out(store)
+    build = await gate(store, sandbox, misreading(number), user=user, solver=saying(str(sum(PAIRS[number]))))
+    assert build.state is BuildState.FAILED
+    assert "user route: a held-out instance was answered '2', the stored answer is " in build.reason
+
+
+async def test_a_user_that_does_not_account_for_a_held_out_instance_does_not_serve(
+    store: Store, sandbox: Sandbox
+) -> None:
     fill(store, instances(5))
     build = await gate(store, sandbox, SUM, user=FunctionModel(lambda _: '{"left": 1, "right": 1}'))
     assert build.state is BuildState.LIVE
     assert build.tool is not None
     assert build.tool.routes == (Route.PARSER,)
-    assert build.reason.startswith("user route: a held-out instance was answered '2', the stored answer is ")
+    assert build.reason.startswith("user route: most held-out instances were refused: the arguments stand for a ")
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,8 @@ async def pass_gate(bench: Workbench, draft: Draft, user: AccountedModel | None,
         reasons.append(f"parser route: {problem}")
     else:
         routes.append(Route.PARSER)
-    problem = await _user_problem(bench, draft, user, _labels(bench, suspect)[:asked])
+    card = _card(bench, draft, checks_of(findings), unparses=Route.PARSER in routes)
+    problem = await _user_problem(bench, card, user, _labels(bench, suspect)[:asked])
     if problem:
         reasons.append(f"user route: {problem}")
     else:
@@ -142,16 +143,24 @@ def _labels(bench: Workbench, suspect: Finding | None) -> list[StoredInstance]:
     return [replace(one, answer=open_answer.get(one.id) or one.answer) for one in bench.labeled(bench.split.held_out)]
 
 
-async def _user_problem(
-    bench: Workbench, draft: Draft, user: AccountedModel | None, instances: Sequence[StoredInstance]
-) -> str:
-    if user is None:
-        return "there is no user model"
-    card = ToolCard(
+def _card(bench: Workbench, draft: Draft, held_out: Sequence[Check], *, unparses: bool) -> ToolCard:
+    """What the user model will be told of the tool once it serves."""
+    questions = [one.question for one in (*draft.checks, *held_out) if one.parsed]
+    common = wording(questions)
+    return ToolCard(
         source=draft.source,
         description=bench.task.description,
         demonstrations=draft.demonstrations(bench.settings.demonstrations),
+        unparses=unparses,
+        wordings=(common,) if common else forms(questions),
     )
+
+
+async def _user_problem(
+    bench: Workbench, card: ToolCard, user: AccountedModel | None, instances: Sequence[StoredInstance]
+) -> str:
+    if user is None:
+        return "there is no user model"
     route = ToolUserRoute(bench.sandbox, user, card)
     answered = 0
     refusal = ""

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from hammerstone import prompts
 from hammerstone.models.replies import NotJSONError, json_value
@@ -15,11 +16,12 @@ from hammerstone.store.accounts import AccountedModel, Bill, prompt
 from hammerstone.tools.descriptions import short_description
 from hammerstone.tools.parser import Parsed
 from hammerstone.tools.signature import ArgumentsError, Signature, SignatureError, read_signature
-from hammerstone.tools.tool import Demonstration
-from hammerstone.types import JSON
+from hammerstone.tools.tool import Demonstration, Tool
+from hammerstone.types import JSON, Route
 
-__all__ = ["ToolCard", "read_arguments", "write_arguments"]
+__all__ = ["MODEL_REFUSED", "ToolCard", "read_arguments", "write_arguments"]
 
+MODEL_REFUSED = "the user model refused"
 LONGEST_SHOWN = 2_000  # characters of a demonstration's question, and of its arguments
 
 _REFUSED = re.compile(r"\A[\s`*\"']*null\b|\bnull[\s`*\"'.]*\Z", re.IGNORECASE)
@@ -27,11 +29,26 @@ _REFUSED = re.compile(r"\A[\s`*\"']*null\b|\bnull[\s`*\"'.]*\Z", re.IGNORECASE)
 
 @dataclass(frozen=True, kw_only=True)
 class ToolCard:
-    """What the user model is told of a tool."""
+    """What the user model is told of a tool, and what its arguments are checked by.
+
+    `unparses` says that the tool's `unparse` can be relied on; its questions have one of the `wordings`.
+    """
 
     source: str
     description: str
     demonstrations: tuple[Demonstration, ...]
+    unparses: bool = False
+    wordings: tuple[tuple[str, ...], ...] = ()
+
+    @classmethod
+    def of(cls, tool: Tool) -> Self:
+        return cls(
+            source=tool.source,
+            description=tool.description,
+            demonstrations=tool.demonstrations,
+            unparses=Route.PARSER in tool.routes,
+            wordings=tool.wordings,
+        )
 
 
 async def write_arguments(model: AccountedModel, manual: ToolCard, question: str, bill: Bill) -> Parsed:
@@ -63,13 +80,13 @@ def read_arguments(reply: str, source: str) -> Parsed:
     A reply that begins or ends with the word null is a refusal, whatever JSON it holds as an explanation.
     """
     if _REFUSED.search(reply):
-        return Parsed(refusal="the user model refused")
+        return Parsed(refusal=MODEL_REFUSED)
     try:
         value = json_value(reply)
     except NotJSONError:
         return Parsed(refusal="the user model's reply is not JSON")
     if value is None:
-        return Parsed(refusal="the user model refused")
+        return Parsed(refusal=MODEL_REFUSED)
     if not isinstance(value, dict):
         return Parsed(refusal="the user model's reply is not a JSON object")
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hammerstone.faults import contained
 from hammerstone.requests.frame import Form
 from hammerstone.routes.catalog import Catalog
@@ -11,6 +13,9 @@ from hammerstone.sandbox.contract import Sandbox
 from hammerstone.store.accounts import AccountedModel
 from hammerstone.store.records import StoredTool
 from hammerstone.tools import parser
+from hammerstone.tools.parser import Arguments
+from hammerstone.tools.rewording import overlooked
+from hammerstone.tools.shortlist import holds_wording
 from hammerstone.types import Route
 
 __all__ = ["ToolUserRoute", "UserRoute"]
@@ -19,6 +24,7 @@ __all__ = ["ToolUserRoute", "UserRoute"]
 class ToolUserRoute:
     """One tool with a model's arguments. It need not be live: gate and experiments ask it exactly as it serves.
 
+    Where the tool's `unparse` does not give back what is asked, there is no answer (`hammerstone.tools.rewording`).
     `form` is how much of a chat the model is shown.
     """
 
@@ -30,13 +36,27 @@ class ToolUserRoute:
 
     async def attempt(self, asked: Asked) -> Answer | Refusal:
         """Raises `ModelError`, `RecordingError`, `StoreError`, `SandboxError`."""
-        parsed = await write_arguments(self._model, self._card, asked.question(self._form), asked.bill)
+        question = asked.question(self._form)
+        parsed = await write_arguments(self._model, self._card, question, asked.bill)
         if parsed.arguments is None:
             return Refusal(reasons=(parsed.refusal,), parsed=parsed)
+        problem = await self._overlooked(question, parsed.arguments) if self._card.unparses else ""
+        if problem:
+            return Refusal(reasons=(problem,), parsed=replace(parsed, refusal=problem))
         given, failure = await parser.call_solve(self._sandbox, self._card.source, parsed.arguments)
         if given is None:
             return Refusal(reasons=(failure,), parsed=parsed)
         return Answer(text=given, route=Route.USER, parsed=parsed)
+
+    async def _overlooked(self, question: str, arguments: Arguments) -> str:
+        """What the arguments leave out of the question or add to it, by the tool's own `unparse`."""
+        card = self._card
+        outcome = await self._sandbox.call(card.source, "unparse", arguments)
+        if not isinstance(outcome.value, str):
+            return f"the tool does not write these arguments as a question: {outcome.error or 'no string'}"
+        own_form = any(holds_wording(question, wording) for wording in card.wordings)
+        shown = [one.question for one in card.demonstrations]
+        return overlooked(question, outcome.value, own_form=own_form, fixed=shown)
 
 
 class UserRoute:
@@ -62,9 +82,6 @@ class UserRoute:
         tool, model = self.tool(asked), self._model
         if tool is None or model is None:
             return Refusal(reasons=())
-        card = ToolCard(
-            source=tool.tool.source, description=tool.tool.description, demonstrations=tool.tool.demonstrations
-        )
-        route = ToolUserRoute(self._sandbox, model, card, form=tool.tool.frame.form)
+        route = ToolUserRoute(self._sandbox, model, ToolCard.of(tool.tool), form=tool.tool.frame.form)
         result = await contained(route.attempt(asked), lambda why: Refusal(reasons=(f"user: {why}",)))
         return of_tool(result, tool)

@@ -113,8 +113,7 @@ class ToolWithUser:
     name = "tool, user"
 
     def __init__(self, model: AccountedModel, sandbox: Sandbox, tool: Tool) -> None:
-        card = ToolCard(source=tool.source, description=tool.description, demonstrations=tool.demonstrations)
-        self._route = ToolUserRoute(sandbox, model, card)
+        self._route = ToolUserRoute(sandbox, model, ToolCard.of(tool))
 
     async def answer(self, question: str, bill: Bill) -> str | None:
         return text_of(await self._route.attempt(Asked.of(question, bill)))

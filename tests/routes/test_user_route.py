@@ -1,0 +1,71 @@
+"""One tool with a model's arguments: what does not account for the question is refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from hammerstone.routes import Asked, Refusal, ToolCard, ToolUserRoute, text_of
+from hammerstone.sandbox import Sandbox
+from hammerstone.store import Store
+from hammerstone.store.accounts import AccountedModel
+from hammerstone.testing import ScriptedModel
+from hammerstone.tools.tool import Tool
+from hammerstone.types import Role, Route
+
+from ..samples.sums import SUM, ask, reworded
+from ..samples.sums import tool as a_tool
+
+pytestmark = pytest.mark.anyio
+
+
+async def answered(
+    store: Store, sandbox: Sandbox, tool: Tool, question: str, left: int, right: int
+) -> tuple[str | None, str]:
+    """The answer, if any, and the reason why there is none."""
+    model = ScriptedModel([json.dumps({"left": left, "right": right})])
+    route = ToolUserRoute(sandbox, AccountedModel(model, Role.USER, store), ToolCard.of(tool))
+    result = await route.attempt(Asked.of(question))
+    return text_of(result), result.reasons[0] if isinstance(result, Refusal) else ""
+
+
+@pytest.mark.parametrize("question", [ask(1), reworded(1)])
+async def test_arguments_that_account_for_the_question_are_called_with(
+    store: Store, sandbox: Sandbox, question: str
+) -> None:
+    assert await answered(store, sandbox, a_tool(), question, 17, 5) == ("22", "")
+
+
+@pytest.mark.parametrize("question", [ask(1), reworded(1)])
+@pytest.mark.parametrize(("left", "right"), [(17, 17), (17, 6), (5, 5)])
+async def test_arguments_that_leave_a_number_out_are_refused(
+    store: Store, sandbox: Sandbox, question: str, left: int, right: int
+) -> None:
+    text, reason = await answered(store, sandbox, a_tool(), question, left, right)
+    assert text is None
+    assert reason.startswith("the arguments stand for a question ")
+
+
+async def test_a_look_alike_in_the_tools_own_form_is_refused(store: Store, sandbox: Sandbox) -> None:
+    question = ask(1).replace("?", ", doubled?")
+    assert await answered(store, sandbox, a_tool(), question, 17, 5) == (
+        None,
+        "the arguments stand for a question in other words: 'doubled'",
+    )
+
+
+async def test_without_a_parser_that_passed_the_gate_the_arguments_are_the_models_word(
+    store: Store, sandbox: Sandbox
+) -> None:
+    tool = a_tool(routes=(Route.USER,))
+    assert await answered(store, sandbox, tool, ask(1), 17, 6) == ("23", "")
+
+
+async def test_a_tool_that_cannot_write_the_arguments_as_a_question_does_not_answer(
+    store: Store, sandbox: Sandbox
+) -> None:
+    source = SUM.replace('return f"What', 'return 1 // 0 or f"What')
+    text, reason = await answered(store, sandbox, a_tool(source=source), ask(1), 17, 5)
+    assert text is None
+    assert reason.startswith("the tool does not write these arguments as a question: ZeroDivisionError")
