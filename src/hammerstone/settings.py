@@ -199,6 +199,7 @@ class ServeSettings:
     equal requests at the same moment share one call.
     The upstream has `timeout_s` seconds for each part of a reply. A body may have `max_body_mb` megabytes. When it is
     told to stop, the gateway goes on letting clients in for `drain_s` seconds.
+    A request at a temperature above `max_temperature` asks for variety, which no tool has.
     Answers to the very same request at temperature 0 are kept for `exact_ttl_s` seconds in `exact_mb` megabytes per
     tenant; 0 switches this off. In the budgets of keys, a call whose price is unknown counts as `unknown_price_usd`.
     Where there are keys, `metrics` are shown to admin keys, or to whoever is on this machine (`loopback`), too; with
@@ -221,6 +222,7 @@ class ServeSettings:
     timeout_s: float = bounded(600.0, least=0.1)
     max_body_mb: float = bounded(32.0, least=0.001)
     drain_s: float = bounded(1.0, least=0.0)
+    max_temperature: float = bounded(1.0, least=0.0)
     exact_ttl_s: float = bounded(3_600.0, least=0.0)
     exact_mb: float = bounded(64.0, least=0.0)
     unknown_price_usd: float = bounded(0.1, least=0.0)

@@ -146,10 +146,20 @@ async def test_a_request_that_is_not_to_be_kept_is_never_asked_again(opened: Cal
     for key, headers in (("ours", {}), (None, CLIENTS_KEY)):
         async with opened(api_key=key) as served:
             await served.learn_sums()
-            asked = len(served.upstream.seen)
+            asked, before = len(served.upstream.seen), await compared(served)
             response = await served.ask(NEW, headers={**headers, HEADER + "no-store": "true"})
-            assert response.headers[HEADER + "route"] == "parser"
-            assert len(served.upstream.seen) == asked
+            assert response.headers[HEADER + "route"] == "upstream"
+            assert len(served.upstream.seen) == asked + 1
+            assert await compared(served) == before
+
+
+async def test_the_upstream_is_asked_again_as_it_was_asked(opened: Callable[..., Any]) -> None:
+    async with opened(api_key="ours") as served:
+        await served.learn_sums()
+        wishes = {"temperature": 0.5, "max_tokens": 100, "seed": 12345678901234567890, "user": "é"}
+        await served.ask(NEW, **wishes, stream=True)
+        again = served.upstream.seen[-1].json
+        assert {name: again[name] for name in wishes} == wishes
 
 
 async def test_a_clients_key_pays_for_no_further_call(opened: Callable[..., Any]) -> None:

@@ -98,41 +98,6 @@ async def test_streams_are_learned_from_like_whole_replies(served: Served) -> No
 
 
 @pytest.mark.parametrize(
-    "fields",
-    [
-        {"tools": [{"type": "function", "function": {"name": "f"}}]},
-        {"functions": [{"name": "f"}]},
-        {"n": 2},
-        {"logprobs": True},
-        {"temperature": 1.5},
-        {"presence_penalty": 0.5},
-        {"logit_bias": {"1": 2}},
-        {"modalities": ["text", "audio"]},
-        {"web_search_options": {"a": 1}},
-        {"max_tokens": 2},
-        {"stop": ["32"]},
-        {"response_format": {"type": "json_object"}},
-        {"model": "another-model"},
-    ],
-    ids=lambda fields: next(iter(fields)),
-)
-async def test_what_asks_for_something_else_is_never_a_hit(served: Served, fields: dict[str, object]) -> None:
-    await served.learn_sums()
-    response = await served.ask(NEW, **fields)
-    assert response.headers[HEADER + "route"] == "upstream"
-
-
-@pytest.mark.parametrize("part", ["image_url", "input_audio", "file"])
-async def test_a_message_with_more_than_text_is_never_a_hit(served: Served, part: str) -> None:
-    await served.learn_sums()
-    sent = body(NEW)
-    sent["messages"][-1]["content"] = [{"type": "text", "text": NEW}, {"type": part, part: {"url": "x"}}]
-    response = await served.client.post(CHAT, json=sent)
-    assert served.upstream.seen[-1].json == sent
-    assert response.headers[HEADER + "route"] == "upstream"
-
-
-@pytest.mark.parametrize(
     ("control", "route"),
     [
         ({HEADER + "bypass": "true"}, "upstream"),
@@ -142,12 +107,21 @@ async def test_a_message_with_more_than_text_is_never_a_hit(served: Served, part
         ({"cache-control": "only-if-cached"}, "parser"),
         ({"cache-control": "max-age=10, no-transform"}, "parser"),
         ({HEADER + "bypass": "false"}, "parser"),
+        ({HEADER + "no-store": "true"}, "upstream"),
+        ({"cache-control": "no-store"}, "upstream"),
     ],
 )
 async def test_a_client_controls_one_request(served: Served, control: dict[str, str], route: str) -> None:
     await served.learn_sums()
     response = await served.ask(NEW, headers=control)
     assert response.headers[HEADER + "route"] == route
+
+
+async def test_cache_control_may_stand_in_several_lines(served: Served) -> None:
+    await served.learn_sums()
+    lines = [("cache-control", "max-age=60"), ("cache-control", "no-cache")]
+    response = await served.client.post(CHAT, json=body(NEW), headers=lines)
+    assert response.headers[HEADER + "route"] == "upstream"
 
 
 async def test_controls_may_stand_in_the_metadata(served: Served) -> None:

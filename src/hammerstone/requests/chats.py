@@ -22,6 +22,8 @@ from hammerstone.requests.rows import MAX_QUESTION_CHARS, NotForToolsError, Unre
 from hammerstone.types import JSON, Chat, Message, TurnRole
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hammerstone.requests.rows import Fields
 
 __all__ = ["BODIES", "CHAT_FIELDS", "MAX_MESSAGES", "body_of", "chat_of", "is_chat"]
@@ -51,6 +53,7 @@ _GROUPS = {
 }
 """Why a request is none for a tool, in the words that a report counts them by."""
 
+_OF_PART = frozenset(("type", "text", "cache_control"))
 _ROLES = ("system", "developer", "user", "assistant")
 
 
@@ -125,8 +128,17 @@ def _content(number: int, value: object) -> str:
     if isinstance(value, str) and type(value) is str:
         return value
     if isinstance(value, list) and value:
-        return "".join(_part(number, part) for part in cast("list[object]", value))
+        return _joined([_part(number, part) for part in cast("list[object]", value)])
     raise UnreadableRowError(f"message {number} has no text")
+
+
+def _joined(parts: Sequence[str]) -> str:
+    """One text. Where two parts would run into one word, a line end stays between them: `4` and `2` are not `42`."""
+    text = ""
+    for part in parts:
+        fuses = text and part and not text[-1].isspace() and not part[0].isspace()
+        text += f"\n{part}" if fuses else part
+    return text
 
 
 def _part(number: int, part: object) -> str:
@@ -135,6 +147,9 @@ def _part(number: int, part: object) -> str:
     if fields.get("type") not in {"text", "input_text"} or type(text) is not str:
         group = TOOLS if str(fields.get("type")) in {"tool_use", "tool_result"} else "images, audio or files"
         raise NotForToolsError(f"message {number} holds something other than text", group)
+    others = [name for name in fields if name not in _OF_PART and not weighs_nothing(fields[name])]
+    if others:
+        raise NotForToolsError(f"message {number} holds more than text: `{others[0][:40]}`", "more than text")
     return text
 
 

@@ -6,7 +6,6 @@ keys, their money is not spent unasked: then the upstream answers the audited re
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ import anyio
 from hammerstone.errors import ModelError
 from hammerstone.models.model import Prompt, Reply
 from hammerstone.models.price import price
+from hammerstone.requests.json_text import as_json
 from hammerstone.server.access.credentials import CREDENTIALS, credentials_for_upstream
 from hammerstone.server.call import Call
 from hammerstone.server.protocols.contract import TextApi
@@ -110,7 +110,8 @@ class UpstreamModel:
         fields = {name: value for name, value in self.fields.items() if name not in _OF_DELIVERY}
         theirs = credentials_for_upstream(self.headers, self.upstream.key_header)
         headers = [(name, value) for name, value in theirs if name.lower() not in _ONCE]
-        reply = await self.upstream.send("POST", self.api.path, self.query, headers, json.dumps(fields).encode())
+        body = as_json(fields).encode(errors="backslashreplace")  # half a surrogate pair stays an escape
+        reply = await self.upstream.send("POST", self.api.path, self.query, headers, body)
         chunks: list[bytes] = []
         left = MAX_REPLY
         async for chunk in reply_bytes(reply):

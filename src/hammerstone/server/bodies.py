@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from collections.abc import Mapping
+from typing import Any, NoReturn, cast
 
 from starlette.requests import Request as HttpRequest
 
+from hammerstone.requests.json_text import Number
 from hammerstone.server.replies import GatewayError
 from hammerstone.types import JSON
 
-__all__ = ["MEGABYTE", "json_body", "read_body"]
+__all__ = ["MEGABYTE", "fields_in", "json_body", "read_body"]
 
 MEGABYTE = 1_000_000
 
@@ -30,6 +32,17 @@ async def read_body(http: HttpRequest, max_mb: float) -> bytes:
     if left < 0:
         raise GatewayError(f"the request is larger than {max_mb:g} MB", status=413, code="request_too_large")
     return b"".join(chunks)
+
+
+def fields_in(body: bytes) -> Mapping[str, Any] | None:
+    """The fields of a JSON object, numbers as they were written (`Number`); `None` for any other body, and for one of
+    which two readers could think differently: anywhere in it a field is named twice, or a number is `NaN`.
+    """
+    try:
+        value: object = _DECODER.decode(body.decode())
+    except (ValueError, RecursionError):
+        return None
+    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else None
 
 
 async def json_body(http: HttpRequest, max_mb: float) -> JSON:
@@ -60,6 +73,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(
+    parse_int=Number, parse_float=Number, parse_constant=_no_constant, object_pairs_hook=_object
+)
 
 
 def _content_length(http: HttpRequest) -> int:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from starlette.requests import Request as HttpRequest
 
-from hammerstone.requests.json_text import load_json
 from hammerstone.routes import Asked
 from hammerstone.server.access import Caller
-from hammerstone.server.bodies import read_body
+from hammerstone.server.bodies import fields_in, read_body
 from hammerstone.server.controls import Controls
 from hammerstone.server.protocols.contract import TextApi
 from hammerstone.server.telemetry.record import record_of
@@ -58,7 +57,7 @@ class Call:
 
     def read_fields(self) -> None:
         """Of the body; none if two readers could think differently of it."""
-        self.fields = _object(self.body)
+        self.fields = fields_in(self.body)
         model = (self.fields or {}).get("model")
         self.record.model = model if isinstance(model, str) else None
 
@@ -74,11 +73,3 @@ class Call:
     @property
     def ms(self) -> float:
         return self.record.seconds * 1000
-
-
-def _object(body: bytes) -> Mapping[str, Any] | None:
-    try:
-        value = load_json(body.decode())
-    except (ValueError, RecursionError):
-        return None
-    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else None

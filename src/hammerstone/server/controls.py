@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from starlette.datastructures import Headers
+
 __all__ = ["ControlError", "Controls", "read_controls"]
 
 HEADER, FIELD = "x-hammerstone-", "hammerstone-"
@@ -19,9 +21,9 @@ class ControlError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Controls:
-    """`bypass`: the upstream answers. `no_store`: nothing of it is kept, and nothing learned. `only_if_hit`: an error
-    rather than a call of the upstream. `shadow`: the upstream answers, and tools are compared with it. `task`: the
-    caller's name of the kind of request. `max_age`: seconds that a stored answer may be old. `share`: whether equal
+    """`bypass`: the upstream answers. `no_store`: the same, and nothing of it is kept or learned. `only_if_hit`: an
+    error rather than a call of the upstream. `shadow`: the upstream answers, and tools are compared with it. `task`:
+    the caller's name of the kind of request. `max_age`: seconds that a stored answer may be old. `share`: whether equal
     requests at the same moment are one call of the upstream.
     """
 
@@ -35,10 +37,10 @@ class Controls:
 
     @property
     def upstream_answers(self) -> bool:
-        return self.bypass or self.shadow
+        return self.bypass or self.shadow or self.no_store
 
 
-def read_controls(headers: Mapping[str, str], body: Mapping[str, Any] | None) -> Controls:
+def read_controls(headers: Headers, body: Mapping[str, Any] | None) -> Controls:
     """A header wins over the same in `metadata`. Raises `ControlError`."""
     metadata = (body or {}).get("metadata")
     fields = cast("dict[str, object]", metadata) if isinstance(metadata, dict) else {}
@@ -47,15 +49,15 @@ def read_controls(headers: Mapping[str, str], body: Mapping[str, Any] | None) ->
         value = headers.get(HEADER + name, fields.get(FIELD + name))
         return None if value is None else str(value)
 
-    cached = _cache_control(headers.get("cache-control", ""))
+    cached = _cache_control(",".join(headers.getlist("cache-control")))
     flags = {name: _flag(name, named(name)) for name in FLAGS}
-    bypass = flags["bypass"] or "no-cache" in cached
+    bypass, no_store = flags["bypass"] or "no-cache" in cached, flags["no-store"] or "no-store" in cached
     only = flags["only-if-hit"] or "only-if-cached" in cached
-    if only and (bypass or flags["shadow"]):
-        raise ControlError("only-if-hit excludes bypass, shadow and no-cache: nobody could answer")
+    if only and (bypass or no_store or flags["shadow"]):
+        raise ControlError("only-if-hit excludes bypass, shadow, no-cache and no-store: nobody could answer")
     return Controls(
         bypass=bypass,
-        no_store=flags["no-store"] or "no-store" in cached,
+        no_store=no_store,
         only_if_hit=only,
         shadow=flags["shadow"],
         task=(named("task") or "").strip() or None,

@@ -158,6 +158,8 @@ class Gateway:
             chat = api.read(call.fields)
         except NotServedError:
             return None
+        if (temperature_of(call.fields) or 0) > self._settings.max_temperature:
+            return None
         call.record.chat = chat
         request = Request(id=call.id, chat=chat, tenant=call.tenant, task=call.controls.task)
         call.asked = Asked(request=request, bill=Bill(request_id=call.id), upstream=self._audits.model_for(call, api))
@@ -182,15 +184,14 @@ class Gateway:
             instead = await self._misses.audit(call)
             if instead is not None:
                 return instead
-        if not call.controls.no_store:
-            self._learner.served(loop, call.asked, routed, call.ms)
+        self._learner.served(loop, call.asked, routed, call.ms)
         tool = {"tool": f"{answer.tool.task}@{answer.tool.version}"} if answer.tool is not None else {}
         return self._answer(call, api, answer.text, answer.route.value, tool)
 
     def _is_withheld(self, loop: Hammerstone, call: Call, answer: Answer) -> bool:
         """Whether the upstream answers in a tool's place, as an audit: nobody may ask it again for this request."""
         asked, controls = call.asked, call.controls
-        if answer.tool is None or asked is None or asked.upstream is not None or controls.no_store:
+        if answer.tool is None or asked is None or asked.upstream is not None:
             return False
         if controls.only_if_hit or not loop.is_audited(asked, answer.tool):
             return False

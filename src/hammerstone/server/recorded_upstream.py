@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import anyio
 import httpx2
@@ -12,8 +12,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hammerstone.requests.json_text import load_json
-from hammerstone.server.bodies import read_body
+from hammerstone.server.bodies import fields_in, read_body
 from hammerstone.server.protocols import AnthropicMessages, ChatCompletions, Completions, Responses, TextApi
 from hammerstone.server.protocols.contract import NotServedError
 from hammerstone.server.replies import GatewayError, answer_response, error_response
@@ -50,13 +49,10 @@ def _answering(
 
 
 def _fields(body: bytes) -> Mapping[str, Any]:
-    try:
-        value = load_json(body.decode())
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
+    fields = fields_in(body)
+    if fields is None:
         raise GatewayError("the body is not a JSON object", status=400, code="invalid_json")
-    return cast("Mapping[str, Any]", value)
+    return fields
 
 
 def _answer(api: TextApi, body: Mapping[str, Any], answers: Mapping[str, str]) -> str:

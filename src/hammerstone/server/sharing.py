@@ -21,7 +21,7 @@ def shared_key(call: Call, *, by_default: bool) -> SharedKey | None:
     the request itself says nothing.
     """
     wanted = by_default if call.controls.share is None else call.controls.share
-    if not wanted or call.exact_key is None or call.controls.no_store or call.controls.upstream_answers:
+    if not wanted or call.exact_key is None or call.controls.upstream_answers:
         return None
     fields = call.fields or {}
     delivery = (str(fields.get("stream")), str(fields.get("stream_options")), str(fields.get("store")))

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import httpx2
 
+from hammerstone.requests.json_text import Number
 from hammerstone.server.access.prices import Prices
 from hammerstone.server.protocols.contract import Body, TextApi, object_of
 from hammerstone.server.sse import read_events
@@ -100,7 +101,7 @@ def estimated(body: bytes, fields: Body | None, model: str | None, prices: Price
     """What a call will use, about."""
     read = min(-(-len(body) // CHARACTERS_PER_TOKEN), MOST_READ)
     named = ((fields or {}).get(name) for name in _LIMITS)
-    written = min([WRITTEN, *(one for one in named if isinstance(one, int) and one >= 0)])
+    written = min([WRITTEN, *(int(one) for one in named if isinstance(one, Number) and one.isdecimal())])
     return Amount(tokens=read + written, usd=prices.estimate(model, read, written))
 
 

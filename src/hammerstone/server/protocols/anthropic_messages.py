@@ -15,9 +15,10 @@ from hammerstone.server.protocols.contract import (
     object_of,
     pieces,
     server_event,
+    text_of,
     tokens_in,
 )
-from hammerstone.server.protocols.limits import check_wish, fits
+from hammerstone.server.protocols.limits import check_fields, check_wish, fits
 from hammerstone.types import Chat, Usage
 
 __all__ = ["AnthropicMessages"]
@@ -42,9 +43,7 @@ class AnthropicMessages:
 
     def read(self, body: Body) -> Chat:
         check_wish(body)
-        others = [name for name, value in body.items() if name not in _READ and value]
-        if others:
-            raise NotServedError(f"it asks for more than one text: `{others[0][:40]}`")
+        check_fields(body, _READ)
         turns = [*_system(body.get("system")), *_turns(body.get("messages"))]
         try:
             chat, answer = chat_of({"model": body.get("model") or "", "messages": turns})
@@ -86,26 +85,26 @@ class AnthropicMessages:
         blocks = [one for one in map(object_of, cast("list[object]", content)) if one.get("type") != "thinking"]
         if not blocks or any(one.get("type") != "text" or one.get("citations") for one in blocks):
             return None
-        return "".join(str(one.get("text") or "") for one in blocks) or None
+        return text_of(one.get("text") for one in blocks)
 
     def answer_streamed(self, events: Sequence[Mapping[str, Any]]) -> str | None:
         kinds: dict[object, object] = {}
-        said: list[str] = []
+        said: list[object] = []
         reason = None
         for event in events:
             kind, delta = event.get("type"), object_of(event.get("delta"))
             if kind == "content_block_start":
                 block = object_of(event.get("content_block"))
                 kinds[event.get("index")] = block.get("type")
-                said.append(str(block.get("text") or "") if block.get("type") == "text" else "")
+                said.append(block.get("text") if block.get("type") == "text" else None)
             elif kind == "content_block_delta" and delta.get("type") == "text_delta":
-                said.append(str(delta.get("text") or ""))
+                said.append(delta.get("text"))
             elif kind == "message_delta":
                 reason = delta.get("stop_reason")
             elif kind == "error":
                 return None
         ended = bool(events) and events[-1].get("type") == "message_stop" and reason == "end_turn"
-        return "".join(said) or None if ended and set(kinds.values()) <= {"text", "thinking"} else None
+        return text_of(said) if ended and set(kinds.values()) <= {"text", "thinking"} else None
 
     def usage_in(self, reply: Mapping[str, Any]) -> Usage:
         return tokens_in(reply.get("usage"), "input_tokens", "output_tokens")
@@ -132,6 +131,8 @@ def _turns(value: object) -> list[Mapping[str, Any]]:
     if not isinstance(value, list):
         raise NotServedError("its messages are not a list")
     turns = [object_of(one) for one in cast("list[object]", value)]
+    for turn in turns:
+        check_fields(turn, {"role", "content"})
     return [{name: _texts(field) if name == "content" else field for name, field in one.items()} for one in turns]
 
 

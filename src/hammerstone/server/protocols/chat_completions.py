@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from hammerstone.requests.chats import chat_of
+from hammerstone.requests.chats import HARMLESS, chat_of
 from hammerstone.requests.replies import answer_in
 from hammerstone.requests.rows import UnreadableRowError
 from hammerstone.server.protocols.contract import (
@@ -16,23 +16,30 @@ from hammerstone.server.protocols.contract import (
     object_of,
     pieces,
     server_event,
+    text_of,
     tokens_in,
 )
-from hammerstone.server.protocols.limits import check_wish, fits
+from hammerstone.server.protocols.limits import check_fields, check_wish, fits
 from hammerstone.types import JSON, Chat, Usage
 
 __all__ = ["ChatCompletions", "openai_error"]
 
+_READ = HARMLESS | {"messages", "modalities", "model", "n", "response_format"}
 NO_TOKENS = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
 
 class ChatCompletions:
-    """See `TextApi`."""
+    """See `TextApi`. A completion that is to be stored can be had by its id, which the upstream would not know."""
 
     path = "/v1/chat/completions"
 
     def read(self, body: Body) -> Chat:
         check_wish(body)
+        check_fields(body, _READ)
+        if body.get("store"):
+            raise NotServedError("it is to be stored at the upstream")
+        for turn in _objects(body.get("messages")):
+            check_fields(turn, {"role", "content"})
         try:
             chat, answer = chat_of(dict(body))
         except UnreadableRowError as error:
@@ -78,19 +85,19 @@ class ChatCompletions:
             return None
 
     def answer_streamed(self, events: Sequence[Mapping[str, Any]]) -> str | None:
-        parts: list[str] = []
+        parts: list[object] = []
         reason = None
         for event in events:
-            choices = _choices(event)
-            if event.get("error") or choices is None or len(choices) > 1:
+            choices = _objects(event.get("choices"))
+            if event.get("error") or not isinstance(event.get("choices"), list) or len(choices) > 1:
                 return None
             for choice in choices:
                 delta = object_of(choice.get("delta"))
                 if choice.get("index", 0) != 0 or reason is not None or _more_than_text(delta):
                     return None
-                parts.append(str(delta.get("content") or ""))
+                parts.append(delta.get("content"))
                 reason = choice.get("finish_reason")
-        return "".join(parts) if reason == "stop" else None
+        return text_of(parts) if reason == "stop" else None
 
     def usage_in(self, reply: Mapping[str, Any]) -> Usage:
         return tokens_in(reply.get("usage"), "prompt_tokens", "completion_tokens")
@@ -117,13 +124,12 @@ def _head(completion: Completion, kind: str) -> dict[str, Any]:
     }
 
 
-def _choices(reply: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
-    choices = reply.get("choices")
-    return [object_of(one) for one in cast("list[object]", choices)] if isinstance(choices, list) else None
+def _objects(value: object) -> list[Mapping[str, Any]]:
+    return [object_of(one) for one in cast("list[object]", value)] if isinstance(value, list) else []
 
 
 def _says_text_alone(reply: Mapping[str, Any]) -> bool:
-    choices = _choices(reply) or []
+    choices = _objects(reply.get("choices"))
     if len(choices) != 1 or choices[0].get("finish_reason") != "stop":
         return False
     message = object_of(choices[0].get("message"))
@@ -131,4 +137,4 @@ def _says_text_alone(reply: Mapping[str, Any]) -> bool:
 
 
 def _more_than_text(message: Mapping[str, Any]) -> bool:
-    return any(message.get(name) for name in ("tool_calls", "function_call", "refusal", "audio"))
+    return any(message.get(name) for name in ("tool_calls", "function_call", "refusal", "audio", "annotations"))

@@ -15,9 +15,10 @@ from hammerstone.server.protocols.contract import (
     object_of,
     pieces,
     server_event,
+    text_of,
     tokens_in,
 )
-from hammerstone.server.protocols.limits import check_wish, fits
+from hammerstone.server.protocols.limits import check_fields, check_wish, fits
 from hammerstone.types import JSON, Chat, Message, Usage
 
 __all__ = ["Completions"]
@@ -43,8 +44,8 @@ class Completions:
             raise NotServedError("its prompt is not one text")
         if type(model) is not str:
             raise NotServedError("its model is not named")
-        others = [name for name, value in body.items() if name not in _READ and value not in (None, "", False)]
-        if others or body.get("echo") is True or any(str(body.get(name) or 1) != "1" for name in ("n", "best_of")):
+        check_fields(body, _READ)
+        if body.get("echo") is True or any(str(body.get(name) or 1) != "1" for name in ("n", "best_of")):
             raise NotServedError("it asks for more than one text")
         return Chat(messages=(Message(role="user", content=prompt),), model=model, response_format=_CONTINUES)
 
@@ -70,7 +71,8 @@ class Completions:
         return self.answer_streamed([reply])
 
     def answer_streamed(self, events: Sequence[Mapping[str, Any]]) -> str | None:
-        text, reason = "", None
+        parts: list[object] = []
+        reason = None
         for event in events:
             choices = event.get("choices")
             if not isinstance(choices, list) or len(cast("list[object]", choices)) > 1 or event.get("error"):
@@ -78,8 +80,9 @@ class Completions:
             for choice in map(object_of, cast("list[object]", choices)):
                 if reason is not None:
                     return None
-                text, reason = text + str(choice.get("text") or ""), choice.get("finish_reason")
-        return text if reason == "stop" and text.strip() else None
+                parts.append(choice.get("text"))
+                reason = choice.get("finish_reason")
+        return text_of(parts) if reason == "stop" else None
 
     def usage_in(self, reply: Mapping[str, Any]) -> Usage:
         return tokens_in(reply.get("usage"), "prompt_tokens", "completion_tokens")

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias, cast
 
 from hammerstone.types import Chat, Usage
 
-__all__ = ["Body", "Completion", "NotServedError", "TextApi", "object_of", "pieces", "server_event", "tokens_in"]
+__all__ = [
+    "Body",
+    "Completion",
+    "NotServedError",
+    "TextApi",
+    "object_of",
+    "pieces",
+    "server_event",
+    "text_of",
+    "tokens_in",
+]
 
 Body: TypeAlias = "Mapping[str, Any]"
 
@@ -96,6 +106,14 @@ def server_event(data: str, event: str = "") -> bytes:
 def object_of(value: object) -> Mapping[str, Any]:
     """A JSON object, or an empty one in place of anything else."""
     return cast("Mapping[str, Any]", value) if isinstance(value, dict) else _EMPTY
+
+
+def text_of(parts: Iterable[object]) -> str | None:
+    """What the parts of a reply say together; `None` if one is no text, or all are blank."""
+    said = ["" if one is None else one for one in parts]
+    texts = [one for one in said if isinstance(one, str)]
+    text = "".join(texts)
+    return text if len(texts) == len(said) and text.strip() else None
 
 
 def tokens_in(usage: object, read: str, written: str) -> Usage:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
+from hammerstone.requests.json_text import Number
 from hammerstone.server.protocols.contract import Body, NotServedError
 
-__all__ = ["MAX_TEMPERATURE", "check_wish", "fits", "temperature_of"]
-
-MAX_TEMPERATURE = 1.0
-"""What providers take if nothing is said. Above it a client asks for variety, which a tool does not have."""
+__all__ = ["check_fields", "check_wish", "fits", "temperature_of"]
 
 
 def temperature_of(body: Body) -> float | None:
@@ -18,17 +16,24 @@ def temperature_of(body: Body) -> float | None:
     named = body.get("temperature")
     if named is None:
         return None
-    try:
-        return float(named)
-    except (TypeError, ValueError):
-        raise NotServedError("its temperature is not a number") from None
+    if not isinstance(named, Number):
+        raise NotServedError("its temperature is not a number")
+    return float(named)
+
+
+def check_fields(fields: Body, read: Collection[str]) -> None:
+    """Raises `NotServedError` for a field that is not `read` and says something: it could change the answer."""
+    for name, value in fields.items():
+        if name not in read and value is not None and value is not False and value not in ("", []):
+            raise NotServedError(f"it asks for more than one text, or for something else: `{name[:40]}`")
 
 
 def check_wish(body: Body) -> None:
-    """Raises `NotServedError` for a request that asks for variety, or shifts the odds of tokens."""
-    temperature = temperature_of(body)
-    if temperature is not None and not 0 <= temperature <= MAX_TEMPERATURE:
-        raise NotServedError(f"its temperature is {temperature:g}: it asks for variety")
+    """Raises `NotServedError` for a request that asks for variety by other means than a temperature, shifts the odds of
+    tokens, or does not make sense.
+    """
+    if (temperature_of(body) or 0) < 0 or body.get("stream") not in (None, True, False):
+        raise NotServedError("its temperature is negative, or its `stream` neither true nor false")
     for name in ("frequency_penalty", "presence_penalty"):
         if str(body.get(name) or "0") not in {"0", "0.0"}:
             raise NotServedError(f"its `{name}` asks for variety")

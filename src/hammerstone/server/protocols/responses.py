@@ -16,18 +16,20 @@ from hammerstone.server.protocols.contract import (
     object_of,
     pieces,
     server_event,
+    text_of,
     tokens_in,
 )
-from hammerstone.server.protocols.limits import check_wish, fits
+from hammerstone.server.protocols.limits import check_fields, check_wish, fits
 from hammerstone.types import Chat, Usage
 
 __all__ = ["Responses"]
 
 _HARMLESS = frozenset(
-    """include input instructions max_output_tokens max_tool_calls metadata model parallel_tool_calls prompt_cache_key
+    """input instructions max_output_tokens max_tool_calls metadata model parallel_tool_calls prompt_cache_key
     prompt_cache_retention reasoning safety_identifier service_tier store stream stream_options temperature text
     top_p truncation user""".split()
 )
+_OF_MESSAGE = frozenset(("type", "role", "content", "id", "status"))
 NO_TOKENS = {
     "input_tokens": 0,
     "input_tokens_details": {"cached_tokens": 0},
@@ -48,9 +50,7 @@ class Responses:
 
     def read(self, body: Body) -> Chat:
         check_wish(body)
-        others = [name for name, value in body.items() if name not in _HARMLESS and value]
-        if others or body.get("include"):
-            raise NotServedError(f"it asks for more than one text: `{(others or ['include'])[0][:40]}`")
+        check_fields(body, _HARMLESS)
         if body.get("store") is not False:
             raise NotServedError('it may be continued by its id, as it does not say `"store": false`')
         turns = [*_instructions(body), *_input(body.get("input"))]
@@ -112,7 +112,7 @@ class Responses:
         parts = [object_of(one) for one in cast("list[object]", content)]
         if any(one.get("type") != "output_text" or one.get("annotations") for one in parts):
             return None
-        return "".join(str(one.get("text") or "") for one in parts) or None
+        return text_of(one.get("text") for one in parts)
 
     def answer_streamed(self, events: Sequence[Mapping[str, Any]]) -> str | None:
         last = object_of(events[-1] if events else None)
@@ -147,6 +147,7 @@ def _input(value: object) -> list[Mapping[str, Any]]:
     for item in map(object_of, cast("list[object]", value)):
         if item.get("type", "message") != "message":
             raise NotServedError("its input holds more than messages")
+        check_fields(item, _OF_MESSAGE)
         turns.append({name: _texts(field) for name, field in item.items() if name in {"role", "content"}})
     return turns
 
