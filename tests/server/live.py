@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
@@ -51,11 +52,12 @@ def publish_sums(home: Path | str, *tools: Tool) -> None:
 
 
 @contextmanager
-def upstream_in_thread(upstream: FakeUpstream) -> Iterator[str]:
-    """Its URL. It ends with the block."""
-    config = uvicorn.Config(upstream, port=0, log_level="critical", lifespan="off")
-    listening = config.bind_socket()
-    server = uvicorn.Server(config)
+def upstream_in_thread(upstream: FakeUpstream, **config: Any) -> Iterator[str]:
+    """Its URL; `config` is more of uvicorn's. It ends with the block."""
+    configured = uvicorn.Config(upstream, port=0, log_level="critical", lifespan="off", **config)
+    listening = configured.bind_socket()
+    listening.listen()  # whoever reads the address may connect at once
+    server = uvicorn.Server(configured)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:

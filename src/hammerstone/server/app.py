@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,6 +21,7 @@ from hammerstone.server.keeper import Keeper
 from hammerstone.server.learner import Learner
 from hammerstone.server.mcp_endpoint import McpEndpoint
 from hammerstone.server.protocols import AnthropicMessages, ChatCompletions, Completions, Responses, TextApi
+from hammerstone.server.replies import GatewayError, error_response
 from hammerstone.server.telemetry.figures import Figures
 from hammerstone.server.telemetry.middleware import Telemetry
 from hammerstone.server.telemetry.routes import telemetry_routes
@@ -89,8 +91,30 @@ def build_app(
             Route("/v1/{path:path}", gateway.forward, methods=_METHODS),
         ],
         middleware=[Middleware(Telemetry, observers=signals.observers, spans=signals.spans)],
+        exception_handlers={HTTPException: _not_here, Exception: _failed},
         lifespan=lifespan,
     )
+
+
+async def _not_here(http: Request, error: Exception) -> Response:
+    """A path or a method that there is not."""
+    status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (404, None)
+    path = http.scope["path"]
+    refused = GatewayError(
+        f"there is no {http.method} {path[:80]} here",
+        status=status,
+        code="not_found",
+        hint="" if path.startswith("/v1/") else "OpenAI's and Anthropic's APIs are below /v1",
+        headers=headers,
+    )
+    return error_response(refused, None, {})
+
+
+async def _failed(http: Request, error: Exception) -> Response:
+    """What nobody foresaw: it is in the log."""
+    del http, error
+    failed = GatewayError("hammerstone has failed", status=500, code="internal_error", kind="hammerstone_error")
+    return error_response(failed, None, {})
 
 
 def _text(gateway: Gateway, api: TextApi) -> Callable[[Request], Awaitable[Response]]:

@@ -6,29 +6,37 @@ import json
 from collections.abc import Mapping
 from typing import Any, NoReturn, cast
 
+import anyio
 from starlette.requests import Request as HttpRequest
 
 from hammerstone.requests.json_text import Number
 from hammerstone.server.replies import GatewayError
 from hammerstone.types import JSON
 
-__all__ = ["MEGABYTE", "fields_in", "json_body", "read_body"]
+__all__ = ["MEGABYTE", "fields_in", "json_body", "json_value", "read_body"]
 
 MEGABYTE = 1_000_000
+PART_SECONDS = 60.0  # that each part of a body may take
 
 
 async def read_body(http: HttpRequest, max_mb: float) -> bytes:
-    """The whole body. Raises `GatewayError` 413 as soon as it is known to have more than `max_mb` megabytes."""
+    """The whole body. Raises `GatewayError`: 413 as soon as it is known to have more than `max_mb` megabytes, and 408
+    where nothing comes for a minute.
+    """
     most = int(max_mb * MEGABYTE)
     chunks: list[bytes] = []
     left = most - _content_length(http)
     if left >= 0:
         left = most
-        async for chunk in http.stream():
-            chunks.append(chunk)
-            left -= len(chunk)
-            if left < 0:
-                break
+        with anyio.CancelScope(deadline=anyio.current_time() + PART_SECONDS) as scope:
+            async for chunk in http.stream():
+                scope.deadline = anyio.current_time() + PART_SECONDS
+                chunks.append(chunk)
+                left -= len(chunk)
+                if left < 0:
+                    break
+        if scope.cancelled_caught:
+            raise GatewayError("the body did not come in time", status=408, code="request_timeout")
     if left < 0:
         raise GatewayError(f"the request is larger than {max_mb:g} MB", status=413, code="request_too_large")
     return b"".join(chunks)
@@ -58,10 +66,17 @@ async def json_body(http: HttpRequest, max_mb: float) -> JSON:
     if kind != "application/json":
         raise GatewayError("the body must be sent as application/json", status=415, code="unsupported_media_type")
     try:
-        return json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        why = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
-        raise GatewayError(f"the body cannot be read as JSON: {why}", status=400, code="invalid_json") from None
+        return json_value(body.decode())
+    except ValueError as error:
+        raise GatewayError(f"the body cannot be read as JSON: {error}", status=400, code="invalid_json") from None
+
+
+def json_value(text: str) -> JSON:
+    """Raises `ValueError` for what is no JSON, names a field twice, or is nested too deeply."""
+    try:
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -62,6 +62,16 @@ class Call:
         self.record.model = model if isinstance(model, str) else None
 
     @property
+    def path(self) -> str:
+        """Decoded, as routes match it."""
+        return self.http.scope["path"]
+
+    @property
+    def raw_path(self) -> str:
+        """As it came, with its escapes."""
+        return self.http.scope["raw_path"].decode("latin-1")
+
+    @property
     def notes(self) -> dict[str, str]:
         return self.record.notes
 

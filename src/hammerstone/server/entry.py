@@ -7,9 +7,9 @@ lead here (DNS rebinding), is turned away.
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from starlette.requests import Request as HttpRequest
 
@@ -17,6 +17,7 @@ from hammerstone.server.replies import GatewayError
 
 __all__ = ["Entry", "OpenEntry", "check_origin", "is_loopback", "is_of_this_machine"]
 
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\s\[\]:/?#@]+))(?::[0-9]*)?", re.IGNORECASE)
 _BEHIND_PROXY = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 
@@ -37,9 +38,9 @@ class OpenEntry:
 
     async def admit(self, http: HttpRequest) -> str:
         check_origin(http)
-        host = urlsplit(f"//{http.headers.get('host', '')}").hostname or ""
-        if not is_loopback(host):
-            message = f"without keys the gateway is open to this machine alone, as localhost and not as {host[:80]!r}"
+        if not is_loopback(_host_of(http)):
+            named = http.headers.get("host", "")[:80]
+            message = f"without keys the gateway is open to this machine alone, as localhost and not as {named!r}"
             raise GatewayError(message, status=403, code="local_only", kind="permission_error")
         return ""
 
@@ -54,7 +55,7 @@ class OpenEntry:
 def check_origin(http: HttpRequest) -> None:
     """Raises `GatewayError` for a request that a web page of another site makes."""
     origin = http.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != http.headers.get("host"):
+    if origin is not None and origin.partition("://")[2] != http.headers.get("host"):
         message = f"web pages of {origin[:80]} may not ask here"
         raise GatewayError(message, status=403, code="cross_site", kind="permission_error")
 
@@ -63,8 +64,13 @@ def is_of_this_machine(http: HttpRequest) -> bool:
     """Whether the client itself is on this machine, and no proxy that speaks for somebody else."""
     if http.client is None or any(name in http.headers for name in _BEHIND_PROXY):
         return False
-    host = urlsplit(f"//{http.headers.get('host', '')}").hostname or ""
-    return is_loopback(http.client.host) and is_loopback(host)
+    return is_loopback(http.client.host) and is_loopback(_host_of(http))
+
+
+def _host_of(http: HttpRequest) -> str:
+    """The name or address in the `Host` header, without its port; empty where it is neither."""
+    found = _HOST.fullmatch(http.headers.get("host", ""))
+    return "" if found is None else (found[1] or found[2]).lower()
 
 
 def is_loopback(host: str) -> bool:

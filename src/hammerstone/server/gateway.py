@@ -34,6 +34,7 @@ from hammerstone.server.protocols.anthropic_messages import AnthropicMessages
 from hammerstone.server.protocols.contract import NotServedError, TextApi
 from hammerstone.server.protocols.limits import temperature_of
 from hammerstone.server.replies import GatewayError, answer_response, error_response
+from hammerstone.server.structured import has_form
 from hammerstone.server.telemetry.health import Health
 from hammerstone.server.tenants import Tenants
 from hammerstone.server.upstream import Upstreams
@@ -104,12 +105,14 @@ class Gateway:
         call = Call(http=http)
         try:
             await self._enter(call)
+            if {".", ".."}.intersection(call.path.split("/")):
+                raise GatewayError("a path with `.` or `..` in it is not passed on", status=404, code="not_found")
             await call.read_body(self._settings.max_body_mb)
             if call.caller.key is not None:
                 call.read_fields()  # who pays for which model?
             return await self._misses.pass_on(call)
         except GatewayError as error:
-            form = AnthropicMessages() if http.url.path.startswith(AnthropicMessages.path) else None
+            form = AnthropicMessages() if call.path.startswith(AnthropicMessages.path) else None
             return error_response(error, form, call.headers)
         except ClientDisconnect:
             return Response(status_code=CLIENT_LEFT)
@@ -179,6 +182,8 @@ class Gateway:
             call.record.trace.tools_ended(tool.task if tool is not None else None)
         answer = routed.answer
         if answer is None or not api.fits(answer.text, call.fields):
+            return None
+        if answer.tool is not None and not has_form(answer.text, chat.response_format):
             return None
         if self._is_withheld(loop, call, answer):
             instead = await self._misses.audit(call)

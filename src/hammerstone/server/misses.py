@@ -120,7 +120,8 @@ class Misses:
         if not is_well:
             return None
         call.notes.update({"route": Route.EXACT.value, "shared": leading.request_id})
-        return RelayResponse(reader, status_code=relay.head.status_code, headers=_headers(call, relay.head))
+        headers = [one for one in _headers(call, relay.head) if one[0] != b"set-cookie"]  # it is the first client's
+        return RelayResponse(reader, status_code=relay.head.status_code, headers=headers)
 
     # one call
 
@@ -145,16 +146,15 @@ class Misses:
         return RelayResponse(reader, status_code=200, headers=headers)
 
     async def _send(self, call: Call) -> _Replied:
-        url = call.http.url
         method, query = call.http.method, call.http.scope.get("query_string", b"")
         charge = self._access.charge(call.caller, method=method, body=call.body, fields=call.fields, api=call.api)
         call.notes.setdefault("route", "upstream")
         try:
-            upstream = self._upstreams.of(url.path)
+            upstream = self._upstreams.of(call.path)
             headers = credentials_for_upstream(call.http.headers.raw, upstream.key_header)
             headers = call.record.trace.upstream_began(upstream.base_url, headers)
             with charge.until_reply(), call.record.waiting_for_upstream():
-                reply = await upstream.send(method, url.path, query, headers, call.body)
+                reply = await upstream.send(method, call.raw_path, query, headers, call.body)
         except UpstreamError as error:
             call.record.upstream_failed = error.code
             raise GatewayError(error.message, status=error.status, code=error.code, kind="upstream_error") from error

@@ -17,6 +17,7 @@ from hammerstone.sandbox import open_sandbox
 from hammerstone.sandbox.lasting import open_lasting
 from hammerstone.server.access import Access
 from hammerstone.server.app import build_app
+from hammerstone.server.connection import Connection
 from hammerstone.server.draining import DrainingServer
 from hammerstone.server.entry import is_loopback
 from hammerstone.server.telemetry.signals import Signals
@@ -130,7 +131,8 @@ async def serve(
         app,
         host=settings.host,
         port=settings.port,
-        http="httptools",
+        http=Connection,
+        ws="none",
         log_config=None,  # `telemetry.log` has it
         log_level="warning",
         access_log=False,

@@ -20,6 +20,9 @@ _OF_ONE_CONNECTION = frozenset(
 )
 """RFC 9110, section 7.6.1: they concern the client's connection or the upstream's, and are not passed on."""
 
+_KEYS = frozenset((b"authorization", b"x-api-key", b"api-key"))
+"""Where a client may send a key of its own, which the gateway's takes the place of."""
+
 OURS = b"x-hammerstone-"
 CONNECT_SECONDS = 10.0
 KEPT_CONNECTIONS = 100
@@ -93,9 +96,7 @@ class Upstream:
         ]
         if self._key is None:
             return passed
-        return [(name, value) for name, value in passed if name.lower() not in {b"authorization", b"x-api-key"}] + [
-            self._key
-        ]
+        return [(name, value) for name, value in passed if name.lower() not in _KEYS] + [self._key]
 
 
 @dataclass(frozen=True, kw_only=True)

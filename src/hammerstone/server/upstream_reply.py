@@ -31,10 +31,18 @@ class UpstreamReply:
         return cls(content_type=head.get("content-type", ""), encoding=head.get("content-encoding", ""), body=body)
 
     def text(self) -> str | None:
-        """Decoded; `None` if it cannot be."""
+        """Decoded; `None` if it cannot be, or is longer than `MAX_REPLY` then: a few kilobytes can become gigabytes."""
         headers = {"content-encoding": self.encoding} if self.encoding else {}
+        response = httpx2.Response(200, headers=headers, content=iter((self.body,)))
+        pieces: list[bytes] = []
+        left = MAX_REPLY
         try:
-            return httpx2.Response(200, headers=headers, content=self.body).content.decode()
+            for piece in response.iter_bytes():
+                pieces.append(piece)
+                left -= len(piece)
+                if left < 0:
+                    return None
+            return b"".join(pieces).decode()
         except (httpx2.DecodingError, UnicodeDecodeError):
             return None
 

@@ -67,7 +67,7 @@ class AdminApi:
     async def _unknown(self, http: HttpRequest) -> Response:
         async def refuse() -> Any:
             await self._access.admit_admin(http)
-            path = http.url.path[:80]
+            path = http.scope["path"][:80]
             hint = "GET /admin/openapi.json lists what there is"
             raise GatewayError(f"there is no {http.method} {path}", status=404, code="not_found", hint=hint)
 

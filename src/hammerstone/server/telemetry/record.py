@@ -91,5 +91,5 @@ def _api(path: str) -> str:
     known = ("/v1/chat/completions", "/v1/responses", "/v1/completions", "/v1/messages", "/v1/embeddings", "/v1/models")
     if path in known:
         return path
-    first = "/" + path.split("/", 2)[1]
+    first = "/" + path.removeprefix("/").partition("/")[0]
     return first if first in {"/v1", "/tools", "/mcp", "/admin"} else "other"

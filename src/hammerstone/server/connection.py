@@ -1,0 +1,57 @@
+"""One connection of a client: uvicorn's, with bounds on the head of a request, which comes before anybody is known."""
+
+from __future__ import annotations
+
+from asyncio import BaseTransport, TimerHandle, Transport
+from typing import cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+__all__ = ["MAX_HEAD", "Connection"]
+
+MAX_HEAD = 65_536
+"""Bytes of a request's line and headers, about: a head that comes in one piece may be somewhat longer."""
+HEAD_SECONDS = 30.0  # that a head may take, and a new connection may be silent
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn itself bounds neither: one client without a key could fill the memory, or hold connections for ever."""
+
+    def connection_made(self, transport: BaseTransport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        super().connection_made(cast("Transport", transport))
+        self._timer: TimerHandle | None = None
+        self._head_begins()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_ends()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head and self._timer is None:  # the next request of a connection that was kept
+            self._head_begins()
+        self._head += len(data)
+        super().data_received(data)
+        if self._in_head and self._head > MAX_HEAD and not self.transport.is_closing():
+            self.send_400_response("The head of the request is too large.")
+
+    def on_headers_complete(self) -> None:
+        self._head_ends()
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._in_head, self._head = True, 0
+
+    def _head_begins(self) -> None:
+        self._in_head, self._head = True, 0
+        self._timer = self.loop.call_later(HEAD_SECONDS, self._too_slow)
+
+    def _head_ends(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _too_slow(self) -> None:
+        if not self.transport.is_closing():
+            self.send_400_response("The head of the request did not come in time.")
