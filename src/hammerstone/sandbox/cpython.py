@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["WORKER_ENDED", "CPythonSandbox"]
 
 HASH_SEEDS = (0, 1)
+DEFAULT_LIMITS = Limits()
 WORKER_ENDED = "the worker ended during the call"
+
+to_json = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
 
 
 class CPythonSandbox:
@@ -41,7 +44,7 @@ class CPythonSandbox:
             raise SandboxError(f"a sandbox needs at least one worker, not {workers}")
         self._name = launch.name
         self._pool = WorkerPool(launch)
-        self._free = anyio.Semaphore(workers)
+        self._free = anyio.Semaphore(workers, fast_acquire=True)
         self._running = 0
 
     @property
@@ -80,8 +83,9 @@ class CPythonSandbox:
     ) -> AsyncGenerator[FreshProcess]:
         if hash_seed not in HASH_SEEDS:
             raise SandboxError(f"the hash seed is 0 or 1, not {hash_seed}")
-        async with self._at_work():
-            process = FreshProcess(self._pool, program, limits or Limits(), hash_seed)
+        async with self._free:
+            process = FreshProcess(self._pool, program, limits or DEFAULT_LIMITS, hash_seed)
+            self._running += 1
             try:
                 yield process
             except BaseException:
@@ -89,20 +93,13 @@ class CPythonSandbox:
                     await process.cpu_seconds()  # a call that is cancelled has ended when that is known
                 raise
             finally:
-                await process.end()
-
-    @asynccontextmanager
-    async def _at_work(self) -> AsyncGenerator[None]:
-        """One of those that run at the same time. The last one after the sandbox was closed ends everything."""
-        async with self._free:
-            self._running += 1
-            try:
-                yield
-            finally:
-                self._running -= 1
-                if self._pool.closed:
-                    with anyio.CancelScope(shield=True):
-                        await self.aclose()
+                try:
+                    await process.end()
+                finally:
+                    self._running -= 1
+                    if self._pool.closed:
+                        with anyio.CancelScope(shield=True):
+                            await self.aclose()  # after the last one
 
 
 class FreshProcess:
@@ -124,8 +121,7 @@ class FreshProcess:
         if self._over is not None:
             return self._over
         try:
-            given = json.loads(json.dumps(dict(arguments), allow_nan=False, ensure_ascii=False).encode())
-            asked = marshal.dumps((function, given))
+            asked = marshal.dumps((function, json.loads(to_json(dict(arguments)).encode())))
             self._program.encode()
         except (TypeError, ValueError, RecursionError) as error:
             return Outcome(status=Status.ERROR, error=f"the program or its arguments are not JSON: {error}")
@@ -151,10 +147,10 @@ class FreshProcess:
 
     async def _ask(self, asked: bytes) -> Reply:
         if self._process is None:
-            warm = await self._pool.take(self._program, self._limits, self._hash_seed, whole=self._whole)
-            if isinstance(warm, Reply):
-                return warm
-            self._warm, self._process = warm, warm.worker.open()
+            opened = await self._pool.open(self._program, self._limits, self._hash_seed, whole=self._whole)
+            if isinstance(opened, Reply):
+                return opened
+            self._warm, self._process = opened
         return await self._process.exchange(asked)
 
     async def end(self) -> None:
@@ -177,6 +173,6 @@ class FreshProcess:
     async def cpu_seconds(self) -> float:
         """Wait for its end. 0 where nothing is known of it."""
         try:
-            return 0.0 if self._process is None else (await self._process.end())[1]
+            return 0.0 if self._process is None else (await self._process.end()).cpu_seconds
         except Gone:
             return 0.0

@@ -96,7 +96,7 @@ def read_json(body: bytes) -> JSON:
 
     Raises `ValueError` or `RecursionError`.
     """
-    value: JSON = json.loads(body.decode(), parse_constant=_refuse, parse_float=_finite)
+    value: JSON = _decode(body.decode())
     if b"\\u" in body:
         json.dumps(value, ensure_ascii=False).encode()  # an escape can smuggle in what UTF-8 cannot carry
     return value
@@ -109,6 +109,9 @@ def _finite(number: str) -> float:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite).decode
 
 
 def _error(body: bytes, program: str) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import anyio
 
 from hammerstone.errors import SandboxError
 from hammerstone.sandbox.contract import Limits
 from hammerstone.sandbox.outcomes import Reply
-from hammerstone.sandbox.process import Launch, Template, Worker
+from hammerstone.sandbox.process import CallProcess, Launch, Template, Worker
 from hammerstone.sandbox.transport import Gone, Transport
 
 __all__ = ["Warm", "WorkerPool"]
@@ -42,8 +43,10 @@ class WorkerPool:
         self._idle: OrderedDict[_Key, list[Warm]] = OrderedDict()
         self.closed = False
 
-    async def take(self, source: str, limits: Limits, hash_seed: int, *, whole: bool) -> Warm | Reply:
-        """A worker of the program, or what is wrong with it. Raises `Gone` if it ends while it gets ready."""
+    async def open(
+        self, source: str, limits: Limits, hash_seed: int, *, whole: bool
+    ) -> tuple[Warm, CallProcess] | Reply:
+        """A new process of the program, or what is wrong with it. Raises `Gone` if its worker ends meanwhile."""
         if self.closed:
             raise SandboxError("the sandbox is closed")
         key = (hash_seed, limits, whole, source)
@@ -51,13 +54,15 @@ class WorkerPool:
             warm = idle.pop()
             if idle:
                 self._idle[key] = idle
-            if await warm.worker.ready():
-                return warm
-            warm.worker.close()
-        worker = await Worker.start(await self._fork(hash_seed), source, limits, whole=whole)
+            try:
+                return warm, await warm.worker.open()
+            except Gone:
+                warm.worker.close()
+        worker = await Worker.start(*await self._fork(hash_seed), source, limits, whole=whole)
         if isinstance(worker, Reply):
             return worker
-        return Warm(worker=worker, source=source, whole=whole, limits=limits, hash_seed=hash_seed)
+        warm = Warm(worker=worker, source=source, whole=whole, limits=limits, hash_seed=hash_seed)
+        return warm, await worker.open()
 
     def give_back(self, warm: Warm) -> None:
         """For the next call of its program. The workers that have been idle longest make room."""
@@ -71,8 +76,8 @@ class WorkerPool:
             for one in self._idle.popitem(last=False)[1]:
                 one.worker.close()
 
-    async def _fork(self, hash_seed: int) -> Transport:
-        """The socket of a new worker. A template that has just ended is replaced, once. Raises `Gone`."""
+    async def _fork(self, hash_seed: int) -> tuple[Transport, BinaryIO]:
+        """A new worker: see `Template.fork`. A template that has just ended is replaced, once. Raises `Gone`."""
         template = await self.template(hash_seed)
         try:
             return await template.fork()

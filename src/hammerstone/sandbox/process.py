@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import anyio
 
@@ -31,6 +31,7 @@ __all__ = ["CallProcess", "Launch", "Template", "Worker"]
 START_SECONDS = 20.0
 PREPARE_SECONDS = 30.0
 GRACE_SECONDS = 2.0  # how long a worker may take to report the end of a process
+MAX_UNREPORTED = 16  # reports that nobody has read: far fewer than a socket holds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,20 +90,28 @@ class Template:
             await self.close()
             raise
 
-    async def fork(self) -> Transport:
-        """The socket of a new worker. Raises `Gone` if the template has ended or does not answer."""
+    async def fork(self) -> tuple[Transport, BinaryIO]:
+        """The socket of a new worker, and the file that its calls print to.
+
+        Raises `Gone` if the template has ended or does not answer.
+        """
+        try:
+            printed = os.fdopen(os.memfd_create("printed", os.MFD_CLOEXEC), "rb", buffering=0)
+        except OSError as error:
+            raise SandboxError(f"no worker can be started: {error}") from error
         ours, theirs = Transport.pair()
         try:
             with theirs:
-                self._host.hand_over(exchange.FORK, [theirs.fileno()])
+                self._host.hand_over(exchange.FORK, (theirs.fileno(), printed.fileno()))
             with anyio.fail_after(START_SECONDS):
                 await ours.receive(len(exchange.READY))
         except BaseException as error:
             ours.close()
+            printed.close()
             if isinstance(error, TimeoutError):
                 raise Gone from error
             raise
-        return ours
+        return ours, printed
 
     @property
     def alive(self) -> bool:
@@ -139,81 +148,111 @@ class Template:
             await self._process.aclose()
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a process has ended. `confined`: before that it was confined."""
+
+    confined: bool
+    wait_status: int
+    cpu_seconds: float
+
+
 class Worker:
     """What is ready to run one program. One process at a time."""
 
-    def __init__(self, control: Transport, limits: Limits) -> None:
+    def __init__(self, control: Transport, printed: BinaryIO, limits: Limits) -> None:
         self._control = control
-        self._limits = limits
-        self._last: CallProcess | None = None
+        self._printed = printed
+        self._unreported = 0
+        self.limits = limits
 
     @classmethod
-    async def start(cls, control: Transport, source: str, limits: Limits, *, whole: bool) -> Worker | Reply:
-        """A worker, or what is wrong with the program. Raises `Gone` if it ends over it. `control` is its socket."""
+    async def start(
+        cls, control: Transport, printed: BinaryIO, source: str, limits: Limits, *, whole: bool
+    ) -> Worker | Reply:
+        """A worker, or what is wrong with the program. Raises `Gone` if it ends over it. See `Template.fork`."""
+        worker = cls(control, printed, limits)
         try:
-            bounds = {
-                "cpu_seconds": math.ceil(limits.cpu_seconds),  # the kernel counts whole ones
-                "memory_bytes": limits.memory_bytes,
-                "output_bytes": limits.output_bytes,
-            }
-            asked = json.dumps({"source": source, "whole": whole, **bounds}).encode()
             with anyio.fail_after(PREPARE_SECONDS):
-                await control.send(exchange.FRAME.pack(0, len(asked)) + asked)
-                kind, length = exchange.FRAME.unpack(await control.receive(exchange.FRAME.size))
-                if kind == child.VALUE:
-                    return cls(control, limits)
-                error = Reply(kind=kind, body=await control.receive(length))
-        except BaseException as error:
-            control.close()
-            if isinstance(error, TimeoutError):
-                raise Gone from error
+                error = await worker._prepare(source, whole)
+        except BaseException as failure:
+            worker.close()
+            if isinstance(failure, TimeoutError):
+                raise Gone from failure
             raise
-        control.close()
+        if error is None:
+            return worker
+        worker.close()
         return error
 
-    def open(self) -> CallProcess:
+    async def _prepare(self, source: str, whole: bool) -> Reply | None:
+        bounds = {
+            "cpu_seconds": math.ceil(self.limits.cpu_seconds),  # the kernel counts whole ones
+            "memory_bytes": self.limits.memory_bytes,
+            "output_bytes": self.limits.output_bytes,
+        }
+        asked = json.dumps({"source": source, "whole": whole, **bounds}).encode()
+        await self._control.send(exchange.FRAME.pack(0, len(asked)) + asked)
+        kind, length = exchange.FRAME.unpack(await self._control.receive(exchange.FRAME.size))
+        return None if kind == child.VALUE else Reply(kind=kind, body=await self._control.receive(length))
+
+    async def open(self) -> CallProcess:
         """A new process. Raises `Gone`."""
+        if self._unreported == MAX_UNREPORTED:
+            await self.report()
+        self._control.collect()
         try:
-            printed = os.memfd_create("printed", os.MFD_CLOEXEC)
             ours, theirs = Transport.pair()
         except OSError as error:
             raise SandboxError(f"no process can be started: {error}") from error
-        try:
-            self._control.hand_over(exchange.CALL, [theirs.fileno(), printed])
-        except Gone:
-            ours.close()
-            os.close(printed)
-            raise
-        finally:
-            theirs.close()
-        self._last = CallProcess(self._control, ours, printed, self._limits)
-        return self._last
+        with theirs:
+            try:
+                self._control.hand_over(exchange.CALL, (theirs.fileno(),))
+            except Gone:
+                ours.close()
+                raise
+        self._unreported += 1
+        return CallProcess(self, ours)
 
-    async def ready(self) -> bool:
-        """Whether it can open another process. Waits for the end of the one before."""
-        try:
-            if self._last is not None:
-                await self._last.end()
-        except Gone:
-            return False
-        return self._control.open
+    async def kill(self) -> None:
+        """Have the last process that was opened killed, and the worker free for another one. Raises `Gone`."""
+        await self._control.send(exchange.END)
+
+    async def report(self) -> End | None:
+        """How the last process that was opened has ended, unless that is known. Raises `Gone`."""
+        end = None
+        while self._unreported:
+            confined = await self._control.receive(1) == exchange.CONFINED
+            if confined:
+                await self._control.receive(len(exchange.ENDED))
+            status, user, user_micro, system, system_micro = exchange.REPORT.unpack(
+                await self._control.receive(exchange.REPORT.size)
+            )
+            end = End(confined, status, user + system + (user_micro + system_micro) / 1e6)
+            self._unreported -= 1
+        return end
+
+    def printed(self) -> bytes:
+        """What the last process that was opened has printed; one byte too many, if that is more than it may."""
+        file = self._printed.fileno()
+        size = os.fstat(file).st_size
+        return os.pread(file, min(size, self.limits.output_bytes + 1), 0) if size else b""
 
     def close(self) -> None:
         self._control.close()
+        self._printed.close()
 
 
 class CallProcess:
     """A process that has seen nothing yet, and its calls, one after another."""
 
-    def __init__(self, control: Transport, channel: Transport, printed: int, limits: Limits) -> None:
-        self._control = control
+    def __init__(self, worker: Worker, channel: Transport) -> None:
+        self._worker = worker
         self._channel = channel
-        self._printed = printed
-        self._limits = limits
+        self._limits = worker.limits
         self._started = 0.0
-        self._confined = False
         self._killed = False
-        self._ended: tuple[int, float] | None = None
+        self._ended: End | None = None
 
     @property
     def running(self) -> bool:
@@ -225,9 +264,10 @@ class CallProcess:
         try:
             with anyio.move_on_after(self._limits.wall_seconds):
                 kind, body = await self._ask(payload)
-                if body is None or self._printed_too_much():
+                printed = self._worker.printed()
+                if body is None or len(printed) > self._limits.output_bytes:
                     return await self._stop(Stop.OUT_OF_OUTPUT)
-                return Reply(kind=kind, body=body, printed=self._text(), wall_seconds=self._seconds())
+                return Reply(kind=kind, body=body, printed=printed, wall_seconds=self._seconds())
         except Gone:
             return await self._stop(Stop.NOT)
         return await self._stop(Stop.OUT_OF_TIME)
@@ -235,10 +275,6 @@ class CallProcess:
     async def _ask(self, payload: bytes) -> tuple[int, bytes | None]:
         """The kind and the body of its frame; no body if that is longer than allowed."""
         await self._channel.send(exchange.FRAME.pack(0, len(payload)) + payload)
-        if not self._confined:
-            self._confined = await self._channel.receive(len(child.CONFINED)) == child.CONFINED
-            if not self._confined:
-                raise Gone
         kind, length = exchange.FRAME.unpack(await self._channel.receive(exchange.FRAME.size))
         if kind not in child.SAYINGS:
             raise Gone
@@ -246,48 +282,39 @@ class CallProcess:
 
     async def _stop(self, stop: Stop) -> Reply:
         wall_seconds = self._seconds()
-        status, cpu_seconds = await self.end()
-        if stop is Stop.NOT and self._printed_too_much():
+        end = await self.end()
+        printed = self._worker.printed()
+        if stop is Stop.NOT and len(printed) > self._limits.output_bytes:
             stop = Stop.OUT_OF_OUTPUT
-        elif stop is Stop.NOT and cpu_seconds >= self._limits.cpu_seconds:
+        elif stop is Stop.NOT and end.cpu_seconds >= self._limits.cpu_seconds:
             stop = Stop.OUT_OF_TIME
         return Reply(
             stop=stop,
-            kind=child.NOTHING if self._confined or stop else child.NOT_CONFINED,
-            wait_status=status,
-            cpu_seconds=cpu_seconds,
+            kind=child.NOTHING if end.confined or stop else child.NOT_CONFINED,
+            wait_status=end.wait_status,
+            cpu_seconds=end.cpu_seconds,
             wall_seconds=wall_seconds,
-            printed=self._text(),
+            printed=printed[: self._limits.output_bytes],
         )
 
     def _seconds(self) -> float:
         return time.monotonic() - self._started
 
-    def _printed_too_much(self) -> bool:
-        return os.fstat(self._printed).st_size > self._limits.output_bytes
-
-    def _text(self) -> bytes:
-        return os.pread(self._printed, self._limits.output_bytes, 0)
-
     async def kill(self) -> None:
         """Have the worker kill it. Raises `Gone`."""
         if not self._killed:
             self._killed = True
-            await self._control.send(exchange.END)
+            await self._worker.kill()
 
-    async def end(self) -> tuple[int, float]:
-        """Kill it; its wait status and the CPU seconds that it used. Raises `Gone` if the worker has ended."""
-        if self._ended is not None:
-            return self._ended
+    async def end(self) -> End:
+        """Kill it. Raises `Gone` if the worker has ended."""
         with anyio.CancelScope(shield=True), anyio.move_on_after(GRACE_SECONDS):
             await self.kill()
-            status, user, user_micro, system, system_micro = exchange.REPORT.unpack(
-                await self._control.receive(exchange.REPORT.size)
-            )
-            self._ended = status, user + system + (user_micro + system_micro) / 1e6
-            return self._ended
-        raise Gone
+            self._ended = self._ended or await self._worker.report()
+        if self._ended is None:
+            self._worker.close()  # nobody can say what its next report would be of
+            raise Gone
+        return self._ended
 
     def close(self) -> None:
         self._channel.close()
-        os.close(self._printed)

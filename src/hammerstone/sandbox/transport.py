@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import socket
 from collections.abc import Sequence
 
@@ -44,36 +45,31 @@ class Transport:
     def hand_over(self, message: bytes, descriptors: Sequence[int]) -> None:
         """One byte with copies of descriptors. Raises `Gone`."""
         try:
-            socket.send_fds(self._socket, [message], list(descriptors))
+            given = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
+            self._socket.sendmsg((message,), (given,))
         except OSError as error:
             raise Gone from error
 
     async def receive(self, length: int) -> bytes:
         """Exactly so many bytes. Raises `Gone`, also in the middle of them."""
         while len(self._buffer) < length:
-            try:
-                data = self._socket.recv(CHUNK)
-            except BlockingIOError:
-                await anyio.wait_readable(self._socket)
-                continue
-            except OSError as error:
-                raise Gone from error
-            if not data:
-                raise Gone
-            self._buffer += data
+            await anyio.wait_readable(self._socket)
+            self.collect()
         taken = bytes(self._buffer[:length])
         del self._buffer[:length]
         return taken
 
-    @property
-    def open(self) -> bool:
-        """Whether the other side is there. Nothing must be on its way from it."""
+    def collect(self) -> None:
+        """Take what has come, without waiting. Raises `Gone` if the other side has closed."""
         try:
-            return bool(self._socket.recv(1, socket.MSG_PEEK))
+            data = self._socket.recv(CHUNK)
         except BlockingIOError:
-            return True
-        except OSError:
-            return False
+            return
+        except OSError as error:
+            raise Gone from error
+        if not data:
+            raise Gone
+        self._buffer += data
 
     def close(self) -> None:
         self._socket.close()

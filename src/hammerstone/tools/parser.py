@@ -40,7 +40,8 @@ async def answer(sandbox: Sandbox, source: str, question: str, *, hash_seed: int
         if arguments is None:
             return parsed, None
         solved = await process.call("solve", arguments)
-    difference = _difference(question, await sandbox.call(source, "unparse", arguments, hash_seed=hash_seed))
+    async with sandbox.process(source, hash_seed=hash_seed) as process:
+        difference = _difference(question, await process.call("unparse", arguments))
     if difference:
         return Parsed(arguments=arguments, refusal=difference), None
     given, failure = _answer(solved)

@@ -47,6 +47,7 @@ NUMBERS = {
 PRELUDE = """
 import ctypes, errno
 libc = ctypes.CDLL(None, use_errno=True)
+libc.syscall.restype = ctypes.c_long
 def call(number, *arguments):
     result = libc.syscall(ctypes.c_long(number), *[ctypes.c_long(a) if isinstance(a, int) else a for a in arguments])
     return result if result >= 0 else -ctypes.get_errno()

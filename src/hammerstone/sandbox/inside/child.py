@@ -8,91 +8,64 @@ Part of the programs inside the sandbox (see `template`), so it imports only the
 
 from __future__ import annotations
 
-import ctypes
 import json
 import marshal
 import os
 import re
-import resource
 import sys
 import types
-import typing
 
-from hammerstone.sandbox.inside.exchange import FRAME, read_frame, write_all
-from hammerstone.sandbox.inside.modules import Lacking
-from hammerstone.sandbox.inside.own_process import die_with, must
+from hammerstone.sandbox.inside.exchange import CHANNEL, CONFINED, CONTROL, FRAME, read_frame, write_all
 from hammerstone.sandbox.inside.patterns import patterns_of
 
-__all__ = ["FilterProgram", "Program", "describe", "refuse_other_keys", "rehearse", "run"]
+TYPE_CHECKING = False  # as in `typing`, which no worker needs
+if TYPE_CHECKING:
+    import typing
+
+    Confinement = tuple[tuple[typing.Callable[..., int], tuple[object, ...], int], ...]
+
+__all__ = ["Program", "describe", "lack", "refuse_other_keys", "rehearse", "run"]
 
 REHEARSALS = 20  # by then CPython has made its faster instructions
 
-CONFINED = b"\x06"
 # What a call says of itself; the host makes NOTHING and NOT_CONFINED of what it does not say.
 NOTHING, VALUE, ERROR, TOO_MUCH_MEMORY, TOO_MUCH_OUTPUT, NOT_CONFINED, LACKING = 0, 1, 2, 3, 4, 5, 6
 SAYINGS = frozenset({VALUE, ERROR, TOO_MUCH_MEMORY, TOO_MUCH_OUTPUT, LACKING})
 
 TOOL_FILE = "<tool>"
-RESULT_FD = 3
-FIRST_UNUSED_FD = 4
-MAX_DESCRIPTORS = 64
-
-# linux/prctl.h
-PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
 
 encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 encode_text = json.encoder.encode_basestring
 
 
-class FilterProgram(ctypes.Structure):
-    """`struct sock_fprog`: a BPF program as the kernel takes it."""
+class Program:
+    """What a worker has prepared for its calls. `confine`: functions of the C library, their arguments and results."""
 
-    _fields_ = (("length", ctypes.c_ushort), ("steps", ctypes.c_char_p))
-
-
-class Program(typing.NamedTuple):
-    """What a worker has prepared for its calls. `whole`: everything that can be imported is loaded."""
-
-    source: str
-    code: types.CodeType
-    whole: bool
-    filter: FilterProgram | None
-    hash_seed: int
-    cpu_seconds: int
-    output_bytes: int
+    def __init__(self, source: str, code: types.CodeType, output_bytes: int, confine: Confinement) -> None:
+        self.source = source
+        self.code = code
+        self.output_bytes = output_bytes
+        self.confine = confine
 
 
-def run(program: Program, channel: int, printed: int, libc: ctypes.CDLL, worker: int) -> typing.NoReturn:
+def run(program: Program) -> typing.NoReturn:
     """Confine this process for good, then serve its calls one after another; never returns into the worker's code."""
     try:
-        for descriptor in (0, 1, 2):
-            os.dup2(printed, descriptor)
-        os.dup2(channel, RESULT_FD)
-        os.closerange(FIRST_UNUSED_FD, MAX_DESCRIPTORS)
-        confine(program, libc, worker)
-        os.write(RESULT_FD, CONFINED)
+        for function, arguments, result in program.confine:
+            if function(*arguments) != result:
+                os._exit(0)
+        os.write(CONTROL, CONFINED)
+        os.close(CONTROL)
         serve(program)
     finally:
         os._exit(0)
 
 
-def confine(program: Program, libc: ctypes.CDLL, worker: int) -> None:
-    if program.filter is None:
-        return  # only a benchmark or a test starts such a worker, to have something to compare with
-    if "random" in sys.modules:
-        sys.modules["random"].seed(program.hash_seed)  # which a fork has seeded by chance
-    resource.setrlimit(resource.RLIMIT_CPU, (program.cpu_seconds, program.cpu_seconds))
-    die_with(libc, worker)
-    must(libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program.filter), 0, 0))
-
-
 def serve(program: Program) -> None:
     """Answer requests until there are no more; the module is run once, before the first call."""
-    if not program.whole:
-        sys.meta_path.append(Lacking(lack))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     tool: types.ModuleType | None = None
     while True:
-        function, arguments = marshal.loads(read_frame(RESULT_FD))  # noqa: S302 - the host's
+        function, arguments = marshal.loads(read_frame(CHANNEL))  # noqa: S302 - the host's
         try:
             tool = tool or load(program.code)
             kind, said = VALUE, answer(program, tool, function, arguments)
@@ -122,7 +95,7 @@ def solve(text: str, number: int = 1) -> str:
 def rehearse() -> None:
     """Do once what every process does, before any is forked: what CPython then keeps, no process has to make anew."""
     code = compile(REHEARSED, TOOL_FILE, "exec", dont_inherit=True, optimize=0)
-    program = Program(REHEARSED, code, True, None, 0, 0, 0)
+    program = Program(REHEARSED, code, 0, ())
     for number in range(REHEARSALS):
         request = marshal.dumps(("solve", {"text": "apples 2 pears 3", "number": number}))
         answer(program, load(code), *marshal.loads(request))  # noqa: S302 - our own
@@ -132,7 +105,7 @@ def rehearse() -> None:
 
 
 def send(kind: int, body: bytes) -> None:
-    write_all(RESULT_FD, FRAME.pack(kind, len(body)) + body)
+    write_all(CHANNEL, FRAME.pack(kind, len(body)) + body)
 
 
 def lack() -> typing.NoReturn:
@@ -175,14 +148,16 @@ def to_json(value: object) -> bytes:
 
 def refuse_other_keys(value: object) -> None:
     """The encoder would turn the key 1 into "1" without a word; `value` is known to be finite and JSON otherwise."""
-    if isinstance(value, dict):
-        for key, item in typing.cast("dict[object, object]", value).items():
-            if not isinstance(key, str):
-                raise TypeError(f"dictionary keys must be strings, not {type(key).__name__} ({key!r:.40})")
-            refuse_other_keys(item)
-    elif isinstance(value, (list, tuple)):
-        for item in typing.cast("list[object]", value):
-            refuse_other_keys(item)
+    todo = [value]
+    for one in todo:
+        if isinstance(one, dict):
+            keys: list[object] = list(one)  # pyright: ignore[reportUnknownArgumentType]
+            for key in keys:
+                if not isinstance(key, str):
+                    raise TypeError(f"dictionary keys must be strings, not {type(key).__name__} ({key!r:.40})")
+            todo += one.values()
+        elif isinstance(one, (list, tuple)):
+            todo += one
 
 
 def described(error: BaseException) -> tuple[int, bytes]:

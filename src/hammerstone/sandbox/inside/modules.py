@@ -9,18 +9,17 @@ Part of the programs inside the sandbox (see `template`), so it imports only the
 
 from __future__ import annotations
 
-import base64
 import encodings
 import encodings.aliases
-import importlib
 import io
 import json
-import pkgutil
 import re
 import sys
 import types
-import typing
-import zlib
+
+TYPE_CHECKING = False  # as in `typing`, which no worker needs
+if TYPE_CHECKING:
+    import typing
 
 __all__ = ["PRELOADED", "Lacking", "load_all", "load_common", "load_named"]
 
@@ -34,6 +33,9 @@ PRELOADED = (
     "xml.sax.saxutils xml.sax.expatreader zoneinfo"
 ).split()
 
+# No tool can import these. A hostile program can, and then it is the filter that stops it, not that they are missing.
+NATIVE = ("_socket", "mmap", "resource", "zlib")
+
 IMPORT = re.compile(r"^[ \t]*(?:from|import)[ \t]+(.+)", re.MULTILINE)
 
 
@@ -42,7 +44,7 @@ def load_common() -> None:
     # `xml.sax.saxutils` imports it for something no call can do, and it would bring in all of networking.
     sys.modules["urllib.request"] = types.ModuleType("urllib.request")
     for name in ("collections.abc", "functools", "itertools", "json", "math", "re", "string", "unicodedata"):
-        importlib.import_module(name)
+        __import__(name)
 
 
 def load_named(source: str, zones: bytes) -> None:
@@ -53,21 +55,23 @@ def load_named(source: str, zones: bytes) -> None:
         roots.add("_strptime")
     for name in PRELOADED:
         if name.partition(".")[0] in roots:
-            importlib.import_module(name)
+            __import__(name)
     for word in set(re.findall(r"[\w-]+", source)):
         encoding = encodings.aliases.aliases.get(word.replace("-", "_").lower())
         if encoding:
-            importlib.import_module(f"encodings.{encoding}")
+            __import__(f"encodings.{encoding}")
     serve_zones(zones)
 
 
 def load_all(zones: bytes) -> None:
     """Every module that a tool can import, every encoding and the time zones."""
-    for name in PRELOADED:
-        importlib.import_module(name)
+    for name in (*PRELOADED, *NATIVE):
+        __import__(name)
+    import pkgutil  # which no other worker needs
+
     for module in pkgutil.iter_modules(encodings.__path__):
         try:
-            importlib.import_module(f"encodings.{module.name}")
+            __import__(f"encodings.{module.name}")
         except ImportError:
             continue  # of another operating system
     serve_zones(zones)
@@ -78,6 +82,9 @@ def serve_zones(packed: bytes) -> None:
     zoneinfo: typing.Any = sys.modules.get("zoneinfo")
     if zoneinfo is None:
         return
+    import base64  # like `zlib`, for these alone
+    import zlib
+
     zones: dict[str, str] = json.loads(zlib.decompress(base64.b64decode(packed)))
     shared: dict[str, bytes] = {}  # many names stand for one zone
     data = {name: shared.setdefault(text, bytes.fromhex(text)) for name, text in zones.items()}

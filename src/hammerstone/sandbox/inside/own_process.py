@@ -6,14 +6,47 @@ Part of the programs inside the sandbox (see `template`), so it imports only the
 from __future__ import annotations
 
 import ctypes
-import mmap
 import os
-import resource
-import signal
 
-__all__ = ["address_space", "die_with", "lower", "must", "read_nothing_on"]
+__all__ = [
+    "LIBC",
+    "MAX_DESCRIPTORS",
+    "PAGE_BYTES",
+    "PR_SET_PDEATHSIG",
+    "RLIMIT_AS",
+    "RLIMIT_CORE",
+    "RLIMIT_CPU",
+    "RLIMIT_FSIZE",
+    "RLIMIT_MEMLOCK",
+    "RLIMIT_MSGQUEUE",
+    "RLIMIT_NOFILE",
+    "SIGKILL",
+    "UNLIMITED",
+    "Limit",
+    "address_space",
+    "die_with",
+    "limit",
+    "limits",
+    "lower",
+    "must",
+    "read_nothing_on",
+]
 
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
+# Modules such as `mmap` and `resource` would do, but each is a library of its own, and a fork takes time by the
+# mapping. No call gives up the interpreter's lock: there is one thread.
+LIBC = ctypes.PyDLL(None, use_errno=True)
+LIBC.mmap.restype = ctypes.c_void_p
+
+MAX_DESCRIPTORS = 64
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+# asm-generic/resource.h, linux/prctl.h, sys/mman.h
+RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_CORE, RLIMIT_NOFILE, RLIMIT_MEMLOCK, RLIMIT_AS, RLIMIT_MSGQUEUE = 0, 1, 4, 7, 8, 9, 12
+UNLIMITED = (1 << 64) - 1
+PR_SET_PDEATHSIG, SIGKILL = 1, 9
+PROT_READ, MAP_PRIVATE_ANONYMOUS = 1, 0x22
+
+Limit = ctypes.c_ulong * 2  # soft and hard
 
 
 def must(result: int) -> None:
@@ -21,27 +54,45 @@ def must(result: int) -> None:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
+def limits(kind: int) -> tuple[int, int]:
+    """A resource limit, soft and hard."""
+    found = Limit()
+    must(LIBC.getrlimit(kind, found))
+    return found[0], found[1]
+
+
+def limit(kind: int, soft: int, hard: int) -> None:
+    must(LIBC.setrlimit(kind, Limit(soft, hard)))
+
+
 def lower(kind: int, value: int) -> None:
     """Set a resource limit, soft and hard, unless it is lower already."""
-    hard = resource.getrlimit(kind)[1]
-    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(kind, (value, value))
+    value = min(value, limits(kind)[1])
+    limit(kind, value, value)
 
 
 def address_space() -> int:
     """Bytes of address space in use, to about 1 MiB, found without /proc: by which soft limit still lets a page in."""
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    low, high = 0, 1 << 40 if hard == resource.RLIM_INFINITY else hard
+    hard = limits(RLIMIT_AS)[1]
+    low, high = 0, min(1 << 40, hard)
     while high - low > 1 << 20:
         middle = (low + high) // 2
-        resource.setrlimit(resource.RLIMIT_AS, (middle, hard))
-        try:
-            mmap.mmap(-1, mmap.PAGESIZE).close()
+        limit(RLIMIT_AS, middle, hard)
+        if can_map_a_page():
             high = middle
-        except OSError:
+        else:
             low = middle
-    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    limit(RLIMIT_AS, hard, hard)
     return high
+
+
+def can_map_a_page() -> bool:
+    length = ctypes.c_size_t(PAGE_BYTES)
+    page = LIBC.mmap(None, length, PROT_READ, MAP_PRIVATE_ANONYMOUS, -1, ctypes.c_long(0))
+    if page == ctypes.c_void_p(-1).value:
+        return False
+    must(LIBC.munmap(ctypes.c_void_p(page), length))
+    return True
 
 
 def read_nothing_on(descriptor: int) -> None:
@@ -52,7 +103,7 @@ def read_nothing_on(descriptor: int) -> None:
     os.close(read_end)
 
 
-def die_with(libc: ctypes.CDLL, parent: int) -> None:
-    must(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
+def die_with(parent: int) -> None:
+    must(LIBC.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
     if os.getppid() != parent:  # it died before the line above
         os._exit(1)

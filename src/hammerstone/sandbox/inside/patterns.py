@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import _ast
 import re
-import typing
+
+TYPE_CHECKING = False  # as in `typing`, which no worker needs
+if TYPE_CHECKING:
+    import typing
 
 __all__ = ["compile_patterns", "patterns_of"]
 
@@ -34,7 +37,7 @@ def patterns_of(source: str, names: dict[str, object]) -> list[tuple[str, int]]:
     for text in list(names.values()):
         if isinstance(text, str) and len(text) <= MAX_CHARS and "re" in names:
             compile_one(text, 0)
-    cache = typing.cast("dict[tuple[type, object, int], object]", vars(re)["_cache"])
+    cache: dict[tuple[type, object, int], object] = vars(re)["_cache"]
     return [(key[1], int(key[2])) for key in cache if isinstance(key[1], str)][:MAX_PATTERNS]
 
 
@@ -47,14 +50,14 @@ def walk(node: object) -> typing.Iterator[_ast.AST]:
             yield node
             todo += [getattr(node, name, None) for name in node._fields]
         elif isinstance(node, list):
-            todo += typing.cast("list[object]", node)
+            todo += node  # pyright: ignore[reportUnknownVariableType]
 
 
 def try_to_compile(call: _ast.Call, names: dict[str, object]) -> None:
     """What the call says of pattern and flags, if that does not depend on anything but the module."""
-    function = typing.cast("_ast.Attribute", call.func)
     try:
-        if not call.args or evaluated(function.value, names) is not re:
+        function = call.func
+        if not isinstance(function, _ast.Attribute) or not call.args or evaluated(function.value, names) is not re:
             return
         flags: object = 0
         place = FLAGGED.get(function.attr)

@@ -21,15 +21,28 @@ import ctypes
 import gc
 import json
 import os
-import resource
-import typing
 
-from hammerstone.sandbox.inside.child import MAX_DESCRIPTORS, rehearse
-from hammerstone.sandbox.inside.exchange import READY, Inbox, read_frame, write_all
+from hammerstone.sandbox.inside.child import rehearse
+from hammerstone.sandbox.inside.exchange import CHANNEL, CONTROL, PRINTED, READY, Inbox, read_frame, write_all
 from hammerstone.sandbox.inside.modules import load_common
-from hammerstone.sandbox.inside.own_process import die_with, lower, must, read_nothing_on
+from hammerstone.sandbox.inside.own_process import (
+    LIBC,
+    MAX_DESCRIPTORS,
+    RLIMIT_CORE,
+    RLIMIT_MEMLOCK,
+    RLIMIT_MSGQUEUE,
+    RLIMIT_NOFILE,
+    die_with,
+    lower,
+    must,
+    read_nothing_on,
+)
 from hammerstone.sandbox.inside.vdso import close_clocks
 from hammerstone.sandbox.inside.worker import prepare, serve
+
+TYPE_CHECKING = False  # as in `typing`, which no worker needs
+if TYPE_CHECKING:
+    import typing
 
 __all__ = ["main"]
 
@@ -46,43 +59,47 @@ def main() -> typing.NoReturn:
     setup = json.loads(read_frame(host))
     steps, zones = bytes.fromhex(setup["filter"]), setup["zones"].encode()
     hash_seed = int(os.environ.get("PYTHONHASHSEED", "0"))
-    libc = ctypes.CDLL(None, use_errno=True)
     load_common()
     rehearse()
     os.chdir("/")
     if steps:
-        close_clocks(libc)
-    confine(libc)
+        close_clocks()
+    confine()
     del setup
     gc.collect()
     gc.freeze()
     template = os.getpid()
     say_nothing_more()
     write_all(host, READY)
-    inbox = Inbox(host, libc)
-    while inbox.receive(1):
-        control = inbox.with_it[4]
+    inbox = Inbox(host)
+    while inbox.receive(2):
+        control, printed = inbox.with_it[4:6]
         if os.fork() == 0:
-            os.close(host)
-            die_with(libc, template)
-            write_all(control, READY)
-            serve(prepare(control, steps, hash_seed, zones, libc), control, libc)
+            for place in range(PRINTED, CHANNEL):
+                os.dup2(printed, place)
+            os.dup2(control, CONTROL)
+            os.closerange(CHANNEL, CONTROL)
+            os.closerange(CONTROL + 1, MAX_DESCRIPTORS)
+            die_with(template)
+            write_all(CONTROL, READY)
+            serve(prepare(steps, hash_seed, zones))
         os.close(control)
+        os.close(printed)
         bury()
     os._exit(0)
 
 
-def confine(libc: ctypes.CDLL) -> None:
+def confine() -> None:
     """Give up what no call needs: the environment, privileges, being looked into by processes of the same user."""
     os.environ.clear()
     os.umask(0o077)
-    for kind in (resource.RLIMIT_CORE, resource.RLIMIT_MEMLOCK, resource.RLIMIT_MSGQUEUE):
+    for kind in (RLIMIT_CORE, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE):
         lower(kind, 0)
-    lower(resource.RLIMIT_NOFILE, MAX_DESCRIPTORS)
-    must(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-    must(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+    lower(RLIMIT_NOFILE, MAX_DESCRIPTORS)
+    must(LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    must(LIBC.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    must(libc.capset(header, (ctypes.c_uint32 * 6)()))
+    must(LIBC.capset(header, (ctypes.c_uint32 * 6)()))
 
 
 def say_nothing_more() -> None:

@@ -16,11 +16,14 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import mmap
 import os
-import platform
 import struct
-import typing
+
+from hammerstone.sandbox.inside.own_process import LIBC, PAGE_BYTES
+
+TYPE_CHECKING = False  # as in `typing`, which no worker needs
+if TYPE_CHECKING:
+    import typing
 
 __all__ = ["close_clocks"]
 
@@ -45,6 +48,7 @@ DT_STRTAB, DT_SYMTAB = 5, 6
 
 # sys/auxv.h, sys/mman.h, linux/prctl.h
 AT_SYSINFO_EHDR = 33
+PROT_READ, PROT_WRITE, PROT_EXEC = 1, 2, 4
 MAP_PRIVATE_ANONYMOUS_FIXED = 0x32
 MADV_DODUMP = 17
 PR_SET_TSC, PR_TSC_SIGSEGV = 26, 2
@@ -54,26 +58,25 @@ class ClockError(OSError):
     """A clock could not be taken away; the worker then does not start."""
 
 
-def close_clocks(libc: ctypes.CDLL) -> None:
+def close_clocks() -> None:
     """Leave this process, and all that it forks, no clock but system calls.
 
     Raises `ClockError` where the kernel does not let its pages be replaced (`CONFIG_MSEAL_SYSTEM_MAPPINGS`).
     """
-    libc.getauxval.restype = ctypes.c_void_p
-    libc.getauxval.argtypes = [ctypes.c_ulong]
-    base = libc.getauxval(AT_SYSINFO_EHDR)
+    LIBC.getauxval.restype = ctypes.c_void_p
+    base = LIBC.getauxval(ctypes.c_ulong(AT_SYSINFO_EHDR))
     if base:
-        replace(libc, base, with_system_calls(read_image(base), platform.machine()))
-        unmap_times(libc, base)
-    if libc.prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0) != 0 and platform.machine() == "x86_64":
+        replace(base, with_system_calls(read_image(base), os.uname().machine))
+        unmap_times(base)
+    if LIBC.prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0) != 0 and os.uname().machine == "x86_64":
         raise ClockError("the processor's counter cannot be trapped")  # other processors: since Linux 6.12
 
 
 def read_image(base: int) -> bytearray:
     """The vDSO as it is mapped: whole pages."""
-    headers = list(program_headers(ctypes.string_at(base, mmap.PAGESIZE)))
+    headers = list(program_headers(ctypes.string_at(base, PAGE_BYTES)))
     end = max(address + size for kind, address, size in headers if kind == PT_LOAD)
-    return bytearray(ctypes.string_at(base, -(-end // mmap.PAGESIZE) * mmap.PAGESIZE))
+    return bytearray(ctypes.string_at(base, -(-end // PAGE_BYTES) * PAGE_BYTES))
 
 
 def program_headers(image: bytes | bytearray) -> typing.Iterator[tuple[int, int, int]]:
@@ -120,30 +123,29 @@ def system_call(number: int, machine: str) -> bytes:
     return b"\xb8" + struct.pack("<I", number) + b"\x0f\x05\xc3"  # mov eax, …; syscall; ret
 
 
-def replace(libc: ctypes.CDLL, base: int, image: bytearray) -> None:
+def replace(base: int, image: bytearray) -> None:
     size = len(image)
     source = (ctypes.c_char * size).from_buffer(image)
     place = ctypes.c_void_p(base)
     length = ctypes.c_size_t(size)
-    libc.mmap.restype = ctypes.c_void_p
     flags = MAP_PRIVATE_ANONYMOUS_FIXED
-    if libc.mmap(place, length, mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, ctypes.c_long(0)) != base:
+    if LIBC.mmap(place, length, PROT_READ | PROT_WRITE, flags, -1, ctypes.c_long(0)) != base:
         raise ClockError(f"this kernel does not let its vDSO be replaced: {os.strerror(ctypes.get_errno())}")
     ctypes.memmove(base, source, size)
-    if libc.mprotect(place, length, mmap.PROT_READ | mmap.PROT_EXEC) != 0:
+    if LIBC.mprotect(place, length, PROT_READ | PROT_EXEC) != 0:
         raise ClockError(f"the vDSO cannot be replaced: {os.strerror(ctypes.get_errno())}")
 
 
-def unmap_times(libc: ctypes.CDLL, base: int) -> None:
+def unmap_times(base: int) -> None:
     """Unmap the kernel's pages just below the vDSO, all at once, since it lets none of its mappings be split."""
     start = base
-    while is_the_kernels(libc, start - mmap.PAGESIZE):
-        start -= mmap.PAGESIZE
-    if start == base or libc.munmap(ctypes.c_void_p(start), ctypes.c_size_t(base - start)) != 0:
+    while is_the_kernels(start - PAGE_BYTES):
+        start -= PAGE_BYTES
+    if start == base or LIBC.munmap(ctypes.c_void_p(start), ctypes.c_size_t(base - start)) != 0:
         raise ClockError("this kernel does not let its pages of times be unmapped")
 
 
-def is_the_kernels(libc: ctypes.CDLL, page: int) -> bool:
+def is_the_kernels(page: int) -> bool:
     """Such pages are known by what the kernel refuses: to put them into a core dump (madvise(2))."""
-    refused = libc.madvise(ctypes.c_void_p(page), ctypes.c_size_t(mmap.PAGESIZE), MADV_DODUMP) != 0
+    refused = LIBC.madvise(ctypes.c_void_p(page), ctypes.c_size_t(PAGE_BYTES), MADV_DODUMP) != 0
     return refused and ctypes.get_errno() == errno.EINVAL  # ENOMEM: nothing is there

@@ -11,33 +11,52 @@ Part of the programs inside the sandbox (see `template`), so it imports only the
 
 from __future__ import annotations
 
-import _socket
 import ctypes
 import gc
 import json
 import marshal
 import os
 import re
-import resource
 import signal
-import typing
+import sys
 
-from hammerstone.sandbox.inside.child import (
+from hammerstone.sandbox.inside.child import ERROR, NOTHING, TOOL_FILE, VALUE, Program, describe, encode, lack, run
+from hammerstone.sandbox.inside.exchange import (
+    CHANNEL,
     CONFINED,
-    ERROR,
-    NOTHING,
-    TOOL_FILE,
-    VALUE,
-    FilterProgram,
-    Program,
-    describe,
-    encode,
-    run,
+    CONTROL,
+    ENDED,
+    FRAME,
+    PRINTED,
+    REPORT,
+    Inbox,
+    read_frame,
+    write_all,
 )
-from hammerstone.sandbox.inside.exchange import FRAME, REPORT, Inbox, read_frame, write_all
-from hammerstone.sandbox.inside.modules import load_all, load_named
-from hammerstone.sandbox.inside.own_process import address_space, lower
+from hammerstone.sandbox.inside.modules import Lacking, load_all, load_named
+from hammerstone.sandbox.inside.own_process import (
+    LIBC,
+    MAX_DESCRIPTORS,
+    PR_SET_PDEATHSIG,
+    RLIMIT_AS,
+    RLIMIT_CPU,
+    RLIMIT_FSIZE,
+    SIGKILL,
+    UNLIMITED,
+    Limit,
+    address_space,
+    limit,
+    limits,
+    lower,
+    must,
+)
 from hammerstone.sandbox.inside.patterns import compile_patterns
+
+TYPE_CHECKING = False  # as in `typing`, which no worker needs
+if TYPE_CHECKING:
+    import typing
+
+    from hammerstone.sandbox.inside.child import Confinement
 
 __all__ = ["prepare", "serve"]
 
@@ -49,9 +68,20 @@ START = len(CONFINED) + FRAME.size  # of what a process says first
 PREPARE_BYTES = 1 << 30
 
 
-def prepare(control: int, steps: bytes, hash_seed: int, zones: bytes, libc: ctypes.CDLL) -> Program:
+# linux/prctl.h, sys/socket.h
+PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
+AF_UNIX, SOCK_STREAM, SOL_SOCKET, SO_RCVTIMEO = 1, 1, 1, 20
+
+
+class FilterProgram(ctypes.Structure):
+    """`struct sock_fprog`: a BPF program as the kernel takes it."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("steps", ctypes.c_char_p))
+
+
+def prepare(steps: bytes, hash_seed: int, zones: bytes) -> Program:
     """Read what the program is and get it ready. Ends the process, after saying why, if the source does not compile."""
-    asked = json.loads(read_frame(control))
+    asked = json.loads(read_frame(CONTROL))
     source = asked["source"]
     signal.alarm(PREPARE_SECONDS)  # the end of a worker that does not get ready
     own_bytes = address_space()
@@ -60,87 +90,110 @@ def prepare(control: int, steps: bytes, hash_seed: int, zones: bytes, libc: ctyp
         load_all(zones)
     else:
         load_named(source, zones)
+        sys.meta_path.append(Lacking(lack))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     try:
         code = compile(source, TOOL_FILE, "exec", dont_inherit=True, optimize=0)
     except BaseException as error:
         said = encode(describe(error)).encode("utf-8", "replace")
-        write_all(control, FRAME.pack(ERROR, len(said)) + said)
+        write_all(CONTROL, FRAME.pack(ERROR, len(said)) + said)
         os._exit(0)
-    allowed = FilterProgram(len(steps) // 8, steps) if steps else None
-    program = Program(source, code, asked["whole"], allowed, hash_seed, asked["cpu_seconds"], asked["output_bytes"])
-    if allowed:
-        lower(resource.RLIMIT_FSIZE, asked["output_bytes"] + 1)  # the file for what a call prints; it can open no other
+    confine = confinement(steps, asked["cpu_seconds"]) if steps else ()
+    program = Program(source, code, asked["output_bytes"], confine)
+    if steps:
+        if "random" in sys.modules:
+            sys.modules["random"].seed(hash_seed)  # each process begins with this state: `fork` is the C library's
+        lower(RLIMIT_FSIZE, asked["output_bytes"] + 1)  # the file for what a call prints; it can open no other
     if re.search(r"\bre\b", source):
-        compile_patterns(patterns_found(program, libc))
+        compile_patterns(patterns_found(program))
     signal.alarm(0)
-    limited(resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-    if allowed:
-        lower(resource.RLIMIT_AS, address_space() + asked["memory_bytes"])
+    limited(UNLIMITED, UNLIMITED)
+    if steps:
+        lower(RLIMIT_AS, address_space() + asked["memory_bytes"])
     return program
 
 
-def patterns_found(program: Program, libc: ctypes.CDLL) -> list[object]:
+def confinement(steps: bytes, cpu_seconds: int) -> Confinement:
+    """What a process of a call does before all else, with everything that it needs for it at hand."""
+    cpu = Limit(cpu_seconds, cpu_seconds)
+    allowed = FilterProgram(len(steps) // 8, steps)
+    return (
+        (LIBC.setrlimit, (RLIMIT_CPU, ctypes.byref(cpu)), 0),
+        (LIBC.prctl, (PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), 0),
+        (LIBC.getppid, (), os.getpid()),  # the worker may have died before the line above
+        (LIBC.prctl, (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(allowed), 0, 0), 0),
+    )
+
+
+def patterns_found(program: Program) -> list[object]:
     """Asked of a process of the program that is given nothing else. None if it does not say in time or to the point."""
-    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    printed = os.memfd_create("printed")
-    worker = os.getpid()
-    pid = os.fork()
+    ours, theirs = socket_pair(PATTERN_SECONDS)
+    pid = LIBC.fork()
     if pid == 0:
+        os.dup2(theirs, CHANNEL)
+        os.dup2(theirs, CONTROL)
+        os.closerange(CONTROL + 1, MAX_DESCRIPTORS)
         signal.alarm(PATTERN_SECONDS)
-        run(program, theirs.fileno(), printed, libc, worker)
-    theirs.close()
-    os.close(printed)
+        run(program)
+    os.close(theirs)
     try:
         asked = marshal.dumps((None, {}))
-        ours.send(FRAME.pack(0, len(asked)) + asked)
-        ours.settimeout(PATTERN_SECONDS)
+        write_all(ours, FRAME.pack(0, len(asked)) + asked)
         said = b""
-        while len(said) < PATTERN_BYTES and (more := ours.recv(PATTERN_BYTES)):
+        while len(said) < PATTERN_BYTES and (more := os.read(ours, PATTERN_BYTES)):
             said += more
             kind, length = FRAME.unpack_from(said, len(CONFINED)) if len(said) >= START else (NOTHING, PATTERN_BYTES)
             if len(said) >= START + length:
                 found: object = json.loads(said[START:]) if kind == VALUE else []
-                return typing.cast("list[object]", found) if isinstance(found, list) else []
+                return found if isinstance(found, list) else []  # pyright: ignore[reportUnknownVariableType]
     except (OSError, ValueError, RecursionError):
         return []
     finally:
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, SIGKILL)
         os.waitpid(pid, 0)
-        ours.close()
+        os.close(ours)
     return []
+
+
+def socket_pair(seconds: int) -> tuple[int, int]:
+    """Two ends; the first waits so long for what it reads."""
+    pair = (ctypes.c_int * 2)()
+    must(LIBC.socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+    limit = (ctypes.c_long * 2)(seconds, 0)
+    must(LIBC.setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, limit, ctypes.sizeof(limit)))
+    return pair[0], pair[1]
 
 
 def limited(memory_bytes: int, cpu_seconds: int) -> None:
     """For the time of preparing. Where there is a hard limit, no more than that."""
-    for kind, value in ((resource.RLIMIT_AS, memory_bytes), (resource.RLIMIT_CPU, cpu_seconds)):
-        hard = resource.getrlimit(kind)[1]
-        bounded = hard if value == resource.RLIM_INFINITY else value
-        resource.setrlimit(kind, (bounded if hard == resource.RLIM_INFINITY else min(bounded, hard), hard))
+    for kind, value in ((RLIMIT_AS, memory_bytes), (RLIMIT_CPU, cpu_seconds)):
+        hard = limits(kind)[1]
+        limit(kind, min(value, hard), hard)
 
 
-def serve(program: Program, control: int, libc: ctypes.CDLL) -> typing.NoReturn:
+def serve(program: Program) -> typing.NoReturn:
     """Fork for each call until the host closes."""
-    worker = os.getpid()
-    report = ctypes.create_string_buffer(256)  # the wait status, then `struct rusage`
-    status, usage = ctypes.byref(report), ctypes.byref(report, 8)
-    inbox = Inbox(control, libc)
-    given = inbox.with_it
-    wait4, write = libc.wait4, libc.write
-    write_all(control, FRAME.pack(VALUE, 0))
+    report = ctypes.create_string_buffer(256)  # at 7: `ENDED`; then the wait status; at 16: `struct rusage`
+    usage, status, said = (ctypes.byref(report, place) for place in (16, 8, 7))
+    inbox = Inbox(CONTROL)
+    fork, kill, wait4, write = LIBC.fork, LIBC.kill, LIBC.wait4, LIBC.write
+    write_all(CONTROL, FRAME.pack(VALUE, 0))
     gc.collect()
     gc.freeze()
-    while inbox.receive(2):
-        pid = os.fork()
+    LIBC.malloc_trim(0)
+    while inbox.receive(1):
+        LIBC.ftruncate(PRINTED, 0)
+        LIBC.lseek(PRINTED, 0, os.SEEK_SET)
+        pid = fork()
         if pid == 0:
-            run(program, given[4], given[5], libc, worker)
-        os.close(given[4])
-        os.close(given[5])
+            run(program)
+        os.close(CHANNEL)
         going_on = inbox.read()
-        os.kill(pid, signal.SIGKILL)
+        kill(pid, SIGKILL)
         wait4(pid, status, 0, usage)
         if not going_on:
             break
-        write(control, report, REPORT.size)
+        report[7] = ENDED
+        write(CONTROL, said, 1 + REPORT.size)
         ctypes.memset(report, 0, len(report))
         del pid
     os._exit(0)
