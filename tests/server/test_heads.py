@@ -37,7 +37,9 @@ async def status_of(served: Served, method: str, path: str, raw_path: str | None
     sent: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
 
     async def receive() -> Message:
-        return sent.pop() if sent else await anyio.sleep_forever()
+        if not sent:
+            await anyio.sleep_forever()
+        return sent.pop()
 
     async def send(message: Message) -> None:
         said.append(message)

@@ -41,7 +41,9 @@ async def test_once_there_is_a_key_every_request_needs_one(served: Served) -> No
 
 async def test_a_key_of_the_gateway_never_reaches_the_upstream(served: Served) -> None:
     headers = await key(served, "web")
-    await served.ask(NEW, headers={**headers, HEADER + "upstream-authorization": "Bearer theirs"})
+    elsewhere = {"x-custom": headers["authorization"], "cookie": f"a=1; key={headers['authorization'][7:]}"}
+    theirs = {HEADER + "upstream-authorization": "Bearer theirs"}
+    await served.ask(NEW, headers={**headers, **elsewhere, **theirs})
     sent = b"".join(name + value for name, value in served.upstream.seen[0].headers)
     assert b"hs-" not in sent
     assert served.upstream.seen[0].header("authorization") == "Bearer theirs"

@@ -7,10 +7,12 @@ import json
 from typing import Any
 
 import brotli
+import httpx2
 import pytest
 from backports import zstd
 
 from hammerstone.server.protocols import AnthropicMessages, ChatCompletions, Completions, Responses, TextApi
+from hammerstone.server.upstream import reply_headers
 from hammerstone.server.upstream_reply import MAX_REPLY, UpstreamReply
 
 
@@ -113,3 +115,15 @@ def test_a_stream_that_is_no_whole_text_says_nothing(body: bytes) -> None:
 )
 def test_a_reply_that_is_no_whole_text_says_nothing(api: TextApi, reply: dict[str, Any]) -> None:
     assert said(api, json.dumps(reply).encode()) is None
+
+
+def test_of_a_replys_head_clients_get_what_is_theirs_alone() -> None:
+    head = [
+        ("Set-Cookie", "a=1"),
+        ("Transfer-Encoding", "chunked"),
+        ("Content-Length", "3"),
+        ("Connection", "close"),
+        ("X-Hammerstone-Route", "parser"),
+        ("Retry-After", "7"),
+    ]
+    assert reply_headers(httpx2.Response(200, headers=head)) == [(b"set-cookie", b"a=1"), (b"retry-after", b"7")]

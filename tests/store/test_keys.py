@@ -24,6 +24,13 @@ def keys(where: str) -> Iterator[Keys]:
         yield stores.keys
 
 
+@pytest.mark.parametrize(("name", "budget"), [(" ", 1.0), ("web", float("nan")), ("web", float("inf"))])
+def test_a_key_has_a_name_and_its_budget_is_a_number(keys: Keys, name: str, budget: float) -> None:
+    with pytest.raises(SettingsError):
+        keys.create(name, limits=Limits(budget_usd=budget))
+    assert keys.every() == ()
+
+
 def test_a_key_is_given_once_and_only_its_digest_is_kept(keys: Keys) -> None:
     new = keys.create("app", tenant="acme")
     assert KEY_FORM.fullmatch(new.secret)

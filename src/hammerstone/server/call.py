@@ -19,6 +19,7 @@ from hammerstone.server.telemetry.record import record_of
 __all__ = ["Call"]
 
 HEADER = "x-hammerstone-"
+LONGEST_MODEL = 100  # characters of its name in logs and traces: a client may write anything there
 
 
 @dataclass(kw_only=True)
@@ -59,7 +60,7 @@ class Call:
         """Of the body; none if two readers could think differently of it."""
         self.fields = fields_in(self.body)
         model = (self.fields or {}).get("model")
-        self.record.model = model if isinstance(model, str) else None
+        self.record.model = model[:LONGEST_MODEL] if isinstance(model, str) else None
 
     @property
     def path(self) -> str:

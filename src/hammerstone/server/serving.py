@@ -12,6 +12,7 @@ from hammerstone.environment import default_home
 from hammerstone.errors import SettingsError
 from hammerstone.host import Host
 from hammerstone.loop import Models
+from hammerstone.models.price import price
 from hammerstone.opening import name_models
 from hammerstone.sandbox import open_sandbox
 from hammerstone.sandbox.lasting import open_lasting
@@ -26,6 +27,7 @@ from hammerstone.settings import ServeSettings, Settings
 from hammerstone.store import open_stores
 from hammerstone.store.keeping import NOTHING
 from hammerstone.store.masks import open_keeping
+from hammerstone.types import Usage
 
 __all__ = ["check_address", "open_tenants", "open_upstreams", "serve"]
 
@@ -125,6 +127,7 @@ async def serve(
         tenants.keys, unknown_price_usd=settings.unknown_price_usd, reporter=signals.health.store("exchanging keys")
     )
     await access.load()
+    price("", Usage(input_tokens=0, output_tokens=0))  # the table of prices takes 0.3 s: no request is to wait for it
     check_address(settings, has_keys=access.required)
     app = build_app(tenants, upstreams, settings, access=access, signals=signals)
     config = uvicorn.Config(

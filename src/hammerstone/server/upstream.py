@@ -117,8 +117,12 @@ class Upstreams:
 
 
 def reply_headers(response: httpx2.Response) -> list[tuple[bytes, bytes]]:
-    """What of the reply's head the client gets: all but what concerns the upstream's connection."""
-    return [(name.lower(), value) for name, value in response.headers.raw if name.lower() not in _OF_ONE_CONNECTION]
+    """What of the reply's head the client gets: all but what concerns the upstream's connection, and what only this
+    gateway may say. Where a reply comes in chunks, a length beside them means nothing (RFC 9112, section 6.3).
+    """
+    dropped = _OF_ONE_CONNECTION | ({b"content-length"} if "transfer-encoding" in response.headers else set[bytes]())
+    raw = [(name.lower(), value) for name, value in response.headers.raw]
+    return [(name, value) for name, value in raw if name not in dropped and not name.startswith(OURS)]
 
 
 async def reply_bytes(response: httpx2.Response) -> AsyncIterator[bytes]:

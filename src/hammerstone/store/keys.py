@@ -7,6 +7,7 @@ so that a process can read what is new to it.
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, insert, select, update
@@ -53,8 +54,14 @@ class Keys:
         self._database = database
 
     def create(self, name: str, *, tenant: str = "", admin: bool = False, limits: Limits | None = None) -> NewKey:
-        """A new key. Raises `SettingsError` if there is one of this name, even if it is revoked."""
+        """A new key. Raises `SettingsError` if there is one of this name, even if it is revoked, if the name is blank,
+        or if its budget is no number.
+        """
         limits = limits or Limits()
+        if not name.strip():
+            raise SettingsError("a key needs a name", hint="it is what the key is listed and revoked by")
+        if limits.budget_usd is not None and not isfinite(limits.budget_usd):
+            raise SettingsError(f"{limits.budget_usd} is no budget", hint="leave it out for a key without one")
         secret = new_secret()
         values = {
             "name": name,

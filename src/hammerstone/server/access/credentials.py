@@ -47,8 +47,9 @@ def _token(value: str) -> str:
 
 
 def _holds_ours(name: bytes, value: bytes) -> bool:
-    """Whatever begins like a key of ours, good or not, is nobody else's business."""
-    return _is_credential(name) and _token(value.decode("latin-1")).startswith(KEY_MARK)
+    """Whatever begins like a key of ours, good or not, is nobody else's business, wherever a whole one stands."""
+    text = value.decode("latin-1")
+    return KEY_FORM.search(text) is not None or (_is_credential(name) and _token(text).startswith(KEY_MARK))
 
 
 def _is_credential(name: bytes) -> bool:
