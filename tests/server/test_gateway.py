@@ -161,8 +161,19 @@ async def test_the_very_same_request_at_temperature_zero_is_answered_again(serve
     second = await served.ask(question, temperature=0, stream=True, user="somebody else")
     assert (first.headers[HEADER + "route"], second.headers[HEADER + "route"]) == ("upstream", "exact")
     assert "6" in second.text
-    other = await served.ask(question, temperature=0, max_tokens=500)
-    assert other.headers[HEADER + "route"] == "upstream"
+    others = [
+        await served.ask(question, temperature=0, max_tokens=500),
+        await served.ask(question, temperature=0, headers={"openai-beta": "x=v1"}),
+        await served.ask(question, f"{CHAT}?api-version=2", temperature=0),
+    ]
+    assert [one.headers[HEADER + "route"] for one in others] == ["upstream"] * 3
+
+
+@pytest.mark.parametrize("status", [101, 199, 600, 999])
+async def test_a_status_that_ends_no_request_is_an_error(tmp_path: Path, sandbox: Sandbox, status: int) -> None:
+    async with open_gateway(tmp_path, sandbox, FakeUpstream(lambda _: Reply.of({}, status))) as served:
+        for response in (await served.ask(NEW), await served.client.get("/v1/models")):
+            assert (response.status_code, response.json()["error"]["code"]) == (502, "upstream_unreadable")
 
 
 async def test_without_a_temperature_nothing_is_answered_by_repetition(served: Served) -> None:

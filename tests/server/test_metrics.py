@@ -189,6 +189,12 @@ async def test_a_gateway_without_a_part_stays_in_rotation_and_says_so(served: Se
     assert (await scrape(served))["hammerstone_part_up", "sandbox"] == 0
 
 
+async def test_without_the_store_hits_can_still_be_expected(served: Served) -> None:
+    served.signals.health.store("reading tools").failed(StoreError("gone"))
+    said = (await served.client.get("/readyz")).json()
+    assert (said["status"], said["tools"], said["parts"]["store"]) == ("degraded", True, "failed")
+
+
 async def test_a_gateway_that_stops_leaves_the_rotation(served: Served) -> None:
     served.signals.health.stopping = True
     response = await served.client.get("/readyz")

@@ -123,9 +123,9 @@ class _Bad:
 def _check(log: Log) -> None:
     if log.lines:
         return
-    others = ", ".join(f"{count} {group}" for group, count in log.not_for_tools.most_common())
-    unread = f"{log.bad:,} lines cannot be read"
+    unread = [f"{log.bad:,} line{'s' if log.bad > 1 else ''} cannot be read"] if log.bad else []
+    others = [f"{count:,} {group}" for group, count in log.not_for_tools.most_common()]
     raise InputError(
-        f"no request with a whole answer was read: {', '.join(filter(None, (unread, others)))}",
+        f"no request with a whole answer was read: {', '.join([*unread, *others]) or 'nothing is there'}",
         hint="each line needs a request and its answer; docs/guides/requests.md lists the formats",
     )

@@ -6,19 +6,22 @@ import hashlib
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hammerstone.requests.json_text import as_json
 
-__all__ = ["ExactCache", "ExactCaches", "Remembered", "identity"]
+__all__ = ["SHAPING", "ExactCache", "ExactCaches", "Remembered", "identity"]
 
 _DELIVERY = frozenset(
     """metadata prompt_cache_key prompt_cache_retention safety_identifier service_tier store stream stream_options
     user""".split()
 )
 """How an answer is delivered and who asked. All else belongs to the identity of a request."""
+
+SHAPING = ("anthropic-version", "anthropic-beta", "openai-beta")
+"""Headers that belong to it as well."""
 
 OVERHEAD = 200  # bytes of an entry besides its text
 
@@ -102,11 +105,12 @@ class ExactCaches:
         return self._caches[tenant]
 
 
-def identity(path: str, body: Mapping[str, Any]) -> str:
-    """The digest of all that could change the answer, whatever the order of the fields.
+def identity(path: str, body: Mapping[str, Any], beside: Sequence[str] = ()) -> str:
+    """The digest of all that could change the answer, whatever the order of the fields. `beside` is what the request
+    says outside its body.
 
     Raises `UnreadableRowError` for a body of which two readers could think differently.
     """
     asked = {name: value for name, value in body.items() if name not in _DELIVERY}
-    canonical = json.dumps([path, json.loads(as_json(asked))], sort_keys=True)
+    canonical = json.dumps([path, list(beside), json.loads(as_json(asked))], sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()

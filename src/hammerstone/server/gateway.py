@@ -27,7 +27,7 @@ from hammerstone.server.audits import Audits
 from hammerstone.server.bodies import MEGABYTE
 from hammerstone.server.call import Call
 from hammerstone.server.controls import ControlError, read_controls
-from hammerstone.server.exact import ExactCaches, Remembered, identity
+from hammerstone.server.exact import SHAPING, ExactCaches, Remembered, identity
 from hammerstone.server.learner import Learner
 from hammerstone.server.misses import Misses
 from hammerstone.server.protocols.anthropic_messages import AnthropicMessages
@@ -166,7 +166,7 @@ class Gateway:
         call.record.chat = chat
         request = Request(id=call.id, chat=chat, tenant=call.tenant, task=call.controls.task)
         call.asked = Asked(request=request, bill=Bill(request_id=call.id), upstream=self._audits.model_for(call, api))
-        call.exact_key = _exact_key(api, call.fields)
+        call.exact_key = _exact_key(call, api, call.fields)
         if call.controls.upstream_answers:
             return None
         loop = await self._tenants.of(call.tenant)
@@ -225,9 +225,12 @@ class Gateway:
         return remembered
 
 
-def _exact_key(api: TextApi, fields: Mapping[str, Any]) -> str | None:
+def _exact_key(call: Call, api: TextApi, fields: Mapping[str, Any]) -> str | None:
     """The identity of a request that asks for no variety."""
+    if temperature_of(fields) != 0:
+        return None
+    query = call.http.scope.get("query_string", b"").decode("latin-1")
     try:
-        return identity(api.path, fields) if temperature_of(fields) == 0 else None
+        return identity(api.path, fields, [query, *(call.http.headers.get(name, "") for name in SHAPING)])
     except (UnreadableRowError, NotServedError):
         return None

@@ -158,6 +158,10 @@ class Misses:
         except UpstreamError as error:
             call.record.upstream_failed = error.code
             raise GatewayError(error.message, status=error.status, code=error.code, kind="upstream_error") from error
+        if not 200 <= reply.status_code < 600:  # HTTP knows no other end of a request, and our server sends none
+            await reply.aclose()
+            message = f"the upstream replied with status {reply.status_code}, which ends no request"
+            raise GatewayError(message, status=502, code="upstream_unreadable", kind="upstream_error")
         call.record.trace.upstream_replied(reply.status_code)
         return _Replied(head=reply, chunks=charge.counted(_noted(call, reply), reply))
 

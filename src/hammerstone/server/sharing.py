@@ -10,9 +10,6 @@ __all__ = ["SharedKey", "shared_key"]
 
 SharedKey: TypeAlias = "tuple[str, ...]"
 
-_SHAPING = ("accept-encoding", "anthropic-version", "anthropic-beta", "openai-beta")
-"""Headers that change the bytes of a reply."""
-
 
 def shared_key(call: Call, *, by_default: bool) -> SharedKey | None:
     """All that two requests have in common that share a call; `None` for one that shares none.
@@ -25,6 +22,4 @@ def shared_key(call: Call, *, by_default: bool) -> SharedKey | None:
         return None
     fields = call.fields or {}
     delivery = (str(fields.get("stream")), str(fields.get("stream_options")), str(fields.get("store")))
-    query = call.http.scope.get("query_string", b"").decode("latin-1")
-    shaping = (call.http.headers.get(name, "") for name in _SHAPING)
-    return (call.tenant, call.exact_key, query, *delivery, *shaping)
+    return (call.tenant, call.exact_key, *delivery, call.http.headers.get("accept-encoding", ""))
