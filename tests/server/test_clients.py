@@ -114,6 +114,13 @@ def test_responses(client: openai.OpenAI) -> None:
     assert (reply.output_text, reply.status) == ("4321", "completed")
 
 
+def test_a_response_repeats_what_was_wished_for(client: openai.OpenAI) -> None:
+    wishes = {"temperature": 0.5, "max_output_tokens": 100, "metadata": {"a": "b"}}
+    reply = client.responses.create(model=MODEL, instructions=SYSTEM, input=QUESTION, store=False, **wishes)
+    assert (reply.instructions, reply.temperature, reply.max_output_tokens) == (SYSTEM, 0.5, 100)
+    assert (reply.metadata, reply.top_p) == ({"a": "b"}, 1.0)
+
+
 def test_structured_responses(client: openai.OpenAI) -> None:
     reply = client.responses.parse(model=MODEL, instructions=SYSTEM, input=QUESTION, store=False, text_format=Total)
     assert reply.output_parsed == Total(total=4321)

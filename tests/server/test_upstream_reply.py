@@ -117,6 +117,15 @@ def test_a_reply_that_is_no_whole_text_says_nothing(api: TextApi, reply: dict[st
     assert said(api, json.dumps(reply).encode()) is None
 
 
+def test_an_anthropic_stream_is_its_text_blocks() -> None:
+    begun = {"type": "content_block_start", "index": [], "content_block": {"type": "text", "text": ""}}
+    delta = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "4321"}}
+    ended = [{"type": "message_delta", "delta": {"stop_reason": "end_turn"}}, {"type": "message_stop"}]
+    assert AnthropicMessages().answer_streamed([begun, delta, *ended]) == "4321"
+    called = {**begun, "content_block": {"type": "tool_use"}}
+    assert AnthropicMessages().answer_streamed([begun, delta, called, *ended]) is None
+
+
 def test_of_a_replys_head_clients_get_what_is_theirs_alone() -> None:
     head = [
         ("Set-Cookie", "a=1"),

@@ -23,7 +23,7 @@ def has_form(text: str, response_format: JSON) -> bool:
     reference to another place) is never kept.
     """
     form = object_of(response_format)
-    if form.get("type") not in {"json_object", "json_schema"}:
+    if form.get("type") not in ("json_object", "json_schema"):
         return True
     try:
         value = json_value(text)

@@ -88,14 +88,14 @@ class AnthropicMessages:
         return text_of(one.get("text") for one in blocks)
 
     def answer_streamed(self, events: Sequence[Mapping[str, Any]]) -> str | None:
-        kinds: dict[object, object] = {}
+        kinds: list[object] = []
         said: list[object] = []
         reason = None
         for event in events:
             kind, delta = event.get("type"), object_of(event.get("delta"))
             if kind == "content_block_start":
                 block = object_of(event.get("content_block"))
-                kinds[event.get("index")] = block.get("type")
+                kinds.append(block.get("type"))
                 said.append(block.get("text") if block.get("type") == "text" else None)
             elif kind == "content_block_delta" and delta.get("type") == "text_delta":
                 said.append(delta.get("text"))
@@ -104,7 +104,7 @@ class AnthropicMessages:
             elif kind == "error":
                 return None
         ended = bool(events) and events[-1].get("type") == "message_stop" and reason == "end_turn"
-        return text_of(said) if ended and set(kinds.values()) <= {"text", "thinking"} else None
+        return text_of(said) if ended and all(kind in ("text", "thinking") for kind in kinds) else None
 
     def usage_in(self, reply: Mapping[str, Any]) -> Usage:
         return tokens_in(reply.get("usage"), "input_tokens", "output_tokens")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from hammerstone.requests.chats import chat_of
+from hammerstone.requests.json_text import as_json
 from hammerstone.requests.rows import UnreadableRowError
 from hammerstone.server.protocols.chat_completions import openai_error
 from hammerstone.server.protocols.contract import (
@@ -29,6 +30,7 @@ _HARMLESS = frozenset(
     prompt_cache_retention reasoning safety_identifier service_tier store stream stream_options temperature text
     top_p truncation user""".split()
 )
+_WISHES = ("instructions", "max_output_tokens", "metadata", "reasoning", "temperature", "text", "top_p", "truncation")
 _OF_MESSAGE = frozenset(("type", "role", "content", "id", "status"))
 NO_TOKENS = {
     "input_tokens": 0,
@@ -172,6 +174,9 @@ def _format(text: object) -> object:
 
 
 def _response(completion: Completion, status: str, output: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """With the wishes of the request, as OpenAI's have them."""
+    wishes = {name: completion.body[name] for name in _WISHES if completion.body.get(name) is not None}
+    told: Mapping[str, Any] = json.loads(as_json(wishes))
     return {
         "id": f"resp_{completion.id}",
         "object": "response",
@@ -179,19 +184,20 @@ def _response(completion: Completion, status: str, output: Sequence[Mapping[str,
         "status": status,
         "error": None,
         "incomplete_details": None,
-        "instructions": completion.body.get("instructions"),
-        "metadata": dict(object_of(completion.body.get("metadata"))),
+        "instructions": None,
+        "metadata": {},
         "model": completion.model,
         "output": output,
         "parallel_tool_calls": True,
         "previous_response_id": None,
         "store": False,
         "temperature": 1.0,
-        "text": {"format": {"type": "text"}},
         "tool_choice": "auto",
         "tools": [],
         "top_p": 1.0,
         "truncation": "disabled",
+        **told,
+        "text": {"format": {"type": "text"}, **object_of(told.get("text"))},
         "usage": NO_TOKENS if status == "completed" else None,
     }
 
