@@ -33,7 +33,7 @@ from hammerstone.evals.demo_run import run_demo
 from hammerstone.evals.role_models import open_role_models
 from hammerstone.evals.tasks import generate_instances
 from hammerstone.evals.traffic.demo_stream import DEMO_TASKS
-from hammerstone.sandbox import open_sandbox
+from hammerstone.sandbox import Limits, open_sandbox
 from hammerstone.sandbox.choose import BACKENDS
 from hammerstone.sandbox.cpython import CPythonSandbox
 from hammerstone.sandbox.interpreter import find_interpreter
@@ -88,7 +88,9 @@ async def main(calls: int) -> None:
 async def open_arms(stack: AsyncExitStack) -> dict[str, Sandbox]:
     interpreter = await find_interpreter()
     launch = Launch(name="unconfined", command=lambda _seed: interpreter.command, filter=b"", zones=interpreter.zones)
-    arms: dict[str, Sandbox] = {"unconfined": await stack.enter_async_context(CPythonSandbox(launch, workers=1))}
+    arms: dict[str, Sandbox] = {
+        "unconfined": await stack.enter_async_context(CPythonSandbox(launch, workers=1, limits=Limits()))
+    }
     for backend in BACKENDS:
         try:
             arms[backend] = await stack.enter_async_context(open_sandbox(backend, workers=1))

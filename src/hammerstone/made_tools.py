@@ -52,7 +52,7 @@ class RegistryTool:
         arguments = read_arguments(text, source) if given is None else None
         if arguments is None:
             return given
-        return (await parser.call_solve(self._sandbox, source, arguments))[0]
+        return (await parser.call_solve(self._sandbox, source, arguments)).text
 
 
 def read_arguments(text: str, source: str) -> Mapping[str, JSON] | None:

@@ -69,13 +69,11 @@ async def open_host(
     from hammerstone.sandbox import open_sandbox
     from hammerstone.store import open_stores
 
-    models = name_models(**names)
+    models, settings = name_models(**names), names.get("settings") or Settings()
     with open_stores(home or default_home()) as stores:
         async with (
-            open_sandbox(sandbox) as confined,
-            Host(
-                stores=stores, sandbox=confined, models=models, settings=names.get("settings"), on_build=on_build
-            ) as host,
+            open_sandbox(sandbox, settings=settings.sandbox) as confined,
+            Host(stores=stores, sandbox=confined, models=models, settings=settings, on_build=on_build) as host,
         ):
             yield host
 

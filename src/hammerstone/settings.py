@@ -25,6 +25,7 @@ __all__ = [
     "RecipeChoice",
     "RoleSettings",
     "Roles",
+    "SandboxSettings",
     "ServeSettings",
     "Settings",
     "StoreChoice",
@@ -178,6 +179,17 @@ class LifeSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SandboxSettings:
+    """What a tool may use for one answer: `answer_s` seconds of processor time, in whole ones as the kernel counts.
+
+    A slower one would keep its clients waiting longer than the model does that it stands in for. It is judged by the
+    same bound as it serves under.
+    """
+
+    answer_s: int = bounded(2, least=1, most=60)
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoopSettings:
     """How a stream of requests is worked off.
 
@@ -245,5 +257,6 @@ class Settings:
     build: BuildSettings = field(default_factory=BuildSettings)
     improve: ImproveSettings = field(default_factory=ImproveSettings)
     life: LifeSettings = field(default_factory=LifeSettings)
+    sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     loop: LoopSettings = field(default_factory=LoopSettings)
     serve: ServeSettings = field(default_factory=ServeSettings)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hammerstone.errors import SandboxError
-from hammerstone.sandbox import open_sandbox
+from hammerstone.sandbox import Limits, open_sandbox
 from hammerstone.sandbox.choose import BACKENDS
 from hammerstone.sandbox.cpython import CPythonSandbox
 from hammerstone.sandbox.interpreter import find_interpreter
@@ -57,5 +57,5 @@ async def unconfined() -> AsyncIterator[Sandbox]:
     interpreter = await find_interpreter()
     command = ["/usr/bin/env", "LEAKED=from-the-host", *interpreter.command]
     launch = Launch(name="unconfined", command=lambda _seed: command, filter=b"", zones=interpreter.zones)
-    async with CPythonSandbox(launch, workers=2) as opened:
+    async with CPythonSandbox(launch, workers=2, limits=Limits()) as opened:
         yield opened

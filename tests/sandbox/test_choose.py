@@ -52,7 +52,7 @@ def backends(monkeypatch: pytest.MonkeyPatch) -> dict[str, Pretender]:
     """The backends there are to choose from; one that a test does not set is not installed."""
     made: dict[str, Pretender] = {}
 
-    async def make(name: str, workers: int) -> Pretender:  # noqa: ARG001 - as the real one
+    async def make(name: str, workers: int, limits: Limits) -> Pretender:  # noqa: ARG001 - as the real one
         if name not in made:
             raise SandboxError(f"{name} is not installed", hint="install it")
         return made[name]

@@ -123,7 +123,7 @@ async def test_a_template_whose_interpreter_has_ended_is_replaced_though_its_lau
         *interpreter.command,
     ]
     launch = Launch(name="launched", command=lambda _seed: launcher, filter=b"", zones=interpreter.zones)
-    async with CPythonSandbox(launch, workers=1) as sandbox:
+    async with CPythonSandbox(launch, workers=1, limits=Limits()) as sandbox:
         await sandbox.call(SPIN, "nothing", {})
         all_parents = parents()
         kill_and_await({pid for pid in family() - others if all_parents[pid] not in {os.getpid()}})
@@ -216,6 +216,27 @@ async def test_time_is_measured_by_the_worker(cpython: Sandbox) -> None:
     assert outcome.status is Status.TIMEOUT
     assert 0.2 <= outcome.cpu_seconds < 2.0
     assert outcome.wall_seconds >= outcome.cpu_seconds * 0.5
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("while True: pass", "(line 4: while True: pass)"),
+        ("re.fullmatch('(a+)+b', 'a' * 60)", "(line 4: re.fullmatch('(a+)+b', 'a' * 60))"),
+        ("import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [24])\n    while True: pass", ""),
+    ],
+)
+async def test_a_call_says_in_which_line_its_time_was_up(cpython: Sandbox, body: str, line: str) -> None:
+    program = f"import re\ndef solve():\n  try:\n    {body}\n  except BaseException:\n    return 'less exactly'\n"
+    outcome = await cpython.call(program, "solve", {}, limits=Limits(cpu_seconds=1.0, wall_seconds=60.0))
+    assert (outcome.status, outcome.value) == (Status.TIMEOUT, None)
+    assert outcome.error == f"took more than 1 s of processor time {line}".rstrip()
+
+
+async def test_no_generated_code_hears_that_its_time_is_up(cpython: Sandbox) -> None:
+    program = "import signal\ndef solve():\n    signal.signal(signal.SIGXCPU, lambda *_: None)\n"
+    outcome = await cpython.call(program, "solve", {})
+    assert "PermissionError" in outcome.error
 
 
 async def test_waiting_uses_wall_time_and_no_cpu_time(cpython: Sandbox) -> None:
@@ -373,13 +394,13 @@ async def test_a_worker_that_cannot_be_started_says_why() -> None:
         zones="",
     )
     with pytest.raises(SandboxError, match="no such luck"):
-        await CPythonSandbox(launch, workers=1).__aenter__()
+        await CPythonSandbox(launch, workers=1, limits=Limits()).__aenter__()
 
 
 async def test_a_program_that_is_not_there_says_so() -> None:
     launch = Launch(name="broken", command=lambda _seed: ["/no/such/program"], filter=b"", zones="")
     with pytest.raises(SandboxError, match="cannot start the broken worker"):
-        await CPythonSandbox(launch, workers=1).__aenter__()
+        await CPythonSandbox(launch, workers=1, limits=Limits()).__aenter__()
 
 
 async def test_a_child_that_cannot_be_confined_runs_nothing() -> None:
@@ -388,7 +409,7 @@ async def test_a_child_that_cannot_be_confined_runs_nothing() -> None:
     launch = Launch(
         name="broken", command=lambda _seed: interpreter.command, filter=b"\xff" * 8, zones=interpreter.zones
     )
-    async with CPythonSandbox(launch, workers=1) as sandbox:
+    async with CPythonSandbox(launch, workers=1, limits=Limits()) as sandbox:
         with pytest.raises(SandboxError, match="nothing was run"):
             await sandbox.call(ONE, "one", {})
 

@@ -117,6 +117,9 @@ def test_another_abi_is_killed(machine: str) -> None:
         ("mprotect", (0, 4096, 5), False),
         ("mremap", (0, 4096, 8192, 1), True),  # MREMAP_MAYMOVE
         ("mremap", (0, 4096, 8192, 4), False),  # MREMAP_DONTUNMAP
+        ("rt_sigaction", (2,), True),  # SIGINT
+        ("rt_sigaction", (64,), True),
+        ("rt_sigaction", (24,), False),  # SIGXCPU
         ("madvise", (0, 0, 3), False),  # MADV_WILLNEED
         ("madvise", (0, 0, 4), True),  # MADV_DONTNEED
         ("madvise", (0, 0, 100), False),  # MADV_HWPOISON

@@ -354,7 +354,7 @@ async def test_a_tool_serves_exactly_as_it_was_judged(sandbox: Sandbox) -> None:
     (finding,) = await check_parser(sandbox, TWO_FACED, [instance])
     assert finding.verdict is Verdict.FAILED
     assert (await answer(sandbox, TWO_FACED, "What is x"))[1] == "right"
-    assert (await call_solve(sandbox, TWO_FACED, {"word": "x"}))[0] == "judged"
+    assert (await call_solve(sandbox, TWO_FACED, {"word": "x"})).text == "judged"
 
 
 async def test_a_tool_answers_in_a_real_sandbox(sandbox: Sandbox) -> None:
@@ -385,6 +385,6 @@ async def test_a_number_gives_one_answer_however_parser_and_user_write_it(sandbo
     parsed, by_parser = await answer(sandbox, DOUBLE, "Double the number 21.0. Keep the decimal point.")
     written = read_arguments(reply, DOUBLE).arguments
     assert written is not None
-    by_user, _ = await call_solve(sandbox, DOUBLE, written)
-    assert (by_parser, by_user) == ("42.0", "42.0")
+    by_user = await call_solve(sandbox, DOUBLE, written)
+    assert (by_parser, by_user.text) == ("42.0", "42.0")
     assert repr(parsed.arguments) == repr(written) == "{'number': 21.0}"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from hammerstone.builder.probes import unread
 from hammerstone.builder.splits import respelled
-from hammerstone.builder.verify import Finding, Verdict, check_parser, checks_of, contradicted, wrongly_answered
+from hammerstone.builder.verify import Finding, Verdict, check_parser, checks_of, contradicted, not_refused
 from hammerstone.builder.workbench import Draft, Workbench
 from hammerstone.errors import ModelError
 from hammerstone.requests.comparison import agree
@@ -122,9 +122,7 @@ async def intruders(
 
     `solved` are questions that it takes, with the tool's answers; `foreign` are those of other tasks.
     """
-    answered = await wrongly_answered(sandbox, source, foreign)
-    complaints = [f"Of another kind, and must be refused, but is answered:\n{question}" for question in answered]
-    return (*complaints, *(await unread(sandbox, source, solved)))
+    return (*(await not_refused(sandbox, source, foreign)), *(await unread(sandbox, source, solved)))
 
 
 def foreign_questions(store: Store, name: str) -> tuple[str, ...]:

@@ -102,7 +102,7 @@ async def _check(
     calls = [*(one.arguments or {} for one in earlier), *calls]
     findings = await check_arguments(bench.sandbox, source, instances, calls)
     findings, suspect = await _settle(bench, findings)
-    wrong = [_describe(one) for one in findings if one.verdict is not Verdict.AGREES]
+    wrong = [_describe(one) for one in findings if one.verdict not in {Verdict.AGREES, Verdict.UNASKED}]
     return Stand(source=source, problems=tuple(wrong), findings=tuple(findings), suspect=suspect)
 
 

@@ -18,12 +18,14 @@ answer, then the text there is a value, and was read.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from itertools import accumulate
 from math import comb
 
 from anyio import to_thread
 
+from hammerstone.builder.patience import PATIENCE, ask_until_too_slow
 from hammerstone.builder.probe_drawing import DRAWN, Probe, draw_probes
 from hammerstone.concurrency import map_concurrently
 from hammerstone.sandbox.contract import Sandbox
@@ -44,6 +46,16 @@ class _Result(Enum):
     REFUSED = "refused"
     READ = "read"  # answered, and the answer follows the change
     UNREAD = "unread"
+    TOO_SLOW = "too slow"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tried:
+    """A probe and what came of it; `complaint` is for the maker, if the result speaks against the parser."""
+
+    probe: Probe
+    result: _Result
+    complaint: str = ""
 
 
 async def unread(sandbox: Sandbox, source: str, solved: Sequence[tuple[str, str]]) -> tuple[str, ...]:
@@ -75,16 +87,17 @@ async def _unread(sandbox: Sandbox, source: str, solved: Sequence[tuple[str, str
         return [f"The questions are too long to try what is read of them: two have more than {_CHARS:,} characters."]
     probes = await to_thread.run_sync(draw_probes, [question for question, _ in solved])
 
-    async def run(probe: Probe) -> _Result:
+    async def run(probe: Probe) -> _Tried:
         return await _run(sandbox, source, probe, solved[probe.of][1])
 
     fixed = await _run_all(run, probes.fixed)
-    values = {(probe.of, token) for probe, result in fixed if result is _Result.READ for token in probe.tokens}
+    values = {(one.probe.of, token) for one in fixed if one.result is _Result.READ for token in one.probe.tokens}
     moved = [one for one in probes.moved if values.isdisjoint((one.of, token) for token in one.tokens)]
-    found = [*fixed, *(await _run_all(run, moved))]
-    complaints = [probe.complaint for probe, result in found if result is _Result.UNREAD]
+    found = fixed if _slow(fixed) else [*fixed, *(await _run_all(run, moved))]
+    complaints = [one.complaint for one in found if one.complaint]
     if not complaints:
-        complaints = _too_many(await _run_all(run, probes.drawn), probes.harmless)
+        drawn = await _run_all(run, probes.drawn)
+        complaints = [one.complaint for one in _slow(drawn)] or _too_many(drawn, probes.harmless)
     return complaints
 
 
@@ -95,32 +108,45 @@ def _short_enough(solved: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     return [one for one, length in zip(shortest, lengths, strict=True) if length <= _CHARS]
 
 
-async def _run_all(run: Callable[[Probe], Awaitable[_Result]], probes: Sequence[Probe]) -> list[tuple[Probe, _Result]]:
+async def _run_all(run: Callable[[Probe], Awaitable[_Tried]], probes: Sequence[Probe]) -> list[_Tried]:
     """The results in order, until there is enough to complain about."""
-    results: list[tuple[Probe, _Result]] = []
+    results: list[_Tried] = []
     for start in range(0, len(probes), _AT_A_TIME):
         some = probes[start : start + _AT_A_TIME]
-        results += zip(some, await map_concurrently(run, some), strict=True)
-        if sum(result is _Result.UNREAD for _, result in results) >= max(_ENOUGH, DRAWN):
+        results += await ask_until_too_slow(run, some, lambda one: one.result is _Result.TOO_SLOW)
+        if len(_slow(results)) >= PATIENCE or len(_unread_ones(results)) >= max(_ENOUGH, DRAWN):
             break
     return results
 
 
-async def _run(sandbox: Sandbox, source: str, probe: Probe, original: str) -> _Result:
+def _slow(results: Sequence[_Tried]) -> list[_Tried]:
+    return [one for one in results if one.result is _Result.TOO_SLOW]
+
+
+def _unread_ones(results: Sequence[_Tried]) -> list[_Tried]:
+    return [one for one in results if one.result is _Result.UNREAD]
+
+
+async def _run(sandbox: Sandbox, source: str, probe: Probe, original: str) -> _Tried:
     """A number may make no difference once ("before 18:00"): it was read if one of several is refused or makes one."""
-    _, first = await answer(sandbox, source, probe.variants[0])
+    parsed, first = await answer(sandbox, source, probe.variants[0])
+    if parsed.too_slow:
+        complaint = f"For a question that nearly is one of this kind, {parsed.refusal}:\n{probe.variants[0]}"
+        return _Tried(probe=probe, result=_Result.TOO_SLOW, complaint=complaint)
     if first is None:
-        return _Result.REFUSED
+        return _Tried(probe=probe, result=_Result.REFUSED)
     others = [
         given for _, given in await map_concurrently(lambda one: answer(sandbox, source, one), probe.variants[1:])
     ]
     answers = {original, first, *others}
     follows = len(answers) > 1 if probe.number else others and len(answers) == 2 + len(others)
-    return _Result.READ if follows else _Result.UNREAD
+    if follows:
+        return _Tried(probe=probe, result=_Result.READ)
+    return _Tried(probe=probe, result=_Result.UNREAD, complaint=probe.complaint)
 
 
-def _too_many(results: Sequence[tuple[Probe, _Result]], harmless: float) -> list[str]:
-    carried = [probe for probe, result in results if result is _Result.UNREAD]
+def _too_many(results: Sequence[_Tried], harmless: float) -> list[str]:
+    carried = _unread_ones(results)
     if not carried or _at_least(len(carried), len(results), harmless) >= CHANCE:
         return []
     return [

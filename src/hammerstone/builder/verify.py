@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hammerstone.concurrency import map_concurrently
+from hammerstone.builder.patience import PATIENCE, ask_until_too_slow
 from hammerstone.requests.comparison import agree
 from hammerstone.routes import Answer, Asked, Refusal, ToolParserRoute, text_of
 from hammerstone.sandbox.contract import Sandbox
@@ -21,7 +21,7 @@ __all__ = [
     "check_parser",
     "checks_of",
     "contradicted",
-    "wrongly_answered",
+    "not_refused",
 ]
 
 
@@ -29,7 +29,8 @@ class Verdict(StrEnum):
     AGREES = "agrees"
     DIFFERS = "differs"
     REFUSED = "refused"  # the parser did not take the question: allowed, up to a share
-    FAILED = "failed"  # an exception, a time-out, or another value on another day
+    FAILED = "failed"  # an exception, more time than a tool may take, or another value on another day
+    UNASKED = "unasked"  # others before took too long
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,7 @@ class Finding:
     arguments: Arguments | None = None
     answer: str | None = None
     detail: str = ""
+    too_slow: bool = False
 
 
 def checks_of(findings: Sequence[Finding]) -> tuple[Check, ...]:
@@ -54,7 +56,8 @@ def checks_of(findings: Sequence[Finding]) -> tuple[Check, ...]:
 
 async def check_parser(sandbox: Sandbox, source: str, instances: Sequence[StoredInstance]) -> list[Finding]:
     """Parse, solve, prove and compare each instance, twice under different hash seeds."""
-    return await map_concurrently(lambda one: _check_parsed(sandbox, source, one), instances)
+    findings = await ask_until_too_slow(lambda one: _check_parsed(sandbox, source, one), instances, _too_slow)
+    return _with_unasked(findings, instances)
 
 
 async def contradicted(sandbox: Sandbox, source: str, instances: Sequence[StoredInstance]) -> list[Finding]:
@@ -68,13 +71,32 @@ async def check_arguments(
 ) -> list[Finding]:
     """Solve from given arguments and compare, twice under different hash seeds."""
     pairs = list(zip(instances, arguments, strict=True))
-    return await map_concurrently(lambda pair: _check_solve(sandbox, source, *pair), pairs)
+    findings = await ask_until_too_slow(lambda pair: _check_solve(sandbox, source, *pair), pairs, _too_slow)
+    return _with_unasked(findings, instances)
 
 
-async def wrongly_answered(sandbox: Sandbox, source: str, questions: Sequence[str]) -> list[str]:
-    """Those of `questions` that the tool would answer through its parser, though it must not."""
-    results = await map_concurrently(lambda question: _answer(sandbox, source, question), questions)
-    return [question for question, result in zip(questions, results, strict=True) if isinstance(result, Answer)]
+def _with_unasked(findings: list[Finding], instances: Sequence[StoredInstance]) -> list[Finding]:
+    detail = f"not asked, as {PATIENCE} others took too long"
+    left = instances[len(findings) :]
+    return [*findings, *(Finding(instance=one, verdict=Verdict.UNASKED, detail=detail) for one in left)]
+
+
+def _too_slow(finding: Finding) -> bool:
+    return finding.too_slow
+
+
+async def not_refused(sandbox: Sandbox, source: str, questions: Sequence[str]) -> tuple[str, ...]:
+    """Complaints for the maker: `questions` of another kind that the parser answers, or takes too long to refuse."""
+    results = await ask_until_too_slow(
+        lambda question: _answer(sandbox, source, question), questions, lambda one: one.parsed.too_slow
+    )
+    complaints: list[str] = []
+    for question, result in zip(questions, results, strict=False):
+        if isinstance(result, Answer):
+            complaints.append(f"Of another kind, and must be refused, but is answered:\n{question}")
+        elif result.parsed.too_slow:
+            complaints.append(f"Of another kind, and must be refused, but {result.parsed.refusal}:\n{question}")
+    return tuple(complaints)
 
 
 async def _answer(sandbox: Sandbox, source: str, question: str, *, hash_seed: int = 0) -> Answer | Refusal:
@@ -86,27 +108,35 @@ async def _check_parsed(sandbox: Sandbox, source: str, instance: StoredInstance)
     """Twice as it would serve, under different hash seeds, and once by its arguments alone."""
     result = await _answer(sandbox, source, instance.question)
     parsed, given = result.parsed, text_of(result)
+    if parsed.too_slow:
+        return _failed(instance, parsed.arguments, parsed.refusal, too_slow=True)
     if not parsed.proved:
         return Finding(instance=instance, verdict=Verdict.REFUSED, arguments=parsed.arguments, detail=parsed.refusal)
     if given is None:
         return _failed(instance, parsed.arguments, parsed.refusal)
     again = await _answer(sandbox, source, instance.question, hash_seed=1)
+    if again.parsed.too_slow:
+        return _failed(instance, parsed.arguments, again.parsed.refusal, too_slow=True)
     if again.parsed.arguments != parsed.arguments:
         detail = "parse gives other arguments when string hashes differ: do not depend on the order of a set"
         return _failed(instance, parsed.arguments, detail)
-    alone, _ = await call_solve(sandbox, source, parsed.arguments or {})
-    if alone != given:
-        detail = f"solve returned {given!r} after parse, and {alone!r} on its own: parse must leave nothing behind"
+    alone = await call_solve(sandbox, source, parsed.arguments or {})
+    if alone.too_slow:
+        return _failed(instance, parsed.arguments, alone.failure, too_slow=True)
+    if alone.text != given:
+        detail = f"solve returned {given!r} after parse, and {alone.text!r} on its own: parse must leave nothing behind"
         return _failed(instance, parsed.arguments, detail)
     return _compared(instance, parsed.arguments, given, text_of(again))
 
 
 async def _check_solve(sandbox: Sandbox, source: str, instance: StoredInstance, arguments: Arguments) -> Finding:
-    given, failure = await call_solve(sandbox, source, arguments)
-    if given is None:
-        return _failed(instance, arguments, failure)
-    again, _ = await call_solve(sandbox, source, arguments, hash_seed=1)
-    return _compared(instance, arguments, given, again)
+    solved = await call_solve(sandbox, source, arguments)
+    if solved.text is None:
+        return _failed(instance, arguments, solved.failure, too_slow=solved.too_slow)
+    again = await call_solve(sandbox, source, arguments, hash_seed=1)
+    if again.too_slow:
+        return _failed(instance, arguments, again.failure, too_slow=True)
+    return _compared(instance, arguments, solved.text, again.text)
 
 
 def _compared(instance: StoredInstance, arguments: Arguments | None, given: str, again: str | None) -> Finding:
@@ -119,5 +149,6 @@ def _compared(instance: StoredInstance, arguments: Arguments | None, given: str,
     return Finding(instance=instance, verdict=verdict, arguments=arguments, answer=given, detail=detail)
 
 
-def _failed(instance: StoredInstance, arguments: Arguments | None, detail: str) -> Finding:
-    return Finding(instance=instance, verdict=Verdict.FAILED, arguments=arguments, detail=detail)
+def _failed(instance: StoredInstance, arguments: Arguments | None, detail: str, *, too_slow: bool = False) -> Finding:
+    detail = f"{detail}; so slow a tool serves nobody" if too_slow else detail
+    return Finding(instance=instance, verdict=Verdict.FAILED, arguments=arguments, detail=detail, too_slow=too_slow)

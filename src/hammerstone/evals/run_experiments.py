@@ -138,7 +138,7 @@ async def run_experiments(
     _check(plan, tasks)
     results: list[Result] = []
     with open_store(home) as store:
-        async with open_sandbox(sandbox) as confined:
+        async with open_sandbox(sandbox, settings=plan.settings.sandbox) as confined:
             bench = BenchRun(
                 store=store,
                 sandbox=confined,

@@ -132,7 +132,7 @@ async def _open(
     """The loops of all tenants, as the gateway opens them: only the maker is asked."""
     with open_stores(home or default_home(), keeping=keeping) as stores:
         async with (
-            open_sandbox(sandbox) as confined,
+            open_sandbox(sandbox, settings=settings.sandbox) as confined,
             Host(stores=stores, sandbox=confined, models=Models(maker=model), settings=settings) as host,
         ):
             yield host

@@ -43,10 +43,10 @@ class ToolUserRoute:
         problem = await self._overlooked(question, parsed.arguments) if self._card.unparses else ""
         if problem:
             return Refusal(reasons=(problem,), parsed=replace(parsed, refusal=problem))
-        given, failure = await parser.call_solve(self._sandbox, self._card.source, parsed.arguments)
-        if given is None:
-            return Refusal(reasons=(failure,), parsed=parsed)
-        return Answer(text=given, route=Route.USER, parsed=parsed)
+        solved = await parser.call_solve(self._sandbox, self._card.source, parsed.arguments)
+        if solved.text is None:
+            return Refusal(reasons=(solved.failure,), parsed=parsed)
+        return Answer(text=solved.text, route=Route.USER, parsed=parsed)
 
     async def _overlooked(self, question: str, arguments: Arguments) -> str:
         """What the arguments leave out of the question or add to it, by the tool's own `unparse`."""

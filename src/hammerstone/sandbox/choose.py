@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from hammerstone.errors import SandboxError, SettingsError
 from hammerstone.sandbox.contract import Limits, Status
+from hammerstone.settings import SandboxSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
@@ -63,18 +64,21 @@ class BackendReport:
     not_covered: tuple[str, ...]
 
 
-def open_sandbox(backend: str = "auto", workers: int = 2) -> AbstractAsyncContextManager[Sandbox]:
+def open_sandbox(
+    backend: str = "auto", workers: int = 2, *, settings: SandboxSettings | None = None
+) -> AbstractAsyncContextManager[Sandbox]:
     """A proved sandbox: `async with open_sandbox() as sandbox: ...`.
 
     `backend` is `auto` (the first of sandlock, bubblewrap, monty that proves itself) or one of these names; `workers`
-    is how many calls run at the same time. Raises `SandboxError`, saying what to install, when there is none.
+    is how many calls run at the same time, each within the `settings`. Raises `SandboxError`, saying what to install,
+    when there is none.
     """
-    return _opened(backend, workers)
+    return _opened(backend, workers, Limits.for_answers(settings or SandboxSettings()))
 
 
 @asynccontextmanager
-async def _opened(backend: str, workers: int) -> AsyncGenerator[Sandbox]:
-    sandbox = await _choose(backend, workers)
+async def _opened(backend: str, workers: int, limits: Limits) -> AsyncGenerator[Sandbox]:
+    sandbox = await _choose(backend, workers, limits)
     try:
         yield sandbox
     finally:
@@ -88,7 +92,7 @@ async def survey() -> tuple[BackendReport, ...]:
 
 async def _report(name: str) -> BackendReport:
     try:
-        sandbox = await _proved(name, workers=1)
+        sandbox = await _proved(name, 1, Limits())
     except SandboxError as error:
         reason = f"{error.message}; {error.hint}" if error.hint else error.message
         return BackendReport(name=name, available=False, reason=reason, not_covered=_not_covered(name))
@@ -97,23 +101,23 @@ async def _report(name: str) -> BackendReport:
     return BackendReport(name=name, available=True, reason=reason, not_covered=_not_covered(name))
 
 
-async def _choose(backend: str, workers: int) -> Sandbox:
+async def _choose(backend: str, workers: int, limits: Limits) -> Sandbox:
     if backend in BACKENDS:
-        return await _proved(backend, workers)
+        return await _proved(backend, workers, limits)
     if backend != "auto":
         raise SettingsError(f"there is no sandbox {backend!r}", hint=f"one of: auto, {', '.join(BACKENDS)}")
     failures: list[str] = []
     for name in BACKENDS:
         try:
-            return await _proved(name, workers)
+            return await _proved(name, workers, limits)
         except SandboxError as error:
             failures.append(f"{name}: {error.message}")
     raise SandboxError(f"no sandbox works on this machine ({'; '.join(failures)})", hint=HINT)
 
 
-async def _proved(name: str, workers: int) -> Sandbox:
+async def _proved(name: str, workers: int, limits: Limits) -> Sandbox:
     """The backend, started and proved. Raises `SandboxError`; nothing of it is then left running."""
-    sandbox = await _make(name, workers)
+    sandbox = await _make(name, workers, limits)
     try:
         await sandbox.__aenter__()
         await _prove(sandbox)
@@ -123,21 +127,21 @@ async def _proved(name: str, workers: int) -> Sandbox:
     return sandbox
 
 
-async def _make(name: str, workers: int) -> Sandbox:
+async def _make(name: str, workers: int, limits: Limits) -> Sandbox:
     # One import for each branch: a backend's library is loaded only when that backend is tried.
     if name == "monty":
         from hammerstone.sandbox.backends.monty import MontySandbox
 
-        return MontySandbox(workers=workers)
+        return MontySandbox(workers=workers, limits=limits)
     from hammerstone.sandbox.cpython import CPythonSandbox
 
     if name == "bubblewrap":
         from hammerstone.sandbox.backends import bubblewrap
 
-        return CPythonSandbox(await bubblewrap.launch(), workers=workers)
+        return CPythonSandbox(await bubblewrap.launch(), workers=workers, limits=limits)
     from hammerstone.sandbox.backends import sandlock
 
-    return CPythonSandbox(await sandlock.launch(), workers=workers)
+    return CPythonSandbox(await sandlock.launch(), workers=workers, limits=limits)
 
 
 def _not_covered(name: str) -> tuple[str, ...]:

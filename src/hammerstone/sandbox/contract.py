@@ -14,23 +14,32 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractAsyncContextManager
 
+    from hammerstone.settings import SandboxSettings
     from hammerstone.types import JSON
 
 __all__ = ["Limits", "Outcome", "Process", "Sandbox", "Status"]
+
+WAITING = 10  # times its processor time: so long may a call of a tool take where the machine is busy
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     """What one call may use; memory, output and CPU seconds are those of all calls of one process together.
 
-    CPU seconds are counted by the kernel, in whole ones. The default of 10 is generous on purpose: a made
-    Chinese-remainder tool may search by brute force and need several (the paper's own recorded one took up to 5.75 s).
+    CPU seconds are counted by the kernel, in whole ones. The default of 10 is for a program that runs once, and
+    generous on purpose: one that searches by brute force may need several (the paper's own recorded tool for Chinese
+    remainders took up to 5.75 s). A tool that is to serve has less (`for_answers`).
     """
 
     cpu_seconds: float = 10.0
     wall_seconds: float = 20.0
     memory_bytes: int = 512 * 1024 * 1024
     output_bytes: int = 1024 * 1024
+
+    @classmethod
+    def for_answers(cls, settings: SandboxSettings) -> Self:
+        """Of a tool's calls. Processor time is what judges a tool; on a busy machine it has to wait for it."""
+        return cls(cpu_seconds=settings.answer_s, wall_seconds=WAITING * settings.answer_s)
 
 
 class Status(StrEnum):
@@ -95,9 +104,9 @@ class Sandbox(Protocol):
     ) -> Outcome:
         """Call `function(**arguments)` of the module source `program`.
 
-        `hash_seed` chooses the string-hash seed of the interpreter and the seed of `random` (0 or 1), so that a caller
-        can ask for the same value twice and see whether it depends on set order or on chance. Raises `SandboxError` if
-        the sandbox itself is broken.
+        Without `limits` it has those of a tool that answers. `hash_seed` chooses the string-hash seed of the
+        interpreter and the seed of `random` (0 or 1), so that a caller can ask for the same value twice and see whether
+        it depends on set order or on chance. Raises `SandboxError` if the sandbox itself is broken.
         """
         ...
 

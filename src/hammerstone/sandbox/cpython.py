@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["WORKER_ENDED", "CPythonSandbox"]
 
 HASH_SEEDS = (0, 1)
-DEFAULT_LIMITS = Limits()
 WORKER_ENDED = "the worker ended during the call"
 
 to_json = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
@@ -36,13 +35,14 @@ to_json = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
 class CPythonSandbox:
     """Full CPython in confined processes. How they are confined is the `Launch`'s business.
 
-    At most `workers` processes run at the same time.
+    At most `workers` processes run at the same time, within `limits` unless a call has others.
     """
 
-    def __init__(self, launch: Launch, *, workers: int) -> None:
+    def __init__(self, launch: Launch, *, workers: int, limits: Limits) -> None:
         if workers < 1:
             raise SandboxError(f"a sandbox needs at least one worker, not {workers}")
         self._name = launch.name
+        self._limits = limits
         self._pool = WorkerPool(launch)
         self._free = anyio.Semaphore(workers, fast_acquire=True)
         self._running = 0
@@ -84,7 +84,7 @@ class CPythonSandbox:
         if hash_seed not in HASH_SEEDS:
             raise SandboxError(f"the hash seed is 0 or 1, not {hash_seed}")
         async with self._free:
-            process = FreshProcess(self._pool, program, limits or DEFAULT_LIMITS, hash_seed)
+            process = FreshProcess(self._pool, program, limits or self._limits, hash_seed)
             self._running += 1
             try:
                 yield process

@@ -57,7 +57,7 @@ def outcome_of(reply: Reply, program: str, limits: Limits) -> Outcome:
 
 
 def _judge(reply: Reply, program: str, limits: Limits) -> tuple[Status, JSON, str]:
-    stop = _stopped(reply, limits)
+    stop = _stopped(reply, program, limits)
     if stop is not None:
         return stop[0], None, stop[1]
     match reply.kind:
@@ -73,15 +73,22 @@ def _judge(reply: Reply, program: str, limits: Limits) -> tuple[Status, JSON, st
             return Status.KILLED, None, _death(reply.wait_status)
 
 
-def _stopped(reply: Reply, limits: Limits) -> tuple[Status, str] | None:
+def _stopped(reply: Reply, program: str, limits: Limits) -> tuple[Status, str] | None:
     match reply.stop:
         case Stop.OUT_OF_TIME:
-            used = f"{reply.cpu_seconds:.2f} s of CPU in {reply.wall_seconds:.2f} s"
-            return Status.TIMEOUT, f"used {used}; the limits are {limits.cpu_seconds} s and {limits.wall_seconds} s"
+            return Status.TIMEOUT, _took_too_long(reply, program, limits)
         case Stop.OUT_OF_OUTPUT:
             return Status.OUTPUT, f"printed or returned more than {limits.output_bytes:,} bytes"
         case _:
             return None
+
+
+def _took_too_long(reply: Reply, program: str, limits: Limits) -> str:
+    """Where it was, if the process could say so. Not what was measured: that is never the same twice."""
+    if reply.cpu_seconds < limits.cpu_seconds and not reply.body:
+        return f"took more than {limits.wall_seconds:g} s"
+    line = int(reply.body) if reply.body else None
+    return f"took more than {limits.cpu_seconds:g} s of processor time{_at(line, program)}"
 
 
 def _value(body: bytes) -> tuple[Status, JSON, str]:
@@ -128,10 +135,14 @@ def _error(body: bytes, program: str) -> str:
 def says(kind: str, message: str, line: int | None, program: str) -> str:
     """`ValueError: bad day (line 12: raise ValueError("bad day"))`."""
     text = f"{kind}: {message}" if message else kind
+    return text[:2000] + _at(line, program)
+
+
+def _at(line: int | None, program: str) -> str:
     source = program.splitlines()
     if line is None or not 1 <= line <= len(source):
-        return text[:2000]
-    return f"{text[:2000]} (line {line}: {source[line - 1].strip()[:200]})"
+        return ""
+    return f" (line {line}: {source[line - 1].strip()[:200]})"
 
 
 def _death(wait_status: int) -> str:

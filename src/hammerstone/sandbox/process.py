@@ -6,11 +6,12 @@ import contextlib
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO
 
 import anyio
@@ -30,6 +31,8 @@ __all__ = ["CallProcess", "Launch", "Template", "Worker"]
 
 START_SECONDS = 20.0
 PREPARE_SECONDS = 30.0
+TOOL_LINE = re.compile(rb'File "%s", line (\d{1,9}) ' % child.TOOL_FILE.encode())
+MOST_SAID = 16_384  # bytes that are read of a process whose time is up
 GRACE_SECONDS = 2.0  # how long a worker may take to report the end of a process
 MAX_UNREPORTED = 16  # reports that nobody has read: far fewer than a socket holds
 
@@ -267,6 +270,9 @@ class CallProcess:
                 printed = self._worker.printed()
                 if body is None or len(printed) > self._limits.output_bytes:
                     return await self._stop(Stop.OUT_OF_OUTPUT)
+                if kind == child.TOO_MUCH_TIME:
+                    line = await self._line()
+                    return replace(await self._stop(Stop.OUT_OF_TIME), body=line)
                 return Reply(kind=kind, body=body, printed=printed, wall_seconds=self._seconds())
         except Gone:
             return await self._stop(Stop.NOT)
@@ -276,9 +282,20 @@ class CallProcess:
         """The kind and the body of its frame; no body if that is longer than allowed."""
         await self._channel.send(exchange.FRAME.pack(0, len(payload)) + payload)
         kind, length = exchange.FRAME.unpack(await self._channel.receive(exchange.FRAME.size))
+        if kind == child.TOO_MUCH_TIME:
+            return kind, b""
         if kind not in child.SAYINGS:
             raise Gone
         return kind, await self._channel.receive(length) if length <= self._limits.output_bytes else None
+
+    async def _line(self) -> bytes:
+        """The number of the line that a process is in whose time is up: frames are written, the innermost first."""
+        said, found = b"", None
+        with contextlib.suppress(Gone), anyio.move_on_after(GRACE_SECONDS):
+            while found is None and len(said) < MOST_SAID:
+                said += await self._channel.receive(1)
+                found = TOOL_LINE.search(said)
+        return found[1] if found else b""
 
     async def _stop(self, stop: Stop) -> Reply:
         wall_seconds = self._seconds()

@@ -13,7 +13,8 @@ Some calls are on the list with a condition:
   which processes there are;
 - `mmap`, `mremap`, `mprotect`: memory of its own to read and write, no shared memory, no huge pages (the machine has a
   number of them), none that the kernel takes back when memory is short, and no machine code;
-- `madvise`: giving memory back.
+- `madvise`: giving memory back;
+- `rt_sigaction`: every signal but the one that says that its time is up, which would be a clock.
 
 And some are answered without being made (`ZERO`): who the process is, which numbers would tell how many others have
 been started. A clock, the use of the processor and random numbers are not on the list at all.
@@ -98,10 +99,11 @@ class Null:
 
 Condition = OneOf | OnlyBits | Null
 
-# linux/futex.h, bits/mman-linux.h
+# linux/futex.h, bits/mman-linux.h, asm-generic/signal.h
 FUTEX_PRIVATE, FUTEX_REALTIME = 128, 256
 WAIT, WAKE, WAIT_BITSET, WAKE_BITSET = (FUTEX_PRIVATE | operation for operation in (0, 1, 9, 10))
 READ_WRITE = 0x1 | 0x2
+SIGXCPU = 24
 PRIVATE_ANONYMOUS = 0x2 | 0x20 | 0x10 | 0x4000 | 0x20000 | 0x100000  # also FIXED, NORESERVE, STACK, FIXED_NOREPLACE
 CONDITIONS: dict[str, tuple[Condition, ...]] = {
     "futex": (
@@ -109,6 +111,7 @@ CONDITIONS: dict[str, tuple[Condition, ...]] = {
         Null(argument=3),  # the time limit
     ),
     "madvise": (OneOf(argument=2, values=(0, 4, 8)),),  # NORMAL, DONTNEED, FREE
+    "rt_sigaction": (OneOf(argument=0, values=tuple(number for number in range(1, 65) if number != SIGXCPU)),),
     "mmap": (OnlyBits(argument=2, bits=READ_WRITE), OnlyBits(argument=3, bits=PRIVATE_ANONYMOUS)),
     "mprotect": (OnlyBits(argument=2, bits=READ_WRITE),),
     "mremap": (OnlyBits(argument=3, bits=0x1 | 0x2),),  # MAYMOVE, FIXED

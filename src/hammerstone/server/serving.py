@@ -93,7 +93,9 @@ async def open_tenants(
     models = models or _models(settings, learns=keeping is not NOTHING)
     with open_stores(home or default_home(), keeping=keeping) as stores:
         async with (
-            open_lasting(lambda: open_sandbox(sandbox), signals.health.sandbox()) as confined,
+            open_lasting(
+                lambda: open_sandbox(sandbox, settings=settings.sandbox), signals.health.sandbox()
+            ) as confined,
             Host(
                 stores=stores,
                 sandbox=confined,

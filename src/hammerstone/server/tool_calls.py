@@ -70,10 +70,10 @@ class ToolCalls:
             fitting = read_signature(source).validate(arguments)
         except ArgumentsError as error:
             raise GatewayError(str(error), status=422, code="invalid_arguments") from None
-        answer, failure = await call_solve(self._loop.sandbox, source, fitting)
-        if answer is None:
-            raise GatewayError(failure, status=422, code="tool_failed", kind="tool_error")
-        return Called(tool=tool, answer=answer)
+        solved = await call_solve(self._loop.sandbox, source, fitting)
+        if solved.text is None:
+            raise GatewayError(solved.failure, status=422, code="tool_failed", kind="tool_error")
+        return Called(tool=tool, answer=solved.text)
 
     async def ask(self, tool: StoredTool, question: str, request_id: str) -> Called:
         """Answer a question by the tool's parser, as for any request; it is kept under this id, as one.

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hammerstone.sandbox.contract import Outcome, Sandbox
+from hammerstone.sandbox.contract import Limits, Outcome, Sandbox, Status
 from hammerstone.tools.signature import ArgumentsError, SignatureError, read_signature
 from hammerstone.types import JSON
 
-__all__ = ["Arguments", "Parsed", "answer", "call_solve"]
+__all__ = ["Arguments", "Parsed", "Solved", "answer", "call_solve"]
 
 Arguments = Mapping[str, JSON]
 
@@ -24,12 +24,22 @@ Arguments = Mapping[str, JSON]
 class Parsed:
     """What was made of a question: the arguments, or why there are none or no answer from them.
 
-    `proved` says that they reproduce the question.
+    `proved` says that they reproduce the question, `too_slow` that it took longer than a tool may take.
     """
 
     arguments: Arguments | None = None
     refusal: str = ""
     proved: bool = False
+    too_slow: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solved:
+    """The answer, or why there is none."""
+
+    text: str | None = None
+    failure: str = ""
+    too_slow: bool = False
 
 
 async def answer(sandbox: Sandbox, source: str, question: str, *, hash_seed: int = 0) -> tuple[Parsed, str | None]:
@@ -41,25 +51,27 @@ async def answer(sandbox: Sandbox, source: str, question: str, *, hash_seed: int
             return parsed, None
         solved = await process.call("solve", arguments)
     async with sandbox.process(source, hash_seed=hash_seed) as process:
-        difference = _difference(question, await process.call("unparse", arguments))
+        written = await process.call("unparse", arguments)
+    too_slow = Status.TIMEOUT in {solved.status, written.status}
+    difference = _difference(question, written)
     if difference:
-        return Parsed(arguments=arguments, refusal=difference), None
-    given, failure = _answer(solved)
-    return Parsed(arguments=arguments, refusal=failure, proved=True), given
+        return Parsed(arguments=arguments, refusal=difference, too_slow=too_slow), None
+    given = _answer(solved)
+    return Parsed(arguments=arguments, refusal=given.failure, proved=True, too_slow=too_slow), given.text
 
 
 async def call_solve(
-    sandbox: Sandbox, source: str, arguments: Arguments, *, hash_seed: int = 0
-) -> tuple[str | None, str]:
-    """The answer and an empty string, or `None` and why there is no answer."""
-    return _answer(await sandbox.call(source, "solve", arguments, hash_seed=hash_seed))
+    sandbox: Sandbox, source: str, arguments: Arguments, *, hash_seed: int = 0, limits: Limits | None = None
+) -> Solved:
+    """Without the proof: from arguments that somebody else has written, within a tool's limits or others."""
+    return _answer(await sandbox.call(source, "solve", arguments, hash_seed=hash_seed, limits=limits))
 
 
 def _arguments(source: str, outcome: Outcome) -> Parsed:
     """Arguments that fit the signature of `solve`, as they are to be passed to it."""
     value = outcome.value
     if not outcome.ok:
-        return Parsed(refusal=f"parse failed: {outcome.error}")
+        return Parsed(refusal=f"parse failed: {outcome.error}", too_slow=outcome.status is Status.TIMEOUT)
     if value is None:
         return Parsed(refusal="parse returned None")
     if not isinstance(value, dict):
@@ -70,12 +82,12 @@ def _arguments(source: str, outcome: Outcome) -> Parsed:
         return Parsed(refusal=f"parse returned arguments that do not fit solve: {error}")
 
 
-def _answer(outcome: Outcome) -> tuple[str | None, str]:
+def _answer(outcome: Outcome) -> Solved:
     if not outcome.ok:
-        return None, f"solve failed: {outcome.error}"
+        return Solved(failure=f"solve failed: {outcome.error}", too_slow=outcome.status is Status.TIMEOUT)
     if not isinstance(outcome.value, str):
-        return None, f"solve returned {type(outcome.value).__name__}, not a string"
-    return outcome.value, ""
+        return Solved(failure=f"solve returned {type(outcome.value).__name__}, not a string")
+    return Solved(text=outcome.value)
 
 
 def _difference(question: str, outcome: Outcome) -> str:

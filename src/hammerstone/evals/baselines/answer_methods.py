@@ -10,7 +10,7 @@ from hammerstone.models.model import Message, Prompt
 from hammerstone.models.replies import code_block
 from hammerstone.routes import Asked, ToolCard, ToolParserRoute, ToolUserRoute, text_of
 from hammerstone.routes.solver import read_answer
-from hammerstone.sandbox import Sandbox
+from hammerstone.sandbox import Limits, Sandbox
 from hammerstone.settings import USER_TEMPERATURE
 from hammerstone.store.accounts import AccountedModel, Bill, prompt
 from hammerstone.tools import parser
@@ -104,7 +104,7 @@ class ProgramOfThought:
         source = code_block(await self._model.complete(asked, bill), "python")
         if source is None or any("takes no arguments" not in reason for reason in check_source(source)):
             return None
-        return (await parser.call_solve(self._sandbox, source, {}))[0]
+        return (await parser.call_solve(self._sandbox, source, {}, limits=Limits())).text
 
 
 class ToolWithUser:

@@ -51,10 +51,11 @@ LACKING = ("NotImplementedError", "ModuleNotFoundError", "ImportError", "Attribu
 class MontySandbox:
     """Monty interpreters, one fresh for each call."""
 
-    def __init__(self, *, workers: int) -> None:
+    def __init__(self, *, workers: int, limits: Limits) -> None:
         if workers < 1:
             raise SandboxError(f"a sandbox needs at least one worker, not {workers}")
         self._workers = workers
+        self._limits = limits
         self._pool: pydantic_monty.Monty | None = None
 
     @property
@@ -104,7 +105,7 @@ class MontySandbox:
         async with self._free:
             if self._pool is None:
                 raise SandboxError("the sandbox is closed")
-            process = MontyProcess(self._pool, program, limits or Limits(), hash_seed)
+            process = MontyProcess(self._pool, program, limits or self._limits, hash_seed)
             try:
                 yield process
             finally:
@@ -122,6 +123,7 @@ class MontyProcess:
         self.program = program
         self.limits = limits
         self.hash_seed = hash_seed
+        self.seconds = min(limits.cpu_seconds, limits.wall_seconds)
         self.memory_bytes = min(limits.memory_bytes, MEMORY_BYTES)
         self.printed = pydantic_monty.CollectString(max_bytes=limits.output_bytes)
         self.opened = ExitStack()
@@ -179,7 +181,7 @@ class MontyProcess:
         return self.pool.checkout(
             script_name="tool.py",
             limits={
-                "max_feed_duration_secs": min(self.limits.cpu_seconds, self.limits.wall_seconds),
+                "max_feed_duration_secs": self.seconds,
                 "max_memory": self.memory_bytes,
                 "max_total_sleep_secs": self.limits.wall_seconds,
             },
@@ -201,7 +203,7 @@ class MontyProcess:
         if kind == "MemoryError":
             return Status.MEMORY, None, f"used more memory than its limit of {self.memory_bytes:,} bytes"
         if kind == "TimeoutError" and "limit exceeded" in message:
-            return Status.TIMEOUT, None, message
+            return Status.TIMEOUT, None, f"took more than {self.seconds:g} s"
         lines = [frame.line for frame in error.traceback()]
         said = says(kind, message, lines[-1] if lines else None, self.program)
         return Status.ERROR, None, self.lacking(said) if kind in LACKING else said

@@ -30,6 +30,7 @@ REHEARSALS = 20  # by then CPython has made its faster instructions
 
 # What a call says of itself; the host makes NOTHING and NOT_CONFINED of what it does not say.
 NOTHING, VALUE, ERROR, TOO_MUCH_MEMORY, TOO_MUCH_OUTPUT, NOT_CONFINED, LACKING = 0, 1, 2, 3, 4, 5, 6
+TOO_MUCH_TIME = ord("S")  # the first letter of what `faulthandler` writes when its time is up (see `worker`)
 SAYINGS = frozenset({VALUE, ERROR, TOO_MUCH_MEMORY, TOO_MUCH_OUTPUT, LACKING})
 
 TOOL_FILE = "<tool>"
