@@ -93,6 +93,22 @@ def completion(content: object, **fields: object) -> dict[str, object]:
     return {"choices": [{"message": {"role": "assistant", "content": content}} | fields]}
 
 
+@pytest.mark.parametrize("odd", [{}, [], [[1]], {"a": []}])
+def test_a_list_or_an_object_where_a_name_belongs_is_refused_and_ends_nothing(tmp_path: Path, odd: object) -> None:
+    """A set cannot look such a value up."""
+    text = {"type": odd, "text": "1 + 2?"}
+    item = {"type": odd, "content": [text]}
+    ended = {"type": "message", "content": [text], "stop_reason": odd}
+    for row in (
+        {"messages": [{"role": odd, "content": "1 + 2?"}]},
+        {"messages": [{"role": "user", "content": [text]}]},
+        {"input": [{"role": "user", "content": [text]}], "model": "gpt"},
+        *({"messages": [ASK], "response": {"output": [item], "status": status}} for status in ("completed", odd)),
+        *({"messages": [ASK], "response": reply} for reply in (ended, completion("3", finish_reason=odd))),
+    ):
+        assert why(tmp_path, row)
+
+
 def test_the_answers_of_a_batch_belong_to_its_requests_by_their_ids(tmp_path: Path) -> None:
     lines = [
         {"custom_id": "a", "response": {"status_code": 200, "body": completion("3")}, "error": None},

@@ -61,4 +61,4 @@ def _turn(turn: Fields) -> Fields:
 
 def _part(part: Fields) -> Fields:
     kept = {name: value for name, value in part.items() if name != "cache_control"}
-    return {**kept, "type": "text"} if part.get("type") in {"input_text", "output_text"} else kept
+    return {**kept, "type": "text"} if part.get("type") in ("input_text", "output_text") else kept

@@ -110,10 +110,11 @@ def _messages(value: object) -> tuple[Message, ...]:
 
 def _message(number: int, value: object) -> Message:
     fields = cast("Fields", value) if isinstance(value, dict) else {}
-    role = next((one for one in _ROLES if one == fields.get("role")), None)
+    given = fields.get("role")
+    role = next((one for one in _ROLES if one == given), None)
     if role is None:
         why = f"message {number} is not one of {', '.join(_ROLES)} with a `content`"
-        if fields.get("role") in {"tool", "function"}:
+        if given in ("tool", "function"):
             raise NotForToolsError(why, TOOLS)
         raise UnreadableRowError(why)
     others = [name for name in fields if name not in {"role", "content"} and not weighs_nothing(fields[name])]
@@ -144,7 +145,7 @@ def _joined(parts: Sequence[str]) -> str:
 def _part(number: int, part: object) -> str:
     fields = cast("Fields", part) if isinstance(part, dict) else {}
     text = fields.get("text")
-    if fields.get("type") not in {"text", "input_text"} or type(text) is not str:
+    if fields.get("type") not in ("text", "input_text") or type(text) is not str:
         group = TOOLS if str(fields.get("type")) in {"tool_use", "tool_result"} else "images, audio or files"
         raise NotForToolsError(f"message {number} holds something other than text", group)
     others = [name for name in fields if name not in _OF_PART and not weighs_nothing(fields[name])]

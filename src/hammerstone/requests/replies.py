@@ -19,8 +19,8 @@ __all__ = ["CUT", "FAILED", "SEVERAL", "TOOLS", "answer_in", "object_of", "objec
 
 FAILED, CUT, TOOLS, SEVERAL = "the call failed", "cut short or filtered", "calls of tools", "several answers"
 
-_ENDED = {None, "stop", "end_turn", "completed", "stop_sequence"}
-_CALLED = {"tool_calls", "function_call", "tool_use"}
+_ENDED = (None, "stop", "end_turn", "completed", "stop_sequence")
+_CALLED = ("tool_calls", "function_call", "tool_use")
 _EVENT = re.compile(r"^data: *(.+)$", re.MULTILINE)
 
 
@@ -91,12 +91,12 @@ def _check_end(reason: object) -> None:
 
 def _parts(item: Fields) -> list[Fields]:
     """The parts of an item of a response's output; the item itself where it is no message."""
-    return objects_of(item.get("content")) if item.get("type") in {None, "message"} else [item]
+    return objects_of(item.get("content")) if item.get("type") in (None, "message") else [item]
 
 
 def _text(parts: list[Fields]) -> str | None:
-    spoken = [one for one in parts if one.get("type") not in {"thinking", "redacted_thinking"}]
-    if any(one.get("type") not in {None, "text", "output_text"} for one in spoken):
+    spoken = [one for one in parts if one.get("type") not in ("thinking", "redacted_thinking")]
+    if any(one.get("type") not in (None, "text", "output_text") for one in spoken):
         raise NotForToolsError("its response holds more than text", TOOLS)
     return "".join(str(one.get("text") or "") for one in spoken) or None
 
@@ -130,7 +130,7 @@ def _assembled_message(chunks: list[Fields]) -> Fields:
     deltas = [object_of(one.get("delta")) for one in chunks if one.get("type") == "content_block_delta"]
     ends = [one for one in chunks if one.get("type") == "message_delta"]
     text = "".join(str(one.get("text") or "") for one in deltas if one.get("type") == "text_delta")
-    others = [one for one in blocks if one.get("type") not in {"text", "thinking"}]
+    others = [one for one in blocks if one.get("type") not in ("text", "thinking")]
     usage = object_of(begun.get("usage")) | (object_of(ends[-1].get("usage")) if ends else {})
     reason = object_of(ends[-1].get("delta")).get("stop_reason") if ends else "no end"
     return {"content": [{"type": "text", "text": text}, *others], "stop_reason": reason, "usage": usage}

@@ -159,7 +159,7 @@ def _texts(content: object) -> object:
     if not isinstance(content, list):
         return content
     parts = [object_of(one) for one in cast("list[object]", content)]
-    return [{**one, "type": "text"} if one.get("type") in {"input_text", "output_text"} else one for one in parts]
+    return [{**one, "type": "text"} if one.get("type") in ("input_text", "output_text") else one for one in parts]
 
 
 def _format(text: object) -> object:
