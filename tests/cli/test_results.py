@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hammerstone.cli.results import show_result
-from hammerstone.evals.report.experiment_result import Confusion, Measurement, Result
+from hammerstone.evals.report.experiment_result import Confusion, Measurement, Result, Table
 
 from ..evals.report.made_up import dispatch, everything, make, near_miss, stream, use
 
@@ -164,3 +164,35 @@ def test_a_name_with_markup_is_shown_as_it_is(shown) -> None:
         text = words(shown(replace(make(), figures=(odd,)), width))
         assert "[bold]a[/]" in text
         assert "[red]m[/]" in text
+
+
+COLUMNS = ("family", "#12", "#50", "#100", "#200", "#400", "#first", "#builds", "#cost", "#served", "#wrong")
+
+
+def of_tables(*tables: Table) -> Result:
+    return Result(experiment="improve", title="Wide", seed=0, models={}, figures=(), tables=tables)
+
+
+@pytest.mark.parametrize("width", [1, 60, 80, 120, None])
+@pytest.mark.parametrize(
+    "columns",
+    [
+        COLUMNS,
+        ("task", "method", *(f"#{'number ' * 4}{at}" for at in range(9))),
+        ("name", "another name", "#" + "9" * 300),
+        ("x" * 200, "#n"),
+    ],
+)
+def test_a_table_of_any_width_is_shown_whole(shown, columns: tuple[str, ...], width: int | None) -> None:
+    rows = tuple((f"row {at}", *(f"{at}{k}.{k}" for k in range(len(columns) - 1))) for at in range(3))
+    lines = shown(of_tables(Table(title="Coverage", columns=columns, rows=rows, caption="Below.")), width)
+    assert [cell for row in rows for cell in row if cell not in words(lines)] == []
+    assert width is None or "x" * 60 in words(lines) or max(map(len, lines)) <= max(60, width)
+
+
+def test_a_wide_table_has_the_heads_beside_its_numbers_on_a_narrow_screen(shown) -> None:
+    row = ("dyck", *"48.0 86.0 97.5 97.5 97.5 48.0 3 $1.3356 366 0".split())
+    lines = shown(of_tables(Table(title="Coverage", columns=COLUMNS, rows=(row,))), 60)
+    at = lines.index("dyck")
+    expected = "12 48.0, 50 86.0, 100 97.5, 200 97.5, 400 97.5, first 48.0, builds 3, cost $1.3356, served 366, wrong 0"
+    assert words(lines[at + 1 : at + 4]).strip() == expected

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from textwrap import wrap as wrap_text
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hammerstone.cli.terminal import WIDE, show_table, show_text, talk
 from hammerstone.visible import visible
@@ -20,6 +20,7 @@ __all__ = ["show_result"]
 
 TABLE_GAP, GAP = 3, 2  # screen columns between two of a table, and of the narrow form
 NARROWEST = 60  # screen columns; a smaller screen wraps the lines itself
+LEAST_NAMES = 8  # screen columns without which names do not stand beside numbers
 NAMES = 28  # screen columns that the names of methods are worth before one of the others is left out
 # Left out in this order where room is short:
 SPARED = ("model", "cost", "calls", "tokens each", "cost each", "paper", "per cent")
@@ -40,8 +41,10 @@ def show_result(result: Result) -> None:
             show_table(table.title, table.columns, table.rows, caption=table.caption)
         elif table.title == CONFUSION:
             _show_numbered(table)
+        elif _is_named(table) and (chosen := _chosen(table, width)).names >= LEAST_NAMES:
+            show_text("\n".join([*_narrow(table, chosen, width), ""]))
         else:
-            show_text("\n".join([*_narrow(table, width), ""]))
+            show_text("\n".join([*_by_row(table, width), ""]))
     if result.partial:
         talk(result.partial, "partial:")
 
@@ -67,11 +70,25 @@ def _show_numbered(table: Table) -> None:
     show_table(table.title, (table.columns[0], *(f"#{at}" for at in number.values())), rows, caption=caption)
 
 
-def _narrow(table: Table, width: int) -> Iterator[str]:
+def _is_named(table: Table) -> bool:
+    """Whether its rows have names in two columns, such as a task and a method."""
+    return not any(column.startswith("#") for column in table.columns[:2])
+
+
+def _by_row(table: Table, width: int) -> Iterator[str]:
+    """Lines: each row below its name, what stands in a column beside the column's head."""
+    yield table.title
+    for row in table.rows:
+        cells = [f"{head} {cell}" for head, cell in zip(table.heads[1:], row[1:], strict=True) if cell]
+        yield from wrap(row[0], width)
+        yield from wrap(", ".join(cells), width, initial_indent="  ", subsequent_indent="  ")
+    yield from ("", *wrap(table.caption, width))
+
+
+def _narrow(table: Table, chosen: _Chosen, width: int) -> Iterator[str]:
     """Lines: rows that begin alike under their common beginning, each detail under its row."""
-    heads, spared = _chosen(table, width)
+    heads, spared, names = chosen
     rooms = [_room(table, head) for head in heads]
-    names = min(width - sum(rooms) - GAP * len(rooms), 2 + max(len(row[1]) for row in table.rows))
 
     def line(name: str, cells: Iterable[str]) -> str:
         return (" " * GAP).join([name.ljust(names), *map(str.rjust, cells, rooms)]).rstrip()
@@ -90,15 +107,23 @@ def _narrow(table: Table, width: int) -> Iterator[str]:
     yield from ("", *(line for text in below for line in wrap(text, width)))
 
 
-def _chosen(table: Table, width: int) -> tuple[list[str], list[str]]:
-    """The heads after the first two that find room beside a name, and those left out."""
+class _Chosen(NamedTuple):
+    """The heads after the first two that find room beside a name, those left out, and the room of the names."""
+
+    heads: list[str]
+    spared: list[str]
+    names: int
+
+
+def _chosen(table: Table, width: int) -> _Chosen:
     heads = [head for head in table.heads[2:] if head != DETAIL]
     spared: list[str] = []
     for head in (head for head in SPARED if head in heads):
         if NAMES + sum(GAP + _room(table, one) for one in heads) > width:
             heads.remove(head)
             spared.append(head)
-    return heads, spared
+    room = width - sum(GAP + _room(table, one) for one in heads)
+    return _Chosen(heads, spared, min(room, 2 + max(len(row[1]) for row in table.rows)))
 
 
 def _room(table: Table, head: str) -> int:

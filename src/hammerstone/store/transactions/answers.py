@@ -1,0 +1,68 @@
+"""Paid calls, and answers to requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hammerstone.store import answers, calls, instances, tasks
+from hammerstone.store.transactions.opened import Opened
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hammerstone.store.answers import Wanted
+    from hammerstone.store.records import Answered, Call, LedgerEntry
+    from hammerstone.types import Instance
+
+__all__ = ["AnswerTransactions"]
+
+
+class AnswerTransactions(Opened):
+    """Part of `Store`."""
+
+    def find_call(self, key: str, model: str) -> Call | None:
+        """The newest completion of this prompt (`Prompt.key`) by this model."""
+        with self._database.read() as connection:
+            return calls.find(connection, key, model)
+
+    def add_call(self, call: Call) -> int:
+        """Store a paid completion, on the disk when this returns; the row id."""
+        with self._database.write() as connection:
+            return calls.add(connection, self.keeping.call(call))
+
+    def add_answer(self, answered: Answered) -> None:
+        """Store one answer: safe from the death of this process, and from a power cut once a paid call follows it."""
+        self.add_answers((answered,))
+
+    def add_answers(self, answered: Sequence[Answered]) -> None:
+        """Store many answers in one transaction, as `add_answer` does."""
+        with self._database.write(durable=False) as connection:
+            answers.add(connection, answered, self.keeping)
+
+    def finish_request(self, answered: Answered, *, task: str | None = None, instance: Instance | None = None) -> None:
+        """Store an answer and, when given, the instance under its task, in one transaction.
+
+        Where somebody has removed the task meanwhile, the instance goes with it; one of which not all text may be kept
+        is not stored.
+        """
+        if instance is not None and not self.keeping.is_whole_instance(instance):
+            instance = None
+        with self._database.write(durable=instance is not None) as connection:
+            answers.add(connection, (answered,), self.keeping)
+            if task is not None and instance is not None and tasks.find(connection, task) is not None:
+                instances.add(connection, task, instance, answered.id)
+
+    def refused_questions(self, task_name: str, limit: int) -> tuple[str, ...]:
+        """Questions of this task that its tool's cheaper routes refused and another one answered, newest first."""
+        with self._database.read() as connection:
+            return answers.refused(connection, task_name, limit)
+
+    def answers(self, wanted: Wanted, limit: int) -> tuple[LedgerEntry, ...]:
+        """Some of the requests with their answers, newest first."""
+        with self._database.read() as connection:
+            return answers.page(connection, wanted, limit)
+
+    def answers_of(self, name: str, version: int) -> tuple[Answered, ...]:
+        """What one version has answered, newest first."""
+        with self._database.read() as connection:
+            return answers.of_tool(connection, name, version)

@@ -1,0 +1,54 @@
+"""The labeler's queue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hammerstone.requests.frame import PLAIN
+from hammerstone.store import queue
+from hammerstone.store.transactions.opened import Opened
+
+if TYPE_CHECKING:
+    from hammerstone.requests.frame import Frame
+    from hammerstone.store.records import Queued
+    from hammerstone.types import Chat
+
+__all__ = ["QueueTransactions"]
+
+
+class QueueTransactions(Opened):
+    """Part of `Store`."""
+
+    def enqueue(
+        self, request_id: str, question: str, task: str | None, chat: Chat | None = None, frame: Frame = PLAIN
+    ) -> Queued:
+        """Let a request wait for a labeler; the same request of the same task and frame waits once.
+
+        `chat` is all of it, if not the question.
+        """
+        with self._database.write() as connection:
+            return queue.add(connection, request_id, question, task, chat, frame, self.keeping)
+
+    def queue(self) -> tuple[Queued, ...]:
+        """What waits, in order of arrival."""
+        with self._database.read() as connection:
+            return queue.waiting(connection)
+
+    def queued(self, queued_id: int) -> Queued | None:
+        """An entry of the queue, which may have been answered."""
+        with self._database.read() as connection:
+            return queue.find(connection, queued_id)
+
+    def label(self, queued_id: int, answer: str) -> Queued:
+        """Take an entry off the queue and store it as an instance of its task, if it has one, in one transaction.
+
+        An instance with this question that is there already is relabeled. Raises `NotFoundError` if the entry does not
+        wait (any more).
+        """
+        with self._database.write() as connection:
+            return queue.label(connection, queued_id, answer, self.keeping)
+
+    def skip(self, queued_id: int) -> Queued:
+        """Put an entry of the queue off: it waits behind all others. Raises `NotFoundError` if it does not wait."""
+        with self._database.write() as connection:
+            return queue.skip(connection, queued_id)
