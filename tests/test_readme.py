@@ -15,6 +15,7 @@ from .readme import README, numbers, stated
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results.md"
 STREAM, NEAR_MISS = "`hammerstone bench stream`", "`hammerstone bench near-miss`"
+AUDIT = "`hammerstone bench audit`"
 
 
 def sections() -> dict[str, str]:
@@ -70,3 +71,20 @@ def test_hits_on_look_alikes_are_those_of_the_results() -> None:
     ours, at_our_rate = wrong_hits("hammerstone, parser route"), wrong_hits("semantic cache, at hammerstone's hit rate")
     assert stated(NEAR_MISS) == [ours, at_our_rate, 0.95, wrong_hits("semantic cache, 0.95")]
     assert stated(f"n = {numbers(row('near-miss', 'all', 'exact cache')[3])[1]:.0f}", NEAR_MISS)
+
+
+def test_requests_until_an_audit_finds_a_change_are_those_of_the_results() -> None:
+    found = [row("audit", "every answer", f"{share} %")[3:5] for share in (1, 2, 5)]
+    streams = row("audit", "every answer", "1 %")[2]
+    assert stated("a rule that changes", f"median and 95 % of {streams} simulated", AUDIT) == [
+        number for median, most in found for number in numbers(f"{median} {most}")
+    ]
+
+
+def test_streams_in_which_the_bound_holds_are_those_of_the_results() -> None:
+    kept = [
+        numbers(row("audit", f"bound holds at every look, false-hit rate {rate} %", "time-uniform bound")[2])
+        for rate in ("0.2", "1", "5", "20")
+    ]
+    assert {n for _, n in kept} == {1000}
+    assert stated("the bound of the false-hit rate holds", "n = 1,000 each", AUDIT)[:-1] == [held for held, _ in kept]

@@ -23,7 +23,7 @@ from hammerstone.evals.tasks import TASKS
 from hammerstone.evals.traffic.one_task_stream import FAMILIES
 from hammerstone.models.model import Model
 from hammerstone.sandbox import open_sandbox
-from hammerstone.settings import Settings
+from hammerstone.settings import SandboxSettings, Settings
 from hammerstone.store import open_store
 from hammerstone.types import Role
 
@@ -107,6 +107,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
 }
 
 WITHOUT_SAMPLES = ("improve", "audit")  # they draw all that they ask themselves
+REPLAYED = SandboxSettings(answer_s=30)  # so that a slower machine does not ask for what was not recorded
 WITHOUT_MODELS = ("audit",)
 """Experiments that need neither models nor recordings."""
 
@@ -138,7 +139,7 @@ async def run_experiments(
     _check(plan, tasks)
     results: list[Result] = []
     with open_store(home) as store:
-        async with open_sandbox(sandbox, settings=plan.settings.sandbox) as confined:
+        async with open_sandbox(sandbox, settings=REPLAYED if recorded else plan.settings.sandbox) as confined:
             bench = BenchRun(
                 store=store,
                 sandbox=confined,
