@@ -29,7 +29,8 @@ def serve(
     home: Home = None,
     host: Annotated[str | None, typer.Option("--host", help="Address to listen on. Default: 127.0.0.1.")] = None,
     port: Annotated[
-        int | None, typer.Option("--port", min=0, help="Port to listen on. Default: 8000. 0 takes a free one.")
+        int | None,
+        typer.Option("--port", min=0, max=65_535, help="Port to listen on. Default: 8000. 0 takes a free one."),
     ] = None,
     maker: Maker = None,
     user: Annotated[

@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
+import httpx2
 import uvicorn
 
 from hammerstone.environment import default_home
@@ -45,7 +46,7 @@ def open_upstreams(settings: ServeSettings) -> Upstreams:
         )
     key = None
     if settings.api_key_env is not None:
-        key = os.environ.get(settings.api_key_env)
+        key = os.environ.get(settings.api_key_env, "").strip()
         if not key:
             raise SettingsError(
                 f"the environment variable {settings.api_key_env} is not set",
@@ -152,12 +153,25 @@ async def serve(
         raise SettingsError(
             f"port {settings.port} of {settings.host} cannot be used", hint="--port names another"
         ) from None
-    url = f"http://{settings.host}:{listening.getsockname()[1]}"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{host}:{listening.getsockname()[1]}"
     server = DrainingServer(config, signals.health, drain_s=settings.drain_s, on_start=lambda: on_start(url))
     await server.serve(sockets=[listening])
 
 
 def _url(text: str) -> str:
-    if text.startswith(("http://", "https://")):
+    try:
+        url = httpx2.URL(text)
+    except httpx2.InvalidURL:
+        url = httpx2.URL()
+    if url.userinfo:  # it would be shown wherever the upstream is named
+        raise SettingsError(
+            "the URL of an upstream holds no password", hint="api_key_env names a variable with its key"
+        )
+    if url.scheme in ("http", "https") and url.host and not url.query and not url.fragment and _is_port(url.port):
         return text
     raise SettingsError(f"{text[:80]!r} is not the URL of an upstream", hint="such as https://api.openai.com")
+
+
+def _is_port(port: int | None) -> bool:
+    return port is None or 0 < port <= 65_535

@@ -1,0 +1,56 @@
+"""What `hammerstone serve` is started with: a mistake is one sentence before anybody is let in."""
+
+from __future__ import annotations
+
+import pytest
+
+from hammerstone.errors import SettingsError
+from hammerstone.server.serving import check_address, open_upstreams
+from hammerstone.settings import ServeSettings
+
+
+@pytest.mark.parametrize("url", ["https://api.openai.com", "http://127.0.0.1:1/v1", "http://[::1]:8000/proxy"])
+def test_an_upstream_is_named_by_its_url(url: str) -> None:
+    assert open_upstreams(ServeSettings(upstream=url)).openai.base_url == url.removesuffix("/v1")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            None,
+            "",
+            "api.openai.com",
+            "ftp://x",
+            "https://",
+            "http:///v1",
+            "http://[::1",
+            "http://x:99999",
+            "http://x?a=1",
+        ),
+        "https://user:secret@api.openai.com",
+    ],
+)
+def test_what_is_no_url_of_an_upstream_is_refused_at_once(url: str | None) -> None:
+    for settings in (ServeSettings(upstream=url), ServeSettings(upstream="http://x", anthropic_upstream=url)):
+        if url is None and settings.upstream is not None:
+            continue
+        with pytest.raises(SettingsError) as refused:
+            open_upstreams(settings)
+        assert "secret" not in str(refused.value)
+
+
+def test_the_upstreams_key_may_end_in_a_line_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = ServeSettings(upstream="http://x", api_key_env="THE_KEY")
+    monkeypatch.setenv("THE_KEY", " \n")
+    with pytest.raises(SettingsError):
+        open_upstreams(settings)
+    monkeypatch.setenv("THE_KEY", "sk-1\n")
+    assert open_upstreams(settings).openai.has_key
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "8.8.8.8", "example.com", ""])  # noqa: S104 - it is refused
+def test_without_keys_no_other_machine_is_listened_to(host: str) -> None:
+    check_address(ServeSettings(host=host), has_keys=True)
+    with pytest.raises(SettingsError):
+        check_address(ServeSettings(host=host), has_keys=False)
