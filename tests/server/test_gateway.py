@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -153,6 +154,18 @@ async def test_the_caller_may_name_the_task(served: Served) -> None:
     await served.learn_sums(headers={HEADER + "task": "adding"})
     loop = await served.loop()
     assert [task.name for task in loop.store.tasks()] == ["adding"]
+
+
+@pytest.mark.parametrize("name", ["сумма", "合計", "somme_à_faire"])
+async def test_a_tool_may_have_a_name_in_any_script(served: Served, name: str) -> None:
+    await served.learn_sums(metadata={"hammerstone-task": name})
+    for named in (name.encode(), quote(name).encode()):
+        response = await served.client.post(CHAT, json=body(NEW), headers={HEADER.encode() + b"task": named})
+        assert response.headers[HEADER + "route"] == "parser"
+    response = await served.ask(NEW)
+    assert response.headers[HEADER + "route"] == "parser"
+    assert HEADER + "fault" not in response.headers
+    assert unquote(response.headers[HEADER + "tool"]) == f"{name}@1"
 
 
 async def test_the_very_same_request_at_temperature_zero_is_answered_again(served: Served) -> None:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from starlette.requests import Request as HttpRequest
 
@@ -19,6 +20,7 @@ from hammerstone.server.telemetry.record import record_of
 __all__ = ["Call"]
 
 HEADER = "x-hammerstone-"
+_ASCII = "".join(map(chr, range(0x20, 0x7F)))
 LONGEST_MODEL = 100  # characters of its name in logs and traces: a client may write anything there
 
 
@@ -78,7 +80,10 @@ class Call:
 
     @property
     def headers(self) -> dict[str, str]:
-        ours = {HEADER + name: value for name, value in {"request-id": self.id, **self.notes}.items()}
+        """Those of the gateway's own in its response: what is not ASCII, as a tool's name may be, percent-encoded."""
+        ours = {
+            HEADER + name: quote(value, safe=_ASCII) for name, value in {"request-id": self.id, **self.notes}.items()
+        }
         return {**ours, **self.caller.headers}
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
+from urllib.parse import unquote
 
 from starlette.datastructures import Headers
 
@@ -46,7 +47,8 @@ def read_controls(headers: Headers, body: Mapping[str, Any] | None) -> Controls:
     fields = cast("dict[str, object]", metadata) if isinstance(metadata, dict) else {}
 
     def named(name: str) -> str | None:
-        value = headers.get(HEADER + name, fields.get(FIELD + name))
+        header = headers.get(HEADER + name)
+        value = _decoded(header) if header is not None else fields.get(FIELD + name)
         return None if value is None else str(value)
 
     cached = _cache_control(",".join(headers.getlist("cache-control")))
@@ -64,6 +66,14 @@ def read_controls(headers: Headers, body: Mapping[str, Any] | None) -> Controls:
         max_age=_seconds(cached.get("max-age")),
         share=None if named("share") is None else _flag("share", named("share")),
     )
+
+
+def _decoded(header: str) -> str:
+    """A header's value in any script: as UTF-8, or percent-encoded as our own headers are."""
+    try:
+        return unquote(header.encode("latin-1").decode())
+    except UnicodeError:
+        return header
 
 
 def _flag(name: str, value: str | None) -> bool:
