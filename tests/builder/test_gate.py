@@ -72,6 +72,13 @@ async def test_a_user_that_is_wrong_on_a_held_out_instance_does_not_serve(store:
     assert "user route: a held-out instance was answered '2', the stored answer is " in build.reason
 
 
+async def test_a_tool_names_the_user_model_with_which_it_passed(store: Store, sandbox: Sandbox) -> None:
+    fill(store, instances(5))
+    build = await gate(store, sandbox, SUM, user=a_user())
+    assert build.tool is not None
+    assert (build.tool.routes, build.tool.users) == ((Route.PARSER, Route.USER), (a_user().name,))
+
+
 async def test_a_user_that_does_not_account_for_a_held_out_instance_does_not_serve(
     store: Store, sandbox: Sandbox
 ) -> None:

@@ -144,14 +144,15 @@ async def test_a_plain_question_has_the_same_id_each_time_it_is_asked(store: Sto
         ('{"left": "6", "right": 66}', "the user model's arguments do not fit: left: "),
         ('{"left": 6}', "the user model's arguments do not fit: right: "),
         ('{"left": 6, "right": 66, "third": 1}', "the user model's arguments do not fit: third: "),
-        ('{"left": 666, "right": 66}', "solve failed: ValueError: too large"),
+        ('{"left": 666, "right": 66}', "the arguments stand for a question without: '6'"),
+        ('{"left": 6, "right": 66}', "solve failed: ValueError: too small"),
     ],
 )
 async def test_what_the_user_cannot_do_is_done_by_the_solver_and_kept_as_a_refusal(
     store: Store, sandbox: Sandbox, reply: str, refusal: str
 ) -> None:
     careful = SUM.replace(
-        "    return str", '    if left == 666:\n        raise ValueError("too large")\n    return str'
+        "    return str", '    if left == 6:\n        raise ValueError("too small")\n    return str'
     )
     store.publish(tool(source=careful))
     models = replace(everyone(), user=ScriptedModel([reply]))

@@ -211,7 +211,7 @@ def test_the_settings_may_name_a_labeler() -> None:
 def test_a_user_at_a_server_is_sent_its_budget_and_the_schema_of_the_arguments(home: Path) -> None:
     server = LocalProvider()
     server.answers = [completion('{"left": 77, "right": 23}')]
-    request = Request.plain(id="1", question=reworded(13), task="sum")
+    request = Request.plain(id="1", question=reworded(14), task="sum")
     try:
         with open_blocking(home, user=f"openai:small@{server.url}") as loop:
             answered = loop.solve(request)

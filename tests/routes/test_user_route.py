@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from hammerstone.routes import Asked, Refusal, ToolCard, ToolUserRoute, text_of
+from hammerstone.routes import Asked, Catalog, Refusal, ToolCard, ToolUserRoute, text_of
+from hammerstone.routes.user_route import UserRoute
 from hammerstone.sandbox import Sandbox
 from hammerstone.store import Store
 from hammerstone.store.accounts import AccountedModel
-from hammerstone.testing import ScriptedModel
+from hammerstone.testing import FunctionModel, ScriptedModel
 from hammerstone.tools.tool import Tool
-from hammerstone.types import Role, Route
+from hammerstone.types import Request, Role, Route
 
 from ..samples.sums import SUM, ask, reworded
 from ..samples.sums import tool as a_tool
 
 pytestmark = pytest.mark.anyio
+
+
+async def refreshed(store: Store) -> Catalog:
+    catalog = Catalog(store)
+    await catalog.refresh()
+    return catalog
 
 
 async def answered(
@@ -60,6 +68,29 @@ async def test_without_a_parser_that_passed_the_gate_the_arguments_are_the_model
 ) -> None:
     tool = a_tool(routes=(Route.USER,))
     assert await answered(store, sandbox, tool, ask(1), 17, 6) == ("23", "")
+
+
+async def test_a_tool_is_called_with_the_arguments_of_those_models_alone_with_which_it_passed_the_gate(
+    store: Store, sandbox: Sandbox
+) -> None:
+    store.publish(replace(a_tool(), users=("passed",)))
+    catalog = await refreshed(store)
+    asked = Asked(request=Request.plain(id="1", question=reworded(1)), task="sum")
+    for name, expected in (("passed", "22"), ("another", None)):
+        model = FunctionModel(lambda _: '{"left": 17, "right": 5}', name=name)
+        route = UserRoute(catalog, sandbox, AccountedModel(model, Role.USER, store))
+        assert route.may_answer(asked) is (expected is not None)
+        assert text_of(await route.attempt(asked)) == expected
+
+
+async def test_a_tool_that_does_not_say_with_which_model_it_passed_is_called_with_any_ones_arguments(
+    store: Store, sandbox: Sandbox
+) -> None:
+    store.publish(a_tool())
+    model = FunctionModel(lambda _: '{"left": 17, "right": 5}', name="another")
+    route = UserRoute(await refreshed(store), sandbox, AccountedModel(model, Role.USER, store))
+    asked = Asked(request=Request.plain(id="1", question=reworded(1)), task="sum")
+    assert text_of(await route.attempt(asked)) == "22"
 
 
 async def test_a_tool_that_cannot_write_the_arguments_as_a_question_does_not_answer(

@@ -52,7 +52,7 @@ def _without_questions(stored: StoredTool) -> Tool:
             hint="only a tool with a parser can be published",
         )
     made = replace(tool.provenance, instances=())
-    return replace(tool, routes=(Route.PARSER,), checks=(), demonstrations=(), provenance=made)
+    return replace(tool, routes=(Route.PARSER,), users=(), checks=(), demonstrations=(), provenance=made)
 
 
 def _given(stores: Stores, tenant: str, tool: Tool, reason: str) -> Published:

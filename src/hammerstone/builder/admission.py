@@ -69,7 +69,7 @@ def _as_tried(tool: Tool) -> Tool:
     checks = tuple(one for one in tool.checks if one.parsed)
     known = [(one.question, one.arguments) for one in checks]
     shown = tuple(one for one in tool.demonstrations if (one.question, one.arguments) in known)
-    return replace(tool, routes=(Route.PARSER,), checks=checks, demonstrations=shown)
+    return replace(tool, routes=(Route.PARSER,), users=(), checks=checks, demonstrations=shown)
 
 
 async def _examine(

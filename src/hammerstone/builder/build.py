@@ -232,7 +232,7 @@ class Maker:
             reason = "; ".join(result.reasons)
             await bench.note(recipe, 0, "gate", draft.source, [reason])
             return _failed(reason, bill)
-        tool = _package(bench, draft, result, recipe, self._model.name)
+        tool = self._package(bench, draft, result, recipe)
         suspect = draft.suspect or result.suspect
         if suspect is not None:
             reason = "the tool agrees with every instance but one: somebody must say which of the two is right"
@@ -242,6 +242,38 @@ class Maker:
         if problem:
             return _failed(problem, bill)
         return _End(state=BuildState.LIVE, reason="; ".join(result.reasons), tool=tool, gained=draft.gained, bill=bill)
+
+    def _package(self, bench: Workbench, draft: Draft, result: GateResult, recipe: Recipe) -> Tool:
+        """The tool as an immutable value (LATM, section 3.1, wrapping)."""
+        checks = draft.checks + result.checks
+        parsed = [one.question for one in checks if one.parsed]
+        common = wording(parsed)
+        bill = bench.conversation.bill
+        return Tool(
+            name=bench.task.name,
+            description=short_description(bench.task.description),
+            source=draft.source,
+            demonstrations=draft.demonstrations(bench.settings.demonstrations),
+            checks=checks,
+            routes=result.routes,
+            users=(self._user.name,) if self._user is not None and Route.USER in result.routes else (),
+            wording=common,
+            forms=() if common else forms(parsed),
+            frame=bench.task.frame,
+            provenance=Provenance(
+                maker=self._model.name,
+                recipe=recipe,
+                prompts=prompts.version(recipe),
+                shown=len(bench.split.shown),
+                verified=len(bench.split.verified),
+                held_out=len(bench.split.held_out),
+                instances=_digests(bench.split.all),
+                attempts=bench.conversation.replies,
+                usage=bill.usage,
+                cost_usd=bill.cost_usd,
+                made=datetime.now(UTC).isoformat(timespec="seconds"),
+            ),
+        )
 
     async def _new_labels_problem(self, tool: Tool, task: Task) -> str:
         """What the parser gets wrong of people's labels that it was not built from: they came in meanwhile."""
@@ -316,38 +348,6 @@ class Maker:
             await to_thread.run_sync(self._store.relabel, finding.instance.id, opinion, Source.SOLVER)
             return True
         return False if opinion is not None and agree(opinion, stored) else None
-
-
-def _package(bench: Workbench, draft: Draft, result: GateResult, recipe: Recipe, model: str) -> Tool:
-    """The tool as an immutable value (LATM, section 3.1, wrapping)."""
-    checks = draft.checks + result.checks
-    parsed = [one.question for one in checks if one.parsed]
-    common = wording(parsed)
-    bill = bench.conversation.bill
-    return Tool(
-        name=bench.task.name,
-        description=short_description(bench.task.description),
-        source=draft.source,
-        demonstrations=draft.demonstrations(bench.settings.demonstrations),
-        checks=checks,
-        routes=result.routes,
-        wording=common,
-        forms=() if common else forms(parsed),
-        frame=bench.task.frame,
-        provenance=Provenance(
-            maker=model,
-            recipe=recipe,
-            prompts=prompts.version(recipe),
-            shown=len(bench.split.shown),
-            verified=len(bench.split.verified),
-            held_out=len(bench.split.held_out),
-            instances=_digests(bench.split.all),
-            attempts=bench.conversation.replies,
-            usage=bill.usage,
-            cost_usd=bill.cost_usd,
-            made=datetime.now(UTC).isoformat(timespec="seconds"),
-        ),
-    )
 
 
 def _digests(instances: Sequence[StoredInstance]) -> tuple[str, ...]:

@@ -273,7 +273,7 @@ def _show(stored: StoredTool, shown: ShownTool) -> None:
     facts = (
         ("tool", f"{stored.task}, version {stored.version}, {stored.state}"),
         ("description", tool.description),
-        ("routes", ", ".join(tool.routes)),
+        ("routes", ", ".join(tool.routes) + (f" (with {', '.join(tool.users)})" if tool.users else "")),
         ("digest", tool.digest),
         ("made", f"{made.made} by {made.maker}, recipe {made.recipe}, prompts {made.prompts}"),
         ("instances", f"{made.shown} shown, {made.verified} verified, {made.held_out} held out"),

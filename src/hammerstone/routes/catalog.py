@@ -132,9 +132,9 @@ class Catalog:
         """The live tool of a task."""
         return self._read.tools.get(task) if task is not None else None
 
-    def has_user_route(self, asked: Asked) -> bool:
-        """Whether any tool of the request's frame may be called with a model's arguments."""
-        frames = {tool.tool.frame for tool in self._read.tools.values() if Route.USER in tool.tool.routes}
+    def has_user_route(self, asked: Asked, user: str) -> bool:
+        """Whether any tool of the request's frame may be called with arguments of this model."""
+        frames = {tool.tool.frame for tool in self._read.tools.values() if tool.tool.takes(user)}
         return any(asked.frame(form) in frames for form in Form) if frames else False
 
     def parsers(self, asked: Asked) -> list[StoredTool]:

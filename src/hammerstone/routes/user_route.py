@@ -69,12 +69,12 @@ class UserRoute:
 
     def may_answer(self, asked: Asked) -> bool:
         """Whether some tool would be asked, were the request of its task."""
-        return self._model is not None and self._catalog.has_user_route(asked)
+        return self._model is not None and self._catalog.has_user_route(asked, self._model.name)
 
     def tool(self, asked: Asked) -> StoredTool | None:
         """The tool that this route would ask, if there is one."""
         tool = self._catalog.tool(asked.task)
-        if tool is None or self._model is None or Route.USER not in tool.tool.routes:
+        if tool is None or self._model is None or not tool.tool.takes(self._model.name):
             return None
         return tool if tool.tool.frame == asked.frame(tool.tool.frame.form) else None
 

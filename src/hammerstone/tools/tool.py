@@ -73,10 +73,11 @@ class Tool:
     """What is stored, exported and called.
 
     `source` is a module with `solve` and, for the parser route, `parse` and `unparse`. `routes` are those that the
-    held-out gate let through. `wording` are the character n-grams that every instance of the task shares: the parser
-    is only asked about questions that hold most of them (`hammerstone.tools.shortlist`). Where they share
-    nothing, since they are phrased in several ways, `forms` holds the n-grams of each way. `frame` is the fixed part of
-    the requests that it may answer.
+    held-out gate let through, and `users` the models with which it let the user route through: no others write
+    arguments for it. `wording` are the character n-grams that every instance of the task shares: the parser is only
+    asked about questions that hold most of them (`hammerstone.tools.shortlist`). Where they share nothing, since they
+    are phrased in several ways, `forms` holds the n-grams of each way. `frame` is the fixed part of the requests that
+    it may answer.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Tool:
     provenance: Provenance
     frame: Frame = PLAIN
     forms: tuple[tuple[str, ...], ...] = ()
+    users: tuple[str, ...] = ()
 
     @property
     def wordings(self) -> tuple[tuple[str, ...], ...]:
@@ -100,13 +102,18 @@ class Tool:
         """SHA-256 (64 hexadecimal digits) over the canonical JSON of all of it, the source included."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
+    def takes(self, user: str) -> bool:
+        """Whether this user model may write its arguments. Tools of earlier versions do not say who may: anyone."""
+        return Route.USER in self.routes and (not self.users or user in self.users)
+
     def to_json(self) -> str:
-        """Canonical JSON: sorted keys, no spaces, ASCII. `frame` and `forms` are left out where they say nothing."""
+        """Canonical JSON: sorted keys, no spaces, ASCII. What says nothing of `frame`, `forms`, `users` is left out."""
         document = asdict(self)
         if self.frame == PLAIN:
             del document["frame"]
-        if not self.forms:
-            del document["forms"]
+        for optional in ("forms", "users"):
+            if not document[optional]:
+                del document[optional]
         return json.dumps(document, sort_keys=True, separators=(",", ":"))
 
     @staticmethod
@@ -185,6 +192,7 @@ def _tool(document: dict[str, Any]) -> Tool:
         routes=tuple(Route(one) for one in document["routes"]),
         wording=tuple(document["wording"]),
         forms=tuple(tuple(form) for form in document.get("forms", ())),
+        users=tuple(document.get("users", ())),
         provenance=replace(Provenance(**made), instances=tuple(made["instances"]), usage=usage),
     )
 
