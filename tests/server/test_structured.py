@@ -22,6 +22,11 @@ def schema(**fields: Any) -> dict[str, Any]:
 
 SUM = schema(type="object", properties={"sum": {"type": "integer"}}, required=["sum"], additionalProperties=False)
 
+TREE = {
+    "$ref": "#/$defs/tree",
+    "$defs": {"tree": {"type": ["object", "integer"], "additionalProperties": {"$ref": "#/$defs/tree"}}},
+}
+
 
 @pytest.mark.parametrize(
     ("text", "asked", "keeps"),
@@ -36,6 +41,9 @@ SUM = schema(type="object", properties={"sum": {"type": "integer"}}, required=["
         ('{"sum": 3, "sum": 3}', SUM, False),
         ('{"sum": NaN}', SUM, False),
         ("{}", SUM, False),
+        ('{"sum": 3}', schema(**{"$schema": "http://json-schema.org/draft-07/schema#", "type": "object"}), True),
+        ('{"a": {"b": 3}}', schema(**TREE), True),
+        ('{"a": {"b": "3"}}', schema(**TREE), False),
         ("3 apples", SUM, False),
         ("[" * 100_000, SUM, False),
     ],
@@ -53,6 +61,9 @@ def test_an_answer_keeps_to_the_form_that_is_asked_for(text: str, asked: Any, ke
         {"type": "nonsense"},
         {"properties": 3},
         {"properties": {"sum": {"type": "string", "pattern": "(a+)+$"}}},
+        {"$ref": "#/$defs/0", "$defs": {str(n): {"allOf": [{"$ref": f"#/$defs/{n + 1}"}] * 2} for n in range(60)}},
+        {"enum": [{"a": n} for n in range(20_000)]},
+        {"properties": {"sum": {"$schema": "http://json-schema.org/draft-07/schema#"}}},
     ],
 )
 def test_a_schema_that_cannot_be_followed_is_never_kept(fields: dict[str, Any]) -> None:
