@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import anyio
 import pytest
@@ -11,8 +12,9 @@ import pytest
 from hammerstone.builder.admission import admit
 from hammerstone.builder.patience import PATIENCE, ask_until_too_slow
 from hammerstone.errors import ToolRefusedError
-from hammerstone.sandbox import Outcome, Status, open_sandbox
-from hammerstone.settings import SandboxSettings
+from hammerstone.opening import open_hammerstone
+from hammerstone.sandbox import Outcome, Status
+from hammerstone.settings import SandboxSettings, Settings
 from hammerstone.store import Store
 from hammerstone.store.records import BuildState
 from hammerstone.testing import FakeSandbox, SandboxCall, ScriptedModel
@@ -147,9 +149,10 @@ async def test_all_are_asked_where_none_or_few_are_slow() -> None:
     assert [one.number for one in results] == list(range(40))
 
 
-async def test_a_tool_has_the_seconds_of_the_settings_for_an_answer() -> None:
+async def test_a_tool_has_the_seconds_of_the_settings_for_an_answer(tmp_path: Path) -> None:
     catastrophic = SUM.replace('r"What', 'r"(a+)+b|What')
-    async with open_sandbox(settings=SandboxSettings(answer_s=1)) as sandbox:
-        outcome = await sandbox.call(catastrophic, "parse", {"question": "a" * 60})
+    settings = Settings(sandbox=SandboxSettings(answer_s=1))
+    async with open_hammerstone(tmp_path, settings=settings) as hammerstone:
+        outcome = await hammerstone.sandbox.call(catastrophic, "parse", {"question": "a" * 60})
     assert outcome.status is Status.TIMEOUT
     assert outcome.error.startswith("took more than 1 s")
