@@ -67,7 +67,7 @@ def test_a_disagreement_is_shown_side_by_side(cli: Cli, log: Path, recorded: Rec
     done = cli("learn", log, "--maker", recorded.strong)
     assert done.code == 0
     assert "sum 26 What is the sum of 213 and 639? 0 852" in done.rows
-    assert "agree with the log in 88.9% of these answers" in done.out
+    assert "agree with the log in 88.9 % of these answers" in done.out
     assert "next: hammerstone serve" in done.err
 
 
@@ -81,7 +81,7 @@ def test_json_holds_all_that_was_found(cli: Cli, log: Path, recorded: Recorded) 
 def test_without_a_maker_nothing_is_built_and_kinds_are_shown(cli: Cli, home: Path, log: Path) -> None:
     done = cli("learn", log)
     assert done.code == 0
-    assert "1 kind is frequent enough for a tool: 100% of 30 requests." in done.out
+    assert "1 kind is frequent enough for a tool: 100 % of 30 requests." in done.out
     assert "name a strong model with --maker" in done.err
     assert not home.exists()
 

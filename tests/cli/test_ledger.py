@@ -100,9 +100,9 @@ def test_false_hits_are_shown_for_each_tool_and_for_all_together(cli: Cli, home:
                 )
         store.correct("1")
     rows = cli("ledger").rows
-    assert "product 1 quarantined 1 50 1 2.0 % 12.86% 1" in rows
-    assert "sum 1 live 1 100 0 0.0 % 4.40% 0" in rows
-    assert "all tools 2 150 1 0.7 % 4.47% 1" in rows
+    assert "product 1 quarantined 1 50 1 2.0 % 12.9 % 1" in rows
+    assert "sum 1 live 1 100 0 0.0 % 4.4 % 0" in rows
+    assert "all tools 2 150 1 0.7 % 4.5 % 1" in rows
     (shown,) = cli("ledger", "--json").lines
     assert [(one["tool"], one["version"], one["served"], one["compared"]) for one in shown["tools"]] == [
         *(("product", 1, 1, 50), ("sum", 1, 1, 100)),

@@ -52,7 +52,7 @@ def test_a_traceback_is_shown_only_with_debug(cli: Cli, place: str) -> None:
     done = cli("--debug", *command) if place == "before the command" else cli(*command, "--debug")
     assert done.code == 2
     assert "Traceback (most recent call last):" in done.err
-    assert done.err.endswith("error: there is no tool nix\nhint: see: hammerstone tools list --all\n")
+    assert done.err.endswith("error: there is no tool nix\nhint: `hammerstone tools list --all` lists them\n")
     assert "Traceback" not in cli(*command).err
 
 

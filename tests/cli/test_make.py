@@ -25,7 +25,7 @@ def twelve(tmp_path: Path) -> Path:
 
 def test_a_tool_is_made_from_a_file_of_solved_instances(cli: Cli, twelve: Path, models: tuple[str, ...]) -> None:
     done = cli("make", twelve, "--name", "sum", *models)
-    assert (done.code, done.out) == (0, "sum: live by parser and user after 1 replies\n")
+    assert (done.code, done.out) == (0, "sum: live by parser and user after 1 attempt\n")
     assert cli("solve", "-", stdin=ask(13)).out == "1\tparser\t134\n"
 
 
@@ -114,7 +114,7 @@ def test_labels_that_are_given_again_corrected_are_used(
         for number, one in enumerate(wrong):
             store.add_instance("sum", replace(one, source=Source.CALLER), request_id=str(number))
     done = cli("make", write_lines(tmp_path / "right.jsonl", instances(12)), "--name", "sum", *models)
-    assert (done.code, done.out) == (0, "sum: live by parser and user after 1 replies\n")
+    assert (done.code, done.out) == (0, "sum: live by parser and user after 1 attempt\n")
     with open_store(home) as store:
         assert [one.answer for one in store.instances("sum")] == [one.answer for one in instances(12)]
 
@@ -124,7 +124,7 @@ def test_of_two_answers_to_one_question_the_later_line_wins_and_both_are_named(
 ) -> None:
     rows = [replace(instances(1)[0], answer="999"), *instances(12), *instances(1)]
     done = cli("make", write_lines(tmp_path / "twice.jsonl", rows), "--name", "sum", *models)
-    assert (done.code, done.out) == (0, "sum: live by parser and user after 1 replies\n")
+    assert (done.code, done.out) == (0, "sum: live by parser and user after 1 attempt\n")
     assert "later wins: line 14 answers the question of line 1 with '7' instead of '999'\n" in done.err
     with open_store(home) as store:
         assert [one.answer for one in store.instances("sum")] == [one.answer for one in instances(12)]

@@ -81,13 +81,13 @@ def test_tools_go_where_they_are_named(cli: Cli, answered: Path) -> None:
 @pytest.mark.usefixtures("answered")
 def test_what_is_not_there_is_no_error(cli: Cli) -> None:
     done = cli("purge", "--older-than", "30d")
-    assert (done.code, done.out) == (0, "there is nothing of that\n")
+    assert (done.code, done.out) == (0, "nothing to remove\n")
 
 
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        ((), "say what is to go"),
+        ((), "say what to remove"),
         (("--older-than", "soon"), "'soon' is no age"),
         (("--older-than", "9999999w"), "'9999999w' is no age"),
         (("--older-than", "-1d"), "'-1d' is no age"),

@@ -75,14 +75,14 @@ def test_what_no_tool_is_sure_of_is_listed_with_the_reason(cli: Cli) -> None:
     done = cli("solve", "-", stdin=f"{ask(0)}\n{ONE_OFF}\n")
     assert done.code == 1
     assert done.out == "1\tparser\t7\n2\t-\t(no tool answers this, and no solver is set)\n"
-    assert "not answered: 2: no tool answers this, and no solver is set" in done.err
+    assert "not answered: request 2: no tool answers this, and no solver is set" in done.err
 
 
 @pytest.mark.usefixtures("made")
 def test_what_is_not_answered_for_one_reason_is_told_once_with_its_number(cli: Cli) -> None:
     done = cli("solve", "-", stdin=f"{ask(0)}\n" + f"{ONE_OFF}\n" * 1_200)
     assert done.code == 1
-    told = "not answered: 1,200 requests, the first of them 2: no tool answers this, and no solver is set\n"
+    told = "not answered: 1,200 requests (first: 2): no tool answers this, and no solver is set\n"
     assert told in done.err
     assert done.err.count("not answered") == 1
 
@@ -93,7 +93,7 @@ def test_of_many_reasons_the_commonest_are_told_and_the_others_counted(capsys: p
         tally.add(Answered(id=str(number), question="", answer=None, route=None, error=f"reason {number % 12}"))
     tally.show()
     told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("not answered:")]
-    assert told[0] == "not answered: 3 requests, the first of them 0: reason 0"
+    assert told[0] == "not answered: 3 requests (first: 0): reason 0"
     assert told[10:] == ["not answered: 4 more, for other reasons; --json lists them all"]
 
 
@@ -112,7 +112,7 @@ def test_a_request_that_its_solver_did_not_answer_has_failed(cli: Cli, silent: s
     assert done.code == 1
     assert "failed 1 - - 3 unknown" in " ".join(done.err.split())
     assert "\n solver " not in done.err
-    assert re.search("^not answered: 2: .*; the solver gave no answer$", done.err, re.MULTILINE)
+    assert re.search("^not answered: request 2: .*; the solver gave no answer$", done.err, re.MULTILINE)
     assert any(row.startswith("not answered 1 - ") for row in cli("ledger").rows)
 
 

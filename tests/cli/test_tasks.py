@@ -148,7 +148,7 @@ def test_a_removed_task_is_not_there_any_more(cli: Cli) -> None:
     for command in ("remove", "show"):
         done = cli("tasks", command, "sum")
         assert done.code == 2
-        assert "error: there is no task sum\nhint: see: hammerstone tasks list" in done.err
+        assert "error: there is no task sum\nhint: `hammerstone tasks list` lists them" in done.err
 
 
 def test_a_task_whose_tool_is_being_made_is_not_removed(cli: Cli, made: Path) -> None:

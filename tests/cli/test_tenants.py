@@ -43,8 +43,8 @@ def test_a_file_of_two_tenants_instances_makes_a_tool_for_each(cli: Cli, tmp_pat
     file = write_lines(tmp_path / "solved.jsonl", rows)
     done = cli("make", file, "--name", "sum", "--maker", recorded.strong, "--user", recorded.cheap)
     assert done.out.splitlines() == [
-        "sum of a: live by parser and user after 1 replies",
-        "sum of the other: live by parser and user after 1 replies",
+        "sum of a: live by parser and user after 1 attempt",
+        "sum of the other: live by parser and user after 1 attempt",
     ]
     assert cli("tools", "list", "--json").out == ""
     assert [one["name"] for one in cli("tools", "list", "--json", "--tenant", "the other").lines] == ["sum"]

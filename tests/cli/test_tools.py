@@ -50,7 +50,7 @@ def test_earlier_versions_are_listed_when_asked_for(cli: Cli, made: Path) -> Non
 def test_an_empty_home_says_how_tools_come_to_be(cli: Cli) -> None:
     done = cli("tools", "list")
     assert done.code == 0
-    assert "hint: no tool yet: hammerstone demo shows how they come to be" in done.err
+    assert "hint: `hammerstone demo` shows how tools are built" in done.err
     assert cli("tools", "list", "--json").out == ""
 
 
@@ -140,7 +140,7 @@ def compare(home: Path, *upstream: str) -> None:
 def test_a_tool_is_shown_with_how_often_it_was_wrong(cli: Cli, made: Path) -> None:
     compare(made, *["7"] * 99, "8")
     shown = cli("tools", "show", "sum")
-    line = "100 answers with an upstream's, 1 disagreed; false-hit rate 1.0 %, at most 6.64% (95% bound)"
+    line = "100 answers with an upstream's, 1 disagreed; false-hit rate 1.0 %, at most 6.6 % (with 95 % confidence)"
     assert f"compared {line}" in shown.rows
     (told,) = cli("tools", "show", "sum", "--json").lines
     assert (told["served"], told["compared"], told["disagreed"], told["false_hits"]) == (0, 100, 1, 1)

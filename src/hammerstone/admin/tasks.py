@@ -42,7 +42,7 @@ def find_task(store: Store, name: str) -> Task:
     """Raises `NotFoundError`."""
     task = store.task(name)
     if task is None:
-        raise NotFoundError(f"there is no task {name}", hint="see: hammerstone tasks list")
+        raise NotFoundError(f"there is no task {name}", hint="`hammerstone tasks list` lists them")
     return task
 
 

@@ -81,7 +81,7 @@ def find_tool(store: Store, name: str, version: int | None = None) -> StoredTool
     tool = store.tool(name, version)
     if tool is None:
         which = name if version is None else f"{name} version {version}"
-        raise NotFoundError(f"there is no tool {which}", hint="see: hammerstone tools list --all")
+        raise NotFoundError(f"there is no tool {which}", hint="`hammerstone tools list --all` lists them")
     return tool
 
 

@@ -158,7 +158,7 @@ class Builder:
             )
         build = await self._run(maker, task)
         if build is None:
-            raise SettingsError(f"a build of {name} is running already", hint=f"see: hammerstone tasks show {name}")
+            raise SettingsError(f"a build of {name} is running already", hint=f"hammerstone tasks show {name}")
         return build
 
     @property

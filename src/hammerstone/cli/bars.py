@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     ProgressColumn,
     SpinnerColumn,
     Task,
@@ -31,13 +30,20 @@ class NoteColumn(ProgressColumn):
         return shown(str(task.fields["note"]))
 
 
+class CountColumn(ProgressColumn):
+    """How much is done, of how much: nothing where that is not known."""
+
+    def render(self, task: Task) -> Text:
+        return shown("" if task.total is None else f"{int(task.completed):,} of {int(task.total):,}")
+
+
 def bar_columns() -> tuple[ProgressColumn, ...]:
     """From left to right."""
     return (
         SpinnerColumn(),
         DescriptionColumn(),
         BarColumn(bar_width=24),
-        MofNCompleteColumn(),
+        CountColumn(),
         TimeElapsedColumn(),
         NoteColumn(),
     )

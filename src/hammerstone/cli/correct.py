@@ -8,7 +8,8 @@ import typer
 
 from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Home, Json, Tenant
-from hammerstone.cli.terminal import print_json, print_line, show_table, talk
+from hammerstone.cli.tables import show_table
+from hammerstone.cli.terminal import print_json, print_line, talk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

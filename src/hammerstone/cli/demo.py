@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -11,42 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hammerstone.cli.options import Backend, Config, Json, LiveMaker, LiveUser, SandboxName
-from hammerstone.cli.terminal import (
-    console,
-    money,
-    percent,
-    print_json,
-    print_line,
-    progress,
-    show_table,
-    shown,
-    talk,
-)
+from hammerstone.cli.terminal import progress
 from hammerstone.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rich.live import Live
-    from rich.text import Text
-
     from hammerstone.evals.demo_run import DemoRun
-    from hammerstone.store.records import Answered
 
 __all__ = ["demo"]
-
-RATES = "per million tokens in and\nout, $5 and $25 for the strong roles, $0.25 and $2 for the cheap ones."
-RECORDED = (
-    "Recorded completions of a frontier chat model, the same model in every role.\n"
-    f"Tokens are estimated from characters; prices are illustrations: {RATES}"
-)
-LIVE = f"Completions of {{}}.\nWhere a price is unknown, an illustration stands in: {RATES}"
-LEGEND = (
-    "[bold]One letter per request.[/] [red]S[/]: the strong model answered. [yellow]U[/]: a cheap model wrote the "
-    "tool's arguments. [green]P[/]: the tool's own parser did, without a model.\n"
-    "[bold cyan]|[/]: the tool went live. Lower case: a reworded question. [reverse]Reversed[/]: a wrong answer.\n"
-)
-MARK = {"parser": ("P", "green"), "user": ("U", "yellow"), "solver": ("S", "red"), None: ("!", "magenta")}
 
 
 def demo(
@@ -54,7 +24,7 @@ def demo(
         Path | None,
         typer.Option(
             "--home",
-            help="New folder for the demo's store. Default: hammerstone/demo in your user data folder, emptied first.",
+            help="New folder for the demo's store. Default: demo, demo-2, … in hammerstone's user data folder.",
         ),
     ] = None,
     maker: LiveMaker = None,
@@ -91,6 +61,8 @@ def demo(
         return
     import anyio
 
+    from hammerstone.cli.demo_report import print_run, show_run
+    from hammerstone.cli.demo_strips import Strips
     from hammerstone.environment import recordings as shipped
     from hammerstone.evals.demo_run import run_demo
     from hammerstone.evals.role_models import open_role_models
@@ -125,173 +97,9 @@ def demo(
 
     demonstration = anyio.run(run)
     if json:
-        _print_json(demonstration, folder)
+        print_run(demonstration, folder)
     else:
-        _report(demonstration, folder, live=" and ".join(filter(None, (maker, user))))
-
-
-class Strips:
-    """A line for each task, a letter for each request as it is answered."""
-
-    def __init__(self) -> None:
-        self._live: Live | None = None
-
-    def start(self) -> None:
-        from rich.live import Live
-        from rich.text import Text
-
-        talk(Text.from_markup(LEGEND))
-        self._live = Live(console=console(stderr=True), refresh_per_second=12)
-        self._live.start()
-
-    def update(self, demonstration: DemoRun) -> None:
-        if self._live is not None:
-            self._live.update(_strips(demonstration))
-
-    def stop(self) -> None:
-        if self._live is not None:
-            self._live.stop()
-
-
-def _strips(demonstration: DemoRun) -> Text:
-    from rich.text import Text
-
-    lines = {item.task: Text(f"{item.task or 'one-offs':<28}") for item in sorted(demonstration.items, key=_by_task)}
-    live = {index: name for name, index in demonstration.live_at.items()}
-    for index, (item, answered) in enumerate(demonstration.pairs()):
-        letter, colour = MARK[answered.route]
-        letter = letter.lower() if item.kind == "paraphrase" else letter
-        lines[item.task].append(letter, f"{colour} reverse" if answered.correct is False else colour)
-        if index in live:
-            lines[item.task].append("|", "bold cyan")
-    calls = sum(answered.model_calls for answered in demonstration.answers)
-    foot = Text(f"\n{len(demonstration.answers)} of {len(demonstration.items)} requests, {calls} model calls", "dim")
-    return Text("\n").join([*lines.values(), foot])
-
-
-def _by_task(item: object) -> str:
-    return getattr(item, "task", None) or "~"  # one-offs last
-
-
-def _report(demonstration: DemoRun, folder: Path, *, live: str) -> None:
-    print_line("")
-    _show_routes(demonstration, LIVE.format(live) if live else RECORDED)
-    _show_tasks(demonstration)
-    _show_calls(demonstration)
-    _show_reached(demonstration)
-    talk("")
-    talk(f"The tools are in {folder}. Try them on your own file, without any model:")
-    talk(f"  hammerstone solve FILE --home {folder}")
-    talk(f"  hammerstone tools list --home {folder}")
-
-
-def _show_routes(demonstration: DemoRun, origin: str) -> None:
-    answers = demonstration.answers
-    rows = [_route_row(route, [one for one in answers if one.route == route]) for route in ("parser", "user", "solver")]
-    build = (str(demonstration.build_calls), money(demonstration.build_usd))
-    rows.append((f"building {len(demonstration.live_at)} tools", "", "", "", *build))
-    whole = _route_row("hammerstone, all of it", answers)
-    rows.append((*whole[:4], str(demonstration.paid_calls), money(demonstration.paid_usd)))
-    baseline = demonstration.baseline
-    if baseline is not None:
-        count, right = baseline.requests, baseline.right
-        cost = money(baseline.cost_usd)
-        rows.append(("all to the strong model", str(count), str(right), percent(right, count), str(count), cost))
-    show_table(
-        "By route",
-        ("route", "#requests", "#right", "#accuracy", "#model calls", "#cost"),
-        rows,
-        caption=shown(f"{origin}{_break_even(demonstration)}", "dim", lines=True),
-    )
-
-
-def _break_even(demonstration: DemoRun) -> str:
-    """What the tools have cost, in requests to the strong model."""
-    baseline, build = demonstration.baseline, demonstration.build_usd
-    if baseline is None or not baseline.cost_usd or build is None:
-        return ""
-    requests = build / (baseline.cost_usd / baseline.requests)
-    return f"\nBuilding the tools is a one-time cost equal to about {requests:.0f} requests to the strong model."
-
-
-def _route_row(name: str, answers: Sequence[Answered]) -> tuple[str, ...]:
-    right = sum(bool(one.correct) for one in answers)
-    costs = [one.cost_usd for one in answers]
-    cost = None if None in costs else sum(cost or 0.0 for cost in costs)
-    calls = sum(one.model_calls for one in answers)
-    return name, str(len(answers)), str(right), percent(right, len(answers)), str(calls), money(cost)
-
-
-def _show_tasks(demonstration: DemoRun) -> None:
-    from hammerstone.evals.traffic.demo_stream import DEMO_TASKS
-
-    rows: list[tuple[str, ...]] = []
-    for task in DEMO_TASKS:
-        later = demonstration.after_live(task)
-        parser = sum(one.route == "parser" for one in later)
-        reworded = Counter(
-            str(answered.route)
-            for item, answered in demonstration.pairs()
-            if item.task == task and item.kind == "paraphrase"
-        )
-        by = ", ".join(f"{count} {route}" for route, count in reworded.items())
-        right = str(sum(bool(one.correct) for one in later))
-        rows.append((demonstration.tool_of(task) or f"none for {task}", f"{parser} of {len(later)}", right, by))
-    columns = ("tool, as the dispatcher named it", "#own form, by parser", "#right", "reworded, by")
-    show_table("After a task's tool went live", columns, rows)
-
-
-def _show_calls(demonstration: DemoRun) -> None:
-    """Model calls per request, ten requests at a time."""
-    width = 13
-    blocks = [demonstration.answers[start : start + width] for start in range(0, len(demonstration.answers), width)]
-    rows: list[tuple[str, ...]] = []
-    for number, block in enumerate(blocks):
-        calls = sum(one.model_calls for one in block) / len(block)
-        strong = sum(one.route == "solver" for one in block)
-        bar = "█" * round(calls * 10)
-        rows.append((f"{number * width + 1}-{number * width + len(block)}", f"{calls:.2f}", f"{strong}", bar))
-    show_table(
-        "Model calls per request, as the stream goes on", ("requests", "#calls each", "#to the strong model", ""), rows
-    )
-
-
-def _show_reached(demonstration: DemoRun) -> None:
-    parser, later = demonstration.parser_share
-    by_parser = sum(one.route == "parser" for one in demonstration.answers)
-    reworded, one_offs = demonstration.of_kind("paraphrase"), demonstration.of_kind("one-off")
-    rows = [
-        ("tasks with a live tool that has a parser", f"{len(_with_parser(demonstration))} of 6"),
-        ("own form, tool live: answered by parser", f"{parser} of {later} ({percent(parser, later)})"),
-        ("wrong answers by parser", f"{demonstration.wrong_by_parser} of {by_parser}"),
-        ("reworded: by user or solver", f"{sum(a.route in ('user', 'solver') for a in reworded)} of {len(reworded)}"),
-        ("one-offs: by solver", f"{sum(a.route == 'solver' for a in one_offs)} of {len(one_offs)}"),
-    ]
-    show_table("What was reached", ("", ""), rows)
-
-
-def _with_parser(demonstration: DemoRun) -> set[str]:
-    return {
-        build.task for build in demonstration.builds if build.tool is not None and "parser" in build.tool.routes
-    } & set(demonstration.live_at)
-
-
-def _print_json(demonstration: DemoRun, folder: Path) -> None:
-    from hammerstone.cli.solve import line
-
-    for answered in demonstration.answers:
-        print_json(line(answered))
-    parser, later = demonstration.parser_share
-    print_json(
-        {
-            "home": str(folder),
-            "own_form_after_live": later,
-            "by_parser": parser,
-            "wrong_by_parser": demonstration.wrong_by_parser,
-            "live_with_parser": sorted(_with_parser(demonstration)),
-            "baseline": demonstration.baseline,
-        }
-    )
+        show_run(demonstration, folder, live=" and ".join(filter(None, (maker, user))))
 
 
 def _fresh(home: Path | None) -> Path:

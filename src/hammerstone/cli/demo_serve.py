@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from hammerstone.cli.serve import serve_extra
+from hammerstone.cli.tables import show_table
 from hammerstone.cli.terminal import print_line, talk
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ class Walk:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._states: dict[str, str] = {}
+        self._seen: dict[str, list[tuple[float, str]]] = {}  # by route: milliseconds, and whether it was right
 
     async def through(self, url: str) -> None:
         """The whole stream, then a question of each task that was never recorded."""
@@ -85,7 +88,8 @@ class Walk:
         talk(f"{url}/v1, with recorded answers behind it, {THINK_SECONDS} s each; stop with Ctrl-C", "serving:")
         talk("Ask one of the recorded questions yourself, now and when its tool is live:")
         talk(f"  {_curl(url, example)}")
-        talk(f"The {len(stream)} requests of the demonstration are sent now, one after the other.")
+        talk(f"The {len(stream)} requests of the demonstration are sent now, one after the other. Each line:")
+        talk("request, its kind (x-hammerstone-task), route, time, and whether the answer is right")
         async with httpx2.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as client:
             for item in stream:
                 task = item.task if item.kind == "own" else None
@@ -93,6 +97,7 @@ class Walk:
             talk("Questions that were never recorded:")
             for task, instance in new.items():
                 await self._send(client, "new", instance.question, instance.answer, task)
+        self._show_routes()
         talk("The gateway goes on. Put other words into this one:")
         talk(f"  {_curl(url, new[EXAMPLE].question)}")
 
@@ -104,15 +109,24 @@ class Walk:
 
         await self._wait_for_build(task)
         response = await client.post(PATH, json=_body(question), headers={TASK: task} if task else {})
-        print_line(
-            number,
-            f"{task or '-':<25}",
-            f"{response.headers.get('x-hammerstone-route', '-'):<8}",
-            f"{response.elapsed.total_seconds() * 1000:6.1f} ms",
-            _verdict(response, answer),
-        )
+        route, ms = response.headers.get("x-hammerstone-route", "-"), response.elapsed.total_seconds() * 1000
+        verdict = _verdict(response, answer)
+        self._seen.setdefault(route, []).append((ms, verdict))
+        print_line(number, f"{task or '-':<25}", f"{route:<8}", f"{ms:6.1f} ms", verdict)
         await self._say_changes()
         await anyio.sleep(PAUSE_SECONDS)
+
+    def _show_routes(self) -> None:
+        rows = [
+            (
+                route,
+                str(len(seen)),
+                str(sum(verdict == "right" for _, verdict in seen)),
+                f"{median(ms for ms, _ in seen):.0f} ms",
+            )
+            for route, seen in self._seen.items()
+        ]
+        show_table("By route", ("route", "#requests", "#right", "#median time"), rows, stderr=True)
 
     async def _wait_for_build(self, task: str | None) -> None:
         """What is learned is learned beside the traffic; a demonstration has time."""

@@ -9,7 +9,8 @@ import typer
 
 from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Backend, Config, Home, Json, SandboxName
-from hammerstone.cli.terminal import print_json, print_line, progress, show_table, show_text, tell_error
+from hammerstone.cli.tables import show_table
+from hammerstone.cli.terminal import counted, print_json, print_line, progress, show_text, tell_error
 
 if TYPE_CHECKING:
     from hammerstone.sandbox import BackendReport
@@ -71,7 +72,7 @@ def _store(home: str | None) -> tuple[str, bool]:
 
     try:
         with open_home(home) as store:
-            counts = f"{len(store.tasks())} tasks, {len(store.live_tools())} live tools"
+            counts = f"{counted(len(store.tasks()), 'task')}, {counted(len(store.live_tools()), 'live tool')}"
             bad = ", ".join(f"{one.task} version {one.version} ({one.why})" for one in store.unreadable_tools())
             return f"{store.where}: {counts}" + (f"; cannot be read: {bad}" if bad else ""), True
     except StoreError as error:

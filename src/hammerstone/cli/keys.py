@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hammerstone.cli.options import Home, Json
-from hammerstone.cli.terminal import money, print_json, print_line, show_table, talk
+from hammerstone.cli.tables import show_table
+from hammerstone.cli.terminal import money, print_json, print_line, talk
 from hammerstone.errors import InputError
 
 if TYPE_CHECKING:
@@ -72,18 +73,9 @@ def list_keys(home: Home = None, json: Json = False) -> None:
         for key in keys:
             print_json(key)
         return
-    columns = (
-        "name…",
-        "begins with",
-        "tenant…",
-        "admin",
-        "#used",
-        "#requests a minute",
-        "#tokens a minute",
-        "last used",
-        "state",
-    )
-    show_table("Keys", columns, list(map(_row, keys)))
+    show_table("Keys", ("name…", "begins with", "tenant…", "used¶", "limits¶", "last used", "state"), map(_row, keys))
+    if not keys:
+        talk("`hammerstone keys create NAME` creates one; until then the gateway answers this machine alone", "hint:")
 
 
 @app.command("revoke")
@@ -98,15 +90,14 @@ def revoke_key(name: Name, home: Home = None) -> None:
 
 
 def _row(key: ShownKey) -> tuple[str, ...]:
-    budget = "" if key.budget_usd is None else f" of {money(key.budget_usd)} a {key.budget_per}"
+    budget = "" if key.budget_usd is None else f" of {money(key.budget_usd)} per {key.budget_per}"
+    limits = {"requests": key.requests_per_minute, "tokens": key.tokens_per_minute}
     return (
         key.name,
         key.prefix,
         key.tenant or "default",
-        "yes" if key.admin else "",
         f"{money(key.used_usd)}{budget}",
-        str(key.requests_per_minute or ""),
-        str(key.tokens_per_minute or ""),
-        (key.last_used or "never")[:16],
-        "revoked" if key.revoked else "",
+        ", ".join(f"{number:,} {what} per minute" for what, number in limits.items() if number) or "none",
+        (key.last_used or "never")[:16].replace("T", " "),
+        ", ".join([*(["admin"] if key.admin else []), "revoked" if key.revoked else "active"]),
     )

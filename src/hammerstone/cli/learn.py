@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hammerstone.cli.options import Answers, Backend, BaseURL, Config, Home, Json, Maker, Record, SandboxName
-from hammerstone.cli.terminal import brief, print_json, progress, talk
+from hammerstone.cli.terminal import brief, counted, print_json, progress, talk
 from hammerstone.errors import InputError
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class _Bad:
 def _check(log: Log) -> None:
     if log.lines:
         return
-    unread = [f"{log.bad:,} line{'s' if log.bad > 1 else ''} cannot be read"] if log.bad else []
+    unread = [f"{counted(log.bad, 'line')} cannot be read"] if log.bad else []
     others = [f"{count:,} {group}" for group, count in log.not_for_tools.most_common()]
     raise InputError(
         f"no request with a whole answer was read: {', '.join([*unread, *others]) or 'nothing is there'}",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hammerstone.cli.terminal import brief, money, percent, print_line, show_facts, show_table, talk
+from hammerstone.cli.tables import show_facts, show_table
+from hammerstone.cli.terminal import brief, counted, money, percent, print_line, talk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +48,7 @@ def show(findings: Findings, home: str | None) -> None:
         where = f" --home {home}" if home else ""
         talk(f"hammerstone serve --upstream URL{where}  # starts with these tools in shadow", "next:")
     elif not findings.built:
-        talk("name a strong model with --maker, and tools are built and tested", "next:")
+        talk("name a strong model with --maker to build tools and test them", "next:")
 
 
 def _show_kinds(findings: Findings) -> None:
@@ -71,35 +72,38 @@ def _show_kinds(findings: Findings) -> None:
             "Kinds with a tool",
             columns,
             [_tested_row(kind, tenants) for kind in with_tool],
-            caption="Disagreed: with the log, of the answered. At most: the rate of disagreement, 95 % sure however "
-            "often one looks.",
+            caption="Disagreed: answers that differ from the log's. At most: the upper bound of that rate, with 95 % "
+            "confidence however often one looks.",
         )
     without = [kind for kind in kinds if not kind.tool]
     if not findings.built:
         rows = [
-            (_name(kind, tenants), str(kind.lines), f"{kind.share:.1%}", estimate(kind), _short(kind.sample))
+            (_name(kind, tenants), str(kind.lines), f"{100 * kind.share:.1f} %", estimate(kind), _short(kind.sample))
             for kind in without[:MOST_KINDS]
         ]
         show_table(
             "Kinds of requests",
-            ("kind", "#requests", "#share", "a build, about", "first one"),
+            ("kind", "#requests", "#share", "a build, about¶", "first request¶"),
             rows,
-            caption="Tokens that a maker would read and write, for a first tool and again for each later version. "
-            "--price-in and --price-out of the maker say what that costs.",
+            caption="A build: the tokens that a maker would read and write for a first tool, and again for each later "
+            "version. With --price-in and --price-out of the maker, also what that costs.",
         )
     elif without:
-        rows = [(_name(kind, tenants), str(kind.lines), f"{kind.share:.1%}", kind.why) for kind in without[:MOST_KINDS]]
+        rows = [
+            (_name(kind, tenants), str(kind.lines), f"{100 * kind.share:.1f} %", kind.why)
+            for kind in without[:MOST_KINDS]
+        ]
         show_table("Kinds without a tool", ("kind", "#requests", "#share", "why¶"), rows)
     _show_rest(without[MOST_KINDS:])
 
 
 def _tested_row(kind: KindFinding, tenants: bool) -> tuple[str, ...]:
     tested = kind.tested
-    bound = f"{tested.bound:.1%}" if tested.answered else "-"
+    bound = f"{100 * tested.bound:.1f} %" if tested.answered else "-"
     return (
         _name(kind, tenants),
         str(kind.lines),
-        f"{kind.share:.1%}",
+        f"{100 * kind.share:.1f} %",
         str(tested.n),
         percent(tested.answered, tested.n),
         str(tested.disagreed),
@@ -111,7 +115,7 @@ def _tested_row(kind: KindFinding, tenants: bool) -> tuple[str, ...]:
 
 def _show_rest(kinds: Sequence[KindFinding]) -> None:
     if kinds:
-        talk(f"{len(kinds):,} more kinds, {sum(kind.lines for kind in kinds):,} requests together", "and:")
+        talk(f"{counted(len(kinds), 'more kind')} with {counted(sum(kind.lines for kind in kinds), 'request')}", "and:")
 
 
 def _show_disagreements(findings: Findings) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Home, Json, Tenant
-from hammerstone.cli.terminal import money, percent, print_json, print_line, show_table
+from hammerstone.cli.tables import show_table
+from hammerstone.cli.terminal import counted, money, percent, print_json, print_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -96,10 +97,13 @@ def _route_row(by: str, rows: Sequence[RouteRow]) -> tuple[str, ...]:
 
 
 def _show_baseline(told: Baseline, mean: MeanCall) -> None:
-    print_line(f"Paid, builds included:                  {money(told.cost_usd)} in {told.calls} calls")
-    print_line(f"Baseline, all to the solver's model:     {money(told.baseline_usd)} in {told.requests} calls")
+    print_line(f"Paid, builds included:                  {money(told.cost_usd)} in {counted(told.calls, 'call')}")
+    print_line(
+        f"Baseline, all to the solver's model:     {money(told.baseline_usd)} in {counted(told.requests, 'call')}"
+    )
     if mean.calls:
-        print_line(f"(an estimate: the baseline is {told.requests} times the mean of the solver's {mean.calls} calls)")
+        calls = counted(mean.calls, "call")
+        print_line(f"(an estimate: the baseline is {told.requests} times the mean of the solver's {calls})")
 
 
 def _sum(values: Iterable[float | None]) -> float | None:

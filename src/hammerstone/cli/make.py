@@ -22,7 +22,7 @@ from hammerstone.cli.options import (
     User,
 )
 from hammerstone.cli.requests import MOST_SHOWN, RequestFile
-from hammerstone.cli.terminal import print_json, print_line, progress, talk
+from hammerstone.cli.terminal import counted, print_json, print_line, progress, talk
 from hammerstone.errors import InputError
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _show(build: Build, tenant: str, json: bool) -> None:
     elif build.tool is not None and build.state == "live":
         print_line(
             f"{build.task}{named}: live by {' and '.join(build.tool.routes)} after "
-            f"{build.tool.provenance.attempts} replies"
+            f"{counted(build.tool.provenance.attempts, 'attempt')}"
         )
     else:
         print_line(f"{build.task}{named}: {build.state}: {build.reason}")

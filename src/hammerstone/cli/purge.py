@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hammerstone.cli.options import Home, Json
-from hammerstone.cli.terminal import ask, print_json, print_line, show_table, talk
+from hammerstone.cli.tables import show_table
+from hammerstone.cli.terminal import ask, print_json, print_line, talk
 from hammerstone.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def purge(
     tools: Annotated[
         bool, typer.Option("--tools", help="Remove tools, too: they hold the questions that they were checked on.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     home: Home = None,
     json: Json = False,
@@ -50,7 +51,7 @@ def purge(
     from hammerstone.store.selection import Selection
 
     if older_than is None and tenant is None and task is None and request is None:
-        raise InputError("say what is to go", hint="--older-than 30d, --tenant NAME, --task NAME or --request ID")
+        raise InputError("say what to remove", hint="--older-than 30d, --tenant NAME, --task NAME or --request ID")
     selection = Selection(before=None if older_than is None else before(older_than), task=task, request_id=request)
     with open_stores(home or default_home()) as stores:
         tenants = _tenants(stores, tenant, all_of_them=task is None and request is None)
@@ -92,6 +93,11 @@ def _show(found: Sequence[PurgedTenant], what: str, *, json: bool) -> None:
         return
     counts = [(one.tenant or "default", *map(str, _counts(one))) for one in found if any(_counts(one))]
     if counts:
-        show_table(f"Text, {what}", ("tenant…", *(f"#{name}" for name in COLUMNS)), counts)
+        title = "Removed" if what == "removed" else "Would be removed"
+        show_table(
+            title,
+            ("tenant…", *(f"#{name}" for name in COLUMNS)),
+            counts,
+        )
     else:
-        print_line("there is nothing of that")
+        print_line("nothing to remove")

@@ -10,7 +10,8 @@ from itertools import groupby
 from textwrap import wrap as wrap_text
 from typing import TYPE_CHECKING, NamedTuple
 
-from hammerstone.cli.terminal import WIDE, show_table, show_text, talk
+from hammerstone.cli.tables import show_table
+from hammerstone.cli.terminal import WIDE, show_text, talk
 from hammerstone.visible import visible
 
 if TYPE_CHECKING:

@@ -25,7 +25,8 @@ from hammerstone.cli.options import (
     User,
 )
 from hammerstone.cli.requests import MOST_SHOWN, RequestFile
-from hammerstone.cli.terminal import brief, money, percent, print_json, print_line, progress, show_table, talk
+from hammerstone.cli.tables import show_table
+from hammerstone.cli.terminal import brief, money, percent, print_json, print_line, progress, talk
 
 if TYPE_CHECKING:
     from hammerstone.store.records import Answered, Build
@@ -151,7 +152,7 @@ class Tally:
         """The commonest reasons, each with its requests' number."""
         reasons = sorted(self.unanswered.items(), key=lambda one: -len(one[1]))
         for why, (first, *others) in reasons[:MOST_SHOWN]:
-            which = f"{len(others) + 1:,} requests, the first of them {first}" if others else first
+            which = f"{len(others) + 1:,} requests (first: {first})" if others else f"request {first}"
             talk(f"{which}: {brief(why)}", "not answered:")
         rest = sum(len(requests) for _, requests in reasons[MOST_SHOWN:])
         if rest:

@@ -8,7 +8,8 @@ import typer
 
 from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Home, Json, Tenant
-from hammerstone.cli.terminal import ask, brief, money, print_json, print_line, show_facts, show_table, show_text, talk
+from hammerstone.cli.tables import show_facts, show_table
+from hammerstone.cli.terminal import ask, brief, counted, money, print_json, print_line, show_text, talk
 from hammerstone.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def merge(
             {"name": target, "instances": merged.instances, "tools": merged.tools, "conflicts": merged.conflicts}
         )
         return
-    print_line(f"{target}: {merged.instances} instances of {source} moved here")
+    print_line(f"{target}: {counted(merged.instances, 'instance')} of {source} moved here")
     if merged.tools:
         print_line(f"{target}: its tools are kept here, replaced: version {', '.join(map(str, merged.tools))}")
     rows = [(one.answer, one.former_answer, one.question) for one in merged.conflicts]

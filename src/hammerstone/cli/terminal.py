@@ -8,7 +8,7 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from functools import cache
@@ -27,15 +27,15 @@ __all__ = [
     "ask",
     "brief",
     "console",
+    "counted",
     "money",
     "percent",
     "prepare_streams",
     "print_json",
     "print_line",
     "progress",
-    "show_facts",
+    "show_laid_out",
     "show_line",
-    "show_table",
     "show_text",
     "shown",
     "talk",
@@ -145,44 +145,6 @@ def write_text(text: str, *, aside: bool = False) -> None:
     _print(shown(text, "cyan" if aside else "", lines=True), soft_wrap=True, end="")
 
 
-def show_facts(facts: Iterable[tuple[str, str]]) -> None:
-    """Names with their values, one below the other."""
-    from rich.table import Table
-
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in facts:
-        table.add_row(_cell(name, cut=False), _cell(value, cut=False))
-    _show(table)
-
-
-def show_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, stderr: bool = False, caption: str | Text = ""
-) -> None:
-    """A table. A column whose name begins with `#` holds numbers, set to the right; one whose name ends with `…` is
-    cut where the terminal ends, and one that ends with `¶` is wrapped. The others are names and stay whole."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=any(name.strip("#…¶") for name in columns))
-    for name in columns:
-        justify, whole = "right" if name.startswith("#") else "left", not name.endswith(("…", "¶"))
-        overflow = "ellipsis" if whole else "fold"  # a name longer than the terminal is marked as cut
-        table.add_column(shown(name.strip("#…¶")), justify=justify, overflow=overflow, no_wrap=whole)
-    for row in rows:
-        table.add_row(*(_cell(text, cut=name.endswith("…")) for name, text in zip(columns, row, strict=True)))
-    below = [shown(caption, "dim") if isinstance(caption, str) else caption, ""] if caption else []
-    _show(shown(title, "bold"), table, *below, stderr=stderr)
-
-
-def _cell(text: str, *, cut: bool) -> Text:
-    cell = shown(text)
-    if cut:  # the column may be narrowed, but its text is not to be wrapped
-        cell.no_wrap, cell.overflow = True, "ellipsis"
-    return cell
-
-
 @contextmanager
 def progress(description: str, total: int | None = None) -> Generator[Progress]:
     """A bar on stderr, shown only where a person looks; fields `note` and `description` may be updated."""
@@ -192,8 +154,14 @@ def progress(description: str, total: int | None = None) -> Generator[Progress]:
 
     # While the bar is up, rich would send what is printed to stdout the bar's way, to stderr: right for a person who
     # sees both, wrong for a file.
-    both_seen = sys.stdout.isatty()
-    with Progress(*bar_columns(), console=console(stderr=True), transient=True, redirect_stdout=both_seen) as bar:
+    both_seen, screen = sys.stdout.isatty(), console(stderr=True)
+    with Progress(
+        *bar_columns(),
+        console=screen,
+        transient=True,
+        redirect_stdout=both_seen,
+        disable=not screen.is_terminal,  # rich would write an empty line for it
+    ) as bar:
         bar.add_task(description, total=total, note="")
         yield bar
 
@@ -208,11 +176,16 @@ def brief(text: str, limit: int = 300) -> str:
     return text if len(text) <= limit else f"{text[:limit]} … ({len(text) - limit:,} more characters)"
 
 
+def counted(number: int, noun: str) -> str:
+    """The number with its noun, in the plural but for one."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def percent(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "-"
 
 
-def _show(*parts: RenderableType, stderr: bool = False) -> None:
+def show_laid_out(*parts: RenderableType, stderr: bool = False) -> None:
     """Print what rich lays out, in a pipe or a file without the spaces that it puts at the ends of lines."""
     screen, stream = console(stderr=stderr), sys.stderr if stderr else sys.stdout
     if stream.isatty():

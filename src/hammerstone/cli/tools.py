@@ -11,7 +11,8 @@ import typer
 from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Backend, Config, Home, Json, SandboxName, Tenant
 from hammerstone.cli.source import show_source
-from hammerstone.cli.terminal import ask, money, print_json, print_line, show_facts, show_table, talk
+from hammerstone.cli.tables import show_facts, show_table
+from hammerstone.cli.terminal import ask, money, print_json, print_line, talk
 
 if TYPE_CHECKING:
     from hammerstone.admin.tools import ShownTool
@@ -59,7 +60,7 @@ def list_tools(
         talk(f"{one.task}, version {one.version}: {one.why}", "unreadable:")
         talk(f"hammerstone tools remove {one.task}", "hint:")
     if not tools and not unreadable:
-        talk("no tool yet: hammerstone demo shows how they come to be", "hint:")
+        talk("`hammerstone demo` shows how tools are built", "hint:")
 
 
 @app.command()

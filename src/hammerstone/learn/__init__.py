@@ -7,9 +7,10 @@ The log stands for the traffic of the gateway: kinds are found, tools are built 
 stay in shadow.
 """
 
+from hammerstone.learn.budget import Budget
 from hammerstone.learn.findings import Findings, KindFinding
 from hammerstone.learn.log import Log, read_log
-from hammerstone.learn.run import Budget, learn
+from hammerstone.learn.run import learn
 from hammerstone.learn.saving import Prices
 
 __all__ = ["Budget", "Findings", "KindFinding", "Log", "Prices", "learn", "read_log"]

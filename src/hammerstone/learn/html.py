@@ -94,7 +94,7 @@ def _plot(findings: Findings) -> Markup | None:
 
 
 def _bound(kind: KindFinding) -> str:
-    return f"{kind.tested.bound:.1%}" if kind.tested.answered else "-"
+    return f"{100 * kind.tested.bound:.1f} %" if kind.tested.answered else "-"
 
 
 def _saved(findings: Findings, kind: KindFinding) -> str:

@@ -18,12 +18,12 @@ def headline(findings: Findings) -> list[str]:
         frequent = [kind for kind in findings.kinds if not kind.why]
         share = sum(kind.share for kind in frequent)
         kinds = {0: "No kind is", 1: "1 kind is"}.get(len(frequent), f"{len(frequent)} kinds are")
-        return [f"{kinds} frequent enough for a tool: {share:.0%} of {_requests(findings.lines)}."]
+        return [f"{kinds} frequent enough for a tool: {100 * share:.0f} % of {_requests(findings.lines)}."]
     if not tested.answered:
-        return [f"No tool answers any of the held-out requests, of which there are {tested.n:,}."]
+        return [f"No tool answers any of the {tested.n:,} held-out requests."]
     lines = [
-        f"Tools answer {tested.share:.0%} of the requests without a model, and agree with the log in "
-        f"{(tested.agreement or 0):.1%} of these answers."
+        f"Tools answer {100 * tested.share:.0f} % of the requests without a model, and agree with the log in "
+        f"{100 * (tested.agreement or 0):.1f} % of these answers."
     ]
     saved = findings.saved_a_month
     if saved is not None:
@@ -47,12 +47,13 @@ def facts(findings: Findings) -> list[tuple[str, str]]:
         shown.append(("unreadable", f"{findings.bad:,} line{'s' if findings.bad > 1 else ''}"))
     if not findings.built:
         return shown
+    answered = f"{tested.answered:,} of {tested.n:,}"
     shown += [
         ("learned from", f"the first {findings.training:,}; tested on the last {tested.n:,}"),
-        ("answered by tools", f"{tested.answered:,} of {tested.n:,} ({tested.share:.1%}); {tested.repeated:,} repeats"),
+        ("answered by tools", f"{answered} ({100 * tested.share:.1f} %); {tested.repeated:,} repeats"),
     ]
     if tested.answered:
-        bound = f"at most {tested.bound:.2%} of answers disagree, 95 % sure however often one looks"
+        bound = f"at most {100 * tested.bound:.1f} % of all answers, with 95 % confidence"
         shown.append(("disagreed with the log", f"{tested.disagreed:,} of {tested.answered:,}; {bound}"))
         each = tested.saved_usd / tested.priced if tested.priced else None
         known = f"; known of {tested.priced:,} of {tested.answered:,}" if 0 < tested.priced < tested.answered else ""
@@ -84,19 +85,17 @@ def method(findings: Findings) -> str:
 
 def limits(findings: Findings) -> list[str]:
     """What the numbers do not say."""
-    said = (
-        ["A disagreement may be an error of the tool or of the log: look at both."] if findings.tested.disagreed else []
-    )
+    said = ["In a disagreement the tool or the log may be wrong: look at both."] if findings.tested.disagreed else []
     if findings.stopped:
         said.append(f"No more builds were started: {findings.stopped}.")
     if not findings.timed and findings.untimed:
-        said.append(f"{_requests(findings.untimed)} without a time: all are taken in the order of the files.")
+        said.append(f"{_requests(findings.untimed)} have no time, so all are taken in the order of the files.")
     if findings.built and findings.estimated:
         said.append(f"The tokens of {findings.estimated:,} answers are estimated from their characters.")
     if findings.built and findings.unknown:
         said.append(f"The price of {findings.unknown:,} answers is unknown and counts as nothing saved.")
     if findings.built:
-        said.append("What the log does not hold, such as next month's new wordings, nobody has tested.")
+        said.append("Nothing here was tested on what the log does not hold, such as next month's wordings.")
     return said
 
 

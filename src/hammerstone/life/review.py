@@ -18,7 +18,7 @@ def settle(store: Store, name: str, *, tool_is_right: bool) -> Build:
     ends = {BuildState.LIVE, BuildState.PASSED, BuildState.NEEDS_REVIEW}
     held = next((one for one in store.builds(name) if one.state in ends), None)
     if held is None or held.tool is None or held.disagreement is None:
-        raise NotFoundError(f"no tool of {name} needs review", hint="see: hammerstone tasks list")
+        raise NotFoundError(f"no tool of {name} needs review", hint="`hammerstone tasks list` shows which tasks do")
     if tool_is_right:
         differ = held.disagreement
         labels = {one.id: one.answer for one in store.instances(name)}

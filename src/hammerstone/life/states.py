@@ -35,12 +35,13 @@ def after_comparison(settings: LifeSettings) -> Rule:
 
     def rule(tool: StoredTool) -> Move | None:
         rate = false_hit_rate(tool.tally, settings.confidence)
-        is_bounded = settings.max_false_hit_rate is None or rate.upper <= settings.max_false_hit_rate
+        most = 1.0 if settings.max_false_hit_rate is None else settings.max_false_hit_rate
+        is_bounded = rate.upper <= most
         if tool.state is ToolState.SHADOW and tool.tally.in_a_row >= settings.shadow and is_bounded:
             agreed = f"it agreed with the upstream {tool.tally.in_a_row} times in a row"
             return Move(to=ToolState.LIVE, reason=f"{agreed}; {rate}")
         if tool.state is ToolState.LIVE and not is_bounded:
-            return Move(to=ToolState.SHADOW, reason=f"{rate}, above {settings.max_false_hit_rate:.2%}")
+            return Move(to=ToolState.SHADOW, reason=f"{rate}, above {100 * most:.2f} %")
         return None
 
     return rule

@@ -94,8 +94,8 @@ def _key(tools: _Reply, *, with_key: bool) -> Check:
 def _upstream(models: _Reply) -> Check:
     listed = models.fields.get("data")
     if models.status == 200:
-        count = len(cast("list[object]", listed)) if isinstance(listed, list) else "an unknown number of"
-        return Check(name="upstream", ok=True, said=f"answers, with {count} models")
+        count = len(cast("list[object]", listed)) if isinstance(listed, list) else "unknown"
+        return Check(name="upstream", ok=True, said=f"answers; models listed: {count}")
     if models.status in {401, 403}:
         hint = "the gateway's own key (api_key_env), or that of HAMMERSTONE_KEY if clients send theirs"
         return Check(name="upstream", ok=False, said=f"answers, and refuses the key: check {hint}")
@@ -113,7 +113,7 @@ async def _hit(client: httpx2.AsyncClient, tools: _Reply) -> Check:
     called = await _ask(client, f"/tools/{tool.get('name')}", _arguments(object_of(tool.get("parameters"))))
     code = object_of(called.fields.get("error")).get("code")
     works = called.status == 200 or code in {"tool_failed", "invalid_arguments"}
-    said = f"{len(listed)} live tools; {tool.get('name')} was called" if works else called.message
+    said = f"live tools: {len(listed)}; called {tool.get('name')}" if works else called.message
     return Check(name="hit", ok=works, said=said)
 
 

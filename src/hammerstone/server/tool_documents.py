@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from hammerstone.server.protocols.chat_completions import OPENAI_ERROR
 from hammerstone.store.records import StoredTool
 from hammerstone.tools.signature import Signature, read_signature
 from hammerstone.types import JSON, Route
 
 __all__ = ["openapi_document", "takes_question", "tool_description", "tool_document"]
 
-_ERROR = {
-    "type": "object",
-    "properties": {
-        "error": {
-            "type": "object",
-            "properties": {name: {"type": ["string", "null"]} for name in ("message", "type", "param", "code")},
-        }
-    },
-}
 _STATUSES = {
     "404": "This tool is not live (any more).",
     "422": "Arguments that do not fit, a question that the tool refuses, or a call that failed; the message says why.",
@@ -70,7 +62,7 @@ def openapi_document(tool: StoredTool) -> dict[str, Any]:
             },
         },
         "components": {
-            "schemas": {"Arguments": _signature(tool).schema, "Result": _RESULT, "Error": _ERROR}
+            "schemas": {"Arguments": _signature(tool).schema, "Result": _RESULT, "Error": OPENAI_ERROR}
             | ({"Question": _QUESTION} if reads else {})
         },
     }

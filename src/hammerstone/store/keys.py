@@ -95,7 +95,7 @@ class Keys:
             _count_up(connection, "keys")
             row = _find(connection, name)
             if row is None:
-                raise NotFoundError(f"there is no key {name!r}", hint="see: hammerstone keys list")
+                raise NotFoundError(f"there is no key {name!r}", hint="`hammerstone keys list` lists them")
             if row.revoked is None:
                 revoked = update(_KEYS).where(_KEYS.c.id == row.id).values(revoked=timestamp()).returning(_KEYS)
                 row = connection.execute(revoked).one()

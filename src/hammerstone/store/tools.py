@@ -133,7 +133,7 @@ def roll_back(connection: Connection, name: str, version: int | None) -> StoredT
     if version is None:
         earlier = changes.were_live(connection, task.id)
         if not earlier:
-            hint = f"see: hammerstone tools list --all, and: hammerstone tools enable {name} --version N"
+            hint = f"`hammerstone tools enable {name} --version N` puts another into service"
             raise NotFoundError(f"no earlier version of {name} was live", hint=hint)
         version = earlier[0]
     row = locked(connection, name, version)
@@ -306,4 +306,4 @@ def _row(connection: Connection, name: str, version: int | None, state: ToolStat
 
 
 def _missing(name: str) -> NotFoundError:
-    return NotFoundError(f"there is no tool {name}", hint="`hammerstone tools` lists them")
+    return NotFoundError(f"there is no tool {name}", hint="`hammerstone tools list --all` lists them")

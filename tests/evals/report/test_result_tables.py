@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from hammerstone.cli.terminal import show_table
+from hammerstone.cli.tables import show_table
 from hammerstone.evals.report.experiment_result import Confusion, Measurement, Result, Series
 from hammerstone.evals.report.markdown import markdown
 from hammerstone.evals.report.result_tables import money, number, tables

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hammerstone.cli.options import Backend, Home, Json, SandboxName
-from hammerstone.cli.terminal import print_json, print_line, progress, show_table, show_text, talk
+from hammerstone.cli.tables import show_table
+from hammerstone.cli.terminal import print_json, print_line, progress, show_text, talk
 from hammerstone.cli.toolformer.shared import File, described_apis, needs_extra, read_run, running_apis, time_left
 
 if TYPE_CHECKING:

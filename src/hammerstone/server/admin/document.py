@@ -9,19 +9,11 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from hammerstone.server.admin.actions import Action
+from hammerstone.server.protocols.chat_completions import OPENAI_ERROR
 
 __all__ = ["openapi_document"]
 
 _REF = "#/components/schemas/{model}"
-_ERROR = {
-    "type": "object",
-    "properties": {
-        "error": {
-            "type": "object",
-            "properties": {name: {"type": ["string", "null"]} for name in ("message", "type", "param", "code")},
-        }
-    },
-}
 _STATUSES = {
     "401": "There are keys, and none was sent, or one that is not known.",
     "403": "The key is no admin key, or not one for this tenant.",
@@ -55,7 +47,7 @@ def openapi_document(actions: Sequence[Action]) -> dict[str, Any]:
         },
         "paths": paths,
         "components": {
-            "schemas": {**definitions.get("$defs", {}), "Error": _ERROR},
+            "schemas": {**definitions.get("$defs", {}), "Error": OPENAI_ERROR},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{"key": []}],

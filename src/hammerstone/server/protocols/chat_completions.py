@@ -22,9 +22,18 @@ from hammerstone.server.protocols.contract import (
 from hammerstone.server.protocols.limits import check_fields, check_wish, fits
 from hammerstone.types import JSON, Chat, Usage
 
-__all__ = ["ChatCompletions", "openai_error"]
+__all__ = ["OPENAI_ERROR", "ChatCompletions", "openai_error"]
 
 _READ = HARMLESS | {"messages", "modalities", "model", "n", "response_format"}
+OPENAI_ERROR = {  # the JSON schema of what `openai_error` returns
+    "type": "object",
+    "properties": {
+        "error": {
+            "type": "object",
+            "properties": {name: {"type": ["string", "null"]} for name in ("message", "type", "param", "code")},
+        }
+    },
+}
 NO_TOKENS = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
 

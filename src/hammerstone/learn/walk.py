@@ -1,0 +1,202 @@
+"""The pass over a log, line by line: learned from in its first part, tested on in the last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from anyio import to_thread
+
+from hammerstone.concurrency import task_group
+from hammerstone.host import Host
+from hammerstone.learn.budget import Budget
+from hammerstone.learn.findings import DISAGREEMENTS, Disagreement, Findings, KindFinding
+from hammerstone.learn.kinds import KindKey, LogKind
+from hammerstone.learn.log import Log
+from hammerstone.learn.names import suggest_name
+from hammerstone.learn.replay import IN_USE, Replay, Said
+from hammerstone.learn.saving import Costs, Prices, estimated_usage
+from hammerstone.loop import Hammerstone
+from hammerstone.models.model import Model
+from hammerstone.requests.comparison import agree
+from hammerstone.settings import Settings
+from hammerstone.store.records import Build, BuildState, ToolState
+from hammerstone.types import Request, Usage
+
+__all__ = ["OnProgress", "Walk"]
+
+PARTS, LEAST = 40, 15  # of the log in each of which coverage is measured, and requests of each
+RULES, REPLY, TRIES = 1_500, 2_500, 1.5  # about the tokens of a build: its rules, one reply, and how often it replies
+
+OnProgress = Callable[[int, int], None]
+"""Called with how many of the lines are done, and how many there are."""
+
+
+class Walk:
+    """One pass over the lines, from the first to the last, and what is found on the way."""
+
+    def __init__(
+        self,
+        log: Log,
+        keys: list[KindKey],
+        kinds: list[LogKind],
+        settings: Settings,
+        budget: Budget,
+        prices: Prices,
+    ) -> None:
+        self._log = log
+        self._keys = keys
+        self._kinds = kinds
+        self._needed = settings.build.needed
+        self._budget = budget
+        self._costs = Costs(prices=prices)
+        due = [kind.key for kind in kinds if kind.different >= self._needed]
+        self._chosen = due[: budget.kinds]
+        self._found = {kind.key: self._kind_finding(kind) for kind in kinds}
+        self._coverage: list[tuple[int, float]] = []
+
+    def _kind_finding(self, kind: LogKind) -> KindFinding:
+        needed = self._needed
+        if kind.different < needed:
+            why = f"{kind.different} of {needed} different requests that a tool needs"
+        elif kind.key not in self._chosen:
+            why = f"not among the {self._budget.kinds} most frequent kinds (--limit)"
+        else:
+            why = ""
+        usage = estimated_usage(kind.first)
+        each = (usage.input_tokens or 0) + (usage.output_tokens or 0)
+        estimate = (round(TRIES * (RULES + needed * each)), round(TRIES * REPLY))
+        rates, tokens = self._costs.prices.rates, Usage(input_tokens=estimate[0], output_tokens=estimate[1])
+        return KindFinding(
+            name=kind.name,
+            tenant=kind.key[0],
+            sample=kind.first.question,
+            lines=kind.lines,
+            share=kind.lines / len(self._log.lines),
+            why=why,
+            estimate=estimate,
+            estimate_usd=None if rates is None else rates.cost(tokens),
+        )
+
+    async def name(self, host: Host, model: Model) -> None:
+        """Let the maker name the kinds that tools are to be built for and that nobody has named."""
+        unnamed = [kind for kind in self._kinds if kind.key in self._chosen and not kind.named]
+        for kind in unnamed:
+            loop = await host.of(kind.key[0])
+            name = await suggest_name(loop, model, kind)
+            if name is not None:
+                self._rename(kind, (kind.key[0], name))
+
+    def _rename(self, kind: LogKind, key: KindKey) -> None:
+        old, kind.key = kind.key, key
+        self._keys = [key if one == old else one for one in self._keys]
+        self._chosen = [key if one == old else one for one in self._chosen]
+        self._found[key] = replace(self._found.pop(old), name=key[1])
+
+    async def through(self, host: Host, on_progress: OnProgress, on_build: Callable[[str, Build | None], None]) -> None:
+        """Line by line: learned from in the first part of the log, tested on in the last."""
+
+        def note(task: str, build: Build | None) -> None:
+            self._budget.note(build)
+            on_build(task, build)
+
+        lines = self._log.lines
+        replays: dict[str, Replay] = {}
+        for tenant in dict.fromkeys(one.tenant for one in lines):
+            chosen = {name for of, name in self._chosen if of == tenant}
+            loop = await host.of(tenant)
+            replays[tenant] = Replay(loop, chosen, may_build=self._budget.may_build, on_build=note)
+            await replays[tenant].open([(at, one) for at, one in enumerate(lines) if one.tenant == tenant])
+        asked: set[tuple[str, object]] = set()
+        part: list[bool] = []
+        async with task_group() as group:
+            for number, line in enumerate(lines):
+                said = await replays[line.tenant].answer(number, line)
+                part.append(said is not None)
+                if number < self._log.training:
+                    if said is None:
+                        await replays[line.tenant].learn(line, self._keys[number][1], group)
+                else:
+                    self._test(number, line, said, repeated=(line.tenant, line.chat.messages) in asked)
+                asked.add((line.tenant, line.chat.messages))
+                if len(part) >= max(LEAST, len(lines) / PARTS) or number == len(lines) - 1:
+                    self._coverage.append((number + 1, sum(part) / len(part)))
+                    part.clear()
+                on_progress(number + 1, len(lines))
+
+    def _test(self, number: int, line: Request, said: Said | None, *, repeated: bool) -> None:
+        found = self._found[self._keys[number]]
+        tested = found.tested
+        tested.n += 1
+        if said is None:
+            return
+        tested.answered += 1
+        tested.repeated += repeated
+        tested.tool_ms.append(said.ms)
+        cost = self._costs.of(line)
+        if cost is not None:
+            tested.priced += 1
+            tested.saved_usd += cost
+        if line.logged is not None and line.logged.seconds is not None:
+            tested.timed += 1
+            tested.waited_s += line.logged.seconds
+        if not agree(said.text, line.answer or ""):
+            tested.disagreed += 1
+            if len(tested.disagreements) < DISAGREEMENTS:
+                tested.disagreements.append(
+                    Disagreement(
+                        id=line.id,
+                        kind=found.name,
+                        question=line.question,
+                        logged=line.answer or "",
+                        tool=said.text,
+                    )
+                )
+
+    def findings(self, files: Sequence[str]) -> Findings:
+        log = self._log
+        return Findings(
+            files=tuple(files),
+            lines=len(log.lines),
+            training=log.training,
+            days=log.days,
+            timed=log.timed,
+            untimed=log.untimed,
+            bad=log.bad,
+            not_for_tools=dict(log.not_for_tools.most_common()),
+            kinds=[self._found[kind.key] for kind in self._kinds],
+            coverage=self._coverage,
+            stopped=self._budget.stopped,
+            estimated=self._costs.estimated,
+            unknown=self._costs.unknown,
+        )
+
+    async def add_tools(self, host: Host, findings: Findings) -> None:
+        """What became of each kind's tool, and what its builds have cost, in this run and before."""
+        for kind in findings.kinds:
+            loop = await host.of(kind.tenant)
+            await to_thread.run_sync(_add_tool, loop, kind, (kind.tenant, kind.name) in self._chosen)
+            if not kind.tool and not kind.why and self._budget.stopped:
+                kind.why = self._budget.stopped
+
+
+def _add_tool(loop: Hammerstone, kind: KindFinding, chosen: bool) -> None:
+    unended = {BuildState.RUNNING, BuildState.INTERRUPTED}
+    builds = [one for one in loop.store.builds(kind.name) if one.state not in unended]
+    tool = loop.store.tool(kind.name)
+    kind.builds = len(builds)
+    costs = [one.cost_usd for one in builds]
+    kind.build_usd = None if None in costs else sum(cost for cost in costs if cost is not None)
+    if tool is not None and tool.state in IN_USE:
+        kind.tool, kind.versions, kind.why = f"{tool.task}@{tool.version}", tool.version, ""
+    elif tool is not None and tool.state is ToolState.QUARANTINED:
+        kind.why = "its tool was found to be wrong, and is quarantined"
+    elif builds and chosen:
+        kind.why = _why(builds[0])
+
+
+def _why(build: Build) -> str:
+    found = build.disagreement
+    if found is None:
+        return build.reason
+    return f"{build.reason} (log: {found.stored!r}, tool: {found.tool!r}; `hammerstone tasks show {build.task}`)"
