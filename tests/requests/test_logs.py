@@ -194,6 +194,14 @@ def test_a_row_of_a_log_is_the_request_its_answer_and_what_the_call_took(tmp_pat
     assert request.logged.usage == Usage(input_tokens=20, output_tokens=1)
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_page_of_an_api_is_the_requests_it_lists(tmp_path: Path, indent: int | None) -> None:
+    path = tmp_path / "page.json"
+    page = {"data": [LANGFUSE, {**LANGFUSE, "id": "c3da"}], "meta": {"page": 1, "totalPages": 1}}
+    path.write_text(json.dumps(page, indent=indent))
+    assert [one.id for one in read_requests(path) if isinstance(one, Request)] == ["c3d9", "c3da"]
+
+
 @pytest.mark.parametrize("form", ["langfuse", "litellm", "litellm spend", "helicone"])
 def test_an_export_as_a_table_is_read_as_its_json_is(tmp_path: Path, form: str) -> None:
     row = {name: value if isinstance(value, str) else json.dumps(value) for name, value in FORMS[form].items()}

@@ -58,7 +58,7 @@ class Walk:
     def _kind_finding(self, kind: LogKind) -> KindFinding:
         needed = self._needed
         if kind.different < needed:
-            why = f"{kind.different} of {needed} different requests that a tool needs"
+            why = f"{kind.different} different requests; a tool needs {needed}"
         elif kind.key not in self._chosen:
             why = f"not among the {self._budget.kinds} most frequent kinds (--limit)"
         else:

@@ -1,4 +1,4 @@
-"""A JSON file that is one value: an array of requests, or a BIG-bench file with `examples`."""
+"""A JSON file that is one value: an array of requests, a page of an API (`data`), or a BIG-bench file (`examples`)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,12 @@ def is_document(first: str) -> bool:
     except (ValueError, RecursionError):
         # One object over several lines breaks where another thing must follow; a damaged JSON line seldom does.
         return first.rstrip().endswith(("{", "[", ","))
-    return isinstance(value, dict) and "examples" in value
+    return isinstance(value, dict) and ("examples" in value or _is_page(cast("_Fields", value)))
+
+
+def _is_page(fields: Mapping[str, object]) -> bool:
+    """Is it what an API lists, as Langfuse's does: `data`, and how much there is?"""
+    return isinstance(fields.get("data"), list) and fields.keys() <= {"data", "meta", "error"}
 
 
 def document_rows(first: str, rest: TextIO) -> Iterator[Row]:
@@ -58,7 +63,7 @@ def _items(text: str) -> Iterable[object]:
         raise InputError(f"the file cannot be read: {value}", hint="keep each field once")
     if isinstance(value, dict):
         fields = cast("_Fields", value)
-        value = _with_shared(fields) if "examples" in fields else [fields]
+        value = fields["data"] if _is_page(fields) else _with_shared(fields) if "examples" in fields else [fields]
     if not isinstance(value, list):
         hint = 'give a list of objects, or {"examples": [...]} as BIG-bench files do'
         raise InputError("the JSON holds no list of requests", hint=hint)
