@@ -100,7 +100,7 @@ def test_nothing_of_the_last_part_is_learned_from(home: Path) -> None:
     findings = run(log(*SUMS[:14], *late), home, maker())
     products = next(one for one in findings.kinds if "product" in one.sample)
     assert not products.tool
-    assert products.why == "0 different requests; a tool needs 5"
+    assert products.why == "0 of the 5 different requests it needs"
     with open_store(home) as store:
         assert [task.name for task in store.tasks()] == ["sum_of_two"]
 
@@ -286,7 +286,7 @@ def test_a_wrong_answer_of_the_log_that_keeps_a_tool_from_being_built_is_shown_b
 
 def test_a_log_of_one_request_is_no_fault(home: Path) -> None:
     findings = run(log(SUMS[0]), home, maker())
-    assert (findings.tested.n, findings.kinds[0].why) == (0, "1 different requests; a tool needs 5")
+    assert (findings.tested.n, findings.kinds[0].why) == (0, "1 of the 5 different requests it needs")
 
 
 def test_the_tools_go_on_in_shadow_where_requests_are_served(home: Path) -> None:

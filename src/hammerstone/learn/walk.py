@@ -58,7 +58,7 @@ class Walk:
     def _kind_finding(self, kind: LogKind) -> KindFinding:
         needed = self._needed
         if kind.different < needed:
-            why = f"{kind.different} different requests; a tool needs {needed}"
+            why = f"{kind.different} of the {needed} different requests it needs"
         elif kind.key not in self._chosen:
             why = f"not among the {self._budget.kinds} most frequent kinds (--limit)"
         else:

@@ -113,7 +113,7 @@ async def _hit(client: httpx2.AsyncClient, tools: _Reply) -> Check:
     called = await _ask(client, f"/tools/{tool.get('name')}", _arguments(object_of(tool.get("parameters"))))
     code = object_of(called.fields.get("error")).get("code")
     works = called.status == 200 or code in {"tool_failed", "invalid_arguments"}
-    said = f"live tools: {len(listed)}; called {tool.get('name')}" if works else called.message
+    said = f"live tools: {len(listed)}; {tool.get('name')} was called" if works else called.message
     return Check(name="hit", ok=works, said=said)
 
 
