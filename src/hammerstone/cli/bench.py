@@ -248,7 +248,7 @@ def _write(results: list[Result], report: Path | None, markdown: Path | None, *,
         from hammerstone.evals.report import write_report
 
         write_report(results, report)
-        talk(f"the report is in {report}")
+        talk(str(report), "written:")
     if markdown is not None:
         from hammerstone.evals.report.markdown import markdown as written
 
