@@ -46,6 +46,8 @@ class Strips:
         """Leave the last state on the screen."""
         if self._live is not None:
             self._live.stop()
+            if not self._live.console.is_terminal:
+                talk("")  # ends the last line: rich does that for a terminal alone
 
 
 def _strips(demonstration: DemoRun) -> Text:
