@@ -151,9 +151,7 @@ async def test_a_plain_question_has_the_same_id_each_time_it_is_asked(store: Sto
 async def test_what_the_user_cannot_do_is_done_by_the_solver_and_kept_as_a_refusal(
     store: Store, sandbox: Sandbox, reply: str, refusal: str
 ) -> None:
-    careful = SUM.replace(
-        "    return str", '    if left == 6:\n        raise ValueError("too small")\n    return str'
-    )
+    careful = SUM.replace("    return str", '    if left == 6:\n        raise ValueError("too small")\n    return str')
     store.publish(tool(source=careful))
     models = replace(everyone(), user=ScriptedModel([reply]))
     async with Hammerstone(store=store, sandbox=sandbox, models=models, settings=SETTINGS) as loop:

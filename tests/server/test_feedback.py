@@ -50,11 +50,12 @@ async def test_a_tool_that_was_wrong_serves_no_more_and_its_other_answers_are_li
     said = (await say(served, wrong, correct=False, answer="4322")).json()
     assert (said["quarantined"], said["labeled"], said["wrong"]) == (True, True, "4321")
     assert [(one["request_id"], one["answer"]) for one in said["others"]] == [(other.headers[ID], "3")]
-    assert (await served.ask(NEW)).headers[ROUTE] == "upstream"
+    assert (await served.ask(NEW)).headers[ROUTE] == "labeler"
     store = (await served.loop()).store
     (task,) = store.tasks()
     label = store.instances(task.name)[-1]
     assert (label.question, label.answer, label.source) == (NEW, "4322", Source.CALLER)
+    assert (await served.ask("What is the sum of 1 and 2?")).headers[ROUTE] == "upstream"
 
 
 async def test_an_answer_is_known_as_soon_as_it_has_gone_out(served: Served) -> None:
@@ -103,7 +104,21 @@ async def test_an_answer_of_the_upstream_is_corrected_and_cached_no_more(served:
     answered = await served.ask(question, temperature=0)
     said = (await say(served, answered, correct=False, answer="7")).json()
     assert (said["labeled"], said["former_label"], said["quarantined"]) == (True, "6", False)
-    assert (await served.ask(question, temperature=0)).headers[ROUTE] == "upstream"
+    assert (await served.ask(question, temperature=0)).headers[ROUTE] == "labeler"
+
+
+@pytest.mark.parametrize("wishes", [{}, {"temperature": 0}])
+async def test_the_right_answer_is_given_from_then_on(served: Served, wishes: dict[str, Any]) -> None:
+    question = "How much is 1 and 2 and 3?"
+    for _ in range(2):
+        asked = await served.ask(question, **wishes)
+    assert (await say(served, asked, correct=False, answer="seven")).json()["labeled"]
+    again = await served.ask(question, **wishes)
+    assert (again.headers[ROUTE], "seven" in again.text) == ("labeler", True)
+    bypass = await served.ask(question, headers={HEADER + "bypass": "true"}, **wishes)
+    other = await served.ask("How much is 1 and 2 and 4?", **wishes)
+    assert [one.headers[ROUTE] for one in (bypass, other)] == ["upstream"] * 2
+    assert (await served.ask(question, **wishes)).headers[ROUTE] == "labeler"
 
 
 async def test_what_was_built_from_a_wrong_answer_serves_no_more(served: Served) -> None:
@@ -161,6 +176,7 @@ async def test_an_unknown_id_is_refused_with_a_hint(served: Served) -> None:
         {"correct": "no"},
         {"correct": 1},
         {"correct": False, "answer": 5},
+        {"correct": False, "answer": " "},
         {"correct": True, "answer": "5"},
         {"correct": False, "anwser": "5"},
         {"request_id": 5, "correct": True},

@@ -179,9 +179,26 @@ class Catalog:
         kept = self._store.keeping.text
         return bool(self._read.withdrawn) and pair_digest(kept(question), kept(answer)) in self._read.withdrawn
 
+    async def label_of(self, asked: Asked) -> str | None:
+        """What a person says is the answer to this very question, whichever task it is an instance of."""
+        if not self._may_be_labeled(asked):
+            return None
+
+        def find() -> str | None:
+            found = (self._store.task_of(asked.question(form), asked.frame(form)) for form in Form)
+            return next((name for name in found if name is not None), None)
+
+        task = await to_thread.run_sync(find)
+        return await self.person_label(asked, task) if task is not None else None
+
+    def _may_be_labeled(self, asked: Asked) -> bool:
+        """By what is in memory: hardly any question is looked for in the store in vain."""
+        labeled = self._read.labeled
+        return bool(labeled) and any(_digest(asked.question(form)) in labeled for form in Form)
+
     async def person_label(self, asked: Asked, task: str) -> str | None:
         """What a person says is the answer to this very question of a task, if the request has its frame."""
-        if not self._read.labeled or not any(_digest(asked.question(form)) in self._read.labeled for form in Form):
+        if not self._may_be_labeled(asked):
             return None
 
         def read() -> str | None:

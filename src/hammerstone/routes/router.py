@@ -73,6 +73,18 @@ class Router:
         answer = await contained(self._by_tools(asked, refusals), lambda why: refusals.append(f"tools: {why}"))
         return Routed(answer=answer, refusals=(*refusals, *(answer.refusals if answer is not None else ())))
 
+    async def corrected(self, routed: Routed, asked: Asked) -> Routed:
+        """What a person has answered to this very question wins over what a model did, or would. (Over a tool's answer
+        it has won already.)
+        """
+        answer = routed.answer
+        if answer is not None and answer.route is not Route.EXACT:
+            return routed
+        label = await contained(self._catalog.label_of(asked), lambda _: None)
+        if label is None or (answer is not None and agree(answer.text, label)):
+            return routed
+        return Routed(answer=Answer(text=label, route=Route.LABELER), refusals=routed.refusals)
+
     async def _by_tools(self, asked: Asked, refusals: list[str]) -> Answer | None:
         await self._catalog.refresh()
         result = await self._parser.attempt(asked)

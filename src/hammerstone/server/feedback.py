@@ -85,7 +85,7 @@ def _read(body: JSON) -> _Said:
             return _Said(request_id=request_id, correct=True)
         case {"request_id": str(request_id), "correct": False, **more} if not more.keys() - {"answer"}:
             answer = more.get("answer")
-            if isinstance(answer, str | None):
+            if answer is None or (isinstance(answer, str) and answer.strip()):
                 return _Said(request_id=request_id, correct=False, answer=answer)
         case _:
             pass
