@@ -23,8 +23,8 @@ def waiting(home: Path) -> Path:
 def test_each_request_is_shown_and_its_answer_becomes_an_instance(cli: Cli, waiting: Path) -> None:
     done = cli("label", stdin="7\n 22 \n239\n")
     assert (done.code, done.out) == (0, "")
-    assert f"1 of 3  r0  no task\n{ask(0)}\nanswer:" in done.err
-    assert f"2 of 3  r1  sum\n{ask(1)}\nanswer:" in done.err
+    assert f"1 of 3: request r0, no task\n{ask(0)}\nanswer:" in done.err
+    assert f"2 of 3: request r1, task sum\n{ask(1)}\nanswer:" in done.err
     assert done.err.endswith("3 labeled, 0 still waiting\n")
     with open_store(waiting) as store:
         assert [(one.answer, one.source) for one in store.instances("sum")] == [
@@ -89,4 +89,4 @@ def test_an_empty_queue_needs_no_answer(cli: Cli) -> None:
 def test_markup_in_a_question_is_shown_as_it_is(cli: Cli, home: Path) -> None:
     with open_store(home) as store:
         store.enqueue("[red]r1", "What is [bold]this[/bold] and [/that]?", None)
-    assert "1 of 1  [red]r1  no task\nWhat is [bold]this[/bold] and [/that]?\n" in cli("label").err
+    assert "1 of 1: request [red]r1, no task\nWhat is [bold]this[/bold] and [/that]?\n" in cli("label").err

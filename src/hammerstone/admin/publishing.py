@@ -59,5 +59,5 @@ def _given(stores: Stores, tenant: str, tool: Tool, reason: str) -> Published:
     try:
         given = stores.known(tenant).adopt(tool, reason)
     except HammerstoneError as error:
-        return Published(tenant=tenant, problem=error.message)
+        return Published(tenant=tenant, problem=f"{error.message} ({error.hint})" if error.hint else error.message)
     return Published(tenant=tenant, name=given.task, version=given.version, state=given.state)

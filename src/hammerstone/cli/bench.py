@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from hammerstone.cli.bench_outputs import check_outputs, write_outputs
 from hammerstone.cli.options import Backend, Config, Json, LiveMaker, SandboxName
 from hammerstone.cli.terminal import money, print_json, progress, talk
-from hammerstone.errors import InputError, RecordingError, SettingsError
+from hammerstone.errors import RecordingError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -138,7 +139,7 @@ def bench(
         max_cost=max_cost,
         settings=settings,
     )
-    _check_outputs(out, report, markdown)
+    check_outputs(out, report, markdown)
     if {*plan.experiments} <= {*WITHOUT_MODELS}:
         models = _RoleModels(of_role={})
     else:
@@ -155,7 +156,7 @@ def bench(
     )
     with _store(home, temporary=record or not live) as where, _told_how_to_record(folder):
         results = _run(partial(run, home=where), out=out, json=json)
-    _write(results, report, markdown, command=f"hammerstone bench {experiment}")
+    write_outputs(results, report, markdown, command=f"hammerstone bench {experiment}")
     if max_cost is not None and any(result.partial not in {"", NOT_RECORDED} for result in results):
         talk("run the same command again with a higher --max-cost: what is paid is not paid again", "hint:")
         raise typer.Exit(2)
@@ -216,43 +217,6 @@ def _run(
 
     anyio.run(run)
     return results
-
-
-def _check_outputs(out: Path | None, report: Path | None, markdown: Path | None) -> None:
-    """Checked before anything is paid: each path can be written, and replaces only a file of its own kind."""
-    from hammerstone.evals.report.markdown import MARK
-
-    for path, sign in ((out, '[\n {\n  "experiment": "'), (markdown, MARK)):
-        if path is not None:
-            head = _head(path)
-            if head and not head.startswith(sign):
-                raise InputError(f"{path} exists and is not a file of results", hint="move it, or give another path")
-    if report is not None:
-        from hammerstone.evals.report import check_report_path
-
-        check_report_path(report)
-
-
-def _head(path: Path) -> str:
-    """The beginning of a file that can be written, made if it is not there."""
-    try:
-        path.open("ab").close()
-        return path.read_text(encoding="utf-8", errors="replace")[:80]
-    except OSError as error:
-        hint = "name a file that you may write to"
-        raise InputError(f"{path} cannot be written: {error.strerror}", hint=hint) from None
-
-
-def _write(results: list[Result], report: Path | None, markdown: Path | None, *, command: str) -> None:
-    if report is not None:
-        from hammerstone.evals.report import write_report
-
-        write_report(results, report)
-        talk(str(report), "written:")
-    if markdown is not None:
-        from hammerstone.evals.report.markdown import markdown as written
-
-        markdown.write_text(written(results, command=command), encoding="utf-8")
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -30,6 +30,8 @@ def label(home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
                 print_json(waiting)
             return
         done = 0
+        if queue:
+            talk("an empty line skips a request, Ctrl-D ends")
         for number, waiting in enumerate(queue, 1):
             answer = _ask(waiting, number, len(queue))
             if answer is None:
@@ -63,8 +65,8 @@ def _ask(waiting: Queued, number: int, total: int) -> str | None:
     from rich.text import Text
 
     count = waiting.question.count("\n") + 1
-    lines = f"  ({count} lines)" if count > 1 else ""  # a question may hold what looks like the next one
-    place = shown(f"  {waiting.request_id}  {waiting.task or 'no task'}{lines}")
+    lines = f" ({count} lines)" if count > 1 else ""  # a question may hold what looks like the next one
+    place = shown(f": request {waiting.request_id}, {f'task {waiting.task}' if waiting.task else 'no task'}{lines}")
     talk("")
     talk(Text.assemble((f"{number} of {total}", "bold"), place))
     show_text(waiting.question, stderr=True)

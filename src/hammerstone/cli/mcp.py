@@ -23,7 +23,7 @@ def mcp(home: Home = None, tenant: Tenant = "", sandbox: SandboxName = Backend.A
         if error.name not in {"mcp", "mcp_types", "starlette", "httpx2"}:
             raise
         raise SettingsError(
-            "the package of the Model Context Protocol is not installed",
+            "the MCP server needs mcp, which is not installed",
             hint="uv run --extra serve --extra mcp hammerstone mcp",
         ) from None
     with open_home(home, tenant) as store:

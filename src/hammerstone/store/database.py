@@ -206,7 +206,7 @@ class Database:
             return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=arguments)
         except ModuleNotFoundError as error:
             raise StoreError(
-                "the driver for PostgreSQL is not installed", hint="uv run --extra postgres hammerstone …"
+                "PostgreSQL needs its driver, which is not installed", hint="uv run --extra postgres hammerstone …"
             ) from error
 
 
