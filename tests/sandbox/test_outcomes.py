@@ -108,3 +108,11 @@ def test_an_end_by_any_signal_is_an_outcome(number: int) -> None:
     outcome = judged(child.NOTHING, wait_status=number)
     assert outcome.status is Status.KILLED
     assert outcome.error.startswith("ended by ")
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [(b"2", " (line 2: second)"), (b"3", ""), (b"0", ""), (b"9" * 5000, ""), (b"\xff", ""), (b'{"line": 1}', "")],
+)
+def test_a_call_that_took_too_long_says_where_if_it_can(body: bytes, where: str) -> None:
+    assert judged(child.NOTHING, body, stop=Stop.OUT_OF_TIME).error == f"took more than 10 s of processor time{where}"

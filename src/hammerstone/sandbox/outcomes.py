@@ -87,7 +87,7 @@ def _took_too_long(reply: Reply, program: str, limits: Limits) -> str:
     """Where it was, if the process could say so. Not what was measured: that is never the same twice."""
     if reply.cpu_seconds < limits.cpu_seconds and not reply.body:
         return f"took more than {limits.wall_seconds:g} s"
-    line = int(reply.body) if reply.body else None
+    line = int(reply.body) if reply.body.isdigit() and len(reply.body) < 10 else None
     return f"took more than {limits.cpu_seconds:g} s of processor time{_at(line, program)}"
 
 
