@@ -46,7 +46,7 @@ from hammerstone.types import Chat, Message
 
 MODEL = "gpt-4o-mini"
 CONNECTIONS = 16
-DELAY_MS = 50  # of the upstream, in the measurement of misses
+SATURATING_MS, PACED_MS = 50, 200  # of the upstream, in the measurement of misses
 FRESH = 60_000  # different questions: more than any run asks
 LITELLM = {
     "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",  # neither gateway checks keys here
@@ -84,7 +84,7 @@ def main() -> None:
         if "tools" in parts:
             measure_many_tools(bench, tools)
         if "memory" in parts:
-            measure_memory(bench, tools)
+            measure_memory(bench, tools, given.litellm)
 
 
 # what is measured
@@ -110,19 +110,26 @@ def measure_hits(bench: Bench, tools: Sequence[Tool], litellm: Path | None) -> N
 
 
 def measure_misses(bench: Bench, tools: Sequence[Tool]) -> None:
-    """Requests that a tool might be asked, but none answers."""
-    with ExitStack() as stack:
-        upstream = stack.enter_context(bench.upstream(DELAY_MS))
-        ours = stack.enter_context(bench.gateway("misses", tools, upstream))
-        script = bench.script("unknown", [UNKNOWN.format(number) for number in range(FRESH)])
-        streamed = bench.script("streamed", [UNKNOWN.format(number) for number in range(FRESH)], stream=True)
-        for name, one in (("whole replies", script), ("streams", streamed)):
-            rounds = [(bench.load(ours, one), bench.load(upstream, one)) for _ in range(bench.rounds)]
-            report(f"misses, {name}, upstream of {DELAY_MS} ms", [own for own, _ in rounds])
-            report("the same upstream directly", [direct for _, direct in rounds])
-            p50 = statistics.median(own.p50 - direct.p50 for own, direct in rounds)
-            p99 = statistics.median(own.p99 - direct.p99 for own, direct in rounds)
-            print(f"  added: {p50:.2f} ms at p50, {p99:.2f} ms at p99")
+    """Requests that a tool might be asked, but none answers: with the process saturated, and at a pace like that of
+    real traffic. In a closed loop a process that takes s ms of CPU for a miss adds at least 16 s - delay.
+    """
+    for delay_ms, pace in ((SATURATING_MS, "saturated"), (PACED_MS, "paced")):
+        with ExitStack() as stack:
+            upstream = stack.enter_context(bench.upstream(delay_ms))
+            ours = stack.enter_context(bench.gateway(f"misses-{pace}", tools, upstream))
+            asked = [UNKNOWN.format(number) for number in range(FRESH)]
+            for name, stream in (("whole replies", False), ("streams", True)):
+                script = bench.script(f"{pace}-{stream}", asked, stream=stream)
+                bench.load(ours, script)  # its first requests find everything new
+                before = ours.cpu_seconds()
+                rounds = [(bench.load(ours, script), bench.load(upstream, script)) for _ in range(bench.rounds)]
+                count = sum(own.per_second for own, _ in rounds) * bench.seconds
+                report(f"misses, {name}, upstream of {delay_ms} ms ({pace})", [own for own, _ in rounds])
+                report("the same upstream directly", [direct for _, direct in rounds])
+                p50 = statistics.median(own.p50 - direct.p50 for own, direct in rounds)
+                p99 = statistics.median(own.p99 - direct.p99 for own, direct in rounds)
+                cpu = (ours.cpu_seconds() - before) / count * 1000
+                print(f"  added: {p50:.2f} ms at p50, {p99:.2f} ms at p99; CPU {cpu:.2f} ms a miss, n = {count:,.0f}")
 
 
 def measure_many_tools(bench: Bench, tools: Sequence[Tool]) -> None:
@@ -141,8 +148,8 @@ def measure_many_tools(bench: Bench, tools: Sequence[Tool]) -> None:
     print(f"  p50: {statistics.median(two.p50 / one.p50 for one, two in rounds):.2f} x that with 6")
 
 
-def measure_memory(bench: Bench, tools: Sequence[Tool]) -> None:
-    """Unique memory of the gateway and its workers with 50 live tools, before and after a load."""
+def measure_memory(bench: Bench, tools: Sequence[Tool], litellm: Path | None) -> None:
+    """Proportional memory of the gateway and its workers with 50 live tools, before and after a load, and LiteLLM's."""
     others = [renamed(tools[number % len(tools)], number) for number in range(50 - len(tools))]
     with ExitStack() as stack:
         upstream = stack.enter_context(bench.upstream(0))
@@ -155,6 +162,10 @@ def measure_memory(bench: Bench, tools: Sequence[Tool]) -> None:
         print(
             f"memory (PSS) of gateway and workers, 50 tools: {before:.0f} MB, {after:.0f} after {asked:,.0f} more hits"
         )
+        if litellm is not None:
+            theirs = stack.enter_context(bench.litellm(litellm, upstream))
+            bench.load(theirs, bench.script("same-memory", [UNKNOWN.format(1)]))
+            print(f"memory (PSS) of LiteLLM's proxy: {theirs.megabytes():.0f} MB")
 
 
 # servers
@@ -168,6 +179,11 @@ class Server:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1/chat/completions"
+
+    def cpu_seconds(self) -> float:
+        """Of the process itself, in user and system mode."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def megabytes(self) -> float:
         """Proportional set size of the process and all below it."""
@@ -203,6 +219,7 @@ class Bench:
             for tool in tools:
                 store.publish(tool)
         command = [sys.executable, "-m", "hammerstone", "serve", "--home", str(home), "--port", str(port)]
+        command += ["--audit", "0"]  # the fake upstream's answers are not right
         with self.running([*command, "--upstream", f"http://127.0.0.1:{upstream.port}"], port) as server:
             yield server
 
@@ -311,8 +328,8 @@ def read_wrk(text: str) -> Load:
     )
     return Load(
         per_second=float(re.findall(r"Requests/sec:\s+([\d.]+)", text)[0]),
-        p50=_ms(re.findall(r"50%\s+(\S+)", text)[0]),
-        p99=_ms(re.findall(r"99%\s+(\S+)", text)[0]),
+        p50=_ms(re.findall(r"^\s+50%\s+(\S+)", text, re.MULTILINE)[0]),
+        p99=_ms(re.findall(r"^\s+99%\s+(\S+)", text, re.MULTILINE)[0]),
         errors=errors,
     )
 

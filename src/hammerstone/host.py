@@ -161,6 +161,8 @@ class Host:
             fresh_s=self._fresh_s,
             on_fault=partial(self._on_fault, tenant) if self._on_fault is not None else None,
         )
+        if self._fresh_s:
+            await loop.catalog.refresh(at_once=True)  # before anybody asks, and not in the way of a request
         await self._tasks.start(self._run, loop)
         if self._catches_up:
             await loop.catch_up()

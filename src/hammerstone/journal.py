@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeAlias
 
 import anyio
@@ -16,7 +17,7 @@ from hammerstone.routes.contract import Asked
 from hammerstone.routes.router import Routed
 from hammerstone.routes.task_finder import TaskFinder
 from hammerstone.store import Store
-from hammerstone.store.records import Answered
+from hammerstone.store.records import Answered, Finished
 from hammerstone.types import Instance, Route, Source
 
 __all__ = ["AfterAnswer", "Journal", "Served", "record_of"]
@@ -45,26 +46,24 @@ class Journal:
         self._on_fault = on_fault
 
     async def keep(self, asked: Asked, routed: Routed, ms: float) -> Answered:
-        """The answer and, if the solver gave it, the instance, in one transaction.
+        """`keep_all` of one."""
+        return (await self.keep_all([(asked, routed, ms)]))[0]
 
-        Only now is the dispatcher asked whose instance it is, where nothing else told it before. Raises `StoreError`,
-        `RecordingError`.
+    async def keep_all(self, served: Sequence[Served], *, again: bool = False) -> list[Answered]:
+        """The answers and, where the solver gave them, the instances, in one transaction.
+
+        Only now is the dispatcher asked whose instance it is, where nothing else told it before. With `again`, what a
+        former call has stored before it failed is not stored twice. Raises `StoreError`, `RecordingError`.
         """
-        routed = await self._sorted(asked, routed)
-        answered = record_of(asked, routed, ms)
-        instance = await self._instance(asked, routed)
+        over = [(asked, await self._sorted(asked, routed), ms) for asked, routed, ms in served]
+        finished = [await self._finished(*one) for one in over]
         with anyio.CancelScope(shield=True):
-            await to_thread.run_sync(lambda: self._store.finish_request(answered, task=asked.task, instance=instance))
-        await self._go_on(asked, routed, answered)
-        return answered
-
-    async def keep_served(self, served: Sequence[Served]) -> None:
-        """Answers that tools gave, in one transaction. Raises `StoreError`."""
-        answered = [record_of(*one) for one in served]
-        with anyio.CancelScope(shield=True):
-            await to_thread.run_sync(self._store.add_answers, answered)
-        for (asked, routed, _), record in zip(served, answered, strict=True):
+            stored = partial(self._store.finish_requests, finished, again=again)
+            self._finder.forget(await to_thread.run_sync(stored))
+        answered = [one.answered for one in finished]
+        for (asked, routed, _), record in zip(over, answered, strict=True):
             await self._go_on(asked, routed, record)
+        return answered
 
     async def _go_on(self, asked: Asked, routed: Routed, answered: Answered) -> None:
         for after in self._after:
@@ -78,19 +77,21 @@ class Journal:
         await contained(self._finder.find(asked), lambda why: failures.append(f"dispatcher: {why}"))
         return replace(routed, refusals=(*routed.refusals, *failures))
 
-    async def _instance(self, asked: Asked, routed: Routed) -> Instance | None:
-        """What the solver answered, with the question as its task reads it."""
-        answer, name = routed.answer, asked.task
+    async def _finished(self, asked: Asked, routed: Routed, ms: float) -> Finished:
+        """With what the solver answered as an instance, its question as its task reads it."""
+        answered = record_of(asked, routed, ms)
+        answer, name, chat = routed.answer, asked.task, asked.request.chat
         if answer is None or answer.route is not Route.SOLVER or name is None:
-            return None
-        chat = asked.request.chat
+            return Finished(answered=answered)
         if chat.plain:
-            return Instance(question=asked.request.question, answer=answer.text, source=Source.SOLVER)
-        task = await to_thread.run_sync(self._store.task, name)
+            instance = Instance(question=asked.request.question, answer=answer.text, source=Source.SOLVER)
+            return Finished(answered=answered, task=name, instance=instance)
+        task = await self._finder.known(name)
         if task is None or task.frame != asked.frame(task.frame.form):
-            return None
+            return Finished(answered=answered)
         question = question_in(chat, task.frame.form)
-        return Instance(question=question, answer=answer.text, source=Source.SOLVER, chat=chat)
+        instance = Instance(question=question, answer=answer.text, source=Source.SOLVER, chat=chat)
+        return Finished(answered=answered, task=name, frame=task.frame, instance=instance)
 
 
 def record_of(asked: Asked, routed: Routed, ms: float) -> Answered:

@@ -151,9 +151,18 @@ class Hammerstone:
         """
         return await contained(self.journal.keep(asked, routed, ms), lambda why: self._not_kept(asked, routed, ms, why))
 
-    async def keep_served(self, served: Sequence[Served]) -> None:
-        """Store many answers of tools at once. Raises `StoreError` and `RecordingError`."""
-        await contained(self.journal.keep_served(served), lambda why: _log.error("answers were not stored: %s", why))
+    async def keep_all(self, served: Sequence[Served], *, again: bool = False) -> None:
+        """Store what came of many requests in one transaction, or each by itself where one of them spoils it.
+
+        With `again`, some may have been stored by a call that failed. Raises `StoreError` and `RecordingError`.
+        """
+        failures: list[str] = []
+        await contained(self.journal.keep_all(served, again=again), failures.append)
+        if failures and len(served) == 1:
+            _log.error("an answer was not stored: %s", failures[0])
+        elif failures:
+            for one in served:
+                await self.keep_all([one], again=True)
 
     async def stream(self, requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncGenerator[Answered]:
         """Answers in the order of the requests, `concurrency` of them under way at a time."""

@@ -56,8 +56,18 @@ def test_the_list_as_json_is_a_line_for_each_task(cli: Cli) -> None:
             "description": "The sum of two numbers.",
             "instances": 5,
             "standing": "tool live: parser, user",
+            "time_dependent": False,
         }
     ]
+
+
+@pytest.mark.usefixtures("made")
+def test_a_task_may_be_marked_as_time_dependent(cli: Cli) -> None:
+    assert cli("tasks", "mark", "sum", "--time-dependent").out == "sum: time-dependent\n"
+    assert "parser, user, time-dependent" in cli("tasks", "list").out
+    assert "depend on the time" in cli("tasks", "show", "sum").out
+    assert cli("tasks", "mark", "sum", "--timeless", "--json").lines == [{"name": "sum", "time_dependent": False}]
+    assert "there is no task other" in cli("tasks", "mark", "other", "--timeless").err
 
 
 @pytest.mark.usefixtures("needing_review")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import anyio
@@ -152,8 +152,19 @@ async def test_under_load_one_request_looks_for_changes_and_the_others_go_on(sto
     await catalog.refresh()
     assert catalog.tools == ()
     seconds[0] = 0.6
+    await catalog.refresh()  # beside this request, which does not wait for it
+    await eventually(lambda: names(catalog.tools) == ["word_sorting"])
+
+
+async def test_after_a_pause_the_first_request_knows_what_has_changed(store: Store) -> None:
+    seconds = [0.0]
+    catalog = Catalog(store, fresh_s=0.5, clock=lambda: seconds[0])
     await catalog.refresh()
-    assert names(catalog.tools) == ["word_sorting"]
+    store.publish(a_tool())
+    seconds[0] = 60.0
+    with anyio.fail_after(20):
+        while not catalog.tools:
+            await catalog.refresh()
 
 
 async def test_a_store_that_hangs_keeps_no_request_waiting(store: Store) -> None:
@@ -173,9 +184,7 @@ async def test_a_store_that_hangs_keeps_no_request_waiting(store: Store) -> None
         await catalog.refresh()
         assert catalog.tools == ()
     answers.set()
-    with anyio.fail_after(20):
-        while not catalog.tools:  # noqa: ASYNC110 - it comes from a thread
-            await anyio.sleep(0.005)
+    await eventually(lambda: bool(catalog.tools))
 
 
 async def test_a_store_that_is_lost_leaves_what_is_known(store: Store) -> None:
@@ -203,3 +212,9 @@ async def test_a_persons_label_is_known_after_a_refresh(store: Store) -> None:
     store.add_instance("word_sorting", Instance(question=ASK, answer="b a", source=Source.LABELER), request_id="1")
     await catalog.refresh()
     assert await catalog.person_label(asked(ASK), "word_sorting") == "b a"
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    with anyio.fail_after(20):
+        while not holds():  # noqa: ASYNC110 - it comes from a thread
+            await anyio.sleep(0.005)

@@ -28,7 +28,7 @@ from .sums import CHAT, Served, body, eventually, open_gateway
 pytestmark = pytest.mark.anyio
 
 NEW = "What is the sum of 4000 and 321?"
-FULL = frozenset(("add_answers", "finish_request"))
+FULL = frozenset(("finish_requests",))
 
 
 @pytest.fixture

@@ -25,8 +25,10 @@ class Kept:
 
     away: int = 0
     batches: list[list[str]] = field(default_factory=list)
+    tried_before: list[bool] = field(default_factory=list)
 
-    async def keep_served(self, served: Sequence[Served]) -> None:
+    async def keep_all(self, served: Sequence[Served], *, again: bool = False) -> None:
+        self.tried_before.append(again)
         if self.away:
             self.away -= 1
             raise StoreError("the disk is full")
@@ -62,6 +64,7 @@ async def test_nothing_is_lost_while_the_store_is_away() -> None:
         await learner.caught_up()
         learner.close()
     assert loop.batches == [["a", "b"]]
+    assert loop.tried_before == [False, True, True]
 
 
 async def test_a_store_that_stays_away_does_not_keep_the_gateway_from_ending() -> None:
@@ -102,7 +105,8 @@ async def test_what_is_lost_at_the_end_is_counted_and_said(caplog: pytest.LogCap
 
 async def test_a_fault_of_one_lesson_is_logged_without_what_it_quotes(caplog: pytest.LogCaptureFixture) -> None:
     class Broken(Kept):
-        async def keep_served(self, served: Sequence[Served]) -> None:
+        async def keep_all(self, served: Sequence[Served], *, again: bool = False) -> None:
+            del again
             raise KeyError(served[0][0].request.question)
 
     learner = Learner()

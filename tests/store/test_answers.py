@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+from hammerstone.requests.frame import Form, Frame
 from hammerstone.store import Store
-from hammerstone.store.records import Answered
+from hammerstone.store.records import Answered, Finished
 from hammerstone.types import Route
 
 from .examples import a_tool, an_answer, an_instance
@@ -75,3 +76,22 @@ def test_nothing_was_refused_before_there_was_a_tool(store: Store) -> None:
     store.publish(a_tool())
     store.add_answer(refused("2?"))
     assert store.refused_questions("sums", 10) == ("2?",)
+
+
+def test_a_write_that_is_tried_again_stores_no_request_twice(store: Store) -> None:
+    store.add_task("sums", "")
+    over = [Finished(answered=an_answer(id, route=Route.SOLVER)) for id in ("r1", "r2")]  # noqa: A001 - the record's own word
+    with_instance = Finished(answered=an_answer("r3", route=Route.SOLVER), task="sums", instance=an_instance())
+    store.finish_requests(over)
+    store.finish_requests([*over, with_instance], again=True)
+    assert requests(store) == 3
+    assert len(store.instances("sums")) == 1
+
+
+def test_an_instance_of_another_frame_than_its_task_has_now_is_not_stored_and_its_task_is_said(store: Store) -> None:
+    frame = Frame(form=Form.LAST, digest="0" * 64)
+    store.add_task("sums", "")
+    over = Finished(answered=an_answer(), task="sums", frame=frame, instance=an_instance())
+    assert store.finish_requests([over]) == {"sums"}
+    assert store.instances("sums") == ()
+    assert requests(store) == 1

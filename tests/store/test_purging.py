@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, event
 
 from hammerstone.requests.frame import frame_of
 from hammerstone.store import Store, open_store
@@ -197,3 +201,27 @@ def test_nothing_is_left_in_the_files_of_sqlite(tmp_path: Path, whole: bool) -> 
         store.give_back(whole=whole)
         assert [file.name for file in tmp_path.iterdir() if NAME.encode() in file.read_bytes()] == []
         assert ((tmp_path / "hammerstone.db").stat().st_size < size) is whole
+
+
+def test_what_is_old_is_found_by_an_index(tmp_path: Path) -> None:
+    asked: list[tuple[str, tuple[object, ...]]] = []
+
+    def note(connection: object, cursor: object, statement: str, parameters: tuple[object, ...], *rest: object) -> None:
+        del connection, cursor, rest
+        if statement.startswith(("SELECT answers.id", "SELECT instances.id")):
+            asked.append((statement, parameters))
+
+    with open_store(tmp_path) as store:
+        fill(store, "sums", "r1")
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            store.purge(Selection(before=later()))
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+        with closing(sqlite3.connect(store.where)) as database:
+            plans = [database.execute(f"EXPLAIN QUERY PLAN {one}", given).fetchall() for one, given in asked]
+    assert {name for plan in plans for *_, step in plan for name in re.findall(r"ix_\w+", step)} == {
+        "ix_answers_with_text",
+        "ix_instances_created",
+    }
+    assert not any("TEMP B-TREE" in step for plan in plans for *_, step in plan)

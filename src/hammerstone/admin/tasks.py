@@ -19,6 +19,7 @@ class ListedTask:
     description: str
     instances: int
     standing: str
+    time_dependent: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +60,7 @@ def listed(store: Store) -> tuple[ListedTask, ...]:
             standing="tool unreadable"
             if task.name in unreadable
             else _standing(tools.get(task.name), builds.get(task.name)),
+            time_dependent=task.time_dependent,
         )
         for task in store.tasks()
     )

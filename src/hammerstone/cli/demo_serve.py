@@ -113,6 +113,8 @@ class Walk:
         verdict = _verdict(response, answer)
         self._seen.setdefault(route, []).append((ms, verdict))
         print_line(number, f"{task or '-':<25}", f"{route:<8}", f"{ms:6.1f} ms", verdict)
+        if response.status_code == 200:
+            await self._wait_until_learned(response.headers["x-hammerstone-request-id"])
         await self._say_changes()
         await anyio.sleep(PAUSE_SECONDS)
 
@@ -127,6 +129,18 @@ class Walk:
             for route, seen in self._seen.items()
         ]
         show_table("By route", ("route", "#requests", "#right", "#median time"), rows, stderr=True)
+
+    async def _wait_until_learned(self, request_id: str) -> None:
+        """The gateway gathers for a moment what it stores together."""
+        import anyio
+        from anyio import to_thread
+
+        from hammerstone.store.answers import Wanted
+
+        wanted = Wanted(request_id=request_id)
+        with anyio.move_on_after(PATIENCE_SECONDS):
+            while not await to_thread.run_sync(self._store.answers, wanted, 1):  # noqa: ASYNC110 - a store sets no event
+                await anyio.sleep(LOOK_SECONDS / 2)
 
     async def _wait_for_build(self, task: str | None) -> None:
         """What is learned is learned beside the traffic; a demonstration has time."""

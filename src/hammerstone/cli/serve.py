@@ -14,6 +14,7 @@ from hammerstone.errors import SettingsError
 
 __all__ = ["serve", "serve_extra"]
 
+AUDIT = 0.05  # of a new tool's answers are compared with the upstream's, unless the settings say otherwise
 SHADOW = 20  # agreements in a row with the upstream before a tool serves, unless the settings say otherwise
 
 
@@ -42,6 +43,15 @@ def serve(
             rich_help_panel="Models",
         ),
     ] = None,
+    audit: Annotated[
+        float | None,
+        typer.Option(
+            "--audit",
+            min=0.0,
+            max=1.0,
+            help="Share of a new tool's answers that the upstream is asked for, too. Default: 0.05; 0 switches it off.",
+        ),
+    ] = None,
     config: Config = None,
     sandbox: SandboxName = Backend.AUTO,
 ) -> None:
@@ -66,14 +76,16 @@ def serve(
         {
             "roles.maker.model": maker,
             "roles.user.model": user,
+            "life.audit": audit,
             "serve.upstream": upstream,
             "serve.anthropic_upstream": anthropic_upstream,
             "serve.host": host,
             "serve.port": port,
         },
     )
-    if "life.shadow" not in loaded.origins:
-        loaded = loaded.with_value("life.shadow", SHADOW, "serve")
+    for name, value in (("life.shadow", SHADOW), ("life.audit", AUDIT)):
+        if name not in loaded.origins:
+            loaded = loaded.with_value(name, value, "serve")
     settings = loaded.settings
     upstreams = open_upstreams(settings.serve)
     signals = open_signals(settings.serve)
@@ -102,7 +114,7 @@ def serve_extra(command: str) -> Generator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if error.name not in {"starlette", "uvicorn", "httpx2", "prometheus_client"}:
+        if error.name not in {"aiohttp", "starlette", "uvicorn", "httpx2", "prometheus_client"}:
             raise
         raise SettingsError(
             f"the gateway needs {error.name}, which is not installed",

@@ -39,7 +39,15 @@ def list_tasks(home: Home = None, tenant: Tenant = "", json: Json = False) -> No
         for task in tasks:
             print_json(task)
         return
-    shown = [(task.name, str(task.instances), task.standing, task.description) for task in tasks]
+    shown = [
+        (
+            task.name,
+            str(task.instances),
+            f"{task.standing}, time-dependent" if task.time_dependent else task.standing,
+            task.description,
+        )
+        for task in tasks
+    ]
     show_table("Tasks", ("task", "#instances", "standing", "description…"), shown)
 
 
@@ -53,7 +61,8 @@ def show(name: Name, home: Home = None, tenant: Tenant = "", json: Json = False)
         if json:
             print_json(_document(store, task))
             return
-        show_facts([("task", task.name), ("description", task.description)])
+        facts = [("task", task.name), ("description", task.description)]
+        show_facts([*facts, ("answers", "depend on the time: no cache repeats them")] if task.time_dependent else facts)
         print_line("")
         rows = [
             (one.request_id, one.source, one.answer, one.former_answer or "", one.question)
@@ -69,6 +78,28 @@ def show(name: Name, home: Home = None, tenant: Tenant = "", json: Json = False)
             ("question…",),
             [(question,) for question in refused],
         )
+
+
+@app.command()
+def mark(
+    name: Name,
+    time_dependent: Annotated[
+        bool,
+        typer.Option(
+            "--time-dependent/--timeless", help="The same question has another answer at another time, or does not."
+        ),
+    ],
+    home: Home = None,
+    tenant: Tenant = "",
+    json: Json = False,
+) -> None:
+    """Say that a task's answers depend on the time: the gateway's exact cache then repeats none of them."""
+    with open_home(home, tenant) as store:
+        task = store.mark_task(name, time_dependent=time_dependent)
+    if json:
+        print_json({"name": task.name, "time_dependent": task.time_dependent})
+        return
+    print_line(f"{task.name}: {'time-dependent' if task.time_dependent else 'timeless'}")
 
 
 @app.command()
@@ -175,6 +206,7 @@ def _document(store: Store, task: Task) -> dict[str, object]:
     return {
         "name": task.name,
         "description": task.description,
+        "time_dependent": task.time_dependent,
         "instances": [asdict(one) for one in store.instances(task.name)],
         "builds": [asdict(shown_build(store, build)) for build in store.builds(task.name)],
         "refused": store.refused_questions(task.name, 1000),

@@ -7,6 +7,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import anyio
@@ -44,13 +45,18 @@ class _Read:
     labeled: frozenset[bytes] = frozenset()
     withdrawn: frozenset[bytes] = frozenset()
     purges: int = 0
+    time_dependent: frozenset[str] = frozenset()
+
+
+_LOOKS = ThreadPoolExecutor(1, "looks for changes")
 
 
 class Catalog:
     """Call `refresh` first for each request: one indexed query when nothing has changed.
 
-    What was read may be `fresh_s` seconds old before it is looked for a change. Then one request at a time looks, for
-    `WAIT_S` seconds at most, and the others go on with what is there; so do all while the store is out of reach.
+    What was read may be `fresh_s` seconds old before it is looked for a change. While requests keep coming that happens
+    beside them. After a pause the first of them waits for it, for `WAIT_S` seconds at most, and the others go on with
+    what is there; so do all while the store is out of reach.
     """
 
     def __init__(self, store: Store, *, fresh_s: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
@@ -76,6 +82,9 @@ class Catalog:
             self._looked = now
         elif not self._looking:
             self._looking = True
+            if now - self._looked < 2 * self._fresh_s:
+                _LOOKS.submit(self._look, now)
+                return
             with anyio.move_on_after(WAIT_S):
                 await to_thread.run_sync(self._look, now, abandon_on_cancel=True)
 
@@ -116,6 +125,7 @@ class Catalog:
             labeled=self._store.labeled_digests(),
             withdrawn=self._store.withdrawn(),
             purges=self._store.purges(),
+            time_dependent=self._store.time_dependent_tasks(),
         )
 
     def _frames_of_fixed_turns(self) -> frozenset[Frame]:
@@ -170,9 +180,16 @@ class Catalog:
         return tasks.pop() if len(tasks) == 1 else None
 
     @property
-    def purges(self) -> int:
-        """Grows when something that is named was purged: what is in memory of answers is to go."""
-        return self._read.purges
+    def forgetting(self) -> object:
+        """Differs when something that is named was purged, or other tasks depend on the time: what is in memory of
+        answers is to go.
+        """
+        return self._read.purges, self._read.time_dependent
+
+    def may_repeat(self, task: str | None) -> bool:
+        """Whether a cache may give an answer of this task again; of an unknown one only where no task is marked."""
+        marked = self._read.time_dependent
+        return not marked or (task is not None and task not in marked)
 
     def is_withdrawn(self, question: str, answer: str) -> bool:
         """Whether somebody has said that this answer to this question is wrong: no cache is to give it again."""

@@ -9,6 +9,7 @@ whose question is then the whole chat. Without a dispatcher, frame and wording t
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 import anyio
 from anyio import to_thread
@@ -21,6 +22,7 @@ from hammerstone.routes.contract import Asked
 from hammerstone.routes.kinds_of_tasks import KindsOfTasks
 from hammerstone.store import Store
 from hammerstone.store.accounts import AccountedModel
+from hammerstone.store.records import Task
 from hammerstone.tools.shortlist import grams
 from hammerstone.tools.tool import task_name, tool_name
 from hammerstone.types import Chat
@@ -41,6 +43,7 @@ class TaskFinder:
         self._model = model
         self._naming = anyio.Lock()
         self._kinds: KindsOfTasks | None = None
+        self._known: dict[str, Task] = {}  # as they were stored when a request was last found to be of them
         self._spelled: dict[str, str] = {}  # how the caller first wrote the name of each task
         self._said_to_be_one: set[str] = set()
 
@@ -61,9 +64,18 @@ class TaskFinder:
         """
         if not self._store.keeping.is_whole_chat(asked.request.chat):
             return  # nothing is learned from it, and the name of a task is made of its words
-        if not asked.recognised:
+        if not asked.recognised and (asked.task is not None or self._model is not None):
             await self.recognise(asked)
         await self._name(asked)
+
+    async def known(self, name: str) -> Task | None:
+        """A task as it is stored, or was a moment ago: see `forget`."""
+        return self._known.get(name) or await to_thread.run_sync(self._store.task, name)
+
+    def forget(self, names: Iterable[str]) -> None:
+        """These tasks have been changed or removed: they are read, or made, again."""
+        for name in names:
+            self._known.pop(name, None)
 
     async def recognise(self, asked: Asked) -> None:
         """Set the task of a request where its name, its frame or an earlier request tell it: no model is asked, and
@@ -96,15 +108,27 @@ class TaskFinder:
 
     async def _fit(self, asked: Asked, name: str) -> None:
         """A named task has the frame of its first request. Where that of another differs, its whole chat is read."""
-        frame, chat = asked.frame(), asked.request.chat
-        task = await to_thread.run_sync(self._store.add_task, name, "", frame, None if chat.plain else chat)
+        chat = asked.request.chat
+        task = await self._added(name, asked)
         if task.frame == asked.frame(task.frame.form):
             return
         if task.chat is None or chat.plain or not _one_shape(task.chat, chat) or task.frame.form is Form.WHOLE:
             _log.warning("request %s has another shape than the task %s: it is not used for it", asked.request.id, name)
             asked.task = None
             return
-        await to_thread.run_sync(self._store.widen_task, name, asked.frame(Form.WHOLE))
+        await self._widen(name, asked)
+
+    async def _added(self, name: str, asked: Asked) -> Task:
+        """The task of this name; a new one has the frame of this request."""
+        if name not in self._known:
+            chat = None if asked.request.chat.plain else asked.request.chat
+            self._known[name] = await to_thread.run_sync(self._store.add_task, name, "", asked.frame(), chat)
+        return self._known[name]
+
+    async def _widen(self, name: str, asked: Asked) -> None:
+        """The whole chat is its question from now on."""
+        frame = asked.frame(Form.WHOLE)
+        self._known[name] = await to_thread.run_sync(self._store.widen_task, name, frame)
 
     async def _by_frame(self, asked: Asked) -> str | None:
         """The task whose chats are worded like this one, where no task has its frame."""
@@ -117,7 +141,7 @@ class TaskFinder:
         for task in tasks:
             if task.chat is not None and _one_shape(task.chat, chat) and _alike(task.chat, chat):
                 if task.frame.form is Form.LAST:
-                    await to_thread.run_sync(self._store.widen_task, task.name, asked.frame(Form.WHOLE))
+                    await self._widen(task.name, asked)
                 return task.name
         return None
 
@@ -171,10 +195,9 @@ class TaskFinder:
             if not new:
                 return self._kinds.find(asked.request.chat)
             name, form = self._kinds.of(asked.request.chat, self._catalog.worded_like(asked))
-            chat = None if asked.request.chat.plain else asked.request.chat
-            await to_thread.run_sync(self._store.add_task, name, "", asked.frame(), chat)
-            if form is Form.WHOLE:
-                await to_thread.run_sync(self._store.widen_task, name, asked.frame(Form.WHOLE))
+            task = await self._added(name, asked)
+            if form is Form.WHOLE and task.frame != asked.frame(Form.WHOLE):
+                await self._widen(name, asked)
             return name
 
 

@@ -48,7 +48,7 @@ class ExactCache:
         self._clock = clock
         self._entries: OrderedDict[str, Remembered] = OrderedDict()
         self._bytes = 0
-        self._purges = 0
+        self._cleared_for: object = None
 
     def look(self, key: str, *, max_age: float | None = None) -> Remembered | None:
         """An answer no older than `ttl_s` and `max_age` seconds."""
@@ -79,11 +79,12 @@ class ExactCache:
         entry = self._entries.pop(key, None)
         self._bytes -= entry.size if entry is not None else 0
 
-    def cleared_for(self, purges: int) -> bool:
-        """Drop everything once after each purge: they are counted. Whether it was done now."""
-        if purges == self._purges:
+    def cleared_for(self, reason: object) -> bool:
+        """Drop everything once for each reason that is not the last one; the first is none. Whether it was done now."""
+        if self._cleared_for is None or reason == self._cleared_for:
+            self._cleared_for = reason
             return False
-        self._purges = purges
+        self._cleared_for = reason
         self._entries.clear()
         self._bytes = 0
         return True

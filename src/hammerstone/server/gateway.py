@@ -29,6 +29,7 @@ from hammerstone.server.call import Call
 from hammerstone.server.controls import ControlError, read_controls
 from hammerstone.server.exact import SHAPING, ExactCaches, Remembered, identity
 from hammerstone.server.learner import Learner
+from hammerstone.server.lessons import saved_usd
 from hammerstone.server.misses import Misses
 from hammerstone.server.protocols.anthropic_messages import AnthropicMessages
 from hammerstone.server.protocols.contract import NotServedError, TextApi
@@ -205,7 +206,7 @@ class Gateway:
         return True
 
     def _answer(self, call: Call, api: TextApi, text: str, route: str, notes: Mapping[str, str]) -> Response:
-        call.notes.update({"route": route, **notes, "saved-usd": self._learner.saved(call.asked, text)})
+        call.notes.update({"route": route, **notes, "saved-usd": saved_usd(call.asked, text)})
         call.record.trace.answered(text, NO_TOKENS)
         return answer_response(api, text, request_id=call.id, body=call.fields or {}, headers=call.headers)
 
@@ -218,7 +219,7 @@ class Gateway:
         if remembered is None:
             return None
         await loop.catalog.refresh()
-        if cache.cleared_for(loop.catalog.purges):
+        if cache.cleared_for(loop.catalog.forgetting):
             return None
         if loop.catalog.is_withdrawn(asked.request.question, remembered.text):
             cache.drop(call.exact_key)

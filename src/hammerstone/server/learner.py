@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import anyio
+import anyio.lowlevel
 
 from hammerstone.errors import StoreError
 from hammerstone.faults import LogReporter, Reporter, place_of
 from hammerstone.journal import Served
 from hammerstone.loop import Hammerstone
-from hammerstone.models.price import estimate_tokens, price
-from hammerstone.routes import Answer, Asked, Routed
-from hammerstone.server.protocols.contract import TextApi
-from hammerstone.server.tenants import Tenants
-from hammerstone.server.upstream_reply import UpstreamReply
-from hammerstone.store.accounts import Bill
-from hammerstone.types import Route, Usage
+from hammerstone.routes import Asked, Routed
+from hammerstone.server.lessons import Lesson, of_a_tool
 
 __all__ = ["Learner"]
 
@@ -28,32 +24,24 @@ _log = logging.getLogger(__name__)
 
 WAITING, WAITING_BYTES = 10_000, 256_000_000
 """What may wait. Beyond, what comes in is served all the same, and nothing is learned from it."""
-AT_ONCE = 500  # answers stored in one transaction
+AT_ONCE = 100  # requests stored in one transaction
+GATHER_SECONDS = 0.1  # that the first of them waits for others
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Job:
-    """`run` says whether it wrote to the store; `size` is what it holds, in bytes."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Mark:
+    """Somebody waits until all before it is done."""
 
-    run: Callable[[], Awaitable[bool]]
+    done: anyio.Event
     size: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Served:
-    """An answer of a tool that has gone out."""
-
-    loop: Hammerstone
-    served: Served
-    size: int
-
-
-Waiting: TypeAlias = "_Job | _Served"
+Waiting: TypeAlias = "Lesson | _Mark"
 
 
 class Learner:
-    """Works off what the gateway hands over, each tenant's in order. Answers of tools that wait together are stored
-    together.
+    """Works off what the gateway hands over, each tenant's in order. What waits together is stored together: in one
+    thread beside the event loop, in one transaction.
 
     While a tenant's store is out of reach, what is to go there waits, and is tried again every `retry_s` seconds; the
     other tenants' goes on.
@@ -69,6 +57,7 @@ class Learner:
         self._bytes = 0
         self._news = anyio.Event()
         self._rest = anyio.Event()
+        self._hurry = anyio.Event()
         self._closed = False
         self.dropped = 0
 
@@ -78,6 +67,7 @@ class Learner:
             if not self._waiting:
                 self._rest.set()
                 await self._wait_for_news()
+                await self._gather()
                 continue
             now = anyio.current_time()
             ready = [tenant for tenant in self._waiting if self._closed or self._again.get(tenant, now) <= now]
@@ -92,8 +82,15 @@ class Learner:
         self._news = anyio.Event()
         await self._news.wait()
 
+    async def _gather(self) -> None:
+        """A moment in which more may come to be stored with what is there, unless somebody waits for it."""
+        self._hurry = anyio.Event()
+        if not self._closed:
+            with anyio.move_on_after(GATHER_SECONDS):
+                await self._hurry.wait()
+
     async def _work(self, tenant: str) -> None:
-        """Do what waits first, well or badly. Where the store is out of reach, it waits on."""
+        """Do what waits first. Where the store is out of reach, it waits on."""
         waiting = self._waiting[tenant]
         if not waiting:  # what was there has been dropped
             del self._waiting[tenant]
@@ -118,23 +115,50 @@ class Learner:
 
     @staticmethod
     def _take(waiting: deque[Waiting]) -> list[Waiting]:
-        """What waits first, with the answers of the same loop that follow it."""
-        taken = [waiting.popleft()]
-        while isinstance(first := taken[0], _Served) and waiting and len(taken) < AT_ONCE:
-            following = waiting[0]
-            if not isinstance(following, _Served) or following.loop is not first.loop:
-                break
-            taken.append(waiting.popleft())
-        return taken
+        return [waiting.popleft() for _ in range(min(len(waiting), AT_ONCE))]
+
+    async def _do(self, taken: list[Waiting]) -> bool:
+        """Whether the store had to do with it."""
+        batches: list[tuple[Hammerstone, list[tuple[Lesson, Served]]]] = []
+        for one in taken:
+            served = self._read(one) if isinstance(one, Lesson) else None
+            await anyio.lowlevel.checkpoint()  # so that no request waits for all of them
+            if isinstance(one, _Mark) or served is None:
+                continue
+            loop = await one.loop()
+            if not batches or batches[-1][0] is not loop:
+                batches.append((loop, []))
+            batches[-1][1].append((one, served))
+        for loop, batch in batches:
+            await self._keep(loop, batch)
+        for one in taken:
+            if isinstance(one, _Mark):
+                one.done.set()
+        return bool(batches)
 
     @staticmethod
-    async def _do(taken: list[Waiting]) -> bool:
-        """Whether the store had to do with it."""
-        first = taken[0]
-        if not isinstance(first, _Served):
-            return await first.run()
-        await first.loop.keep_served([one.served for one in taken if isinstance(one, _Served)])
-        return True
+    def _read(one: Lesson) -> Served | None:
+        try:
+            return one.read()
+        except Exception as error:
+            _log.error("not learned from: %s", place_of(error))
+            return None
+
+    @staticmethod
+    async def _keep(loop: Hammerstone, batch: Sequence[tuple[Lesson, Served]]) -> None:
+        again = any(one.is_tried for one, _ in batch)
+        for one, _ in batch:
+            one.is_tried = True
+        try:
+            await loop.keep_all([served for _, served in batch], again=again)
+        except StoreError:
+            raise
+        except Exception as error:
+            _log.error("not learned from: %s", place_of(error))
+            return
+        for one, served in batch:
+            if one.kept is not None:
+                one.kept(loop, served)
 
     def _give_up(self, waiting: deque[Waiting]) -> list[Waiting]:
         """All ends, and a store is not there: what was to go there is lost."""
@@ -148,6 +172,7 @@ class Learner:
         """Wait until all that was handed over is done."""
         while self._waiting:
             self._rest = anyio.Event()
+            self._hurry.set()
             await self._rest.wait()
 
     async def flushed(self, tenant: str, within_s: float) -> bool:
@@ -155,12 +180,8 @@ class Learner:
         seconds.
         """
         done = anyio.Event()
-
-        async def mark() -> bool:
-            done.set()
-            return False
-
-        self._add(tenant, _Job(run=mark))
+        self._add(tenant, _Mark(done=done))
+        self._hurry.set()
         with anyio.move_on_after(within_s):
             await done.wait()
         return done.is_set()
@@ -168,6 +189,7 @@ class Learner:
     def close(self) -> None:
         self._closed = True
         self._news.set()
+        self._hurry.set()
 
     @property
     def waiting(self) -> int:
@@ -177,7 +199,7 @@ class Learner:
     @property
     def answers_waiting(self) -> int:
         """How many answers of tools are still to be stored."""
-        return sum(isinstance(one, _Served) for some in self._waiting.values() for one in some)
+        return sum(isinstance(one, Lesson) and one.is_of_a_tool for some in self._waiting.values() for one in some)
 
     def _add(self, tenant: str, one: Waiting) -> None:
         """At the end of what waits. Where too much does, the last of whoever has most waiting is dropped."""
@@ -191,6 +213,8 @@ class Learner:
             self._forget([longest.pop()])
             self.dropped += 1
         self._news.set()
+        if self._count >= AT_ONCE:
+            self._hurry.set()
 
     def _forget(self, some: Sequence[Waiting]) -> None:
         self._count -= len(some)
@@ -198,57 +222,8 @@ class Learner:
 
     def served(self, loop: Hammerstone, asked: Asked, routed: Routed, ms: float) -> None:
         """A tool's answer has gone out."""
-        self._add(asked.request.tenant, _Served(loop=loop, served=(asked, routed, ms), size=_size(asked)))
+        self.take(asked.request.tenant, of_a_tool(loop, asked, routed, ms))
 
-    def learn(
-        self,
-        tenants: Tenants,
-        asked: Asked,
-        api: TextApi,
-        reply: UpstreamReply,
-        ms: float,
-        answered: Callable[[str], None],
-    ) -> None:
-        """The upstream's answer has gone out. `answered` gets its text, if it is whole."""
-
-        async def job() -> bool:
-            text, usage = reply.answer(api)
-            if text is None:
-                return False
-            answered(text)
-            cost_usd = price(asked.request.chat.model or "", usage)
-            asked.bill = Bill(request_id=asked.request.id, calls=1, cost_usd=cost_usd, usage=usage)
-            loop = await tenants.of(asked.request.tenant)
-            routed = Routed(answer=Answer(text=text, route=Route.SOLVER), refusals=(), route=Route.SOLVER)
-            await loop.keep(asked, routed, ms)
-            return True
-
-        self._add(asked.request.tenant, _Job(run=job, size=_size(asked) + len(reply.body)))
-
-    def shared(
-        self, tenants: Tenants, asked: Asked, api: TextApi, reply: UpstreamReply, ms: float, origin: str
-    ) -> None:
-        """A request got the bytes that the upstream sent to another one at the same moment: that of the id `origin`."""
-
-        async def job() -> bool:
-            text, _ = reply.answer(api)
-            if text is None:
-                return False
-            loop = await tenants.of(asked.request.tenant)
-            answer = Answer(text=text, route=Route.EXACT, origin=origin)
-            await loop.keep_served([(asked, Routed(answer=answer, refusals=()), ms)])
-            return True
-
-        self._add(asked.request.tenant, _Job(run=job, size=_size(asked)))
-
-    def saved(self, asked: Asked | None, text: str) -> str:
-        """About what the upstream's answer would have cost in US dollars, its tokens estimated; or `unknown`."""
-        if asked is None or asked.request.chat.model is None:
-            return "unknown"
-        read = sum(estimate_tokens(one.content) for one in asked.request.chat.messages)
-        dollars = price(asked.request.chat.model, Usage(input_tokens=read, output_tokens=estimate_tokens(text)))
-        return "unknown" if dollars is None else f"{dollars:.6f}"
-
-
-def _size(asked: Asked) -> int:
-    return sum(len(one.content) for one in asked.request.chat.messages)
+    def take(self, tenant: str, lesson: Lesson) -> None:
+        """A request is over, and this is to be kept of it."""
+        self._add(tenant, lesson)

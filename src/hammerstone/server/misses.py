@@ -9,10 +9,13 @@ import anyio
 import httpx2
 from starlette.responses import Response, StreamingResponse
 
+from hammerstone.journal import Served
+from hammerstone.loop import Hammerstone
 from hammerstone.server.access import Access, credentials_for_upstream
 from hammerstone.server.call import Call
 from hammerstone.server.exact import ExactCaches
 from hammerstone.server.learner import Learner
+from hammerstone.server.lessons import of_another_call, of_the_upstream
 from hammerstone.server.relay import Relay, RelayResponse, Relays
 from hammerstone.server.replies import GatewayError
 from hammerstone.server.sharing import SharedKey, shared_key
@@ -171,15 +174,21 @@ class Misses:
         if call.record.trace.is_on:
             call.record.trace.answered(*reply.answer(call.api))
 
-        def answered(text: str) -> None:
+        def kept(loop: Hammerstone, served: Served) -> None:
+            asked, routed, _ = served
             cache = self._exact.of(call.tenant)
-            if cache is not None and call.exact_key is not None:
-                cache.store(call.exact_key, text, request_id=call.id)
+            if cache is None or call.exact_key is None or routed.answer is None:
+                return
+            cache.cleared_for(loop.catalog.forgetting)
+            if loop.catalog.may_repeat(asked.task):
+                cache.store(call.exact_key, routed.answer.text, request_id=call.id)
 
-        self._learner.learn(self._tenants, call.asked, call.api, reply, call.ms, answered)
+        lesson = of_the_upstream(self._tenants, call.asked, call.api, reply, call.ms, kept)
+        self._learner.take(call.tenant, lesson)
         for one in leading.followers if leading is not None else ():
             if one.asked is not None:
-                self._learner.shared(self._tenants, one.asked, call.api, reply, one.ms, call.id)
+                lesson = of_another_call(self._tenants, one.asked, call.api, reply, one.ms, call.id)
+                self._learner.take(one.tenant, lesson)
 
 
 async def _noted(call: Call, reply: httpx2.Response) -> AsyncIterator[bytes]:

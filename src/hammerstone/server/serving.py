@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import httpx2
 import uvicorn
+from anyio import to_thread
 
 from hammerstone.environment import default_home
-from hammerstone.errors import SettingsError
+from hammerstone.errors import SettingsError, StoreError
 from hammerstone.host import Host
 from hammerstone.loop import Models
 from hammerstone.models.price import price
@@ -32,6 +34,8 @@ from hammerstone.types import Usage
 
 __all__ = ["check_address", "open_tenants", "open_upstreams", "serve"]
 
+KNOWN_TENANTS = 100  # whose tools are read before the gateway listens; those of others with their first request
+SWITCH_SECONDS = 0.000_5  # that a thread which stores or reads tools may keep a request waiting
 FRESH_SECONDS = 0.5  # that a tool or a label of another process may take to be known here
 IDLE_SECONDS = 75  # of a connection; longer than balancers and clients keep theirs, so that they close first
 LAST_SECONDS = 30  # that streams under way have to finish when the gateway is stopped
@@ -108,10 +112,19 @@ async def open_tenants(
             ) as host,
         ):
             await host.catch_up()
+            await _open_known(host)
             try:
                 yield host
             finally:
                 host.interrupt()  # builds go on when it is started again
+
+
+async def _open_known(host: Host) -> None:
+    """The tools of all tenants are read before anybody asks for them, and prices too."""
+    await to_thread.run_sync(price, "", Usage(input_tokens=0, output_tokens=0))
+    for tenant in (await to_thread.run_sync(host.tenants))[:KNOWN_TENANTS]:
+        with suppress(StoreError):  # which its first request is told
+            await host.of(tenant)
 
 
 async def serve(
@@ -129,6 +142,7 @@ async def serve(
     access = Access(
         tenants.keys, unknown_price_usd=settings.unknown_price_usd, reporter=signals.health.store("exchanging keys")
     )
+    sys.setswitchinterval(SWITCH_SECONDS)
     await access.load()
     price("", Usage(input_tokens=0, output_tokens=0))  # the table of prices takes 0.3 s: no request is to wait for it
     check_address(settings, has_keys=access.required)

@@ -8,6 +8,8 @@ from typing import TypeAlias
 
 import httpx2
 
+from hammerstone.server.transport import AiohttpTransport
+
 __all__ = ["RawHeaders", "Upstream", "UpstreamError", "Upstreams", "reply_bytes", "reply_headers"]
 
 RawHeaders: TypeAlias = "Sequence[tuple[bytes, bytes]]"
@@ -24,8 +26,6 @@ _KEYS = frozenset((b"authorization", b"x-api-key", b"api-key"))
 """Where a client may send a key of its own, which the gateway's takes the place of."""
 
 OURS = b"x-hammerstone-"
-CONNECT_SECONDS = 10.0
-KEPT_CONNECTIONS = 100
 
 
 class UpstreamError(Exception):
@@ -54,11 +54,7 @@ class Upstream:
         self.base_url = base_url.rstrip("/").removesuffix("/v1")
         self.key_header = key_header
         self._key = _key_header(key_header, api_key) if api_key else None
-        self._client = httpx2.AsyncClient(
-            transport=transport,
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=KEPT_CONNECTIONS),
-            timeout=httpx2.Timeout(timeout_s, connect=CONNECT_SECONDS),
-        )
+        self._transport = transport or AiohttpTransport(timeout_s)
 
     @property
     def has_key(self) -> bool:
@@ -66,7 +62,7 @@ class Upstream:
         return self._key is not None
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        await self._transport.aclose()
 
     async def send(self, method: str, path: str, query: bytes, headers: RawHeaders, body: bytes) -> httpx2.Response:
         """The reply, of which only the head has been read: read `aiter_raw` and call `aclose`.
@@ -76,7 +72,7 @@ class Upstream:
         url = f"{self.base_url}{path}" + (f"?{query.decode('latin-1')}" if query else "")
         try:
             request = httpx2.Request(method, url, headers=self._headers(headers), content=body)
-            return await self._client.send(request, stream=True)
+            return await self._transport.handle_async_request(request)
         except httpx2.TimeoutException as error:
             raise UpstreamError(
                 f"the upstream did not answer in time ({_what(error)})", status=504, code="upstream_timeout"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from hammerstone.store.keeping import Keeping
 
-__all__ = ["Wanted", "add", "of_tool", "page", "refused"]
+__all__ = ["Wanted", "add", "of_tool", "page", "refused", "there"]
 
 _ANSWERS = schema.answers
 _TASKS = schema.tasks
@@ -43,6 +43,12 @@ class Wanted:
 def add(connection: Connection, answered: Sequence[Answered], keeping: Keeping) -> None:
     if answered:
         connection.execute(insert(_ANSWERS), [_row(*keeping.answered(each)) for each in answered])
+
+
+def there(connection: Connection, request_ids: Sequence[str]) -> frozenset[str]:
+    """Which of these requests are stored."""
+    rows = select(_ANSWERS.c.request_id).where(_ANSWERS.c.request_id.in_(request_ids))
+    return frozenset(connection.execute(rows).scalars())
 
 
 def refused(connection: Connection, task_name: str, limit: int) -> tuple[str, ...]:

@@ -17,16 +17,19 @@ from hammerstone.requests.comparison import agree, same_label
 from hammerstone.requests.frame import chat_document, chat_from
 from hammerstone.store import contests, schema, tasks, tools
 from hammerstone.store.database import insert_new, timestamp
-from hammerstone.store.records import StoredInstance
+from hammerstone.store.records import StoredInstance, Task
 from hammerstone.types import Source
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection, Row
 
     from hammerstone.requests.frame import Frame
+    from hammerstone.store.records import Finished
     from hammerstone.types import Instance
 
-__all__ = ["add", "drop", "of_task", "relabel", "task_of"]
+__all__ = ["add", "add_all", "drop", "of_task", "relabel", "task_of"]
 
 _INSTANCES = schema.instances
 _TASKS = schema.tasks
@@ -45,7 +48,27 @@ def task_of(connection: Connection, question: str, frame: Frame) -> str | None:
 
 
 def add(connection: Connection, task_name: str, instance: Instance, request_id: str) -> StoredInstance | None:
-    task = tasks.locked(connection, task_name)
+    return _add(connection, tasks.locked(connection, task_name), instance, request_id)
+
+
+def add_all(connection: Connection, finished: Sequence[Finished]) -> frozenset[str]:
+    """The instances of requests, but for those of tasks that are gone or have another frame; the names of these."""
+    names = sorted({one.task for one in finished if one.task is not None})  # whoever locks several does so in order
+    there = {name: tasks.locked(connection, name) if tasks.find(connection, name) else None for name in names}
+    stale: set[str] = set()
+    for one in finished:
+        if one.task is None or one.instance is None:
+            continue
+        task = there[one.task]
+        if task is None or one.frame not in {None, task.frame}:
+            stale.add(one.task)
+        else:
+            _add(connection, task, one.instance, one.answered.id)
+    return frozenset(stale)
+
+
+def _add(connection: Connection, task: Task, instance: Instance, request_id: str) -> StoredInstance | None:
+    created = timestamp()
     row = {
         "task_id": task.id,
         "question_sha256": sha256(instance.question),
@@ -53,7 +76,7 @@ def add(connection: Connection, task_name: str, instance: Instance, request_id: 
         "answer": instance.answer,
         "source": instance.source,
         "request_id": request_id,
-        "created": timestamp(),
+        "created": created,
         "chat": chat_document(instance.chat),
     }
     added = insert_new(connection, _INSTANCES, row)
@@ -61,7 +84,16 @@ def add(connection: Connection, task_name: str, instance: Instance, request_id: 
         return _correct(connection, task.id, instance)
     connection.execute(update(_TASKS).where(_TASKS.c.id == task.id).values(instances=_TASKS.c.instances + 1))
     _contest(connection, task.id, instance.question, instance.source)
-    return _instance(connection.execute(select(_INSTANCES).where(_INSTANCES.c.id == added)).one())
+    return StoredInstance(
+        id=added,
+        question=instance.question,
+        answer=instance.answer,
+        source=instance.source,
+        request_id=request_id,
+        former_answer=None,
+        chat=instance.chat,
+        created=created,
+    )
 
 
 def _correct(connection: Connection, task_id: int, instance: Instance) -> StoredInstance | None:

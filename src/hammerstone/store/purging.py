@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, and_, cast, delete, func, or_, select, update
+from sqlalchemy import Text, and_, cast, delete, func, literal_column, or_, select, update
 
 from hammerstone.store import schema, tasks, tools
 from hammerstone.store import selection as selected
@@ -38,6 +38,8 @@ _INSTANCES = schema.instances
 _QUEUE = schema.queue
 _TASKS = schema.tasks
 _TOOLS = schema.tools
+_WITH_TEXT = _ANSWERS.c.kept != literal_column(f"'{Kept.NOTHING}'")
+"""As the index has it: SQLite compares the words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +62,16 @@ class Purged:
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Rows of one table, and what is done to a batch of them by their ids. `counted` is their name in `Purged`."""
+    """Rows of one table, and what is done to a batch of them by their ids, after which they are no such rows any more.
+
+    `counted` is their name in `Purged`. With `by_age` an index finds the oldest of them first.
+    """
 
     table: Table
     where: ColumnElement[bool]
     change: Callable[[Connection, Sequence[int]], None]
     counted: str
+    by_age: bool = False
 
 
 def parts(connection: Connection, selection: Selection, *, with_tools: bool) -> tuple[Part, ...]:
@@ -89,6 +95,7 @@ def parts(connection: Connection, selection: Selection, *, with_tools: bool) -> 
             where=and_(of_task(_INSTANCES), named(_INSTANCES)),
             change=_drop_instances,
             counted="instances",
+            by_age=selection.before is not None,
         ),
         Part(table=_QUEUE, where=queued, change=_deleted(_QUEUE), counted="queued"),
         Part(
@@ -138,8 +145,9 @@ def parts(connection: Connection, selection: Selection, *, with_tools: bool) -> 
         theirs = and_(of_task(_TOOLS), selected.tools(connection, selection))
         found.append(Part(table=_TOOLS, where=theirs, change=_drop_tools, counted="tools"))
     # Last, since the others look here for the request that is named
-    answered = and_(_ANSWERS.c.kept != Kept.NOTHING, selected.of_name(selection, _ANSWERS), named(_ANSWERS))
-    found.append(Part(table=_ANSWERS, where=answered, change=_blank_answers, counted="requests"))
+    answered = and_(_WITH_TEXT, selected.of_name(selection, _ANSWERS), named(_ANSWERS))
+    by_age = selection.before is not None
+    found.append(Part(table=_ANSWERS, where=answered, change=_blank_answers, counted="requests", by_age=by_age))
     return tuple(found)
 
 
@@ -153,8 +161,12 @@ def count(connection: Connection, found: Sequence[Part]) -> Purged:
 
 
 def batch(connection: Connection, part: Part, after: int) -> Sequence[int]:
-    """Do the next rows beyond this id; their ids."""
-    rows = select(part.table.c.id).where(part.where, part.table.c.id > after).order_by(part.table.c.id).limit(BATCH)
+    """Do the next rows, beyond this id unless the oldest come first; their ids."""
+    rows = select(part.table.c.id).where(part.where).limit(BATCH)
+    if part.by_age:
+        rows = rows.order_by(part.table.c.created)
+    else:
+        rows = rows.where(part.table.c.id > after).order_by(part.table.c.id)
     ids = connection.execute(rows).scalars().all()
     if ids:
         part.change(connection, ids)

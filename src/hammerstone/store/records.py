@@ -50,6 +50,7 @@ class Task:
     """A family of requests. `instances` counts those stored; `built_at` is that count at the last build, 0 before.
 
     `frame` is what all of its requests have in common, and `chat` the first one of them: `None` for questions alone.
+    Answers of one that is `time_dependent` are given again by no cache.
     """
 
     id: int
@@ -59,6 +60,7 @@ class Task:
     built_at: int = 0
     frame: Frame = PLAIN
     chat: Chat | None = None
+    time_dependent: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -322,6 +324,16 @@ class Answered:
     refusals: tuple[str, ...] = ()  # why the cheaper routes did not answer
     chat: Chat | None = None  # the whole request, unless it is the question
     origin: str | None = None  # of an answer of the exact cache: the request that was first answered so
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """A request that is over, and the instance that it gives to a task, as one of this frame, if that is known."""
+
+    answered: Answered
+    task: str | None = None
+    frame: Frame | None = None
+    instance: Instance | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -57,7 +58,7 @@ __all__ = [
     "versions",
 ]
 
-HEAD = "0006"  # the newest migration; known here so that opening an up-to-date store need not import Alembic
+HEAD = "0007"  # the newest migration; known here so that opening an up-to-date store need not import Alembic
 VERSION_TABLE = "hammerstone_schema"
 
 
@@ -139,6 +140,7 @@ tasks = Table(
     Column("frame", Text, nullable=False, server_default=text("''")),  # its digest; empty for questions alone
     Column("form", Text, nullable=False, server_default="last"),  # how much of a chat is the question
     Column("chat", Document),  # the first request: what its frame says
+    Column("time_dependent", Boolean, nullable=False, server_default=false()),  # no cache gives its answers again
     Column("created", Text, nullable=False),
 )
 
@@ -161,7 +163,7 @@ instances = Table(
     Column("former_answer", Words),
     Column("source", Text, nullable=False),
     Column("request_id", Words, nullable=False),
-    Column("created", Text, nullable=False),
+    Column("created", Text, nullable=False, index=True),
     Column("chat", Document),  # the whole request, unless it is the question
     UniqueConstraint("task_id", "question_sha256"),
 )
@@ -305,6 +307,12 @@ answers = Table(
     Column("origin", Words),  # of an answer of the exact cache: the request that was first answered so
 )
 Index("ix_answers_request_id", answers.c.request_id, postgresql_using="hash")  # of any length
+Index(
+    "ix_answers_with_text",
+    answers.c.created,
+    sqlite_where=text("kept != 'nothing'"),
+    postgresql_where=text("kept != 'nothing'"),
+)
 Index(
     "ix_answers_refused",
     answers.c.task,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from hammerstone.types import Chat
 
-__all__ = ["assign", "assigned", "ensure", "every", "find", "locked", "recount", "widen"]
+__all__ = ["assign", "assigned", "ensure", "every", "find", "locked", "mark", "recount", "time_dependent", "widen"]
 
 _DISPATCHES = schema.dispatches
 _INSTANCES = schema.instances
@@ -53,6 +53,18 @@ def widen(connection: Connection, name: str, frame: Frame) -> Task:
             values = {"question": question, "question_sha256": sha256(question)}
             connection.execute(update(_INSTANCES).where(_INSTANCES.c.id == row.id).values(values))
     return locked(connection, name)
+
+
+def mark(connection: Connection, name: str, *, time_dependent: bool) -> Task:
+    """Whether its answers depend on the time."""
+    task = locked(connection, name)
+    connection.execute(update(_TASKS).where(_TASKS.c.id == task.id).values(time_dependent=time_dependent))
+    return locked(connection, name)
+
+
+def time_dependent(connection: Connection) -> frozenset[str]:
+    """The names of such tasks."""
+    return frozenset(connection.execute(select(_TASKS.c.name).where(_TASKS.c.time_dependent)).scalars())
 
 
 def assign(
@@ -96,4 +108,5 @@ def _task(row: Row[Any]) -> Task:
         built_at=row.built_at,
         frame=Frame(form=Form(row.form), digest=row.frame),
         chat=chat_from(row.chat),
+        time_dependent=row.time_dependent,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -212,11 +213,14 @@ def _move(connection: Connection, row: Row[Any], move: Move, who: Actor, *, is_n
 
 def stored(row: Row[Any]) -> StoredTool:
     """Raises `ToolRefusedError` for a version that cannot be read."""
-    if why := _fault(row):
+    try:
+        tool = _read(row)
+    except ToolRefusedError as error:
         hint = f"`hammerstone tools remove {row.task}` removes it; its task's instances stay"
-        raise ToolRefusedError(f"{row.task}, version {row.version}, cannot be read: {why}", hint=hint)
+        message = f"{row.task}, version {row.version}, cannot be read: {error.message}"
+        raise ToolRefusedError(message, hint=hint) from None
     return StoredTool(
-        tool=Tool.from_json(row.document),
+        tool=tool,
         task=row.task,
         version=row.version,
         state=ToolState(row.state),
@@ -227,15 +231,24 @@ def stored(row: Row[Any]) -> StoredTool:
 
 def _readable(rows: Sequence[Row[Any]]) -> tuple[StoredTool, ...]:
     """Without those that cannot be read: one damaged tool takes no other out of service."""
-    return tuple(stored(row) for row in rows if not _fault(row))
+    readable: list[StoredTool] = []
+    for row in rows:
+        with suppress(ToolRefusedError):
+            readable.append(stored(row))
+    return tuple(readable)
+
+
+def _read(row: Row[Any]) -> Tool:
+    """Raises `ToolRefusedError`."""
+    if row.state not in list(ToolState):
+        raise ToolRefusedError(f"its state {row.state!r} is unknown")
+    return Tool.from_json(row.document)
 
 
 def _fault(row: Row[Any]) -> str:
     """Why a version cannot be read; empty if it can."""
-    if row.state not in list(ToolState):
-        return f"its state {row.state!r} is unknown"
     try:
-        Tool.from_json(row.document)
+        _read(row)
     except ToolRefusedError as error:
         return error.message
     return ""

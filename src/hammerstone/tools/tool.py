@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakValueDictionary
 
 from hammerstone.errors import ToolRefusedError
 from hammerstone.escaping import escape, mapped, sha256
@@ -118,7 +119,19 @@ class Tool:
 
     @staticmethod
     def from_json(text: str) -> Tool:
-        """The inverse of `to_json`; raises `ToolRefusedError` on anything else."""
+        """The inverse of `to_json`; raises `ToolRefusedError` on anything else.
+
+        A text of which the tool is still in memory is not checked again: reading one takes milliseconds, and a gateway
+        with a thousand tools reads all of them whenever one changes.
+        """
+        key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+        tool = _READ.get(key)
+        if tool is None:
+            tool = _READ[key] = Tool._checked(text)
+        return tool
+
+    @staticmethod
+    def _checked(text: str) -> Tool:
         from pydantic import ValidationError
 
         try:
@@ -134,6 +147,9 @@ class Tool:
         if valid != kept:  # pydantic drops what it does not know, and turns "3" into 3
             raise ToolRefusedError("not a tool: it has fields that no tool has, or values of another type")
         return _tool(document)
+
+
+_READ: WeakValueDictionary[bytes, Tool] = WeakValueDictionary()
 
 
 def is_tool_name(name: str) -> bool:

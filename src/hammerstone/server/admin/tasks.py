@@ -18,6 +18,12 @@ class NewName(Body):
     name: str
 
 
+class Mark(Body):
+    """Whether its answers depend on the time."""
+
+    time_dependent: bool
+
+
 class Into(Body):
     """The task that stays."""
 
@@ -83,6 +89,12 @@ def rename_task(asked: Asked, name: str, *, body: NewName) -> Renamed:
     return Renamed(name=asked.store.rename_task(name, body.name).name, former_name=name)
 
 
+def mark_task(asked: Asked, name: str, *, body: Mark) -> ShownTask:
+    """Say whether a task's answers depend on the time: the exact cache then repeats none of them."""
+    asked.store.mark_task(name, time_dependent=body.time_dependent)
+    return show_task(asked, name)
+
+
 def merge_task(asked: Asked, name: str, *, body: Into) -> MergedTask:
     """Make a task part of another one. Of two labels of a question the other task's stays, and both are listed."""
     merged = asked.store.merge_tasks(name, body.into)
@@ -120,6 +132,7 @@ ACTIONS = (
     Action("DELETE", "/tasks/{name}", remove_task),
     Action("GET", "/tasks/{name}/instances", list_instances),
     Action("POST", "/tasks/{name}/rename", rename_task),
+    Action("POST", "/tasks/{name}/mark", mark_task),
     Action("POST", "/tasks/{name}/merge", merge_task),
     Action("POST", "/tasks/{name}/settle", settle_task),
     Action("GET", "/builds", list_builds),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hammerstone.store import answers, calls, instances, tasks
+from hammerstone.store import answers, calls, instances
+from hammerstone.store.records import Finished
 from hammerstone.store.transactions.opened import Opened
 
 if TYPE_CHECKING:
@@ -40,17 +41,22 @@ class AnswerTransactions(Opened):
             answers.add(connection, answered, self.keeping)
 
     def finish_request(self, answered: Answered, *, task: str | None = None, instance: Instance | None = None) -> None:
-        """Store an answer and, when given, the instance under its task, in one transaction.
+        """`finish_requests` of one."""
+        self.finish_requests([Finished(answered=answered, task=task, instance=instance)])
 
-        Where somebody has removed the task meanwhile, the instance goes with it; one of which not all text may be kept
-        is not stored.
+    def finish_requests(self, finished: Sequence[Finished], *, again: bool = False) -> frozenset[str]:
+        """Store answers and, where given, the instances under their tasks, in one transaction.
+
+        Where somebody has removed a task meanwhile, or it reads its chats otherwise, its instances are not stored: the
+        names of such tasks. Nor is one of which not all text may be kept. With `again`, a former call has failed and
+        may have stored all of it nevertheless: the requests that are there, by their ids, are left out.
         """
-        if instance is not None and not self.keeping.is_whole_instance(instance):
-            instance = None
-        with self._database.write(durable=instance is not None) as connection:
-            answers.add(connection, (answered,), self.keeping)
-            if task is not None and instance is not None and tasks.find(connection, task) is not None:
-                instances.add(connection, task, instance, answered.id)
+        keeps = [one.instance is not None and self.keeping.is_whole_instance(one.instance) for one in finished]
+        with self._database.write(durable=any(keeps)) as connection:
+            there = answers.there(connection, [one.answered.id for one in finished]) if again else frozenset[str]()
+            new = [(one, kept) for one, kept in zip(finished, keeps, strict=True) if one.answered.id not in there]
+            answers.add(connection, [one.answered for one, _ in new], self.keeping)
+            return instances.add_all(connection, [one for one, kept in new if kept])
 
     def refused_questions(self, task_name: str, limit: int) -> tuple[str, ...]:
         """Questions of this task that its tool's cheaper routes refused and another one answered, newest first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hammerstone.requests.frame import PLAIN
-from hammerstone.store import removal, renaming, tasks
+from hammerstone.store import removal, renaming, tasks, tools
 from hammerstone.store.transactions.opened import Opened
 
 if TYPE_CHECKING:
@@ -56,6 +56,21 @@ class TaskTransactions(Opened):
         """
         with self._database.write() as connection:
             return renaming.rename(connection, old, new)
+
+    def mark_task(self, name: str, *, time_dependent: bool) -> Task:
+        """Say whether a task's answers depend on the time: such are given again by no cache, in no process.
+
+        Raises `NotFoundError`.
+        """
+        with self._database.write() as connection:
+            task = tasks.mark(connection, name, time_dependent=time_dependent)
+            tools.count_up(connection)
+            return task
+
+    def time_dependent_tasks(self) -> frozenset[str]:
+        """The names of the tasks whose answers depend on the time."""
+        with self._database.read() as connection:
+            return tasks.time_dependent(connection)
 
     def merge_tasks(self, source: str, target: str) -> Merged:
         """Make the task `source` part of `target`: its instances move, its tools and builds are kept as replaced.

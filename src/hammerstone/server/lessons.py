@@ -1,0 +1,96 @@
+"""What is to be kept of a request that is over: read from a copy of its reply, once its turn has come."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from hammerstone.journal import Served
+from hammerstone.loop import Hammerstone
+from hammerstone.models.price import estimate_tokens, price
+from hammerstone.routes import Answer, Asked, Routed
+from hammerstone.server.protocols.contract import TextApi
+from hammerstone.server.tenants import Tenants
+from hammerstone.server.upstream_reply import UpstreamReply
+from hammerstone.store.accounts import Bill
+from hammerstone.types import Route, Usage
+
+__all__ = ["Lesson", "of_a_tool", "of_another_call", "of_the_upstream", "saved_usd"]
+
+
+@dataclass(kw_only=True, eq=False)
+class Lesson:
+    """`read` gives what is to be kept, if there is anything, and `loop` whose it is. `size` is in bytes.
+
+    `kept` is called once it is stored. `is_tried` says that it may have been stored by a write that failed.
+    """
+
+    read: Callable[[], Served | None]
+    loop: Callable[[], Awaitable[Hammerstone]]
+    size: int
+    kept: Callable[[Hammerstone, Served], None] | None = None
+    is_of_a_tool: bool = False
+    is_tried: bool = False
+
+
+def of_a_tool(loop: Hammerstone, asked: Asked, routed: Routed, ms: float) -> Lesson:
+    """A tool's answer has gone out."""
+
+    async def known() -> Hammerstone:
+        return loop
+
+    return Lesson(read=lambda: (asked, routed, ms), loop=known, size=_size(asked), is_of_a_tool=True)
+
+
+def of_the_upstream(
+    tenants: Tenants,
+    asked: Asked,
+    api: TextApi,
+    reply: UpstreamReply,
+    ms: float,
+    kept: Callable[[Hammerstone, Served], None],
+) -> Lesson:
+    """The upstream's answer has gone out."""
+
+    @functools.cache
+    def read() -> Served | None:
+        text, usage = reply.answer(api)
+        if text is None:
+            return None
+        cost_usd = price(asked.request.chat.model or "", usage)
+        asked.bill = Bill(request_id=asked.request.id, calls=1, cost_usd=cost_usd, usage=usage)
+        return asked, Routed(answer=Answer(text=text, route=Route.SOLVER), refusals=(), route=Route.SOLVER), ms
+
+    return Lesson(read=read, loop=_loop_of(tenants, asked), size=_size(asked) + len(reply.body), kept=kept)
+
+
+def of_another_call(
+    tenants: Tenants, asked: Asked, api: TextApi, reply: UpstreamReply, ms: float, origin: str
+) -> Lesson:
+    """A request got the bytes that the upstream sent to another one at the same moment: that of the id `origin`."""
+
+    def read() -> Served | None:
+        text, _ = reply.answer(api)
+        if text is None:
+            return None
+        return asked, Routed(answer=Answer(text=text, route=Route.EXACT, origin=origin), refusals=()), ms
+
+    return Lesson(read=read, loop=_loop_of(tenants, asked), size=_size(asked))
+
+
+def saved_usd(asked: Asked | None, text: str) -> str:
+    """About what the upstream's answer would have cost in US dollars, its tokens estimated; or `unknown`."""
+    if asked is None or asked.request.chat.model is None:
+        return "unknown"
+    read = sum(estimate_tokens(one.content) for one in asked.request.chat.messages)
+    dollars = price(asked.request.chat.model, Usage(input_tokens=read, output_tokens=estimate_tokens(text)))
+    return "unknown" if dollars is None else f"{dollars:.6f}"
+
+
+def _loop_of(tenants: Tenants, asked: Asked) -> Callable[[], Awaitable[Hammerstone]]:
+    return functools.partial(tenants.of, asked.request.tenant)
+
+
+def _size(asked: Asked) -> int:
+    return sum(len(one.content) for one in asked.request.chat.messages)
