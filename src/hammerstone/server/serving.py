@@ -120,8 +120,7 @@ async def open_tenants(
 
 
 async def _open_known(host: Host) -> None:
-    """The tools of all tenants are read before anybody asks for them, and prices too."""
-    await to_thread.run_sync(price, "", Usage(input_tokens=0, output_tokens=0))
+    """The tools of all tenants are read before anybody asks for them."""
     for tenant in (await to_thread.run_sync(host.tenants))[:KNOWN_TENANTS]:
         with suppress(StoreError):  # which its first request is told
             await host.of(tenant)
