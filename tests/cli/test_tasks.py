@@ -67,7 +67,7 @@ def test_a_task_may_be_marked_as_time_dependent(cli: Cli) -> None:
     assert "parser, user, time-dependent" in cli("tasks", "list").out
     assert "depend on the time" in cli("tasks", "show", "sum").out
     assert cli("tasks", "mark", "sum", "--timeless", "--json").lines == [{"name": "sum", "time_dependent": False}]
-    assert "there is no task other" in cli("tasks", "mark", "other", "--timeless").err
+    assert "there is no task 'other'" in cli("tasks", "mark", "other", "--timeless").err
 
 
 @pytest.mark.usefixtures("needing_review")
