@@ -58,8 +58,8 @@ async def test_each_method_is_counted_by_itself(store: Store, sandbox: Sandbox) 
         USER: 8,
         PARSER: 8,
     }
-    assert figures["sum", DIRECT].detail == ""
-    assert figures["sum", COT].detail == "4 without an answer"
+    assert figures["sum", DIRECT].detail == "4 wrong"
+    assert figures["sum", COT].detail == "4 with an invalid reply"
 
 
 async def test_tokens_and_cost_are_of_the_answers_alone_and_the_parser_pays_nothing(
@@ -134,6 +134,18 @@ async def test_each_of_several_users_is_measured_and_the_parser_once(store: Stor
         *(f"{method}\n{model}" for method in (DIRECT, USER) for model in ("user", "another")),
         PARSER,
     }
+
+
+async def test_what_a_tools_user_gets_wrong_is_told_by_its_class(store: Store, sandbox: Sandbox) -> None:
+    """Wrong numbers are noticed by the tool's own `unparse`."""
+    replies = iter(["null", "{", '{"left": 1}', '{"left": 1, "right": 1}'])
+    other = priced(lambda _: next(replies), "another")
+    result = await run_use(new_bench(store, sandbox, extra_users=(other,)), TASKS[:1], ("user",))
+    (one,) = (one for one in result.figures if (one.task, one.model) == ("sum", "another"))
+    assert (one.right, one.n) == (0, 4)
+    assert one.detail == (
+        "2 with an invalid reply; 1 refused by the model; 1 whose arguments do not account for the question"
+    )
 
 
 async def test_worked_examples_are_the_users_own_and_of_shown_questions(store: Store, sandbox: Sandbox) -> None:

@@ -96,8 +96,9 @@ def test_only_the_papers_figures_are_hollow() -> None:
 
 
 def test_each_task_has_a_panel_and_all_together_come_first() -> None:
-    assert [plot.title for plot in draw(use(), "x")] == ["All tasks", *TASKS, "Cost per request"]
-    for plot in draw(use(), "x")[:-1]:
+    titles = [plot.title for plot in draw(use(), "x")]
+    assert titles == ["Accuracy against cost", "All tasks", *TASKS, "Cost per request"]
+    for plot in draw(use(), "x")[1:-1]:
         assert {"tool, user", "tool, parser", "program of thought"} <= set(words(plot))
 
 
@@ -227,3 +228,24 @@ def test_a_drawing_is_read_out_by_its_title() -> None:
     for plot in draw(dispatch(), "x"):
         assert root(plot).attrib["role"] == "img"
         assert root(plot).attrib["aria-label"].startswith(plot.title)
+
+
+def test_accuracy_is_drawn_first_against_the_cost_of_a_request_a_point_for_each_method() -> None:
+    reached = {"direct": (30, 0.01), "tool": (90, 0.001)}
+    figures = [
+        Measurement(task="all", method=method, model="", n=100, right=right) for method, (right, _) in reached.items()
+    ]
+    lines = [Series(plot="cost", name=name, x=(1, 500), y=(9, cost)) for name, (_, cost) in reached.items()]
+    plot = draw(replace(use(), figures=tuple(figures), series=tuple(lines)), "x")[0]
+    assert (plot.title, "500 requests" in plot.caption) == ("Accuracy against cost", True)
+    assert [(one.name, one.value) for one in plot.legend] == [
+        ("direct", "30.0 %, $0.0100"),
+        ("tool", "90.0 %, $0.0010"),
+    ]
+    (cheap, dear) = sorted((float(one.attrib["x"]), float(one.attrib["y"])) for one in elements(plot, "use"))[-2:]
+    assert cheap[0] < dear[0]  # the tool costs less
+    assert cheap[1] < dear[1]  # and stands higher
+
+
+def test_without_a_cost_no_accuracy_is_drawn_against_it() -> None:
+    assert "Accuracy against cost" not in [plot.title for plot in draw(replace(use(), series=()), "x")]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from enum import Enum
 from typing import Protocol
 
 from hammerstone.evals.baselines import prompts
 from hammerstone.models.model import Message, Prompt
+from hammerstone.models.price import estimate_tokens
 from hammerstone.models.replies import code_block
-from hammerstone.routes import Asked, ToolCard, ToolParserRoute, ToolUserRoute, text_of
+from hammerstone.routes import Answer, Asked, Refusal, ToolCard, ToolParserRoute, ToolUserRoute, text_of
 from hammerstone.routes.solver import read_answer
+from hammerstone.routes.user import MODEL_REFUSED
 from hammerstone.sandbox import Limits, Sandbox
 from hammerstone.settings import USER_TEMPERATURE
 from hammerstone.store.accounts import AccountedModel, Bill, prompt
@@ -22,22 +26,34 @@ __all__ = [
     "ChainOfThought",
     "Direct",
     "Method",
+    "NoAnswer",
     "ProgramOfThought",
     "ToolWithParser",
     "ToolWithUser",
     "worked_examples",
 ]
 
+ROOM = 64  # tokens of a direct reply beyond four times the longest answer shown
 FEW = 3  # examples in a few-shot prompt, as many as the paper's maker is shown
 
 
+class NoAnswer(Enum):
+    """Why there is none, which counts as wrong."""
+
+    INVALID = "with an invalid reply"
+    REFUSED = "refused by the model"
+    UNPROVED = "whose arguments do not account for the question"
+    UNPARSED = "refused by the parser"
+    FAILED = "on which the program failed"
+
+
 class Method(Protocol):
-    """Something that answers questions. `None` is no answer, which counts as wrong."""
+    """Something that answers questions."""
 
     @property
     def name(self) -> str: ...
 
-    async def answer(self, question: str, bill: Bill) -> str | None: ...
+    async def answer(self, question: str, bill: Bill) -> str | NoAnswer: ...
 
 
 class Direct:
@@ -48,11 +64,15 @@ class Direct:
     def __init__(self, model: AccountedModel, examples: Sequence[Instance]) -> None:
         self._model = model
         self._examples = "\n\n".join(f"Question:\n{one.question}\nAnswer: {one.answer}" for one in examples[:FEW])
+        longest = max((estimate_tokens(one.answer) for one in examples), default=0)
+        self._max_tokens = ROOM + 4 * longest
 
-    async def answer(self, question: str, bill: Bill) -> str | None:
+    async def answer(self, question: str, bill: Bill) -> str | NoAnswer:
+        """A reply is cut where it is far longer than an answer: a small model may repeat itself without end."""
         text = prompts.fill("direct", examples=self._examples, question=question)
-        reply = await self._model.complete(prompt(text, temperature=USER_TEMPERATURE), bill)
-        return reply.strip().removeprefix("Answer:").strip() or None
+        asked = replace(prompt(text, temperature=USER_TEMPERATURE), max_tokens=self._max_tokens)
+        reply = await self._model.complete(asked, bill)
+        return reply.strip().removeprefix("Answer:").strip() or NoAnswer.INVALID
 
 
 async def worked_examples(
@@ -78,10 +98,10 @@ class ChainOfThought:
         self._model = model
         self._examples = "\n\n".join(f"Question:\n{question}\n\nSolution:\n{work}" for question, work in examples)
 
-    async def answer(self, question: str, bill: Bill) -> str | None:
+    async def answer(self, question: str, bill: Bill) -> str | NoAnswer:
         text = prompts.fill("chain_of_thought", examples=self._examples, question=question)
         reply = await self._model.complete(prompt(text, temperature=USER_TEMPERATURE), bill)
-        return read_answer(reply, question)
+        return read_answer(reply, question) or NoAnswer.INVALID
 
 
 class ProgramOfThought:
@@ -97,14 +117,15 @@ class ProgramOfThought:
         self._max_tokens = max_tokens
         self._examples = "\n\n".join(f"Question:\n{one.question}\nAnswer: {one.answer}" for one in examples[:FEW])
 
-    async def answer(self, question: str, bill: Bill) -> str | None:
+    async def answer(self, question: str, bill: Bill) -> str | NoAnswer:
         text = prompts.fill("program_of_thought", examples=self._examples, question=question)
         message = Message(role="user", content=text)
         asked = Prompt(messages=(message,), temperature=USER_TEMPERATURE, max_tokens=self._max_tokens)
         source = code_block(await self._model.complete(asked, bill), "python")
         if source is None or any("takes no arguments" not in reason for reason in check_source(source)):
-            return None
-        return (await parser.call_solve(self._sandbox, source, {}, limits=Limits())).text
+            return NoAnswer.INVALID
+        given = (await parser.call_solve(self._sandbox, source, {}, limits=Limits())).text
+        return NoAnswer.FAILED if given is None else given
 
 
 class ToolWithUser:
@@ -115,8 +136,16 @@ class ToolWithUser:
     def __init__(self, model: AccountedModel, sandbox: Sandbox, tool: Tool) -> None:
         self._route = ToolUserRoute(sandbox, model, ToolCard.of(tool))
 
-    async def answer(self, question: str, bill: Bill) -> str | None:
-        return text_of(await self._route.attempt(Asked.of(question, bill)))
+    async def answer(self, question: str, bill: Bill) -> str | NoAnswer:
+        result = await self._route.attempt(Asked.of(question, bill))
+        return result.text if isinstance(result, Answer) else _reason(result)
+
+
+def _reason(refusal: Refusal) -> NoAnswer:
+    """How far the user route came."""
+    if refusal.parsed.arguments is None:
+        return NoAnswer.REFUSED if refusal.parsed.refusal == MODEL_REFUSED else NoAnswer.INVALID
+    return NoAnswer.UNPROVED if refusal.parsed.refusal else NoAnswer.FAILED
 
 
 class ToolWithParser:
@@ -127,5 +156,6 @@ class ToolWithParser:
     def __init__(self, sandbox: Sandbox, tool: Tool) -> None:
         self._route = ToolParserRoute(sandbox, tool.source)
 
-    async def answer(self, question: str, bill: Bill) -> str | None:
-        return text_of(await self._route.attempt(Asked.of(question, bill)))
+    async def answer(self, question: str, bill: Bill) -> str | NoAnswer:
+        text = text_of(await self._route.attempt(Asked.of(question, bill)))
+        return NoAnswer.UNPARSED if text is None else text

@@ -163,8 +163,8 @@ class _Rule:
 async def _asked(bench: BenchRun, version: _Version, fresh: Sequence[Instance]) -> _Version:
     method = ToolWithParser(bench.sandbox, version.tool)
     given = await map_concurrently(lambda one: method.answer(one.question, Bill()), fresh)
-    right = sum(text is not None and agree(text, one.answer) for text, one in zip(given, fresh, strict=True))
-    return replace(version, answered=sum(text is not None for text in given), right=right)
+    right = sum(isinstance(text, str) and agree(text, one.answer) for text, one in zip(given, fresh, strict=True))
+    return replace(version, answered=sum(isinstance(text, str) for text in given), right=right)
 
 
 def _measurements(families: Sequence[_Growth], requests: int) -> tuple[Measurement, ...]:

@@ -81,9 +81,10 @@ async def _judge(bench: BenchRun, samples: Samples, tool: Tool | None) -> str:
     )
     answers = await for_each(lambda one: method.answer(one.question, Bill()), samples.asked)
     wrong = sum(
-        given is not None and not agree(given, one.answer) for given, one in zip(answers, samples.asked, strict=True)
+        isinstance(given, str) and not agree(given, one.answer)
+        for given, one in zip(answers, samples.asked, strict=True)
     )
-    silent = sum(given is None for given in answers)
+    silent = sum(not isinstance(given, str) for given in answers)
     if wrong:
         return f"fresh instances: {wrong} of {len(answers)} wrong by {method.name}"
     if len(answers) - silent < ANSWERED * len(answers):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hammerstone.evals.baselines.answer_methods import Method
+from hammerstone.evals.baselines.answer_methods import Method, NoAnswer
 from hammerstone.evals.harness.bench_run import BenchRun, for_each, one_bill
 from hammerstone.evals.harness.samples import Samples
 from hammerstone.evals.report.experiment_result import Measurement
@@ -15,14 +15,14 @@ __all__ = ["measure_accuracy"]
 async def measure_accuracy(
     bench: BenchRun, samples: Samples, method: Method, model: str, *, paper: float | None = None, detail: str = ""
 ) -> Measurement:
-    """Ask every instance once. No answer counts as wrong, and is noted in the detail.
+    """Ask every instance once. The detail says how many answers were wrong, and why there was none.
 
     Raises `CostReachedError` and the errors of model and sandbox: no measurement then, but no completion is lost.
     """
     bills = [Bill() for _ in samples.asked]
     done = 0
 
-    async def one(index: int) -> str | None:
+    async def one(index: int) -> str | NoAnswer:
         nonlocal done
         given = await method.answer(samples.asked[index].question, bills[index])
         done += 1
@@ -31,16 +31,18 @@ async def measure_accuracy(
 
     answers = await for_each(one, range(len(samples.asked)))
     total = one_bill(bills)
-    silent = sum(given is None for given in answers)
-    notes = [part for part in (detail, f"{silent} without an answer" if silent else "") if part]
+    right = [
+        isinstance(given, str) and agree(given, one.answer) for given, one in zip(answers, samples.asked, strict=True)
+    ]
+    wrong = sum(isinstance(given, str) for given in answers) - sum(right)
+    silent = [f"{answers.count(why)} {why.value}" for why in NoAnswer if why in answers]
+    notes = [part for part in (detail, f"{wrong} wrong" if wrong else "", *silent) if part]
     return Measurement(
         task=samples.task,
         method=method.name,
         model=model,
         n=len(answers),
-        right=sum(
-            given is not None and agree(given, one.answer) for given, one in zip(answers, samples.asked, strict=True)
-        ),
+        right=sum(right),
         paper=paper,
         input_tokens=total.usage.input_tokens,
         output_tokens=total.usage.output_tokens,

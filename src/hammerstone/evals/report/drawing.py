@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from hammerstone.evals.report.aggregation import answers, by_task, false_hits, method_label, over_all, wrong
 from hammerstone.evals.report.experiment_result import Measurement, Result, Series
-from hammerstone.evals.report.plots import Dot, draw_dots, draw_lines, draw_stack
-from hammerstone.evals.report.result_tables import ALL, counted_in, number, percent, value_in
+from hammerstone.evals.report.plots import Dot, Point, draw_dots, draw_lines, draw_points, draw_stack
+from hammerstone.evals.report.result_tables import ALL, counted_in, money, number, percent, value_in
 from hammerstone.evals.report.styles import Style, styles_of
 from hammerstone.evals.report.svg import inline
 from hammerstone.visible import visible
@@ -60,12 +60,38 @@ def draw(result: Result, prefix: str) -> tuple[Plot, ...]:
     """`prefix` begins the ids of the drawings; no two results of a page may have the same."""
     methods = [method_label(one, result.figures) for one in result.figures]
     styles = styles_of([*methods, *(one.name for one in result.series if one.plot != _PARTS)])
-    plots = [*_answer_panels(result, styles), *_wrong_panels(result, styles), *_curves(result.series, styles)]
+    plots = [
+        *_reached(result, styles),
+        *_answer_panels(result, styles),
+        *_wrong_panels(result, styles),
+        *_curves(result.series, styles),
+    ]
     labels = [visible(f"{plot.title}. {plot.caption}".strip()) for plot in plots]
     return tuple(
         replace(plot, svg=inline(plot.svg, prefix=f"{prefix}{at}-", label=label))
         for at, (plot, label) in enumerate(zip(plots, labels, strict=True), 1)
     )
+
+
+def _reached(result: Result, styles: Mapping[str, Style]) -> Iterator[Plot]:
+    """Tables 2 and 4 in one: a point for each method, its accuracy over all tasks at the cost where its line ends."""
+    costs = {one.name: one for one in result.series if one.plot == "cost" and one.x and one.y[-1] > 0}
+    found = [(method_label(one, result.figures), one) for one in by_task(answers(result)).get(ALL, ())]
+    points = [(name, one, costs[name]) for name, one in found if name in costs]
+    if result.experiment == "use" and len(points) > 1:
+        drawn = [
+            Point(x=line.y[-1], share=one.share, interval=one.interval, style=styles[name])
+            for name, one, line in points
+        ]
+        legend = [
+            Entry(name=name, value=f"{percent(one.share)}, {money(line.y[-1])}", style=styles[name], area=True)
+            for name, one, line in points
+        ]
+        requests = number(points[0][2].x[-1])
+        caption = (
+            f"Over all tasks. The cost of a tool includes its build, divided over {requests} requests of its task."
+        )
+        yield Plot(title="Accuracy against cost", svg=draw_points(drawn), legend=tuple(legend), caption=caption)
 
 
 def _answer_panels(result: Result, styles: Mapping[str, Style]) -> Iterator[Plot]:

@@ -14,14 +14,14 @@ from textwrap import wrap
 import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from hammerstone.evals.report.experiment_result import Series
-from hammerstone.evals.report.result_tables import counted_in, number
+from hammerstone.evals.report.result_tables import counted_in, money, number
 from hammerstone.evals.report.styles import Style
 from hammerstone.visible import visible
 
-__all__ = ["Dot", "draw_dots", "draw_lines", "draw_stack"]
+__all__ = ["Dot", "Point", "draw_dots", "draw_lines", "draw_points", "draw_stack"]
 
 _WIDTH, _HEIGHT = 340, 230  # px; dots are as high as they are many
 _PER_INCH = 72  # with it, a unit of the drawing is a pixel
@@ -30,6 +30,7 @@ _LETTERS = 20  # of a name, in a line
 _INK, _FAINT, _RULE = "#33302b", "#6f6a61", "#e4e1da"
 _CROWDED = 8  # times the middle x is less than the last: the points are not evenly spaced
 _FLAT = 40  # times the lowest value is less than the highest: on an even scale it lies on the floor
+_SHAPES = "os^Dv"  # of a point, by the strokes and gaps that a line of its style has
 _LOOK = {
     "svg.fonttype": "none",
     "svg.hashsalt": "hammerstone",
@@ -61,6 +62,36 @@ class Dot:
     said: str
     paper: float | None
     style: Style
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """A share with its interval, of 1, at a cost in US dollars."""
+
+    x: float
+    share: float
+    interval: tuple[float, float]
+    style: Style
+
+
+def draw_points(points: Sequence[Point]) -> str:
+    """Shares over what they cost, on a logarithmic scale."""
+
+    def paint(axes: Axes) -> None:
+        for one in points:
+            axes.vlines(one.x, *one.interval, color=one.style.colour, linewidth=3, alpha=0.45)
+            axes.plot(one.x, one.share, _SHAPES[len(one.style.dash)], color=one.style.colour, markersize=6.5)
+        axes.set_xscale("log")
+        axes.set_ylim(-0.04, 1.04)
+        dollars = [one.x for one in points]
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3) if max(dollars) < 100 * min(dollars) else (1,)))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(_words(money))
+        axes.yaxis.set_major_formatter(_words(lambda share: f"{100 * share:.0f} %"))
+        axes.set_xlabel("US dollars per request; their scale is logarithmic")
+        axes.set_position((52 / _WIDTH, 40 / _HEIGHT, 1 - 66 / _WIDTH, 1 - 50 / _HEIGHT))
+
+    return _drawn(paint)
 
 
 def draw_dots(dots: Sequence[Dot]) -> str:
