@@ -11,6 +11,7 @@ from hammerstone.evals.baselines.answer_methods import (
     ChainOfThought,
     Direct,
     Method,
+    NoAnswer,
     ProgramOfThought,
     ToolWithParser,
     ToolWithUser,
@@ -40,7 +41,7 @@ def replying(store: Store, *replies: str, sandbox: Sandbox | None = None) -> tup
     return new_bench(store, sandbox or FakeSandbox({}), {Role.USER: model, Role.SOLVER: model}), model
 
 
-async def answered(method: Method, question: str = QUESTION) -> str | None:
+async def answered(method: Method, question: str = QUESTION) -> str | NoAnswer:
     """The answer of a method that pays for one call."""
     bill = Bill()
     given = await method.answer(question, bill)
@@ -64,11 +65,11 @@ def text(prompt: Prompt) -> str:
         (f"\n  {RIGHT}  \n", RIGHT),
         ("not that", "not that"),
         ("two\nlines", "two\nlines"),
-        (" \n", None),
-        ("Answer:", None),
+        (" \n", NoAnswer.INVALID),
+        ("Answer:", NoAnswer.INVALID),
     ],
 )
-async def test_direct_takes_the_reply_as_the_answer(store: Store, reply: str, answer: str | None) -> None:
+async def test_direct_takes_the_reply_as_the_answer(store: Store, reply: str, answer: str | NoAnswer) -> None:
     bench, _ = replying(store, reply)
     assert await answered(Direct(bench.model(Role.USER), GIVEN.shown)) == answer
 
@@ -82,7 +83,7 @@ async def test_direct_shows_three_solved_questions_and_then_the_one_that_is_aske
         assert f"Question:\n{one.question}\nAnswer: {one.answer}" in text(prompt)
     assert text(prompt).endswith(f"Question:\n{QUESTION}\nAnswer:")
     assert RIGHT not in text(prompt).partition(QUESTION)[2]
-    assert (prompt.temperature, prompt.sample, prompt.max_tokens) == (0.0, 0, 1_024)
+    assert (prompt.temperature, prompt.sample, prompt.max_tokens) == (0.0, 0, 68)  # 64, and four for each token shown
 
 
 # chain of thought
@@ -93,11 +94,11 @@ async def test_direct_shows_three_solved_questions_and_then_the_one_that_is_aske
     [
         (f"I add.\nAnswer: {RIGHT}", RIGHT),
         ("I add.\nAnswer: 0", "0"),
-        (f"It is {RIGHT}", None),
+        (f"It is {RIGHT}", NoAnswer.INVALID),
         ("I give up.\nAnswer: UNKNOWN", "UNKNOWN"),
     ],
 )
-async def test_a_chain_of_thought_ends_with_its_answer(store: Store, reply: str, answer: str | None) -> None:
+async def test_a_chain_of_thought_ends_with_its_answer(store: Store, reply: str, answer: str | NoAnswer) -> None:
     bench, _ = replying(store, reply)
     assert await answered(ChainOfThought(bench.model(Role.USER), WORKED)) == answer
 
@@ -132,19 +133,19 @@ ADD = "def solve() -> str:\n    return str(sum([7, 512]))"
     [
         (block(ADD), "519"),
         (block("import math\n\ndef solve() -> str:\n    return str(math.factorial(5))"), "120"),
-        (block("def solve() -> str:\n    raise ValueError('no idea')"), None),
-        (block("def solve() -> str:\n    return 519"), None),
-        (block("def solve(left: int) -> str:\n    return str(left)"), None),  # nobody gives it arguments
-        (block("import os\n\ndef solve() -> str:\n    return os.getcwd()"), None),
-        (block("def solve() -> str:\n    return open('/etc/passwd').read()"), None),
-        (block("def answer() -> str:\n    return '519'"), None),
-        (block("def solve() -> str:\n    return ("), None),
-        ("The answer is 519.", None),
+        (block("def solve() -> str:\n    raise ValueError('no idea')"), NoAnswer.FAILED),
+        (block("def solve() -> str:\n    return 519"), NoAnswer.FAILED),
+        (block("def solve(left: int) -> str:\n    return str(left)"), NoAnswer.FAILED),  # nobody gives it arguments
+        (block("import os\n\ndef solve() -> str:\n    return os.getcwd()"), NoAnswer.INVALID),
+        (block("def solve() -> str:\n    return open('/etc/passwd').read()"), NoAnswer.INVALID),
+        (block("def answer() -> str:\n    return '519'"), NoAnswer.INVALID),
+        (block("def solve() -> str:\n    return ("), NoAnswer.INVALID),
+        ("The answer is 519.", NoAnswer.INVALID),
     ],
     ids="right library raises number arguments imports opens name syntax prose".split(),
 )
 async def test_a_program_of_thought_is_checked_and_run_in_the_sandbox(
-    store: Store, sandbox: Sandbox, reply: str, answer: str | None
+    store: Store, sandbox: Sandbox, reply: str, answer: str | NoAnswer
 ) -> None:
     bench, _ = replying(store, reply, sandbox=sandbox)
     method = ProgramOfThought(bench.model(Role.USER), bench.sandbox, GIVEN.shown)
@@ -154,7 +155,7 @@ async def test_a_program_of_thought_is_checked_and_run_in_the_sandbox(
 async def test_a_program_that_the_checks_refuse_is_never_run(store: Store) -> None:
     bench, _ = replying(store, block("import os\n\ndef solve() -> str:\n    return os.getcwd()"))
     fake = FakeSandbox({"solve": lambda: "here"})
-    assert await answered(ProgramOfThought(bench.model(Role.USER), fake, GIVEN.shown)) is None
+    assert await answered(ProgramOfThought(bench.model(Role.USER), fake, GIVEN.shown)) is NoAnswer.INVALID
     assert fake.calls == []
 
 
@@ -178,15 +179,15 @@ async def test_a_program_of_thought_is_given_its_tokens_and_three_solved_questio
     ("reply", "answer"),
     [
         ('{"left": 61, "right": 19}', "80"),
-        ('{"left": 61, "right": 20}', "81"),
-        ("null", None),
-        ('{"left": 61}', None),
-        ('{"left": "sixty-one", "right": 19}', None),
-        ("80", None),
+        ('{"left": 61, "right": 20}', NoAnswer.UNPROVED),
+        ("null", NoAnswer.REFUSED),
+        ('{"left": 61}', NoAnswer.INVALID),
+        ('{"left": "sixty-one", "right": 19}', NoAnswer.INVALID),
+        ("80", NoAnswer.INVALID),
     ],
 )
 async def test_the_user_writes_the_arguments_and_the_tool_answers(
-    store: Store, sandbox: Sandbox, reply: str, answer: str | None
+    store: Store, sandbox: Sandbox, reply: str, answer: str | NoAnswer
 ) -> None:
     bench, _ = replying(store, reply, sandbox=sandbox)
     assert await answered(ToolWithUser(bench.model(Role.USER), sandbox, tool()), reworded(15)) == answer
@@ -195,7 +196,7 @@ async def test_the_user_writes_the_arguments_and_the_tool_answers(
 async def test_a_question_that_the_user_refuses_is_not_put_to_the_tool(store: Store) -> None:
     bench, _ = replying(store, "null")
     fake = FakeSandbox({"solve": lambda **_: "80"})
-    assert await answered(ToolWithUser(bench.model(Role.USER), fake, tool())) is None
+    assert await answered(ToolWithUser(bench.model(Role.USER), fake, tool())) is NoAnswer.REFUSED
     assert fake.calls == []
 
 
@@ -210,7 +211,7 @@ async def test_the_user_is_shown_the_tools_demonstrations(store: Store, sandbox:
 async def test_a_tool_that_raises_gives_the_user_no_answer(store: Store, sandbox: Sandbox) -> None:
     bench, _ = replying(store, '{"left": 61, "right": 19}', sandbox=sandbox)
     broken = replace(tool(), source=SUM.replace("return str(left + right)", "raise ValueError('no')"))
-    assert await answered(ToolWithUser(bench.model(Role.USER), sandbox, broken)) is None
+    assert await answered(ToolWithUser(bench.model(Role.USER), sandbox, broken), reworded(15)) is NoAnswer.FAILED
 
 
 # the parser route
@@ -218,10 +219,10 @@ async def test_a_tool_that_raises_gives_the_user_no_answer(store: Store, sandbox
 
 @pytest.mark.parametrize(
     ("question", "answer"),
-    [(QUESTION, RIGHT), (reworded(15), None), (QUESTION.replace("sum", "product"), None)],
+    [(QUESTION, RIGHT), (reworded(15), NoAnswer.UNPARSED), (QUESTION.replace("sum", "product"), NoAnswer.UNPARSED)],
 )
 async def test_the_parser_answers_what_it_can_reproduce_and_pays_nothing(
-    sandbox: Sandbox, question: str, answer: str | None
+    sandbox: Sandbox, question: str, answer: str | NoAnswer
 ) -> None:
     bill = Bill()
     assert await ToolWithParser(sandbox, tool()).answer(question, bill) == answer
@@ -232,9 +233,8 @@ async def test_a_lax_parsers_tool_is_wrong_and_not_silent(sandbox: Sandbox) -> N
     """The round trip is what a parser is trusted for: one that carries words through unread must show as wrong."""
     parse_any = SUM.replace("What is the sum of", r"What is the \\w+ of")
     assert await ToolWithParser(sandbox, lax_tool()).answer("What is the product of 3 and 4?", Bill()) == "7"
-    assert (
-        await ToolWithParser(sandbox, tool(source=parse_any)).answer("What is the product of 3 and 4?", Bill()) is None
-    )
+    unread = await ToolWithParser(sandbox, tool(source=parse_any)).answer("What is the product of 3 and 4?", Bill())
+    assert unread is NoAnswer.UNPARSED
 
 
 def lax_tool() -> Tool:

@@ -376,7 +376,7 @@ async def test_a_figure_counts_right_answers_no_answers_tokens_and_cost(store: S
     assert (figure.task, figure.method, figure.model, figure.paper) == ("sum", "direct, few-shot", "a-1", 55.5)
     assert (figure.right, figure.n, figure.model_calls) == (2, 4, 4)
     assert (figure.input_tokens, figure.output_tokens, figure.cost_usd) == (400, 40, 4 * PRICE)
-    assert figure.detail == "few; 1 with an invalid reply"
+    assert figure.detail == "few; 1 wrong; 1 with an invalid reply"
     assert steps == [("sum: direct, few-shot", done, 4) for done in (1, 2, 3, 4)]
 
 
