@@ -193,7 +193,7 @@ def test_the_demo_reports_what_was_reached(cli: Cli, tmp_path: Path) -> None:
     assert done.code == 0
     assert "tasks with a live tool that has a parser 6 of 6" in done.rows
     assert "all to the strong model 130 130 100.0 % 130 $0.3990" in done.rows
-    assert "Recorded completions of a frontier chat model, the same model in every role." in done.rows
+    assert "Recorded completions of a frontier chat model, the same model in every role." in done.out
     assert "word_sorting                SSSSSSSSSSSS|PPPPPuuP" in done.err
     assert f"hammerstone solve FILE --home {tmp_path / 'demo'}" in done.err
     assert cli("tools", "list", "--home", tmp_path / "demo", "--json").out.count('"live"') == 6
