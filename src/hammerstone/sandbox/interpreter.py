@@ -30,7 +30,7 @@ __all__ = ["Interpreter", "environment", "find_interpreter"]
 FLAGS = ("-s", "-S", "-P", "-B", "-u", "-W", "ignore")
 
 # Each imports those before it.
-INSIDE = ("own_process", "exchange", "vdso", "modules", "patterns", "child", "worker", "template")
+INSIDE = ("own_process", "exchange", "vdso", "modules", "definitions", "patterns", "child", "worker", "template")
 
 # They may not read the folder of hammerstone, so they come as text.
 BOOT = """

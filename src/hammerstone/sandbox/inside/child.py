@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Confinement = tuple[tuple[typing.Callable[..., int], tuple[object, ...], int], ...]
 
-__all__ = ["Program", "describe", "lack", "refuse_other_keys", "rehearse", "run"]
+__all__ = ["Program", "Tool", "describe", "lack", "refuse_other_keys", "rehearse", "run"]
 
 REHEARSALS = 20  # by then CPython has made its faster instructions
 
@@ -39,12 +39,28 @@ encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 encode_text = json.encoder.encode_basestring
 
 
+class Tool:
+    """A module, and what of it is still to be run."""
+
+    def __init__(self, rest: types.CodeType | None) -> None:
+        self.module = types.ModuleType("tool")
+        self.rest = rest
+        sys.modules["tool"] = self.module  # dataclasses and typing look their module up
+
+    def load(self) -> types.ModuleType:
+        """The module, run to its end."""
+        if self.rest is not None:
+            exec(self.rest, self.module.__dict__)  # noqa: S102 - what all of this is for
+            self.rest = None
+        return self.module
+
+
 class Program:
     """What a worker has prepared for its calls. `confine`: functions of the C library, their arguments and results."""
 
-    def __init__(self, source: str, code: types.CodeType, output_bytes: int, confine: Confinement) -> None:
+    def __init__(self, source: str, tool: Tool, output_bytes: int, confine: Confinement) -> None:
         self.source = source
-        self.code = code
+        self.tool = tool
         self.output_bytes = output_bytes
         self.confine = confine
 
@@ -64,12 +80,10 @@ def run(program: Program) -> typing.NoReturn:
 
 def serve(program: Program) -> None:
     """Answer requests until there are no more; the module is run once, before the first call."""
-    tool: types.ModuleType | None = None
     while True:
         function, arguments = marshal.loads(read_frame(CHANNEL))  # noqa: S302 - the host's
         try:
-            tool = tool or load(program.code)
-            kind, said = VALUE, answer(program, tool, function, arguments)
+            kind, said = VALUE, answer(program, function, arguments)
         except MemoryError:
             kind, said = TOO_MUCH_MEMORY, b""
         except BaseException as error:  # SystemExit and KeyboardInterrupt of generated code are its errors
@@ -96,10 +110,10 @@ def solve(text: str, number: int = 1) -> str:
 def rehearse() -> None:
     """Do once what every process does, before any is forked: what CPython then keeps, no process has to make anew."""
     code = compile(REHEARSED, TOOL_FILE, "exec", dont_inherit=True, optimize=0)
-    program = Program(REHEARSED, code, 0, ())
     for number in range(REHEARSALS):
+        program = Program(REHEARSED, Tool(code), 0, ())
         request = marshal.dumps(("solve", {"text": "apples 2 pears 3", "number": number}))
-        answer(program, load(code), *marshal.loads(request))  # noqa: S302 - our own
+        answer(program, *marshal.loads(request))  # noqa: S302 - our own
         to_json({"values": [1, 2.5, None, True, "text"], "more": {"x": "y"}})
     del sys.modules["tool"]
     re.purge()
@@ -114,18 +128,11 @@ def lack() -> typing.NoReturn:
     os._exit(0)
 
 
-def load(code: types.CodeType) -> types.ModuleType:
-    """The module, run anew."""
-    tool = types.ModuleType("tool")
-    sys.modules["tool"] = tool  # dataclasses and typing look their module up
-    exec(code, tool.__dict__)  # noqa: S102 - what all of this is for
-    return tool
-
-
-def answer(program: Program, tool: types.ModuleType, function: str | None, arguments: dict[str, object]) -> bytes:
+def answer(program: Program, function: str | None, arguments: dict[str, object]) -> bytes:
+    module = program.tool.load()
     if function is None:
-        return to_json(patterns_of(program.source, tool.__dict__))
-    return to_json(function_of(tool, function)(**arguments))
+        return to_json(patterns_of(program.source, module.__dict__))
+    return to_json(function_of(module, function)(**arguments))
 
 
 def function_of(tool: types.ModuleType, name: str) -> typing.Callable[..., object]:

@@ -21,7 +21,19 @@ import re
 import signal
 import sys
 
-from hammerstone.sandbox.inside.child import ERROR, NOTHING, TOOL_FILE, VALUE, Program, describe, encode, lack, run
+from hammerstone.sandbox.inside.child import (
+    ERROR,
+    NOTHING,
+    TOOL_FILE,
+    VALUE,
+    Program,
+    Tool,
+    describe,
+    encode,
+    lack,
+    run,
+)
+from hammerstone.sandbox.inside.definitions import beginning
 from hammerstone.sandbox.inside.exchange import (
     CHANNEL,
     CONFINED,
@@ -68,7 +80,8 @@ PATTERN_BYTES = 256 * 1024
 START = len(CONFINED) + FRAME.size  # of what a process says first
 PREPARE_BYTES = 1 << 30
 LAST_WORDS = 1  # second of the processor, after the time of a call is up: for the host to hear of it
-
+DEFINITION_BYTES = 64 << 20  # more than a worker is to keep
+PyCF_ONLY_AST, CO_FUTURE_ANNOTATIONS = 0x400, 0x1000000  # `ast`, `__future__`
 
 # linux/prctl.h, sys/socket.h
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
@@ -92,19 +105,20 @@ def prepare(steps: bytes, hash_seed: int, zones: bytes) -> Program:
         load_all(zones)
     else:
         load_named(source, zones)
-        sys.meta_path.append(Lacking(lack))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    try:
-        code = compile(source, TOOL_FILE, "exec", dont_inherit=True, optimize=0)
-    except BaseException as error:
-        said = encode(describe(error)).encode("utf-8", "replace")
-        write_all(CONTROL, FRAME.pack(ERROR, len(said)) + said)
-        os._exit(0)
-    confine = confinement(steps, asked["cpu_seconds"]) if steps else ()
-    program = Program(source, code, asked["output_bytes"], confine)
     if steps:
         if "random" in sys.modules:
             sys.modules["random"].seed(hash_seed)  # each process begins with this state: `fork` is the C library's
         lower(RLIMIT_FSIZE, asked["output_bytes"] + 1)  # the file for what a call prints; it can open no other
+    try:
+        tool = tool_of(source, own_bytes)
+    except BaseException as error:
+        said = encode(describe(error)).encode("utf-8", "replace")
+        write_all(CONTROL, FRAME.pack(ERROR, len(said)) + said)
+        os._exit(0)
+    if not asked["whole"]:
+        sys.meta_path.append(Lacking(lack))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    confine = confinement(steps, asked["cpu_seconds"]) if steps else ()
+    program = Program(source, tool, asked["output_bytes"], confine)
     if re.search(r"\bre\b", source):
         compile_patterns(patterns_found(program))
     signal.alarm(0)
@@ -114,6 +128,27 @@ def prepare(steps: bytes, hash_seed: int, zones: bytes) -> Program:
     if steps:
         lower(RLIMIT_AS, address_space() + asked["memory_bytes"])
     return program
+
+
+def tool_of(source: str, own_bytes: int) -> Tool:
+    """The module with its definitions, if they fit into little memory. Raises what is wrong with the source."""
+    whole = compile(source, TOOL_FILE, "exec", dont_inherit=True, optimize=0)
+    tree = compile(source, TOOL_FILE, "exec", PyCF_ONLY_AST, dont_inherit=True)
+    first = beginning(tree.body)
+    flags = whole.co_flags & CO_FUTURE_ANNOTATIONS
+    rest = tree.body[first:]
+    try:
+        del tree.body[first:]
+        start = compile(tree, TOOL_FILE, "exec", dont_inherit=True, optimize=0)
+        tree.body = rest
+        tool = Tool(compile(tree, TOOL_FILE, "exec", flags, dont_inherit=True, optimize=0) if rest else None)
+        del tree, rest
+        limited(own_bytes + DEFINITION_BYTES, PREPARE_CPU_SECONDS)
+        exec(start, tool.module.__dict__)  # noqa: S102 - definitions
+    except Exception:
+        tool = Tool(whole)  # the process of a call will say what is wrong
+    limited(own_bytes + PREPARE_BYTES, PREPARE_CPU_SECONDS)
+    return tool
 
 
 def confinement(steps: bytes, cpu_seconds: int) -> Confinement:
