@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import base64
 import json
+import marshal
 import sys
 import zlib
 import zoneinfo
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
+from types import CodeType
 
 import anyio
 import anyio.to_thread
@@ -23,7 +26,7 @@ import anyio.to_thread
 from hammerstone.errors import SandboxError
 from hammerstone.sandbox.inside.modules import PRELOADED
 
-__all__ = ["Interpreter", "environment", "find_interpreter"]
+__all__ = ["Interpreter", "environment", "find_interpreter", "programs"]
 
 # No site-packages, no user site, no script directory, no .pyc written, unbuffered, no warnings. Not -I, which would
 # have the interpreter ignore PYTHONHASHSEED.
@@ -32,12 +35,17 @@ FLAGS = ("-s", "-S", "-P", "-B", "-u", "-W", "ignore")
 # Each imports those before it.
 INSIDE = ("own_process", "exchange", "vdso", "modules", "definitions", "patterns", "child", "worker", "template")
 
-# They may not read the folder of hammerstone, so they come as text.
+# They may not read the folder of hammerstone, so they come by descriptor 0, and compiled: what compiling would leave in
+# memory, every fork would copy.
 BOOT = """
-import json, sys, types
-for name, source in json.loads(sys.argv.pop()):
-    module = sys.modules[name] = types.ModuleType(name)
-    exec(compile(source, name, "exec"), module.__dict__)
+import marshal, os, sys
+data, size = b"", int.from_bytes(os.read(0, 4), "big")
+while len(data) < size:
+    data += os.read(0, size - len(data)) or sys.exit("no programs came")
+for name, code in marshal.loads(data):
+    module = sys.modules[name] = type(sys)(name)
+    exec(code, module.__dict__)
+del data, name, code
 module.main()
 """
 
@@ -75,13 +83,21 @@ class Interpreter:
 
     @property
     def command(self) -> list[str]:
-        """Runs the template."""
-        folder = resources.files("hammerstone.sandbox.inside")
-        modules = [
-            (f"hammerstone.sandbox.inside.{name}", folder.joinpath(f"{name}.py").read_text(encoding="utf-8"))
-            for name in INSIDE
-        ]
-        return [str(self.executable), *FLAGS, "-c", BOOT, json.dumps(modules)]
+        """Runs the template, once it has been given its `programs`."""
+        return [str(self.executable), *FLAGS, "-c", BOOT]
+
+
+@cache
+def programs() -> bytes:
+    """What a template first reads: four bytes of length, and the modules that run inside the sandbox."""
+    folder = resources.files("hammerstone.sandbox.inside")
+    modules: list[tuple[str, CodeType]] = []
+    for name in INSIDE:
+        full = f"hammerstone.sandbox.inside.{name}"
+        text = folder.joinpath(f"{name}.py").read_text(encoding="utf-8")
+        modules.append((full, compile(text, full, "exec", dont_inherit=True)))
+    data = marshal.dumps(modules)
+    return len(data).to_bytes(4, "big") + data
 
 
 def environment(hash_seed: int) -> dict[str, str]:

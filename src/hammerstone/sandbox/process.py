@@ -18,7 +18,7 @@ import anyio
 
 from hammerstone.errors import SandboxError
 from hammerstone.sandbox.inside import child, exchange
-from hammerstone.sandbox.interpreter import environment
+from hammerstone.sandbox.interpreter import environment, programs
 from hammerstone.sandbox.outcomes import Reply, Stop
 from hammerstone.sandbox.transport import Gone, Transport
 
@@ -84,6 +84,7 @@ class Template:
         setup = json.dumps({"filter": launch.filter.hex(), "zones": launch.zones}).encode()
         try:
             with anyio.fail_after(START_SECONDS):
+                await self._host.send(programs())
                 await self._host.send(exchange.FRAME.pack(0, len(setup)) + setup)
                 await self._host.receive(len(exchange.READY))
         except (TimeoutError, Gone) as error:

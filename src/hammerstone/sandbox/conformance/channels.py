@@ -330,11 +330,11 @@ def send():
 import sys
 def look():
     child = sys.modules["hammerstone.sandbox.inside.child"]
-    return [getattr(child, "sent", "nothing"), child.load.__name__, child.to_json.__name__]
+    return [getattr(child, "sent", "nothing"), child.answer.__name__, child.to_json.__name__]
 def send():
     child = sys.modules["hammerstone.sandbox.inside.child"]
     child.sent = "sent"
-    child.load = child.to_json = lambda *_: b'"sent"'
+    child.answer = child.to_json = lambda *_: b'"sent"'
     return "sent"
 """,
     ),

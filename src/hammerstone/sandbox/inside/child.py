@@ -16,6 +16,7 @@ import sys
 import types
 
 from hammerstone.sandbox.inside.exchange import CHANNEL, CONFINED, CONTROL, FRAME, read_frame, write_all
+from hammerstone.sandbox.inside.own_process import LIBC, socket_pair
 from hammerstone.sandbox.inside.patterns import patterns_of
 
 TYPE_CHECKING = False  # as in `typing`, which no worker needs
@@ -68,27 +69,31 @@ class Program:
 def run(program: Program) -> typing.NoReturn:
     """Confine this process for good, then serve its calls one after another; never returns into the worker's code."""
     try:
-        for function, arguments, result in program.confine:
-            if function(*arguments) != result:
-                os._exit(0)
-        os.write(CONTROL, CONFINED)
-        os.close(CONTROL)
-        serve(program)
+        confine(program)
+        while True:  # one request after another
+            serve(program)
     finally:
         os._exit(0)
 
 
+def confine(program: Program) -> None:
+    for function, arguments, result in program.confine:
+        if function(*arguments) != result:
+            os._exit(0)
+    os.write(CONTROL, CONFINED)
+    os.close(CONTROL)
+
+
 def serve(program: Program) -> None:
-    """Answer requests until there are no more; the module is run once, before the first call."""
-    while True:
-        function, arguments = marshal.loads(read_frame(CHANNEL))  # noqa: S302 - the host's
-        try:
-            kind, said = VALUE, answer(program, function, arguments)
-        except MemoryError:
-            kind, said = TOO_MUCH_MEMORY, b""
-        except BaseException as error:  # SystemExit and KeyboardInterrupt of generated code are its errors
-            kind, said = described(error)
-        send(kind, said) if len(said) <= program.output_bytes else send(TOO_MUCH_OUTPUT, b"")
+    """Answer a request; the module is run once, before the first."""
+    function, arguments = marshal.loads(read_frame(CHANNEL))  # noqa: S302 - the host's
+    try:
+        kind, said = VALUE, answer(program, function, arguments)
+    except MemoryError:
+        kind, said = TOO_MUCH_MEMORY, b""
+    except BaseException as error:  # SystemExit and KeyboardInterrupt of generated code are its errors
+        kind, said = described(error)
+    send(kind, said) if len(said) <= program.output_bytes else send(TOO_MUCH_OUTPUT, b"")
 
 
 REHEARSED = """
@@ -110,11 +115,20 @@ def solve(text: str, number: int = 1) -> str:
 def rehearse() -> None:
     """Do once what every process does, before any is forked: what CPython then keeps, no process has to make anew."""
     code = compile(REHEARSED, TOOL_FILE, "exec", dont_inherit=True, optimize=0)
-    for number in range(REHEARSALS):
-        program = Program(REHEARSED, Tool(code), 0, ())
-        request = marshal.dumps(("solve", {"text": "apples 2 pears 3", "number": number}))
-        answer(program, *marshal.loads(request))  # noqa: S302 - our own
+    asked = marshal.dumps(("solve", {"text": "apples 2 pears 3"}))
+    for descriptor in (CHANNEL, CONTROL):
+        os.dup2(0, descriptor)  # so that the pair is elsewhere
+    ours, theirs = socket_pair(1)
+    os.dup2(theirs, CHANNEL)
+    for _ in range(REHEARSALS):
+        os.dup2(theirs, CONTROL)
+        confine(Program(REHEARSED, Tool(None), 0, ((LIBC.getppid, (), os.getppid()),)))
+        os.write(ours, FRAME.pack(0, len(asked)) + asked)
+        serve(Program(REHEARSED, Tool(code), 100, ()))
+        os.read(ours, 1000)
         to_json({"values": [1, 2.5, None, True, "text"], "more": {"x": "y"}})
+    for descriptor in (ours, theirs, CHANNEL):
+        os.close(descriptor)
     del sys.modules["tool"]
     re.purge()
 

@@ -30,6 +30,7 @@ __all__ = [
     "lower",
     "must",
     "read_nothing_on",
+    "socket_pair",
 ]
 
 # Modules such as `mmap` and `resource` would do, but each is a library of its own, and a fork takes time by the
@@ -40,11 +41,12 @@ LIBC.mmap.restype = ctypes.c_void_p
 MAX_DESCRIPTORS = 64
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
-# asm-generic/resource.h, linux/prctl.h, sys/mman.h
+# asm-generic/resource.h, linux/prctl.h, sys/mman.h, sys/socket.h
 RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_CORE, RLIMIT_NOFILE, RLIMIT_MEMLOCK, RLIMIT_AS, RLIMIT_MSGQUEUE = 0, 1, 4, 7, 8, 9, 12
 UNLIMITED = (1 << 64) - 1
 PR_SET_PDEATHSIG, SIGKILL = 1, 9
 PROT_READ, MAP_PRIVATE_ANONYMOUS = 1, 0x22
+AF_UNIX, SOCK_STREAM, SOL_SOCKET, SO_RCVTIMEO = 1, 1, 1, 20
 
 Limit = ctypes.c_ulong * 2  # soft and hard
 
@@ -93,6 +95,15 @@ def can_map_a_page() -> bool:
         return False
     must(LIBC.munmap(ctypes.c_void_p(page), length))
     return True
+
+
+def socket_pair(seconds: int) -> tuple[int, int]:
+    """Two ends; the first waits so long for what it reads."""
+    pair = (ctypes.c_int * 2)()
+    must(LIBC.socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
+    limit = (ctypes.c_long * 2)(seconds, 0)
+    must(LIBC.setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, limit, ctypes.sizeof(limit)))
+    return pair[0], pair[1]
 
 
 def read_nothing_on(descriptor: int) -> None:

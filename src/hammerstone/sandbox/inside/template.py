@@ -50,10 +50,12 @@ __all__ = ["main"]
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
 CAPABILITY_VERSION_3 = 0x20080522
 
+HOST = CONTROL + 1  # the descriptor of its socket to the host
+
 
 def main() -> typing.NoReturn:
     """Fork workers until the host closes the socket that is descriptor 0."""
-    host = os.dup(0)
+    host = os.dup2(0, HOST)
     read_nothing_on(0)
     os.dup2(2, 1)
     setup = json.loads(read_frame(host))

@@ -61,7 +61,7 @@ from hammerstone.sandbox.inside.own_process import (
     limit,
     limits,
     lower,
-    must,
+    socket_pair,
 )
 from hammerstone.sandbox.inside.patterns import compile_patterns
 
@@ -83,9 +83,8 @@ LAST_WORDS = 1  # second of the processor, after the time of a call is up: for t
 DEFINITION_BYTES = 64 << 20  # more than a worker is to keep
 PyCF_ONLY_AST, CO_FUTURE_ANNOTATIONS = 0x400, 0x1000000  # `ast`, `__future__`
 
-# linux/prctl.h, sys/socket.h
+# linux/prctl.h
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
-AF_UNIX, SOCK_STREAM, SOL_SOCKET, SO_RCVTIMEO = 1, 1, 1, 20
 
 
 class FilterProgram(ctypes.Structure):
@@ -191,15 +190,6 @@ def patterns_found(program: Program) -> list[object]:
         os.waitpid(pid, 0)
         os.close(ours)
     return []
-
-
-def socket_pair(seconds: int) -> tuple[int, int]:
-    """Two ends; the first waits so long for what it reads."""
-    pair = (ctypes.c_int * 2)()
-    must(LIBC.socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
-    limit = (ctypes.c_long * 2)(seconds, 0)
-    must(LIBC.setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, limit, ctypes.sizeof(limit)))
-    return pair[0], pair[1]
 
 
 def limited(memory_bytes: int, cpu_seconds: int) -> None:
