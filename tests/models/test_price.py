@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from hammerstone.models import estimate_tokens, price
@@ -28,3 +30,15 @@ def test_without_token_counts_there_is_no_price(usage: Usage) -> None:
 @pytest.mark.parametrize(("text", "tokens"), [("", 0), ("a", 1), ("abcd", 1), ("abcde", 2), ("x" * 400, 100)])
 def test_an_estimate_is_a_quarter_of_the_characters_rounded_up(text: str, tokens: int) -> None:
     assert estimate_tokens(text) == tokens
+
+
+def test_equal_calls_within_an_hour_are_priced_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = sys.modules["hammerstone.models.price"]
+    usage = Usage(input_tokens=12_345, output_tokens=54_321)
+    monkeypatch.setattr(module, "_hour", lambda: 7)
+    first = price("gpt-4o-mini", usage)
+    monkeypatch.setattr("genai_prices.calc_price", None)  # whoever asks it now fails
+    assert price("gpt-4o-mini", usage) == first
+    monkeypatch.setattr(module, "_hour", lambda: 8)
+    with pytest.raises(TypeError):
+        price("gpt-4o-mini", usage)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,14 +24,25 @@ def price(model_name: str, usage: Usage) -> float | None:
     """
     if usage.input_tokens is None or usage.output_tokens is None:
         return None
+    return _priced(model_name, usage.input_tokens, usage.output_tokens, hour=_hour())
+
+
+def _hour() -> int:
+    return int(time.time() // 3600)
+
+
+@lru_cache(maxsize=4096)
+def _priced(model_name: str, input_tokens: int, output_tokens: int, *, hour: int) -> float | None:
+    """Some models are cheaper at some hours: a price holds for its own."""
+    del hour
     import genai_prices  # late: 0.27 s
 
     provider, colon, bare_name = model_name.partition(":")
     if not colon:
         provider, bare_name = None, model_name
-    priced = genai_prices.Usage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens)
+    usage = genai_prices.Usage(input_tokens=input_tokens, output_tokens=output_tokens)
     try:
-        return float(genai_prices.calc_price(priced, bare_name, provider_id=provider).total_price)
+        return float(genai_prices.calc_price(usage, bare_name, provider_id=provider).total_price)
     except (LookupError, ValueError):
         return None
 

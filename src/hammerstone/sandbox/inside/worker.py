@@ -4,7 +4,8 @@
   process and the host by a socket of their own. A byte tells it to kill that process, and it hands the host what the
   kernel says of the end, without a look, and wipes it. So the memory that every process inherits is that of a
   worker that knows the program and nothing else: no call leaves anything to the next.
-- **Generated code never runs in it.** It compiles the source and the regular expressions.
+- **No generated function runs in it.** It compiles the source and the regular expressions, and runs what only defines
+  something (`definitions`).
 
 Part of the programs inside the sandbox (see `template`), so it imports only the standard library.
 """
