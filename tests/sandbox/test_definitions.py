@@ -59,6 +59,8 @@ CALLING = {
     "a method that is not listed": "X = [3].sort(key=solve)",
     "a sort": "X = sorted([1], key=solve)",
     "an annotation": "def other(x: solve()): pass",
+    "a module's module in an annotation": "import random\nx: random._os.sys.modules['ctypes'].cdll.libm = 1",
+    "an operator in an annotation": "x: [1] * 9 = 1",
     "a default": "def other(x=solve()): pass",
     "what the annotations are kept in": "import random\nx: random._os = 1\nX = __annotations__['x'].replace('a', 'b')",
     "the builtins": "__builtins__ = {'str': solve}",

@@ -32,6 +32,16 @@ SYNTAX = (
     *(_ast.ListComp, _ast.SetComp, _ast.DictComp, _ast.GeneratorExp, _ast.comprehension, _ast.keyword),
     *(_ast.operator, _ast.unaryop, _ast.boolop, _ast.cmpop, _ast.expr_context),
 )
+TYPE_SYNTAX = (
+    _ast.Constant,
+    _ast.Name,
+    _ast.Subscript,
+    _ast.Tuple,
+    _ast.List,
+    _ast.BinOp,
+    _ast.BitOr,
+    _ast.expr_context,
+)
 GROWING = (_ast.Pow, _ast.LShift)
 
 
@@ -110,11 +120,10 @@ def is_value(expression: _ast.expr | None, names: Names) -> bool:
 
 
 def is_annotation(expression: _ast.expr | None, names: Names) -> bool:
-    """Whether evaluating it calls nothing. It becomes no value of the module's own."""
+    """Whether it is written as types are. It becomes no value of the module's own."""
     known = names.bound | TYPES
     return all(
-        isinstance(node, (*SYNTAX, _ast.Attribute))
-        and not isinstance(node, (_ast.comprehension, *GROWING))
+        (isinstance(node, TYPE_SYNTAX) or (isinstance(node, _ast.Attribute) and isinstance(node.value, _ast.Name)))
         and (not isinstance(node, _ast.Name) or node.id in known)
         for node in nodes_of(expression)
     )
