@@ -257,7 +257,7 @@ async def test_a_fault_of_a_model_is_none_of_the_other_requests_business(
 async def test_an_answer_that_cannot_be_stored_says_so_and_ends_nothing(
     stocked: Store, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
-    monkeypatch.setattr(stocked, "finish_request", raising(fault))
+    monkeypatch.setattr(stocked, "finish_requests", raising(fault))
     answers = await run(stocked, MIXED, models=replace(everyone(), maker=None))
     assert [(one.answer, one.error) for one in answers] == [
         (one.answer, f"the answer was not stored: {reason_of(fault)}") for one in MIXED

@@ -147,6 +147,16 @@ async def test_a_tool_in_shadow_serves_nothing_until_it_has_agreed_often_enough(
     assert (tool.state, tool.tally.compared) == (ToolState.LIVE, 3)
 
 
+async def test_what_a_tool_answers_itself_is_no_reason_to_build_it_again(store: Store, sandbox: Sandbox) -> None:
+    settings = replace(with_life(shadow=6), improve=ImproveSettings(after=4))
+    asked = sums(0, 12) + sums(20, 3, POLITE) + sums(30, 2)
+    await run(store, sandbox, asked, [block(SUM)], settings=settings)
+    assert len(store.builds("sum")) == 1, "six answers in shadow and three refusals are less than four refusals"
+    await run(store, sandbox, sums(40, 1, POLITE), [block(BOTH_FORMS)], settings=settings)
+    better = store.builds("sum")[0]
+    assert (better.improves, better.gained) == (1, 4)
+
+
 async def test_a_rule_that_changes_under_the_same_words_is_found_by_audit(store: Store, sandbox: Sandbox) -> None:
     rule = 0
     answers: list[Answered] = []

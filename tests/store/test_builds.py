@@ -84,6 +84,16 @@ def test_a_build_that_was_decided_on_before_another_ended_does_not_start(store: 
     assert store.start_build("sums", owner=ELSEWHERE, decided_on=store.task("sums")) is not None
 
 
+def test_instances_that_need_no_build_are_settled_but_for_those_left(store: Store) -> None:
+    task = store.task("sums")
+    assert task is not None
+    assert task.instances == 2
+    store.settle(task, 1)
+    assert built_at(store) == 1
+    store.settle(task, 0)
+    assert built_at(store) == 1, "the task is no more as it was"
+
+
 def test_two_tasks_are_made_side_by_side(store: Store) -> None:
     store.add_task("other", "")
     begin(store)

@@ -13,7 +13,7 @@ from anyio import to_thread
 from hammerstone import prompts
 from hammerstone.builder.conversation import Conversation
 from hammerstone.builder.gate import GateResult, foreign_questions, pass_gate
-from hammerstone.builder.improve import refused_by, since_quarantine, split_for_improvement
+from hammerstone.builder.improve import Material, refusals_needed, since_quarantine, sorted_by, split_for_improvement
 from hammerstone.builder.latm import make_latm
 from hammerstone.builder.module import make_module
 from hammerstone.builder.splits import Split, independent, split_instances
@@ -91,23 +91,36 @@ class Maker:
         self._settings = settings
         self._sample = sample
 
-    async def make(self, task: Task, present: StoredTool | None = None) -> Build | None:
+    async def material(self, task: Task, present: StoredTool, *, at_once: bool) -> Material | None:
+        """What this tool can be improved by; `None` if it refuses too few instances for that, which is then stored.
+
+        For instances that it answers, of its time in shadow for example, no build is due. `at_once`: one is enough.
+        """
+        instances = independent(await to_thread.run_sync(self._store.instances, task.name))
+        material = await sorted_by(self._sandbox, present, instances)
+        needed = 1 if at_once else await to_thread.run_sync(refusals_needed, self._store, task, self._settings.improve)
+        if len(material.refused) >= needed:
+            return material
+        await to_thread.run_sync(self._store.settle, task, len(material.refused))
+        return None
+
+    async def make(self, task: Task, material: Material | None = None) -> Build | None:
         """Run one build to its end and store it; `None` if somebody else is building this tool, or the task is gone.
 
-        With `present` it is to improve this tool, which stays as it is if that fails.
+        With `material` it is to improve a tool, which stays as it is if that fails.
 
         Whatever goes wrong in it ends the build as failed: the same replies would bring it out again. What ends a run
         (`faults`) interrupts the build and is raised.
         """
-        build_id = await self._start(task, present)
+        build_id = await self._start(task, material)
         if build_id is None:
             return None
         async with self._lease(build_id):
             try:
-                if present is None:
+                if material is None:
                     end = await contained(self._try_recipes(task, build_id), _failed)
                 else:
-                    end = await contained(self._improve(task, build_id, present), _failed)
+                    end = await contained(self._improve(task, build_id, material), _failed)
             except BaseException as error:
                 reason = error.message if isinstance(error, HammerstoneError) else type(error).__name__
                 await self._end(build_id, _End(state=BuildState.INTERRUPTED, reason=reason))
@@ -118,8 +131,8 @@ class Maker:
         builds = await to_thread.run_sync(self._store.builds, task.name)
         return next((one for one in builds if one.id == build_id), None)
 
-    async def _start(self, task: Task, present: StoredTool | None) -> int | None:
-        version = present.version if present is not None else None
+    async def _start(self, task: Task, material: Material | None) -> int | None:
+        version = material.present.version if material is not None else None
         try:
             return await to_thread.run_sync(
                 lambda: self._store.start_build(task.name, owner=this_process(), improves=version, decided_on=task)
@@ -190,14 +203,10 @@ class Maker:
             reasons.append(f"{recipe}: {end.reason}")
         return _failed("; ".join(reasons), spent)
 
-    async def _improve(self, task: Task, build_id: int, present: StoredTool) -> _End:
+    async def _improve(self, task: Task, build_id: int, material: Material) -> _End:
         """The module recipe on what the present tool refuses."""
-        instances = independent(await to_thread.run_sync(self._store.instances, task.name))
-        refused, answered = await refused_by(self._sandbox, present.tool, instances)
-        if not refused:
-            return _failed("the tool refuses none of its instances")
-        split = split_for_improvement(present.tool, refused, answered, most_chars=self._settings.improve.most_chars)
-        bench = await self._workbench("module", task, build_id, split=split, present=present.tool)
+        split = split_for_improvement(material, most_chars=self._settings.improve.most_chars)
+        bench = await self._workbench("module", task, build_id, split=split, present=material.present.tool)
         return await self._try_recipe("module", bench, build_id)
 
     async def _try_recipe(self, recipe: Recipe, bench: Workbench, build_id: int) -> _End:

@@ -119,14 +119,19 @@ class Builder:
             build = await self._one_build(maker, task, present)
             now, tool = await self._now(task.name)
             if build is not None and present is None and now and tool and self._falls_short(build, tool):
-                await self._one_build(maker, now, tool)
+                await self._one_build(maker, now, tool, at_once=True)
         finally:
             self._running.discard(task.name)
         return build
 
-    async def _one_build(self, maker: Maker, task: Task, present: StoredTool | None) -> Build | None:
+    async def _one_build(
+        self, maker: Maker, task: Task, present: StoredTool | None, *, at_once: bool = False
+    ) -> Build | None:
+        material = await maker.material(task, present, at_once=at_once) if present is not None else None
+        if present is not None and material is None:
+            return None
         self._on_build(task.name, None)
-        build = await maker.make(task, present)
+        build = await maker.make(task, material)
         if build is not None:
             self._on_build(task.name, build)
         return build

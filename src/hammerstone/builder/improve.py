@@ -8,6 +8,7 @@ built from. The new version must answer all that the former one does.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from hammerstone.builder.splits import Split, most_varied
@@ -16,13 +17,29 @@ from hammerstone.sandbox.contract import Sandbox
 from hammerstone.settings import BuildSettings, ImproveSettings
 from hammerstone.store import Store
 from hammerstone.store.records import Build, BuildState, StoredInstance, StoredTool, Task, ToolState
-from hammerstone.tools.tool import Tool
 from hammerstone.types import Source
 
-__all__ = ["improvement_due", "refused_by", "replacement_due", "since_quarantine", "split_for_improvement"]
+__all__ = [
+    "Material",
+    "improvement_due",
+    "refusals_needed",
+    "replacement_due",
+    "since_quarantine",
+    "sorted_by",
+    "split_for_improvement",
+]
 
 HELD_OUT_EVERY = 4  # of the instances that the present version answers: they are seen by the gate alone
 DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """What a next version is made from: instances that the `present` tool refuses, and those that it answers."""
+
+    present: StoredTool
+    refused: tuple[StoredInstance, ...]
+    answered: tuple[StoredInstance, ...]
 
 
 def improvement_due(store: Store, task: Task, settings: ImproveSettings) -> tuple[bool, str]:
@@ -30,13 +47,16 @@ def improvement_due(store: Store, task: Task, settings: ImproveSettings) -> tupl
     if not settings.after:
         return False, ""
     builds = [one for one in store.builds(task.name) if one.state is not BuildState.RUNNING]
-    earlier = [one for one in builds if one.improves is not None and one.state is not BuildState.INTERRUPTED]
-    why = _given_up(builds, earlier, settings)
+    why = _given_up(builds, _improvements(builds), settings)
     if why:
         return False, why
     gathered = task.instances - task.built_at
-    needed = min(settings.after * settings.growth ** len(earlier), settings.most)
-    return gathered >= needed and _today(builds) < settings.builds_per_day, ""
+    return gathered >= _needed(builds, settings) and _today(builds) < settings.builds_per_day, ""
+
+
+def refusals_needed(store: Store, task: Task, settings: ImproveSettings) -> float:
+    """How many of its instances a tool must refuse for its next improvement."""
+    return _needed(store.builds(task.name), settings)
 
 
 def replacement_due(store: Store, task: Task, tool: StoredTool, settings: BuildSettings) -> bool:
@@ -54,6 +74,15 @@ def since_quarantine(store: Store, task: Task, tool: StoredTool) -> tuple[Stored
     found = [one for one in store.changes(task.name) if one.version == tool.version]
     since = next((one.when for one in reversed(found) if one.after is ToolState.QUARANTINED), "")
     return tuple(one for one in store.instances(task.name) if one.created >= since)
+
+
+def _needed(builds: Sequence[Build], settings: ImproveSettings) -> float:
+    return min(settings.after * settings.growth ** len(_improvements(builds)), settings.most)
+
+
+def _improvements(builds: Sequence[Build]) -> list[Build]:
+    ended = (one for one in builds if one.state not in {BuildState.RUNNING, BuildState.INTERRUPTED})
+    return [one for one in ended if one.improves is not None]
 
 
 def _given_up(builds: Sequence[Build], earlier: Sequence[Build], settings: ImproveSettings) -> str:
@@ -74,25 +103,25 @@ def _today(builds: Sequence[Build]) -> int:
     return sum(one.started >= since for one in builds)
 
 
-async def refused_by(
-    sandbox: Sandbox, tool: Tool, instances: Sequence[StoredInstance]
-) -> tuple[tuple[StoredInstance, ...], tuple[StoredInstance, ...]]:
+async def sorted_by(sandbox: Sandbox, present: StoredTool, instances: Sequence[StoredInstance]) -> Material:
     """The instances that the tool's parser does not answer, and those that it answers as they are labeled.
 
     One that it answers otherwise is neither: a build cannot say who is right.
     """
-    findings = await check_parser(sandbox, tool.source, instances)
-    refused = tuple(one.instance for one in findings if one.verdict in {Verdict.REFUSED, Verdict.FAILED})
-    return refused, tuple(one.instance for one in findings if one.verdict is Verdict.AGREES)
+    findings = await check_parser(sandbox, present.tool.source, instances)
+    return Material(
+        present=present,
+        refused=tuple(one.instance for one in findings if one.verdict in {Verdict.REFUSED, Verdict.FAILED}),
+        answered=tuple(one.instance for one in findings if one.verdict is Verdict.AGREES),
+    )
 
 
-def split_for_improvement(
-    tool: Tool, refused: Sequence[StoredInstance], answered: Sequence[StoredInstance], *, most_chars: int
-) -> Split:
+def split_for_improvement(material: Material, *, most_chars: int) -> Split:
     """Show what was refused, the most different first, up to `most_chars` characters of questions and answers.
 
     What the tool answers now, its own checks included, is verified, and a part of it held out for the gate.
     """
+    refused, answered = material.refused, material.answered
     shown: list[StoredInstance] = []
     left = most_chars
     for one in most_varied(refused, len(refused)):
@@ -104,7 +133,7 @@ def split_for_improvement(
     known = {one.question for one in (*refused, *answered)}
     checks = [
         StoredInstance(id=-number, request_id="", question=check.question, answer=check.answer, source=Source.CALLER)
-        for number, check in enumerate(tool.checks, 1)
+        for number, check in enumerate(material.present.tool.checks, 1)
         if check.parsed and check.question not in known
     ]
     old = [*answered, *checks]

@@ -18,7 +18,7 @@ from hammerstone.types import Usage
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
-__all__ = ["add_attempt", "attempts_of", "end", "end_passed", "is_running", "newest_first", "renew", "start"]
+__all__ = ["add_attempt", "attempts_of", "end", "end_passed", "is_running", "newest_first", "renew", "settle", "start"]
 
 _ATTEMPTS = schema.attempts
 _BUILDS = schema.builds
@@ -62,6 +62,11 @@ def is_running(connection: Connection, task_id: int) -> bool:
         return True
     _close(connection, row.id, BuildState.INTERRUPTED, reason=_LEFT)
     return False
+
+
+def settle(connection: Connection, task: Task, left: int) -> None:
+    unchanged = update(_TASKS).where(_TASKS.c.id == task.id, _TASKS.c.built_at == task.built_at)
+    connection.execute(unchanged.values(built_at=max(task.built_at, task.instances - left)))
 
 
 def renew(connection: Connection, build_id: int, lease_seconds: float) -> bool:

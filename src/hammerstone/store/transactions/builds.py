@@ -37,6 +37,11 @@ class BuildTransactions(Opened):
         with self._database.write() as connection:
             return builds.start(connection, task_name, owner, lease_seconds, improves, decided_on)
 
+    def settle(self, task: Task, left: int) -> None:
+        """Of the instances that this task has had so far, only so many are `left` to make a tool better by."""
+        with self._database.write() as connection:
+            builds.settle(connection, task, left)
+
     def renew_build(self, build_id: int, lease_seconds: float = 120) -> bool:
         """Hold the build for `lease_seconds` from now; false if it runs no more, since somebody else took it."""
         with self._database.write() as connection:
