@@ -35,6 +35,7 @@ NOT_RUN = {
     r"^hammerstone learn": "runs for a minute; tests/cli/test_learn.py runs it on the example and on other logs",
     r"^hammerstone correct": "needs the id of an answer; tests/cli/test_correct.py has one",
     r"^hammerstone tasks (merge|rename|remove)": "ends the task of this story; tests/cli/test_tasks.py has others",
+    r"^hammerstone tasks mark": "needs a task; tests/cli/test_tasks.py has one",
     r"^hammerstone tools (rollback|approve)": "needs another version; tests/cli/test_correct.py and others have one",
     r"^hammerstone tasks settle": "needs a tool that needs review; tests/cli/test_tasks.py makes one",
     r"^hammerstone serve": "runs until it is stopped; tests/server/test_clients.py has one running",

@@ -73,8 +73,10 @@ def listening(home: Path | str, upstream: FakeUpstream, *options: str) -> Iterat
     """The gateway over `home`, with further `options` of `hammerstone serve`."""
     with upstream_in_thread(upstream) as url:
         command = [sys.executable, "-m", "hammerstone", "serve", "--home", str(home), "--port", "0"]
+        command += [] if "--audit" in options else ["--audit", "0"]  # what tools answer stays off the upstream
         process = subprocess.Popen([*command, "--upstream", url, *options], stderr=subprocess.PIPE, text=True)
         assert process.stderr is not None
+        drain = threading.Thread(target=process.stderr.read)
         try:
             for line in process.stderr:
                 found = re.search(r"http://127\.0\.0\.1:\d+", line)
@@ -82,14 +84,14 @@ def listening(home: Path | str, upstream: FakeUpstream, *options: str) -> Iterat
                     break
             else:
                 raise AssertionError("the gateway did not start")
-            drain = threading.Thread(target=process.stderr.read)
             drain.start()
             yield Listening(url=found[0], upstream=upstream, process=process)
         finally:
             process.terminate()
             process.wait()
-        drain.join()
-        process.stderr.close()
+            if drain.ident is not None:
+                drain.join()
+            process.stderr.close()
 
 
 def eventually(holds: Callable[[], bool]) -> None:

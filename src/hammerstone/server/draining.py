@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from types import FrameType
 from typing import cast
 
 import anyio
@@ -50,10 +49,6 @@ class DrainingServer(uvicorn.Server):
         await super().startup(sockets)
         self._on_start()
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._health.stopping = True
-        super().handle_exit(sig, frame)
-
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         with super().capture_signals():
@@ -63,6 +58,7 @@ class DrainingServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         listening = sockets or []
         self._say_close()
+        self._health.stopping = True
         await self._until(lambda: False, self._drain_s)
         for one in listening:
             _let_nobody_else_in(one)
