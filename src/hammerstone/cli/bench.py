@@ -20,6 +20,7 @@ from hammerstone.errors import RecordingError, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from hammerstone.evals.harness.bench_run import ExtraUser
     from hammerstone.evals.report.experiment_result import Result
     from hammerstone.models import Model
     from hammerstone.settings import Roles
@@ -33,10 +34,10 @@ HOW_TO_RECORD = (
     "to record it, run the same command with live models: --maker MODEL --user MODEL --recordings {} --record"
 )
 RECORDED_NOTE = (
-    "Recorded completions of a frontier chat model, the same model in every role: the gap between a strong and a cheap "
-    "model is not measured. It could reason before it wrote, even where it answers directly, so the accuracy of "
-    "prompting alone is an upper bound (see examples/recordings/README.md). Tokens are estimated from characters; "
-    "prices are illustrations."
+    "Recorded completions. What is called recorded (maker, user, dispatcher, solver) is one frontier chat model. It could "
+    "reason before it wrote, even where it answers directly, so its accuracy by prompting alone is an upper bound; its "
+    "tokens are estimated from characters, and its prices are illustrations. Users with another name are small open "
+    "models, with the tokens that they took, at $0.01 and $0.03 per million in and out (see examples/recordings/README.md)."
 )
 ESTIMATES_NOTE = (
     "Where a model reports no tokens or no price, estimates stand in: tokens from characters, at $5 and $25 per "
@@ -115,6 +116,7 @@ def bench(
     """
     from hammerstone.environment import recordings as shipped
     from hammerstone.evals.baselines.embeddings import ProviderEmbedding
+    from hammerstone.evals.role_models import open_small_users
     from hammerstone.evals.run_experiments import (
         EXPERIMENTS,
         NOT_RECORDED,
@@ -144,6 +146,8 @@ def bench(
         models = _RoleModels(of_role={})
     else:
         models = _open(folder, maker, user or (), record=record, roles=settings.roles)
+        if not live and recordings is None:
+            models = models._replace(extra_users=open_small_users(shipped("real")))
     run = partial(
         run_experiments,
         plan,
@@ -166,7 +170,7 @@ class _RoleModels(NamedTuple):
     """The models, live or replayed; `recorded` says when those that are replayed were recorded."""
 
     of_role: Mapping[Role, Model]
-    extra_users: tuple[Model, ...] = ()
+    extra_users: tuple[ExtraUser, ...] = ()
     recorded: str = ""
 
 

@@ -9,7 +9,7 @@ from hammerstone.models.model import Model, Prompt, Reply, identity_of
 from hammerstone.models.price import estimate_tokens
 from hammerstone.types import Usage
 
-__all__ = ["CHEAP", "STRONG", "IllustratedModel", "Rates"]
+__all__ = ["CHEAP", "OFFERED", "STRONG", "IllustratedModel", "Rates"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,7 @@ class Rates:
 
 STRONG = Rates(input=5.0, output=25.0)  # the order of a frontier model's list price in 2026
 CHEAP = Rates(input=0.25, output=2.0)  # and of a small one's
+OFFERED = Rates(input=0.01, output=0.03)  # Qwen2.5-Coder-3B-Instruct by nscale, as genai-prices has it in November 2026
 
 
 class IllustratedModel:

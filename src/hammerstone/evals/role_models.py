@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hammerstone.evals.illustrative_prices import CHEAP, STRONG, IllustratedModel, Rates
+from hammerstone.evals.harness.bench_run import ExtraUser
+from hammerstone.evals.illustrative_prices import CHEAP, OFFERED, STRONG, IllustratedModel, Rates
 from hammerstone.models import RecordedModel, RecordingModel, open_as
 from hammerstone.models.model import Model
 from hammerstone.opening import name_models
 from hammerstone.settings import Roles, RoleSettings, Settings
 from hammerstone.types import Role
 
-__all__ = ["open_extra_users", "open_role_models"]
+__all__ = ["open_extra_users", "open_role_models", "open_small_users"]
 
 
 def open_role_models(
@@ -45,19 +46,30 @@ def open_role_models(
 
 def open_extra_users(
     recordings: Path, specs: Sequence[str], *, live: bool, record: bool, roles: Roles | None = None
-) -> tuple[Model, ...]:
+) -> tuple[ExtraUser, ...]:
     """Further user models, each with a file of its own: `user2.jsonl`, … Without live ones, those files."""
     if not live:
-        return tuple(
-            IllustratedModel(RecordedModel(file), CHEAP, name=f"recorded {file.stem}")
-            for file in sorted(recordings.glob("user[0-9]*.jsonl"))
-        )
+        files = sorted(recordings.glob("user[0-9]*.jsonl"))
+        recorded = [IllustratedModel(RecordedModel(file), CHEAP, name=f"recorded {file.stem}") for file in files]
+        return tuple(ExtraUser(model=model) for model in recorded)
     opened = [
         (open_as(spec, (roles or Roles()).user.played_by(spec)), recordings / f"user{number}.jsonl")
         for number, spec in enumerate(specs, 2)
     ]
     models = [RecordingModel(model, file) if record else model for model, file in opened]
-    return tuple(IllustratedModel(model, CHEAP, name=model.name) for model in models)
+    return tuple(ExtraUser(model=IllustratedModel(model, CHEAP, name=model.name)) for model in models)
+
+
+def open_small_users(recordings: Path) -> tuple[ExtraUser, ...]:
+    """The small models that are recorded: each a folder of its name, with a file for each method."""
+    return tuple(
+        ExtraUser(
+            model=IllustratedModel(RecordedModel(folder), OFFERED, name=folder.name),
+            methods=frozenset(file.stem for file in folder.glob("*.jsonl")),
+        )
+        for folder in sorted(recordings.iterdir(), reverse=True)
+        if folder.is_dir()
+    )
 
 
 def _named(roles: Roles, maker: str | None, user: str | None) -> Roles:

@@ -16,7 +16,7 @@ from hammerstone.evals.experiments.near_miss import check_own, run_near_miss
 from hammerstone.evals.experiments.reuse_cot import run_reuse_cot
 from hammerstone.evals.experiments.stream import check_requests, run_stream
 from hammerstone.evals.experiments.use_tools import METHODS, check_methods, run_use
-from hammerstone.evals.harness.bench_run import BenchRun
+from hammerstone.evals.harness.bench_run import BenchRun, ExtraUser
 from hammerstone.evals.harness.samples import PAPER_TASKS, Samples, generated_samples, read_samples
 from hammerstone.evals.report.experiment_result import Result
 from hammerstone.evals.tasks import TASKS
@@ -117,7 +117,7 @@ async def run_experiments(
     models: Mapping[Role, Model],
     home: str | Path,
     *,
-    extra_users: tuple[Model, ...] = (),
+    extra_users: tuple[ExtraUser, ...] = (),
     embedding: Embedding | None = None,
     sandbox: str = "auto",
     recorded: str = "",

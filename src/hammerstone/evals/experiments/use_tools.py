@@ -105,7 +105,7 @@ async def _task(
     """Each measurement as it is finished, so that those before the bound on the cost stay."""
     for user in bench.users():
         measurements: list[Measurement] = []
-        for name in (name for name in METHODS if name in methods and name != "parser"):
+        for name in (name for name in METHODS if name in methods and name != "parser" and user in bench.users(name)):
             method = await _method(bench, samples, tool, user, name, _budget(build, measurements, len(samples.asked)))
             if method is not None:
                 measurements.append(

@@ -21,7 +21,7 @@ from hammerstone.store import Store
 from hammerstone.store.accounts import AccountedModel, Bill
 from hammerstone.types import Role
 
-__all__ = ["BenchRun", "CostReachedError", "OutageError", "for_each", "one_bill"]
+__all__ = ["BenchRun", "CostReachedError", "ExtraUser", "OutageError", "for_each", "one_bill"]
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -39,6 +39,14 @@ class OutageError(OperatorError, EndsRun):
     code = "outage"
 
 
+@dataclass(frozen=True, kw_only=True)
+class ExtraUser:
+    """A model that is measured beside the user: by these methods, or by all."""
+
+    model: Model
+    methods: frozenset[str] | None = None
+
+
 @dataclass(kw_only=True)
 class BenchRun:
     """One run. Completions are kept in `store`, so an interrupted run resumes without paying again.
@@ -53,7 +61,7 @@ class BenchRun:
     store: Store
     sandbox: Sandbox
     models: Mapping[Role, Model]
-    extra_users: tuple[Model, ...] = ()
+    extra_users: tuple[ExtraUser, ...] = ()
     embedding: Embedding = field(default_factory=LexicalEmbedding)
     n: int
     seed: int = 0
@@ -65,7 +73,7 @@ class BenchRun:
 
     def __post_init__(self) -> None:
         self._opened: dict[Role, AccountedModel] = {}
-        self._extra_users = [self._counted(model, Role.USER) for model in self.extra_users]
+        self._extra_users = [(self._counted(one.model, Role.USER), one.methods) for one in self.extra_users]
         # Under a bound few calls are under way at a time, and so few go beyond it.
         self.turns = anyio.CapacityLimiter(math.inf if self.max_cost is None else self.settings.loop.concurrency)
 
@@ -78,9 +86,10 @@ class BenchRun:
             self._opened[role] = self._counted(self.models[role], role)
         return self._opened[role]
 
-    def users(self) -> list[AccountedModel]:
-        """The user, and those that are measured beside it."""
-        return [self.model(Role.USER), *self._extra_users]
+    def users(self, *methods: str) -> list[AccountedModel]:
+        """The user, and those that are measured beside it by all of these methods."""
+        extra = [model for model, own in self._extra_users if own is None or own.issuperset(methods)]
+        return [self.model(Role.USER), *extra]
 
     def _counted(self, model: Model, role: Role) -> AccountedModel:
         return _CountedModel(_BoundedModel(model, self), role, self.store, self.settings.roles.of(role))
