@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hammerstone.evals.role_models import open_small_users
+from hammerstone.evals.role_models import open_small_models
 from hammerstone.models import RecordingModel
 from hammerstone.models.model import Message, Prompt, Reply
 from hammerstone.testing import FunctionModel
@@ -28,13 +28,13 @@ async def test_each_folder_is_a_model_and_each_file_in_it_a_method(tmp_path: Pat
     await record(tmp_path / "tiny" / "user.jsonl")
     await record(tmp_path / "small" / "user.jsonl")
     (tmp_path / "README.md").write_text("About them.")
-    users = {one.model.name: one for one in open_small_users(tmp_path)}
-    assert {name: one.methods for name, one in users.items()} == {"tiny": {"direct", "user"}, "small": {"user"}}
+    users = {one.model.name: one for one in open_small_models(tmp_path)}
+    assert {name: one.parts for name, one in users.items()} == {"tiny": {"direct", "user"}, "small": {"user"}}
 
 
 async def test_their_tokens_are_their_own_and_cost_what_a_provider_asks_for_such_a_model(tmp_path: Path) -> None:
     await record(tmp_path / "tiny" / "direct.jsonl")
-    (one,) = open_small_users(tmp_path)
+    (one,) = open_small_models(tmp_path)
     reply = await one.model.complete(ASKED)
     assert reply.usage == Usage(input_tokens=1_000_000, output_tokens=1_000_000)
     assert reply.cost_usd == pytest.approx(0.01 + 0.03)

@@ -20,7 +20,7 @@ from hammerstone.errors import RecordingError, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from hammerstone.evals.harness.bench_run import ExtraUser
+    from hammerstone.evals.harness.bench_run import ExtraModel
     from hammerstone.evals.report.experiment_result import Result
     from hammerstone.models import Model
     from hammerstone.settings import Roles
@@ -34,10 +34,10 @@ HOW_TO_RECORD = (
     "to record it, run the same command with live models: --maker MODEL --user MODEL --recordings {} --record"
 )
 RECORDED_NOTE = (
-    "Recorded completions. What is called recorded (maker, user, dispatcher, solver) is one frontier chat model. It could "
-    "reason before it wrote, even where it answers directly, so its accuracy by prompting alone is an upper bound; its "
-    "tokens are estimated from characters, and its prices are illustrations. Users with another name are small open "
-    "models, with the tokens that they took, at $0.01 and $0.03 per million in and out (see examples/recordings/README.md)."
+    "Recorded completions. The recorded maker, user, dispatcher and solver are one frontier chat model. It could "
+    "reason before it wrote, so what it gets right by prompting alone is an upper bound; its tokens are estimated "
+    "from characters, and its prices are illustrations. Models with another name are small open ones, with the tokens "
+    "that they took, at $0.01 and $0.03 per million in and out (see examples/recordings/README.md)."
 )
 ESTIMATES_NOTE = (
     "Where a model reports no tokens or no price, estimates stand in: tokens from characters, at $5 and $25 per "
@@ -116,7 +116,7 @@ def bench(
     """
     from hammerstone.environment import recordings as shipped
     from hammerstone.evals.baselines.embeddings import ProviderEmbedding
-    from hammerstone.evals.role_models import open_small_users
+    from hammerstone.evals.role_models import open_small_models
     from hammerstone.evals.run_experiments import (
         EXPERIMENTS,
         NOT_RECORDED,
@@ -147,12 +147,12 @@ def bench(
     else:
         models = _open(folder, maker, user or (), record=record, roles=settings.roles)
         if not live and recordings is None:
-            models = models._replace(extra_users=open_small_users(shipped("real")))
+            models = models._replace(extra=open_small_models(shipped("real")))
     run = partial(
         run_experiments,
         plan,
         models.of_role,
-        extra_users=models.extra_users,
+        extra=models.extra,
         embedding=ProviderEmbedding(embedding) if embedding else None,
         sandbox=sandbox,
         recorded=models.recorded,
@@ -170,7 +170,7 @@ class _RoleModels(NamedTuple):
     """The models, live or replayed; `recorded` says when those that are replayed were recorded."""
 
     of_role: Mapping[Role, Model]
-    extra_users: tuple[ExtraUser, ...] = ()
+    extra: tuple[ExtraModel, ...] = ()
     recorded: str = ""
 
 
@@ -186,7 +186,7 @@ def _open(folder: Path, maker: str | None, users: Sequence[str], *, record: bool
     user = users[0] if users else None
     return _RoleModels(
         of_role=open_role_models(folder, maker=maker, user=user, record=record, roles=roles),
-        extra_users=open_extra_users(folder, users[1:], live=live, record=record, roles=roles),
+        extra=open_extra_users(folder, users[1:], live=live, record=record, roles=roles),
         recorded="" if live else _dates(folder),
     )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hammerstone.evals.harness.bench_run import ExtraUser
+from hammerstone.evals.experiments.use_tools import METHODS
+from hammerstone.evals.harness.bench_run import ExtraModel
 from hammerstone.evals.illustrative_prices import CHEAP, OFFERED, STRONG, IllustratedModel, Rates
 from hammerstone.models import RecordedModel, RecordingModel, open_as
 from hammerstone.models.model import Model
@@ -14,7 +16,11 @@ from hammerstone.opening import name_models
 from hammerstone.settings import Roles, RoleSettings, Settings
 from hammerstone.types import Role
 
-__all__ = ["open_extra_users", "open_role_models", "open_small_users"]
+__all__ = ["open_extra_users", "open_role_models", "open_small_models"]
+
+USER_PARTS = frozenset(METHODS) | {"reuse-cot"}
+SMALL = RoleSettings(max_tokens=600)
+"""What small models were recorded with: some repeat themselves without end."""
 
 
 def open_role_models(
@@ -46,30 +52,40 @@ def open_role_models(
 
 def open_extra_users(
     recordings: Path, specs: Sequence[str], *, live: bool, record: bool, roles: Roles | None = None
-) -> tuple[ExtraUser, ...]:
+) -> tuple[ExtraModel, ...]:
     """Further user models, each with a file of its own: `user2.jsonl`, … Without live ones, those files."""
     if not live:
         files = sorted(recordings.glob("user[0-9]*.jsonl"))
         recorded = [IllustratedModel(RecordedModel(file), CHEAP, name=f"recorded {file.stem}") for file in files]
-        return tuple(ExtraUser(model=model) for model in recorded)
+        return tuple(ExtraModel(model=model, parts=USER_PARTS) for model in recorded)
     opened = [
         (open_as(spec, (roles or Roles()).user.played_by(spec)), recordings / f"user{number}.jsonl")
         for number, spec in enumerate(specs, 2)
     ]
     models = [RecordingModel(model, file) if record else model for model, file in opened]
-    return tuple(ExtraUser(model=IllustratedModel(model, CHEAP, name=model.name)) for model in models)
-
-
-def open_small_users(recordings: Path) -> tuple[ExtraUser, ...]:
-    """The small models that are recorded: each a folder of its name, with a file for each method."""
     return tuple(
-        ExtraUser(
-            model=IllustratedModel(RecordedModel(folder), OFFERED, name=folder.name),
-            methods=frozenset(file.stem for file in folder.glob("*.jsonl")),
-        )
-        for folder in sorted(recordings.iterdir(), reverse=True)
-        if folder.is_dir()
+        ExtraModel(model=IllustratedModel(model, CHEAP, name=model.name), parts=USER_PARTS) for model in models
     )
+
+
+def open_small_models(recordings: Path) -> tuple[ExtraModel, ...]:
+    """The small models that are recorded, largest first: each a folder of its name, with a file for each part."""
+    folders = [one for one in recordings.iterdir() if one.is_dir()] if recordings.is_dir() else []
+    folders.sort(key=lambda folder: _billions(folder.name), reverse=True)
+    return tuple(
+        ExtraModel(
+            model=IllustratedModel(RecordedModel(folder), OFFERED, name=folder.name),
+            parts=frozenset(file.stem for file in folder.glob("*.jsonl")),
+            settings=SMALL,
+        )
+        for folder in folders
+    )
+
+
+def _billions(name: str) -> float:
+    """Of parameters, as the name of a model says it: `qwen2.5-coder-1.5b-instruct`, `smollm2-135m-instruct`."""
+    found = re.search(r"(\d+(?:\.\d+)?)([bm])\b", name)
+    return 0.0 if found is None else float(found[1]) / (1 if found[2] == "b" else 1000)
 
 
 def _named(roles: Roles, maker: str | None, user: str | None) -> Roles:

@@ -16,7 +16,7 @@ from hammerstone.evals.experiments.near_miss import check_own, run_near_miss
 from hammerstone.evals.experiments.reuse_cot import run_reuse_cot
 from hammerstone.evals.experiments.stream import check_requests, run_stream
 from hammerstone.evals.experiments.use_tools import METHODS, check_methods, run_use
-from hammerstone.evals.harness.bench_run import BenchRun, ExtraUser
+from hammerstone.evals.harness.bench_run import BenchRun, ExtraModel
 from hammerstone.evals.harness.samples import PAPER_TASKS, Samples, generated_samples, read_samples
 from hammerstone.evals.report.experiment_result import Result
 from hammerstone.evals.tasks import TASKS
@@ -117,7 +117,7 @@ async def run_experiments(
     models: Mapping[Role, Model],
     home: str | Path,
     *,
-    extra_users: tuple[ExtraUser, ...] = (),
+    extra: tuple[ExtraModel, ...] = (),
     embedding: Embedding | None = None,
     sandbox: str = "auto",
     recorded: str = "",
@@ -128,7 +128,7 @@ async def run_experiments(
 ) -> tuple[Result, ...]:
     """The results in the order of the plan; one that was cut off is marked partial, and the others still run.
 
-    `extra_users` are measured beside the user by `use` and `reuse-cot`; `embedding` is that of the semantic caches.
+    `extra` models are measured beside those of the roles; `embedding` is that of the semantic caches.
     `recorded` is the date of the completions, where they are replayed, and `notes` say more of the models; both are
     added to the results that models had a part in. Before anything is paid it raises `InputError` for an unknown
     experiment or method, tasks that an experiment cannot be run on, or a file that cannot be read or has too few
@@ -144,7 +144,7 @@ async def run_experiments(
                 store=store,
                 sandbox=confined,
                 models=models,
-                extra_users=extra_users,
+                extra=extra,
                 embedding=embedding or LexicalEmbedding(),
                 n=plan.n,
                 seed=plan.seed,

@@ -70,8 +70,12 @@ async def write_arguments(model: AccountedModel, manual: ToolCard, question: str
 
 
 def _reply_schema(signature: Signature) -> dict[str, JSON]:
-    """JSON Schema of what the user may reply: the arguments, or the null of a refusal."""
-    return {"anyOf": [signature.schema, {"type": "null"}]}
+    """JSON Schema of what the user may reply: the arguments, or the null of a refusal.
+
+    All of the arguments, those with a default too: a small model leaves out what it may, and without an argument that
+    is only wording `unparse` does not give the question back.
+    """
+    return {"anyOf": [{**signature.schema, "required": list(signature.parameters)}, {"type": "null"}]}
 
 
 def read_arguments(reply: str, source: str) -> Parsed:

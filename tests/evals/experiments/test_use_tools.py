@@ -9,6 +9,7 @@ import pytest
 
 from hammerstone.errors import InputError
 from hammerstone.evals.experiments.use_tools import METHODS, PAPER_COT, PAPER_DIRECT, PAPER_USER, run_use
+from hammerstone.evals.harness.bench_run import ExtraModel
 from hammerstone.evals.report.experiment_result import Measurement, Result
 from hammerstone.models.model import Prompt, Reply
 from hammerstone.sandbox import Sandbox
@@ -118,6 +119,10 @@ async def test_a_method_that_is_not_there_is_told_before_anything_is_paid(store:
     assert models[Role.USER].prompts == []
 
 
+def beside(model: FunctionModel) -> tuple[ExtraModel, ...]:
+    return (ExtraModel(model=model, parts=frozenset(METHODS)),)
+
+
 async def test_each_of_several_users_is_measured_and_the_parser_once(store: Store, sandbox: Sandbox) -> None:
     """The second one knows nothing but how to write arguments."""
 
@@ -125,7 +130,11 @@ async def test_each_of_several_users_is_measured_and_the_parser_once(store: Stor
         return right(prompt) if "one JSON object" in prompt.messages[-1].content else "0"
 
     other = priced(poor, "another")
-    result = await run_use(new_bench(store, sandbox, extra_users=(other,)), TASKS, ("direct", "user", "parser"))
+    result = await run_use(
+        new_bench(store, sandbox, extra=beside(other)),
+        TASKS,
+        ("direct", "user", "parser"),
+    )
     found = [(one.method, one.model, one.right) for one in result.figures if one.task == "all"]
     assert sorted(found) == sorted(
         [(DIRECT, "user", 8), (USER, "user", 8), (DIRECT, "another", 0), (USER, "another", 8), (PARSER, "none", 8)]
@@ -140,7 +149,7 @@ async def test_what_a_tools_user_gets_wrong_is_told_by_its_class(store: Store, s
     """Wrong numbers are noticed by the tool's own `unparse`."""
     replies = iter(["null", "{", '{"left": 1}', '{"left": 1, "right": 1}'])
     other = priced(lambda _: next(replies), "another")
-    result = await run_use(new_bench(store, sandbox, extra_users=(other,)), TASKS[:1], ("user",))
+    result = await run_use(new_bench(store, sandbox, extra=beside(other)), TASKS[:1], ("user",))
     (one,) = (one for one in result.figures if (one.task, one.model) == ("sum", "another"))
     assert (one.right, one.n) == (0, 4)
     assert one.detail == (

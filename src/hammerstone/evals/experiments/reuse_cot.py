@@ -51,7 +51,7 @@ async def _task(bench: BenchRun, samples: Samples) -> AsyncIterator[Measurement]
     """Each measurement as it is finished, so that those before the bound on the cost stay."""
     worked = await worked_examples(bench.model(Role.SOLVER), samples.shown, Bill())
     tool: Tool | None = None
-    for user in bench.users("reuse-cot", "user"):
+    for user in bench.models_of(Role.USER, "reuse-cot", "user"):
         reused = ChainOfThought(user, worked, name="strong model's chain of thought")
         yield await measure_accuracy(bench, samples, reused, user.name, paper=PAPER_REUSED.get(samples.task))
         tool = tool or (await tool_for(bench, samples))[0]

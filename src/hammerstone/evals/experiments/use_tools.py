@@ -103,9 +103,9 @@ async def _task(
     bench: BenchRun, samples: Samples, tool: Tool | None, build: Bill, methods: Sequence[str]
 ) -> AsyncIterator[Measurement]:
     """Each measurement as it is finished, so that those before the bound on the cost stay."""
-    for user in bench.users():
+    for user in bench.models_of(Role.USER):
         measurements: list[Measurement] = []
-        for name in (name for name in METHODS if name in methods and name != "parser" and user in bench.users(name)):
+        for name in _asked_of(bench, user, methods):
             method = await _method(bench, samples, tool, user, name, _budget(build, measurements, len(samples.asked)))
             if method is not None:
                 measurements.append(
@@ -115,6 +115,12 @@ async def _task(
     if "parser" in methods and tool is not None and Route.PARSER in tool.routes:
         route = ToolWithParser(bench.sandbox, tool)
         yield await measure_accuracy(bench, _more(bench, samples), route, "none", paper=_paper("parser", samples.task))
+
+
+def _asked_of(bench: BenchRun, user: AccountedModel, methods: Sequence[str]) -> list[str]:
+    """Those of the methods that ask a model, and are measured with this one."""
+    asking = [name for name in METHODS if name in methods and name != "parser"]
+    return [name for name in asking if user in bench.models_of(Role.USER, name)]
 
 
 def _paper(method: str, task: str) -> float | None:

@@ -16,12 +16,12 @@ from hammerstone.evals.baselines.embeddings import Embedding, LexicalEmbedding
 from hammerstone.models.asking import sound_reply
 from hammerstone.models.model import Model, Prompt, Reply, identity_of
 from hammerstone.sandbox import Sandbox
-from hammerstone.settings import Settings
+from hammerstone.settings import RoleSettings, Settings
 from hammerstone.store import Store
 from hammerstone.store.accounts import AccountedModel, Bill
 from hammerstone.types import Role
 
-__all__ = ["BenchRun", "CostReachedError", "ExtraUser", "OutageError", "for_each", "one_bill"]
+__all__ = ["BenchRun", "CostReachedError", "ExtraModel", "OutageError", "for_each", "one_bill"]
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -40,19 +40,23 @@ class OutageError(OperatorError, EndsRun):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExtraUser:
-    """A model that is measured beside the user: by these methods, or by all."""
+class ExtraModel:
+    """A model that is measured beside the one of a role, in these parts of the experiments.
+
+    `settings` are what its calls are limited by, where they are not the role's.
+    """
 
     model: Model
-    methods: frozenset[str] | None = None
+    parts: frozenset[str]
+    settings: RoleSettings | None = None
 
 
 @dataclass(kw_only=True)
 class BenchRun:
     """One run. Completions are kept in `store`, so an interrupted run resumes without paying again.
 
-    `extra_users` are measured beside the user where the experiment is about users, `embedding` is that of the semantic
-    caches it compares with. `n` instances are asked per task, `seed` draws them. `max_cost` bounds what this run pays,
+    `extra` models are measured beside those of the roles, `embedding` is that of the semantic caches that an experiment
+    compares with. `n` instances are asked per task, `seed` draws them. `max_cost` bounds what this run pays,
     in US dollars: no call begins after it, and the few that are then under way are still paid. `spent` is what it has
     paid so far, `None` once a price was unknown. `on_progress(what, done, total)` is called at every step,
     `on_spent(dollars)` of every paid call.
@@ -61,7 +65,7 @@ class BenchRun:
     store: Store
     sandbox: Sandbox
     models: Mapping[Role, Model]
-    extra_users: tuple[ExtraUser, ...] = ()
+    extra: tuple[ExtraModel, ...] = ()
     embedding: Embedding = field(default_factory=LexicalEmbedding)
     n: int
     seed: int = 0
@@ -73,7 +77,7 @@ class BenchRun:
 
     def __post_init__(self) -> None:
         self._opened: dict[Role, AccountedModel] = {}
-        self._extra_users = [(self._counted(one.model, Role.USER), one.methods) for one in self.extra_users]
+        self._extra: dict[tuple[int, Role], AccountedModel] = {}
         # Under a bound few calls are under way at a time, and so few go beyond it.
         self.turns = anyio.CapacityLimiter(math.inf if self.max_cost is None else self.settings.loop.concurrency)
 
@@ -86,13 +90,19 @@ class BenchRun:
             self._opened[role] = self._counted(self.models[role], role)
         return self._opened[role]
 
-    def users(self, *methods: str) -> list[AccountedModel]:
-        """The user, and those that are measured beside it by all of these methods."""
-        extra = [model for model, own in self._extra_users if own is None or own.issuperset(methods)]
-        return [self.model(Role.USER), *extra]
+    def models_of(self, role: Role, *parts: str) -> list[AccountedModel]:
+        """The model of a role, and those that are measured beside it in all of these parts."""
+        extra = [k for k, one in enumerate(self.extra) if one.parts.issuperset(parts)]
+        return [self.model(role), *(self._beside(k, role) for k in extra)]
 
-    def _counted(self, model: Model, role: Role) -> AccountedModel:
-        return _CountedModel(_BoundedModel(model, self), role, self.store, self.settings.roles.of(role))
+    def _beside(self, k: int, role: Role) -> AccountedModel:
+        if (k, role) not in self._extra:
+            self._extra[k, role] = self._counted(self.extra[k].model, role, self.extra[k].settings)
+        return self._extra[k, role]
+
+    def _counted(self, model: Model, role: Role, settings: RoleSettings | None = None) -> AccountedModel:
+        limits = settings or self.settings.roles.of(role)
+        return _CountedModel(_BoundedModel(model, self), role, self.store, limits)
 
     def check_bound(self) -> None:
         """Raises `CostReachedError` if nothing more may be paid."""
