@@ -19,6 +19,7 @@ ASKED = Prompt(messages=(Message(role="user", content="?"),), temperature=0.0)
 
 async def record(path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
+    (path.parent / "model.toml").write_text("instances = 7\nmax_tokens = 100\nmaker_max_tokens = 900\n")
     reply = Reply(text="!", model="a", usage=Usage(input_tokens=1_000_000, output_tokens=1_000_000))
     await RecordingModel(FunctionModel(lambda _: reply, name="a"), path).complete(ASKED)
 
@@ -30,6 +31,19 @@ async def test_each_folder_is_a_model_and_each_file_in_it_a_method(tmp_path: Pat
     (tmp_path / "README.md").write_text("About them.")
     users = {one.model.name: one for one in open_small_models(tmp_path)}
     assert {name: one.parts for name, one in users.items()} == {"tiny": {"direct", "user"}, "small": {"user"}}
+
+
+async def test_how_much_it_is_asked_and_where_its_replies_end_is_said_in_its_folder(tmp_path: Path) -> None:
+    await record(tmp_path / "tiny" / "direct.jsonl")
+    (one,) = open_small_models(tmp_path)
+    assert one.roles is not None
+    assert (one.n, one.roles.user.max_tokens, one.roles.maker.max_tokens) == (7, 100, 900)
+
+
+async def test_the_largest_comes_first(tmp_path: Path) -> None:
+    for name in ("a-135m-instruct", "b-1.5b", "c-0.5b-instruct"):
+        await record(tmp_path / name / "direct.jsonl")
+    assert [one.model.name[0] for one in open_small_models(tmp_path)] == ["b", "c", "a"]
 
 
 async def test_their_tokens_are_their_own_and_cost_what_a_provider_asks_for_such_a_model(tmp_path: Path) -> None:

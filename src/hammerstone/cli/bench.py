@@ -60,7 +60,7 @@ def bench(
     methods: Annotated[
         str, typer.Option("--methods", help="For use: comma-separated, any of direct, cot, user, pot, parser.")
     ] = ("direct,cot,user,parser"),
-    trials: Annotated[int, typer.Option("--tries", min=1, help="For make: builds per task.")] = 3,
+    trials: Annotated[int, typer.Option("--tries", min=1, help="For make: builds per task and recipe.")] = 5,
     sets: Annotated[int, typer.Option("--sets", min=1, help="For dispatch: number of sets of 100 questions.")] = 1,
     requests: Annotated[
         int, typer.Option("--requests", min=1, help="For stream and improve: number of requests.")

@@ -29,7 +29,10 @@ OFFERED = Rates(input=0.01, output=0.03)  # Qwen2.5-Coder-3B-Instruct by nscale,
 
 
 class IllustratedModel:
-    """A model whose replies get estimated tokens and illustrative prices where they have none of their own."""
+    """A model whose replies get estimated tokens and illustrative prices where they have none of their own.
+
+    A reply without a count of its tokens was not timed either: it came through a mailbox, or from a chat window.
+    """
 
     def __init__(self, model: Model, rates: Rates, *, name: str) -> None:
         self._model = model
@@ -52,4 +55,5 @@ class IllustratedModel:
             input_tokens=reply.usage.input_tokens or sum(estimate_tokens(one.content) for one in prompt.messages),
             output_tokens=reply.usage.output_tokens or estimate_tokens(reply.text),
         )
-        return replace(reply, usage=usage, cost_usd=self._rates.cost(usage))
+        timed = reply.usage.output_tokens is not None
+        return replace(reply, usage=usage, cost_usd=self._rates.cost(usage), seconds=reply.seconds if timed else 0.0)

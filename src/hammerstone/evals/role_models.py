@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +17,9 @@ from hammerstone.opening import name_models
 from hammerstone.settings import Roles, RoleSettings, Settings
 from hammerstone.types import Role
 
-__all__ = ["open_extra_users", "open_role_models", "open_small_models"]
+__all__ = ["open_extra_users", "open_role_models", "open_small_models", "small_model"]
 
 USER_PARTS = frozenset(METHODS) | {"reuse-cot"}
-SMALL = RoleSettings(max_tokens=600)
-"""What small models were recorded with: some repeat themselves without end."""
 
 
 def open_role_models(
@@ -73,12 +72,21 @@ def open_small_models(recordings: Path) -> tuple[ExtraModel, ...]:
     folders = [one for one in recordings.iterdir() if one.is_dir()] if recordings.is_dir() else []
     folders.sort(key=lambda folder: _billions(folder.name), reverse=True)
     return tuple(
-        ExtraModel(
-            model=IllustratedModel(RecordedModel(folder), OFFERED, name=folder.name),
-            parts=frozenset(file.stem for file in folder.glob("*.jsonl")),
-            settings=SMALL,
-        )
+        small_model(RecordedModel(folder), folder, frozenset(file.stem for file in folder.glob("*.jsonl")))
         for folder in folders
+    )
+
+
+def small_model(model: Model, folder: Path, parts: frozenset[str]) -> ExtraModel:
+    """A small model as `folder` says in its model.toml: how many instances it is asked, and where its replies end."""
+    about = tomllib.loads((folder / "model.toml").read_text())
+    return ExtraModel(
+        model=IllustratedModel(model, OFFERED, name=folder.name),
+        parts=parts,
+        roles=Roles(
+            user=RoleSettings(max_tokens=about["max_tokens"]), maker=RoleSettings(max_tokens=about["maker_max_tokens"])
+        ),
+        n=about["instances"],
     )
 
 

@@ -29,17 +29,22 @@ _CUT_AT = "cut_at"  # in the stored prompt of a reply that was cut short: the li
 
 @dataclass(kw_only=True)
 class Bill:
-    """What one request or one build has cost so far. `cost_usd` turns `None` with the first unknown price."""
+    """What one request or one build has cost so far. `cost_usd` turns `None` with the first unknown price.
+
+    `seconds` are those from each prompt to its reply, added up.
+    """
 
     request_id: str | None = None
     task: str | None = None
     calls: int = 0
     cost_usd: float | None = 0.0
     usage: Usage = field(default_factory=lambda: Usage(input_tokens=0, output_tokens=0))
+    seconds: float = 0.0
 
     def add(self, other: Reply | Bill) -> None:
         self.calls += other.calls if isinstance(other, Bill) else 1
         self.cost_usd = _sum(self.cost_usd, other.cost_usd)
+        self.seconds += other.seconds
         self.usage = Usage(
             input_tokens=_sum(self.usage.input_tokens, other.usage.input_tokens),
             output_tokens=_sum(self.usage.output_tokens, other.usage.output_tokens),

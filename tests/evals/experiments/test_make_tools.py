@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from hammerstone.evals.experiments.make_tools import PAPER, run_make
+from hammerstone.evals.harness.bench_run import ExtraModel
 from hammerstone.models.model import Prompt
 from hammerstone.sandbox import Sandbox
 from hammerstone.store import Store
@@ -19,24 +21,27 @@ from ..toys import PRICE, maker, new_bench, priced, right, roles, samples, sourc
 pytestmark = pytest.mark.anyio
 
 TASKS = [samples("sum", count=10), samples("product", count=10)]
+by_module = partial(run_make, recipes=("module",))
 FRESH_LEFTS = [int(one.question.split()[5]) for one in TASKS[0].asked]
 
 
 async def test_good_builds_are_valid_tools(store: Store, sandbox: Sandbox) -> None:
     models = roles()
-    result = await run_make(new_bench(store, sandbox, models, n=10), TASKS, 3)
+    result = await by_module(new_bench(store, sandbox, models, n=10), TASKS, 3)
     assert [(one.task, one.right, one.n, one.detail) for one in result.figures] == [
         ("sum", 3, 3, "3 maker replies"),
         ("product", 3, 3, "3 maker replies"),
     ]
     assert {one.method for one in result.figures} == {"build, recipe module"}
-    assert result.notes[0] == "Valid: live, never wrong on 10 fresh instances, and 90 % of them answered."
+    assert result.notes[0] == (
+        "Valid: live, never wrong on 10 fresh instances, or 5 without a parser, and 90 % of them answered."
+    )
     assert (result.partial, result.models) == ("", {"maker": "maker", "user": "user"})
 
 
 async def test_tries_of_a_task_are_independent_by_their_sample(store: Store, sandbox: Sandbox) -> None:
     models = roles(maker=priced(lambda prompt: block(SUM if prompt.sample == 2 else "x = ("), "maker"))
-    result = await run_make(new_bench(store, sandbox, models, n=10), TASKS[:1], 4)
+    result = await by_module(new_bench(store, sandbox, models, n=10), TASKS[:1], 4)
     (figure,) = result.figures
     assert (figure.right, figure.n) == (1, 4)
     first = [one for one in models[Role.MAKER].prompts if len(one.messages) == 1]
@@ -53,7 +58,7 @@ async def test_each_failed_build_is_told_with_stage_and_reason_and_all_replies_a
         repaired = len(prompt.messages) > 1
         return block({0: "x = (", 1: source("product"), 2: SUM if repaired else "x = ("}[prompt.sample])
 
-    result = await run_make(new_bench(store, sandbox, roles(maker=priced(propose, "maker")), n=10), TASKS[:1], 3)
+    result = await by_module(new_bench(store, sandbox, roles(maker=priced(propose, "maker")), n=10), TASKS[:1], 3)
     (figure,) = result.figures
     assert (figure.right, figure.n, figure.model_calls) == (1, 3, 8)
     counted, first, second = re.split(r"; (?=checks:|verify:)", figure.detail)
@@ -66,7 +71,7 @@ async def test_each_failed_build_is_told_with_stage_and_reason_and_all_replies_a
 async def test_a_tool_is_never_judged_on_the_makers_own_instances(store: Store, sandbox: Sandbox) -> None:
     """Right on all that the maker was given, wrong on one that it was not: live, and not valid."""
     code = SUM.replace("str(left + right)", f"str(left + right + (left == {FRESH_LEFTS[3]}))")
-    result = await run_make(new_bench(store, sandbox, roles(maker=maker({"sum": code})), n=10), TASKS[:1], 1)
+    result = await by_module(new_bench(store, sandbox, roles(maker=maker({"sum": code})), n=10), TASKS[:1], 1)
     (figure,) = result.figures
     assert (figure.right, figure.n) == (0, 1)
     assert figure.detail == "1 maker replies; fresh instances: 1 of 10 wrong by tool, parser"
@@ -78,7 +83,7 @@ async def test_a_valid_tool_answers_nine_fresh_instances_in_ten(
 ) -> None:
     """To refuse is allowed, to refuse much is not what a tool is for."""
     code = SUM.replace("if match else None", f"if match and int(match[1]) not in {FRESH_LEFTS[:refused]} else None")
-    result = await run_make(new_bench(store, sandbox, roles(maker=maker({"sum": code})), n=10), TASKS[:1], 1)
+    result = await by_module(new_bench(store, sandbox, roles(maker=maker({"sum": code})), n=10), TASKS[:1], 1)
     (figure,) = result.figures
     assert figure.right == valid
     assert ("fresh instances: 2 of 10 not answered by tool, parser" in figure.detail) == (not valid)
@@ -101,21 +106,32 @@ async def test_a_tool_without_a_parser_is_judged_by_the_user(store: Store, sandb
     def careless(prompt: Prompt) -> str:
         return right(prompt).replace(f'"left": {FRESH_LEFTS[0]},', '"left": 0,')
 
-    settings = new_bench(store, sandbox).settings
-    latm = replace(settings, build=replace(settings.build, recipe="latm"))
-    for reply, verdict in ((right, ""), (careless, "; fresh instances: 1 of 10 wrong by tool, user")):
+    for reply, verdict in ((right, ""), (careless, "; fresh instances: 1 of 5 wrong by tool, user")):
         models = roles(maker=priced(propose, f"maker {verdict}"), user=priced(reply, f"user {verdict}"))
-        result = await run_make(new_bench(store, sandbox, models, n=10, settings=latm), TASKS[:1], 1)
+        result = await run_make(new_bench(store, sandbox, models, n=10), TASKS[:1], 1, recipes=("latm",))
         (figure,) = result.figures
         assert (figure.right, figure.method) == (int(not verdict), "build, recipe latm")
         assert figure.detail == f"2 maker replies{verdict}"
+
+
+async def test_both_recipes_are_measured_and_each_maker_that_stands_beside(store: Store, sandbox: Sandbox) -> None:
+    """What stands beside is maker and user of its own tools."""
+    small = priced(lambda _: "I cannot.", "small")
+    bench = new_bench(store, sandbox, n=10, extra=(ExtraModel(model=small, parts=frozenset({"maker"})),))
+    result = await run_make(bench, TASKS[:1], 1)
+    found = [(one.method, one.model, one.right) for one in result.figures]
+    assert [one for one in found if one[1] == "small"] == [
+        ("build, recipe module", "small", 0),
+        ("build, recipe latm", "small", 0),
+    ]
+    assert ("build, recipe module", "maker", 1) in found
 
 
 async def test_the_papers_figure_is_its_share_of_five_tries(store: Store, sandbox: Sandbox) -> None:
     assert sorted(PAPER.values()) == [3, 3, 4, 5, 5, 5]
     tasks = [replace(TASKS[0], task="logical_deduction"), replace(TASKS[0], task="sum")]
     models = roles(maker=maker({"logical_deduction": SUM, "sum": SUM}))
-    result = await run_make(new_bench(store, sandbox, models), tasks, 1)
+    result = await by_module(new_bench(store, sandbox, models), tasks, 1)
     assert [one.paper for one in result.figures] == [60.0, None]
 
 
@@ -123,14 +139,14 @@ async def test_progress_counts_builds(store: Store, sandbox: Sandbox) -> None:
     bench = new_bench(store, sandbox)
     steps: list[tuple[str, int, int]] = []
     bench.on_progress = lambda what, done, total: steps.append((what, done, total))
-    await run_make(bench, TASKS, 2)
+    await by_module(bench, TASKS, 2)
     assert steps == [("builds", done, 4) for done in (1, 2, 3, 4)]
 
 
 async def test_a_bound_on_the_cost_keeps_the_builds_that_ended(store: Store, sandbox: Sandbox) -> None:
     """A build here takes a reply of the maker and, at the gate, one of the user; five replies are two builds."""
     bench = new_bench(store, sandbox, max_cost=5 * PRICE)
-    result = await run_make(bench, TASKS, 3)
+    result = await by_module(bench, TASKS, 3)
     assert result.partial == "$1.25 spent, the bound is $1.25"
     assert sum(one.n for one in result.figures) < 6
     assert all(one.n > 0 for one in result.figures)
@@ -138,15 +154,15 @@ async def test_a_bound_on_the_cost_keeps_the_builds_that_ended(store: Store, san
 
 
 async def test_nothing_ended_is_no_figure(store: Store, sandbox: Sandbox) -> None:
-    result = await run_make(new_bench(store, sandbox, max_cost=0.0), TASKS, 3)
+    result = await by_module(new_bench(store, sandbox, max_cost=0.0), TASKS, 3)
     assert result.figures == ()
     assert result.partial
 
 
 async def test_a_run_with_a_higher_bound_pays_for_the_rest_and_finds_the_whole(store: Store, sandbox: Sandbox) -> None:
     first, second = roles(), roles()
-    await run_make(new_bench(store, sandbox, first, max_cost=5 * PRICE), TASKS, 3)
-    result = await run_make(new_bench(store, sandbox, second, max_cost=99 * PRICE), TASKS, 3)
+    await by_module(new_bench(store, sandbox, first, max_cost=5 * PRICE), TASKS, 3)
+    result = await by_module(new_bench(store, sandbox, second, max_cost=99 * PRICE), TASKS, 3)
     assert [(one.right, one.n, one.cost_usd) for one in result.figures] == [(3, 3, 3 * PRICE)] * 2
     assert sum(len(model.prompts) for model in first.values()) == 5
     assert {prompt.key for model in first.values() for prompt in model.prompts}.isdisjoint(
@@ -159,7 +175,7 @@ async def test_labels_of_a_benchmark_are_not_put_to_a_solver(store: Store, sandb
     wrong = Instance(question=TASKS[0].shown[0].question, answer="0", source=Source.CALLER)
     models = roles()
     task = replace(TASKS[0], shown=(wrong, *TASKS[0].shown[1:]))
-    result = await run_make(new_bench(store, sandbox, models), [task], 1)
+    result = await by_module(new_bench(store, sandbox, models), [task], 1)
     assert result.figures[0].right == 0
     assert "needs review: " in result.figures[0].detail
     assert models[Role.SOLVER].prompts == []

@@ -59,8 +59,8 @@ async def test_each_method_is_counted_by_itself(store: Store, sandbox: Sandbox) 
         USER: 8,
         PARSER: 8,
     }
-    assert figures["sum", DIRECT].detail == "4 wrong"
-    assert figures["sum", COT].detail == "4 with an invalid reply"
+    assert figures["sum", DIRECT].wrong == 4
+    assert figures["sum", COT].lacking == {"with an invalid reply": 4}
 
 
 async def test_tokens_and_cost_are_of_the_answers_alone_and_the_parser_pays_nothing(
@@ -152,9 +152,11 @@ async def test_what_a_tools_user_gets_wrong_is_told_by_its_class(store: Store, s
     result = await run_use(new_bench(store, sandbox, extra=beside(other)), TASKS[:1], ("user",))
     (one,) = (one for one in result.figures if (one.task, one.model) == ("sum", "another"))
     assert (one.right, one.n) == (0, 4)
-    assert one.detail == (
-        "2 with an invalid reply; 1 refused by the model; 1 whose arguments do not account for the question"
-    )
+    assert one.lacking == {
+        "with an invalid reply": 2,
+        "refused by the model": 1,
+        "whose arguments do not account for the question": 1,
+    }
 
 
 async def test_worked_examples_are_the_users_own_and_of_shown_questions(store: Store, sandbox: Sandbox) -> None:

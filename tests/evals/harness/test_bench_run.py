@@ -335,7 +335,7 @@ async def test_a_reply_that_was_cut_short_counts_as_no_answer_is_billed_and_ends
         model = FunctionModel(lambda _: replace(paid("5 and so on"), cut=True))
         figure = await direct(store, model, given=samples(count=2))
         assert (figure.right, figure.n, figure.model_calls, figure.cost_usd) == (0, 2, 2, 2 * PRICE)
-        assert "2 with an invalid reply" in figure.detail
+        assert figure.lacking == {"with an invalid reply": 2}
 
 
 async def test_for_each_keeps_the_order_and_raises_other_errors_at_once() -> None:
@@ -376,7 +376,7 @@ async def test_a_figure_counts_right_answers_no_answers_tokens_and_cost(store: S
     assert (figure.task, figure.method, figure.model, figure.paper) == ("sum", "direct, few-shot", "a-1", 55.5)
     assert (figure.right, figure.n, figure.model_calls) == (2, 4, 4)
     assert (figure.input_tokens, figure.output_tokens, figure.cost_usd) == (400, 40, 4 * PRICE)
-    assert figure.detail == "few; 1 wrong; 1 with an invalid reply"
+    assert (figure.wrong, figure.lacking, figure.detail) == (1, {"with an invalid reply": 1}, "few")
     assert steps == [("sum: direct, few-shot", done, 4) for done in (1, 2, 3, 4)]
 
 

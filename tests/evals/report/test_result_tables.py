@@ -54,6 +54,14 @@ def test_a_figure_is_a_row() -> None:
     )
 
 
+def test_wrong_answers_missing_ones_and_seconds_have_their_place() -> None:
+    figure = replace(FIGURE, wrong=1, lacking={"refused by the model": 2}, seconds=100.0)
+    (table,) = tables(replace(RESULT, figures=(figure,)))
+    row = dict(zip(table.heads, table.rows[0], strict=True))
+    assert (row["right"], row["wrong"], row["seconds each"]) == ("37/40", "1", "2.5")
+    assert row["detail"] == "three refused; 2 refused by the model"
+
+
 def test_what_no_row_knows_is_said_once() -> None:
     (table,) = tables(replace(RESULT, figures=(BARE,)))
     assert table.heads == ("task", "method", "model", "right", "per cent", "95 % interval")

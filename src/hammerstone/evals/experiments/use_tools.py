@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 
 from hammerstone.errors import InputError
 from hammerstone.evals.baselines.answer_methods import (
@@ -18,7 +18,7 @@ from hammerstone.evals.baselines.answer_methods import (
 from hammerstone.evals.harness.accuracy import measure_accuracy
 from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError, one_bill
 from hammerstone.evals.harness.build_trials import tool_for
-from hammerstone.evals.harness.samples import Samples, generated_samples
+from hammerstone.evals.harness.samples import Samples, samples_for
 from hammerstone.evals.report.experiment_result import Measurement, Result, Series
 from hammerstone.store.accounts import AccountedModel, Bill
 from hammerstone.tools.tool import Tool
@@ -105,16 +105,18 @@ async def _task(
     """Each measurement as it is finished, so that those before the bound on the cost stay."""
     for user in bench.models_of(Role.USER):
         measurements: list[Measurement] = []
+        own = samples_for(samples, bench.n_of(user), bench.seed)
         for name in _asked_of(bench, user, methods):
-            method = await _method(bench, samples, tool, user, name, _budget(build, measurements, len(samples.asked)))
+            method = await _method(bench, own, tool, user, name, _budget(build, measurements, len(own.asked)))
             if method is not None:
-                measurements.append(
-                    await measure_accuracy(bench, samples, method, user.name, paper=_paper(name, samples.task))
-                )
+                paper = _paper(name, own.task)
+                measurements.append(await measure_accuracy(bench, own, method, user.name, paper=paper))
                 yield measurements[-1]
     if "parser" in methods and tool is not None and Route.PARSER in tool.routes:
+        every = len(samples.asked) + len(samples.more)
+        many = samples_for(samples, max(PARSED, bench.n) if samples.generated else every, bench.seed)
         route = ToolWithParser(bench.sandbox, tool)
-        yield await measure_accuracy(bench, _more(bench, samples), route, "none", paper=_paper("parser", samples.task))
+        yield await measure_accuracy(bench, many, route, "none", paper=_paper("parser", samples.task))
 
 
 def _asked_of(bench: BenchRun, user: AccountedModel, methods: Sequence[str]) -> list[str]:
@@ -145,13 +147,6 @@ async def _method(
             return None
 
 
-def _more(bench: BenchRun, samples: Samples) -> Samples:
-    """As many as the paper asked, where instances can be generated; else all that the file holds."""
-    if samples.generated:
-        return generated_samples(samples.task, max(PARSED, bench.n), bench.seed)
-    return replace(samples, asked=samples.asked + samples.more)
-
-
 def _budget(build: Bill, measurements: Sequence[Measurement], n: int) -> int | None:
     """Output tokens per request by the tool's user route, its build spread over `n`; `None` where unknown."""
     user = next((one.output_tokens for one in measurements if one.method == ToolWithUser.name), 0)
@@ -179,9 +174,12 @@ def _sum(measurements: Sequence[Measurement], method: str, model: str) -> Measur
         model=model,
         n=sum(one.n for one in measurements),
         right=sum(one.right for one in measurements),
+        wrong=int(total([one.wrong for one in measurements]) or 0),
+        lacking=sum((Counter(one.lacking) for one in measurements), Counter[str]()),
         input_tokens=None if tokens_in is None else int(tokens_in),
         output_tokens=None if tokens_out is None else int(tokens_out),
         cost_usd=total([one.cost_usd for one in measurements]),
+        seconds=total([one.seconds for one in measurements]),
         model_calls=sum(one.model_calls or 0 for one in measurements),
     )
 

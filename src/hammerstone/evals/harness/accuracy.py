@@ -15,7 +15,7 @@ __all__ = ["measure_accuracy"]
 async def measure_accuracy(
     bench: BenchRun, samples: Samples, method: Method, model: str, *, paper: float | None = None, detail: str = ""
 ) -> Measurement:
-    """Ask every instance once. The detail says how many answers were wrong, and why there was none.
+    """Ask every instance once.
 
     Raises `CostReachedError` and the errors of model and sandbox: no measurement then, but no completion is lost.
     """
@@ -34,19 +34,19 @@ async def measure_accuracy(
     right = [
         isinstance(given, str) and agree(given, one.answer) for given, one in zip(answers, samples.asked, strict=True)
     ]
-    wrong = sum(isinstance(given, str) for given in answers) - sum(right)
-    silent = [f"{answers.count(why)} {why.value}" for why in NoAnswer if why in answers]
-    notes = [part for part in (detail, f"{wrong} wrong" if wrong else "", *silent) if part]
     return Measurement(
         task=samples.task,
         method=method.name,
         model=model,
         n=len(answers),
         right=sum(right),
+        wrong=sum(isinstance(given, str) for given in answers) - sum(right),
+        lacking={why.value: answers.count(why) for why in NoAnswer if why in answers},
         paper=paper,
         input_tokens=total.usage.input_tokens,
         output_tokens=total.usage.output_tokens,
         cost_usd=total.cost_usd,
+        seconds=total.seconds or None,
         model_calls=total.calls,
-        detail="; ".join(notes),
+        detail=detail,
     )

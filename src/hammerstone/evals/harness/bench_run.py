@@ -16,7 +16,7 @@ from hammerstone.evals.baselines.embeddings import Embedding, LexicalEmbedding
 from hammerstone.models.asking import sound_reply
 from hammerstone.models.model import Model, Prompt, Reply, identity_of
 from hammerstone.sandbox import Sandbox
-from hammerstone.settings import RoleSettings, Settings
+from hammerstone.settings import Roles, Settings
 from hammerstone.store import Store
 from hammerstone.store.accounts import AccountedModel, Bill
 from hammerstone.types import Role
@@ -43,12 +43,14 @@ class OutageError(OperatorError, EndsRun):
 class ExtraModel:
     """A model that is measured beside the one of a role, in these parts of the experiments.
 
-    `settings` are what its calls are limited by, where they are not the role's.
+    `roles` limit its calls in each role, where the bench's settings do not; `n` is how many instances of a task it is
+    asked, where it is not as many as the others.
     """
 
     model: Model
     parts: frozenset[str]
-    settings: RoleSettings | None = None
+    roles: Roles | None = None
+    n: int | None = None
 
 
 @dataclass(kw_only=True)
@@ -95,13 +97,18 @@ class BenchRun:
         extra = [k for k, one in enumerate(self.extra) if one.parts.issuperset(parts)]
         return [self.model(role), *(self._beside(k, role) for k in extra)]
 
+    def n_of(self, model: AccountedModel) -> int:
+        """How many instances of a task a model is asked."""
+        own = next((self.extra[k].n for (k, _), one in self._extra.items() if one is model), None)
+        return self.n if own is None else own
+
     def _beside(self, k: int, role: Role) -> AccountedModel:
         if (k, role) not in self._extra:
-            self._extra[k, role] = self._counted(self.extra[k].model, role, self.extra[k].settings)
+            self._extra[k, role] = self._counted(self.extra[k].model, role, self.extra[k].roles)
         return self._extra[k, role]
 
-    def _counted(self, model: Model, role: Role, settings: RoleSettings | None = None) -> AccountedModel:
-        limits = settings or self.settings.roles.of(role)
+    def _counted(self, model: Model, role: Role, roles: Roles | None = None) -> AccountedModel:
+        limits = (roles or self.settings.roles).of(role)
         return _CountedModel(_BoundedModel(model, self), role, self.store, limits)
 
     def check_bound(self) -> None:
@@ -165,7 +172,7 @@ class _CountedModel(AccountedModel):
             raise OutageError(error.message, hint=error.hint) from error
         stored = None if paid.calls else await to_thread.run_sync(self._store.find_call, prompt.key, self.identity)
         if stored is not None:
-            paid.add(Bill(calls=1, cost_usd=stored.cost_usd, usage=stored.usage))
+            paid.add(Bill(calls=1, cost_usd=stored.cost_usd, usage=stored.usage, seconds=stored.seconds))
         bill.add(paid)
         return text
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from anyio import to_thread
 
@@ -11,9 +11,9 @@ from hammerstone.builder import Maker
 from hammerstone.evals.harness.bench_run import BenchRun, one_bill
 from hammerstone.evals.harness.samples import Samples
 from hammerstone.store import open_store
-from hammerstone.store.accounts import Bill
+from hammerstone.store.accounts import AccountedModel, Bill
 from hammerstone.store.records import Attempt, Build, BuildState
-from hammerstone.tools.tool import Tool
+from hammerstone.tools.tool import Recipe, Tool
 from hammerstone.types import Role
 
 __all__ = ["BuildTrial", "run_build_trial", "tool_for"]
@@ -47,22 +47,34 @@ class BuildTrial:
         return one_bill([Bill(calls=1, cost_usd=one.cost_usd, usage=one.usage) for one in replies])
 
 
-async def run_build_trial(bench: BenchRun, samples: Samples, number: int) -> BuildTrial:
-    """The build `number` (from 0) from the shown instances. Its completions are kept in the bench's store."""
+async def run_build_trial(
+    bench: BenchRun,
+    samples: Samples,
+    number: int,
+    *,
+    maker: AccountedModel | None = None,
+    user: AccountedModel | None = None,
+    recipe: Recipe | None = None,
+) -> BuildTrial:
+    """The build `number` (from 0) from the shown instances, by the bench's maker, user and recipe or by others.
+
+    Its completions are kept in the bench's store.
+    """
+    build_settings = replace(bench.settings.build, recipe=recipe or bench.settings.build.recipe)
     with tempfile.TemporaryDirectory() as folder, open_store(folder) as store:
         task = store.add_task(samples.task, samples.description)
         for index, instance in enumerate(samples.shown):
             store.add_instance(task.name, instance, request_id=str(index + 1))
-        maker = Maker(
+        builder = Maker(
             store=store,
             sandbox=bench.sandbox,
-            model=bench.model(Role.MAKER),
-            user=bench.model(Role.USER),
+            model=maker or bench.model(Role.MAKER),
+            user=user or bench.model(Role.USER),
             solver=None,  # the labels are known to be right
-            settings=bench.settings,
+            settings=replace(bench.settings, build=build_settings),
             sample=number,
         )
-        build = await maker.make(task)
+        build = await builder.make(task)
         if build is None:
             raise AssertionError("nobody else knows this store")
         attempts = await to_thread.run_sync(store.attempts, build.id)

@@ -13,7 +13,7 @@ from hammerstone.settings import BuildSettings
 from hammerstone.tools.tool import tool_name
 from hammerstone.types import Instance, Request, Source
 
-__all__ = ["PAPER_TASKS", "Samples", "generated_samples", "read_samples"]
+__all__ = ["PAPER_TASKS", "Samples", "generated_samples", "read_samples", "samples_for"]
 
 PAPER_TASKS = (
     *("logical_deduction", "tracking_shuffled_objects", "dyck"),
@@ -47,6 +47,14 @@ def generated_samples(name: str, n: int, seed: int) -> Samples:
     seen = {one.question for one in shown}
     asked = [one for one in generate_instances(name, n + len(seen), TEST_SEED + seed) if one.question not in seen]
     return Samples(task=name, description=found.DESCRIPTION, shown=shown, asked=tuple(asked[:n]))
+
+
+def samples_for(samples: Samples, n: int, seed: int) -> Samples:
+    """`n` of a task's instances asked, the first ones the same for every `n`: fewer where a file holds fewer."""
+    if samples.generated:
+        return generated_samples(samples.task, n, seed)
+    every = samples.asked + samples.more
+    return replace(samples, asked=every[:n], more=every[n:])
 
 
 def read_samples(path: str, n: int, *, name: str = "") -> Samples:

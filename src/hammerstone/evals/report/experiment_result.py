@@ -24,8 +24,9 @@ __all__ = ["Confusion", "Measurement", "Result", "Series", "Table", "head_of", "
 class Measurement:
     """`right` of `n`, for one task (or `all`), method and model.
 
-    Costs and tokens are of all `n` together; `None` is unknown. `paper` is the paper's figure in per cent, where it has
-    one (good to about one point: LATM's figures were probably read at 232 of its 240 samples).
+    Of the others, `wrong` had a wrong answer, and `lacking` says how many had none, by reason. Costs, tokens and
+    seconds are of all `n` together; `None` is unknown. `paper` is the paper's figure in per cent, where it has one
+    (good to about one point: LATM's figures were probably read at 232 of its 240 samples).
     """
 
     task: str
@@ -33,10 +34,13 @@ class Measurement:
     model: str
     n: int
     right: int
+    wrong: int | None = None
+    lacking: Mapping[str, int] = field(default_factory=dict[str, int])
     paper: float | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
     cost_usd: float | None = None
+    seconds: float | None = None
     model_calls: int | None = None
     detail: str = ""
 

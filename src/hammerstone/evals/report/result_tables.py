@@ -91,6 +91,7 @@ def _measurements(result: Result) -> Table:
         ("method", [one.method for one in measurements]),
         ("model…", [one.model for one in measurements]),
         ("#right", [f"{one.right}/{one.n}" for one in measurements]),
+        ("#wrong", ["" if one.wrong is None else number(one.wrong) for one in measurements]),
         ("#per cent", [f"{100 * one.share:.1f}" if one.n else "-" for one in measurements]),
         ("#95 % interval", [_interval(one) for one in measurements]),
         (
@@ -99,20 +100,26 @@ def _measurements(result: Result) -> Table:
         ),
         ("#paper", ["" if one.paper is None else f"{one.paper:.1f}" for one in measurements]),
         ("#tokens each", [_each(_tokens(one), one.n, lambda tokens: f"{tokens:,.0f}") for one in measurements]),
+        ("#seconds each", ["" if one.seconds is None else f"{one.seconds / one.n:.1f}" for one in measurements]),
         ("#cost each", [_each(one.cost_usd, one.n, money) for one in measurements]),
         ("#cost", [money(one.cost_usd) for one in measurements]),
         ("#calls", [UNKNOWN if one.model_calls is None else number(one.model_calls) for one in measurements]),
-        (f"{DETAIL}¶", [one.detail for one in measurements]),
+        (f"{DETAIL}¶", [_detail(one) for one in measurements]),
     ]
     silent = [head_of(name) for name, cells in columns if set(cells) == {UNKNOWN}]
     caption = (
-        "Tokens each (input and output) and cost each are per request. Cost and calls are totals over all n requests."
+        "Tokens each (input and output), seconds each and cost each are per request, cost and calls totals over all n."
     )
     if silent:
         caption = f"{UNKNOWN.capitalize()} in every row: {', '.join(silent)}." + (
             f" {caption}" if len(silent) < 4 else ""
         )
     return _table("Measurements", [(name, cells) for name, cells in columns if head_of(name) not in silent], caption)
+
+
+def _detail(measurement: Measurement) -> str:
+    lacking = [f"{count} {reason}" for reason, count in measurement.lacking.items()]
+    return "; ".join(part for part in (measurement.detail, *lacking) if part)
 
 
 def _series(series: Sequence[Series]) -> Table:

@@ -1,0 +1,62 @@
+"""Record a small model beside the recorded ones, in one part of an experiment.
+
+    uv run python benchmarks/record_small_model.py MODEL URL EXPERIMENT PART [TASKS]
+
+MODEL names a folder in examples/recordings/real with a model.toml, and the model of a server at URL that speaks
+OpenAI's API. The replies go to PART.jsonl in that folder: those that are there already are not asked for again, so an
+interrupted run resumes. The other models of the experiment are replayed. For example:
+
+    uv run python benchmarks/record_small_model.py smollm2-135m-instruct http://127.0.0.1:8080/v1 use direct
+
+PART is a method of `use` (direct, cot, user, pot) or the name of what the model does in another experiment: reuse-cot,
+dispatcher, maker, stream, one-call.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+
+import anyio
+
+from hammerstone.environment import recordings
+from hammerstone.evals.experiments.use_tools import METHODS
+from hammerstone.evals.report.markdown import markdown
+from hammerstone.evals.role_models import open_role_models, small_model
+from hammerstone.evals.run_experiments import BenchPlan, run_experiments
+from hammerstone.models import RecordingModel, open_model
+
+AT_ONCE = 8  # as many as the server has slots
+QUEUED_S = 1800.0  # a slow machine may take minutes for one reply
+
+
+async def main(name: str, url: str, experiment: str, part: str, tasks: str = "") -> None:
+    folder = recordings("real") / name
+    live = open_model(f"openai:{name}@{url}", timeout_seconds=QUEUED_S, concurrency=AT_ONCE)
+    model = RecordingModel(live, folder / f"{part}.jsonl")
+    plan = BenchPlan(
+        experiments=(experiment,),
+        tasks=tuple(filter(None, tasks.split(","))),
+        n=20,
+        methods=(part,) if part in METHODS else METHODS,
+    )
+    done: dict[str, int] = {}
+
+    def progress(what: str, now: int, total: int) -> None:
+        if done.get(what) != now:
+            done[what] = now
+            print(f"{what}: {now} of {total}", flush=True)
+
+    with tempfile.TemporaryDirectory() as home:
+        (result,) = await run_experiments(
+            plan,
+            open_role_models(recordings("bench"), maker=None, user=None, record=False),
+            home,
+            extra=(small_model(model, folder, frozenset({part})),),
+            recorded="while it was recorded",
+            on_progress=progress,
+        )
+    print(markdown([result]))
+
+
+anyio.run(main, *sys.argv[1:])
