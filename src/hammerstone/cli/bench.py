@@ -20,6 +20,7 @@ from hammerstone.errors import RecordingError, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from hammerstone.evals.baselines.embeddings import Embedding
     from hammerstone.evals.harness.bench_run import ExtraModel
     from hammerstone.evals.report.experiment_result import Result
     from hammerstone.models import Model
@@ -78,8 +79,7 @@ def bench(
         str | None,
         typer.Option(
             "--embedding",
-            help="Embedding of the semantic caches, such as openai:text-embedding-3-small (default: character "
-            "4-grams).",
+            help="Embedding of further semantic caches, such as openai:text-embedding-3-small.",
             rich_help_panel="Models",
         ),
     ] = None,
@@ -115,7 +115,6 @@ def bench(
     Without --maker and --user, recorded completions of a strong model are replayed: no key, no network.
     """
     from hammerstone.environment import recordings as shipped
-    from hammerstone.evals.baselines.embeddings import ProviderEmbedding
     from hammerstone.evals.role_models import open_small_models
     from hammerstone.evals.run_experiments import (
         EXPERIMENTS,
@@ -153,7 +152,7 @@ def bench(
         plan,
         models.of_role,
         extra=models.extra,
-        embedding=ProviderEmbedding(embedding) if embedding else None,
+        embeddings=_embeddings(embedding, shipped("real"), live=live),
         sandbox=sandbox,
         recorded=models.recorded,
         notes=(ESTIMATES_NOTE if live or recordings else RECORDED_NOTE,),
@@ -164,6 +163,15 @@ def bench(
     if max_cost is not None and any(result.partial not in {"", NOT_RECORDED} for result in results):
         talk("run the same command again with a higher --max-cost: what is paid is not paid again", "hint:")
         raise typer.Exit(2)
+
+
+def _embeddings(name: str | None, recordings: Path, *, live: bool) -> tuple[Embedding, ...]:
+    """Character n-grams, and beside them the one that is named, or where all is replayed those that are recorded."""
+    from hammerstone.evals.baselines.embeddings import LexicalEmbedding, ProviderEmbedding, recorded_embeddings
+
+    if name:
+        return LexicalEmbedding(), ProviderEmbedding(name)
+    return LexicalEmbedding(), *(() if live else recorded_embeddings(recordings))
 
 
 class _RoleModels(NamedTuple):

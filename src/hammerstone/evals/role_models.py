@@ -19,6 +19,7 @@ from hammerstone.types import Role
 
 __all__ = ["open_extra_users", "open_role_models", "open_small_models", "small_model"]
 
+ABOUT = "model.toml"
 USER_PARTS = frozenset(METHODS) | {"reuse-cot"}
 
 
@@ -69,7 +70,7 @@ def open_extra_users(
 
 def open_small_models(recordings: Path) -> tuple[ExtraModel, ...]:
     """The small models that are recorded, largest first: each a folder of its name, with a file for each part."""
-    folders = [one for one in recordings.iterdir() if one.is_dir()] if recordings.is_dir() else []
+    folders = [file.parent for file in recordings.glob(f"*/{ABOUT}")]
     folders.sort(key=lambda folder: _billions(folder.name), reverse=True)
     return tuple(
         small_model(RecordedModel(folder), folder, frozenset(file.stem for file in folder.glob("*.jsonl")))
@@ -78,8 +79,8 @@ def open_small_models(recordings: Path) -> tuple[ExtraModel, ...]:
 
 
 def small_model(model: Model, folder: Path, parts: frozenset[str]) -> ExtraModel:
-    """A small model as `folder` says in its model.toml: how many instances it is asked, and where its replies end."""
-    about = tomllib.loads((folder / "model.toml").read_text())
+    """A small model as `folder` says in its `ABOUT`: how many instances it is asked, and where its replies end."""
+    about = tomllib.loads((folder / ABOUT).read_text())
     return ExtraModel(
         model=IllustratedModel(model, OFFERED, name=folder.name),
         parts=parts,

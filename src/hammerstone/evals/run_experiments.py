@@ -118,7 +118,7 @@ async def run_experiments(
     home: str | Path,
     *,
     extra: tuple[ExtraModel, ...] = (),
-    embedding: Embedding | None = None,
+    embeddings: tuple[Embedding, ...] = (LexicalEmbedding(),),
     sandbox: str = "auto",
     recorded: str = "",
     notes: tuple[str, ...] = (),
@@ -128,7 +128,7 @@ async def run_experiments(
 ) -> tuple[Result, ...]:
     """The results in the order of the plan; one that was cut off is marked partial, and the others still run.
 
-    `extra` models are measured beside those of the roles; `embedding` is that of the semantic caches.
+    `extra` models are measured beside those of the roles; `embeddings` are those of the semantic caches.
     `recorded` is the date of the completions, where they are replayed, and `notes` say more of the models; both are
     added to the results that models had a part in. Before anything is paid it raises `InputError` for an unknown
     experiment or method, tasks that an experiment cannot be run on, or a file that cannot be read or has too few
@@ -145,7 +145,7 @@ async def run_experiments(
                 sandbox=confined,
                 models=models,
                 extra=extra,
-                embedding=embedding or LexicalEmbedding(),
+                embeddings=embeddings,
                 n=plan.n,
                 seed=plan.seed,
                 max_cost=plan.max_cost,

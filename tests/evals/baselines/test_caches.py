@@ -111,9 +111,9 @@ async def test_a_semantic_cache_is_wrong_on_a_look_alike_when_its_threshold_is_l
         assert await cache.look(DESCENDING) == answer
 
 
-async def test_a_name_says_the_threshold_unless_it_is_given() -> None:
-    assert SemanticCache(LexicalEmbedding(), 0.90).name == "semantic cache, 0.9"
-    assert SemanticCache(LexicalEmbedding(), 0.5, name="chance").name == "chance"
+async def test_a_name_says_the_embedding_and_the_threshold_or_what_is_given() -> None:
+    assert SemanticCache(LexicalEmbedding(), 0.90).name == "semantic cache of character 4-grams, 0.9"
+    assert SemanticCache(LexicalEmbedding(), 0.5, name="chance").name == "semantic cache of character 4-grams, chance"
 
 
 # the lexical embedding

@@ -40,7 +40,7 @@ class SemanticCache:
     """Hits on the most similar stored question, if the cosine is at least `threshold` (usually 0.8 to 0.95)."""
 
     def __init__(self, embedding: Embedding, threshold: float, *, name: str = "") -> None:
-        self.name = name or f"semantic cache, {threshold:g}"
+        self.name = f"semantic cache of {embedding.name}, {name or f'{threshold:g}'}"
         self.threshold = threshold
         self._embedding = embedding
         self._stored: list[tuple[Vector, str]] = []

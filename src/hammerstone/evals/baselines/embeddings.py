@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import math
+import struct
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hammerstone.errors import SettingsError
+from hammerstone.errors import RecordingError, SettingsError
 from hammerstone.requests.comparison import normalise
+from hammerstone.text_files import read_text
 
 if TYPE_CHECKING:
     from pydantic_ai.embeddings import EmbeddingModel
     from pydantic_ai.providers import Provider
 
-__all__ = ["Embedding", "LexicalEmbedding", "ProviderEmbedding", "Vector", "cosine"]
+__all__ = [
+    "Embedding",
+    "LexicalEmbedding",
+    "ProviderEmbedding",
+    "RecordedEmbedding",
+    "Vector",
+    "cosine",
+    "recorded_embeddings",
+]
 
 Vector = Mapping[str, float]
 """Sparse, of length 1: dimension -> weight."""
 
+EMBEDDINGS = "embeddings.jsonl"
 GRAM = 4
 
 
@@ -90,6 +105,51 @@ class ProviderEmbedding:
             return providers[0]
 
         return infer_embedding_model(self.name, provider_factory=keep), providers[0]
+
+
+class RecordedEmbedding:
+    """Vectors of the past, from the embeddings.jsonl of a folder with the model's name."""
+
+    def __init__(self, folder: Path) -> None:
+        self.name = folder.name
+        self._file = folder / EMBEDDINGS
+        lines = read_text(self._file).splitlines() if self._file.exists() else []
+        self._vectors = {one["text"]: _read(one["vector"]) for one in map(json.loads, lines)}
+
+    def __contains__(self, text: str) -> bool:
+        return _digest(text) in self._vectors
+
+    async def embed(self, texts: Sequence[str]) -> list[Vector]:
+        """Raises `RecordingError` for a text that is not recorded."""
+        for text in texts:
+            if text not in self:
+                raise RecordingError(
+                    f"{self._file} has no vector of the text {text[:60]!r}",
+                    hint="record it: python benchmarks/record_embedding.py FOLDER",
+                )
+        return [self._vectors[_digest(text)] for text in texts]
+
+    def add(self, text: str, vector: Sequence[float]) -> None:
+        """Keep a vector, in half precision."""
+        packed = base64.b64encode(struct.pack(f"<{len(vector)}e", *vector)).decode()
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"text": _digest(text), "vector": packed}) + "\n")
+        self._vectors[_digest(text)] = _read(packed)
+
+
+def recorded_embeddings(recordings: Path) -> tuple[RecordedEmbedding, ...]:
+    """Each folder that holds vectors is an embedding."""
+    return tuple(RecordedEmbedding(file.parent) for file in sorted(recordings.glob(f"*/{EMBEDDINGS}")))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _read(packed: str) -> Vector:
+    data = base64.b64decode(packed)
+    values = struct.unpack(f"<{len(data) // 2}e", data)
+    return _unit({str(index): value for index, value in enumerate(values)})
 
 
 def _grams(text: str) -> Vector:

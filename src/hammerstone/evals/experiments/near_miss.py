@@ -100,8 +100,8 @@ async def run_near_miss(bench: BenchRun, tasks: Sequence[Samples]) -> Result:
         figures=(*(_measurement(name, one) for name, one in counts), *_over_all([one for _, one in counts])),
         notes=(
             "Right counts the near-misses without a false hit: n minus right is the number of false hits.",
-            f"The caches hold {STORED} answered questions of the task; embedding: {bench.embedding.name}.",
-            f"'{EQUAL_HITS}' is the semantic cache whose threshold gives as many own-form hits as hammerstone has.",
+            f"The caches hold {STORED} answered questions of the task.",
+            f"'{EQUAL_HITS}' is a semantic cache whose threshold gives as many own-form hits as hammerstone has.",
             *(f"{name}: no build gave a tool." for name, tool in tools.items() if tool is None),
         ),
         partial=partial,
@@ -122,12 +122,12 @@ async def _task(bench: BenchRun, name: str, tools: ToolLookup) -> list[HitCounts
     seen = generated_samples(name, STORED + bench.n, bench.seed).asked
     stored, fresh = seen[bench.n :], seen[: bench.n]
     alike = near_misses(name, bench.n, bench.seed)
-    caches = [ExactCache(), *(SemanticCache(bench.embedding, one) for one in THRESHOLDS)]
+    caches = [ExactCache(), *(SemanticCache(of, one) for of in bench.embeddings for one in THRESHOLDS)]
     for cache in caches:
         for one in stored:
             await cache.store(one.question, one.answer)
     ours = await _counts(tools, fresh, alike)
-    caches.append(await _with_hits(bench.embedding, stored, fresh, ours.own.hits))
+    caches += [await _with_hits(of, stored, fresh, ours.own.hits) for of in bench.embeddings]
     return [ours, *[await _counts(cache, fresh, alike) for cache in caches]]
 
 
@@ -135,7 +135,7 @@ async def _with_hits(
     embedding: Embedding, stored: Sequence[Instance], fresh: Sequence[Instance], hits: int
 ) -> SemanticCache:
     """The semantic cache whose threshold lets through as many of the fresh questions as hammerstone answers."""
-    cache = SemanticCache(embedding, NEVER, name=f"semantic cache, {EQUAL_HITS}")
+    cache = SemanticCache(embedding, NEVER, name=EQUAL_HITS)
     for one in stored:
         await cache.store(one.question, one.answer)
     found = [await cache.nearest(one.question) for one in fresh]

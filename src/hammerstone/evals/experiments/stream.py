@@ -72,7 +72,7 @@ async def run_stream(bench: BenchRun, tasks: Sequence[str], requests: int) -> Re
         models={role: bench.models[role].name for role in Role},
         figures=_measurements(items, strategies, run),
         series=_series(items, strategies),
-        notes=_notes(items, strategies, run, bench.embedding.name),
+        notes=_notes(items, strategies, run),
         partial=partial,
     )
 
@@ -88,7 +88,7 @@ async def _add_baselines(
 ) -> None:
     """Raises `CostReachedError`; what was paid for until then is there."""
     strategies[STRONG] = await through_model(bench, items, Role.SOLVER)
-    for cache in (ExactCache(), *(SemanticCache(bench.embedding, one) for one in THRESHOLDS)):
+    for cache in (ExactCache(), *(SemanticCache(of, one) for of in bench.embeddings for one in THRESHOLDS)):
         strategies[cache.name] = await through_cache(cache, items, strategies[STRONG])
     strategies[CHEAP] = await through_model(bench, items, Role.USER)
     costs = [one_bill([step.bill for step in strategies[name]]).cost_usd for name in (OURS, STRONG, CHEAP)]
@@ -277,7 +277,7 @@ def _accuracy(name: str, items: Sequence[TrafficItem], steps: Sequence[StrategyS
 # notes
 
 
-def _notes(items: Sequence[TrafficItem], strategies: _Strategies, run: LoopRun, embedding: str) -> tuple[str, ...]:
+def _notes(items: Sequence[TrafficItem], strategies: _Strategies, run: LoopRun) -> tuple[str, ...]:
     changed = sum(item.rule_changed for item in items)
     return (
         "Kinds: " + ", ".join(f"{sum(item.kind == kind for item in items)} {kind}" for kind in STREAM_SHARES) + ".",
@@ -286,7 +286,7 @@ def _notes(items: Sequence[TrafficItem], strategies: _Strategies, run: LoopRun, 
         "No tool serves near-misses and one-offs. They are few in this stream; with more of them, fewer strong calls "
         "would be saved.",
         *_saved(strategies),
-        f"Embedding of the semantic caches: {embedding}. Cache lookups count as free.",
+        "Cache lookups count as free.",
         *([f"{run.failed_builds} builds ended without a live tool."] if run.failed_builds else []),
         *_mixed(strategies),
     )

@@ -57,10 +57,10 @@ class ExtraModel:
 class BenchRun:
     """One run. Completions are kept in `store`, so an interrupted run resumes without paying again.
 
-    `extra` models are measured beside those of the roles, `embedding` is that of the semantic caches that an experiment
-    compares with. `n` instances are asked per task, `seed` draws them. `max_cost` bounds what this run pays,
-    in US dollars: no call begins after it, and the few that are then under way are still paid. `spent` is what it has
-    paid so far, `None` once a price was unknown. `on_progress(what, done, total)` is called at every step,
+    `extra` models are measured beside those of the roles, `embeddings` are those of the semantic caches
+    that an experiment compares with. `n` instances are asked per task, `seed` draws them. `max_cost` bounds what this
+    run pays, in US dollars: no call begins after it, and the few that are then under way are still paid. `spent` is
+    what it has paid so far, `None` once a price was unknown. `on_progress(what, done, total)` is called at every step,
     `on_spent(dollars)` of every paid call.
     """
 
@@ -68,7 +68,7 @@ class BenchRun:
     sandbox: Sandbox
     models: Mapping[Role, Model]
     extra: tuple[ExtraModel, ...] = ()
-    embedding: Embedding = field(default_factory=LexicalEmbedding)
+    embeddings: tuple[Embedding, ...] = (LexicalEmbedding(),)
     n: int
     seed: int = 0
     max_cost: float | None = None
