@@ -38,6 +38,7 @@ async def main(name: str, url: str, experiment: str, part: str, tasks: str = "")
         experiments=(experiment,),
         tasks=tuple(filter(None, tasks.split(","))),
         n=20,
+        sets=1,
         methods=(part,) if part in METHODS else METHODS,
     )
     done: dict[str, int] = {}

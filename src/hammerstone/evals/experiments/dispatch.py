@@ -9,6 +9,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from hammerstone.errors import InputError
 from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError, for_each, one_bill
@@ -18,7 +19,7 @@ from hammerstone.evals.harness.samples import Samples
 from hammerstone.evals.report.experiment_result import Confusion, Measurement, Result
 from hammerstone.routes import Answer, Asked, Catalog, ParserRoute
 from hammerstone.routes.dispatcher import Known, New, choose, dispatch
-from hammerstone.store.accounts import Bill
+from hammerstone.store.accounts import AccountedModel, Bill
 from hammerstone.store.records import Task
 from hammerstone.types import Role
 
@@ -26,6 +27,7 @@ __all__ = ["check_tasks", "run_dispatch"]
 
 PAPER_EXISTING, PAPER_NEW = 95.0, 96.0  # GPT-3.5 Turbo: 95 ± 2 and 96 ± 3 per cent
 NEW, UNREAD = "(new)", "(unread)"
+EXISTING_TOOL, NEW_OR_EXISTING = "an existing tool", "a new tool or an existing one"
 KNOWN_OF_SIX, TESTED = 4, 2  # four known tasks; tested with two of them and with the two that are not known
 
 
@@ -67,6 +69,9 @@ class DispatchVerdicts:
         return self.parsers if len(self.taken) == 1 else self.chosen or self.model
 
 
+Judged: TypeAlias = tuple[DispatchCase, DispatchVerdicts]
+
+
 async def run_dispatch(bench: BenchRun, tasks: Sequence[Samples], *, sets: int = 5, size: int = 100) -> Result:
     """`sets` of `size` questions for each of the two measurements.
 
@@ -76,29 +81,30 @@ async def run_dispatch(bench: BenchRun, tasks: Sequence[Samples], *, sets: int =
     partial = ""
     existing = [case for number in range(sets) for case in _existing(tasks, size, bench.seed + number)]
     new = [case for number in range(sets) for case in _new(tasks, size, bench.seed + number)]
-    judged: dict[str, list[tuple[DispatchCase, DispatchVerdicts]]] = {"existing": [], "new": []}
+    models = bench.models_of(Role.DISPATCHER, "dispatcher")
+    figures: list[Measurement] = []
+    first: list[Judged] = []
     try:
         tools = [(await tool_for(bench, samples))[0] for samples in tasks]
         catalog = await catalog_of(tool for tool in tools if tool is not None)
-        for name, cases in (("existing", existing), ("new", new)):
-            judged[name] = await _judge(bench, cases, tasks, catalog, name)
+        for what, cases, paper in ((EXISTING_TOOL, existing, PAPER_EXISTING), (NEW_OR_EXISTING, new, PAPER_NEW)):
+            for model in models:
+                judged = await _judge(bench, cases, tasks, catalog, model, what)
+                figures += _measurements(what, judged, model.name, paper, parsers=model is models[0])
+                first += judged if model is models[0] else []
     except CostReachedError as error:
         partial = error.message
-    model = bench.models[Role.DISPATCHER].name
     return Result(
         experiment="dispatch",
         title="The dispatcher (LATM, section 4.4)",
         seed=bench.seed,
         models={role: bench.models[role].name for role in (Role.DISPATCHER, Role.MAKER)},
-        figures=(
-            *_measurements("an existing tool", judged["existing"], model, PAPER_EXISTING),
-            *_measurements("a new tool or an existing one", judged["new"], model, PAPER_NEW),
-        ),
-        confusion=_confusion(judged["existing"] + judged["new"]),
+        figures=tuple(figures),
+        confusion=_confusion(first),
         notes=(
             f"{sets} sets of {size} questions each; the model is shown names and descriptions of the known tasks.",
             "The parsers alone are right about an unknown task when none of them accepts its question.",
-            "The confusion matrix is the model's, over both measurements.",
+            f"The confusion matrix is that of {models[0].name}, over both measurements.",
         ),
         partial=partial,
     )
@@ -140,25 +146,26 @@ async def _judge(
     cases: Sequence[DispatchCase],
     tasks: Sequence[Samples],
     catalog: Catalog,
-    name: str,
-) -> list[tuple[DispatchCase, DispatchVerdicts]]:
+    model: AccountedModel,
+    what: str,
+) -> list[Judged]:
     described = {samples.task: samples.description for samples in tasks}
     done = 0
 
-    async def one(case: DispatchCase) -> tuple[DispatchCase, DispatchVerdicts]:
+    async def one(case: DispatchCase) -> Judged:
         nonlocal done
-        verdicts = await _verdicts(bench, case, described, catalog)
+        verdicts = await _verdicts(bench, case, described, catalog, model)
         done += 1
-        bench.on_progress(f"dispatch: {name}", done, len(cases))
+        bench.on_progress(f"dispatch, {what}: {model.name}", done, len(cases))
         return case, verdicts
 
     return await for_each(one, cases)
 
 
 async def _verdicts(
-    bench: BenchRun, case: DispatchCase, described: Mapping[str, str], catalog: Catalog
+    bench: BenchRun, case: DispatchCase, described: Mapping[str, str], catalog: Catalog, model: AccountedModel
 ) -> DispatchVerdicts:
-    model, bill, asked = bench.model(Role.DISPATCHER), Bill(), Bill()
+    bill, asked = Bill(), Bill()
     tasks = [Task(id=0, name=known, description=described[known]) for known in case.known]
     verdict = await dispatch(model, tasks, case.question, bill)
     said = verdict.name if isinstance(verdict, Known) else NEW if isinstance(verdict, New) else UNREAD
@@ -178,10 +185,8 @@ async def _parsers(bench: BenchRun, case: DispatchCase, catalog: Catalog) -> tup
     return tuple(name for name in case.known if name in taken)
 
 
-def _measurements(
-    what: str, judged: Sequence[tuple[DispatchCase, DispatchVerdicts]], model: str, paper: float
-) -> list[Measurement]:
-    """Three methods, each with what it paid the model; none for a measurement that was cut off."""
+def _measurements(what: str, judged: Sequence[Judged], model: str, paper: float, *, parsers: bool) -> list[Measurement]:
+    """Three methods, each with what it paid the model, or two without the `parsers` alone."""
     every = [said for _, said in judged]
     left = [said for said in every if said.asked.calls]
     methods = (
@@ -190,7 +195,9 @@ def _measurements(
         ("parsers, then model", [said.both for said in every], [said.asked for said in every]),
     )
     measurements: list[Measurement] = []
-    for method, given, bills in methods if judged else ():
+    for method, given, bills in methods:
+        if method == "parsers" and not parsers:
+            continue
         bill = one_bill(bills)
         measurements.append(
             Measurement(
@@ -203,6 +210,7 @@ def _measurements(
                 input_tokens=bill.usage.input_tokens,
                 output_tokens=bill.usage.output_tokens,
                 cost_usd=bill.cost_usd,
+                seconds=bill.seconds or None,
                 model_calls=bill.calls,
                 detail=f"the model is asked about {len(left)} of {len(judged)} questions"
                 if method == "parsers, then model"
@@ -212,7 +220,7 @@ def _measurements(
     return measurements
 
 
-def _confusion(judged: Sequence[tuple[DispatchCase, DispatchVerdicts]]) -> Confusion | None:
+def _confusion(judged: Sequence[Judged]) -> Confusion | None:
     if not judged:
         return None
     counts = Counter((case.right, said.model) for case, said in judged)
