@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hammerstone.errors import InputError
-from hammerstone.evals.experiments.use_tools import METHODS, PAPER_COT, PAPER_DIRECT, PAPER_USER, run_use
+from hammerstone.evals.experiments.use_tools import AS_SERVED, METHODS, PAPER_COT, PAPER_DIRECT, PAPER_USER, run_use
 from hammerstone.evals.harness.bench_run import ExtraModel
 from hammerstone.evals.report.experiment_result import Measurement, Result
 from hammerstone.models.model import Prompt, Reply
@@ -137,7 +137,10 @@ async def test_each_of_several_users_is_measured_and_the_parser_once(store: Stor
     )
     found = [(one.method, one.model, one.right) for one in result.figures if one.task == "all"]
     assert sorted(found) == sorted(
-        [(DIRECT, "user", 8), (USER, "user", 8), (DIRECT, "another", 0), (USER, "another", 8), (PARSER, "none", 8)]
+        [
+            *((DIRECT, "user", 8), (USER, "user", 8), (DIRECT, "another", 0), (USER, "another", 8)),
+            *((AS_SERVED, "another", 8), (PARSER, "none", 8)),
+        ]
     )
     assert {one.name for one in result.series} == {
         *(f"{method}\n{model}" for method in (DIRECT, USER) for model in ("user", "another")),
@@ -148,9 +151,9 @@ async def test_each_of_several_users_is_measured_and_the_parser_once(store: Stor
 async def test_what_a_tools_user_gets_wrong_is_told_by_its_class(store: Store, sandbox: Sandbox) -> None:
     """Wrong numbers are noticed by the tool's own `unparse`."""
     replies = iter(["null", "{", '{"left": 1}', '{"left": 1, "right": 1}'])
-    other = priced(lambda _: next(replies), "another")
+    other = priced(lambda _: next(replies, "null"), "another")
     result = await run_use(new_bench(store, sandbox, extra=beside(other)), TASKS[:1], ("user",))
-    (one,) = (one for one in result.figures if (one.task, one.model) == ("sum", "another"))
+    (one,) = (one for one in result.figures if (one.task, one.model, one.method) == ("sum", "another", USER))
     assert (one.right, one.n) == (0, 4)
     assert one.lacking == {
         "with an invalid reply": 2,
@@ -253,3 +256,28 @@ async def test_a_run_with_a_higher_bound_pays_for_the_rest_and_finds_the_same_as
     paid = [sum(len(model.prompts) for model in models.values()) for models in (first, second, whole)]
     assert paid[0] == 20
     assert paid[0] + paid[1] == paid[2]
+
+
+async def test_behind_the_gate_a_user_that_fails_it_is_not_asked(store: Store, sandbox: Sandbox) -> None:
+    """The gate belongs to a model: the bench's own user has passed the same tool's."""
+    other = priced(lambda _: "null", "another")
+    result = await run_use(new_bench(store, sandbox, extra=beside(other)), TASKS[:1], ("user",))
+    figures = {(one.method, one.model): one for one in result.figures if one.task == "sum"}
+    assert figures[USER, "user"].right == 4
+    served = figures[AS_SERVED, "another"]
+    assert (served.right, served.n, served.model_calls) == (0, 4, 0)
+    assert served.lacking == {"not asked, since the gate was not passed": 4}
+
+
+async def test_behind_the_gate_a_user_that_passed_it_answers_as_before(store: Store, sandbox: Sandbox) -> None:
+    other = priced(right, "another")
+    result = await run_use(new_bench(store, sandbox, extra=beside(other)), TASKS[:1], ("user",))
+    figures = {(one.method, one.model): one for one in result.figures if one.task == "sum"}
+    assert (figures[AS_SERVED, "another"].right, figures[USER, "another"].right) == (4, 4)
+
+
+async def test_a_model_beside_the_others_may_be_asked_more_instances(store: Store, sandbox: Sandbox) -> None:
+    extra = (ExtraModel(model=priced(right, "another"), parts=frozenset({"direct"}), n=6),)
+    given = replace(TASKS[0], more=samples("sum", count=6).asked[4:])
+    result = await run_use(new_bench(store, sandbox, extra=extra), [given], ("direct",))
+    assert [(one.model, one.n) for one in result.figures if one.task == "sum"] == [("user", 4), ("another", 6)]

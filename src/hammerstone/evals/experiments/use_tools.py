@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 from hammerstone.errors import InputError
 from hammerstone.evals.baselines.answer_methods import (
@@ -40,6 +41,7 @@ PAPER_USER = {
 }
 """LATM, table 2: GPT-4's few-shot baseline (chain of thought; direct for the last two), GPT-3.5 Turbo with tools."""
 
+AS_SERVED = "tool, user, behind the gate"
 PARSED = 240  # the parser route costs nothing, so it is asked as many as the paper's test sets hold
 
 
@@ -112,11 +114,26 @@ async def _task(
                 paper = _paper(name, own.task)
                 measurements.append(await measure_accuracy(bench, own, method, user.name, paper=paper))
                 yield measurements[-1]
+        if tool is not None and user in bench.models_of(Role.USER, "user")[1:]:
+            gated, _ = await tool_for(bench, samples, user=user)
+            passed = gated is not None and Route.USER in gated.routes
+            for one in measurements:
+                if one.method == ToolWithUser.name:
+                    yield _as_served(one, passed=passed)
     if "parser" in methods and tool is not None and Route.PARSER in tool.routes:
         every = len(samples.asked) + len(samples.more)
         many = samples_for(samples, max(PARSED, bench.n) if samples.generated else every, bench.seed)
         route = ToolWithParser(bench.sandbox, tool)
         yield await measure_accuracy(bench, many, route, "none", paper=_paper("parser", samples.task))
+
+
+def _as_served(measurement: Measurement, *, passed: bool) -> Measurement:
+    """What the user route does behind the gate, which belongs to a model: without having passed, it is not asked."""
+    served = replace(measurement, method=AS_SERVED, paper=None)
+    if passed:
+        return served
+    nothing = replace(served, right=0, wrong=0, lacking={"not asked, since the gate was not passed": measurement.n})
+    return replace(nothing, input_tokens=0, output_tokens=0, cost_usd=0.0, seconds=None, model_calls=0)
 
 
 def _asked_of(bench: BenchRun, user: AccountedModel, methods: Sequence[str]) -> list[str]:
@@ -192,7 +209,7 @@ def _cost_series(measurements: Sequence[Measurement], build: Bill, tasks: int) -
     if build.cost_usd is None or not tasks:
         return ()
     made = build.cost_usd / tasks
-    every = [one for one in _over_all(measurements) if one.cost_usd is not None and one.n]
+    every = [one for one in _over_all(measurements) if one.cost_usd is not None and one.n and one.method != AS_SERVED]
     thought = {one.model: _each(one) for one in every if one.method == "chain of thought, few-shot"}
     first = next(iter(thought.values()), None)
     counts = (1, 2, 3, 5, 7, 10, 14, 20, 30, 50, 70, 100, 140, 200, 300, 500, 700, 1000)

@@ -81,11 +81,16 @@ async def run_build_trial(
     return BuildTrial(build=build, attempts=attempts)
 
 
-async def tool_for(bench: BenchRun, samples: Samples, trials: int = 3) -> tuple[Tool | None, Bill]:
-    """The tool of the first trial that ends in one, and what the trials up to it have cost."""
+async def tool_for(
+    bench: BenchRun, samples: Samples, trials: int = 3, *, user: AccountedModel | None = None
+) -> tuple[Tool | None, Bill]:
+    """The tool of the first trial that ends in one, and what the trials up to it have cost.
+
+    `user` takes the place of the bench's own at the gate.
+    """
     total = Bill()
     for number in range(trials):
-        made = await run_build_trial(bench, samples, number)
+        made = await run_build_trial(bench, samples, number, user=user)
         total.add(made.bill)
         if made.tool is not None:
             return made.tool, total
