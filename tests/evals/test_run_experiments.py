@@ -60,7 +60,7 @@ async def test_experiments_run_in_the_order_of_the_plan_on_tasks_from_files(
 
 async def test_all_experiments_that_there_are_can_be_planned(tmp_path: Path, files: tuple[str, ...]) -> None:
     assert list(EXPERIMENTS) == [
-        *("use", "make", "reuse-cot", "dispatch", "near-miss", "stream", "improve", "audit"),
+        *("use", "make", "reuse-cot", "dispatch", "one-call", "near-miss", "stream", "improve", "audit"),
     ]
     models = roles(dispatcher=dispatcher(lambda _, known: json.dumps({"kind": known[0]})))
     given = plan("reuse-cot", "dispatch", tasks=files, sets=1, set_size=10)
@@ -137,7 +137,7 @@ async def test_the_tool_of_a_task_nobody_knows_is_refused(tmp_path: Path) -> Non
         await run(tmp_path / "home", plan("use", tasks=(f"sorting={tmp_path / 'words.json'}",)), roles())
 
 
-@pytest.mark.parametrize("name", ["near-miss", "stream"])
+@pytest.mark.parametrize("name", ["one-call", "near-miss", "stream"])
 async def test_near_misses_of_a_file_are_refused_before_the_experiments_in_front_of_it_are_paid(
     tmp_path: Path, files: tuple[str, ...], name: str
 ) -> None:

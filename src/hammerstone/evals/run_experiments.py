@@ -13,6 +13,7 @@ from hammerstone.evals.experiments.dispatch import check_tasks, run_dispatch
 from hammerstone.evals.experiments.improve import check_families, run_improve
 from hammerstone.evals.experiments.make_tools import run_make
 from hammerstone.evals.experiments.near_miss import check_own, run_near_miss
+from hammerstone.evals.experiments.one_call import run_one_call
 from hammerstone.evals.experiments.reuse_cot import run_reuse_cot
 from hammerstone.evals.experiments.stream import check_requests, run_stream
 from hammerstone.evals.experiments.use_tools import METHODS, check_methods, run_use
@@ -76,6 +77,11 @@ async def _dispatch(bench: BenchRun, tasks: Sequence[Samples], plan: BenchPlan) 
     return await run_dispatch(bench, pool, sets=plan.sets, size=plan.set_size)
 
 
+async def _one_call(bench: BenchRun, tasks: Sequence[Samples], plan: BenchPlan) -> Result:
+    """5 reworded questions and 2 look-alikes of each task where 20 samples are wanted: small models take long."""
+    return await run_one_call(bench, tasks, reworded=max(1, plan.n // 4), alike=max(1, plan.n // 10))
+
+
 async def _near_miss(bench: BenchRun, tasks: Sequence[Samples], plan: BenchPlan) -> Result:
     del plan
     return await run_near_miss(bench, tasks)
@@ -100,6 +106,7 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "make": _make,
     "reuse-cot": _reuse_cot,
     "dispatch": _dispatch,
+    "one-call": _one_call,
     "near-miss": _near_miss,
     "stream": _stream,
     "improve": _improve,
@@ -199,7 +206,7 @@ def _check(plan: BenchPlan, tasks: Sequence[Samples]) -> None:
         check_methods(plan.methods)
     if "dispatch" in plan.experiments:
         check_tasks(tasks)
-    if {"near-miss", "stream"} & set(plan.experiments):
+    if {"one-call", "near-miss", "stream"} & set(plan.experiments):
         check_own(tasks)
     if "improve" in plan.experiments:
         check_families(plan.tasks)

@@ -3,6 +3,7 @@
 from hammerstone.routes.catalog import Catalog
 from hammerstone.routes.contract import Answer, AnswerRoute, Asked, Refusal, text_of
 from hammerstone.routes.last_routes import LabelerRoute, SolverRoute
+from hammerstone.routes.one_call import OneCallRoute
 from hammerstone.routes.parser_route import ParserRoute, ToolParserRoute
 from hammerstone.routes.router import Routed, Router
 from hammerstone.routes.task_finder import TaskFinder
@@ -15,6 +16,7 @@ __all__ = [
     "Asked",
     "Catalog",
     "LabelerRoute",
+    "OneCallRoute",
     "ParserRoute",
     "Refusal",
     "Routed",

@@ -12,7 +12,7 @@ from hammerstone.settings import USER_TEMPERATURE
 from hammerstone.store.accounts import AccountedModel, Bill, prompt
 from hammerstone.store.records import Task
 from hammerstone.tools.descriptions import one_line, short_description
-from hammerstone.tools.shortlist import grams
+from hammerstone.tools.shortlist import grams, likeness
 from hammerstone.tools.tool import is_tool_name, tool_name
 
 __all__ = ["Known", "New", "choose", "dispatch", "nearest", "read_verdict"]
@@ -87,7 +87,7 @@ def nearest(tasks: Sequence[Task], examples: Sequence[str], question: str) -> li
     if len(tasks) <= LISTED:
         return list(tasks)
     asked = grams(question)
-    scores = [len(asked & grams(example)) / (len(grams(example)) or 1) for example in examples]
+    scores = [likeness(example, asked) for example in examples]
     best = sorted(range(len(tasks)), key=lambda i: (-scores[i], i))[:LISTED]
     return [tasks[i] for i in sorted(best)]
 

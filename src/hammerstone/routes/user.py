@@ -14,12 +14,21 @@ from hammerstone.prompts import quoted
 from hammerstone.settings import USER_TEMPERATURE
 from hammerstone.store.accounts import AccountedModel, Bill, prompt
 from hammerstone.tools.descriptions import short_description
-from hammerstone.tools.parser import Parsed
+from hammerstone.tools.parser import Arguments, Parsed
 from hammerstone.tools.signature import ArgumentsError, Signature, SignatureError, read_signature
 from hammerstone.tools.tool import Demonstration, Tool
 from hammerstone.types import JSON, Route
 
-__all__ = ["MODEL_REFUSED", "ToolCard", "read_arguments", "write_arguments"]
+__all__ = [
+    "MODEL_REFUSED",
+    "ToolCard",
+    "arguments_schema",
+    "fitting",
+    "read_arguments",
+    "reply_object",
+    "shown",
+    "write_arguments",
+]
 
 MODEL_REFUSED = "the user model refused"
 LONGEST_SHOWN = 2_000  # characters of a demonstration's question, and of its arguments
@@ -70,41 +79,59 @@ async def write_arguments(model: AccountedModel, manual: ToolCard, question: str
 
 
 def _reply_schema(signature: Signature) -> dict[str, JSON]:
-    """JSON Schema of what the user may reply: the arguments, or the null of a refusal.
+    """JSON Schema of what the user may reply: the arguments, or the null of a refusal."""
+    return {"anyOf": [arguments_schema(signature), {"type": "null"}]}
+
+
+def arguments_schema(signature: Signature) -> dict[str, JSON]:
+    """JSON Schema of the arguments that a model is to write.
 
     All of the arguments, those with a default too: a small model leaves out what it may, and without an argument that
     is only wording `unparse` does not give the question back.
     """
-    return {"anyOf": [{**signature.schema, "required": list(signature.parameters)}, {"type": "null"}]}
+    return {**signature.schema, "required": list(signature.parameters)}
 
 
 def read_arguments(reply: str, source: str) -> Parsed:
-    """The checked arguments in a reply of the user model.
+    """The checked arguments in a reply of the user model."""
+    value = reply_object(reply)
+    return Parsed(refusal=value) if isinstance(value, str) else fitting(value, source)
+
+
+def reply_object(reply: str) -> dict[str, JSON] | str:
+    """The JSON object in a reply of the user model, or why there is none.
 
     A reply that begins or ends with the word null is a refusal, whatever JSON it holds as an explanation.
     """
     if _REFUSED.search(reply):
-        return Parsed(refusal=MODEL_REFUSED)
+        return MODEL_REFUSED
     try:
         value = json_value(reply)
     except NotJSONError:
-        return Parsed(refusal="the user model's reply is not JSON")
+        return "the user model's reply is not JSON"
     if value is None:
-        return Parsed(refusal=MODEL_REFUSED)
-    if not isinstance(value, dict):
-        return Parsed(refusal="the user model's reply is not a JSON object")
+        return MODEL_REFUSED
+    return value if isinstance(value, dict) else "the user model's reply is not a JSON object"
+
+
+def fitting(arguments: Arguments, source: str) -> Parsed:
+    """The arguments as they are to be passed, or why they do not fit the tool's signature."""
     try:
-        return Parsed(arguments=read_signature(source).validate(value))
+        return Parsed(arguments=read_signature(source).validate(arguments))
     except (ArgumentsError, SignatureError) as error:
         return Parsed(refusal=f"the user model's arguments do not fit: {error}")
 
 
-def _demonstrate(demonstrations: Sequence[Demonstration]) -> str:
-    """Those that are short; one cut short would show arguments that do not fit what is left of its question."""
+def shown(demonstrations: Sequence[Demonstration]) -> list[tuple[str, str]]:
+    """Question and arguments, as JSON, of those that are short.
+
+    One cut short would show arguments that do not fit what is left of its question.
+    """
     pairs = [(one.question, json.dumps(one.arguments, ensure_ascii=False)) for one in demonstrations]
-    shown = [
-        f"Question:\n{quoted(question)}\nArguments:\n{quoted(arguments)}"
-        for question, arguments in pairs
-        if max(len(question), len(arguments)) <= LONGEST_SHOWN
-    ]
-    return "\n\n".join(shown) or "(none)"
+    return [pair for pair in pairs if max(map(len, pair)) <= LONGEST_SHOWN]
+
+
+def _demonstrate(demonstrations: Sequence[Demonstration]) -> str:
+    pairs = shown(demonstrations)
+    blocks = [f"Question:\n{quoted(question)}\nArguments:\n{quoted(arguments)}" for question, arguments in pairs]
+    return "\n\n".join(blocks) or "(none)"

@@ -13,12 +13,12 @@ from hammerstone.sandbox.contract import Sandbox
 from hammerstone.store.accounts import AccountedModel
 from hammerstone.store.records import StoredTool
 from hammerstone.tools import parser
-from hammerstone.tools.parser import Arguments
+from hammerstone.tools.parser import Arguments, Parsed
 from hammerstone.tools.rewording import overlooked
 from hammerstone.tools.shortlist import holds_wording
 from hammerstone.types import Route
 
-__all__ = ["ToolUserRoute", "UserRoute"]
+__all__ = ["ToolUserRoute", "UserRoute", "answer_from"]
 
 
 class ToolUserRoute:
@@ -38,25 +38,33 @@ class ToolUserRoute:
         """Raises `ModelError`, `RecordingError`, `StoreError`, `SandboxError`."""
         question = asked.question(self._form)
         parsed = await write_arguments(self._model, self._card, question, asked.bill)
-        if parsed.arguments is None:
-            return Refusal(reasons=(parsed.refusal,), parsed=parsed)
-        problem = await self._overlooked(question, parsed.arguments) if self._card.unparses else ""
-        if problem:
-            return Refusal(reasons=(problem,), parsed=replace(parsed, refusal=problem))
-        solved = await parser.call_solve(self._sandbox, self._card.source, parsed.arguments)
-        if solved.text is None:
-            return Refusal(reasons=(solved.failure,), parsed=parsed)
-        return Answer(text=solved.text, route=Route.USER, parsed=parsed)
+        return await answer_from(self._sandbox, self._card, question, parsed)
 
-    async def _overlooked(self, question: str, arguments: Arguments) -> str:
-        """What the arguments leave out of the question or add to it, by the tool's own `unparse`."""
-        card = self._card
-        outcome = await self._sandbox.call(card.source, "unparse", arguments)
-        if not isinstance(outcome.value, str):
-            return f"the tool does not write these arguments as a question: {outcome.error or 'no string'}"
-        own_form = any(holds_wording(question, wording) for wording in card.wordings)
-        shown = [one.question for one in card.demonstrations]
-        return overlooked(question, outcome.value, own_form=own_form, fixed=shown)
+
+async def answer_from(sandbox: Sandbox, card: ToolCard, question: str, parsed: Parsed) -> Answer | Refusal:
+    """What a tool answers with arguments that a model has written, if they account for the question.
+
+    Raises `SandboxError`.
+    """
+    if parsed.arguments is None:
+        return Refusal(reasons=(parsed.refusal,), parsed=parsed)
+    problem = await _overlooked(sandbox, card, question, parsed.arguments) if card.unparses else ""
+    if problem:
+        return Refusal(reasons=(problem,), parsed=replace(parsed, refusal=problem))
+    solved = await parser.call_solve(sandbox, card.source, parsed.arguments)
+    if solved.text is None:
+        return Refusal(reasons=(solved.failure,), parsed=parsed)
+    return Answer(text=solved.text, route=Route.USER, parsed=parsed)
+
+
+async def _overlooked(sandbox: Sandbox, card: ToolCard, question: str, arguments: Arguments) -> str:
+    """What the arguments leave out of the question or add to it, by the tool's own `unparse`."""
+    outcome = await sandbox.call(card.source, "unparse", arguments)
+    if not isinstance(outcome.value, str):
+        return f"the tool does not write these arguments as a question: {outcome.error or 'no string'}"
+    own_form = any(holds_wording(question, wording) for wording in card.wordings)
+    shown = [one.question for one in card.demonstrations]
+    return overlooked(question, outcome.value, own_form=own_form, fixed=shown)
 
 
 class UserRoute:

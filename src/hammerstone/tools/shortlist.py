@@ -17,7 +17,18 @@ from typing import Generic, TypeVar
 
 from hammerstone.requests.comparison import normalise
 
-__all__ = ["LEAST", "SHARE", "N", "Shortlist", "forms", "grams", "holds_wording", "phrased_alike", "wording"]
+__all__ = [
+    "LEAST",
+    "SHARE",
+    "N",
+    "Shortlist",
+    "forms",
+    "grams",
+    "holds_wording",
+    "likeness",
+    "phrased_alike",
+    "wording",
+]
 
 N = 5
 SHARE = 0.9
@@ -34,6 +45,12 @@ def grams(text: str) -> frozenset[str]:
     """The character n-grams of a normalised text."""
     text = normalise(text)
     return frozenset(text[i : i + N] for i in range(max(1, len(text) - N + 1)))
+
+
+def likeness(example: str, asked: frozenset[str]) -> float:
+    """The share of an example's n-grams, from 0 to 1, that are among those of the question that is asked."""
+    own = grams(example)
+    return len(own & asked) / len(own)
 
 
 def wording(questions: Sequence[str]) -> tuple[str, ...]:

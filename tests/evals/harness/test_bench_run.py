@@ -198,10 +198,10 @@ async def test_equal_prompts_of_two_askers_at_the_same_moment_are_paid_once(stor
 async def test_a_bill_holds_what_its_answers_cost_whoever_paid_them(store: Store) -> None:
     bills = [Bill(), Bill()]
     for bill in bills:  # two runs on one store
-        model = FunctionModel(lambda _: paid("5"), name="user")
+        model = FunctionModel(lambda _: replace(paid("5"), seconds=1.5), name="user")
         await new_bench(store, NOWHERE, {Role.USER: model}).model(Role.USER).complete(numbered(1)[0], bill)
     assert bills[1] == bills[0]
-    assert bills[1] == Bill(calls=1, cost_usd=PRICE, usage=Usage(input_tokens=100, output_tokens=10))
+    assert bills[1] == Bill(calls=1, cost_usd=PRICE, usage=Usage(input_tokens=100, output_tokens=10), seconds=1.5)
     (row,) = store.ledger()
     assert (row.calls, row.cost_usd) == (1, PRICE)
 
@@ -386,7 +386,8 @@ async def test_an_unknown_price_or_token_count_is_unknown_in_the_figure(store: S
 
 
 def test_bills_add_up() -> None:
-    one = Bill(calls=2, cost_usd=0.5, usage=Usage(input_tokens=3, output_tokens=4))
-    assert one_bill([one, one]) == Bill(calls=4, cost_usd=1.0, usage=Usage(input_tokens=6, output_tokens=8))
+    one = Bill(calls=2, cost_usd=0.5, usage=Usage(input_tokens=3, output_tokens=4), seconds=0.5)
+    total = Bill(calls=4, cost_usd=1.0, usage=Usage(input_tokens=6, output_tokens=8), seconds=1.0)
+    assert one_bill([one, one]) == total
     assert one_bill([one, Bill(calls=1, cost_usd=None)]).cost_usd is None
     assert one_bill([]) == Bill()

@@ -30,6 +30,7 @@ __all__ = [
     "ProgramOfThought",
     "ToolWithParser",
     "ToolWithUser",
+    "why_none",
     "worked_examples",
 ]
 
@@ -42,6 +43,7 @@ class NoAnswer(Enum):
 
     INVALID = "with an invalid reply"
     REFUSED = "refused by the model"
+    NO_TOOL = "taken for questions of another task"
     UNPROVED = "whose arguments do not account for the question"
     UNPARSED = "refused by the parser"
     FAILED = "on which the program failed"
@@ -138,10 +140,10 @@ class ToolWithUser:
 
     async def answer(self, question: str, bill: Bill) -> str | NoAnswer:
         result = await self._route.attempt(Asked.of(question, bill))
-        return result.text if isinstance(result, Answer) else _reason(result)
+        return result.text if isinstance(result, Answer) else why_none(result)
 
 
-def _reason(refusal: Refusal) -> NoAnswer:
+def why_none(refusal: Refusal) -> NoAnswer:
     """How far the user route came."""
     if refusal.parsed.arguments is None:
         return NoAnswer.REFUSED if refusal.parsed.refusal == MODEL_REFUSED else NoAnswer.INVALID

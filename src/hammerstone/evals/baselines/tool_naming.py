@@ -1,0 +1,45 @@
+"""Ways to find the tool of a question before the user writes its arguments; `OneCallRoute` does both at once."""
+
+from __future__ import annotations
+
+from hammerstone.routes import Answer, Asked, Catalog, Refusal, UserRoute
+from hammerstone.routes.dispatcher import Known, New, dispatch
+from hammerstone.routes.one_call import nearest_tools
+from hammerstone.store.accounts import AccountedModel
+from hammerstone.store.records import Task
+from hammerstone.tools.parser import Parsed
+
+__all__ = ["NEW_TASK", "DispatchedUser", "NearestUser"]
+
+NEW_TASK = "the dispatcher takes the question for one of a new task"
+
+
+class DispatchedUser:
+    """As in the loop: a dispatcher model names the task (LATM, section 3.2)."""
+
+    def __init__(self, catalog: Catalog, dispatcher: AccountedModel, user: UserRoute) -> None:
+        self._tasks = [Task(id=0, name=one.task, description=one.tool.description) for one in catalog.tools]
+        self._dispatcher = dispatcher
+        self._user = user
+
+    async def attempt(self, asked: Asked) -> Answer | Refusal:
+        match await dispatch(self._dispatcher, self._tasks, asked.question(), asked.bill):
+            case Known(name=name):
+                asked.task = name
+                return await self._user.attempt(asked)
+            case New():
+                return Refusal(reasons=(NEW_TASK,), parsed=Parsed(refusal=NEW_TASK))
+            case None:
+                return Refusal(reasons=("two replies of the dispatcher could not be read",))
+
+
+class NearestUser:
+    """The nearest tool by n-grams: no model is asked which."""
+
+    def __init__(self, catalog: Catalog, user: UserRoute) -> None:
+        self._catalog = catalog
+        self._user = user
+
+    async def attempt(self, asked: Asked) -> Answer | Refusal:
+        asked.task = nearest_tools(self._catalog.tools, asked)[0].task
+        return await self._user.attempt(asked)

@@ -1,0 +1,230 @@
+"""One call for both, which tool and its arguments, against two calls, and against no model for naming the tool.
+
+The questions are reworded, so that no parser takes them, or look like a task's and ask for something else, so that they
+must be refused. All three methods end in the same check of the arguments and the same tools.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from hammerstone.errors import RecordingError
+from hammerstone.evals.baselines.answer_methods import NoAnswer, why_none
+from hammerstone.evals.baselines.tool_naming import NEW_TASK, DispatchedUser, NearestUser
+from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError, for_each, one_bill
+from hammerstone.evals.harness.build_trials import tool_for
+from hammerstone.evals.harness.live_tools import catalog_of
+from hammerstone.evals.harness.samples import Samples, generated_samples
+from hammerstone.evals.report.experiment_result import Measurement, Result, Table
+from hammerstone.evals.report.result_tables import UNKNOWN, number
+from hammerstone.evals.tasks import near_misses, task
+from hammerstone.requests.comparison import agree
+from hammerstone.routes import Answer, AnswerRoute, Asked, Catalog, OneCallRoute, ParserRoute, Refusal, UserRoute
+from hammerstone.routes.one_call import FEW
+from hammerstone.store.accounts import AccountedModel, Bill
+from hammerstone.tools.tool import Tool
+from hammerstone.types import Instance, Role, Route
+
+__all__ = ["LOOK_ALIKES", "METHODS", "PART", "REWORDED", "run_one_call"]
+
+PART = "one-call"  # the file of recordings of a model that is measured beside those of the roles
+METHODS = ("dispatcher, then user", "one call", "nearest tool, then user")
+REWORDED, LOOK_ALIKES = "reworded questions", "false hits on look-alikes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a method made of a question. `named` says that the tool it called is that of the question's task."""
+
+    given: str | NoAnswer
+    right: bool
+    named: bool
+    bill: Bill
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """All outcomes of one method with one model, on `REWORDED` questions or on `LOOK_ALIKES`."""
+
+    method: str
+    model: str
+    what: str
+    outcomes: Sequence[Outcome]
+
+    @property
+    def answered(self) -> list[Outcome]:
+        return [one for one in self.outcomes if isinstance(one.given, str)]
+
+    @property
+    def bill(self) -> Bill:
+        return one_bill([one.bill for one in self.outcomes])
+
+
+async def run_one_call(bench: BenchRun, tasks: Sequence[Samples], *, reworded: int = 5, alike: int = 2) -> Result:
+    """So many reworded questions and look-alikes of each task, for each method, with each of the bench's users.
+
+    Raises the errors of models, store and sandbox, `RecordingError` only where no model is recorded.
+    """
+    measured: list[Measured] = []
+    notes: list[str] = []
+    partial = ""
+    try:
+        tools = {samples.task: (await tool_for(bench, samples))[0] for samples in tasks}
+        catalog = await catalog_of(_for_anyone(tools))
+        live = [one.task for one in catalog.tools]
+        questions = {
+            REWORDED: _reworded(live, reworded, bench.seed),
+            LOOK_ALIKES: _look_alikes(live, alike, bench.seed),
+        }
+        notes += await _notes(bench, catalog, questions, tools)
+        async for one in _measure(bench, catalog, questions, notes):
+            measured.append(one)
+    except CostReachedError as error:
+        partial = error.message
+    return Result(
+        experiment="one-call",
+        title="One call for tool and arguments, or two",
+        seed=bench.seed,
+        models={Role.MAKER: bench.models[Role.MAKER].name},
+        figures=tuple(_figure(one) for what in (REWORDED, LOOK_ALIKES) for one in measured if one.what == what),
+        tables=(_spent(measured),),
+        notes=tuple(notes),
+        partial=partial,
+    )
+
+
+def _for_anyone(tools: Mapping[str, Tool | None]) -> list[Tool]:
+    """Those with a user route. Here they are called with any model's arguments: how good those are is measured."""
+    return [replace(one, users=()) for one in tools.values() if one is not None and Route.USER in one.routes]
+
+
+def _reworded(names: Sequence[str], n: int, seed: int) -> list[tuple[str, Instance]]:
+    drawn: list[tuple[str, Instance]] = []
+    for name in names:
+        rng = random.Random(f"{name} reworded {seed}")  # noqa: S311 - samples, not secrets
+        drawn += [(name, task(name).paraphrase(one, rng)) for one in generated_samples(name, n, seed).asked]
+    return drawn
+
+
+def _look_alikes(names: Sequence[str], n: int, seed: int) -> list[tuple[str, Instance]]:
+    return [(name, one) for name in names for one in near_misses(name, n, seed)]
+
+
+async def _notes(
+    bench: BenchRun,
+    catalog: Catalog,
+    questions: Mapping[str, Sequence[tuple[str, Instance]]],
+    tools: Mapping[str, Tool | None],
+) -> list[str]:
+    every = [one for drawn in questions.values() for _, one in drawn]
+    route = ParserRoute(catalog, bench.sandbox, None)
+    results = await for_each(lambda one: route.attempt(Asked.of(one.question)), every)
+    parsed = sum(isinstance(one, Answer) for one in results)
+    live = {one.task for one in catalog.tools}
+    return [
+        f"{len(live)} tools are live; a call for both shows the model the {FEW} nearest of them by n-grams. No tool is "
+        "held to the users with which it passed the gate.",
+        f"Parsers, which the loop asks before any of these methods, take {parsed} of the {len(every)} questions.",
+        "A look-alike asks for what no tool does: each one that is answered counts as a false hit.",
+        "Seconds are those that the calls took when they were made; the tools take none worth counting.",
+        *(f"{name} is left out: no build gave a tool with a user route." for name in tools if name not in live),
+    ]
+
+
+async def _measure(
+    bench: BenchRun,
+    catalog: Catalog,
+    questions: Mapping[str, Sequence[tuple[str, Instance]]],
+    notes: list[str],
+) -> AsyncIterator[Measured]:
+    """Model by model; a note says which are not recorded."""
+    missing: list[RecordingError] = []
+    users, dispatchers = bench.models_of(Role.USER, PART), bench.models_of(Role.DISPATCHER, PART)
+    for user, dispatcher in zip(users, dispatchers, strict=True):
+        try:
+            for method, route in _routes(bench, catalog, user, dispatcher).items():
+                for what, drawn in questions.items():
+                    outcomes = await _ask(bench, route, drawn, f"{user.name}: {method}")
+                    yield Measured(method=method, model=user.name, what=what, outcomes=outcomes)
+        except RecordingError as error:
+            missing.append(error)
+            notes.append(f"{user.name} is not recorded on all of these questions.")
+    if len(missing) == len(users):
+        raise missing[0]
+
+
+def _routes(
+    bench: BenchRun, catalog: Catalog, user: AccountedModel, dispatcher: AccountedModel
+) -> dict[str, AnswerRoute]:
+    arguments = UserRoute(catalog, bench.sandbox, user)
+    routes = (
+        DispatchedUser(catalog, dispatcher, arguments),
+        OneCallRoute(catalog, bench.sandbox, user),
+        NearestUser(catalog, arguments),
+    )
+    return dict(zip(METHODS, routes, strict=True))
+
+
+async def _ask(
+    bench: BenchRun, route: AnswerRoute, questions: Sequence[tuple[str, Instance]], what: str
+) -> list[Outcome]:
+    done = 0
+
+    async def one(posed: tuple[str, Instance]) -> Outcome:
+        nonlocal done
+        name, instance = posed
+        asked = Asked.of(instance.question)
+        result = await route.attempt(asked)
+        done += 1
+        bench.on_progress(what, done, len(questions))
+        given = result.text if isinstance(result, Answer) else _why_none(result)
+        right = isinstance(given, str) and agree(given, instance.answer)
+        return Outcome(given=given, right=right, named=asked.task == name, bill=asked.bill)
+
+    return await for_each(one, questions)
+
+
+def _why_none(refusal: Refusal) -> NoAnswer:
+    return NoAnswer.NO_TOOL if refusal.parsed.refusal == NEW_TASK else why_none(refusal)
+
+
+def _figure(measured: Measured) -> Measurement:
+    n, bill = len(measured.outcomes), measured.bill
+    right = sum(one.right for one in measured.answered)
+    details: list[str] = []
+    if measured.what == REWORDED:
+        named = sum(one.named for one in measured.outcomes)
+        details = [f"right tool named for {named}", f"{len(measured.answered) - right} wrong"]
+    silent = Counter(one.given for one in measured.outcomes if isinstance(one.given, NoAnswer))
+    details += [f"{silent[why]} {why.value}" for why in NoAnswer if why in silent]
+    return Measurement(
+        task=measured.what,
+        method=measured.method,
+        model=measured.model,
+        n=n,
+        right=right if measured.what == REWORDED else n - len(measured.answered),
+        input_tokens=bill.usage.input_tokens,
+        output_tokens=bill.usage.output_tokens,
+        cost_usd=bill.cost_usd,
+        model_calls=bill.calls,
+        detail="; ".join(details),
+    )
+
+
+def _spent(measured: Sequence[Measured]) -> Table:
+    """Of a method with a model over all questions, reworded ones and look-alikes."""
+    rows: list[tuple[str, ...]] = []
+    for method, model in dict.fromkeys((one.method, one.model) for one in measured):
+        bills = [one.bill for of in measured if (of.method, of.model) == (method, model) for one in of.outcomes]
+        total = one_bill(bills)
+        spent = (total.calls, total.usage.input_tokens, total.usage.output_tokens, total.seconds or None)
+        each = [UNKNOWN if one is None else number(one / len(bills)) for one in spent]
+        rows.append((model, method, str(len(bills)), *each))
+    return Table(
+        title="Calls, tokens and seconds for a question",
+        columns=("model…", "method", "#n", "#calls", "#tokens in", "#tokens out", "#seconds"),
+        rows=tuple(rows),
+    )
