@@ -58,9 +58,7 @@ def bench(
     ] = "",
     n: Annotated[
         int,
-        typer.Option(
-            "-n", min=1, help="Samples per task; one-call asks a quarter as many reworded, a tenth look-alikes."
-        ),
+        typer.Option("-n", min=1, help="Samples per task; for one-call a quarter of it reworded, a tenth look-alikes."),
     ] = 20,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed.")] = 0,
     methods: Annotated[
@@ -76,7 +74,7 @@ def bench(
         list[str] | None,
         typer.Option(
             "--user",
-            help="Live cheap model (default: the maker). Repeatable: use and reuse-cot measure each.",
+            help="Live cheap model (default: the maker). Repeatable: use, reuse-cot and one-call measure each.",
             rich_help_panel="Models",
         ),
     ] = None,

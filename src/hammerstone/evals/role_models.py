@@ -20,7 +20,7 @@ from hammerstone.types import Role
 __all__ = ["open_extra_users", "open_role_models", "open_small_models", "small_model"]
 
 ABOUT = "model.toml"
-USER_PARTS = frozenset(METHODS) | {"reuse-cot"}
+USER_PARTS = frozenset(METHODS) | {"reuse-cot", "one-call"}
 
 
 def open_role_models(

@@ -127,8 +127,8 @@ async def test_a_careful_model_answers_what_is_reworded_and_refuses_look_alikes_
     assert list(found) == [(what, method) for what in (REWORDED, LOOK_ALIKES) for method in METHODS]
     assert {(one.right, one.n) for (what, _), one in found.items() if what == REWORDED} == {(6, 6)}
     assert {(one.right, one.n) for (what, _), one in found.items() if what == LOOK_ALIKES} == {(4, 4)}
-    assert found[LOOK_ALIKES, DISPATCHED].detail == "4 taken for questions of another task"
-    assert found[LOOK_ALIKES, ONE_CALL].detail == found[LOOK_ALIKES, NEAREST].detail == "4 refused by the model"
+    assert found[LOOK_ALIKES, DISPATCHED].lacking == {"taken for questions of another task": 4}
+    assert found[LOOK_ALIKES, ONE_CALL].lacking == found[LOOK_ALIKES, NEAREST].lacking == {"refused by the model": 4}
     assert "Parsers, which the loop asks before any of these methods, take 0 of the 10 questions." in result.notes
 
 
@@ -137,8 +137,8 @@ async def test_a_look_alike_that_is_answered_is_a_false_hit(store: Store, sandbo
     found = figures(await run(store, sandbox, careless, alike=5))
     for method in METHODS:
         one = found[LOOK_ALIKES, method]
-        assert (one.right, one.n) == (7, 10)
-        assert one.detail == "6 whose arguments do not account for the question; 1 on which the program failed"
+        assert (one.right, one.n, one.wrong) == (7, 10, None)
+        assert one.lacking == {"whose arguments do not account for the question": 6, "on which the program failed": 1}
 
 
 async def test_wrong_answers_to_reworded_questions_are_told(store: Store, sandbox: Sandbox) -> None:
@@ -150,7 +150,7 @@ async def test_wrong_answers_to_reworded_questions_are_told(store: Store, sandbo
     found = figures(await run(store, sandbox, sloppy, tasks=TASKS[:1]))
     for method in METHODS:
         one = found[REWORDED, method]
-        assert (one.right, one.n, one.detail) == (0, 3, "right tool named for 3; 3 wrong")
+        assert (one.right, one.wrong, one.n, one.detail) == (0, 3, 3, "right tool named for 3")
 
 
 async def test_calls_tokens_and_cost_are_each_methods_own(store: Store, sandbox: Sandbox) -> None:
@@ -193,10 +193,10 @@ async def test_a_model_beside_those_of_the_roles_is_dispatcher_and_user_by_itsel
         (ONE_CALL, 3),
         (NEAREST, 6),
     }
-    invalid = "3 with an invalid reply"
-    assert found[REWORDED, DISPATCHED].detail == f"right tool named for 3; 0 wrong; {invalid}"
-    assert found[REWORDED, ONE_CALL].detail == f"right tool named for 3; 0 wrong; {invalid}"
-    assert found[REWORDED, NEAREST].detail == "right tool named for 6; 0 wrong"
+    for method in (DISPATCHED, ONE_CALL):
+        one = found[REWORDED, method]
+        assert (one.detail, one.lacking) == ("right tool named for 3", {"with an invalid reply": 3})
+    assert (found[REWORDED, NEAREST].detail, found[REWORDED, NEAREST].lacking) == ("right tool named for 6", {})
 
 
 async def test_a_dispatcher_that_cannot_be_read_is_an_invalid_reply(store: Store, sandbox: Sandbox) -> None:
@@ -204,7 +204,8 @@ async def test_a_dispatcher_that_cannot_be_read_is_an_invalid_reply(store: Store
         return "" if "Kinds seen" in prompt.messages[-1].content else careful(prompt)
 
     found = figures(await run(store, sandbox, mute))
-    assert found[REWORDED, DISPATCHED].detail == "right tool named for 0; 0 wrong; 6 with an invalid reply"
+    assert found[REWORDED, DISPATCHED].detail == "right tool named for 0"
+    assert found[REWORDED, DISPATCHED].lacking == {"with an invalid reply": 6}
     assert found[REWORDED, ONE_CALL].right == 6
 
 

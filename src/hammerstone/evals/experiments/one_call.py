@@ -192,25 +192,25 @@ def _why_none(refusal: Refusal) -> NoAnswer:
 
 
 def _figure(measured: Measured) -> Measurement:
-    n, bill = len(measured.outcomes), measured.bill
+    n, bill, answered = len(measured.outcomes), measured.bill, len(measured.answered)
     right = sum(one.right for one in measured.answered)
-    details: list[str] = []
-    if measured.what == REWORDED:
-        named = sum(one.named for one in measured.outcomes)
-        details = [f"right tool named for {named}", f"{len(measured.answered) - right} wrong"]
+    named = sum(one.named for one in measured.outcomes)
     silent = Counter(one.given for one in measured.outcomes if isinstance(one.given, NoAnswer))
-    details += [f"{silent[why]} {why.value}" for why in NoAnswer if why in silent]
+    reworded = measured.what == REWORDED
     return Measurement(
         task=measured.what,
         method=measured.method,
         model=measured.model,
         n=n,
-        right=right if measured.what == REWORDED else n - len(measured.answered),
+        right=right if reworded else n - answered,
+        wrong=answered - right if reworded else None,
+        lacking={why.value: silent[why] for why in NoAnswer if why in silent},
         input_tokens=bill.usage.input_tokens,
         output_tokens=bill.usage.output_tokens,
         cost_usd=bill.cost_usd,
+        seconds=bill.seconds or None,
         model_calls=bill.calls,
-        detail="; ".join(details),
+        detail=f"right tool named for {named}" if reworded else "",
     )
 
 
