@@ -11,7 +11,7 @@ import pytest
 from hammerstone.errors import ModelError
 from hammerstone.models.model import Prompt
 from hammerstone.prompts import quoted
-from hammerstone.requests.frame import Form, Frame
+from hammerstone.requests.frame import Form, Frame, frame_of
 from hammerstone.routes import Answer, Asked, Catalog, OneCallRoute, Refusal, text_of
 from hammerstone.routes.one_call import FEW, nearest_tools
 from hammerstone.routes.user import MODEL_REFUSED
@@ -21,7 +21,7 @@ from hammerstone.store.accounts import AccountedModel
 from hammerstone.testing import FunctionModel, ScriptedModel
 from hammerstone.tools.signature import read_signature
 from hammerstone.tools.tool import Demonstration, Tool
-from hammerstone.types import Request, Role
+from hammerstone.types import Chat, Message, Request, Role
 
 from ..samples.sums import PAIRS, SUM, ask, reworded, tool
 
@@ -164,6 +164,20 @@ async def test_tools_of_another_frame_or_user_or_that_cannot_be_called_are_not_s
     _, (prompt,) = await attempted(store, sandbox, "null", Asked.of(reworded(1)), tools)
     assert prompt.schema is not None
     assert len(prompt.schema["anyOf"]) == 2
+
+
+async def test_a_prompt_holds_one_form_of_a_chat_and_the_tools_that_read_it(store: Store, sandbox: Sandbox) -> None:
+    """Of two tools for one chat, the nearest reads its last message and the other all of it."""
+    turns = (Message(role="system", content="Answer briefly."), Message(role="user", content=reworded(1)))
+    chat = Chat(messages=turns)
+    tools = [
+        replace(a_tool("sum"), frame=frame_of(chat, Form.LAST)),
+        replace(a_tool("product"), frame=frame_of(chat, Form.WHOLE)),
+    ]
+    _, (prompt,) = await attempted(store, sandbox, "null", Asked(request=Request(id="1", chat=chat)), tools)
+    text = prompt.messages[0].content
+    assert "def product(" not in text
+    assert text.endswith(quoted(reworded(1)))
 
 
 async def test_of_a_named_task_only_its_tool_is_shown(store: Store, sandbox: Sandbox) -> None:
