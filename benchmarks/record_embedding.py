@@ -1,4 +1,4 @@
-"""Record the vectors that `hammerstone bench near-miss` and `bench stream` compare questions by.
+"""Record the vectors that the semantic caches of `hammerstone bench near-miss` compare questions by.
 
     uv run --extra toolformer python benchmarks/record_embedding.py FOLDER
 
@@ -19,7 +19,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from hammerstone.environment import recordings
 from hammerstone.evals.baselines.embeddings import RecordedEmbedding, Vector
-from hammerstone.evals.role_models import open_role_models, open_small_models
+from hammerstone.evals.role_models import open_role_models
 from hammerstone.evals.run_experiments import BenchPlan, run_experiments
 
 LONGEST = 256  # tokens, as the model was trained
@@ -52,16 +52,14 @@ async def main(folder: Path) -> None:
     kept.mkdir(exist_ok=True)
     embedding = SentenceEmbedding(folder, RecordedEmbedding(kept))
     with tempfile.TemporaryDirectory() as home:
-        for experiment in ("near-miss", "stream"):
-            await run_experiments(
-                BenchPlan(experiments=(experiment,), tasks=(), n=20),
-                open_role_models(recordings("bench"), maker=None, user=None, record=False),
-                home,
-                extra=open_small_models(recordings("real")),
-                embeddings=(embedding,),
-                recorded="while they were recorded",
-                on_progress=lambda what, done, total: print(f"{what}: {done} of {total}", flush=True),
-            )
+        await run_experiments(
+            BenchPlan(experiments=("near-miss",), tasks=(), n=20),
+            open_role_models(recordings("bench"), maker=None, user=None, record=False),
+            home,
+            embeddings=(embedding,),
+            recorded="while they were recorded",
+            on_progress=lambda what, done, total: print(f"{what}: {done} of {total}", flush=True),
+        )
 
 
 anyio.run(main, Path(sys.argv[1]))
