@@ -26,7 +26,7 @@ from hammerstone.evals.role_models import open_role_models, small_model
 from hammerstone.evals.run_experiments import BenchPlan, run_experiments
 from hammerstone.models import RecordingModel, open_model
 
-AT_ONCE = 8  # as many as the server has slots
+AT_ONCE = 2  # as many as the server has slots
 QUEUED_S = 1800.0  # a slow machine may take minutes for one reply
 
 

@@ -76,6 +76,14 @@ def test_a_log_of_a_byte_order_mark_and_one_line_is_read(tmp_path: Path) -> None
     assert (ids(log), log.training) == (["r1"], 1)
 
 
+def test_a_file_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
+    file = tmp_path / "log.jsonl"
+    file.write_text(json.dumps({"question": "a?", "answer": "1"}) + "\n")
+    other = tmp_path / "." / "link.jsonl"
+    other.symlink_to(file)
+    assert len(read_log([str(file), str(file), str(other)]).lines) == 1
+
+
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no file"):
         read_log([str(tmp_path / "none.jsonl")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -52,11 +53,13 @@ class Log:
 
 
 def read_log(files: Sequence[str], answers: str | None = None, *, on_bad: OnBad = _ignore) -> Log:
-    """All files together. Output files of batches, and `answers`, hold the answers to the requests of the others.
+    """All files together, each of them once.
 
-    Raises `InputError` for a file that cannot be read as a whole.
+    Output files of batches, and `answers`, hold the answers to the requests of the others. Raises `InputError` for a
+    file that cannot be read as a whole.
     """
     log = Log()
+    files = _once(files)
     outputs = [file for file in files if file != "-" and is_batch_output(file)]
     replies = dict(_replies([*outputs, *([answers] if answers else [])], log, on_bad))
     for file in files:
@@ -70,6 +73,11 @@ def read_log(files: Sequence[str], answers: str | None = None, *, on_bad: OnBad 
     if log.timed:
         log.lines.sort(key=_time)
     return log
+
+
+def _once(files: Sequence[str]) -> list[str]:
+    """Without what is named twice, by whatever path: its requests would count twice."""
+    return list({(name if name == "-" else os.path.realpath(name)): name for name in reversed(files)}.values())[::-1]
 
 
 def _replies(files: Sequence[str], log: Log, on_bad: OnBad) -> Iterator[tuple[str, BatchAnswer]]:
