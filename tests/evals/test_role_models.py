@@ -62,3 +62,9 @@ def test_the_price_is_that_of_the_offer_that_is_named() -> None:
     tokens = Tokens(input_tokens=1_000_000, output_tokens=1_000_000)
     offer = calc_price(tokens, "Qwen/Qwen2.5-Coder-3B-Instruct", provider_id="huggingface_nscale")
     assert float(offer.total_price) == pytest.approx(0.01 + 0.03)
+
+
+def test_a_model_that_is_described_and_not_recorded_yet_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "model.toml").write_text("instances = 7\nmax_tokens = 100\nmaker_max_tokens = 900\n")
+    assert open_small_models(tmp_path) == ()

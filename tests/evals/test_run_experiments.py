@@ -53,7 +53,8 @@ async def test_experiments_run_in_the_order_of_the_plan_on_tasks_from_files(
     results = await run(tmp_path / "home", plan("make", "use", tasks=files[:2]), roles())
     assert [one.experiment for one in results] == ["make", "use"]
     assert {one.task for one in results[1].figures} == {"sum", "product", "all"}
-    assert {(one.right, one.n) for one in results[0].figures} == {(2, 2)}
+    by_module = [one for one in results[0].figures if one.method == "build, recipe module"]
+    assert {(one.right, one.n) for one in by_module} == {(2, 2)}
     assert {(one.right, one.n) for one in results[1].figures if one.task != "all"} == {(4, 4)}
     assert {one.partial for one in results} == {""}
 
@@ -70,15 +71,15 @@ async def test_all_experiments_that_there_are_can_be_planned(tmp_path: Path, fil
 
 
 async def test_each_result_is_handed_over_as_its_experiment_ends(tmp_path: Path, files: tuple[str, ...]) -> None:
-    told: list[str] = []
+    told: list[tuple[str, bool]] = []
     models = roles()
     await run(
         tmp_path / "home",
         plan("use", "make", tasks=files[:1], methods=("parser",)),
         models,
-        on_result=lambda one: told.append(f"{one.experiment} after {len(models[Role.MAKER].prompts)} builds"),
+        on_result=lambda one: told.append((one.experiment, len(models[Role.MAKER].prompts) > 1)),
     )
-    assert told == ["use after 1 builds", "make after 2 builds"]
+    assert told == [("use", False), ("make", True)]  # the second one builds once more
 
 
 async def test_generated_tasks_are_named(tmp_path: Path) -> None:
@@ -201,7 +202,8 @@ async def test_what_one_experiment_has_paid_another_counts_and_does_not_pay(
     models = roles()
     given = plan("use", "make", "reuse-cot", tasks=files[:1], methods=("user",), trials=1)
     use, make, reuse = await run(tmp_path / "home", given, models)
-    assert len(models[Role.MAKER].prompts) == 1
+    asked = models[Role.MAKER].prompts
+    assert asked.count(asked[0]) == 1
     assert make.figures[0].cost_usd == PRICE
     assert [one.cost_usd for one in reuse.figures if one.method == "tool, user"] == [4 * PRICE]
     assert use.figures[0].cost_usd == 4 * PRICE

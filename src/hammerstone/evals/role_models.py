@@ -69,13 +69,13 @@ def open_extra_users(
 
 
 def open_small_models(recordings: Path) -> tuple[ExtraModel, ...]:
-    """The small models that are recorded, largest first: each a folder of its name, with a file for each part."""
-    folders = [file.parent for file in recordings.glob(f"*/{ABOUT}")]
-    folders.sort(key=lambda folder: _billions(folder.name), reverse=True)
-    return tuple(
-        small_model(RecordedModel(folder), folder, frozenset(file.stem for file in folder.glob("*.jsonl")))
-        for folder in folders
-    )
+    """The small models that are recorded, the largest first: each a folder of its name, with a file for each part."""
+    parts = {
+        file.parent: frozenset(one.stem for one in file.parent.glob("*.jsonl"))
+        for file in recordings.glob(f"*/{ABOUT}")
+    }
+    recorded = sorted(filter(parts.get, parts), key=lambda folder: _billions(folder.name), reverse=True)
+    return tuple(small_model(RecordedModel(folder), folder, parts[folder]) for folder in recorded)
 
 
 def small_model(model: Model, folder: Path, parts: frozenset[str]) -> ExtraModel:
