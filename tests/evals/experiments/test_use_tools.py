@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hammerstone.errors import InputError
+from hammerstone.errors import InputError, RecordingError
 from hammerstone.evals.experiments.use_tools import AS_SERVED, METHODS, PAPER_COT, PAPER_DIRECT, PAPER_USER, run_use
 from hammerstone.evals.harness.bench_run import ExtraModel
 from hammerstone.evals.report.experiment_result import Measurement, Result
@@ -281,3 +281,17 @@ async def test_a_model_beside_the_others_may_be_asked_more_instances(store: Stor
     given = replace(TASKS[0], more=samples("sum", count=6).asked[4:])
     result = await run_use(new_bench(store, sandbox, extra=extra), [given], ("direct",))
     assert [(one.model, one.n) for one in result.figures if one.task == "sum"] == [("user", 4), ("another", 6)]
+
+
+async def test_a_model_beside_the_others_that_is_not_recorded_on_a_task_is_noted(
+    store: Store, sandbox: Sandbox
+) -> None:
+    def recorded(prompt: Prompt) -> str:
+        if "product" in prompt.messages[-1].content:
+            raise RecordingError("no recording of this prompt")
+        return right(prompt)
+
+    result = await run_use(new_bench(store, sandbox, extra=beside(priced(recorded, "another"))), TASKS, ("direct",))
+    assert [one.task for one in result.figures if one.model == "another"] == ["sum", "all"]
+    assert "product: not all that another would be asked is recorded." in result.notes
+    assert result.partial == ""

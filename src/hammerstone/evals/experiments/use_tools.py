@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
-from hammerstone.errors import InputError
+from hammerstone.errors import InputError, RecordingError
 from hammerstone.evals.baselines.answer_methods import (
     ChainOfThought,
     Direct,
@@ -61,7 +61,7 @@ async def run_use(bench: BenchRun, tasks: Sequence[Samples], methods: Sequence[s
             tool, build = await tool_for(bench, samples) if {"user", "parser", "pot"} & set(methods) else (None, Bill())
             builds.append(build)
             lacking += _lacking(samples.task, tool, methods)
-            async for measurement in _task(bench, samples, tool, build, methods):
+            async for measurement in _task(bench, samples, tool, build, methods, lacking):
                 measurements.append(measurement)
     except CostReachedError as error:
         partial = error.message
@@ -102,29 +102,53 @@ def _lacking(task: str, tool: Tool | None, methods: Sequence[str]) -> list[str]:
 
 
 async def _task(
-    bench: BenchRun, samples: Samples, tool: Tool | None, build: Bill, methods: Sequence[str]
+    bench: BenchRun,
+    samples: Samples,
+    tool: Tool | None,
+    build: Bill,
+    methods: Sequence[str],
+    lacking: list[str],
 ) -> AsyncIterator[Measurement]:
     """Each measurement as it is finished, so that those before the bound on the cost stay."""
-    for user in bench.models_of(Role.USER):
-        measurements: list[Measurement] = []
-        own = samples_for(samples, bench.n_of(user), bench.seed)
-        for name in _asked_of(bench, user, methods):
-            method = await _method(bench, own, tool, user, name, _budget(build, measurements, len(own.asked)))
-            if method is not None:
-                paper = _paper(name, own.task)
-                measurements.append(await measure_accuracy(bench, own, method, user.name, paper=paper))
-                yield measurements[-1]
-        if tool is not None and user in bench.models_of(Role.USER, "user")[1:]:
-            gated, _ = await tool_for(bench, samples, user=user)
-            passed = gated is not None and Route.USER in gated.routes
-            for one in measurements:
-                if one.method == ToolWithUser.name:
-                    yield _as_served(one, passed=passed)
+    first, *beside = bench.models_of(Role.USER)
+    async for measurement in _by_user(bench, samples, tool, build, methods, first):
+        yield measurement
+    for user in beside:
+        try:
+            async for measurement in _by_user(bench, samples, tool, build, methods, user):
+                yield measurement
+        except RecordingError:
+            lacking.append(f"{samples.task}: not all that {user.name} would be asked is recorded.")
     if "parser" in methods and tool is not None and Route.PARSER in tool.routes:
         every = len(samples.asked) + len(samples.more)
         many = samples_for(samples, max(PARSED, bench.n) if samples.generated else every, bench.seed)
         route = ToolWithParser(bench.sandbox, tool)
         yield await measure_accuracy(bench, many, route, "none", paper=_paper("parser", samples.task))
+
+
+async def _by_user(
+    bench: BenchRun,
+    samples: Samples,
+    tool: Tool | None,
+    build: Bill,
+    methods: Sequence[str],
+    user: AccountedModel,
+) -> AsyncIterator[Measurement]:
+    """The methods that ask this model; behind its own gate, too, where the tool has passed that of another."""
+    measurements: list[Measurement] = []
+    own = samples_for(samples, bench.n_of(user), bench.seed)
+    for name in _asked_of(bench, user, methods):
+        method = await _method(bench, own, tool, user, name, _budget(build, measurements, len(own.asked)))
+        if method is not None:
+            paper = _paper(name, own.task)
+            measurements.append(await measure_accuracy(bench, own, method, user.name, paper=paper))
+            yield measurements[-1]
+    if user is bench.model(Role.USER):
+        return
+    for one in measurements:
+        if one.method == ToolWithUser.name:
+            gated, _ = await tool_for(bench, samples, user=user)
+            yield _as_served(one, passed=gated is not None and Route.USER in gated.routes)
 
 
 def _as_served(measurement: Measurement, *, passed: bool) -> Measurement:
