@@ -15,7 +15,7 @@ from .readme import README, numbers, stated
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results.md"
 STREAM, NEAR_MISS = "`hammerstone bench stream`", "`hammerstone bench near-miss`"
-AUDIT = "`hammerstone bench audit`"
+AUDIT, USE = "`hammerstone bench audit`", "`hammerstone bench use`"
 
 
 def sections() -> dict[str, str]:
@@ -44,6 +44,30 @@ def test_the_readme_states_no_figure_of_an_experiment_that_is_not_recorded_whole
     assert [name for name in sections() if is_partial(name) and f"`hammerstone bench {name}`" in readme] == []
 
 
+def test_what_small_models_get_right_is_that_of_the_results() -> None:
+    for name, model in (("1.5B", "qwen2.5-coder-1.5b-instruct"), ("0.5B", "qwen2.5-coder-0.5b-instruct")):
+        alone, n = numbers(row("use", "all", "direct, few-shot", model)[3])
+        with_tools, _ = numbers(row("use", "all", "tool, user", model)[3])
+        (wrong,) = numbers(row("use", "all", "tool, user", model)[4])
+        figure = [alone, with_tools, wrong]
+        found = stated(f"Qwen 2.5 Coder {name}, n = {n:.0f}", USE)
+        assert [one for one in found if one in figure][:3] == figure
+        if name == "1.5B":
+            assert found == [alone, with_tools, round(with_tools / alone, 2), 4, wrong, n - with_tools - wrong]
+
+
+def test_what_parsers_get_right_is_that_of_the_results() -> None:
+    right, n = numbers(row("use", "all", "tool, parser")[3])
+    assert stated(f"n = {n:,.0f}", USE) == [right]
+
+
+def test_valid_tools_are_those_of_the_results() -> None:
+    made = [one for one in rows("make") if one[1].startswith("build")]
+    for recipe in ("module", "latm"):
+        valid = [numbers(one[3])[0] for one in made if one[1] == f"build, recipe {recipe}"]
+        assert sum(valid) in stated("valid tools of 30 tries", "`hammerstone bench make`")
+
+
 def test_right_answers_of_the_stream_are_those_of_the_results() -> None:
     right, n = numbers(row("stream", "all", "hammerstone")[2])
     by_parser, asked = numbers(row("stream", "hammerstone, by route", "parser")[2])
@@ -68,11 +92,11 @@ def test_hits_on_look_alikes_are_those_of_the_results() -> None:
         right, n = numbers(row("near-miss", "all", method)[3])
         return n - right
 
-    ours, at_our_rate = (
-        wrong_hits("hammerstone, parser route"),
-        wrong_hits("semantic cache of character 4-grams, at hammerstone's hit rate"),
-    )
-    assert stated(NEAR_MISS) == [ours, at_our_rate, 0.95, wrong_hits("semantic cache of character 4-grams, 0.95")]
+    def of_caches(how: str) -> list[float]:
+        return [wrong_hits(f"semantic cache of {one}, {how}") for one in ("character 4-grams", "all-minilm-l6-v2")]
+
+    ours, at_our_rate = wrong_hits("hammerstone, parser route"), of_caches("at hammerstone's hit rate")
+    assert stated(NEAR_MISS) == [ours, *at_our_rate, 0.95, *of_caches("0.95")]
     assert stated(f"n = {numbers(row('near-miss', 'all', 'exact cache')[3])[1]:.0f}", NEAR_MISS)
 
 
