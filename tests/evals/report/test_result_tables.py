@@ -62,6 +62,12 @@ def test_wrong_answers_missing_ones_and_seconds_have_their_place() -> None:
     assert row["detail"] == "three refused; 2 refused by the model"
 
 
+def test_a_line_with_a_model_below_it_is_named_in_one_line() -> None:
+    line = Series(plot="cost", name="tool, user\nsmall", x=(1.0,), y=(0.5,))
+    (_, lines) = tables(replace(RESULT, series=(line,)))
+    assert lines.rows[0][:2] == ("cost", "tool, user, small")
+
+
 def test_what_no_row_knows_is_said_once() -> None:
     (table,) = tables(replace(RESULT, figures=(BARE,)))
     assert table.heads == ("task", "method", "model", "right", "per cent", "95 % interval")

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from hammerstone.evals.report.aggregation import answers, by_task, false_hits, method_label, over_all, wrong
 from hammerstone.evals.report.experiment_result import Measurement, Result, Series
 from hammerstone.evals.report.plots import Dot, Point, draw_dots, draw_lines, draw_points, draw_stack
-from hammerstone.evals.report.result_tables import ALL, counted_in, money, number, percent, value_in
+from hammerstone.evals.report.result_tables import ALL, counted_in, in_one_line, money, number, percent, value_in
 from hammerstone.evals.report.styles import Style, styles_of
 from hammerstone.evals.report.svg import inline
 from hammerstone.visible import visible
@@ -84,7 +84,12 @@ def _reached(result: Result, styles: Mapping[str, Style]) -> Iterator[Plot]:
             for name, one, line in points
         ]
         legend = [
-            Entry(name=name, value=f"{percent(one.share)}, {money(line.y[-1])}", style=styles[name], area=True)
+            Entry(
+                name=in_one_line(name),
+                value=f"{percent(one.share)}, {money(line.y[-1])}",
+                style=styles[name],
+                area=True,
+            )
             for name, one, line in points
         ]
         requests = number(points[0][2].x[-1])
@@ -106,7 +111,7 @@ def _rows(result: Result) -> Iterator[tuple[str, Sequence[_Row]]]:
     for one in measurements:
         methods[method_label(one, result.figures)].append((_title(one.task), one))
     if len(methods) == 1 or result.experiment == "make":
-        yield from ((method.replace("\n", ", "), rows) for method, rows in methods.items())
+        yield from ((in_one_line(method), rows) for method, rows in methods.items())
         return
     groups = by_task(measurements)
     for task, of in groups.items() if len(groups) <= _MANY else [(ALL, over_all(measurements))]:
@@ -155,7 +160,9 @@ def _line(name: str, series: Sequence[Series], styles: Mapping[str, Style]) -> P
 
 def _curve(name: str, series: Sequence[Series], styles: Mapping[str, Style], svg: str, *, area: bool) -> Plot:
     say = value_in(name)
-    legend = [Entry(name=one.name, value=say(one.y[-1]), style=styles[one.name], area=area) for one in series]
+    legend = [
+        Entry(name=in_one_line(one.name), value=say(one.y[-1]), style=styles[one.name], area=area) for one in series
+    ]
     caption = f"Values after {number(series[0].x[-1])} {counted_in(name)}."
     return Plot(title=_TITLES.get(name, _title(name)), svg=svg, legend=tuple(legend), caption=caption)
 

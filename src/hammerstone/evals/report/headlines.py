@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hammerstone.evals.report.aggregation import answers, false_hits, method_label, over_all, wrong
 from hammerstone.evals.report.experiment_result import Measurement, Result
-from hammerstone.evals.report.result_tables import number, percent
+from hammerstone.evals.report.result_tables import in_one_line, number, percent
 
 __all__ = ["Headline", "headlines"]
 
@@ -26,11 +26,11 @@ class Headline:
 def headlines(result: Result) -> Iterator[Headline]:
     """Right answers, false hits, break-even: those of them that the result has.
 
-    hammerstone's own method comes first where there is one, else the best.
+    hammerstone's own method comes first where there is one, else the best, and of equals the one that was asked most.
     """
     right, missed = over_all(answers(result)), [wrong(one) for one in over_all(false_hits(result))]
     if right:
-        first = _ours(right) or max(right, key=lambda one: one.share)
+        first = _ours(right) or max(right, key=lambda one: (one.share, one.n))
         text = f"{_label(first, result)}: {first.right} of {first.n}{_others(first, right)}"
         yield Headline(value=percent(first.share), text=text)
     if missed:
@@ -41,7 +41,7 @@ def headlines(result: Result) -> Iterator[Headline]:
     if marks:
         requests, name, last = min(marks)
         extrapolated = " (extrapolated beyond what was measured)" if requests > last else ""
-        text = f"requests until building has paid for itself{extrapolated}: {name}"
+        text = f"requests until building has paid for itself{extrapolated}: {in_one_line(name)}"
         yield Headline(value=number(math.ceil(requests)), text=text)
 
 
@@ -50,7 +50,7 @@ def _ours(measurements: Sequence[Measurement]) -> Measurement | None:
 
 
 def _label(measurement: Measurement, result: Result) -> str:
-    return method_label(measurement, result.figures).replace("\n", ", ")
+    return in_one_line(method_label(measurement, result.figures))
 
 
 def _others(first: Measurement, measurements: Sequence[Measurement]) -> str:

@@ -16,6 +16,7 @@ __all__ = [
     "about",
     "counted_in",
     "counts_false_hits",
+    "in_one_line",
     "money",
     "number",
     "percent",
@@ -53,6 +54,11 @@ def counts_false_hits(experiment: str, measurement: Measurement) -> bool:
     All of the near-miss experiment does; any other experiment says so in the task or method.
     """
     return experiment == "near-miss" or "false hit" in f"{measurement.task} {measurement.method}"
+
+
+def in_one_line(label: str) -> str:
+    """The label of a method, whose model stands on a second line."""
+    return label.replace("\n", ", ")
 
 
 def percent(share: float) -> str:
@@ -126,7 +132,7 @@ def _series(series: Sequence[Series]) -> Table:
     drawn = [one for one in series if one.x]
     columns: list[_Column] = [
         ("plot", [one.plot for one in drawn]),
-        ("line", [one.name for one in drawn]),
+        ("line", [in_one_line(one.name) for one in drawn]),
         ("#points", [number(len(one.x)) for one in drawn]),
         ("#first", [value_in(one.plot)(one.y[0]) for one in drawn]),
         ("#last", [value_in(one.plot)(one.y[-1]) for one in drawn]),
