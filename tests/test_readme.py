@@ -61,6 +61,16 @@ def test_what_parsers_get_right_is_that_of_the_results() -> None:
     assert stated(f"n = {n:,.0f}", USE) == [right]
 
 
+def test_what_a_small_dispatcher_gets_right_is_that_of_the_results() -> None:
+    for said, what in (
+        ("the right one of six tasks", "an existing tool"),
+        ("of a new task", "a new tool or an existing"),
+    ):
+        found = [one for one in rows("dispatch") if one[0].startswith(what) and one[2] == "qwen2.5-coder-1.5b-instruct"]
+        alone, both = (numbers(one[3])[0] for one in found)
+        assert stated(said, "`hammerstone bench dispatch`") == [alone, both]
+
+
 def test_valid_tools_are_those_of_the_results() -> None:
     made = [one for one in rows("make") if one[1].startswith("build")]
     for recipe in ("module", "latm"):

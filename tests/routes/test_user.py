@@ -128,3 +128,17 @@ async def test_the_reply_may_be_the_arguments_or_the_null_of_a_refusal_and_the_p
     (asked,) = scripted.prompts
     assert asked.schema == {"anyOf": [read_signature(tool.source).schema, {"type": "null"}]}
     assert asked.key == replace(asked, schema=None, max_tokens=None).key
+
+
+@pytest.mark.anyio
+async def test_the_reply_holds_the_arguments_with_a_default_too(store: Store) -> None:
+    """A small model leaves out what it may, and without it `unparse` does not give the question back."""
+    source = SORT.replace(
+        "def solve(words: list[str], order: str)", 'def solve(words: list[str], order: str = "ascending")'
+    )
+    assert read_signature(source).schema["required"] == ["words"]
+    model, card = ScriptedModel([GOOD]), ToolCard(source=source, description="Sorts.", demonstrations=())
+    await write_arguments(AccountedModel(model, Role.USER, store), card, "?", Bill())
+    schema = model.prompts[0].schema
+    assert schema is not None
+    assert json.loads(json.dumps(schema))["anyOf"][0]["required"] == ["words", "order"]

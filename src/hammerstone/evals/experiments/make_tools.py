@@ -129,7 +129,6 @@ def _measurement(row: MakeTrials, ended: Sequence[tuple[BuildTrial, str]]) -> Me
         input_tokens=total.usage.input_tokens,
         output_tokens=total.usage.output_tokens,
         cost_usd=total.cost_usd,
-        seconds=total.seconds or None,
         model_calls=total.calls,
         detail="; ".join([f"{total.calls} maker replies", *reasons]),
     )
