@@ -7,12 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from hammerstone.routes import Asked, Catalog, Refusal, ToolCard, ToolUserRoute, text_of
+from hammerstone.models.model import Message, Model
+from hammerstone.routes import Answer, Asked, Catalog, Refusal, ToolCard, ToolUserRoute, text_of
+from hammerstone.routes.user import MODEL_REFUSED
 from hammerstone.routes.user_route import UserRoute
 from hammerstone.sandbox import Sandbox
 from hammerstone.store import Store
 from hammerstone.store.accounts import AccountedModel
 from hammerstone.testing import FunctionModel, ScriptedModel
+from hammerstone.tools.parser import Parsed
 from hammerstone.tools.tool import Tool
 from hammerstone.types import Request, Role, Route
 
@@ -31,11 +34,19 @@ async def refreshed(store: Store) -> Catalog:
 async def answered(
     store: Store, sandbox: Sandbox, tool: Tool, question: str, left: int, right: int
 ) -> tuple[str | None, str]:
-    """The answer, if any, and the reason why there is none."""
-    model = ScriptedModel([json.dumps({"left": left, "right": right})])
-    route = ToolUserRoute(sandbox, AccountedModel(model, Role.USER, store), ToolCard.of(tool))
-    result = await route.attempt(Asked.of(question))
+    """The answer, if any, and the reason why there is none. The model keeps to its arguments."""
+    model = FunctionModel(lambda _: arguments(left, right), name="stubborn")
+    result = await asked(store, sandbox, tool, question, model)
     return text_of(result), result.reasons[0] if isinstance(result, Refusal) else ""
+
+
+async def asked(store: Store, sandbox: Sandbox, tool: Tool, question: str, model: Model) -> Answer | Refusal:
+    route = ToolUserRoute(sandbox, AccountedModel(model, Role.USER, store), ToolCard.of(tool))
+    return await route.attempt(Asked.of(question))
+
+
+def arguments(left: int, right: int) -> str:
+    return json.dumps({"left": left, "right": right})
 
 
 @pytest.mark.parametrize("question", [ask(1), reworded(1)])
@@ -63,6 +74,43 @@ async def test_a_look_alike_in_the_tools_own_form_is_refused(store: Store, sandb
     )
 
 
+async def test_a_model_that_is_shown_what_its_arguments_came_to_may_mend_them(store: Store, sandbox: Sandbox) -> None:
+    model = ScriptedModel([arguments(17, 6), arguments(17, 5)])
+    result = await asked(store, sandbox, a_tool(), ask(1), model)
+    assert text_of(result) == "22"
+    first, second = model.prompts
+    *before, reply, again = second.messages
+    assert tuple(before) == first.messages
+    assert reply == Message(role="assistant", content=arguments(17, 6))
+    assert "What is the sum of 17 and 6?" in again.content
+
+
+async def test_there_is_no_third_try(store: Store, sandbox: Sandbox) -> None:
+    model = ScriptedModel([arguments(17, 6), arguments(5, 17), arguments(17, 5)])
+    assert isinstance(await asked(store, sandbox, a_tool(), ask(1), model), Refusal)
+    assert len(model.prompts) == 2
+
+
+async def test_a_second_try_that_refuses_gives_no_answer(store: Store, sandbox: Sandbox) -> None:
+    model = ScriptedModel([arguments(17, 6), "null"])
+    assert await asked(store, sandbox, a_tool(), ask(1), model) == Refusal(
+        reasons=(MODEL_REFUSED,), parsed=Parsed(refusal=MODEL_REFUSED)
+    )
+
+
+@pytest.mark.parametrize(
+    ("question", "first"),
+    [
+        pytest.param(reworded(1), arguments(17, 6), id="reworded: being told what is missing, it could add just that"),
+        pytest.param(ask(1), "null", id="it refused"),
+        pytest.param(ask(1), '{"left": "seventeen"}', id="no arguments of this function"),
+    ],
+)
+async def test_a_model_is_asked_once(store: Store, sandbox: Sandbox, question: str, first: str) -> None:
+    model = ScriptedModel([first])
+    assert isinstance(await asked(store, sandbox, a_tool(), question, model), Refusal)
+
+
 async def test_without_a_parser_that_passed_the_gate_the_arguments_are_the_models_word(
     store: Store, sandbox: Sandbox
 ) -> None:
@@ -75,12 +123,12 @@ async def test_a_tool_is_called_with_the_arguments_of_those_models_alone_with_wh
 ) -> None:
     store.publish(replace(a_tool(), users=("passed",)))
     catalog = await refreshed(store)
-    asked = Asked(request=Request.plain(id="1", question=reworded(1)), task="sum")
+    of_sum = Asked(request=Request.plain(id="1", question=reworded(1)), task="sum")
     for name, expected in (("passed", "22"), ("another", None)):
         model = FunctionModel(lambda _: '{"left": 17, "right": 5}', name=name)
         route = UserRoute(catalog, sandbox, AccountedModel(model, Role.USER, store))
-        assert route.may_answer(asked) is (expected is not None)
-        assert text_of(await route.attempt(asked)) == expected
+        assert route.may_answer(of_sum) is (expected is not None)
+        assert text_of(await route.attempt(of_sum)) == expected
 
 
 async def test_a_tool_that_does_not_say_with_which_model_it_passed_is_called_with_any_ones_arguments(
@@ -89,8 +137,8 @@ async def test_a_tool_that_does_not_say_with_which_model_it_passed_is_called_wit
     store.publish(a_tool())
     model = FunctionModel(lambda _: '{"left": 17, "right": 5}', name="another")
     route = UserRoute(await refreshed(store), sandbox, AccountedModel(model, Role.USER, store))
-    asked = Asked(request=Request.plain(id="1", question=reworded(1)), task="sum")
-    assert text_of(await route.attempt(asked)) == "22"
+    of_sum = Asked(request=Request.plain(id="1", question=reworded(1)), task="sum")
+    assert text_of(await route.attempt(of_sum)) == "22"
 
 
 async def test_a_tool_that_cannot_write_the_arguments_as_a_question_does_not_answer(

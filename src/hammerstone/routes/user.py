@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from hammerstone import prompts
+from hammerstone.models.model import Message, Prompt
 from hammerstone.models.replies import NotJSONError, json_value
 from hammerstone.prompts import quoted
 from hammerstone.settings import USER_TEMPERATURE
@@ -21,6 +22,7 @@ from hammerstone.types import JSON, Route
 
 __all__ = [
     "MODEL_REFUSED",
+    "FirstTry",
     "ToolCard",
     "arguments_schema",
     "fitting",
@@ -60,8 +62,21 @@ class ToolCard:
         )
 
 
-async def write_arguments(model: AccountedModel, manual: ToolCard, question: str, bill: Bill) -> Parsed:
-    """Arguments that fit the signature, or why there are none: the model refused, or its reply does not fit."""
+@dataclass(frozen=True, kw_only=True)
+class FirstTry:
+    """Arguments that stand for another question than the one that was asked: `written`, by the tool's `unparse`."""
+
+    arguments: Arguments
+    written: str
+
+
+async def write_arguments(
+    model: AccountedModel, manual: ToolCard, question: str, bill: Bill, *, before: FirstTry | None = None
+) -> Parsed:
+    """Arguments that fit the signature, or why there are none: the model refused, or its reply does not fit.
+
+    With a first try `before`, the model is shown what that came to and is asked again.
+    """
     try:
         signature = read_signature(manual.source)
     except SignatureError as error:  # a tool that was stored when more was allowed
@@ -74,8 +89,15 @@ async def write_arguments(model: AccountedModel, manual: ToolCard, question: str
         question=quoted(question),
     )
     asked = prompt(text, temperature=USER_TEMPERATURE, schema=_reply_schema(signature))
-    reply = await model.complete(asked, bill)
+    reply = await model.complete(asked if before is None else _asked_again(asked, before), bill)
     return read_arguments(reply, manual.source)
+
+
+def _asked_again(asked: Prompt, before: FirstTry) -> Prompt:
+    """The conversation goes on: a server that has read its beginning does not read it again."""
+    first = Message(role="assistant", content=_json(before.arguments))
+    text = prompts.fill("user_again", written=quoted(before.written))
+    return replace(asked, messages=(*asked.messages, first, Message(role="user", content=text)))
 
 
 def _reply_schema(signature: Signature) -> dict[str, JSON]:
@@ -127,7 +149,7 @@ def shown(demonstrations: Sequence[Demonstration]) -> list[tuple[str, str]]:
 
     One cut short would show arguments that do not fit what is left of its question.
     """
-    pairs = [(one.question, json.dumps(one.arguments, ensure_ascii=False)) for one in demonstrations]
+    pairs = [(one.question, _json(one.arguments)) for one in demonstrations]
     return [pair for pair in pairs if max(map(len, pair)) <= LONGEST_SHOWN]
 
 
@@ -135,3 +157,7 @@ def _demonstrate(demonstrations: Sequence[Demonstration]) -> str:
     pairs = shown(demonstrations)
     blocks = [f"Question:\n{quoted(question)}\nArguments:\n{quoted(arguments)}" for question, arguments in pairs]
     return "\n\n".join(blocks) or "(none)"
+
+
+def _json(arguments: Arguments) -> str:
+    return json.dumps(arguments, ensure_ascii=False)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from hammerstone.faults import contained
 from hammerstone.requests.frame import Form
 from hammerstone.routes.catalog import Catalog
 from hammerstone.routes.contract import Answer, Asked, Refusal, of_tool
-from hammerstone.routes.user import ToolCard, write_arguments
+from hammerstone.routes.user import FirstTry, ToolCard, write_arguments
 from hammerstone.sandbox.contract import Sandbox
 from hammerstone.store.accounts import AccountedModel
 from hammerstone.store.records import StoredTool
 from hammerstone.tools import parser
-from hammerstone.tools.parser import Arguments, Parsed
+from hammerstone.tools.parser import Parsed
 from hammerstone.tools.rewording import overlooked
 from hammerstone.tools.shortlist import holds_wording
 from hammerstone.types import Route
@@ -24,7 +24,8 @@ __all__ = ["ToolUserRoute", "UserRoute", "answer_from"]
 class ToolUserRoute:
     """One tool with a model's arguments. It need not be live: gate and experiments ask it exactly as it serves.
 
-    Where the tool's `unparse` does not give back what is asked, there is no answer (`hammerstone.tools.rewording`).
+    Where the tool's `unparse` does not give back what is asked, there is no answer (`hammerstone.tools.rewording`). A
+    question in the tool's own form is asked a second time first, with what `unparse` gave back.
     `form` is how much of a chat the model is shown.
     """
 
@@ -38,7 +39,12 @@ class ToolUserRoute:
         """Raises `ModelError`, `RecordingError`, `StoreError`, `SandboxError`."""
         question = asked.question(self._form)
         parsed = await write_arguments(self._model, self._card, question, asked.bill)
-        return await answer_from(self._sandbox, self._card, question, parsed)
+        trip = await _round_trip(self._sandbox, self._card, question, parsed)
+        if trip.worth_another_try:
+            before = FirstTry(arguments=parsed.arguments or {}, written=trip.written)
+            parsed = await write_arguments(self._model, self._card, question, asked.bill, before=before)
+            trip = await _round_trip(self._sandbox, self._card, question, parsed)
+        return await _called(self._sandbox, self._card, parsed, trip)
 
 
 async def answer_from(sandbox: Sandbox, card: ToolCard, question: str, parsed: Parsed) -> Answer | Refusal:
@@ -46,25 +52,51 @@ async def answer_from(sandbox: Sandbox, card: ToolCard, question: str, parsed: P
 
     Raises `SandboxError`.
     """
+    return await _called(sandbox, card, parsed, await _round_trip(sandbox, card, question, parsed))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _RoundTrip:
+    """The question that a model's arguments stand for, and how it differs from the one that was asked.
+
+    Both are empty where the tool's `unparse` cannot be relied on or there are no arguments.
+    """
+
+    written: str = ""
+    problem: str = ""
+    own_form: bool = False
+
+    @property
+    def worth_another_try(self) -> bool:
+        """In the tool's own form alone, where coming back word for word is a proof.
+
+        A reworded question need not come back word for word: a model that is told what is missing could add just that.
+        """
+        return bool(self.problem and self.written) and self.own_form
+
+
+async def _round_trip(sandbox: Sandbox, card: ToolCard, question: str, parsed: Parsed) -> _RoundTrip:
+    if parsed.arguments is None or not card.unparses:
+        return _RoundTrip()
+    outcome = await sandbox.call(card.source, "unparse", parsed.arguments)
+    if not isinstance(outcome.value, str):
+        why = outcome.error or "no string"
+        return _RoundTrip(problem=f"the tool does not write these arguments as a question: {why}")
+    own_form = any(holds_wording(question, wording) for wording in card.wordings)
+    shown = [one.question for one in card.demonstrations]
+    problem = overlooked(question, outcome.value, own_form=own_form, fixed=shown)
+    return _RoundTrip(written=outcome.value, problem=problem, own_form=own_form)
+
+
+async def _called(sandbox: Sandbox, card: ToolCard, parsed: Parsed, trip: _RoundTrip) -> Answer | Refusal:
     if parsed.arguments is None:
         return Refusal(reasons=(parsed.refusal,), parsed=parsed)
-    problem = await _overlooked(sandbox, card, question, parsed.arguments) if card.unparses else ""
-    if problem:
-        return Refusal(reasons=(problem,), parsed=replace(parsed, refusal=problem))
+    if trip.problem:
+        return Refusal(reasons=(trip.problem,), parsed=replace(parsed, refusal=trip.problem))
     solved = await parser.call_solve(sandbox, card.source, parsed.arguments)
     if solved.text is None:
         return Refusal(reasons=(solved.failure,), parsed=parsed)
     return Answer(text=solved.text, route=Route.USER, parsed=parsed)
-
-
-async def _overlooked(sandbox: Sandbox, card: ToolCard, question: str, arguments: Arguments) -> str:
-    """What the arguments leave out of the question or add to it, by the tool's own `unparse`."""
-    outcome = await sandbox.call(card.source, "unparse", arguments)
-    if not isinstance(outcome.value, str):
-        return f"the tool does not write these arguments as a question: {outcome.error or 'no string'}"
-    own_form = any(holds_wording(question, wording) for wording in card.wordings)
-    shown = [one.question for one in card.demonstrations]
-    return overlooked(question, outcome.value, own_form=own_form, fixed=shown)
 
 
 class UserRoute:
