@@ -195,6 +195,19 @@ def test_a_tool_that_does_not_do_what_it_says_is_not_imported(cli: Cli, home: Pa
     assert cli("tools", "list", "--home", tmp_path / "other", "--json").out == ""
 
 
+def test_an_imported_tool_has_as_much_time_for_an_answer_as_the_settings_file_allows(
+    cli: Cli, home: Path, tmp_path: Path
+) -> None:
+    with open_store(home) as store:
+        store.publish(tool(source=SUM.replace("    return str(left", "    while left == 3: pass\n    return str(left")))
+    cli("tools", "export", "sum", tmp_path)
+    file = tmp_path / "hammerstone.toml"
+    file.write_text("[sandbox]\nanswer_s = 1\n")
+    done = cli("tools", "import", tmp_path / "sum", "--home", tmp_path / "other", "--config", file)
+    assert done.code == 2
+    assert "took more than 1 s" in done.err
+
+
 def test_a_tool_that_stored_instances_contradict_is_stored_but_not_live(cli: Cli, home: Path, tmp_path: Path) -> None:
     wrong = SUM.replace("str(left + right)", "str(left + right if left in (3, 17, 208, 6, 90) else 0)")
     with open_store(tmp_path / "other") as store:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from hammerstone.cli.home import open_home
-from hammerstone.cli.options import Backend, Home, SandboxName, Tenant
+from hammerstone.cli.options import Backend, Config, Home, SandboxName, Tenant
 from hammerstone.errors import SettingsError
 
 __all__ = ["mcp"]
 
 
-def mcp(home: Home = None, tenant: Tenant = "", sandbox: SandboxName = Backend.AUTO) -> None:
+def mcp(
+    config: Config = None, home: Home = None, tenant: Tenant = "", sandbox: SandboxName = Backend.AUTO
+) -> None:
     """Serve the live tools to an MCP client over standard input and output.
 
     Clients start this command themselves: name it, with its options, in their configuration. A running gateway serves
     the same tools over HTTP at /mcp.
     """
     import anyio
+
+    from hammerstone.settings_file import load_settings
 
     try:
         from hammerstone.server.mcp_stdio import serve_stdio
@@ -26,5 +30,6 @@ def mcp(home: Home = None, tenant: Tenant = "", sandbox: SandboxName = Backend.A
             "the MCP server needs mcp, which is not installed",
             hint="uv run --extra serve --extra mcp hammerstone mcp",
         ) from None
+    settings = load_settings(config).settings
     with open_home(home, tenant) as store:
-        anyio.run(serve_stdio, store, sandbox, tenant)
+        anyio.run(serve_stdio, store, sandbox, settings, tenant)

@@ -96,6 +96,7 @@ def export(
 @app.command("import")
 def import_(
     path: Annotated[Path, typer.Argument(help="An exported folder, or its tool.json.")],
+    config: Config = None,
     home: Home = None,
     tenant: Tenant = "",
     sandbox: SandboxName = Backend.AUTO,
@@ -106,12 +107,14 @@ def import_(
 
     from hammerstone.builder.admission import admit
     from hammerstone.sandbox import open_sandbox
+    from hammerstone.settings_file import load_settings
     from hammerstone.tools.packages import import_tool
 
     tool = import_tool(path)
+    settings = load_settings(config).settings
 
     async def run(store: Store) -> Admission:
-        async with open_sandbox(sandbox) as confined:
+        async with open_sandbox(sandbox, settings=settings.sandbox) as confined:
             return await admit(store, confined, tool)
 
     with open_home(home, tenant) as store:

@@ -12,18 +12,19 @@ from hammerstone.server.learner import Learner
 from hammerstone.server.mcp_endpoint import watch
 from hammerstone.server.mcp_server import ToolServer
 from hammerstone.server.tool_calls import ToolCalls
+from hammerstone.settings import Settings
 from hammerstone.store import Store
 
 __all__ = ["serve_stdio"]
 
 
-async def serve_stdio(store: Store, sandbox: str, tenant: str) -> None:
+async def serve_stdio(store: Store, sandbox: str, settings: Settings, tenant: str) -> None:
     """Until the client closes our standard input. Meanwhile standard output is the protocol's, and what else would
     be written there goes to standard error. Raises `SandboxError`, `StoreError`.
     """
     async with (
-        open_sandbox(sandbox) as confined,
-        Hammerstone(store=store, sandbox=confined, models=Models(), tenant=tenant) as loop,
+        open_sandbox(sandbox, settings=settings.sandbox) as confined,
+        Hammerstone(store=store, sandbox=confined, models=Models(), settings=settings, tenant=tenant) as loop,
         stdio_server() as (read, write),
         task_group() as group,
     ):
