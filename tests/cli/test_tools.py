@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from pathlib import Path
 
@@ -205,7 +206,7 @@ def test_an_imported_tool_has_as_much_time_for_an_answer_as_the_settings_file_al
     file.write_text("[sandbox]\nanswer_s = 1\n")
     done = cli("tools", "import", tmp_path / "sum", "--home", tmp_path / "other", "--config", file)
     assert done.code == 2
-    assert "took more than 1 s" in done.err
+    assert re.search(r"took more than (1|10) s\b", done.err)  # of processor time, or ten times as long on the clock
 
 
 def test_a_tool_that_stored_instances_contradict_is_stored_but_not_live(cli: Cli, home: Path, tmp_path: Path) -> None:
