@@ -8,7 +8,7 @@ import pytest
 
 from hammerstone.evals.harness.samples import PAPER_TASKS
 from hammerstone.evals.tasks import generate_instances, task
-from hammerstone.tools.rewording import overlooked
+from hammerstone.tools.rewording import differences, overlooked
 
 SHELF = "Anna puts 3 red books and 12 blue books on a shelf. Then Bob takes 2 red books away. How many are left?"
 SHELF_REWORDED = (
@@ -99,3 +99,25 @@ def test_rewordings_of_the_papers_tasks_are_accounted_for(name: str) -> None:
         overlooked(task(name).paraphrase(one, rng).question, one.question, own_form=False, fixed=shown) for one in drawn
     ]
     assert found.count("") >= 28
+
+
+def test_a_difference_is_shown_with_a_few_words_around_it() -> None:
+    written = SHELF.replace("12 blue", "21 blue")
+    assert differences(SHELF, written) == [
+        ("3 red books and 12 blue books on a", "3 red books and 21 blue books on a"),
+    ]
+
+
+def test_what_is_left_out_or_added_is_a_difference() -> None:
+    assert differences("a b c d e f g", "a b c d e f") == [("c d e f g", "c d e f")]
+    assert differences("one two", "one and two") == [("one two", "one and two")]
+
+
+def test_equal_texts_have_no_differences() -> None:
+    assert differences(SHELF, SHELF) == []
+
+
+def test_of_very_long_texts_the_beginnings_are_compared() -> None:
+    long = "word " * 100_000
+    assert differences(long, f"{long} more") == []
+    assert differences(f"first {long}", long)

@@ -9,9 +9,7 @@ from hammerstone.errors import SettingsError
 __all__ = ["mcp"]
 
 
-def mcp(
-    config: Config = None, home: Home = None, tenant: Tenant = "", sandbox: SandboxName = Backend.AUTO
-) -> None:
+def mcp(config: Config = None, home: Home = None, tenant: Tenant = "", sandbox: SandboxName = Backend.AUTO) -> None:
     """Serve the live tools to an MCP client over standard input and output.
 
     Clients start this command themselves: name it, with its options, in their configuration. A running gateway serves

@@ -5,24 +5,23 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 from hammerstone import prompts
-from hammerstone.models.model import Message, Prompt
 from hammerstone.models.replies import NotJSONError, json_value
 from hammerstone.prompts import quoted
 from hammerstone.settings import USER_TEMPERATURE
 from hammerstone.store.accounts import AccountedModel, Bill, prompt
 from hammerstone.tools.descriptions import short_description
 from hammerstone.tools.parser import Arguments, Parsed
+from hammerstone.tools.rewording import differences
 from hammerstone.tools.signature import ArgumentsError, Signature, SignatureError, read_signature
 from hammerstone.tools.tool import Demonstration, Tool
 from hammerstone.types import JSON, Route
 
 __all__ = [
     "MODEL_REFUSED",
-    "FirstTry",
     "ToolCard",
     "arguments_schema",
     "fitting",
@@ -33,6 +32,7 @@ __all__ = [
 ]
 
 MODEL_REFUSED = "the user model refused"
+MOST_DIFFERENCES = 3  # between a question and what a first try stands for
 LONGEST_SHOWN = 2_000  # characters of a demonstration's question, and of its arguments
 
 _REFUSED = re.compile(r"\A[\s`*\"']*null\b|\bnull[\s`*\"'.]*\Z", re.IGNORECASE)
@@ -62,20 +62,13 @@ class ToolCard:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class FirstTry:
-    """Arguments that stand for another question than the one that was asked: `written`, by the tool's `unparse`."""
-
-    arguments: Arguments
-    written: str
-
-
 async def write_arguments(
-    model: AccountedModel, manual: ToolCard, question: str, bill: Bill, *, before: FirstTry | None = None
+    model: AccountedModel, manual: ToolCard, question: str, bill: Bill, *, mistaken: str | None = None
 ) -> Parsed:
     """Arguments that fit the signature, or why there are none: the model refused, or its reply does not fit.
 
-    With a first try `before`, the model is shown what that came to and is asked again.
+    `mistaken` is what a first try's arguments stand for: the model is shown how that differs from the question. It is
+    not shown its own arguments. Small models then write them once more (docs/log.md).
     """
     try:
         signature = read_signature(manual.source)
@@ -88,16 +81,16 @@ async def write_arguments(
         demonstrations=_demonstrate(manual.demonstrations),
         question=quoted(question),
     )
+    if mistaken is not None:  # at the end: a server that has read what is before it does not read that again
+        text = f"{text}\n\n{prompts.fill('user_again', differences=_differences(question, mistaken))}"
     asked = prompt(text, temperature=USER_TEMPERATURE, schema=_reply_schema(signature))
-    reply = await model.complete(asked if before is None else _asked_again(asked, before), bill)
+    reply = await model.complete(asked, bill)
     return read_arguments(reply, manual.source)
 
 
-def _asked_again(asked: Prompt, before: FirstTry) -> Prompt:
-    """The conversation goes on: a server that has read its beginning does not read it again."""
-    first = Message(role="assistant", content=_json(before.arguments))
-    text = prompts.fill("user_again", written=quoted(before.written))
-    return replace(asked, messages=(*asked.messages, first, Message(role="user", content=text)))
+def _differences(question: str, mistaken: str) -> str:
+    shown = differences(question, mistaken)[:MOST_DIFFERENCES]
+    return "\n\n".join(f"The question says:\n{quoted(asked)}\nnot:\n{quoted(written)}" for asked, written in shown)
 
 
 def _reply_schema(signature: Signature) -> dict[str, JSON]:
@@ -149,7 +142,7 @@ def shown(demonstrations: Sequence[Demonstration]) -> list[tuple[str, str]]:
 
     One cut short would show arguments that do not fit what is left of its question.
     """
-    pairs = [(one.question, _json(one.arguments)) for one in demonstrations]
+    pairs = [(one.question, json.dumps(one.arguments, ensure_ascii=False)) for one in demonstrations]
     return [pair for pair in pairs if max(map(len, pair)) <= LONGEST_SHOWN]
 
 
@@ -157,7 +150,3 @@ def _demonstrate(demonstrations: Sequence[Demonstration]) -> str:
     pairs = shown(demonstrations)
     blocks = [f"Question:\n{quoted(question)}\nArguments:\n{quoted(arguments)}" for question, arguments in pairs]
     return "\n\n".join(blocks) or "(none)"
-
-
-def _json(arguments: Arguments) -> str:
-    return json.dumps(arguments, ensure_ascii=False)

@@ -8,7 +8,7 @@ from hammerstone.faults import contained
 from hammerstone.requests.frame import Form
 from hammerstone.routes.catalog import Catalog
 from hammerstone.routes.contract import Answer, Asked, Refusal, of_tool
-from hammerstone.routes.user import FirstTry, ToolCard, write_arguments
+from hammerstone.routes.user import ToolCard, write_arguments
 from hammerstone.sandbox.contract import Sandbox
 from hammerstone.store.accounts import AccountedModel
 from hammerstone.store.records import StoredTool
@@ -25,7 +25,7 @@ class ToolUserRoute:
     """One tool with a model's arguments. It need not be live: gate and experiments ask it exactly as it serves.
 
     Where the tool's `unparse` does not give back what is asked, there is no answer (`hammerstone.tools.rewording`). A
-    question in the tool's own form is asked a second time first, with what `unparse` gave back.
+    question in the tool's own form is asked a second time first, with how the two differ.
     `form` is how much of a chat the model is shown.
     """
 
@@ -41,8 +41,7 @@ class ToolUserRoute:
         parsed = await write_arguments(self._model, self._card, question, asked.bill)
         trip = await _round_trip(self._sandbox, self._card, question, parsed)
         if trip.worth_another_try:
-            before = FirstTry(arguments=parsed.arguments or {}, written=trip.written)
-            parsed = await write_arguments(self._model, self._card, question, asked.bill, before=before)
+            parsed = await write_arguments(self._model, self._card, question, asked.bill, mistaken=trip.written)
             trip = await _round_trip(self._sandbox, self._card, question, parsed)
         return await _called(self._sandbox, self._card, parsed, trip)
 

@@ -11,10 +11,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Container, Sequence
+from difflib import SequenceMatcher
 
-__all__ = ["overlooked"]
+__all__ = ["differences", "overlooked"]
 
 LEAST = 0.3  # of a reworded question's content words: measured, see docs/log.md
+
+AROUND = 4  # words before and after a difference
+LONGEST_COMPARED = 2_000  # words: comparing takes the square of it at worst
 
 _TOKEN = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+|[^\w\s]")
 _ASIDE = re.compile(r"\(([^()\[\]{}<>]*\w[^()\[\]{}<>]*)\)")  # words in parentheses, or the letter of an option
@@ -48,6 +52,20 @@ def overlooked(question: str, written: str, *, own_form: bool, fixed: Sequence[s
     words = Counter(_content(question))
     kept, every = (words & Counter(_content(written))).total(), words.total()
     return "" if kept >= LEAST * every else f"the arguments account for {kept} of the question's {every} words"
+
+
+def differences(question: str, written: str) -> list[tuple[str, str]]:
+    """Where two texts differ, in order: the words of `question` and those of `written`, each with a few around them.
+
+    Both have at most `LONGEST_COMPARED` words: what lies behind is left out.
+    """
+    asked, given = question.split()[:LONGEST_COMPARED], written.split()[:LONGEST_COMPARED]
+    codes = SequenceMatcher(None, asked, given, autojunk=False).get_opcodes()
+    return [(_around(asked, i, j), _around(given, k, m)) for kind, i, j, k, m in codes if kind != "equal"]
+
+
+def _around(words: Sequence[str], start: int, end: int) -> str:
+    return " ".join(words[max(0, start - AROUND) : end + AROUND])
 
 
 def _content(text: str) -> list[str]:
