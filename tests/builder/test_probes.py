@@ -78,6 +78,47 @@ SCENES = [
     f"{place}, {20 + n} {WORDS[n]} stand in a row. How many are left when {n} go?" for n, place in enumerate(PLACES)
 ]
 
+ENDINGS = ("", " Thanks!", " Please round nothing.", " In dollars, please.")
+ORDERS = [
+    f"Order for {name}: {n} apples at {2 + n % 5} dollars each. What is the total?{ENDINGS[n % 4]}"
+    for n, name in enumerate("Anna Ben Carla Dora Emil Fay Gus Hana Ivo Jane Kofi Lena".split(), 3)
+]
+
+
+def scenes(place: str, what: str) -> str:
+    return module(
+        rf"(?P<place>{place}), (?P<n>\d+) (?P<what>{what}) stand in a row\. How many are left when (?P<k>\d+) go\?",
+        "{place}, {n} {what} stand in a row. How many are left when {k} go?",
+        "str(int(n) - int(k))",
+    )
+
+
+def orders(name: str, tail: str) -> str:
+    return module(
+        rf"Order for (?P<name>{name}): (?P<n>\d+) apples at (?P<p>\d+) dollars each\. What is the total\?(?P<t>{tail})",
+        "Order for {name}: {n} apples at {p} dollars each. What is the total?{t}",
+        "str(int(n) * int(p))",
+    )
+
+
+IN_A_LIST = """
+import re
+
+def solve(orders: list[dict[str, str]], tail: str) -> str:
+    return str(sum(int(one["n"]) * int(one["p"]) for one in orders))
+
+def parse(question: str) -> dict | None:
+    form = r"Order for (?P<who>.+?): (?P<n>\\d+) apples at (?P<p>\\d+) dollars each[.] What is the total[?](?P<t>[A-Za-z ,!.]*)"
+    found = re.fullmatch(form, question)
+    if found is None or found["t"] not in ("", " Thanks!", " Please round nothing.", " In dollars, please."):
+        return None
+    return {"orders": [{"who": found["who"], "n": found["n"], "p": found["p"]}], "tail": found["t"]}
+
+def unparse(orders: list[dict[str, str]], tail: str) -> str:
+    one = orders[0]
+    return f"Order for {one['who']}: {one['n']} apples at {one['p']} dollars each. What is the total?{tail}"
+"""
+
 GAME = "Alice, Bob, and Claire play a game. Alice has a red ball, Bob a blue one, and Claire a green one."
 
 
@@ -210,14 +251,8 @@ ALL_OF_IT = """"{who}: {m}, {d} {month}".format(**given)"""
             module(f"{re.escape(CODED)}(?P<t>.+)", f"{CODED}{{t}}", "base64.b64encode(t.encode()).decode()"),
             TEXTS,
         ),
-        (
-            module(
-                r"(?P<place>.+?), (?P<n>\d+) (?P<what>.+?) stand in a row\. How many are left when (?P<k>\d+) go\?",
-                "{place}, {n} {what} stand in a row. How many are left when {k} go?",
-                "str(int(n) - int(k))",
-            ),
-            SCENES,
-        ),
+        (scenes(place=r"[A-Z][\w' ]*", what=r"\w+"), SCENES),
+        (orders(name=r"[A-Z][a-z]+", tail="| Thanks!| Please round nothing.| In dollars, please."), ORDERS),
         (
             module(
                 r"Утром было (?P<a>\d+) ящиков яблок, привезли ещё (?P<b>\d+) ящиков\. Сколько ящиков стало\?",
@@ -241,7 +276,15 @@ ALL_OF_IT = """"{who}: {m}, {d} {month}".format(**given)"""
     ids=[
         *("several ways", "several ways and any name", "several ways and an amount"),
         *("a price", "a price that could be another", "words", "any words", "words that are counted", "any text"),
-        *("scenes and names", "Cyrillic", "Chinese", "signs", "no shared wording", "moves in varying number"),
+        *(
+            "scenes and names",
+            "names and known endings",
+            "Cyrillic",
+            "Chinese",
+            "signs",
+            "no shared wording",
+            "moves in varying number",
+        ),
     ],
 )
 async def test_a_parser_that_reads_all_of_it_passes(source: str, questions: list[str]) -> None:
@@ -306,6 +349,11 @@ async def test_a_parser_that_reads_all_of_it_passes(source: str, questions: list
             BARE,
         ),
         (CARRIES_MOVES, GAMES),
+        (scenes(place=".+?", what=r"\w+"), SCENES),
+        (scenes(place=r"[A-Z][\w' ]*", what=".+?"), SCENES),
+        (orders(name=".+?", tail="| Thanks!| Please round nothing.| In dollars, please."), ORDERS),
+        (orders(name="[A-Z][a-z]+", tail=".*"), ORDERS),
+        (IN_A_LIST, ORDERS),
     ],
     ids=[
         *("a keyword in free text", "a keyword anywhere", "identity for several ways"),
@@ -314,6 +362,7 @@ async def test_a_parser_that_reads_all_of_it_passes(source: str, questions: list
         *("empty leading rest", "anything before a number", "any words after a number", "both sides of a keyword"),
         *("a fixed number", "middle", "Cyrillic", "Cyrillic middle", "Chinese", "Chinese rest", "accents", "capitals"),
         *("capitals rest", "any sign", "signs", "no shared wording", "moves in varying number"),
+        *("any scene", "any things", "any name", "any ending", "any name, kept beside what is read"),
     ],
 )
 async def test_a_parser_that_carries_text_unread_is_caught(source: str, questions: list[str]) -> None:

@@ -28,6 +28,7 @@ __all__ = ["DRAWN", "UNREAD", "Probe", "Probes", "draw_probes"]
 T = TypeVar("T")
 
 DRAWN = 24  # open places
+TOLD = 2  # questions into which sentences are put, at all open places of most tasks
 UNREAD = 1 / 3  # of all places at most: recorded parsers of eleven tasks have none, one with a free scene 0.3
 _MOST = 96  # probes of one sort: all of them for most tasks, an even sample for long questions
 _CONTEXT = 60  # characters before and after a change that a complaint shows
@@ -50,11 +51,15 @@ class Probe:
 
 @dataclass(frozen=True, kw_only=True)
 class Probes:
-    """`fixed` and `moved` (deletions and swaps) must all be refused; `drawn` as far as `harmless` demands it."""
+    """`fixed` and `moved` (deletions and swaps) must all be refused; `drawn` as far as `harmless` demands it.
+
+    `told` put a sentence at open places (`hammerstone.builder.carrying`).
+    """
 
     fixed: tuple[Probe, ...]
     moved: tuple[Probe, ...]
     drawn: tuple[Probe, ...]
+    told: tuple[Probe, ...]
     harmless: float
 
 
@@ -76,12 +81,14 @@ def draw_probes(questions: Sequence[str]) -> Probes:
         if kind in {"phrase", "value"}
     ]
     drawn = rng.sample(open_, min(DRAWN, len(open_)))
+    told = [(of, at) for of in range(TOLD) for at in _spread([at for one, at, _ in open_ if one == of], DRAWN)]
     return Probes(
         fixed=(*_replaced(first, fillers), *_put_in(first, _spread(closed, _MOST // 2), fillers)),
         moved=(*_spread(list(_left_out(first)), _MOST // 2), *_spread(list(_swapped(first)), _MOST // 6)),
         drawn=tuple(
             _filled(layouts[of], of, place, *fillers.pair(number)) for number, (of, place, _) in enumerate(drawn)
         ),
+        told=tuple(_told(layouts[of], of, place, fillers.pair(number)[1]) for number, (of, place) in enumerate(told)),
         harmless=_harmless(layouts),
     )
 
@@ -122,6 +129,15 @@ def _filled(layout: Layout, of: int, place: int, first: str, second: str) -> Pro
     shown = _excerpt(before, put, after)
     complaint = f"Text that was put in is not read: with {shown} the question is still answered. Refuse it."
     return Probe(of=of, variants=(before + put + after, "".join(other)), complaint=complaint)
+
+
+def _told(layout: Layout, of: int, place: int, sentence: str) -> Probe:
+    before, put, after = _around(layout, place, sentence)
+    complaint = (
+        f"Text that no answer depends on takes a whole sentence: with {_excerpt(before, put, after)} the question is "
+        "still answered. Let that part be only what it can be, such as a name, and refuse all else."
+    )
+    return Probe(of=of, variants=(before + put + after,), complaint=complaint)
 
 
 def _around(layout: Layout, place: int, filler: str) -> tuple[str, str, str]:

@@ -10,6 +10,8 @@ in fewer than `CHANCE` of all cases, it is refused.
 Where the questions are phrased in several ways, hardly anything is common to all. Then each way with `ENOUGH_ALIKE`
 questions or more is probed by itself, besides all together.
 
+Last, sentences are put where no answer depends on the text (`carrying`).
+
 Nothing counts against a parser whose answers follow the text. Where something is put in or replaced, there is a second
 filler: if the original and the two give three different answers, or the second is refused and the first changes the
 answer, then the text there is a value, and was read.
@@ -25,6 +27,7 @@ from math import comb
 
 from anyio import to_thread
 
+from hammerstone.builder.carrying import carried
 from hammerstone.builder.patience import PATIENCE, ask_until_too_slow
 from hammerstone.builder.probe_drawing import DRAWN, Probe, draw_probes
 from hammerstone.concurrency import map_concurrently
@@ -98,7 +101,7 @@ async def _unread(sandbox: Sandbox, source: str, solved: Sequence[tuple[str, str
     if not complaints:
         drawn = await _run_all(run, probes.drawn)
         complaints = [one.complaint for one in _slow(drawn)] or _too_many(drawn, probes.harmless)
-    return complaints
+    return complaints or await carried(sandbox, source, solved, probes.told)
 
 
 def _short_enough(solved: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
