@@ -14,12 +14,14 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from hammerstone.errors import InputError, SettingsError
 from hammerstone.toolformer.kv_cache import KVCache
+from hammerstone.toolformer.model_files import NEEDED, find_model, one_line
 
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 __all__ = ["LanguageModel", "ModelTokenizer", "best_device", "load_model", "load_tokenizer"]
 
+UNBOUNDED = 10**9  # tokens of a context without a limit
 ROUNDING = 0.2  # of the logits' spread: bfloat16 differs by a hundredth, a model that is read wrongly by about one
 
 
@@ -69,7 +71,7 @@ class LanguageModel(ModelTokenizer):
         """Raises `InputError` for a tokenizer that cannot write calls or has no start token."""
         limit = getattr(model.config, "max_position_embeddings", None)
         ends = _end_ids(tokenizer, model.generation_config)
-        super().__init__(tokenizer, context=int(limit) if limit else 10**9, end_ids=ends)
+        super().__init__(tokenizer, context=int(limit) if limit else UNBOUNDED, end_ids=ends)
         self.model = model.eval()
         self.name = name or str(getattr(model.config, "_name_or_path", "") or type(model).__name__)
         self.read = 0
@@ -201,26 +203,22 @@ def best_device() -> torch.device:
 
 
 def load_model(path: str | Path, *, dtype: torch.dtype | None = None) -> LanguageModel:
-    """A model and its tokenizer from a folder, or by name from the Hugging Face hub, on the best device.
+    """A model and its tokenizer from a folder, a GGUF file, or by name from the Hugging Face hub, on the best device.
 
-    The default `dtype` is bfloat16 on a GPU, otherwise float32. Raises `SettingsError` if it cannot be loaded.
+    The default `dtype` is bfloat16 on a GPU, otherwise float32. Raises `SettingsError` if it cannot be loaded, and as
+    `find_model`.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()  # the library's own: hammerstone shows progress itself
-    if Path(path).is_absolute() and not Path(path).is_dir():
-        raise SettingsError(f"there is no folder {path}", hint="give the folder of a model, or a name on the hub")
-    device = best_device()
+    found, device = find_model(path), best_device()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(path))
+        tokenizer = AutoTokenizer.from_pretrained(found)
         usual = torch.bfloat16 if device.type == "cuda" else torch.float32
-        model: Any = AutoModelForCausalLM.from_pretrained(str(path), dtype=dtype or usual)
+        model: Any = AutoModelForCausalLM.from_pretrained(found, dtype=dtype or usual)
     except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"cannot load the model {path}: {str(error).splitlines()[0]}",
-            hint="give a folder with config.json, weights and tokenizer.json, or a name on the Hugging Face hub",
-        ) from error
+        raise SettingsError(f"cannot load the model {path}: {one_line(error)}", hint=NEEDED) from error
     lm = LanguageModel(model.to(device), tokenizer, name=str(path))
     _check_reading(lm)
     return lm
@@ -251,22 +249,20 @@ def _check_reading(lm: LanguageModel) -> None:
     lm.read = 0
 
 
-def load_tokenizer(path: str | Path, *, context: int) -> ModelTokenizer:
-    """Only the tokenizer of a model, from a folder or by name from the hub; the weights are not read.
+def load_tokenizer(path: str | Path, *, context: int = UNBOUNDED) -> ModelTokenizer:
+    """Only the tokenizer of a model, named as for `load_model`; the weights are not read.
 
-    Raises `SettingsError` if it cannot be loaded.
+    Raises `SettingsError` if it cannot be loaded, and as `find_model`.
     """
     from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
+    found = find_model(path)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(path))
+        tokenizer = AutoTokenizer.from_pretrained(found)
         try:
-            generation = GenerationConfig.from_pretrained(str(path))
+            generation = GenerationConfig.from_pretrained(found)
         except OSError:  # few models have such a file; otherwise it is derived from the model's settings, as on loading
-            generation = GenerationConfig.from_model_config(AutoConfig.from_pretrained(str(path)))
+            generation = GenerationConfig.from_model_config(AutoConfig.from_pretrained(found))
     except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"cannot load the tokenizer of {path}: {str(error).splitlines()[0]}",
-            hint="give the folder that the server serves, with config.json and tokenizer.json, or its name on the hub",
-        ) from error
+        raise SettingsError(f"cannot load the tokenizer of {path}: {one_line(error)}", hint=NEEDED) from error
     return ModelTokenizer(tokenizer, context=context, end_ids=_end_ids(tokenizer, generation))

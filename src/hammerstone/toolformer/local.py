@@ -1,7 +1,7 @@
 """`local:FOLDER`: a language model on this machine as one of hammerstone's models, with the tools that it can call.
 
-Fine-tuning writes a `tools.json` beside the weights that names the tools; a folder without one is a plain model. So a
-fine-tuned model can be the user in the closed loop, or be used wherever a model is named.
+Fine-tuning writes a `tools.json` beside the weights that names the tools; a folder without one is a plain model, and so
+is a GGUF file. So a fine-tuned model can be the user in the closed loop, or be used wherever a model is named.
 """
 
 from __future__ import annotations
@@ -97,11 +97,12 @@ def open_local(folder: str) -> LocalModel:
 
 
 def _identity(folder: str) -> str:
-    """The folder and a digest of its files' sizes and times: retrained weights are another model."""
+    """The folder or file, and a digest of its files' sizes and times: retrained weights are another model."""
     path = Path(folder)
-    if not path.is_dir():
+    if not path.exists():
         return f"local:{folder}"  # a name on the hub
-    files = [(one.name, one.stat().st_size, one.stat().st_mtime_ns) for one in sorted(path.iterdir())]
+    found = sorted(path.iterdir()) if path.is_dir() else [path]
+    files = [(one.name, one.stat().st_size, one.stat().st_mtime_ns) for one in found]
     return f"local:{path.absolute()}#{hashlib.sha256(repr(files).encode()).hexdigest()[:12]}"
 
 
