@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,14 +11,16 @@ import typer
 
 from hammerstone.cli.options import Backend, Home, Json, SandboxName
 from hammerstone.cli.tables import show_table
-from hammerstone.cli.terminal import print_json, print_line, progress, show_text, talk
+from hammerstone.cli.terminal import print_json, print_line, progress, talk
+from hammerstone.cli.toolformer.scored_calls import show_explained, show_sweep
 from hammerstone.cli.toolformer.shared import File, described_apis, needs_extra, read_run, running_apis, time_left
 
 if TYPE_CHECKING:
-    from hammerstone.toolformer.score.explanation import ExplainedCall
     from hammerstone.toolformer.shards import StageProgress as StageProgress
 
-__all__ = ["annotate", "corpus", "dataset", "evaluate", "execute", "filter_", "finetune", "index", "show_explained"]
+__all__ = ["annotate", "corpus", "dataset", "evaluate", "execute", "filter_", "finetune", "index"]
+
+EXAMPLES = 2  # calls shown of each band
 
 
 def corpus(config: File, home: Home = None, json: Json = False) -> None:
@@ -77,11 +79,14 @@ def execute(config: File, home: Home = None, sandbox: SandboxName = Backend.AUTO
 def filter_(
     config: File,
     explain: Annotated[int, typer.Option("--explain", min=0, help="Number of calls of each tool to show.")] = 0,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="Show what each threshold keeps, with examples from each band.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Score how much each result helps the model that will be fine-tuned."""
     with needs_extra():
-        from hammerstone.toolformer.runs import run_filter
+        from hammerstone.toolformer.runs import run_filter, run_sweep
         from hammerstone.toolformer.score.explanation import count_kept
         from hammerstone.toolformer.score.explanation import explain as explained
 
@@ -89,6 +94,9 @@ def filter_(
         counts = _staged("filter", lambda show: run_filter(read, show))
         if explain:
             show_explained(explained(read.stage("filter"), explain, read.dataset.tau_f), json)
+            return
+        if sweep:
+            show_sweep(run_sweep(read, EXAMPLES), json)
             return
         _show(counts, json)
         if not json:
@@ -185,18 +193,3 @@ def _show(counts: Counter[str], json: bool) -> None:
         print_json(dict(sorted(counts.items())))
         return
     show_table("", ("counted", "#number"), [(name, f"{count:,}") for name, count in sorted(counts.items())])
-
-
-def show_explained(found: Sequence[ExplainedCall], json: bool) -> None:
-    """Text, losses, verdict."""
-    if json:
-        for one in found:
-            print_json(one)
-        return
-    for one in found:
-        verdict, losses = "kept" if one.kept else "dropped", one.losses
-        print_line(f"{one.before} {one.call}{'' if one.after[:1].isspace() else ' '}{one.after}")
-        show_text(
-            f"    {verdict}: L⁺ {losses.with_result:.2f}, L(e(c, ε)) {losses.with_call:.2f}, "
-            f"L(ε) {losses.without:.2f}; gain {losses.gain:.2f}, threshold {one.threshold:g}\n"
-        )

@@ -11,7 +11,7 @@ from hammerstone.toolformer.corpus_document import CorpusDocument, Losses, Propo
 from hammerstone.toolformer.score.selection import is_selected, tau_f
 from hammerstone.toolformer.shards import read_shards
 
-__all__ = ["ExplainedCall", "KeptCounts", "count_kept", "explain"]
+__all__ = ["ExplainedCall", "KeptCounts", "count_kept", "explain", "explained_call"]
 
 AROUND = 60  # characters of the text on each side of a call
 
@@ -50,7 +50,7 @@ def explain(folder: Path, count: int, thresholds: Mapping[str, float]) -> tuple[
             if one.losses is not None:
                 found[one.api].append((document, one, one.losses))
     return tuple(
-        _explained(document, one, losses, thresholds.get(api, tau_f(api)))
+        explained_call(document, one, losses, thresholds.get(api, tau_f(api)))
         for api in sorted(found)
         for document, one, losses in _spread(sorted(found[api], key=lambda of: -of[2].gain), count)
     )
@@ -82,7 +82,8 @@ def _spread(
     return [ranked[round(k * (len(ranked) - 1) / (count - 1))] for k in range(count)]
 
 
-def _explained(document: CorpusDocument, proposal: Proposal, losses: Losses, threshold: float) -> ExplainedCall:
+def explained_call(document: CorpusDocument, proposal: Proposal, losses: Losses, threshold: float) -> ExplainedCall:
+    """One call with the text around it, judged by a threshold in nats."""
     before, after = document.text[: proposal.position], document.text[proposal.position :]
     return ExplainedCall(
         document=document.id,

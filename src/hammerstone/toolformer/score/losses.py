@@ -36,7 +36,7 @@ from hammerstone.toolformer.lm import LanguageModel
 from hammerstone.toolformer.score.selection import is_selected, tau_f
 from hammerstone.toolformer.shards import StageProgress, run_stage
 
-__all__ = ["WEIGHTS", "score_calls", "score_documents"]
+__all__ = ["WEIGHTS", "first_token", "score_calls", "score_documents"]
 
 # w̃ = 1, 4/5, 3/5, 2/5, 1/5, then 0; their sum is 3
 WEIGHTS = tuple((1 - t / 5) / 3 for t in range(5))
@@ -73,7 +73,7 @@ def score_documents(
     """
     read = [_read(lm, document) for document in documents]
     asked = [
-        _ScoredCall(at, number, _position(spans, proposal.position))
+        _ScoredCall(at, number, first_token(spans, proposal.position))
         for at, (document, (_, spans)) in enumerate(zip(documents, read, strict=True))
         for number, proposal in enumerate(document.proposals)
         if proposal.result is not None
@@ -115,8 +115,8 @@ def _read(lm: LanguageModel, document: CorpusDocument) -> tuple[list[int], list[
     return lm.encode_with_offsets(document.text)
 
 
-def _position(spans: Sequence[tuple[int, int]], position: int) -> int:
-    """i: the first token that reaches beyond the position (in characters)."""
+def first_token(spans: Sequence[tuple[int, int]], position: int) -> int:
+    """i: the first token that reaches beyond the position (in characters); `spans` are those of the tokens."""
     return next((i for i, (_, end) in enumerate(spans) if end > position), len(spans))
 
 
