@@ -156,12 +156,58 @@ def test_without_a_server_the_command_that_starts_one_is_shown(cli: Cli, run: Pa
 
 
 def test_calls_are_explained_with_their_losses_and_the_verdict(cli: Cli, run: Path, tmp_path: Path) -> None:
-    from hammerstone.cli.toolformer.stage_commands import show_explained as show
+    from hammerstone.cli.toolformer.scored_calls import show_explained as show
     from hammerstone.toolformer.score.explanation import explain
 
     measured(tmp_path)
     show(explain(tmp_path / "filter", 1, {}), False)
     assert cli("toolformer", "filter", "--config", run / "run.toml", "--explain", "2").code == 0
+
+
+def test_what_each_threshold_keeps_is_shown_with_examples(capsys: pytest.CaptureFixture[str], run: Path) -> None:
+    from dataclasses import replace
+
+    from hammerstone.cli.toolformer.scored_calls import show_sweep
+    from hammerstone.toolformer.config import read_config
+    from hammerstone.toolformer.runs import run_sweep
+
+    measured(run / "swept")
+    config = replace(read_config(run / "run.toml"), folder=run / "swept")
+    show_sweep(run_sweep(config, 1), json=False)
+    shown = capsys.readouterr().out
+    rows = [line.split() for line in shown.splitlines() if line.startswith(" Calculator ")]
+    assert rows[0] == ["Calculator", "2", "0", "24", "0", "-"]
+    assert rows[2] == ["Calculator", "0.5", "(default)", "24", "24", "12", "50.0", "%"]
+    assert "Calculator, kept at 1 and not above:\n    1.90  Out of 1400 [Calculator(400 / 1400) -> 0.29]" in shown
+
+
+def test_a_prompt_from_the_corpus_is_suggested_measured_written_and_used(cli: Cli, tmp_path: Path) -> None:
+    lm = language_model(context=1024)
+    lm.model.save_pretrained(tmp_path / "model")
+    lm.tokenizer.save_pretrained(tmp_path / "model")
+    rows = [f"There are {a} rows of {b} trees, so {a * b} trees in all." for a, b in ((12, 30), (14, 20), (21, 11))]
+    (tmp_path / "texts.jsonl").write_text("".join(json.dumps({"text": row}) + "\n" for row in rows))
+    (tmp_path / "run.toml").write_text(CONFIG.replace('["questions.jsonl"]', "[]"))
+    config, prompt = ("--config", tmp_path / "run.toml"), tmp_path / "prompts" / "calculator.md"
+    cli("toolformer", "corpus", *config)
+    asked = ("toolformer", "suggest-prompt", "Calculator", *config, "--examples", "1")
+    done = cli(*asked, "--into", prompt)
+    assert "In 3 of 3 documents a result of Calculator comes next." in done.out
+    rows_shown = [line.split()[:2] for line in done.out.splitlines() if line.startswith((" in use", " suggested"))]
+    assert rows_shown == [["in", "use"], ["suggested", "2"]]
+    assert 'prompt_files.Calculator = "prompts/calculator.md"' in done.err
+    assert prompt.read_text().count("[Calculator(") == 2, "one in the instructions, one in the example"
+    assert cli(*asked, "--into", prompt).code == 2, "an accepted prompt is not overwritten"
+    (made,) = cli(*asked, "--json").lines
+    assert made["suggested"]["places"] == 2
+    assert made["suggested"]["probability"] != made["present"]["probability"]
+    own = CONFIG.replace('["questions.jsonl"]', "[]").replace('Calculator = "Calculator:"\n', "")
+    named = '[annotate.prompt_files]\nCalculator = "prompts/calculator.md"\n[annotate.prompts]'
+    (tmp_path / "run.toml").write_text(own.replace("[annotate.prompts]", named))
+    (again,) = cli(*asked, "--json").lines
+    assert again["present"] == again["suggested"] == made["suggested"], "the accepted prompt is in use"
+    wrong = cli("toolformer", "suggest-prompt", "Calculater", *config)
+    assert "error: Calculater is not a tool of this run\nhint: the tools are Calculator, Calendar" in wrong.err
 
 
 def test_a_stage_without_the_one_before_it_says_what_is_missing(cli: Cli, run: Path, tmp_path: Path) -> None:

@@ -148,3 +148,12 @@ def test_the_guide_names_every_setting_with_its_section() -> None:
 def test_the_example_is_a_configuration() -> None:
     config = read_config(ROOT / "examples" / "toolformer" / "gpt-j.toml")
     assert (config.model, config.finetune.batch, len(config.tools)) == ("EleutherAI/gpt-j-6b", 128, 5)
+
+
+def test_a_model_that_is_a_path_starts_at_the_folder_of_the_file_and_a_name_on_the_hub_stays(tmp_path: Path) -> None:
+    head = 'model = "{}"\nfolder = "run"\ntools = ["calculator"]\n[annotate]\nby = "local:{}"\n'
+    for name in ("models/of/mine", "small.gguf", "./small"):
+        read = read_config(config(tmp_path, head=head.format(name, name)))
+        assert (read.model, read.annotate.by) == (str(tmp_path / name), f"local:{tmp_path / name}")
+    read = read_config(config(tmp_path, head=head.format("owner/name", "owner/name")))
+    assert (read.model, read.annotate.by) == ("owner/name", "local:owner/name")

@@ -17,6 +17,7 @@ What they share:
 
     call_format.py                  how a call is written into text, and read back
     lm.py, kv_cache.py              a causal language model and its tokenizer; a cache that can be branched and joined
+    model_files.py                  where a model's files are, GGUF files among them
     corpus_document.py, shards.py   documents in shards: finished shards are never processed twice
     config.py, runs.py              one TOML file for a run, and its stages as functions
     local.py                        a fine-tuned model as one of hammerstone's models

@@ -1,6 +1,6 @@
 """One TOML file for a whole run: which model is fine-tuned, on which texts, with which tools, into which folder.
 
-    model = "models/mine"                # a folder, or a name on the Hugging Face hub
+    model = "models/mine"                # a folder, a GGUF file, or a name on the Hugging Face hub
     folder = "runs/mine"                 # every stage has its own folder in it
     tools = ["calculator", "calendar", "search:index", "registry:word_sorting"]
 
@@ -16,13 +16,13 @@ Each table has the settings of a stage, which documents their fields and default
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from hammerstone.errors import InputError
+from hammerstone.errors import InputError, SettingsError
 from hammerstone.text_files import read_text
 from hammerstone.toolformer.annotate.annotation import AnnotateSettings
 from hammerstone.toolformer.annotate.execution import ExecuteSettings
@@ -30,14 +30,16 @@ from hammerstone.toolformer.apis.api_specs import resolve_spec
 from hammerstone.toolformer.data.corpus import CorpusSettings
 from hammerstone.toolformer.data.dataset import DatasetSettings
 from hammerstone.toolformer.decode import DecodeSettings
+from hammerstone.toolformer.model_files import is_path
 from hammerstone.toolformer.train.finetune_settings import FinetuneSettings
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-__all__ = ["AnnotateTable", "CorpusTable", "EvaluateTable", "RunConfig", "read_config"]
+__all__ = ["LOCAL", "AnnotateTable", "CorpusTable", "EvaluateTable", "RunConfig", "read_config"]
 
 T = TypeVar("T")
+LOCAL = "local:"  # begins the name of an annotating model on this machine
 _MAX_CHARS = 32_000
 
 
@@ -51,11 +53,33 @@ class CorpusTable(CorpusSettings):
 @dataclass(frozen=True, kw_only=True)
 class AnnotateTable(AnnotateSettings):
     """`by` proposes the calls: `self` for the model that is fine-tuned, `local:FOLDER` for another one, or any model's
-    name (`openai:…`, `mailbox:…`). `prompts` replace the built-in prompts, by the tool's name.
+    name (`openai:…`, `mailbox:…`). `prompts` replace the built-in prompts, by the tool's name; `prompt_files` do the
+    same with files, such as those of `suggest-prompt`.
     """
 
     by: str = "self"
     prompts: Mapping[str, str] = field(default_factory=dict[str, str])
+    prompt_files: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if twice := sorted(self.prompts.keys() & self.prompt_files.keys()):
+            raise SettingsError(
+                f"{twice[0]} has a prompt in prompts and one in prompt_files", hint="leave one of them out"
+            )
+
+    def own_prompts(self, apis: Collection[str]) -> Mapping[str, str]:
+        """The prompts of this run, by tool; a tool that is not among them has the built-in one.
+
+        Raises `SettingsError` for the prompt of a tool that is not in use, `InputError` for a file that cannot be read.
+        """
+        for name in (*self.prompts, *self.prompt_files):
+            if name not in apis:
+                raise SettingsError(
+                    f"[annotate] has a prompt for {name}, which is not a tool of this run",
+                    hint=f"the tools are {', '.join(apis)}",
+                )
+        return {**self.prompts, **{name: _prompt(Path(file)) for name, file in self.prompt_files.items()}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +127,16 @@ def read_config(path: Path) -> RunConfig:
     except OSError as error:
         hint = "check the paths of models, tools and texts"
         raise InputError(f"{path} names an impossible path: {error.strerror}", hint=hint) from error
+
+
+def _prompt(path: Path) -> str:
+    try:
+        return read_text(path).strip()
+    except OSError as error:
+        raise InputError(
+            f"cannot read the prompt {path}: {error.strerror}",
+            hint="`hammerstone toolformer suggest-prompt` writes one",
+        ) from error
 
 
 def _table(path: Path) -> Mapping[str, Any]:
@@ -159,7 +193,12 @@ def _placed(config: RunConfig, base: Path) -> RunConfig:
 
     return replace(
         config,
-        model=existing(config.model),
+        model=_model(base, config.model),
+        annotate=replace(
+            config.annotate,
+            by=_annotator(base, config.annotate.by),
+            prompt_files={name: str(base / file) for name, file in config.annotate.prompt_files.items()},
+        ),
         folder=base / config.folder,
         tools=tuple(resolve_spec(spec, base) for spec in config.tools),
         corpus=replace(config.corpus, sources=tuple(_source(base, source) for source in config.corpus.sources)),
@@ -169,6 +208,15 @@ def _placed(config: RunConfig, base: Path) -> RunConfig:
             texts=existing(config.evaluate.texts) if config.evaluate.texts else None,
         ),
     )
+
+
+def _model(base: Path, name: str) -> str:
+    """A folder or file, there or not; anything else is a name on the hub."""
+    return str(base / Path(name).expanduser()) if is_path(name, base) else name
+
+
+def _annotator(base: Path, by: str) -> str:
+    return f"{LOCAL}{_model(base, by.removeprefix(LOCAL))}" if by.startswith(LOCAL) else by
 
 
 def _source(base: Path, source: str) -> str:

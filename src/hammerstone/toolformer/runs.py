@@ -11,14 +11,15 @@ from typing import Literal
 
 from accelerate import PartialState  # pyright: ignore[reportMissingTypeStubs] - it ships none
 
-from hammerstone.errors import InputError
+from hammerstone.errors import InputError, SettingsError
 from hammerstone.models import open_model
 from hammerstone.text_files import text_lines
 from hammerstone.toolformer.annotate.annotation import Proposer, annotate
 from hammerstone.toolformer.annotate.execution import execute
+from hammerstone.toolformer.annotate.prompting import PromptedProposer, annotation_prompt
 from hammerstone.toolformer.apis.api import Api, CallContext
 from hammerstone.toolformer.apis.api_specs import resolve_spec
-from hammerstone.toolformer.config import RunConfig
+from hammerstone.toolformer.config import LOCAL, RunConfig
 from hammerstone.toolformer.data.corpus import build_corpus
 from hammerstone.toolformer.data.dataset import build_dataset
 from hammerstone.toolformer.data.heuristics import fasttext_language_id
@@ -29,10 +30,12 @@ from hammerstone.toolformer.evaluate.benchmark_files import Benchmark, read_benc
 from hammerstone.toolformer.evaluate.date_questions import date_questions
 from hammerstone.toolformer.evaluate.evaluation import Answerer, Continuation, EvaluationRow, by_k, four_rows
 from hammerstone.toolformer.evaluate.perplexity import Perplexity, perplexity
-from hammerstone.toolformer.lm import LanguageModel, load_model
+from hammerstone.toolformer.lm import LanguageModel, load_model, load_tokenizer
 from hammerstone.toolformer.local import write_tools
 from hammerstone.toolformer.score.losses import score_calls
-from hammerstone.toolformer.shards import StageProgress
+from hammerstone.toolformer.score.sweep import KeptCalls, sweep
+from hammerstone.toolformer.shards import StageProgress, read_shards
+from hammerstone.toolformer.suggest.suggestion import SuggestedPrompt, sample_documents, suggest_prompt
 from hammerstone.toolformer.train.finetune_settings import TrainingStep
 from hammerstone.toolformer.train.finetuning import FinetuneReport, finetune
 from hammerstone.toolformer.train.packing import hold_out, read_texts
@@ -48,9 +51,11 @@ __all__ = [
     "run_execute",
     "run_filter",
     "run_finetune",
+    "run_suggest_prompt",
+    "run_sweep",
 ]
 
-LOCAL = "local:"
+RULE = "rule"  # calls that a suggested prompt shows come from rules, not from a model
 OnProgress = Callable[[StageProgress], None]
 TrainedModel = Literal["finetune", "control"]
 
@@ -65,16 +70,16 @@ class Evaluation:
 
 
 def run_corpus(config: RunConfig, apis: Sequence[Api], on_progress: OnProgress = lambda _: None) -> Counter[str]:
-    """Tokens are counted by the model that will be fine-tuned. Raises as `build_corpus`."""
+    """Tokens are counted by the tokenizer of the model that will be fine-tuned. Raises as `build_corpus`."""
     settings = replace(config.corpus, tokenizer=config.model)
-    lm = load_model(config.model)
+    tokenizer = load_tokenizer(config.model)
     languages = config.corpus.language_id
     return build_corpus(
         config.corpus.sources,
         config.stage("corpus"),
         [api.name for api in apis],
         settings,
-        count_tokens=lambda text: len(lm.encode(text)),
+        count_tokens=lambda text: len(tokenizer.encode(text)),
         identify=fasttext_language_id(Path(languages)) if languages else None,
         on_progress=on_progress,
     )
@@ -105,23 +110,54 @@ def run_annotate(config: RunConfig, apis: Sequence[Api], on_progress: OnProgress
     return annotate(
         config.stage("corpus"),
         config.stage("annotate"),
-        _proposer(config),
+        _proposer(config, config.annotate.by, _prompts(config, apis)),
         apis,
         settings=config.annotate,
         on_progress=on_progress,
     )
 
 
-def _proposer(config: RunConfig) -> Proposer:
+def _prompts(config: RunConfig, apis: Sequence[Api]) -> Callable[[Api], str]:
+    """The prompt of each tool: the run's own, or the built-in one."""
+    own = config.annotate.own_prompts([api.name for api in apis])
+    return lambda api: own[api.name] if api.name in own else annotation_prompt(api)
+
+
+def _proposer(config: RunConfig, by: str, prompt: Callable[[Api], str]) -> Proposer:
     """The model itself, another local one, or any model that can be prompted."""
-    from hammerstone.toolformer.annotate.prompting import PromptedProposer, annotation_prompt
     from hammerstone.toolformer.annotate.sampling import SamplingProposer
 
-    by = config.annotate.by
     if by != "self" and not by.startswith(LOCAL):
-        return PromptedProposer(open_model(by))
-    lm = load_model(config.model if by == "self" else by.removeprefix(LOCAL))
-    return SamplingProposer(lm, prompt=lambda api: config.annotate.prompts.get(api.name) or annotation_prompt(api))
+        return PromptedProposer(open_model(by), prompt=prompt)
+    return SamplingProposer(load_model(config.model if by == "self" else by.removeprefix(LOCAL)), prompt=prompt)
+
+
+async def run_suggest_prompt(
+    config: RunConfig, apis: Sequence[Api], name: str, *, by: str, examples: int, documents: int
+) -> SuggestedPrompt:
+    """A prompt for one tool from documents of the `corpus` stage, measured for the annotating model.
+
+    Calls come from rules, or from the model `by` (as `[annotate] by`). Where a model that reports no probabilities
+    annotates, the prompt is measured on the one that is fine-tuned. Raises as `suggest_prompt`, `read_shards` and
+    `read_benchmark`, and `SettingsError` for a tool that is not in use.
+    """
+    named = {api.name: api for api in apis}
+    if name not in named:
+        raise SettingsError(f"{name} is not a tool of this run", hint=f"the tools are {', '.join(named)}")
+    prompt = _prompts(config, apis)
+    files = [read_benchmark(form, Path(file)) for form, files in config.evaluate.files.items() for file in files]
+    questions = [question.prompt for benchmark in files for question in benchmark.questions]
+    sample = sample_documents(read_shards(config.stage("corpus")), name, documents, config.corpus.seed, questions)
+    annotator = config.annotate.by
+    return await suggest_prompt(
+        sample,
+        named[name],
+        load_model(annotator.removeprefix(LOCAL) if annotator.startswith(LOCAL) else config.model),
+        prompt(named[name]),
+        proposer=None if by == RULE else _proposer(config, by, prompt),
+        count=examples,
+        settings=config.annotate,
+    )
 
 
 async def run_execute(config: RunConfig, apis: Sequence[Api], on_progress: OnProgress = lambda _: None) -> Counter[str]:
@@ -135,6 +171,17 @@ def run_filter(config: RunConfig, on_progress: OnProgress = lambda _: None) -> C
     """By the model that will be fine-tuned, whichever model proposed the calls. Raises as `score_calls`."""
     lm = load_model(config.model)
     return score_calls(config.stage("execute"), config.stage("filter"), lm, on_progress=on_progress)
+
+
+def run_sweep(config: RunConfig, examples: int) -> tuple[KeptCalls, ...]:
+    """The calls of the `filter` stage at each threshold; only the model's tokenizer is loaded. Raises as `sweep`."""
+    tokenizer = load_tokenizer(config.model)
+    return sweep(
+        config.stage("filter"),
+        lambda text: tokenizer.encode_with_offsets(text)[1],
+        examples=examples,
+        chosen=config.dataset.tau_f,
+    )
 
 
 def run_dataset(config: RunConfig) -> Counter[str]:

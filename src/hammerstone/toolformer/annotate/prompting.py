@@ -7,7 +7,7 @@ is written from its name and description, so your own tools need no examples to 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import anyio
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hammerstone.toolformer.annotate.annotation import AnnotateSettings
     from hammerstone.toolformer.apis.api import Api
 
-__all__ = ["PromptedProposer", "annotation_prompt", "read_rewriting"]
+__all__ = ["PromptedProposer", "annotation_prompt", "instructions", "read_rewriting"]
 
 PROMPTS = "hammerstone.toolformer.prompts"
 
@@ -38,16 +38,25 @@ def annotation_prompt(api: Api) -> str:
     return fill_template(PROMPTS, "describe_tool", {"name": api.name, "description": api.description})
 
 
+def instructions(api: Api) -> str:
+    """What a prompt for one tool says before its examples, which follow it in the form of `annotation_prompt`."""
+    if api.name in PAPER_SAMPLING:
+        return annotation_prompt(api).partition("\n\nInput:\n")[0]
+    return fill_template(PROMPTS, "annotate_like", {"name": api.name, "description": api.description})
+
+
 class PromptedProposer:
     """Asks a model to rewrite each text with calls in it. A reply that changes anything else is dropped.
 
-    Such models report no token probabilities: no settings apply, and 1.0 is recorded as the probability of `[`.
+    `prompt` gives the prompt of a tool, without the text. Such models report no token probabilities: no settings apply,
+    and 1.0 is recorded as the probability of `[`.
     Failed requests are counted; if all requests of a shard fail, the model is unavailable, and its error is raised.
     Call it from synchronous code: the requests of each shard run in their own event loop.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, *, prompt: Callable[[Api], str] = annotation_prompt) -> None:
         self._model = model
+        self._prompt = prompt
 
     @property
     def name(self) -> str:
@@ -55,13 +64,13 @@ class PromptedProposer:
 
     def prepare(self, api: Api, settings: AnnotateSettings) -> str:
         del settings  # see above
-        return fill_template(PROMPTS, "rewrite_text", {"head": annotation_prompt(api), "text": ""})
+        return fill_template(PROMPTS, "rewrite_text", {"head": self._prompt(api), "text": ""})
 
     def propose(
         self, documents: Sequence[CorpusDocument], api: Api, settings: AnnotateSettings
     ) -> tuple[list[list[Proposal]], Counter[str]]:
         del settings
-        head = annotation_prompt(api)
+        head = self._prompt(api)
 
         async def rewrite(document: CorpusDocument) -> str | ModelError:
             return await self._rewritten(document, head)

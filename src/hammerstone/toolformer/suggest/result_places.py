@@ -1,0 +1,81 @@
+"""Where in a corpus a tool's result comes next: calls that are worth showing to a model, found by running the tool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from hammerstone.toolformer.apis.api import Api, CallContext
+from hammerstone.toolformer.apis.executor import CallOutcome, Executor, RequestedCall
+from hammerstone.toolformer.call_format import ApiCall
+from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
+from hammerstone.toolformer.score.following import begins_result, result_begins_at
+from hammerstone.toolformer.suggest.known_inputs import KnownInput, known_inputs
+
+__all__ = ["ResultPlace", "places_by_rule", "places_of_proposals"]
+
+NEAR = 12  # characters after a proposed call in which its result must begin
+CURRENCY = "$€£¥("
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultPlace:
+    """A call, with its result, at `position` in a document's text, right before words that the result gives.
+
+    What the input is made of stands from `begin` on. Both are in characters.
+    """
+
+    document: CorpusDocument
+    position: int
+    begin: int
+    call: ApiCall
+
+
+async def places_by_rule(documents: Sequence[CorpusDocument], api: Api) -> list[ResultPlace]:
+    """Every place where a result of `known_inputs` begins; at each the call whose input stands nearest."""
+    asked = [(document, known) for document in documents for known in known_inputs(api.name, document.text)]
+    ran = await _run(api, [(document, known.input) for document, known in asked])
+    found: dict[tuple[str, int], ResultPlace] = {}
+    for (document, known), outcome in zip(asked, ran, strict=True):
+        for place in _places(document, known, api.name, outcome.result or ""):
+            best = found.get((document.id, place.position))
+            if best is None or place.begin > best.begin:
+                found[document.id, place.position] = place
+    return sorted(found.values(), key=lambda place: (place.document.id, place.position))
+
+
+async def places_of_proposals(documents: Sequence[CorpusDocument], api: Api) -> list[ResultPlace]:
+    """The proposed calls of documents, as `annotate` leaves them, whose result begins right after them."""
+    asked = [(document, one) for document in documents for one in document.proposals if one.api == api.name]
+    ran = await _run(api, [(document, one.input) for document, one in asked])
+    return [
+        ResultPlace(
+            document=document,
+            position=proposal.position,
+            begin=_begin(document.text, proposal),
+            call=ApiCall(api=api.name, input=proposal.input, result=outcome.result),
+        )
+        for (document, proposal), outcome in zip(asked, ran, strict=True)
+        if outcome.result is not None
+        and begins_result(document.text, proposal.position, proposal.position + NEAR, outcome.result)
+    ]
+
+
+async def _run(api: Api, asked: Iterable[tuple[CorpusDocument, str]]) -> list[CallOutcome]:
+    calls = [RequestedCall(api.name, text, CallContext(date=document.date or "")) for document, text in asked]
+    return await Executor([api]).run_all(calls)
+
+
+def _places(document: CorpusDocument, known: KnownInput, api: str, result: str) -> Iterable[ResultPlace]:
+    for at in result_begins_at(document.text, known.end, result):
+        position = at - 1 if at > known.end and document.text[at - 1] in CURRENCY[:-1] else at
+        call = ApiCall(api=api, input=known.input, result=result)
+        yield ResultPlace(document=document, position=position, begin=known.begin, call=call)
+        if known.begin != known.end:  # what the document is known for from its beginning helps everywhere
+            return
+
+
+def _begin(text: str, proposal: Proposal) -> int:
+    """Where the first part of an input stands before its call; the call's own place if no part of it does."""
+    found = [text.rfind(part, 0, proposal.position) for part in proposal.input.split()]
+    return min((at for at in found if at >= 0), default=proposal.position)

@@ -1,0 +1,109 @@
+"""A prompt for a tool, suggested from a sample of the corpus and measured beside the one in use.
+
+sample ─► calls by rule, or proposed by a model ─► run ─► those whose result comes next
+            ├─► of a few documents: the examples of the prompt
+            └─► of the others: places at which both prompts are measured
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from anyio import to_thread
+
+from hammerstone.errors import InputError
+from hammerstone.toolformer.annotate.annotation import AnnotateSettings, Proposer
+from hammerstone.toolformer.apis.api import Api
+from hammerstone.toolformer.corpus_document import CorpusDocument
+from hammerstone.toolformer.lm import LanguageModel
+from hammerstone.toolformer.suggest.example_prompt import ExamplePassage, choose_examples, example_prompt
+from hammerstone.toolformer.suggest.prompt_measure import PromptMeasure, measure_prompt
+from hammerstone.toolformer.suggest.result_places import ResultPlace, places_by_rule, places_of_proposals
+
+__all__ = ["SuggestedPrompt", "sample_documents", "suggest_prompt"]
+
+MEASURED = 100  # places at which a prompt is measured: at most
+LEAST = 5  # words of a sentence by which an evaluation question is recognised
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuggestedPrompt:
+    """A prompt with `examples`, from a sample of `documents`; in `with_places` of them a result comes next.
+
+    `present` and `suggested` are measured on the same places of documents that are no examples. They are `None` if the
+    sample has no others.
+    """
+
+    api: str
+    documents: int
+    with_places: int
+    examples: tuple[ExamplePassage, ...]
+    prompt: str
+    present: PromptMeasure | None
+    suggested: PromptMeasure | None
+
+
+def sample_documents(
+    documents: Iterable[CorpusDocument], api: str, count: int, seed: int, questions: Iterable[str]
+) -> list[CorpusDocument]:
+    """`count` documents that may be useful for a tool, drawn with `seed`, without any that has a sentence of an
+    evaluation question: a model must not see those in its prompt.
+    """
+    asked = {sentence for question in questions for sentence in _sentences(question)}
+    fitting = [one for one in documents if (not one.apis or api in one.apis) and asked.isdisjoint(_sentences(one.text))]
+    return random.Random(seed).sample(fitting, min(count, len(fitting)))  # noqa: S311 - a sample is no secret
+
+
+def _sentences(text: str) -> set[str]:
+    sentences = (" ".join(re.findall(r"\w+", part.casefold())) for part in re.split(r"[.!?\n]+(?!\d)", text))
+    return {sentence for sentence in sentences if sentence.count(" ") >= LEAST - 1}
+
+
+async def suggest_prompt(
+    documents: Sequence[CorpusDocument],
+    api: Api,
+    lm: LanguageModel,
+    present: str,
+    *,
+    proposer: Proposer | None = None,
+    count: int = 3,
+    settings: AnnotateSettings = AnnotateSettings(),  # noqa: B008 - frozen
+) -> SuggestedPrompt:
+    """A prompt with `count` examples for the tool, measured beside the `present` one as annotation by `lm` uses them.
+
+    Calls come from the rules of `known_inputs`, or from `proposer`. Raises `InputError` if no result comes next
+    anywhere, and as `measure_prompt`.
+    """
+    places = await _places(documents, api, proposer, settings)
+    examples = choose_examples(places, count)
+    if not examples:
+        raise InputError(
+            f"in none of {len(documents)} documents a result of {api.name} comes next",
+            hint="take more documents (--documents), let a model propose calls (--by), or use texts that fit the tool",
+        )
+    prompt = example_prompt(api, examples)
+    shown = {one.document for one in examples}
+    others = [place for place in places if place.document.id not in shown][:MEASURED]
+    return SuggestedPrompt(
+        api=api.name,
+        documents=len(documents),
+        with_places=len({place.document.id for place in places}),
+        examples=tuple(examples),
+        prompt=prompt,
+        present=measure_prompt(lm, api, present, others, settings) if others else None,
+        suggested=measure_prompt(lm, api, prompt, others, settings) if others else None,
+    )
+
+
+async def _places(
+    documents: Sequence[CorpusDocument], api: Api, proposer: Proposer | None, settings: AnnotateSettings
+) -> list[ResultPlace]:
+    if proposer is None:
+        return await places_by_rule(documents, api)
+    asked = [replace(document, proposals=()) for document in documents]
+    proposed, _ = await to_thread.run_sync(proposer.propose, asked, api, settings)
+    filled = [replace(document, proposals=tuple(made)) for document, made in zip(asked, proposed, strict=True)]
+    return await places_of_proposals(filled, api)
