@@ -99,9 +99,12 @@ def test_from_measured_calls_to_a_fine_tuned_model_and_its_four_rows(cli: Cli, r
         assert "the model is in" in cli("toolformer", "finetune", *config, *options).out
     assert json.loads((tmp_path / "finetune" / "model" / "tools.json").read_text()) == ["calculator", "calendar"]
     (result,) = cli("toolformer", "evaluate", *config, "--report", tmp_path / "report.html", "--json").lines
-    rows = [(one["task"], one["method"]) for one in result["figures"]][:4]
+    rows = [(one["task"], one["method"], Path(one["model"]).parts[-2]) for one in result["figures"]][:4]
     assert rows == [
-        ("questions", name) for name in ("base", "same text, no calls", "fine-tuned, calls disabled", "fine-tuned")
+        ("questions", "base", tmp_path.name),
+        ("questions", "control: same texts, no calls", "control"),
+        ("questions", "fine-tuned, calls disabled", "finetune"),
+        ("questions", "fine-tuned", "finetune"),
     ]
     assert result["notes"][0].startswith("Perplexity on held-out text (")
     assert (tmp_path / "report.html").stat().st_size > 10_000

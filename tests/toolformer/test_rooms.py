@@ -14,13 +14,14 @@ MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__
 
 # Each room may import those in the lines above it, and itself; rooms in one line do not know each other.
 ORDER = (
-    ("call_format", "kv_cache", "model_files", "prompts"),
+    ("call_format", "kv_cache", "model_files", "prompts", "shard_units", "stage_progress"),
     ("corpus_document", "lm"),
     ("shards",),
     ("apis",),
     ("annotate", "decode", "evaluate", "score", "tiny", "train"),
     ("data", "suggest"),
     ("config", "local"),
+    ("comparison",),
     ("runs",),
 )
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}

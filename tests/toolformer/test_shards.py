@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,8 @@ from hypothesis import strategies as st
 
 from hammerstone.errors import InputError, OperatorError
 from hammerstone.toolformer.corpus_document import CorpusDocument, Losses, Proposal, document_line, read_document
+from hammerstone.toolformer.shard_units import UNIT
 from hammerstone.toolformer.shards import (
-    StageProgress,
     UnwrittenShard,
     read_shards,
     run_first_stage,
@@ -26,6 +27,7 @@ from hammerstone.toolformer.shards import (
     shard_paths,
     write_shards,
 )
+from hammerstone.toolformer.stage_progress import StageProgress
 
 DOCUMENTS = [CorpusDocument(id=f"d{k}", text=f"text {k} [1] a -> b é\u2028\n") for k in range(7)]
 SIZE = 2  # documents a shard: four shards
@@ -147,7 +149,7 @@ def test_a_stage_that_breaks_goes_on_and_does_no_finished_shard_twice(tmp_path: 
 
 def test_a_stage_may_be_interrupted_by_its_progress(tmp_path: Path) -> None:
     def interrupt(progress: StageProgress) -> None:
-        if progress.done == 2:
+        if progress.done == 4:
             raise KeyboardInterrupt
 
     source, again = corpus(tmp_path / "in"), Work()
@@ -207,6 +209,8 @@ def test_a_stage_killed_at_any_step_goes_on_to_the_same_bytes(tmp_path: Path) ->
     for target in sorted(targets.iterdir()):
         finished = {path.name.partition(".")[0] for path in target.glob("*.counts.json")}
         finished_then.add(len(finished))
+        for units in target.glob(".*.units.part"):
+            finished |= {units.name.split(".")[1]} if units.read_text().endswith("\n") else set()
         again = Work()
         run(source, target, again)
         assert snapshot(target) == whole, target
@@ -214,16 +218,54 @@ def test_a_stage_killed_at_any_step_goes_on_to_the_same_bytes(tmp_path: Path) ->
     assert finished_then == {0, 1, 2, 3, 4}
 
 
+UNITS = [CorpusDocument(id=f"u{k}", text=f"text {k}") for k in range(2 * UNIT + 3)]
+
+
+@pytest.mark.parametrize("stop_at", range(4))
+def test_a_shard_that_breaks_loses_one_unit_at_most(tmp_path: Path, stop_at: int) -> None:
+    write_shards(tmp_path / "in", UNITS, settings={})
+    whole = run(tmp_path / "in", tmp_path / "whole")
+    first, second, told = Work(stop_at=stop_at), Work(), list[StageProgress]()
+    with suppress(StoppedError):
+        run(tmp_path / "in", tmp_path / "out", first)
+    assert run(tmp_path / "in", tmp_path / "out", second, on_progress=told.append) == whole
+    assert first.done + second.done == ["u0", f"u{UNIT}", f"u{2 * UNIT}"]
+    assert snapshot(tmp_path / "out") == snapshot(tmp_path / "whole")
+    done = [UNIT, 2 * UNIT, 2 * UNIT + 3][stop_at:]
+    assert [(each.done, each.total) for each in told] == [(each, len(UNITS)) for each in done]
+
+
+@pytest.mark.parametrize(
+    ("file", "kept"), [("00000.jsonl.part", 20), ("00000.units.part", 20), ("00000.units.part", 0)]
+)
+def test_what_a_power_cut_has_left_of_a_unit_is_written_again(tmp_path: Path, file: str, kept: int) -> None:
+    write_shards(tmp_path / "in", UNITS, settings={})
+    run(tmp_path / "in", tmp_path / "whole")
+    with pytest.raises(StoppedError):
+        run(tmp_path / "in", tmp_path / "out", Work(stop_at=2))
+    part = tmp_path / "out" / f".{file}"
+    part.write_bytes(part.read_bytes()[:kept])
+    run(tmp_path / "in", tmp_path / "out")
+    assert snapshot(tmp_path / "out") == snapshot(tmp_path / "whole")
+
+
+def test_lines_of_an_unfinished_unit_are_not_kept(tmp_path: Path) -> None:
+    write_shards(tmp_path / "in", UNITS, settings={})
+    run(tmp_path / "in", tmp_path / "whole")
+    with pytest.raises(StoppedError):
+        run(tmp_path / "in", tmp_path / "out", Work(stop_at=1))
+    with (tmp_path / "out" / ".00000.jsonl.part").open("a") as file:
+        file.write('{"id": "half')
+    run(tmp_path / "in", tmp_path / "out")
+    assert snapshot(tmp_path / "out") == snapshot(tmp_path / "whole")
+
+
 def test_the_progress_counts_what_was_done_before(tmp_path: Path) -> None:
     source, told = corpus(tmp_path / "in"), list[StageProgress]()
     with pytest.raises(StoppedError):
         run(source, tmp_path / "out", Work(stop_at=1))
     run(source, tmp_path / "out", on_progress=told.append)
-    assert [(each.stage, each.done, each.total, each.documents) for each in told] == [
-        ("mark", 2, 4, 2),
-        ("mark", 3, 4, 4),
-        ("mark", 4, 4, 5),
-    ]
+    assert [(each.stage, each.done, each.total) for each in told] == [("mark", 4, 7), ("mark", 6, 7), ("mark", 7, 7)]
     assert all(each.per_second > 0 for each in told)
     assert [each.seconds_left == 0 for each in told] == [False, False, True]
 
@@ -313,7 +355,7 @@ def test_a_full_disk_is_told_and_the_same_command_goes_on(tmp_path: Path) -> Non
     done = subprocess.run([*child, "full"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith(f"cannot write {tmp_path}/out/00002.jsonl: File too large | free some space")
     left = {"manifest.json", "00000.jsonl", "00000.counts.json", "00001.jsonl", "00001.counts.json"}
-    assert snapshot(tmp_path / "out").keys() == left
+    assert snapshot(tmp_path / "out").keys() - {".00002.jsonl.part"} == left  # what fitted is written over
     assert subprocess.run(child, capture_output=True, text=True, check=True).stdout == ""
     assert [*read_shards(tmp_path / "out")] == DOCUMENTS
 
@@ -430,7 +472,7 @@ def test_a_first_stage_goes_on_after_its_finished_shards(tmp_path: Path) -> None
         run_first_stage("first", tmp_path, blocks, settings={})
     assert run_first_stage("first", tmp_path, blocks, settings={}, on_progress=told.append) == {"n": 7}
     assert [*read_shards(tmp_path)] == DOCUMENTS
-    assert [(each.done, each.total, each.documents) for each in told] == [(4, 7, 1), (5, 7, 2), (6, 7, 3), (7, 7, 4)]
+    assert [(each.done, each.total) for each in told] == [(4, 7), (5, 7), (6, 7), (7, 7)]
     assert [each.seconds_left == 0 for each in told] == [False, False, False, True]
     assert run_first_stage("first", tmp_path, blocks, settings={}) == {"n": 7}
     assert asked == [0, 3], "what is finished is not asked for again"

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -50,12 +49,13 @@ async def run_tiny(
     """
     from hammerstone.toolformer import runs
     from hammerstone.toolformer.apis.api_specs import open_api
+    from hammerstone.toolformer.comparison import run_evaluate
     from hammerstone.toolformer.config import read_config
-    from hammerstone.toolformer.shards import StageProgress
-    from hammerstone.toolformer.tiny.preparation import CONFIG, QUESTIONS, prepare
+    from hammerstone.toolformer.stage_progress import StageProgress
+    from hammerstone.toolformer.tiny.preparation import CONFIG, prepare
     from hammerstone.toolformer.train.finetune_settings import TrainingStep
 
-    def shard(progress: StageProgress) -> None:
+    def staged(progress: StageProgress) -> None:
         report(progress.stage, progress.done, progress.total or 0)
 
     def step(what: str) -> Callable[[TrainingStep], None]:
@@ -65,20 +65,17 @@ async def run_tiny(
     pretraining = await _apart(lambda: prepare(folder, size, seed, lambda done, _: report("pretraining", done, steps)))
     config = read_config(folder / CONFIG)
     apis = [open_api(spec) for spec in config.tools]
-    await _apart(lambda: runs.run_corpus(config, apis, shard))
-    await _apart(lambda: runs.run_annotate(config, apis, shard))
-    await runs.run_execute(config, apis, shard)
-    await _apart(lambda: runs.run_filter(config, shard))
+    await _apart(lambda: runs.run_corpus(config, apis, staged))
+    await _apart(lambda: runs.run_annotate(config, apis, staged))
+    await runs.run_execute(config, apis, staged)
+    await _apart(lambda: runs.run_filter(config, staged))
     await _apart(lambda: runs.run_dataset(config))
     fine_tuned = await _apart(lambda: runs.run_finetune(config, "finetune", step("fine-tuning")))
     control = await _apart(lambda: runs.run_finetune(config, "control", step("fine-tuning the control")))
-    rows, asked = len(QUESTIONS) * (4 + len(config.evaluate.ks)), count(1)
-    report("evaluating", 0, rows)
-    evaluation = await runs.run_evaluate(config, apis, lambda _: report("evaluating", next(asked), rows))
+    evaluation = await run_evaluate(config, apis, lambda made: report("evaluating", made.done, made.total))
     curves = {PRETRAINING: pretraining, "fine-tuning": fine_tuned.losses, "fine-tuning, control": control.losses}
     return evaluation_result(
         evaluation,
-        model="a model of about a million parameters",
         seed=seed,
         notes=_notes(config),
         series=[_series(name, curve) for name, curve in curves.items() if curve],

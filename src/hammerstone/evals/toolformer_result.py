@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING
 from hammerstone.evals.report.experiment_result import Measurement, Result, Series, Table
 
 if TYPE_CHECKING:
+    from hammerstone.toolformer.comparison import Evaluation
     from hammerstone.toolformer.evaluate.evaluation import EvaluationRow
-    from hammerstone.toolformer.runs import Evaluation
 
 __all__ = ["evaluation_result"]
 
 NAMES: Mapping[str, str] = {
     "base": "base",
-    "control": "same text, no calls",
+    "control": "control: same texts, no calls",
     "disabled": "fine-tuned, calls disabled",
     "fine-tuned": "fine-tuned",
 }
+MODELS = {"disabled": "fine-tuned"}  # whose model a row is of, where it is not its name
 
 
 def evaluation_result(
     evaluation: Evaluation,
     *,
-    model: str,
     seed: int,
     notes: Sequence[str] = (),
     series: Sequence[Series] = (),
@@ -35,10 +35,13 @@ def evaluation_result(
         experiment="toolformer",
         title="A model fine-tuned to call tools (Toolformer, tables 3 to 9)",
         seed=seed,
-        models={"fine-tuned": model},
+        models=evaluation.models,
         figures=(
-            *(_figure(row, row.benchmark, NAMES[row.name]) for row in evaluation.rows),
-            *(_figure(row, f"{row.benchmark}, by decoding k", f"k = {row.k}") for row in evaluation.by_k),
+            *(_figure(row, row.benchmark, NAMES[row.name], evaluation.models) for row in evaluation.rows),
+            *(
+                _figure(row, f"{row.benchmark}, by decoding k", f"fine-tuned, k = {row.k}", evaluation.models)
+                for row in evaluation.by_k
+            ),
         ),
         series=tuple(series),
         tables=tuple(tables),
@@ -46,14 +49,19 @@ def evaluation_result(
     )
 
 
-def _figure(row: EvaluationRow, task: str, method: str) -> Measurement:
+def _figure(row: EvaluationRow, task: str, method: str, models: Mapping[str, str]) -> Measurement:
     by_tool = ", ".join(f"{use.api} {use.right}/{use.called}" for use in row.tools)
     detail = (
         f"a call in {row.called} of {row.n}: {row.right_with_call} right with one, {row.right_without_call} of "
         f"{row.n - row.called} without; right by tool: {by_tool}"
     )
     return Measurement(
-        task=task, method=method, model="", n=row.n, right=row.right, detail=detail if row.called else "no call"
+        task=task,
+        method=method,
+        model=models[MODELS.get(row.name, row.name)],
+        n=row.n,
+        right=row.right,
+        detail=detail if row.called else "no call",
     )
 
 

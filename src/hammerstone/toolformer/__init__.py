@@ -18,7 +18,10 @@ What they share:
     call_format.py                  how a call is written into text, and read back
     lm.py, kv_cache.py              a causal language model and its tokenizer; a cache that can be branched and joined
     model_files.py                  where a model's files are, GGUF files among them
-    corpus_document.py, shards.py   documents in shards: finished shards are never processed twice
+    corpus_document.py, shards.py   documents in shards: what is finished is never processed twice
+    shard_units.py                  the finished part of a shard in progress
+    stage_progress.py               how far a stage is
     config.py, runs.py              one TOML file for a run, and its stages as functions
+    comparison.py                   the last of them: the models compared
     local.py                        a fine-tuned model as one of hammerstone's models
 """

@@ -2,52 +2,42 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from accelerate import PartialState  # pyright: ignore[reportMissingTypeStubs] - it ships none
 
-from hammerstone.errors import InputError, SettingsError
+from hammerstone.errors import SettingsError
 from hammerstone.models import open_model
-from hammerstone.text_files import text_lines
 from hammerstone.toolformer.annotate.annotation import Proposer, annotate
 from hammerstone.toolformer.annotate.execution import execute
 from hammerstone.toolformer.annotate.prompting import PromptedProposer, annotation_prompt
-from hammerstone.toolformer.apis.api import Api, CallContext
+from hammerstone.toolformer.apis.api import Api
 from hammerstone.toolformer.apis.api_specs import resolve_spec
+from hammerstone.toolformer.comparison import benchmark_files
 from hammerstone.toolformer.config import LOCAL, RunConfig
 from hammerstone.toolformer.data.corpus import build_corpus
 from hammerstone.toolformer.data.dataset import build_dataset
 from hammerstone.toolformer.data.heuristics import fasttext_language_id
 from hammerstone.toolformer.data.sources import find_sources, open_dataset, read_rows
-from hammerstone.toolformer.decode import DecodeSettings, generate
-from hammerstone.toolformer.decode.partial_call import vocabulary_of
-from hammerstone.toolformer.evaluate.benchmark_files import Benchmark, read_benchmark
-from hammerstone.toolformer.evaluate.date_questions import date_questions
-from hammerstone.toolformer.evaluate.evaluation import Answerer, Continuation, EvaluationRow, by_k, four_rows
-from hammerstone.toolformer.evaluate.perplexity import Perplexity, perplexity
-from hammerstone.toolformer.lm import LanguageModel, load_model, load_tokenizer
+from hammerstone.toolformer.lm import load_model, load_tokenizer
 from hammerstone.toolformer.local import write_tools
 from hammerstone.toolformer.score.losses import score_calls
 from hammerstone.toolformer.score.sweep import KeptCalls, sweep
-from hammerstone.toolformer.shards import StageProgress, read_shards
+from hammerstone.toolformer.shards import read_shards
+from hammerstone.toolformer.stage_progress import StageProgress
 from hammerstone.toolformer.suggest.suggestion import SuggestedPrompt, sample_documents, suggest_prompt
 from hammerstone.toolformer.train.finetune_settings import TrainingStep
 from hammerstone.toolformer.train.finetuning import FinetuneReport, finetune
-from hammerstone.toolformer.train.packing import hold_out, read_texts
 
 __all__ = [
-    "Evaluation",
-    "answerer",
     "index_documents",
     "run_annotate",
     "run_corpus",
     "run_dataset",
-    "run_evaluate",
     "run_execute",
     "run_filter",
     "run_finetune",
@@ -58,15 +48,6 @@ __all__ = [
 RULE = "rule"  # calls that a suggested prompt shows come from rules, not from a model
 OnProgress = Callable[[StageProgress], None]
 TrainedModel = Literal["finetune", "control"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """The four rows of each benchmark, the fine-tuned model at each k, and every model's perplexity without calls."""
-
-    rows: tuple[EvaluationRow, ...]
-    by_k: tuple[EvaluationRow, ...]
-    perplexities: Mapping[str, Perplexity]
 
 
 def run_corpus(config: RunConfig, apis: Sequence[Api], on_progress: OnProgress = lambda _: None) -> Counter[str]:
@@ -145,8 +126,7 @@ async def run_suggest_prompt(
     if name not in named:
         raise SettingsError(f"{name} is not a tool of this run", hint=f"the tools are {', '.join(named)}")
     prompt = _prompts(config, apis)
-    files = [read_benchmark(form, Path(file)) for form, files in config.evaluate.files.items() for file in files]
-    questions = [question.prompt for benchmark in files for question in benchmark.questions]
+    questions = [question.prompt for benchmark in benchmark_files(config) for question in benchmark.questions]
     sample = sample_documents(read_shards(config.stage("corpus")), name, documents, config.corpus.seed, questions)
     annotator = config.annotate.by
     return await suggest_prompt(
@@ -200,87 +180,3 @@ def run_finetune(
     if what == "finetune" and PartialState().is_main_process:
         write_tools(config.stage(what) / "model", [resolve_spec(spec, Path.cwd()) for spec in config.tools])
     return report
-
-
-def answerer(lm: LanguageModel, apis: Mapping[str, Api], settings: DecodeSettings) -> Answerer:
-    """How a model continues the prompts of a benchmark."""
-
-    async def answer(prompts: Sequence[str], contexts: Sequence[CallContext]) -> Sequence[Continuation]:
-        made = await generate(lm, prompts, apis, settings, contexts=contexts)
-        return [Continuation(text=one.text, calls=one.calls) for one in made]
-
-    return answer
-
-
-async def run_evaluate(
-    config: RunConfig, apis: Sequence[Api], on_row: Callable[[EvaluationRow], None] = lambda _: None
-) -> Evaluation:
-    """Evaluate the base model, its control, and the fine-tuned model with calls disabled and enabled.
-
-    Raises `InputError` for benchmark files that cannot be read, and if a model has not been trained yet.
-    """
-    base, control, fine_tuned = (load_model(folder) for folder in _models(config))
-    tools = {api.name: api for api in apis}
-    benchmarks = _benchmarks(config)
-
-    def calling(k: int) -> Answerer:
-        return answerer(fine_tuned, tools, replace(config.generate, k=k))
-
-    silent = replace(config.generate, k=0)
-    rows = await four_rows(
-        benchmarks,
-        base=answerer(base, {}, silent),
-        control=answerer(control, {}, silent),
-        fine_tuned=calling,
-        k=config.generate.k,
-        on_row=on_row,
-    )
-    compared = await by_k(benchmarks, calling, config.evaluate.ks, on_row=on_row)
-    texts = _held_out(config)
-    perplexities = {
-        "base": perplexity(base, texts),
-        "control": perplexity(control, texts),
-        "disabled": perplexity(fine_tuned, texts, never=vocabulary_of(fine_tuned).starts),
-    }
-    return Evaluation(rows=rows, by_k=compared, perplexities=perplexities)
-
-
-def _models(config: RunConfig) -> tuple[str, str, str]:
-    """The folders of the base model, the control, and the fine-tuned model."""
-    made = [config.stage(name) / "model" for name in ("control", "finetune")]
-    for folder in made:
-        if not folder.is_dir():
-            raise InputError(
-                f"there is no trained model in {folder}",
-                hint="run `hammerstone toolformer finetune`, and once more with --control",
-            )
-    return config.model, str(made[0]), str(made[1])
-
-
-def _benchmarks(config: RunConfig) -> list[Benchmark]:
-    files = [read_benchmark(form, Path(file)) for form, files in config.evaluate.files.items() for file in files]
-    return [
-        *files,
-        *([date_questions(config.evaluate.dateset, seed=config.evaluate.seed)] if config.evaluate.dateset else []),
-    ]
-
-
-def _text(line: str, where: str) -> str:
-    try:
-        value: object = json.loads(line)["text"]
-    except (ValueError, RecursionError, TypeError, KeyError, IndexError):
-        value = None
-    if not isinstance(value, str):
-        raise InputError(f'{where} is not an object with "text"', hint='write one text per line: {"text": "…"}')
-    return value
-
-
-def _held_out(config: RunConfig) -> list[str]:
-    """Plain texts that no model was trained on."""
-    if config.evaluate.texts is not None:
-        path = Path(config.evaluate.texts)
-        return [
-            _text(line, f"{path}, line {number}") for number, line in enumerate(text_lines(path), 1) if line.strip()
-        ]
-    texts = read_texts(config.stage("dataset") / "control.jsonl")
-    return [one.text for one in hold_out(texts, config.finetune.held_out, config.finetune.seed)[1]]

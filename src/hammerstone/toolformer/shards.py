@@ -1,9 +1,10 @@
-"""Stages run shard by shard: no shard is processed twice, and an interrupted run resumes to the same bytes.
+"""Stages run shard by shard, and unit by unit: none is processed twice, and a run resumes to the same bytes.
 
 target/
   manifest.json      the stage, its settings and its source: a run with different ones is refused
   00000.jsonl        a finished shard, named as in the source; written atomically
   00000.counts.json  what was counted in it
+  .00000.*.part      the finished units of a shard in progress (`shard_units.py`)
   finished.json      the counts of all shards: the stage is complete
 """
 
@@ -13,22 +14,21 @@ import fcntl
 import hashlib
 import json
 import os
-import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from itertools import count, islice, takewhile
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from hammerstone.errors import InputError, OperatorError
 from hammerstone.toolformer.corpus_document import CorpusDocument, document_line, read_document
+from hammerstone.toolformer.shard_units import UNIT, ShardUnits
+from hammerstone.toolformer.stage_progress import StageClock, StageProgress
 from hammerstone.types import JSON
 
 __all__ = [
     "ShardWork",
-    "StageProgress",
     "UnwrittenShard",
     "read_shards",
     "run_first_stage",
@@ -38,25 +38,10 @@ __all__ = [
 ]
 
 ShardWork: TypeAlias = Callable[[Sequence[CorpusDocument]], "tuple[Sequence[CorpusDocument], Mapping[str, int]]"]
-"""What a stage does with one shard: returns the documents to pass on, and its counts."""
+"""What a stage does with some documents of a shard: returns those to pass on, and its counts."""
 
 SHARD = 500  # documents, where a stage creates the shards
 MANIFEST, FINISHED = "manifest.json", "finished.json"
-
-
-@dataclass(frozen=True, kw_only=True)
-class StageProgress:
-    """How far a stage has come, in shards. `total` and `seconds_left` are `None` if the end is not known.
-
-    `documents` is how many were read in this run, and `per_second` their rate.
-    """
-
-    stage: str
-    done: int
-    total: int | None
-    documents: int
-    per_second: float
-    seconds_left: float | None
 
 
 class UnwrittenShard(NamedTuple):
@@ -79,34 +64,40 @@ def run_stage(
     settings: Mapping[str, JSON],
     on_progress: Callable[[StageProgress], None] = lambda _: None,
 ) -> Counter[str]:
-    """Apply `work` to every shard of `source` that `target` does not have yet. Returns the counts of all shards.
+    """Apply `work` to every unit of every shard of `source` that `target` does not have yet. Returns all counts.
 
     `settings` are all that the result depends on. Raises `InputError` for a source without shards, and for a target
     of another stage, with other settings or from another source; `OperatorError` if the disk is full or cannot be
-    written: the finished shards stay.
+    written: what is finished stays.
     """
     paths = _finished_shards(source)
     with _claimed(target, {"stage": stage, "settings": dict(settings), "source": _digest(paths)}):
+        sizes = {path: sum(1 for _ in _lines(path)) for path in paths}
         waiting = [path for path in paths if not _is_finished(target / path.name)]
-        started, documents = time.monotonic(), 0
-        for number, path in enumerate(waiting, 1):
-            read = tuple(_documents(path))
-            made, counts = work(read)
-            _finish(target / path.name, made, counts)
-            documents += len(read)
-            seconds = time.monotonic() - started
-            rest = len(waiting) - number
-            on_progress(
-                StageProgress(
-                    stage=stage,
-                    done=len(paths) - rest,
-                    total=len(paths),
-                    documents=documents,
-                    per_second=documents / seconds if seconds else 0.0,
-                    seconds_left=seconds / number * rest,
-                )
-            )
+        clock = StageClock(stage, total=sum(sizes.values()))
+        clock.skip(sum(sizes[path] for path in paths if path not in waiting))
+        for path in waiting:
+            _work_on_shard(path, target / path.name, work, clock, on_progress)
         return _close(target, [target / path.name for path in paths])
+
+
+def _work_on_shard(
+    path: Path, target: Path, work: ShardWork, clock: StageClock, on_progress: Callable[[StageProgress], None]
+) -> None:
+    """One shard, from its first unfinished unit on."""
+    units = ShardUnits(target)
+    batches = [*_batched(_documents(path), UNIT)] or [()]
+    clock.skip(sum(map(len, batches[: units.finished])))
+    for documents in batches[units.finished :]:
+        made, counts = work(documents)
+        with _writable(target):
+            units.append("".join(map(document_line, made)), counts)
+        if units.finished < len(batches):
+            on_progress(clock.advance(len(documents)))
+    with _writable(target):
+        _write(_counts_path(target), _counts_text(units.counts))
+        units.close()
+    on_progress(clock.advance(len(batches[-1])))
 
 
 def run_first_stage(
@@ -125,23 +116,15 @@ def run_first_stage(
     with _claimed(target, {"stage": stage, "settings": dict(settings), "source": ""}):
         shards = [*takewhile(_is_finished, (target / f"{number:05}.jsonl" for number in count()))]
         if not shards or not _is_closed(target, shards):
-            started, documents = time.monotonic(), 0
-            for number, block in enumerate(blocks(_sum(shards)), 1):
+            clock = StageClock(stage, total=None)
+            clock.skip(sum(1 for path in shards for _ in _lines(path)))
+            documents = clock.advance(0).done
+            for block in blocks(_sum(shards)):
                 shards.append(target / f"{len(shards):05}.jsonl")
                 _finish(shards[-1], block.documents, block.counts)
                 documents += len(block.documents)
-                seconds = time.monotonic() - started
-                left = len(shards) / block.share - len(shards) if block.share else None  # shards, estimated
-                on_progress(
-                    StageProgress(
-                        stage=stage,
-                        done=len(shards),
-                        total=None if left is None else len(shards) + round(left),
-                        documents=documents,
-                        per_second=documents / seconds if seconds else 0.0,
-                        seconds_left=None if left is None else seconds / number * left,
-                    )
-                )
+                clock.total = round(documents / block.share) if block.share else None  # an estimate
+                on_progress(clock.advance(len(block.documents)))
         if not shards:
             raise InputError("the corpus holds no document", hint="check the path, and what the rules of `corpus` keep")
         return _close(target, shards)
@@ -154,7 +137,7 @@ def write_shards(
 
     def blocks(done: Counter[str]) -> Iterator[UnwrittenShard]:
         rest = islice(documents, done["documents"], None)
-        while block := tuple(islice(rest, size)):
+        for block in _batched(rest, size):
             yield UnwrittenShard(block, {"documents": len(block)})
 
     return run_first_stage("corpus", target, blocks, settings=settings)["documents"]
@@ -185,9 +168,19 @@ def read_shards(folder: Path) -> Iterator[CorpusDocument]:
 
 
 def _documents(path: Path) -> Iterator[CorpusDocument]:
+    for number, line in enumerate(_lines(path), 1):
+        yield read_document(line, f"{path}, line {number}")
+
+
+def _batched(documents: Iterable[CorpusDocument], size: int) -> Iterator[tuple[CorpusDocument, ...]]:
+    rest = iter(documents)
+    while batch := tuple(islice(rest, size)):
+        yield batch
+
+
+def _lines(path: Path) -> Iterator[bytes]:
     with _readable(path), path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            yield read_document(line, f"{path}, line {number}")
+        yield from file
 
 
 @contextmanager
@@ -241,7 +234,11 @@ def _claim(target: Path, manifest: Mapping[str, JSON]) -> None:
 def _finish(path: Path, documents: Sequence[CorpusDocument], counts: Mapping[str, int]) -> None:
     """Write the shard, then its counts: only a shard with counts is finished."""
     _write(path, "".join(map(document_line, documents)))
-    _write(_counts_path(path), json.dumps(dict(sorted(counts.items()))) + "\n")
+    _write(_counts_path(path), _counts_text(counts))
+
+
+def _counts_text(counts: Mapping[str, int]) -> str:
+    return json.dumps(dict(sorted(counts.items()))) + "\n"
 
 
 def _close(target: Path, shards: Sequence[Path]) -> Counter[str]:
@@ -270,15 +267,24 @@ def _counts_path(shard: Path) -> Path:
 
 def _write(path: Path, text: str) -> None:
     unfinished = _unfinished(path)
+    with _writable(path):
+        try:
+            with unfinished.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+        except OSError:
+            with suppress(OSError):
+                unfinished.unlink()
+            raise
+
+
+@contextmanager
+def _writable(path: Path) -> Generator[None]:
     try:
-        with unfinished.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        yield
     except OSError as error:
-        with suppress(OSError):
-            unfinished.unlink()
         raise _unwritable(path, error) from error
 
 

@@ -18,7 +18,8 @@ from hammerstone.toolformer.annotate.execution import ExecuteSettings, execute
 from hammerstone.toolformer.apis.calculator import Calculator
 from hammerstone.toolformer.apis.calendar import Calendar
 from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
-from hammerstone.toolformer.shards import StageProgress, read_shards, write_shards
+from hammerstone.toolformer.shards import read_shards, write_shards
+from hammerstone.toolformer.stage_progress import StageProgress
 
 from ..fake_tools import Tool, echo, raising
 

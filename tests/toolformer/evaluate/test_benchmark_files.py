@@ -115,6 +115,31 @@ def test_svamp_and_mawps_problems_are_asked(tmp_path: Path) -> None:
         assert task.metric(said, task.questions[0].answers)
 
 
+MAWPS = """Question,Numbers,Equation,Answer,Body
+"Bryan has number0 books , and number1 shelves . How many books ?",56.0 9.0,* number0 number1,504.0,"a
+b"
+"Half of number0 pounds , number10 ?",0.25,x,0.125,
+"no answer to number0 ?",1.0,x,,
+"""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_mawps_as_csv_has_its_numbers_put_in(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "dev.csv").write_bytes(MAWPS.encode(encoding))
+    task = read_benchmark("mawps", tmp_path / "dev.csv")
+    assert [(one.prompt, one.answers) for one in task.questions] == [
+        ("Bryan has 56 books , and 9 shelves . How many books ? The answer is", ("504.0",)),
+    ]
+    assert task.skipped == 2, "a number that is not there, and no answer"
+    assert task.metric(" 504 books", task.questions[0].answers)
+
+
+def test_a_table_with_other_columns_is_told(tmp_path: Path) -> None:
+    (tmp_path / "dev.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match="CSV with the columns Question, Numbers and Answer"):
+        read_benchmark("mawps", tmp_path / "dev.csv")
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_a_label_with_a_minus_sign_is_a_number_in_a_file_with_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
     rows = {
@@ -177,7 +202,7 @@ def test_a_bad_line_is_counted_and_the_others_are_read(lines: Callable[..., Path
 @pytest.mark.parametrize("form", FORMS)
 def test_a_file_without_any_question_is_told(form: str, tmp_path: Path) -> None:
     path = tmp_path / "file"
-    path.write_text({"asdiv": "<a/>", "svamp": "[1]", "mawps": "[]"}.get(form, '{"other": 1}\n'))
+    path.write_text({"asdiv": "<a/>", "svamp": "[1]", "mawps": "[1]"}.get(form, '{"other": 1}\n'))
     with pytest.raises(InputError, match="contains no question") as told:
         read_benchmark(form, path)
     assert "form" in told.value.hint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -18,6 +19,7 @@ from hammerstone.toolformer.evaluate.evaluation import (
     by_k,
     count_row,
     four_rows,
+    model_rows,
 )
 from hammerstone.toolformer.evaluate.metrics import first_number_is
 
@@ -81,28 +83,33 @@ async def test_an_answer_with_two_calls_of_a_tool_counts_once() -> None:
 
 
 @pytest.mark.anyio
-async def test_four_rows_of_each_task_are_told_as_they_come() -> None:
+async def test_a_model_is_asked_once_at_each_k_and_its_rows_are_told_as_they_come() -> None:
     told: list[EvaluationRow] = []
     asked: list[int] = []
 
-    def fine_tuned(k: int) -> Answerer:
+    def answering(k: int) -> Answerer:
         asked.append(k)
         return CALLS if k else NEVER_CALLS
 
-    rows = await four_rows(
-        [TASK], base=NEVER_CALLS, control=NEVER_CALLS, fine_tuned=fine_tuned, k=10, on_row=told.append
-    )
-    assert [(row.name, row.k, row.right, row.called) for row in rows] == [
-        ("base", 0, 1, 0),
-        ("control", 0, 1, 0),
-        ("disabled", 0, 1, 0),
-        ("fine-tuned", 10, 3, 3),
+    rows = await model_rows("fine-tuned", [TASK], answering, (0, 10, 0, 3, 10), on_row=told.append)
+    assert asked == [0, 10, 3]
+    assert [(row.name, row.benchmark, row.k, row.right, row.called) for row in rows] == [
+        *(("fine-tuned", "sums", k, 3 if k else 1, 3 if k else 0) for k in (0, 10, 3)),
     ]
-    assert asked == [0, 10]
     assert tuple(told) == rows
 
 
 @pytest.mark.anyio
-async def test_the_fine_tuned_model_is_tried_with_each_k() -> None:
-    rows = await by_k([TASK], lambda k: CALLS if k else NEVER_CALLS, (0, 3))
-    assert [(row.benchmark, row.k, row.called) for row in rows] == [("sums", 0, 0), ("sums", 3, 3)]
+async def test_four_rows_of_each_task_and_those_by_k_are_made_of_the_same_answers() -> None:
+    other = replace(TASK, name="others")
+    plain = [await model_rows(name, [TASK, other], lambda _: NEVER_CALLS) for name in ("base", "control")]
+    fine_tuned = await model_rows("fine-tuned", [TASK, other], lambda k: CALLS if k else NEVER_CALLS, (0, 3, 10))
+    rows = four_rows(*plain, fine_tuned, 10)
+    assert [(row.benchmark, row.name, row.k, row.right) for row in rows] == [
+        (name, *row)
+        for name in ("sums", "others")
+        for row in (("base", 0, 1), ("control", 0, 1), ("disabled", 0, 1), ("fine-tuned", 10, 3))
+    ]
+    assert [(row.benchmark, row.name, row.k) for row in by_k(fine_tuned, (0, 3))] == [
+        (name, "fine-tuned", k) for name in ("sums", "others") for k in (0, 3)
+    ]

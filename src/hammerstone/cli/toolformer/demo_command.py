@@ -9,7 +9,8 @@ import typer
 
 from hammerstone.cli.options import Json
 from hammerstone.cli.terminal import print_json, progress, talk
-from hammerstone.cli.toolformer.shared import needs_extra, time_left
+from hammerstone.cli.toolformer.shared import needs_extra
+from hammerstone.cli.toolformer.shown_progress import time_left
 
 __all__ = ["demo"]
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hammerstone.toolformer.apis.registry import LiveTool
     from hammerstone.toolformer.config import RunConfig
 
-__all__ = ["File", "described_apis", "needs_extra", "read_run", "running_apis", "time_left"]
+__all__ = ["File", "described_apis", "needs_extra", "read_run", "running_apis"]
 
 File = Annotated[Path, typer.Option("--config", help="The TOML file of the run.")]
 
@@ -37,13 +37,6 @@ def read_run(path: Path) -> RunConfig:
     from hammerstone.toolformer.config import read_config
 
     return read_config(path)
-
-
-def time_left(seconds: float | None) -> str:
-    """For the end of a progress note; empty if it is not known."""
-    if seconds is None:
-        return ""
-    return f", {seconds / 60:.0f} min left" if seconds >= 90 else f", {seconds:.0f} s left"
 
 
 def described_apis(config: RunConfig, home: str | None = None) -> list[Api]:

@@ -13,10 +13,11 @@ from hammerstone.cli.options import Backend, Home, Json, SandboxName
 from hammerstone.cli.tables import show_table
 from hammerstone.cli.terminal import print_json, print_line, progress, talk
 from hammerstone.cli.toolformer.scored_calls import show_explained, show_sweep
-from hammerstone.cli.toolformer.shared import File, described_apis, needs_extra, read_run, running_apis, time_left
+from hammerstone.cli.toolformer.shared import File, described_apis, needs_extra, read_run, running_apis
+from hammerstone.cli.toolformer.shown_progress import shown_progress, time_left
 
 if TYPE_CHECKING:
-    from hammerstone.toolformer.shards import StageProgress as StageProgress
+    from hammerstone.toolformer.stage_progress import StageProgress
 
 __all__ = ["annotate", "corpus", "dataset", "evaluate", "execute", "filter_", "finetune", "index"]
 
@@ -125,13 +126,13 @@ def finetune(
 
         read = read_run(config)
         what = "control" if control else "finetune"
-        with progress(what, total=read.finetune.steps) as bar:
+        with shown_progress(what, "steps", total=read.finetune.steps) as show:
 
-            def show(step: TrainingStep) -> None:
+            def step_done(step: TrainingStep) -> None:
                 loss = "" if step.loss is None else f"loss {step.loss:.3f}"
-                bar.update(bar.task_ids[0], completed=step.step, note=f"{loss}{time_left(step.seconds_left)}")
+                show(step.step, step.steps, f"{loss}{time_left(step.seconds_left)}")
 
-            report = run_finetune(read, what, show)
+            report = run_finetune(read, what, step_done)
         if json:
             print_json(report)
             return
@@ -153,7 +154,7 @@ def evaluate(
     with needs_extra():
         from hammerstone.cli.results import show_result
         from hammerstone.evals.toolformer_result import evaluation_result
-        from hammerstone.toolformer.runs import Evaluation, run_evaluate
+        from hammerstone.toolformer.comparison import Evaluation, run_evaluate
 
         read = read_run(config)
         if report is not None:
@@ -163,12 +164,12 @@ def evaluate(
 
         async def run() -> Evaluation:
             async with running_apis(read.tools, home, sandbox) as apis:
-                with progress("evaluating") as bar:
+                with shown_progress("evaluating", "rows") as show:
                     return await run_evaluate(
-                        read, apis, lambda row: bar.update(bar.task_ids[0], description=f"{row.benchmark}: {row.name}")
+                        read, apis, lambda made: show(made.done, made.total, what=f"{made.benchmark}: {made.model}")
                     )
 
-        result = evaluation_result(anyio.run(run), model=read.model, seed=read.evaluate.seed)
+        result = evaluation_result(anyio.run(run), seed=read.evaluate.seed)
         print_json(result) if json else show_result(result)
         if report is not None:
             from hammerstone.evals.report import write_report
@@ -178,14 +179,11 @@ def evaluate(
 
 
 def _staged(name: str, run: Callable[[Callable[[StageProgress], None]], Counter[str]]) -> Counter[str]:
-    """Run a stage with a progress bar: shards done, documents per second, and an estimate of the time left."""
-    with progress(name) as bar:
-
-        def show(made: StageProgress) -> None:
-            note = f"{made.per_second:.1f} documents/s{time_left(made.seconds_left)}"
-            bar.update(bar.task_ids[0], completed=made.done, total=made.total or None, note=note)
-
-        return run(show)
+    """Run a stage and show its progress: documents done, documents per second, and an estimate of the time left."""
+    with shown_progress(name, "documents") as show:
+        return run(
+            lambda made: show(made.done, made.total, f"{made.per_second:.3g} documents/s{time_left(made.seconds_left)}")
+        )
 
 
 def _show(counts: Counter[str], json: bool) -> None:

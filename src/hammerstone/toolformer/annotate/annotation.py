@@ -19,7 +19,8 @@ from hammerstone.errors import SettingsError
 from hammerstone.toolformer.apis.api import Api
 from hammerstone.toolformer.call_format import find_calls
 from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
-from hammerstone.toolformer.shards import StageProgress, run_stage
+from hammerstone.toolformer.shards import run_stage
+from hammerstone.toolformer.stage_progress import StageProgress
 from hammerstone.types import JSON
 
 __all__ = ["PAPER_SAMPLING", "AnnotateSettings", "Proposer", "SamplingSettings", "annotate"]

@@ -18,7 +18,8 @@ from hammerstone.errors import OperatorError, SettingsError
 from hammerstone.toolformer.apis.api import Api, CallContext
 from hammerstone.toolformer.apis.executor import CallOutcome, Executor, RequestedCall
 from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
-from hammerstone.toolformer.shards import StageProgress, run_stage
+from hammerstone.toolformer.shards import run_stage
+from hammerstone.toolformer.stage_progress import StageProgress
 from hammerstone.types import JSON
 
 __all__ = ["ExecuteSettings", "execute"]
@@ -58,7 +59,8 @@ async def execute(
 
     Counts are `proposed: NAME`, `kept: NAME`, and `dropped: NAME: REASON`. A call that was proposed twice at one
     position is dropped as a `duplicate` and not run. Raises as `run_stage` and `Executor`; if all calls of a tool in a
-    shard (ten or more) failed with an `OperatorError`, that error: finished shards stay, and the next run resumes.
+    unit of work (ten or more) failed with an `OperatorError`, that error: what is finished stays, and the next run
+    resumes.
 
     All calls run in the caller's event loop, where models and sandboxes were opened; a thread reads and writes the
     shards.

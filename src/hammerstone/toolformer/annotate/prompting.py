@@ -50,8 +50,8 @@ class PromptedProposer:
 
     `prompt` gives the prompt of a tool, without the text. Such models report no token probabilities: no settings apply,
     and 1.0 is recorded as the probability of `[`.
-    Failed requests are counted; if all requests of a shard fail, the model is unavailable, and its error is raised.
-    Call it from synchronous code: the requests of each shard run in their own event loop.
+    Failed requests are counted; if all requests of a unit of work fail, the model is unavailable, and its error is
+    raised. Call it from synchronous code: the requests of each unit run in their own event loop.
     """
 
     def __init__(self, model: Model, *, prompt: Callable[[Api], str] = annotation_prompt) -> None:

@@ -24,7 +24,8 @@ from hammerstone.toolformer.corpus_document import CorpusDocument
 from hammerstone.toolformer.data.heuristics import DocumentRules, LanguageId, iso_date, url_date
 from hammerstone.toolformer.data.sources import DatasetLoader, SourceRow, find_sources, open_dataset, read_rows
 from hammerstone.toolformer.data.splitting import count_words, split_text
-from hammerstone.toolformer.shards import StageProgress, UnwrittenShard, run_first_stage
+from hammerstone.toolformer.shards import UnwrittenShard, run_first_stage
+from hammerstone.toolformer.stage_progress import StageProgress
 from hammerstone.types import JSON
 
 __all__ = ["CorpusSettings", "build_corpus"]

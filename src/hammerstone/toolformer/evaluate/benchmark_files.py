@@ -4,7 +4,7 @@
     lama      jsonl of LAMA: SQuAD, Google-RE, T-REx  the statement up to its mask                    in 5 words
     asdiv     xml                                     the problem, then "The answer is"               first number
     svamp     json                                    the same                                        first number
-    mawps     json                                    the same                                        first number
+    mawps     json, or csv as in SVAMP's data          the same                                        first number
     qa        jsonl: question, answers                "Answer the following question: … Answer:"      in 20 words
     mlqa      the same with a context                 the paragraph, then the question                in 10 words
     templama  jsonl: query, answer, date              the statement up to its mask, in its year       in 5 words
@@ -15,6 +15,8 @@ counted in `Benchmark.skipped`.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -108,7 +110,20 @@ def read_svamp(path: Path) -> Benchmark:
 
 
 def read_mawps(path: Path) -> Benchmark:
-    return _task(path, _list(path), lambda row: _problem(row["sQuestion"], row["lSolutions"][0]), first_number_is)
+    """As JSON, or as CSV whose questions have `number0`, `number1`, … for the numbers of another column."""
+    try:
+        is_list = read_text(path).lstrip().startswith("[")
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if is_list:
+        return _task(path, _list(path), lambda row: _problem(row["sQuestion"], row["lSolutions"][0]), first_number_is)
+    return _task(path, _table(path), lambda row: _problem(_filled(row), row["Answer"]), first_number_is)
+
+
+def _filled(row: _FileEntry) -> str:
+    """The question of a CSV row with its numbers: "number1" is the second of them, and 27.0 is written as 27."""
+    numbers = [re.sub(r"\.0+$", "", number) for number in row["Numbers"].split()]
+    return re.sub(r"\bnumber(\d+)\b", lambda match: numbers[int(match[1])], row["Question"])
 
 
 def _problem(text: str, answer: Any) -> BenchmarkQuestion | None:
@@ -250,6 +265,17 @@ def _list(path: Path) -> list[_FileEntry]:
     if not isinstance(value, list):
         raise _unreadable(path, "it is not a JSON array")
     return cast("list[_FileEntry]", value)
+
+
+def _table(path: Path) -> list[_FileEntry]:
+    """The rows of a CSV file, by its header."""
+    try:
+        rows = [*csv.DictReader(io.StringIO(read_text(path), newline=""))]
+    except (OSError, csv.Error) as error:
+        raise _unreadable(path, error) from error
+    if rows and not {"Question", "Numbers", "Answer"} <= rows[0].keys():
+        raise _unreadable(path, "it is neither a JSON array nor CSV with the columns Question, Numbers and Answer")
+    return [*rows]
 
 
 def _unreadable(path: Path, why: object) -> InputError:

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TypeAlias
 
 from hammerstone.toolformer.apis.api import CallContext
@@ -31,6 +32,7 @@ __all__ = [
     "by_k",
     "count_row",
     "four_rows",
+    "model_rows",
 ]
 
 K = 10  # a call begins where `[` is among the k most likely tokens (section 4.2)
@@ -87,47 +89,36 @@ class EvaluationRow:
         return self.right - self.right_with_call
 
 
-async def four_rows(
+async def model_rows(
+    name: str,
     benchmarks: Sequence[Benchmark],
+    answering: Callable[[int], Answerer],
+    ks: Sequence[int] = (0,),
     *,
-    base: Answerer,
-    control: Answerer,
-    fine_tuned: Callable[[int], Answerer],
-    k: int = K,
     on_row: Callable[[EvaluationRow], None] = lambda _: None,
 ) -> tuple[EvaluationRow, ...]:
-    """The four rows of each benchmark. `fine_tuned(k)` answers with that k; `fine_tuned(0)` never calls."""
+    """One model on each benchmark at each k, which are asked once each. `answering(k)` answers with that k."""
     rows: list[EvaluationRow] = []
     for benchmark in benchmarks:
-        for name, answerer, used in (
-            ("base", base, 0),
-            ("control", control, 0),
-            ("disabled", fine_tuned(0), 0),
-            ("fine-tuned", fine_tuned(k), k),
-        ):
-            rows.append(await _row(name, benchmark, used, answerer, on_row))
+        for k in dict.fromkeys(ks):
+            row = count_row(name, benchmark, k, await answer_questions(benchmark, answering(k)))
+            rows.append(row)
+            on_row(row)
     return tuple(rows)
 
 
-async def by_k(
-    benchmarks: Sequence[Benchmark],
-    fine_tuned: Callable[[int], Answerer],
-    ks: Sequence[int] = (0, 1, 3, K),
-    *,
-    on_row: Callable[[EvaluationRow], None] = lambda _: None,
+def four_rows(
+    base: Sequence[EvaluationRow], control: Sequence[EvaluationRow], fine_tuned: Sequence[EvaluationRow], k: int = K
 ) -> tuple[EvaluationRow, ...]:
+    """The four rows of each benchmark. `fine_tuned` has rows with k = 0, which is `disabled`, and with `k`."""
+    disabled = [replace(row, name="disabled") for row in fine_tuned if row.k == 0]
+    calling = [row for row in fine_tuned if row.k == k]
+    return tuple(chain.from_iterable(zip(base, control, disabled, calling, strict=True)))
+
+
+def by_k(fine_tuned: Sequence[EvaluationRow], ks: Sequence[int] = (0, 1, 3, K)) -> tuple[EvaluationRow, ...]:
     """Table 9: the fine-tuned model on each benchmark at each k. It calls more often the larger k is."""
-    return tuple(
-        [await _row("fine-tuned", benchmark, k, fine_tuned(k), on_row) for benchmark in benchmarks for k in ks]
-    )
-
-
-async def _row(
-    name: str, benchmark: Benchmark, k: int, answerer: Answerer, on_row: Callable[[EvaluationRow], None]
-) -> EvaluationRow:
-    row = count_row(name, benchmark, k, await answer_questions(benchmark, answerer))
-    on_row(row)
-    return row
+    return tuple(row for row in fine_tuned if row.k in ks)
 
 
 async def answer_questions(benchmark: Benchmark, answerer: Answerer) -> tuple[GradedAnswer, ...]:

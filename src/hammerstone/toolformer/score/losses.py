@@ -34,7 +34,8 @@ from hammerstone.toolformer.call_format import ApiCall
 from hammerstone.toolformer.corpus_document import CorpusDocument, Losses, Proposal
 from hammerstone.toolformer.lm import LanguageModel
 from hammerstone.toolformer.score.selection import is_selected, tau_f
-from hammerstone.toolformer.shards import StageProgress, run_stage
+from hammerstone.toolformer.shards import run_stage
+from hammerstone.toolformer.stage_progress import StageProgress
 
 __all__ = ["WEIGHTS", "first_token", "score_calls", "score_documents"]
 
