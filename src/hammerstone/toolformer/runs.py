@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -61,6 +62,7 @@ def run_corpus(config: RunConfig, apis: Sequence[Api], on_progress: OnProgress =
         [api.name for api in apis],
         settings,
         count_tokens=lambda text: len(tokenizer.encode(text)),
+        load=open_dataset if settings.limit is None else partial(open_dataset, seed=settings.seed),
         identify=fasttext_language_id(Path(languages)) if languages else None,
         on_progress=on_progress,
     )

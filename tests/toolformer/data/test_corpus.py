@@ -187,6 +187,13 @@ def test_a_dataset_is_streamed_by_the_library(tmp_path: Path) -> None:
     assert [row["text"] for row in open_dataset(str(tmp_path), "train")] == ["one", "two"]
 
 
+def test_a_dataset_is_shuffled_by_seed(tmp_path: Path) -> None:
+    lines(tmp_path / "train.jsonl", *({"text": f"{k}"} for k in range(50)))
+    drawn = [[row["text"] for row in open_dataset(str(tmp_path), "train", seed=seed)] for seed in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert sorted(map(int, map(str, drawn[0]))) == [*range(50)] != [*map(int, map(str, drawn[0]))]
+
+
 def test_a_dataset_that_cannot_be_read_is_told_with_a_hint(tmp_path: Path) -> None:
     def load(name: str, split: str) -> Iterator[Mapping[str, object]]:
         yield {"text": f"{name} {split}"}
@@ -454,6 +461,74 @@ def test_a_limit_ends_the_stage(tmp_path: Path) -> None:
     documents, counts = build(tmp_path / "out", "x", settings=limited, load=load)
     assert [document.text for document in documents] == ["A b c.", "D e f.", "G h i.", "J k l.", "M n o."]
     assert counts == {"read": 2, "pieces": 5, "kept": 5}
+
+
+def names(documents: Sequence[CorpusDocument]) -> list[str]:
+    return [document.id for document in documents]
+
+
+def test_a_limit_samples_the_texts_of_files_by_seed(tmp_path: Path) -> None:
+    file = many(tmp_path / "a.jsonl", 300)
+    drawn = [
+        build(tmp_path / f"{seed}", file, settings=CorpusSettings(min_tokens=1, limit=40, seed=seed)) for seed in (0, 1)
+    ]
+    for documents, counts in drawn:
+        numbers = [int(name.split(":")[1]) for name in names(documents)]
+        assert len(documents) == counts["kept"] == 40
+        assert counts["read"] == 300 == counts["dropped: not in the sample"] + 40
+        assert numbers == sorted(numbers), "in the order of the file"
+        assert max(numbers) > 250, "not the first of them"
+    assert names(drawn[0][0]) != names(drawn[1][0])
+    again = build(tmp_path / "again", file, settings=CorpusSettings(min_tokens=1, limit=40))
+    assert again == drawn[0]
+
+
+def test_a_larger_sample_holds_the_smaller_one_and_one_of_everything_is_everything(tmp_path: Path) -> None:
+    file = many(tmp_path / "a.jsonl", 90)
+    samples = [
+        names(build(tmp_path / f"{limit}", file, settings=CorpusSettings(min_tokens=1, limit=limit))[0])
+        for limit in (10, 30, 90, 1000)
+    ]
+    assert {*samples[0]} < {*samples[1]} < {*samples[2]}
+    assert samples[2] == samples[3] == names(build(tmp_path / "all", file)[0])
+
+
+def test_a_sample_of_texts_with_many_pieces_has_exactly_the_limit(tmp_path: Path) -> None:
+    rows = [{"text": f"A b {k}. C d {k}. E f {k}."} for k in range(50)]
+    settings = CorpusSettings(min_tokens=1, max_tokens=3, limit=20)
+    documents, counts = build(tmp_path / "out", lines(tmp_path / "a.jsonl", *rows, "{"), settings=settings)
+    assert len(documents) == counts["kept"] == counts["pieces"] == 20
+    assert (counts["read"], counts["dropped: not a JSON object"]) == (51, 1)
+    texts_in = {document.id.split("#")[0] for document in documents}
+    assert len(texts_in) == 7
+    assert counts["dropped: not in the sample"] == 50 - 7
+
+
+def test_few_texts_are_tokenised_for_a_small_sample(tmp_path: Path) -> None:
+    counted: list[str] = []
+
+    def count_tokens(text: str) -> int:
+        counted.append(text)
+        return len(text.split())
+
+    settings = CorpusSettings(min_tokens=1, limit=10)
+    build(tmp_path / "out", many(tmp_path / "a.jsonl"), settings=settings, count_tokens=count_tokens)
+    assert len({*counted}) < 120
+
+
+def test_a_broken_sample_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+    file, settings = many(tmp_path / "a.jsonl", 1500), CorpusSettings(min_tokens=1, limit=1200)
+
+    def stop(progress: StageProgress) -> None:
+        assert progress.total == 1200
+        raise KeyboardInterrupt
+
+    whole = build(tmp_path / "whole", file, settings=settings)
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path / "out", file, settings=settings, on_progress=stop)
+    assert len([*read_shards(tmp_path / "out")]) == 500
+    assert build(tmp_path / "out", file, settings=settings) == whole
+    assert snapshot(tmp_path / "out") == snapshot(tmp_path / "whole")
 
 
 def test_every_text_and_piece_is_accounted_for(tmp_path: Path) -> None:

@@ -21,9 +21,10 @@ from typing import NamedTuple
 from hammerstone.errors import InputError, SettingsError
 from hammerstone.toolformer.call_format import find_calls
 from hammerstone.toolformer.corpus_document import CorpusDocument
-from hammerstone.toolformer.data.heuristics import DocumentRules, LanguageId, iso_date, url_date
+from hammerstone.toolformer.data.heuristics import DocumentRules, LanguageId, iso_date, seeded_draw, url_date
 from hammerstone.toolformer.data.sources import DatasetLoader, SourceRow, find_sources, open_dataset, read_rows
 from hammerstone.toolformer.data.splitting import count_words, split_text
+from hammerstone.toolformer.data.text_sample import SampledText, TextSample
 from hammerstone.toolformer.shards import UnwrittenShard, run_first_stage
 from hammerstone.toolformer.stage_progress import StageProgress
 from hammerstone.types import JSON
@@ -38,8 +39,11 @@ UNREADABLE = 0.01  # of the characters of a text: with more that are not UTF-8, 
 class CorpusSettings:
     """What the corpus depends on, besides its sources and the tools.
 
-    Pieces have `min_tokens` to `max_tokens` tokens; the stage ends after `limit` documents. `tokenizer` and
-    `language_id` name what counts tokens and identifies languages: a folder written with others is refused.
+    Pieces have `min_tokens` to `max_tokens` tokens. At most `limit` documents are kept: a sample of the texts of files
+    by `seed`; of a dataset, which may have no end, the first that come (`open_dataset` can shuffle it).
+
+    `tokenizer` and `language_id` name what counts tokens and identifies languages: a folder written with others is
+    refused.
     """
 
     text_field: str = "text"
@@ -92,7 +96,10 @@ def build_corpus(
     def blocks(done: Counter[str]) -> Iterator[UnwrittenShard]:
         fields = (settings.text_field, settings.id_field, settings.url_field, settings.date_field)
         rows = read_rows(found, fields, settings.split, load)
-        return _CorpusBuilder(rules, settings, count_tokens).blocks(rows, done)
+        builder = _CorpusBuilder(rules, settings, count_tokens)
+        if settings.limit is not None and all(source.path for source in found):
+            return builder.sampled_blocks(rows, done, TextSample(settings.limit))
+        return builder.blocks(rows, done)
 
     return run_first_stage("corpus", target, blocks, settings=manifest, on_progress=on_progress)
 
@@ -147,12 +154,40 @@ class _CorpusBuilder:
         if counts:
             yield UnwrittenShard(documents, counts, share)
 
+    def sampled_blocks(
+        self, rows: Iterator[SourceRow], done: Counter[str], sample: TextSample
+    ) -> Iterator[UnwrittenShard]:
+        """Blocks of a sample, for which all rows are read first. Those that are `done` are left out.
+
+        What is counted of texts that are not in the sample is counted with the first block.
+        """
+        for order, row in enumerate(rows):
+            counts = Counter({"read": 1})
+            text = self._usable(row, counts)
+            draw = seeded_draw(self._settings.seed, row.name)
+            if text is not None and not sample.admits(draw):
+                sample.leave_out()
+                continue
+            documents = [] if text is None else self._pieces(text, counts, None)
+            sample.add(SampledText(draw, order, text, documents, counts))
+        texts = sample.texts(self._cut)
+        if not texts:
+            raise _nothing_kept(sample.counts)
+        yield from _sampled_shards(texts, sample.counts, skip=done["kept"])
+
+    def _cut(self, sampled: SampledText, limit: int) -> SampledText:
+        """The first documents of a text, with what was counted up to them."""
+        counts = Counter({"read": 1})
+        return sampled._replace(documents=self._pieces(sampled.text, counts, limit), counts=counts)
+
     def _documents(self, row: SourceRow, limit: int | None) -> tuple[list[CorpusDocument], Counter[str]]:
         counts = Counter({"read": 1})
         text = self._usable(row, counts)
+        return ([] if text is None else self._pieces(text, counts, limit)), counts
+
+    def _pieces(self, text: _SourceText, counts: Counter[str], limit: int | None) -> list[CorpusDocument]:
+        """The documents of a text, up to a limit."""
         documents: list[CorpusDocument] = []
-        if text is None:
-            return documents, counts
         pieces = split_text(text.text, self._settings.max_tokens, self._count_tokens)
         for number, piece in enumerate(pieces, 1):
             counts["pieces"] += 1
@@ -160,7 +195,7 @@ class _CorpusBuilder:
             documents.extend(self._judged(text._replace(id=piece_id, text=piece), counts))
             if len(documents) == limit:
                 break
-        return documents, counts
+        return documents
 
     def _usable(self, row: SourceRow, counts: Counter[str]) -> _SourceText | None:
         """The row's text, unless it is unusable, which is counted."""
@@ -209,6 +244,25 @@ class _CorpusBuilder:
         else:
             counts["kept"] += 1
             yield CorpusDocument(id=piece.id, text=piece.text, date=piece.date)
+
+
+def _sampled_shards(texts: Sequence[SampledText], counts: Counter[str], *, skip: int) -> Iterator[UnwrittenShard]:
+    """Blocks as `_CorpusBuilder.blocks` makes them, after the first `skip` documents. The first has the `counts`."""
+    total = sum(len(text.documents) for text in texts)
+    documents: list[CorpusDocument] = []
+    passed = 0
+    for text in texts:
+        if len(documents) >= SHARD:
+            yield UnwrittenShard(documents, counts, passed / total)
+            documents, counts = [], Counter()
+        passed += len(text.documents)
+        if passed <= skip:
+            counts = Counter()
+            continue
+        documents.extend(text.documents)
+        counts = counts + text.counts
+    if documents:
+        yield UnwrittenShard(documents, counts, 1.0)
 
 
 def _repaired(value: object) -> tuple[str, int]:

@@ -34,6 +34,7 @@ __all__ = [
     "fasttext_language_id",
     "has_foreign_chunk",
     "iso_date",
+    "seeded_draw",
     "url_date",
 ]
 
@@ -72,7 +73,7 @@ class DocumentRules:
         match api:
             case "Calculator":
                 rule = calculator_rule(text)
-                return None if rule == THREE_NUMBERS and _draw(self.seed, document_id) >= RARELY else rule
+                return None if rule == THREE_NUMBERS and seeded_draw(self.seed, document_id) >= RARELY else rule
             case "Calendar":
                 return dated
             case "MT":
@@ -82,9 +83,9 @@ class DocumentRules:
                 return "every document"
 
 
-def _draw(seed: int, document_id: str) -> float:
-    """A number from 0 to 1 for each document, whatever the order of the documents."""
-    digest = blake2b(f"{seed} {document_id}".encode(), digest_size=8).digest()
+def seeded_draw(seed: int, name: str) -> float:
+    """A number from 0 to 1 for each document or text, whatever their order."""
+    digest = blake2b(f"{seed} {name}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64
 
 

@@ -32,6 +32,7 @@ DatasetLoader: TypeAlias = Callable[[str, str], Iterable[Mapping[str, object]]]
 """The rows of a dataset, by its name and split."""
 
 SECTION = 1 << 20  # bytes: a longer .txt file is split
+SHUFFLED = 10_000  # rows of a dataset that are in memory when it is shuffled
 LONGEST_LINE = 1 << 24  # bytes of a line of JSON
 ENDINGS = (".txt", ".txt.gz", ".jsonl", ".jsonl.gz", ".json", ".json.gz", ".parquet")
 ENDINGS_SHOWN = ", ".join(ENDINGS)
@@ -106,16 +107,17 @@ def _ending(path: Path) -> str:
     return next((ending for ending in sorted(ENDINGS, key=len, reverse=True) if path.name.lower().endswith(ending)), "")
 
 
-def open_dataset(name: str, split: str) -> Iterable[Mapping[str, object]]:
+def open_dataset(name: str, split: str, *, seed: int | None = None) -> Iterable[Mapping[str, object]]:
     """The rows of a dataset of the Hugging Face hub or of a folder, streamed; nothing is stored.
 
-    Raises `SettingsError` without the package `datasets`.
+    With a `seed` they are shuffled as far as a stream can be: its files, and the rows among `SHUFFLED`. Raises `SettingsError` without the package `datasets`.
     """
     datasets = _optional("datasets")
     path, _, config = name.partition(":")
-    return cast(
-        "Iterable[Mapping[str, object]]", datasets.load_dataset(path, config or None, split=split, streaming=True)
-    )
+    rows = datasets.load_dataset(path, config or None, split=split, streaming=True)
+    if seed is not None:
+        rows = rows.shuffle(seed=seed, buffer_size=SHUFFLED)
+    return cast("Iterable[Mapping[str, object]]", rows)
 
 
 def read_rows(
