@@ -7,6 +7,7 @@ Each stage is a command and a file format that the next one reads. The rooms, in
     data/       corpus and heuristics: which documents are annotated; dataset: the texts with the selected calls
     annotate/   calls proposed by a language model (sampling) or by any model that can be prompted; and run
     apis/       the tools, and the executor that runs their calls
+    suggest/    prompts for annotation from the corpus's own sentences
     score/      how much each result helps the model that is fine-tuned, and the rule that selects calls
     train/      fine-tuning, on TRL
     decode/     generation with the tools in the loop

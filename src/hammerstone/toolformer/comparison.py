@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from hammerstone.errors import InputError
-from hammerstone.text_files import text_lines
+from hammerstone.text_files import read_text, text_lines
 from hammerstone.toolformer.apis.api import Api, CallContext
 from hammerstone.toolformer.call_format import without_half_call
 from hammerstone.toolformer.config import RunConfig
@@ -130,6 +130,13 @@ def _benchmarks(config: RunConfig) -> list[Benchmark]:
     ]
 
 
+def _plain_text(path: Path) -> str:
+    try:
+        return read_text(path)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}", hint="check `texts` of [evaluate]") from error
+
+
 def _text(line: str, where: str) -> str:
     try:
         value: object = json.loads(line)["text"]
@@ -144,6 +151,8 @@ def _held_out(config: RunConfig) -> list[str]:
     """Plain texts that no model was trained on."""
     if config.evaluate.texts is not None:
         path = Path(config.evaluate.texts)
+        if path.suffix == ".txt":
+            return [_plain_text(path)]
         return [
             _text(line, f"{path}, line {number}") for number, line in enumerate(text_lines(path), 1) if line.strip()
         ]

@@ -88,7 +88,7 @@ class EvaluateTable:
     or `prompts` for your own questions).
 
     `dateset` is the number of generated questions about dates, drawn with `seed`. `ks` are the values of k to compare.
-    `texts` is a file of plain texts (JSON lines) for the perplexity; by default, the texts held out of fine-tuning.
+    `texts` is a file for the perplexity, plain text or JSON lines; by default, the texts held out of fine-tuning.
     """
 
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])

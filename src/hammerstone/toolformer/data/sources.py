@@ -110,7 +110,9 @@ def _ending(path: Path) -> str:
 def open_dataset(name: str, split: str, *, seed: int | None = None) -> Iterable[Mapping[str, object]]:
     """The rows of a dataset of the Hugging Face hub or of a folder, streamed; nothing is stored.
 
-    With a `seed` they are shuffled as far as a stream can be: its files, and the rows among `SHUFFLED`. Raises `SettingsError` without the package `datasets`.
+    With a `seed` they are shuffled as far as a stream can be: its files, and the rows among `SHUFFLED`.
+
+    Raises `SettingsError` without the package `datasets`.
     """
     datasets = _optional("datasets")
     path, _, config = name.partition(":")

@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# Toolformer on real weights, with the calculator: from a model and plain texts to the table of base, control and
+# fine-tuned model. runs/toolformer_smollm.sh and runs/toolformer_gemma.sh say which model, and call this.
+#
+#   WEIGHTS   a .gguf file, a folder, or a name on the Hugging Face hub
+#   TEXTS     what the model teaches itself from: plain text (.txt), JSON lines with "text", or GSM8K's train.jsonl.
+#             Texts in which numbers follow from numbers, and no evaluation question
+#   PLAIN     plain text for the perplexity, such as WikiText-2's test set
+#   SVAMP     svamp.json
+#   MAWPS     MAWPS as JSON or CSV
+#   FOLDER    of the run. Run the same command again after an interruption: it resumes
+#
+# EXAMPLES, LIMIT, TAU_F, STEPS and RATE in the environment set the examples in the prompt, the documents that are
+# annotated, the threshold of the calculator, and the steps and rate of fine-tuning.
+set -euo pipefail
+weights=$1 texts=$2 plain=$3 svamp=$4 mawps=$5 folder=$6
+hammerstone() { uv run --extra toolformer --extra bench hammerstone "$@"; }
+run=(--config "$folder/run.toml")
+mkdir -p "$folder"
+
+# The texts. Of GSM8K, only what a person would read is left: no calls of its annotators, no final answers.
+if [ ! -e "$folder/texts.jsonl" ] && [ "${texts##*.}" = jsonl ]; then
+    uv run python - "$texts" > "$folder/texts.jsonl.tmp" <<'PYTHON'
+import json, re, sys
+for line in open(sys.argv[1], encoding="utf-8"):
+    row = json.loads(line)
+    if "text" not in row:
+        answer = re.sub(r"<<.*?>>", "", row["answer"]).partition("\n####")[0]
+        row = {"text": f"{row['question']} {answer}"}
+    print(json.dumps(row))
+PYTHON
+    mv "$folder/texts.jsonl.tmp" "$folder/texts.jsonl"
+fi
+[ "${texts##*.}" = jsonl ] && texts=$folder/texts.jsonl
+
+# The run. Short documents, few positions and draws: a small model proposes few good calls, wherever it is asked.
+if [ ! -e "$folder/run.toml" ]; then
+    cat > "$folder/run.toml" <<TOML
+model = "$(realpath -e "$weights" 2> /dev/null || echo "$weights")"
+folder = "."
+tools = ["calculator"]
+
+[corpus]
+sources = ["$(realpath "$texts")"]
+max_tokens = 256
+limit = ${LIMIT:-1000}
+
+[annotate.tools.Calculator]
+threshold = 0.0
+positions = 5
+draws = 5
+
+[dataset]
+tau_f.Calculator = ${TAU_F:-0.2}
+without_calls = true
+
+[finetune]
+lora = true
+learning_rate = ${RATE:-5e-4}
+batch = 4
+length = 256
+steps = ${STEPS:-60}
+evaluate_every = $((${STEPS:-60} < 12 ? 1 : 12))
+held_out = 20
+
+[generate]
+max_tokens = 32
+
+[evaluate]
+files.svamp = ["$(realpath "$svamp")"]
+files.mawps = ["$(realpath "$mawps")"]
+texts = "$(realpath "$plain")"
+dateset = 0
+ks = [0, 10]
+TOML
+fi
+
+# Documents in which the calculator may be useful, by the paper's rules.
+hammerstone toolformer corpus "${run[@]}"
+
+# A prompt with the corpus's own sentences, measured beside the built-in one. Read it: it may be edited before the next stage.
+if ! grep -q prompt_files "$folder/run.toml"; then
+    [ -e "$folder/calculator.md" ] ||
+        hammerstone toolformer suggest-prompt Calculator "${run[@]}" --examples "${EXAMPLES:-2}" --into "$folder/calculator.md"
+    printf '\n[annotate.prompt_files]\nCalculator = "calculator.md"\n' >> "$folder/run.toml"
+fi
+
+# Calls are drawn from the model itself, run, and scored.
+hammerstone toolformer annotate "${run[@]}"
+hammerstone toolformer execute "${run[@]}"
+hammerstone toolformer filter "${run[@]}"
+
+# What each threshold keeps. The run's own is tau_f in run.toml.
+hammerstone toolformer filter "${run[@]}" --sweep
+
+# The texts with the calls that help, and the same texts without calls for the control.
+hammerstone toolformer dataset "${run[@]}"
+hammerstone toolformer finetune "${run[@]}"
+hammerstone toolformer finetune "${run[@]}" --control
+
+# Base, control, fine-tuned with calls disabled, fine-tuned; and the perplexity on plain text with calls disabled.
+hammerstone toolformer evaluate "${run[@]}" --report "$folder/report.html"
