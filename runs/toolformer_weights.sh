@@ -15,23 +15,13 @@
 set -euo pipefail
 weights=$1 texts=$2 plain=$3 svamp=$4 mawps=$5 folder=$6
 hammerstone() { uv run --extra toolformer --extra bench hammerstone "$@"; }
-run=(--config "$folder/run.toml")
 mkdir -p "$folder"
 
-# The texts. Of GSM8K, only what a person would read is left: no calls of its annotators, no final answers.
-if [ ! -e "$folder/texts.jsonl" ] && [ "${texts##*.}" = jsonl ]; then
-    uv run python - "$texts" > "$folder/texts.jsonl.tmp" <<'PYTHON'
-import json, re, sys
-for line in open(sys.argv[1], encoding="utf-8"):
-    row = json.loads(line)
-    if "text" not in row:
-        answer = re.sub(r"<<.*?>>", "", row["answer"]).partition("\n####")[0]
-        row = {"text": f"{row['question']} {answer}"}
-    print(json.dumps(row))
-PYTHON
-    mv "$folder/texts.jsonl.tmp" "$folder/texts.jsonl"
+# The texts.
+if [ "${texts##*.}" = jsonl ]; then
+    [ -e "$folder/texts.jsonl" ] || uv run python runs/gsm8k_texts.py "$texts" "$folder/texts.jsonl"
+    texts=$folder/texts.jsonl
 fi
-[ "${texts##*.}" = jsonl ] && texts=$folder/texts.jsonl
 
 # The run. Short documents, few positions and draws: a small model proposes few good calls, wherever it is asked.
 if [ ! -e "$folder/run.toml" ]; then
@@ -76,27 +66,29 @@ TOML
 fi
 
 # Documents in which the calculator may be useful, by the paper's rules.
-hammerstone toolformer corpus "${run[@]}"
+hammerstone toolformer corpus --config "$folder/run.toml"
 
 # A prompt with the corpus's own sentences, measured beside the built-in one. Read it: it may be edited before the next stage.
 if ! grep -q prompt_files "$folder/run.toml"; then
-    [ -e "$folder/calculator.md" ] ||
-        hammerstone toolformer suggest-prompt Calculator "${run[@]}" --examples "${EXAMPLES:-2}" --into "$folder/calculator.md"
+    if [ ! -e "$folder/calculator.md" ]; then
+        hammerstone toolformer suggest-prompt Calculator --config "$folder/run.toml" --examples "${EXAMPLES:-2}" \
+            --into "$folder/calculator.md"
+    fi
     printf '\n[annotate.prompt_files]\nCalculator = "calculator.md"\n' >> "$folder/run.toml"
 fi
 
 # Calls are drawn from the model itself, run, and scored.
-hammerstone toolformer annotate "${run[@]}"
-hammerstone toolformer execute "${run[@]}"
-hammerstone toolformer filter "${run[@]}"
+hammerstone toolformer annotate --config "$folder/run.toml"
+hammerstone toolformer execute --config "$folder/run.toml"
+hammerstone toolformer filter --config "$folder/run.toml"
 
 # What each threshold keeps. The run's own is tau_f in run.toml.
-hammerstone toolformer filter "${run[@]}" --sweep
+hammerstone toolformer filter --config "$folder/run.toml" --sweep
 
 # The texts with the calls that help, and the same texts without calls for the control.
-hammerstone toolformer dataset "${run[@]}"
-hammerstone toolformer finetune "${run[@]}"
-hammerstone toolformer finetune "${run[@]}" --control
+hammerstone toolformer dataset --config "$folder/run.toml"
+hammerstone toolformer finetune --config "$folder/run.toml"
+hammerstone toolformer finetune --config "$folder/run.toml" --control
 
 # Base, control, fine-tuned with calls disabled, fine-tuned; and the perplexity on plain text with calls disabled.
-hammerstone toolformer evaluate "${run[@]}" --report "$folder/report.html"
+hammerstone toolformer evaluate --config "$folder/run.toml" --report "$folder/report.html"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hammerstone.errors import SettingsError
 from hammerstone.toolformer.suggest.known_inputs import known_inputs
 
 
@@ -57,3 +58,10 @@ def test_another_tool_is_asked_each_number_name_and_quoted_phrase() -> None:
     assert inputs("Population", text) == ["12", "Costa Rica", "la tortuga"]
     for known in known_inputs("Population", text):
         assert known.input in text[known.begin : known.end]
+
+
+@pytest.mark.parametrize("api", ["QA", "MT"])
+def test_a_tool_that_is_asked_in_words_needs_a_model(api: str) -> None:
+    with pytest.raises(SettingsError, match=f"no rule writes the inputs of {api}") as caught:
+        inputs(api, "The 3 of them went to Peru.")
+    assert "--by MODEL" in caught.value.hint

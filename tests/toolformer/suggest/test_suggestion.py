@@ -54,10 +54,10 @@ async def test_the_tool_itself_says_where_its_result_comes_next() -> None:
 
 
 async def test_a_date_is_known_from_the_beginning_and_helps_wherever_a_part_of_it_stands() -> None:
-    dated = CorpusDocument(id="a", text="We close on Thursday, since February is cold.", date="2023-02-09")
-    unknown = CorpusDocument(id="b", text="We close on Thursday, since February is cold.")
+    text = "We close on Thursday, February 9, 2023, since the days of February are cold."
+    dated, unknown = CorpusDocument(id="a", text=text, date="2023-02-09"), CorpusDocument(id="b", text=text)
     places = await places_by_rule([dated, unknown], Calendar())
-    assert [(one.document.id, dated.text[one.position :][:8]) for one in places] == [
+    assert [(one.document.id, text[one.position :][:8]) for one in places] == [
         ("a", "Thursday"),
         ("a", "February"),
     ]

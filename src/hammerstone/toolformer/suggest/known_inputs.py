@@ -3,6 +3,7 @@
     Calculator         a op b for two numbers of the last 100 words, where the text gives the result later
     Calendar           nothing: the date of the document is known from its beginning
     Search             the words of a sentence up to each name or number in it
+    QA, MT             no rule: a question or the right phrase takes a model
     any other tool     each number, name and quoted phrase by itself
 
 A rule only says what could be asked. Whether the answer comes next is seen by running the tool (`result_places.py`).
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
+from hammerstone.errors import SettingsError
 from hammerstone.toolformer.apis.api import ApiError
 from hammerstone.toolformer.apis.calculator import calculate, rounded
 from hammerstone.toolformer.score.following import result_begins_at
@@ -41,8 +43,10 @@ class KnownInput(NamedTuple):
 
 
 def known_inputs(api: str, text: str) -> Iterator[KnownInput]:
-    """The inputs that the rule of a tool makes from a text, in the order in which they are known."""
+    """The inputs that the rule of a tool makes from a text. Raises `SettingsError` for a tool without a rule."""
     match api:
+        case "QA" | "MT":
+            raise SettingsError(f"no rule writes the inputs of {api}", hint="let a model write them: --by MODEL")
         case "Calculator":
             yield from _expressions(text)
         case "Calendar":
@@ -59,25 +63,32 @@ def _expressions(text: str) -> Iterator[KnownInput]:
     words = [len(text[: match.start()].split()) for match in numbers]
     values = [calculate(match[0]) for match in numbers]
     for last in range(1, len(numbers)):
+        later = [float(value) for value in values[last + 1 :]]
         near = [k for k in range(max(0, last - MOST), last) if words[last] - words[k] < WINDOW]
         for first in reversed(near):
-            for expression in _combinations(numbers[first][0], numbers[last][0], values[first], values[last]):
-                if any(True for _ in result_begins_at(text, numbers[last].end(), _value(expression))):
+            for expression, value in _combinations(numbers[first][0], numbers[last][0], values[first], values[last]):
+                if _may_be_among(float(value), later) and _comes_later(text, numbers[last].end(), value):
                     yield KnownInput(expression, numbers[first].start(), numbers[last].end())
 
 
-def _combinations(a: str, b: str, x: Fraction, y: Fraction) -> Sequence[str]:
+def _combinations(a: str, b: str, x: Fraction, y: Fraction) -> Iterator[tuple[str, Fraction]]:
     """Operations whose result is none of the two numbers: what stands there already needs no calculator."""
-    made = [f"{a} + {b}", f"{a} * {b}", f"{a} - {b}" if x > y else f"{b} - {a}"]
-    made += [f"{a} / {b}"] * bool(y) + [f"{b} / {a}"] * bool(x)
-    return [one for one in made if _value(one) not in ("", "0", "1", _value(a), _value(b))]
+    made = [(f"{a} + {b}", x + y), (f"{a} * {b}", x * y), (f"{a} - {b}", x - y) if x > y else (f"{b} - {a}", y - x)]
+    made += [(f"{a} / {b}", x / y)] if y else []
+    made += [(f"{b} / {a}", y / x)] if x else []
+    return (one for one in made if one[1] not in (0, 1, x, y))
 
 
-def _value(expression: str) -> str:
+def _may_be_among(value: float, later: Sequence[float]) -> bool:
+    """Whether a later number can be the value, rounded, or its percentage: a quick look before the exact one."""
+    return any(abs(value - one) <= 0.5 or abs(100 * value - one) <= 0.5 for one in later)
+
+
+def _comes_later(text: str, end: int, value: Fraction) -> bool:
     try:
-        return rounded(calculate(expression.replace(",", "")))
-    except ApiError:
-        return ""
+        return any(True for _ in result_begins_at(text, end, rounded(value)))
+    except ApiError:  # too large to be written
+        return False
 
 
 def _beginnings(text: str) -> Iterator[KnownInput]:

@@ -15,7 +15,8 @@ from hammerstone.toolformer.suggest.known_inputs import KnownInput, known_inputs
 __all__ = ["ResultPlace", "places_by_rule", "places_of_proposals"]
 
 NEAR = 12  # characters after a proposed call in which its result must begin
-CURRENCY = "$€£¥("
+APART = 5  # words between two equal calls
+CURRENCY = "$€£¥"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,17 @@ async def places_by_rule(documents: Sequence[CorpusDocument], api: Api) -> list[
             best = found.get((document.id, place.position))
             if best is None or place.begin > best.begin:
                 found[document.id, place.position] = place
-    return sorted(found.values(), key=lambda place: (place.document.id, place.position))
+    return _apart(sorted(found.values(), key=lambda place: (place.document.id, place.position)))
+
+
+def _apart(places: Sequence[ResultPlace]) -> list[ResultPlace]:
+    """Of equal calls close together the first: one call of a calendar gives the whole of a date."""
+    kept: list[ResultPlace] = []
+    for place in places:
+        last = kept[-1] if kept and (kept[-1].document, kept[-1].call) == (place.document, place.call) else None
+        if last is None or len(place.document.text[last.position : place.position].split()) >= APART:
+            kept.append(place)
+    return kept
 
 
 async def places_of_proposals(documents: Sequence[CorpusDocument], api: Api) -> list[ResultPlace]:
@@ -68,7 +79,7 @@ async def _run(api: Api, asked: Iterable[tuple[CorpusDocument, str]]) -> list[Ca
 
 def _places(document: CorpusDocument, known: KnownInput, api: str, result: str) -> Iterable[ResultPlace]:
     for at in result_begins_at(document.text, known.end, result):
-        position = at - 1 if at > known.end and document.text[at - 1] in CURRENCY[:-1] else at
+        position = at - 1 if at > known.end and document.text[at - 1] in CURRENCY else at
         call = ApiCall(api=api, input=known.input, result=result)
         yield ResultPlace(document=document, position=position, begin=known.begin, call=call)
         if known.begin != known.end:  # what the document is known for from its beginning helps everywhere

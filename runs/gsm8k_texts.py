@@ -1,0 +1,29 @@
+"""`python runs/gsm8k_texts.py TRAIN.jsonl TEXTS.jsonl`: GSM8K's questions with their solutions as plain texts.
+
+Only what a person would read is left: no calls of its annotators (`<<48/2=24>>`), no final answer (`#### 72`). A file
+of JSON lines that have a "text" already is copied.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+
+def main(train: Path, texts: Path) -> None:
+    rows = [json.loads(line) for line in train.read_text(encoding="utf-8").splitlines() if line.strip()]
+    written = [row if "text" in row else {"text": _text(row["question"], row["answer"])} for row in rows]
+    unfinished = texts.with_suffix(".tmp")
+    unfinished.write_text("".join(json.dumps(row) + "\n" for row in written), encoding="utf-8")
+    unfinished.replace(texts)
+
+
+def _text(question: str, answer: str) -> str:
+    solution, _, _ = re.sub(r"<<.*?>>", "", answer).partition("\n####")
+    return f"{question} {solution}"
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:3]))
