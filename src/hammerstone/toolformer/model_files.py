@@ -115,6 +115,8 @@ def _stamp(path: Path) -> dict[str, int]:
 
 def _dequantise(path: Path, folder: Path) -> None:
     """Write the folder; it appears when it is complete."""
+    from safetensors import SafetensorError
+
     contents = _contents(path)
     tokenizer, model = _read(path, contents)
     unfinished = folder.with_name(f".{folder.name}.tmp")
@@ -125,10 +127,11 @@ def _dequantise(path: Path, folder: Path) -> None:
         written = json.dumps(asdict(contents), indent=1) + "\n"
         (unfinished / MADE_FROM).write_text(written, encoding="utf-8")
         unfinished.rename(folder)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         shutil.rmtree(unfinished, ignore_errors=True)
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else one_line(error)
         raise OperatorError(
-            f"cannot write {folder}: {error.strerror or one_line(error)}",
+            f"cannot write {folder}: {reason}",
             hint="copy the GGUF file to a folder that you may write to, with room for the weights in float32",
         ) from error
 
