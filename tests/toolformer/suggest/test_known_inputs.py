@@ -32,6 +32,7 @@ def test_two_numbers_with_an_operation_whose_result_the_text_gives_later(text: s
         "In 1999 there were 12 of them, and in 2005 there were 40.",
         "Of the trees 900 stood in 36 rows before 26 fell.",
         "The 5 of them had 1 each, so 5 in all.",
+        "They are 1/4 of the whole, or 5 in all.",
         "Version 1.2.3 of 4, 5",
         "",
     ],

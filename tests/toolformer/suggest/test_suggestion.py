@@ -96,12 +96,18 @@ async def test_examples_are_whole_sentences_of_different_documents_that_differ_i
     )
 
 
+async def test_an_example_whose_calculation_is_written_out_comes_last() -> None:
+    written = CorpusDocument(id="a", text="There are 12 beds with 30 roses, which makes 12 x 30 = 360 roses here.")
+    (first, second) = choose_examples(await places_by_rule([written, DOCUMENTS[0]], Calculator()), 2)
+    assert (first.document, second.document) == ("d0", "a")
+
+
 @pytest.mark.parametrize("api", [Calculator(), Population()])
 async def test_a_prompt_is_the_tools_instructions_and_the_examples(api: Api) -> None:
     examples = choose_examples(await places_by_rule(DOCUMENTS, Calculator()), 2)
     prompt = example_prompt(api, examples)
     assert prompt.startswith(instructions(api))
-    assert "examples:\n\nInput:\nThe" in prompt
+    assert f"examples:\n\nInput:\n{examples[0].text}\nOutput:\n" in prompt
     assert prompt.count("Input:") == prompt.count("Output:") == 2
     assert prompt.endswith(examples[-1].annotated)
     assert (

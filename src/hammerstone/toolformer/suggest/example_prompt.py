@@ -16,6 +16,7 @@ from hammerstone.toolformer.suggest.result_places import ResultPlace
 
 __all__ = ["ExamplePassage", "choose_examples", "example_prompt"]
 
+USUAL = 20  # words of a passage that shows where a number comes from, and little else
 WORDS = range(8, 61)  # of a passage: shorter ones show too little, longer ones fill the context
 
 _SENTENCE_START = re.compile(r"(?:(?<=[.!?])\s+|\n\s*)")
@@ -32,7 +33,9 @@ class ExamplePassage:
 
 
 def choose_examples(places: Sequence[ResultPlace], count: int) -> list[ExamplePassage]:
-    """Up to `count` passages of different documents, short ones first, that differ in what is asked where they can.
+    """Up to `count` passages of different documents, that differ in what is asked where they can.
+
+    Those of about `USUAL` words come first, and last those whose calculation is written out before its result.
 
     The kind of a calculation is its operator; of other calls, the words that are asked.
     """
@@ -40,7 +43,9 @@ def choose_examples(places: Sequence[ResultPlace], count: int) -> list[ExamplePa
     for place in places:
         by_document.setdefault(place.document.id, []).append(place)
     passages = [passage for own in by_document.values() if (passage := _passage(own[0].document, own)) is not None]
-    waiting = sorted(passages, key=lambda one: (len(one.text.split()), one.document))
+    waiting = sorted(
+        passages, key=lambda one: ("= [" in one.annotated, abs(len(one.text.split()) - USUAL), one.document)
+    )
     chosen: list[ExamplePassage] = []
     while waiting and len(chosen) < count:
         seen = {kind for one in chosen for kind in one.kinds}

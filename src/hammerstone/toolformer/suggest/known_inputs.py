@@ -29,6 +29,7 @@ MOST = 12  # earlier numbers that are combined: a table would give thousands of 
 WORDS = 3  # that a search needs at least
 
 _NUMBER = re.compile(r"(?<![\w.,])(?:\d{1,3}(?:,\d{3}){1,4}|\d{1,15})(?:\.\d{1,9})?(?![.,]?\d)")
+_SIGNS = {"+": "+", "-": "-", "*": "*", "x": "*", "\u00d7": "*", "/": "/", "\u00f7": "/"}
 _NAME = re.compile(r"[A-Z][\w'\u2019-]+(?: (?:of |the |de )?[A-Z][\w'\u2019-]+)*")
 _QUOTED = re.compile(r"[\"\u201c\u00ab]([^\"\u201c\u201d\u00ab\u00bb\n]{2,60})[\"\u201d\u00bb]")
 _SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?](?=\d)[^.!?\n]*)*[.!?]*")
@@ -66,7 +67,10 @@ def _expressions(text: str) -> Iterator[KnownInput]:
         later = [float(value) for value in values[last + 1 :]]
         near = [k for k in range(max(0, last - MOST), last) if words[last] - words[k] < WINDOW]
         for first in reversed(near):
+            sign = _SIGNS.get(text[numbers[first].end() : numbers[last].start()].strip())
             for expression, value in _combinations(numbers[first][0], numbers[last][0], values[first], values[last]):
+                if sign not in (None, expression.split()[1]):
+                    continue  # 1/4 is written as a quotient, and is no sum
                 if _may_be_among(float(value), later) and _comes_later(text, numbers[last].end(), value):
                     yield KnownInput(expression, numbers[first].start(), numbers[last].end())
 
