@@ -189,6 +189,10 @@ class Hammerstone:
         await take(instances, name, store=self.store, sandbox=self.sandbox)
         return await self.builder.make(name)
 
+    async def start_build(self, name: str) -> None:
+        """Begin one build of this task now, beside all else. Raises as `make` does."""
+        await self.builder.start(name, self._tasks)
+
     def gathers(self, asked: Asked) -> bool:
         """Whether answers to requests like this one are still gathered for a first tool, as far as memory tells."""
         kind = asked.request.task or self.catalog.worded_like(asked)

@@ -13,6 +13,7 @@ import pytest
 
 from hammerstone.server.controls import HEADER
 from hammerstone.store import open_stores
+from hammerstone.store.key_records import KeyRole
 
 from ..samples.sums import tool
 from .fake_upstream import FakeUpstream
@@ -32,7 +33,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
     assert tool().name == "sum"
     assert frame()
     with open_stores(home) as stores:
-        os.environ["ADMIN_KEY"] = stores.keys.create("root", admin=True).secret
+        os.environ["ADMIN_KEY"] = stores.keys.create("root", role=KeyRole.ADMIN).secret
     with listening(home, FakeUpstream(adding)) as one:
         yield one
     del os.environ["ADMIN_KEY"]

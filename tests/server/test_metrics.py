@@ -19,6 +19,7 @@ from hammerstone.server.telemetry.health import STALE_SECONDS, Health
 from hammerstone.server.telemetry.record import RequestRecord
 from hammerstone.settings import LifeSettings, ServeSettings
 from hammerstone.store import open_stores
+from hammerstone.store.key_records import KeyRole
 
 from ..samples.sums import SETTINGS
 from .fake_upstream import FakeUpstream, Reply
@@ -127,7 +128,7 @@ async def test_nothing_of_a_prompt_or_a_key_is_in_the_metrics(served: Served) ->
 @contextmanager
 def keys(home: Path) -> Iterator[tuple[str, str]]:
     with open_stores(home) as stores:
-        yield stores.keys.create("a", tenant="acme").secret, stores.keys.create("b", admin=True).secret
+        yield stores.keys.create("a", tenant="acme").secret, stores.keys.create("b", role=KeyRole.ADMIN).secret
 
 
 @pytest.mark.parametrize("tenants", [True, False])

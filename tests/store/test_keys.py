@@ -10,7 +10,7 @@ import pytest
 from hammerstone.errors import NotFoundError, SettingsError
 from hammerstone.escaping import sha256
 from hammerstone.store import open_stores
-from hammerstone.store.key_records import DAY, KEY_FORM, Amount, KeyPeriod, Limits, Per, budget_span
+from hammerstone.store.key_records import DAY, KEY_FORM, Amount, KeyPeriod, KeyRole, Limits, Per, budget_span
 from hammerstone.store.keys import Keys
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC).timestamp()
@@ -48,7 +48,7 @@ def test_two_keys_are_never_the_same(keys: Keys) -> None:
 def test_limits_are_kept(keys: Keys) -> None:
     limits = Limits(budget_usd=5.0, budget_per=Per.DAY, requests_per_minute=60, tokens_per_minute=10_000)
     keys.create("app", limits=limits)
-    keys.create("free", admin=True)
+    keys.create("free", role=KeyRole.ADMIN)
     assert [one.limits for one in keys.every()] == [limits, Limits()]
 
 

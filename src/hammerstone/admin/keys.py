@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from hammerstone.store.key_records import Key
+from hammerstone.store.key_records import Key, KeyRole
 from hammerstone.store.keys import Keys
 
 __all__ = ["ShownKey", "listed", "shown"]
@@ -19,6 +19,7 @@ class ShownKey:
     prefix: str
     tenant: str
     admin: bool
+    role: KeyRole
     budget_usd: float | None
     budget_per: str
     requests_per_minute: int | None
@@ -43,6 +44,7 @@ def shown(keys: Keys, key: Key) -> ShownKey:
         prefix=key.prefix,
         tenant=key.tenant,
         admin=key.admin,
+        role=key.role,
         budget_usd=limits.budget_usd,
         budget_per=limits.budget_per.value,
         requests_per_minute=limits.requests_per_minute,

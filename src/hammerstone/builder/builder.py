@@ -152,7 +152,21 @@ class Builder:
         Raises `InputError` if the task has too few of them, `SettingsError` if there is no maker or another build of
         this tool is running, `StoreError` and `RecordingError`.
         """
-        maker = self.maker
+        maker, task = self.maker, await self._ready(name)
+        build = await self._run(maker, task)
+        if build is None:
+            raise _running(name)
+        return build
+
+    async def start(self, name: str, group: TaskGroup) -> None:
+        """Begin one build of this task now, beside all else. Raises what `make` does."""
+        maker, task = self.maker, await self._ready(name)
+        if name in self._running:
+            raise _running(name)
+        self._running.add(name)
+        group.start_soon(self._build_beside, maker, task, None)
+
+    async def _ready(self, name: str) -> Task:
         task = await to_thread.run_sync(self._store.task, name)
         count = len(independent(await to_thread.run_sync(self._store.instances, name)))
         if task is None or count < self._settings.build.needed:
@@ -161,10 +175,7 @@ class Builder:
                 f"{name} has {count} {different}; a tool is made from {self._settings.build.needed} or more",
                 hint="questions that differ only in spaces or Unicode form count once; give more and run again",
             )
-        build = await self._run(maker, task)
-        if build is None:
-            raise SettingsError(f"a build of {name} is running already", hint=f"hammerstone tasks show {name}")
-        return build
+        return task
 
     @property
     def builds(self) -> bool:
@@ -178,6 +189,10 @@ class Builder:
             hint = "name one, for example --maker anthropic:claude-sonnet-5-5"
             raise SettingsError("there is no maker model", hint=hint)
         return self._maker
+
+
+def _running(name: str) -> SettingsError:
+    return SettingsError(f"a build of {name} is running already", hint=f"hammerstone tasks show {name}")
 
 
 def framed(instances: Sequence[Instance]) -> tuple[Frame, list[Instance]]:

@@ -86,6 +86,7 @@ class Walk:
         stream, new = stream_items(), new_questions()
         example = next(item.request.question for item in stream if item.task == EXAMPLE)
         talk(f"{url}/v1, with recorded answers behind it, {THINK_SECONDS} s each; stop with Ctrl-C", "serving:")
+        talk(f"{url}/ui in a browser shows what happens", "pages:")
         talk("Ask one of the recorded questions yourself, now and when its tool is live:")
         talk(f"  {_curl(url, example)}")
         talk(f"The {len(stream)} requests of the demonstration are sent now, one after the other. Each line:")

@@ -27,6 +27,9 @@ def create_key(
     home: Home = None,
     tenant: Annotated[str, typer.Option("--tenant", help="Whose requests it makes. Default: the default tenant.")] = "",
     admin: Annotated[bool, typer.Option("--admin", help="Let it use the routes of the administration.")] = False,
+    role: Annotated[
+        str, typer.Option("--role", help="In the pages: viewer, labeler, or admin, which --admin is short for.")
+    ] = "client",
     budget_usd: Annotated[
         float | None, typer.Option("--budget-usd", min=0, help="US dollars that its upstream calls may cost.")
     ] = None,
@@ -44,10 +47,12 @@ def create_key(
     """
     from hammerstone.environment import default_home
     from hammerstone.store import open_stores
-    from hammerstone.store.key_records import Limits, Per
+    from hammerstone.store.key_records import KeyRole, Limits, Per
 
     if per not in {one.value for one in Per}:
         raise InputError(f"a budget is per day or per month, not per {per}", hint="--per day, or --per month")
+    if role not in {one.value for one in KeyRole}:
+        raise InputError(f"there is no role {role}", hint=f"--role {', '.join(one.value for one in KeyRole)}")
     limits = Limits(
         budget_usd=budget_usd,
         budget_per=Per(per),
@@ -55,7 +60,7 @@ def create_key(
         tokens_per_minute=tokens_per_minute,
     )
     with open_stores(home or default_home()) as stores:
-        made = stores.keys.create(name, tenant=tenant, admin=admin, limits=limits)
+        made = stores.keys.create(name, tenant=tenant, role=KeyRole.ADMIN if admin else KeyRole(role), limits=limits)
     talk("keep it safe: it is not shown again")
     print_line(made.secret)
 
@@ -99,5 +104,5 @@ def _row(key: ShownKey) -> tuple[str, ...]:
         f"{money(key.used_usd)}{budget}",
         ", ".join(f"{number:,} {what} per minute" for what, number in limits.items() if number) or "none",
         (key.last_used or "never")[:16].replace("T", " "),
-        ", ".join([*(["admin"] if key.admin else []), "revoked" if key.revoked else "active"]),
+        ", ".join([*([key.role] if key.role != "client" else []), "revoked" if key.revoked else "active"]),
     )

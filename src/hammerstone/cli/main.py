@@ -26,6 +26,7 @@ from hammerstone.cli import (
     tasks,
     toolformer,
     tools,
+    ui,
 )
 from hammerstone.cli.terminal import prepare_streams, show_text, talk, tell_error
 from hammerstone.errors import HammerstoneError
@@ -52,6 +53,7 @@ for command in (
     solve.solve,
     make.make,
     serve.serve,
+    ui.ui,
     mcp.mcp,
     label.label,
     learn.learn,

@@ -91,7 +91,7 @@ def serve(
     signals = open_signals(settings.serve)
 
     def say_start(url: str) -> None:
-        where = f"{url}/v1 passes on to {upstreams.openai.base_url}"
+        where = f"{url}/v1 passes on to {upstreams.openai.base_url}; the pages are at {url}"
         if settings.serve.log == "json":
             logging.getLogger("hammerstone.requests").info("serving: %s", where)
         else:
@@ -114,7 +114,7 @@ def serve_extra(command: str) -> Generator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if error.name not in {"aiohttp", "starlette", "uvicorn", "httpx2", "prometheus_client"}:
+        if error.name not in {"aiohttp", "jinja2", "pygments", "starlette", "uvicorn", "httpx2", "prometheus_client"}:
             raise
         raise SettingsError(
             f"the gateway needs {error.name}, which is not installed",

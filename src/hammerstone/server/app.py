@@ -20,6 +20,8 @@ from hammerstone.server.gateway import Gateway
 from hammerstone.server.keeper import Keeper
 from hammerstone.server.learner import Learner
 from hammerstone.server.mcp_endpoint import McpEndpoint
+from hammerstone.server.pages import Pages
+from hammerstone.server.pages.visit import Place
 from hammerstone.server.protocols import AnthropicMessages, ChatCompletions, Completions, Responses, TextApi
 from hammerstone.server.replies import GatewayError, error_response
 from hammerstone.server.telemetry.figures import Figures
@@ -31,7 +33,7 @@ from hammerstone.server.tools_api import ToolsApi
 from hammerstone.server.upstream import Upstreams
 from hammerstone.settings import ServeSettings
 
-__all__ = ["build_app"]
+__all__ = ["build_app", "build_pages_app"]
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -53,6 +55,10 @@ def build_app(
     tools = ToolsApi(tenants=tenants, entry=access, learner=learner, settings=settings)
     feedback = Feedback(tenants=tenants, entry=access, learner=learner, settings=settings)
     admin = AdminApi(tenants=tenants, access=access, settings=settings)
+    place = Place(
+        tenants=tenants, settings=settings, health=signals.health, gateway=True, upstream=upstreams.openai.base_url
+    )
+    pages = Pages(place=place, access=access)
     mcp = McpEndpoint(tools.of, access, settings)
     gateway = Gateway(
         tenants=tenants,
@@ -86,6 +92,7 @@ def build_app(
             *tools.routes(),
             Route(FEEDBACK, feedback.take, methods=["POST"]),
             *admin.routes(),
+            *pages.routes(),
             Route("/mcp", mcp),
             *telemetry_routes(signals, access, settings.metrics),
             Route("/v1/{path:path}", gateway.forward, methods=_METHODS),
@@ -94,6 +101,21 @@ def build_app(
         exception_handlers={HTTPException: _not_here, Exception: _failed},
         lifespan=lifespan,
     )
+
+
+def build_pages_app(tenants: Tenants, settings: ServeSettings, access: Access, signals: Signals) -> Starlette:
+    """The pages alone, without a gateway."""
+    place = Place(tenants=tenants, settings=settings, health=signals.health, gateway=False)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncGenerator[None]:
+        del app
+        async with task_group() as group:
+            group.start_soon(access.run)
+            yield
+            access.close()
+
+    return Starlette(routes=Pages(place=place, access=access).routes(), lifespan=lifespan)
 
 
 async def _not_here(http: Request, error: Exception) -> Response:

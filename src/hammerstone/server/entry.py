@@ -8,6 +8,7 @@ lead here (DNS rebinding), is turned away.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Protocol
 
@@ -15,10 +16,22 @@ from starlette.requests import Request as HttpRequest
 
 from hammerstone.server.replies import GatewayError
 
-__all__ = ["Entry", "OpenEntry", "check_origin", "is_loopback", "is_of_this_machine"]
+__all__ = ["NOBODY", "Administrator", "Entry", "OpenEntry", "check_origin", "is_loopback", "is_of_this_machine"]
 
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\s\[\]:/?#@]+))(?::[0-9]*)?", re.IGNORECASE)
 _BEHIND_PROXY = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+
+
+NOBODY = "this machine"
+"""The name in the log of who needs no key."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Administrator:
+    """Who may look after the one tenant `scope`, or after all of them (`None`). `name` is that of the key."""
+
+    name: str = NOBODY
+    scope: str | None = None
 
 
 class Entry(Protocol):
@@ -28,8 +41,8 @@ class Entry(Protocol):
         """The tenant whose request it is."""
         ...
 
-    async def admit_admin(self, http: HttpRequest) -> str | None:
-        """The one tenant that it may look after by the routes of the administration; `None` for all of them."""
+    async def admit_admin(self, http: HttpRequest) -> Administrator:
+        """Who it is that uses the routes of the administration."""
         ...
 
 
@@ -44,12 +57,13 @@ class OpenEntry:
             raise GatewayError(message, status=403, code="local_only", kind="permission_error")
         return ""
 
-    async def admit_admin(self, http: HttpRequest) -> None:
+    async def admit_admin(self, http: HttpRequest) -> Administrator:
         await self.admit(http)
         if not is_of_this_machine(http):
             message = "without keys the administration is open to this machine alone"
             hint = "hammerstone keys create NAME --admin"
             raise GatewayError(message, status=403, code="local_only", kind="permission_error", hint=hint)
+        return Administrator()
 
 
 def check_origin(http: HttpRequest) -> None:

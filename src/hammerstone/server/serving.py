@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 import httpx2
 import uvicorn
 from anyio import to_thread
+from starlette.applications import Starlette
 
 from hammerstone.environment import default_home
 from hammerstone.errors import SettingsError, StoreError
@@ -20,7 +21,7 @@ from hammerstone.opening import name_models
 from hammerstone.sandbox import open_sandbox
 from hammerstone.sandbox.lasting import open_lasting
 from hammerstone.server.access import Access
-from hammerstone.server.app import build_app
+from hammerstone.server.app import build_app, build_pages_app
 from hammerstone.server.connection import Connection
 from hammerstone.server.draining import DrainingServer
 from hammerstone.server.entry import is_loopback
@@ -32,7 +33,7 @@ from hammerstone.store.keeping import NOTHING
 from hammerstone.store.masks import open_keeping
 from hammerstone.types import Usage
 
-__all__ = ["check_address", "open_tenants", "open_upstreams", "serve"]
+__all__ = ["check_address", "open_tenants", "open_upstreams", "serve", "serve_pages"]
 
 KNOWN_TENANTS = 100  # whose tools are read before the gateway listens; those of others with their first request
 SWITCH_SECONDS = 0.000_5  # that a thread which stores or reads tools may keep a request waiting
@@ -138,14 +139,31 @@ async def serve(
     `on_start` gets the address. Raises `StoreError` if the keys cannot be read, and `SettingsError` if the port is
     taken, or if others could reach a gateway that has no keys.
     """
+    sys.setswitchinterval(SWITCH_SECONDS)
+    access = await _access(tenants, settings, signals)
+    price("", Usage(input_tokens=0, output_tokens=0))  # the table of prices takes 0.3 s: no request is to wait for it
+    await _listen(build_app(tenants, upstreams, settings, access=access, signals=signals), settings, signals, on_start)
+
+
+async def serve_pages(
+    tenants: Host, settings: ServeSettings, signals: Signals, on_start: Callable[[str], None]
+) -> None:
+    """As `serve`, the pages alone."""
+    access = await _access(tenants, settings, signals)
+    await _listen(build_pages_app(tenants, settings, access, signals), settings, signals, on_start)
+
+
+async def _access(tenants: Host, settings: ServeSettings, signals: Signals) -> Access:
+    """The door, with its keys. Raises `StoreError`, and `SettingsError` where it would stand open to others."""
     access = Access(
         tenants.keys, unknown_price_usd=settings.unknown_price_usd, reporter=signals.health.store("exchanging keys")
     )
-    sys.setswitchinterval(SWITCH_SECONDS)
     await access.load()
-    price("", Usage(input_tokens=0, output_tokens=0))  # the table of prices takes 0.3 s: no request is to wait for it
     check_address(settings, has_keys=access.required)
-    app = build_app(tenants, upstreams, settings, access=access, signals=signals)
+    return access
+
+
+async def _listen(app: Starlette, settings: ServeSettings, signals: Signals, on_start: Callable[[str], None]) -> None:
     config = uvicorn.Config(
         app,
         host=settings.host,

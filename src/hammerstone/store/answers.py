@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, or_, select
 
 from hammerstone.requests.frame import chat_document, chat_from
 from hammerstone.store import schema
@@ -20,7 +20,21 @@ if TYPE_CHECKING:
 
     from hammerstone.store.keeping import Keeping
 
-__all__ = ["Wanted", "add", "of_tool", "page", "refused", "there"]
+__all__ = [
+    "RefusedQuestion",
+    "Wanted",
+    "add",
+    "find",
+    "newest",
+    "of_tool",
+    "page",
+    "refused",
+    "refused_lately",
+    "served",
+    "there",
+]
+
+LONGEST_MODEL = 100  # characters of its name: a client may write anything there, and an index holds it
 
 _ANSWERS = schema.answers
 _TASKS = schema.tasks
@@ -29,15 +43,31 @@ _TOOLS = schema.tools
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """Which answers; all that is named must hold. `since` and `until` are moments (ISO 8601, UTC)."""
+    """Which answers; all that is named must hold. `since` and `until` are moments (ISO 8601, UTC).
+
+    `text` stands in the question or the answer, in whatever case, or is the request's id.
+    """
 
     request_id: str | None = None
     task: str | None = None
     tool: str | None = None
     route: Route | None = None
+    model: str | None = None
+    text: str | None = None
     since: str | None = None
     until: str | None = None
     before_number: int | None = None
+    after_number: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefusedQuestion:
+    """A request that a cheaper route refused, for these reasons, and another one answered."""
+
+    number: int
+    question: str
+    answer: str | None
+    reasons: tuple[str, ...]
 
 
 def add(connection: Connection, answered: Sequence[Answered], keeping: Keeping) -> None:
@@ -68,6 +98,21 @@ def refused(connection: Connection, task_name: str, limit: int) -> tuple[str, ..
     return tuple(connection.execute(questions).scalars().all())
 
 
+def refused_lately(connection: Connection, task_name: str, limit: int) -> tuple[RefusedQuestion, ...]:
+    columns = (_ANSWERS.c[name] for name in ("id", "question", "answer", "refusals"))
+    rows = select(*columns).where(_ANSWERS.c.refused, _ANSWERS.c.task == task_name, _ANSWERS.c.kept != Kept.NOTHING)
+    found = connection.execute(rows.order_by(_ANSWERS.c.id.desc()).limit(limit)).all()
+    return tuple(
+        RefusedQuestion(number=row.id, question=row.question, answer=row.answer, reasons=tuple(row.refusals))
+        for row in found
+    )
+
+
+def served(connection: Connection, name: str) -> dict[int, int]:
+    rows = select(_ANSWERS.c.version, func.count().label("requests")).where(_ANSWERS.c.tool == name)
+    return {row.version: row.requests for row in connection.execute(rows.group_by(_ANSWERS.c.version)).all()}
+
+
 def of_tool(connection: Connection, name: str, version: int) -> tuple[Answered, ...]:
     rows = select(_ANSWERS).where(_ANSWERS.c.tool == name, _ANSWERS.c.version == version)
     return tuple(_answered(row) for row in connection.execute(rows.order_by(_ANSWERS.c.id.desc())).all())
@@ -75,7 +120,7 @@ def of_tool(connection: Connection, name: str, version: int) -> tuple[Answered, 
 
 def page(connection: Connection, wanted: Wanted, limit: int) -> tuple[LedgerEntry, ...]:
     rows = select(_ANSWERS).order_by(_ANSWERS.c.id.desc()).limit(limit)
-    for name in ("request_id", "task", "tool", "route"):
+    for name in ("request_id", "task", "tool", "route", "model"):
         if (value := getattr(wanted, name)) is not None:
             rows = rows.where(_ANSWERS.c[name] == value)
     if wanted.since is not None:
@@ -84,10 +129,25 @@ def page(connection: Connection, wanted: Wanted, limit: int) -> tuple[LedgerEntr
         rows = rows.where(_ANSWERS.c.created < wanted.until)
     if wanted.before_number is not None:
         rows = rows.where(_ANSWERS.c.id < wanted.before_number)
-    return tuple(
-        LedgerEntry(**_fields(row), number=row.id, created=row.created, kept=Kept(row.kept))
-        for row in connection.execute(rows).all()
-    )
+    if wanted.after_number is not None:
+        rows = rows.where(_ANSWERS.c.id > wanted.after_number)
+    if wanted.text is not None:
+        held = (_ANSWERS.c[name].icontains(wanted.text, autoescape=True) for name in ("question", "answer"))
+        rows = rows.where(or_(*held, _ANSWERS.c.request_id == wanted.text))
+    return tuple(map(_entry, connection.execute(rows).all()))
+
+
+def find(connection: Connection, number: int) -> LedgerEntry | None:
+    row = connection.execute(select(_ANSWERS).where(_ANSWERS.c.id == number)).first()
+    return _entry(row) if row else None
+
+
+def newest(connection: Connection) -> int:
+    return connection.execute(select(func.max(_ANSWERS.c.id))).scalar() or 0
+
+
+def _entry(row: Row[Any]) -> LedgerEntry:
+    return LedgerEntry(**_fields(row), number=row.id, created=row.created, kept=Kept(row.kept))
 
 
 def _answered(row: Row[Any]) -> Answered:
@@ -132,6 +192,7 @@ def _row(answered: Answered, kept: Kept) -> dict[str, object]:
         "refused": bool(answered.refusals) and answered.route not in (None, Route.PARSER),
         "created": timestamp(),
         "chat": chat_document(answered.chat),
+        "model": (answered.chat.model or "")[:LONGEST_MODEL] or None if answered.chat is not None else None,
         "kept": kept,
         "origin": answered.origin,
     }

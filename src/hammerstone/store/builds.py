@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from hammerstone.errors import NotFoundError, ToolRefusedError
 from hammerstone.store import schema, tasks
@@ -18,7 +18,18 @@ from hammerstone.types import Usage
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
-__all__ = ["add_attempt", "attempts_of", "end", "end_passed", "is_running", "newest_first", "renew", "settle", "start"]
+__all__ = [
+    "add_attempt",
+    "attempts_of",
+    "end",
+    "end_passed",
+    "in_review",
+    "is_running",
+    "newest_first",
+    "renew",
+    "settle",
+    "start",
+]
 
 _ATTEMPTS = schema.attempts
 _BUILDS = schema.builds
@@ -112,6 +123,15 @@ def newest_first(connection: Connection, task_name: str | None) -> tuple[Build, 
     if task_name is not None:
         rows = rows.where(_TASKS.c.name == task_name)
     return tuple(_build(row) for row in connection.execute(rows).all())
+
+
+def in_review(connection: Connection, limit: int) -> tuple[Build, ...]:
+    """The last build of each task that ended with a tool, or failed, where that needs review."""
+    ends = (BuildState.NEEDS_REVIEW, BuildState.LIVE, BuildState.PASSED, BuildState.FAILED)
+    last = select(func.max(_BUILDS.c.id)).where(_BUILDS.c.state.in_(ends)).group_by(_BUILDS.c.task_id)
+    rows = select(_BUILDS, _TASKS.c.name.label("task")).join(_TASKS)
+    rows = rows.where(_BUILDS.c.id.in_(last), _BUILDS.c.state == BuildState.NEEDS_REVIEW)
+    return tuple(_build(row) for row in connection.execute(rows.order_by(_BUILDS.c.id).limit(limit)).all())
 
 
 def add_attempt(connection: Connection, build_id: int, attempt: Attempt) -> None:

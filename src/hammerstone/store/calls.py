@@ -16,7 +16,7 @@ from hammerstone.types import Role, Usage
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
-__all__ = ["add", "find"]
+__all__ = ["add", "find", "of_request"]
 
 _CALLS = schema.calls
 
@@ -25,6 +25,11 @@ def find(connection: Connection, key: str, model: str) -> Call | None:
     same = select(_CALLS).where(_CALLS.c.key == key, _CALLS.c.model == model)
     row = connection.execute(same.order_by(_CALLS.c.id.desc()).limit(1)).first()
     return _call(row) if row else None
+
+
+def of_request(connection: Connection, request_id: str) -> tuple[Call, ...]:
+    rows = select(_CALLS).where(_CALLS.c.request_id == request_id).order_by(_CALLS.c.id)
+    return tuple(map(_call, connection.execute(rows).all()))
 
 
 def add(connection: Connection, call: Call) -> int:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from hammerstone.store.keeping import Keeping
 
-__all__ = ["Rule", "add", "add_opinion", "of_tool"]
+__all__ = ["Rule", "add", "add_opinion", "of_request", "of_tool"]
 
 Rule = Callable[[StoredTool], Move | None]
 
@@ -76,6 +76,11 @@ def of_tool(
         rows = rows.where(_COMPARISONS.c.agreed.is_(agreed))
     found = connection.execute(rows.order_by(_COMPARISONS.c.id.desc()).limit(limit))
     return tuple(_comparison(row) for row in found.all())
+
+
+def of_request(connection: Connection, request_id: str) -> tuple[Comparison, ...]:
+    rows = _selected().where(_COMPARISONS.c.request_id == request_id).order_by(_COMPARISONS.c.id)
+    return tuple(map(_comparison, connection.execute(rows).all()))
 
 
 def _count(connection: Connection, tool_id: int, *, agreed: bool) -> None:

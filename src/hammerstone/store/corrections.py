@@ -21,11 +21,11 @@ from hammerstone.store.records import Actor, Agreement, Correction, GivenCorrect
 from hammerstone.types import Instance, Route, Source
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection, Row, Select
 
     from hammerstone.store.keeping import Keeping
 
-__all__ = ["confirm", "correct", "newest_first", "withdrawn"]
+__all__ = ["confirm", "correct", "newest_first", "of_answer", "withdrawn"]
 
 _ANSWERS = schema.answers
 _CORRECTIONS = schema.corrections
@@ -69,22 +69,32 @@ def confirm(connection: Connection, request_id: str) -> Agreement:
 
 
 def newest_first(connection: Connection, limit: int, before: int | None) -> tuple[GivenCorrection, ...]:
-    rows = select(_CORRECTIONS, *(_ANSWERS.c[name].label(f"answer_{name}") for name in _OF_ANSWERS)).join(_ANSWERS)
+    rows = _given()
     if before is not None:
         rows = rows.where(_CORRECTIONS.c.id < before)
-    found = connection.execute(rows.order_by(_CORRECTIONS.c.id.desc()).limit(limit)).all()
-    return tuple(
-        GivenCorrection(
-            id=row.id,
-            request_id=row.answer_request_id,
-            question=row.answer_question,
-            wrong=row.answer_answer,
-            answer=row.answer,
-            tool=row.answer_tool,
-            version=row.answer_version,
-            created=row.created,
-        )
-        for row in found
+    return tuple(map(_given_correction, connection.execute(rows.limit(limit)).all()))
+
+
+def of_answer(connection: Connection, number: int) -> tuple[GivenCorrection, ...]:
+    rows = connection.execute(_given().where(_CORRECTIONS.c.answer_id == number)).all()
+    return tuple(map(_given_correction, rows))
+
+
+def _given() -> Select[Any]:
+    columns = (_ANSWERS.c[name].label(f"answer_{name}") for name in _OF_ANSWERS)
+    return select(_CORRECTIONS, *columns).join(_ANSWERS).order_by(_CORRECTIONS.c.id.desc())
+
+
+def _given_correction(row: Row[Any]) -> GivenCorrection:
+    return GivenCorrection(
+        id=row.id,
+        request_id=row.answer_request_id,
+        question=row.answer_question,
+        wrong=row.answer_answer,
+        answer=row.answer,
+        tool=row.answer_tool,
+        version=row.answer_version,
+        created=row.created,
     )
 
 

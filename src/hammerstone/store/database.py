@@ -29,7 +29,7 @@ from hammerstone.store.schema import metadata
 from hammerstone.store.storage_errors import busy, store_error
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from sqlalchemy import URL, ColumnElement, Connection, Engine, Table
 
@@ -63,6 +63,7 @@ class Database:
         self._url = url
         self._is_sqlite = url.get_backend_name() == "sqlite"
         self._busy_seconds = busy_seconds
+        self._note: Callable[[Connection], None] | None = None
         self._writing = Lock()
         self.where = url.database or "" if self._is_sqlite else url.set(query={}).render_as_string(hide_password=True)
         self._engine = self._sqlite_engine(url) if self._is_sqlite else self._postgres_engine(url)
@@ -75,6 +76,12 @@ class Database:
         letters, digits and `_`, 49 at most. Raises `StoreError`, `SettingsError` for a SQLite URL with parameters.
         """
         return self._apart_file(key) if self._is_sqlite else self._apart_schema(f"{_TENANT}{key}")
+
+    def noting(self, note: Callable[[Connection], None]) -> Database:
+        """The same database for one act: `note` is called in the transaction of the first change made through it."""
+        other = copy.copy(self)
+        other._note = note
+        return other
 
     @property
     def name(self) -> str:
@@ -102,6 +109,9 @@ class Database:
             if not durable and not self._is_sqlite:
                 connection.execute(text("SET LOCAL synchronous_commit TO OFF"))
             yield connection
+            if self._note is not None:
+                self._note(connection)
+        self._note = None
 
     @contextmanager
     def migrating(self) -> Generator[Connection]:

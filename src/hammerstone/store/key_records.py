@@ -16,6 +16,7 @@ __all__ = [
     "Amount",
     "Key",
     "KeyPeriod",
+    "KeyRole",
     "KeyUsage",
     "Limits",
     "NewKey",
@@ -40,6 +41,20 @@ class Per(StrEnum):
     MONTH = "month"
 
 
+class KeyRole(StrEnum):
+    """What a key may do beside sending requests, each more than the one before."""
+
+    CLIENT = "client"  # nothing
+    VIEWER = "viewer"  # look at the pages
+    LABELER = "labeler"  # say what is right
+    ADMIN = "admin"  # everything
+
+    def includes(self, other: KeyRole) -> bool:
+        """Whether who has this role may do what the other may."""
+        order = list(KeyRole)
+        return order.index(self) >= order.index(other)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     """What a key may use; `None` is no limit."""
@@ -59,11 +74,15 @@ class Key:
     sha256: str
     prefix: str
     tenant: str
-    admin: bool
+    role: KeyRole = KeyRole.CLIENT
     limits: Limits = field(default_factory=Limits)
     created: str = ""
     last_used: str | None = None
     revoked: str | None = None
+
+    @property
+    def admin(self) -> bool:
+        return self.role is KeyRole.ADMIN
 
 
 @dataclass(frozen=True, kw_only=True)

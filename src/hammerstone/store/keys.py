@@ -8,6 +8,7 @@ so that a process can read what is new to it.
 from __future__ import annotations
 
 from math import isfinite
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, insert, select, update
@@ -15,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from hammerstone.errors import NotFoundError, SettingsError
 from hammerstone.escaping import sha256
-from hammerstone.store import schema
+from hammerstone.store import audit, schema
 from hammerstone.store.database import timestamp
 from hammerstone.store.key_records import (
     DAY,
@@ -23,6 +24,7 @@ from hammerstone.store.key_records import (
     Amount,
     Key,
     KeyPeriod,
+    KeyRole,
     KeyUsage,
     Limits,
     NewKey,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
+    from hammerstone.store.audit import Act
     from hammerstone.store.database import Database
 
 __all__ = ["Keys"]
@@ -44,6 +47,8 @@ __all__ = ["Keys"]
 _KEYS = schema.keys
 _USAGE = schema.key_usage
 _COUNTERS = schema.counters
+_SECRETS = schema.secrets
+_PAGES = "pages"
 _COUNTED = ("requests", "tokens", "usd", "unpriced")
 
 
@@ -53,7 +58,13 @@ class Keys:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create(self, name: str, *, tenant: str = "", admin: bool = False, limits: Limits | None = None) -> NewKey:
+    def by(self, act: Act) -> Keys:
+        """The same, for one act of a person: see `Store.by`."""
+        return Keys(self._database.noting(lambda connection: audit.add(connection, act)))
+
+    def create(
+        self, name: str, *, tenant: str = "", role: KeyRole = KeyRole.CLIENT, limits: Limits | None = None
+    ) -> NewKey:
         """A new key. Raises `SettingsError` if there is one of this name, even if it is revoked, if the name is blank,
         or if its budget is no number.
         """
@@ -68,7 +79,8 @@ class Keys:
             "sha256": sha256(secret),
             "prefix": secret[:PREFIX],
             "tenant": tenant,
-            "admin": admin,
+            "admin": role is KeyRole.ADMIN,
+            "role": role,
             "budget_usd": limits.budget_usd,
             "budget_per": None if limits.budget_usd is None else limits.budget_per.value,
             "requests_per_minute": limits.requests_per_minute,
@@ -88,6 +100,15 @@ class Keys:
         """All keys in order of creation, revoked ones too."""
         with self._database.read() as connection:
             return tuple(map(_key, connection.execute(select(_KEYS).order_by(_KEYS.c.id)).all()))
+
+    def page_secret(self) -> str:
+        """What the pages sign their cookies with: one for a home, so that its gateways know each other's."""
+        named = select(_SECRETS.c.value).where(_SECRETS.c.name == _PAGES)
+        with self._database.write() as connection:
+            row = {"name": _PAGES, "value": token_hex(32)}
+            new = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(_SECRETS)
+            connection.execute(new.values(row).on_conflict_do_nothing())
+            return connection.execute(named).scalar_one()
 
     def revoke(self, name: str) -> Key:
         """Let a key be of no use from now on; one that is revoked stays as it is. Raises `NotFoundError`."""
@@ -174,7 +195,7 @@ def _key(row: Row[Any]) -> Key:
         sha256=row.sha256,
         prefix=row.prefix,
         tenant=row.tenant,
-        admin=row.admin,
+        role=KeyRole.ADMIN if row.admin else KeyRole(row.role or KeyRole.CLIENT),
         limits=Limits(
             budget_usd=row.budget_usd,
             budget_per=Per(row.budget_per or Per.MONTH),

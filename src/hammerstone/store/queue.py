@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from hammerstone.errors import NotFoundError
 from hammerstone.requests.frame import PLAIN, chat_document, chat_from, question_in
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hammerstone.store.keeping import Keeping
     from hammerstone.types import JSON, Chat
 
-__all__ = ["add", "find", "label", "skip", "waiting"]
+__all__ = ["add", "find", "hold", "label", "skip", "waiting"]
 
 _QUEUE = schema.queue
 
@@ -77,9 +77,22 @@ def waiting(connection: Connection) -> tuple[Queued, ...]:
     return tuple(_queued(row) for row in connection.execute(rows).all())
 
 
+def hold(connection: Connection, who: str, seconds: float) -> Queued | None:
+    """The first that nobody else holds, or that `who` holds already."""
+    now = timestamp()
+    is_free = or_(_QUEUE.c.held_until.is_(None), _QUEUE.c.held_until < now, _QUEUE.c.held_by == who)
+    rows = select(_QUEUE.c.id).where(_QUEUE.c.labeled.is_(None), is_free).order_by(_QUEUE.c.queued, _QUEUE.c.id)
+    first = connection.execute(rows.limit(1).with_for_update(skip_locked=True)).scalar()
+    if first is None:
+        return None
+    held = update(_QUEUE).where(_QUEUE.c.id == first).values(held_by=who, held_until=timestamp(seconds_ahead=seconds))
+    return _queued(connection.execute(held.returning(_QUEUE)).one())
+
+
 def skip(connection: Connection, queued_id: int) -> Queued:
     entry = update(_QUEUE).where(_QUEUE.c.id == queued_id, _QUEUE.c.labeled.is_(None))
-    row = connection.execute(entry.values(queued=timestamp()).returning(_QUEUE)).first()
+    later = entry.values(queued=timestamp(), held_until=None)
+    row = connection.execute(later.returning(_QUEUE)).first()
     if row is None:
         raise _gone(queued_id)
     return _queued(row)

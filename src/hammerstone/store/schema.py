@@ -41,6 +41,7 @@ __all__ = [
     "Words",
     "answers",
     "attempts",
+    "audit",
     "builds",
     "calls",
     "changes",
@@ -52,13 +53,14 @@ __all__ = [
     "keys",
     "metadata",
     "queue",
+    "secrets",
     "tasks",
     "tenants",
     "tools",
     "versions",
 ]
 
-HEAD = "0007"  # the newest migration; known here so that opening an up-to-date store need not import Alembic
+HEAD = "0008"  # the newest migration; known here so that opening an up-to-date store need not import Alembic
 VERSION_TABLE = "hammerstone_schema"
 
 
@@ -220,6 +222,7 @@ comparisons = Table(
     Column("opinion", Text),  # a second one, on a disagreement
     Column("created", Text, nullable=False),
 )
+Index("ix_comparisons_request_id", comparisons.c.request_id, postgresql_using="hash")  # of any length
 
 builds = Table(
     "builds",
@@ -282,6 +285,8 @@ calls = Table(
     Column("created", Text, nullable=False),
     Index(None, "key", "model"),
 )
+Index("ix_calls_request_id", calls.c.request_id, postgresql_using="hash")  # of any length
+Index("ix_calls_over_time", *(calls.c[name] for name in ("created", "role", "task", "cost_usd")))
 
 answers = Table(
     "answers",
@@ -305,6 +310,7 @@ answers = Table(
     Column("chat", Document),  # the whole request, unless it is the question
     Column("kept", Text, nullable=False, server_default="whole"),  # how much of its text: see `store.records.Kept`
     Column("origin", Words),  # of an answer of the exact cache: the request that was first answered so
+    Column("model", Words),  # that the request names
 )
 Index("ix_answers_request_id", answers.c.request_id, postgresql_using="hash")  # of any length
 Index(
@@ -319,6 +325,21 @@ Index(
     sqlite_where=text("refused = 1"),
     postgresql_where=text("refused"),
 )
+
+Index(  # all that figures over time are made of, so that no text is read for them
+    "ix_answers_over_time",
+    *(answers.c[name] for name in ("created", "route", "task", "model", "cost_usd", "ms")),
+)
+Index(
+    "ix_answers_without_answer",
+    answers.c.created,
+    answers.c.route,
+    sqlite_where=text("answer IS NULL"),
+    postgresql_where=text("answer IS NULL"),
+)
+Index("ix_answers_of_task", answers.c.task, answers.c.id)
+Index("ix_answers_of_route", answers.c.route, answers.c.id)
+Index("ix_answers_of_tool", answers.c.tool, answers.c.version, answers.c.id)
 
 corrections = Table(
     "corrections",
@@ -341,6 +362,8 @@ queue = Table(
     Column("labeled", Text),  # when; NULL while it waits
     Column("answer", Words),
     Column("chat", Document),  # the whole request, unless it is the question
+    Column("held_by", Words),  # who looks at it at present, so that nobody else is shown it
+    Column("held_until", Text),
 )
 
 tenants = Table(
@@ -361,6 +384,7 @@ keys = Table(
     Column("prefix", Text, nullable=False),
     Column("tenant", Words, nullable=False),
     Column("admin", Boolean, nullable=False),
+    Column("role", Text),  # in the pages, of one that is no admin's
     Column("budget_usd", Dollars),
     Column("budget_per", Text),
     Column("requests_per_minute", Integer),
@@ -383,4 +407,21 @@ key_usage = Table(
     Column("unpriced", _Id, nullable=False),  # calls that count as the ceiling of unknown prices
     Column("revision", _Id, nullable=False, index=True),  # grows with every change, in whatever process
     UniqueConstraint("key_id", "seconds", "start"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("who", Words, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("about", Words, nullable=False),
+    Column("created", Text, nullable=False),
+)
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
 )

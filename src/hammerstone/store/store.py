@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
+from hammerstone.store.transactions.acts import ActTransactions
 from hammerstone.store.transactions.answers import AnswerTransactions
 from hammerstone.store.transactions.builds import BuildTransactions
 from hammerstone.store.transactions.instances import InstanceTransactions
@@ -27,6 +28,7 @@ class Store(
     PurgeTransactions,
     QueueTransactions,
     LedgerTransactions,
+    ActTransactions,
 ):
     """Made by `open_store`.
 

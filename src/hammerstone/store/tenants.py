@@ -6,6 +6,7 @@ store is the one that every home has had; beside its own rows it holds the names
 
 from __future__ import annotations
 
+import copy
 import re
 from contextlib import ExitStack
 from threading import Lock
@@ -22,6 +23,7 @@ from hammerstone.store.keys import Keys
 from hammerstone.store.opening import opened
 
 if TYPE_CHECKING:
+    from hammerstone.store.audit import Act
     from hammerstone.store.database import Database
     from hammerstone.store.keeping import Keeping
     from hammerstone.store.store import Store
@@ -45,7 +47,14 @@ class Stores:
         self._opening = Lock()
         self._exits = ExitStack()
         self._stores = {DEFAULT: self._kept_open(database)}
+        self._act: Act | None = None
         self.keys = Keys(database)
+
+    def by(self, act: Act) -> Stores:
+        """The same stores, for one act of a person: see `Store.by`."""
+        other = copy.copy(self)
+        other._act, other.keys = act, self.keys.by(act)
+        return other
 
     def of(self, tenant: str) -> Store:
         """The store of a tenant, made if it is not there, and kept open. A tenant may have any name.
@@ -58,7 +67,8 @@ class Stores:
                 if not self._is_known(key):
                     self._add(key, tenant)
                 self._stores[tenant] = self._kept_open(self._database.apart(key))
-            return self._stores[tenant]
+            store = self._stores[tenant]
+        return store if self._act is None else store.by(self._act)
 
     def known(self, tenant: str) -> Store:
         """As `of`, but raises `NotFoundError` for a tenant that has no store yet."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row
 
 __all__ = [
+    "LIVE_FIRST",
     "adopt",
     "approve",
     "change",
@@ -48,7 +49,7 @@ _COUNTERS = schema.counters
 _TASKS = schema.tasks
 _TOOLS = schema.tools
 
-_LIVE_FIRST = ((_TOOLS.c.state == ToolState.LIVE).desc(), _TOOLS.c.version.desc())
+LIVE_FIRST = ((_TOOLS.c.state == ToolState.LIVE).desc(), _TOOLS.c.version.desc())
 
 
 def in_state(connection: Connection, state: ToolState) -> tuple[StoredTool, ...]:
@@ -62,7 +63,7 @@ def every(connection: Connection) -> tuple[StoredTool, ...]:
 
 
 def current(connection: Connection) -> tuple[StoredTool, ...]:
-    rank = func.row_number().over(partition_by=_TOOLS.c.task_id, order_by=_LIVE_FIRST)
+    rank = func.row_number().over(partition_by=_TOOLS.c.task_id, order_by=LIVE_FIRST)
     ranked = select(_TOOLS.c.id, rank.label("rank")).subquery()
     rows = _selected().join(ranked, ranked.c.id == _TOOLS.c.id).where(ranked.c.rank == 1).order_by(_TASKS.c.name)
     return _readable(connection.execute(rows).all())
@@ -310,7 +311,7 @@ def _selected() -> Select[Any]:
 
 
 def _row(connection: Connection, name: str, version: int | None, state: ToolState | None = None) -> Row[Any] | None:
-    rows = _selected().where(_TASKS.c.name == name).order_by(*_LIVE_FIRST).limit(1)
+    rows = _selected().where(_TASKS.c.name == name).order_by(*LIVE_FIRST).limit(1)
     if version is not None:
         rows = rows.where(_TOOLS.c.version == version)
     if state is not None:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hmac import compare_digest
+from secrets import token_bytes
 from typing import TYPE_CHECKING
 
 import anyio
@@ -28,7 +29,7 @@ from hammerstone.server.access.counts import PART, WINDOW, Counts, part_of
 from hammerstone.server.access.credentials import key_in
 from hammerstone.server.access.limits import check_budget, check_requests, check_tokens, rate_headers
 from hammerstone.server.access.prices import Prices
-from hammerstone.server.entry import OpenEntry
+from hammerstone.server.entry import Administrator, OpenEntry
 from hammerstone.server.protocols.contract import Body, TextApi
 from hammerstone.server.replies import GatewayError
 from hammerstone.store.key_records import DAY, Amount, Key, KeyPeriod, Per, UsageNews, budget_span, day_start
@@ -105,16 +106,27 @@ class Access:
         """See `Entry`."""
         return (await self.enter(http)).tenant
 
-    async def admit_admin(self, http: HttpRequest) -> str | None:
+    async def admit_admin(self, http: HttpRequest) -> Administrator:
         """See `Entry`. An admin key of a tenant is for that one, and one of the default tenant for all."""
         if not self._keys:
-            await self._open.admit_admin(http)
-            return None
+            return await self._open.admit_admin(http)
         caller = await self.enter(http)
         if caller.key is None or not caller.key.admin:
             message = "this needs an admin key: hammerstone keys create NAME --admin"
             raise GatewayError(message, status=403, code="admin_key_required", kind="permission_error")
-        return caller.tenant or None
+        return Administrator(name=caller.key.name, scope=caller.tenant or None)
+
+    def sign_in(self, secret: str) -> Key:
+        """The key that this is. Raises `GatewayError` 401."""
+        return self._of_secret(secret)
+
+    def key(self, key_id: int) -> Key | None:
+        """A key by its number, unless it is revoked."""
+        return next((one for one in self._keys.values() if one.id == key_id and one.revoked is None), None)
+
+    async def page_secret(self) -> bytes:
+        """What the pages' cookies are signed with. Raises `StoreError`."""
+        return bytes.fromhex(await to_thread.run_sync(self._store.page_secret)) if self._store else token_bytes(32)
 
     def charge(
         self, caller: Caller, *, method: str, body: bytes = b"", fields: Body | None = None, api: TextApi | None = None
@@ -222,6 +234,9 @@ class Access:
         secret = key_in(http.headers)
         if secret is None:
             raise _refused("a key of hammerstone's is needed, as `Authorization: Bearer hs-…`, x-api-key or api-key")
+        return self._of_secret(secret)
+
+    def _of_secret(self, secret: str) -> Key:
         digest = sha256(secret)
         key = self._keys.get(digest)
         if key is None or not compare_digest(key.sha256, digest):

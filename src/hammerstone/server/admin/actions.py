@@ -20,6 +20,7 @@ from hammerstone.server.replies import GatewayError
 from hammerstone.server.tenants import Tenants
 from hammerstone.settings import Settings
 from hammerstone.store import Store, Stores
+from hammerstone.store.audit import Act
 from hammerstone.types import JSON
 
 __all__ = ["MOST", "Action", "Asked", "Body", "Page", "page"]
@@ -52,16 +53,19 @@ def page(found: Sequence[T], limit: int, number: Callable[[T], int]) -> Page[T]:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """A request that was let in. `scope` is the one tenant that its key may look after, `None` for all."""
+    """A request that was let in, and what it is to do. `scope` is the one tenant that its key may look after, `None`
+    for all. What is changed through its stores is noted as `act`.
+    """
 
     tenants: Tenants
     settings: Settings
+    act: Act
     tenant: str = ""
     scope: str | None = None
 
     @property
     def stores(self) -> Stores:
-        return self.tenants.stores
+        return self.tenants.stores.by(self.act)
 
     @property
     def store(self) -> Store:

@@ -22,11 +22,13 @@ from hammerstone.server.admin import keys, labels, ledger, purging, tasks, tools
 from hammerstone.server.admin.actions import Action, Asked, document_of
 from hammerstone.server.admin.document import openapi_document
 from hammerstone.server.bodies import json_body
+from hammerstone.server.entry import Administrator
 from hammerstone.server.replies import GatewayError, error_response, json_response, refusal_of
 from hammerstone.server.tenants import Tenants
 from hammerstone.settings import ServeSettings
+from hammerstone.store.audit import Act
 
-__all__ = ["ACTIONS", "AdminApi"]
+__all__ = ["ACTIONS", "AdminApi", "tell_of_changes"]
 
 ACTIONS: tuple[Action, ...] = (
     *tools.ACTIONS,
@@ -76,8 +78,9 @@ class AdminApi:
     def _endpoint(self, action: Action) -> Callable[[HttpRequest], Awaitable[Response]]:
         async def endpoint(http: HttpRequest) -> Response:
             async def act() -> Any:
-                asked = self._asked(http, await self._access.admit_admin(http))
+                who = await self._access.admit_admin(http)
                 given = action.read(http.path_params, http.query_params)
+                asked = self._asked(http, who, Act(who=who.name, what=action.name, about=_about(http)))
                 if action.body is not None:
                     given |= action.read_body(await json_body(http, self._settings.max_body_mb))
                 return await self._act(action, asked, given)
@@ -92,23 +95,29 @@ class AdminApi:
         else:
             done = await to_thread.run_sync(lambda: action.handle(asked, **given))
         if action.method != "GET":
-            await self._tell(asked)
+            await tell_of_changes(self._tenants, self._access, asked.tenant)
         return document_of(done)
 
-    async def _tell(self, asked: Asked) -> None:
-        """What was changed here holds here at once; elsewhere within a second."""
-        await self._access.exchange()
-        for loop in self._tenants.loops:
-            if loop.tenant == asked.tenant:
-                await loop.catalog.refresh(at_once=True)
-
-    def _asked(self, http: HttpRequest, scope: str | None) -> Asked:
-        named = http.query_params.get("tenant")
+    def _asked(self, http: HttpRequest, who: Administrator, act: Act) -> Asked:
+        named, scope = http.query_params.get("tenant"), who.scope
         if scope is not None and named not in (None, scope):
             message = f"this key looks after the tenant {scope!r} alone"
             raise GatewayError(message, status=403, code="tenant_admin", kind="permission_error")
         tenant = scope if scope is not None else named or ""
-        return Asked(tenants=self._tenants, settings=self._tenants.settings, tenant=tenant, scope=scope)
+        return Asked(tenants=self._tenants, settings=self._tenants.settings, act=act, tenant=tenant, scope=scope)
+
+
+def _about(http: HttpRequest) -> str:
+    """What an action is done to, as its path names it."""
+    return ", ".join(map(str, http.path_params.values()))
+
+
+async def tell_of_changes(tenants: Tenants, access: Access, tenant: str) -> None:
+    """What was changed here holds here at once; elsewhere within a second."""
+    await access.exchange()
+    for loop in tenants.loops:
+        if loop.tenant == tenant:
+            await loop.catalog.refresh(at_once=True)
 
 
 async def _answered(act: Callable[[], Awaitable[Any]]) -> Response:

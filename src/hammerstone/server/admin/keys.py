@@ -10,16 +10,17 @@ from pydantic import Field
 from hammerstone.admin.keys import ShownKey, listed, shown
 from hammerstone.errors import NotFoundError
 from hammerstone.server.admin.actions import Action, Asked, Body
-from hammerstone.store.key_records import Limits, Per
+from hammerstone.store.key_records import KeyRole, Limits, Per
 
 __all__ = ["ACTIONS"]
 
 
 class NewKeyOf(Body):
-    """The name of a key of the tenant that is asked for, and what it may do and use."""
+    """The name of a key of the tenant that is asked for, and what it may do and use. `admin` is short for the role."""
 
     name: str = Field(min_length=1)
     admin: bool = False
+    role: Literal["client", "viewer", "labeler", "admin"] = "client"
     budget_usd: float | None = Field(default=None, ge=0)
     budget_per: Literal["day", "month"] = "month"
     requests_per_minute: int | None = Field(default=None, ge=1, lt=2**31)
@@ -50,7 +51,8 @@ def create_key(asked: Asked, *, body: NewKeyOf) -> CreatedKey:
         tokens_per_minute=body.tokens_per_minute,
     )
     keys = asked.stores.keys
-    made = keys.create(body.name, tenant=asked.tenant, admin=body.admin, limits=limits)
+    role = KeyRole.ADMIN if body.admin else KeyRole(body.role)
+    made = keys.create(body.name, tenant=asked.tenant, role=role, limits=limits)
     return CreatedKey(**vars(shown(keys, made.key)), secret=made.secret)
 
 

@@ -105,7 +105,7 @@ async def import_tool(asked: Asked, *, body: dict[str, JSON]) -> Imported:
     """Check an exported tool as a build is checked. What passes is live; anything else waits, disabled."""
     tool = tool_of_document(body, "the body")
     loop = await asked.tenants.of(asked.tenant)
-    admission = await admit(loop.store, loop.sandbox, tool)
+    admission = await admit(asked.store, loop.sandbox, tool)
     told = vars(summary(admission.stored))
     return Imported(**told, checks=len(tool.checks), reasons=admission.reasons)
 

@@ -30,7 +30,7 @@ def telemetry_routes(signals: Signals, entry: Entry, who: WhoScrapes) -> list[Ro
     async def metrics(http: HttpRequest) -> Response:
         try:
             if who != "loopback" or not is_of_this_machine(http):
-                _check_all(await entry.admit_admin(http))
+                _check_all((await entry.admit_admin(http)).scope)
         except GatewayError as error:
             return error_response(error, None, {})
         return Response(signals.metrics.page(), headers={"content-type": CONTENT_TYPE})

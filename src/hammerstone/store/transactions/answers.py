@@ -11,7 +11,7 @@ from hammerstone.store.transactions.opened import Opened
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hammerstone.store.answers import Wanted
+    from hammerstone.store.answers import RefusedQuestion, Wanted
     from hammerstone.store.records import Answered, Call, LedgerEntry
     from hammerstone.types import Instance
 
@@ -63,10 +63,34 @@ class AnswerTransactions(Opened):
         with self._database.read() as connection:
             return answers.refused(connection, task_name, limit)
 
+    def refused_lately(self, task_name: str, limit: int) -> tuple[RefusedQuestion, ...]:
+        """The same with the reasons, each time that it was asked."""
+        with self._database.read() as connection:
+            return answers.refused_lately(connection, task_name, limit)
+
+    def served(self, name: str) -> dict[int, int]:
+        """How many requests each version of a tool has answered."""
+        with self._database.read() as connection:
+            return answers.served(connection, name)
+
     def answers(self, wanted: Wanted, limit: int) -> tuple[LedgerEntry, ...]:
         """Some of the requests with their answers, newest first."""
         with self._database.read() as connection:
             return answers.page(connection, wanted, limit)
+
+    def answer_numbered(self, number: int) -> LedgerEntry | None:
+        with self._database.read() as connection:
+            return answers.find(connection, number)
+
+    def newest_answer(self) -> int:
+        """The number of the newest answer; 0 before the first."""
+        with self._database.read() as connection:
+            return answers.newest(connection)
+
+    def calls_for(self, request_id: str) -> tuple[Call, ...]:
+        """The paid calls for a request, in order."""
+        with self._database.read() as connection:
+            return calls.of_request(connection, request_id)
 
     def answers_of(self, name: str, version: int) -> tuple[Answered, ...]:
         """What one version has answered, newest first."""

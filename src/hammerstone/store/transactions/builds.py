@@ -115,6 +115,11 @@ class BuildTransactions(Opened):
         with self._database.read() as connection:
             return builds.newest_first(connection, task_name)
 
+    def builds_in_review(self, limit: int) -> tuple[Build, ...]:
+        """Those that ended with a tool of which somebody must say whether it or a stored answer is right."""
+        with self._database.read() as connection:
+            return builds.in_review(connection, limit)
+
     def attempts(self, build_id: int) -> tuple[Attempt, ...]:
         """The attempts of a build, in order."""
         with self._database.read() as connection:

@@ -68,6 +68,16 @@ class JudgementTransactions(Opened):
         with self._database.read() as connection:
             return comparisons.of_tool(connection, name, version, agreed=agreed, limit=limit)
 
+    def comparisons_of_request(self, request_id: str) -> tuple[Comparison, ...]:
+        """What tools and the upstream answered to one request, oldest first."""
+        with self._database.read() as connection:
+            return comparisons.of_request(connection, request_id)
+
+    def corrections_of(self, number: int) -> tuple[GivenCorrection, ...]:
+        """What people have said of the answer of this number, newest first."""
+        with self._database.read() as connection:
+            return corrections.of_answer(connection, number)
+
     def correct(self, request_id: str, answer: str | None = None) -> Correction:
         """Say that the newest answer to the request of this id is wrong, and what is right, all in one transaction.
 

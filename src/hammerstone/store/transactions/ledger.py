@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hammerstone.store import ledger
+from hammerstone.store import ledger, standing, traffic
 from hammerstone.store.transactions.opened import Opened
 
 if TYPE_CHECKING:
     from hammerstone.store.records import Kept
+    from hammerstone.store.standing import Ordering, Progress, Standing
     from hammerstone.store.summaries import LedgerRow, MeanCall, RouteRow, ToolRow, ToolTally
+    from hammerstone.store.traffic import Bucket, Spent, Stretch, StrongModel, Traffic
 
 __all__ = ["LedgerTransactions"]
 
@@ -46,3 +48,33 @@ class LedgerTransactions(Opened):
         """What one call of the solver takes on average: the baseline "every request to the solver's model"."""
         with self._database.read() as connection:
             return ledger.mean_solver_call(connection)
+
+    def traffic(self, stretch: Stretch) -> tuple[Traffic, ...]:
+        """The requests since a moment, by route, task and model."""
+        with self._database.read() as connection:
+            return traffic.sums(connection, stretch)
+
+    def buckets(self, stretch: Stretch, characters: int) -> tuple[Bucket, ...]:
+        """The same over time, by so many first characters of the moment: 16 are minutes, 13 hours, 10 days."""
+        with self._database.read() as connection:
+            return traffic.buckets(connection, stretch, characters)
+
+    def strong_model(self, since: str) -> StrongModel:
+        """What an answer of the strong model has taken on average since a moment."""
+        with self._database.read() as connection:
+            return traffic.strong_model(connection, since)
+
+    def spent_learning(self, stretch: Stretch) -> Spent:
+        """What builds and comparisons have cost since a moment, for all tasks or one."""
+        with self._database.read() as connection:
+            return traffic.learning(connection, stretch)
+
+    def standings(self, wanted: Ordering) -> tuple[Standing, ...]:
+        """A page of the tasks, each with how far its tool is."""
+        with self._database.read() as connection:
+            return standing.page(connection, wanted)
+
+    def progress(self) -> Progress:
+        """How far all tasks are together, and what waits for a person."""
+        with self._database.read() as connection:
+            return standing.progress(connection)

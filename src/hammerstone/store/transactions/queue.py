@@ -34,6 +34,11 @@ class QueueTransactions(Opened):
         with self._database.read() as connection:
             return queue.waiting(connection)
 
+    def hold_queued(self, who: str, seconds: float) -> Queued | None:
+        """What waits first and nobody else holds, held for `who` so long: two people are not shown the same."""
+        with self._database.write(durable=False) as connection:
+            return queue.hold(connection, who, seconds)
+
     def queued(self, queued_id: int) -> Queued | None:
         """An entry of the queue, which may have been answered."""
         with self._database.read() as connection:

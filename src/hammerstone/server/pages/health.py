@@ -1,0 +1,67 @@
+"""Whether the parts work, and what is set: settings are read here, and written in their file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from anyio import to_thread
+from starlette.responses import Response
+
+from hammerstone.admin import keys
+from hammerstone.server.pages.visit import Page, Visit
+from hammerstone.store.key_records import KeyRole
+
+__all__ = ["PAGES", "sections"]
+
+
+async def show(visit: Visit) -> Response:
+    """For whoever may change something, with keys and settings."""
+    loop = await visit.loop()
+    sandbox = loop.sandbox.name
+    return await to_thread.run_sync(_page, visit, sandbox)
+
+
+def _page(visit: Visit, sandbox: str) -> Response:
+    store, visitor = visit.store, visit.visitor
+    is_admin = visitor.role.includes(KeyRole.ADMIN)
+    stores = visit.place.tenants.stores
+    shown = [one for one in keys.listed(stores.keys) if visitor.scope in (None, one.tenant)] if is_admin else []
+    return visit.show(
+        "health.html",
+        parts=visit.place.health.watched(),
+        sandbox=sandbox,
+        where=store.where,
+        progress=store.progress(),
+        keys=shown,
+        tenants=stores.tenants() if visitor.scope is None else [visitor.scope],
+        sections=list(sections(visit.settings)) if is_admin else [],
+    )
+
+
+def sections(settings: Any, name: str = "") -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """The tables of `hammerstone.toml` with their values. They hold no secrets, but names of variables."""
+    values: list[tuple[str, str]] = []
+    inner: list[tuple[str, Any]] = []
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if is_dataclass(value):
+            inner.append((f"{name}.{field.name}".strip("."), value))
+        else:
+            values.append((field.name, _shown(value)))
+    if values:
+        yield name, values
+    for path, value in inner:
+        yield from sections(value, path)
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(sorted(map(str, value))) if isinstance(value, frozenset) else str(value)
+
+
+PAGES = (Page("GET", "/health", show),)

@@ -1,0 +1,64 @@
+"""What waits for a person: questions without an answer, and tools that differ from one stored answer."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from hammerstone.errors import InputError
+from hammerstone.escaping import sha256
+from hammerstone.server.admin import labels, tasks
+from hammerstone.server.pages.visit import Page, Visit
+from hammerstone.store.key_records import KeyRole
+
+__all__ = ["PAGES"]
+
+HELD_SECONDS = 300.0  # that a question is shown to one person alone
+MOST_REVIEWS = 20
+
+
+def show(visit: Visit) -> Response:
+    """The next question for this visitor, and below what there is to settle."""
+    store = visit.store
+    may_label = visit.visitor.role.includes(KeyRole.LABELER)
+    queued = store.hold_queued(sha256(visit.visitor.token), HELD_SECONDS) if may_label else None
+    task = store.task(queued.task) if queued is not None and queued.task is not None else None
+    progress = store.progress()
+    return visit.show(
+        "labels.html",
+        queued=queued,
+        task=task,
+        waiting=progress.queued,
+        reviews=store.builds_in_review(MOST_REVIEWS),
+    )
+
+
+def take_answer(visit: Visit) -> Response:
+    """What is right. Whoever comes second is told so, and changes nothing."""
+    number, answer = visit.http.path_params["number"], visit.form.get("answer", "")
+    if not answer.strip():
+        raise InputError("there is no answer in the form", hint="write what is right, or skip the question")
+    labels.answer_queued(visit.asked("answer_queued", str(number)), number, body=labels.Label(answer=answer))
+    return visit.to("/labels", done="labeled")
+
+
+def take_skip(visit: Visit) -> Response:
+    """It waits behind all others."""
+    number = visit.http.path_params["number"]
+    labels.skip_queued(visit.asked("skip_queued", str(number)), number)
+    return visit.to("/labels", done="skipped")
+
+
+def take_verdict(visit: Visit) -> Response:
+    """The tool is right, and goes live; or the stored answer stands."""
+    name = visit.http.path_params["name"]
+    body = tasks.WhoIsRight(tool_is_right=visit.form.get("right") == "tool")
+    tasks.settle_task(visit.asked("settle_task", name), name, body=body)
+    return visit.to("/labels", done="settled")
+
+
+PAGES = (
+    Page("GET", "/labels", show),
+    Page("POST", "/labels/{number:int}/answer", take_answer, KeyRole.LABELER),
+    Page("POST", "/labels/{number:int}/skip", take_skip, KeyRole.LABELER),
+    Page("POST", "/tasks/{name}/settle", take_verdict, KeyRole.LABELER),
+)

@@ -1,0 +1,120 @@
+"""Templates become pages: all that users and models wrote is escaped, and what could not be seen is shown."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import DiffLexer, JsonLexer, PythonLexer
+
+from hammerstone.server.pages.differences import halves
+from hammerstone.visible import visible
+
+__all__ = ["STATIC", "count", "dollars", "duration", "milliseconds", "percent", "render", "static_file"]
+
+STATIC = {"css": "text/css", "js": "text/javascript", "txt": "text/plain", "svg": "image/svg+xml"}
+MINUS = "\N{MINUS SIGN}"
+_LEXERS = {"python": PythonLexer, "json": JsonLexer, "diff": DiffLexer}
+
+
+def render(template: str, **values: object) -> str:
+    return _environment().get_template(template).render(**values)
+
+
+@cache
+def static_file(name: str) -> tuple[bytes, str]:
+    """A file that the pages use, and its digest. Raises `FileNotFoundError`."""
+    content = files("hammerstone.server.pages").joinpath("static", name).read_bytes()
+    return content, hashlib.sha256(content).hexdigest()[:12]
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("hammerstone.server.pages"),
+        autoescape=True,
+        finalize=_seen,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        code=_code,
+        count=count,
+        document=_document,
+        dollars=dollars,
+        duration=duration,
+        milliseconds=milliseconds,
+        name=lambda text: quote(str(text), safe=""),
+        percent=percent,
+        when=_when,
+    )
+    environment.globals.update(halves=halves, static=_static)  # pyright: ignore[reportUnknownMemberType] - Jinja2's is untyped
+    return environment
+
+
+def count(number: float) -> str:
+    return f"{number:,}"
+
+
+def dollars(amount: float | None) -> str:
+    """`$1,234`, `$1.23`, `$0.0031`; an unknown price stays unknown."""
+    if amount is None:
+        return "unknown"
+    sign, size = (MINUS if amount < 0 else ""), abs(amount)
+    digits = 0 if size >= 1_000 else 2 if size >= 1 or size == 0 else 4 if size >= 0.001 else 6
+    return f"{sign}${size:,.{digits}f}"
+
+
+def percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
+def milliseconds(ms: float) -> str:
+    return f"{ms / 1000:,.1f} s" if ms >= 1_000 else f"{ms:.0f} ms" if ms >= 10 else f"{ms:.1f} ms"
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `12 min`, `3.5 h`."""
+    sign, size = (MINUS if seconds < 0 else ""), abs(seconds)
+    for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if size >= 2 * length:
+            return f"{sign}{size / length:,.1f} {unit}"
+    return f"{sign}{size:.0f} s" if size >= 10 else f"{sign}{size:.1f} s"
+
+
+def _when(moment: str) -> Markup:
+    """A moment, as an element: the time of today, else the day with it (UTC)."""
+    at = datetime.fromisoformat(moment)
+    today = datetime.now(UTC).date() == at.date()
+    text = at.strftime("%H:%M:%S" if today else "%-d %b %H:%M" if at.year == datetime.now(UTC).year else "%-d %b %Y")
+    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(moment, f"{at:%Y-%m-%d %H:%M:%S}", text)
+
+
+def _document(value: object) -> str:
+    """A JSON value, as one reads it."""
+    return json.dumps(value, ensure_ascii=False, indent=2, default=str)
+
+
+def _code(text: str, language: str) -> Markup:
+    """With colours by classes: no style stands in the page itself."""
+    formatter = HtmlFormatter(nowrap=True, classprefix="c-")
+    return Markup(highlight(visible(text, lines=True), _LEXERS[language](), formatter))  # noqa: S704 - Pygments escapes
+
+
+def _static(name: str) -> str:
+    """The address of a file, which is another one as soon as the file is."""
+    return f"/ui/static/{name}?v={static_file(name)[1]}"
+
+
+def _seen(value: object) -> object:
+    """Text as the page shows it: a browser would obey bidirectional marks, and drop what cannot be seen."""
+    return visible(value, lines=True) if isinstance(value, str) and not isinstance(value, Markup) else value

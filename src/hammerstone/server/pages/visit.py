@@ -1,0 +1,131 @@
+"""One look at a page: who looks, at which tenant, and what the page is made with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import urlencode
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import RedirectResponse, Response
+
+from hammerstone.loop import Hammerstone
+from hammerstone.server.admin.actions import Asked
+from hammerstone.server.pages.rendering import render
+from hammerstone.server.replies import GatewayError
+from hammerstone.server.telemetry.health import Health
+from hammerstone.server.tenants import Tenants
+from hammerstone.settings import ServeSettings, Settings
+from hammerstone.store import Store
+from hammerstone.store.audit import Act
+from hammerstone.store.key_records import KeyRole
+
+__all__ = ["NEVER", "Page", "Place", "Visit", "Visitor"]
+
+NEVER = 286
+"""The status that tells htmx to ask no more; 204 tells it to change nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """What the pages stand in. `gateway` says whether requests are served here, too, and `upstream` where they go."""
+
+    tenants: Tenants
+    settings: ServeSettings
+    health: Health
+    gateway: bool
+    upstream: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visitor:
+    """`name` is that of the key, and `scope` the one tenant that it may see, `None` for all.
+
+    `token` is what its forms hold, and `signed_in` says whether there is anything to sign out of.
+    """
+
+    name: str
+    role: KeyRole
+    scope: str | None
+    token: str
+    signed_in: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visit:
+    """A request for a page. Its store's methods wait for a database: they are for threads."""
+
+    http: HttpRequest
+    place: Place
+    visitor: Visitor
+    tenant: str
+    form: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def store(self) -> Store:
+        """To look at."""
+        stores = self.place.tenants.stores
+        return stores.known(self.tenant) if self.visitor.scope is None else stores.of(self.tenant)
+
+    @property
+    def settings(self) -> Settings:
+        return self.place.tenants.settings
+
+    async def loop(self) -> Hammerstone:
+        return await self.place.tenants.of(self.tenant)
+
+    def asked(self, what: str, about: str = "") -> Asked:
+        """For the functions of the administration: what they change is noted as this visitor's."""
+        act = Act(who=self.visitor.name, what=what, about=about)
+        visitor, tenants = self.visitor, self.place.tenants
+        return Asked(tenants=tenants, settings=tenants.settings, act=act, tenant=self.tenant, scope=visitor.scope)
+
+    def query(self, name: str, default: str = "") -> str:
+        return self.http.query_params.get(name, default)
+
+    def number(self, name: str, default: int | None = None) -> int | None:
+        """A number in the query. Raises `GatewayError` for what is none."""
+        value = self.query(name)
+        if not value:
+            return default
+        if not (value.isascii() and value.isdecimal() and len(value) < 19):
+            raise GatewayError(f"{name} is a number", status=422, code="invalid_request")
+        return int(value)
+
+    def link(self, path: str, **query: object) -> str:
+        """The address of a page of this tenant. What is empty is left out."""
+        given = {
+            name: str(value) for name, value in {**query, "tenant": self.tenant}.items() if value not in ("", None)
+        }
+        return f"/ui{path}" + (f"?{urlencode(given)}" if given else "")
+
+    def show(self, template: str, *, status: int = 200, **values: object) -> Response:
+        """A page, or a part of one."""
+        role = self.visitor.role
+        text = render(
+            template,
+            visit=self,
+            link=self.link,
+            may_label=role.includes(KeyRole.LABELER),
+            may_change=role.includes(KeyRole.ADMIN),
+            **values,
+        )
+        return Response(text, status_code=status, media_type="text/html")
+
+    def to(self, path: str, **query: object) -> Response:
+        """On to another page, after a form was taken."""
+        return RedirectResponse(self.link(path, **query), status_code=303)
+
+
+Handler = Callable[[Visit], Response] | Callable[[Visit], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Page:
+    """`path` is below `/ui`. Whoever has not the role may not see it. What is no coroutine runs in a thread."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    handle: Handler
+    role: KeyRole = KeyRole.VIEWER

@@ -1,0 +1,157 @@
+"""How far each task is: quick, since no tool and no question is read for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, or_, select
+
+from hammerstone.store import schema, tools
+from hammerstone.store.database import timestamp
+from hammerstone.store.records import BuildState, Tally, ToolState
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Row, Select
+
+__all__ = ["Ordering", "Progress", "Standing", "page", "progress"]
+
+_BUILDS = schema.builds
+_QUEUE = schema.queue
+_TASKS = schema.tasks
+_TOOLS = schema.tools
+_LEAVES_REVIEW = (BuildState.NEEDS_REVIEW, BuildState.LIVE, BuildState.PASSED, BuildState.FAILED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A task with its present version: the live one, or else the newest. Without a tool, `version` is `None`.
+
+    `building` says when the build under way began.
+    """
+
+    task: str
+    description: str
+    instances: int
+    version: int | None
+    state: ToolState | None
+    tally: Tally
+    building: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ordering:
+    """Which tasks: those whose name or description holds `text`, in one state, those with most instances first.
+
+    `state` is a tool's, or `collecting` for tasks without one, or `building`.
+    """
+
+    text: str = ""
+    state: str = ""
+    limit: int = 50
+    offset: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How many tasks there are, how many have a tool in each state, or none, and what waits for a person.
+
+    `review` counts tools of which somebody must say whether they or a stored answer are right.
+    """
+
+    tasks: int
+    states: dict[str, int]
+    building: int
+    collecting: int
+    queued: int
+    review: int
+    tally: Tally
+
+
+def page(connection: Connection, wanted: Ordering) -> tuple[Standing, ...]:
+    now, running = _present(), _running()
+    rows = _standings(now, running)
+    if wanted.text:
+        held = (_TASKS.c[name].icontains(wanted.text, autoescape=True) for name in ("name", "description"))
+        rows = rows.where(or_(*held))
+    match wanted.state:
+        case "":
+            pass
+        case "collecting":
+            rows = rows.where(now.c.state.is_(None))
+        case "building":
+            rows = rows.where(running.c.started.is_not(None))
+        case state:
+            rows = rows.where(now.c.state == state)
+    ordered = rows.order_by(_TASKS.c.instances.desc(), _TASKS.c.name).limit(wanted.limit).offset(wanted.offset)
+    return tuple(map(_standing, connection.execute(ordered).all()))
+
+
+def progress(connection: Connection) -> Progress:
+    now, running = _present(), _running()
+    states = {
+        row.state: row.tasks
+        for row in connection.execute(select(now.c.state, func.count().label("tasks")).group_by(now.c.state))
+    }
+    total = _count(connection, select(func.count()).select_from(_TASKS))
+    counts = ("compared", "disagreed", "false_hits")
+    sums = [func.coalesce(func.sum(_TOOLS.c[name]), 0).label(name) for name in counts]
+    compared = connection.execute(select(*sums)).one()
+    last = select(func.max(_BUILDS.c.id)).where(_BUILDS.c.state.in_(_LEAVES_REVIEW)).group_by(_BUILDS.c.task_id)
+    review = select(func.count()).where(_BUILDS.c.id.in_(last), _BUILDS.c.state == BuildState.NEEDS_REVIEW)
+    return Progress(
+        tasks=total,
+        states=states,
+        building=_count(connection, select(func.count()).select_from(running)),
+        collecting=total - sum(states.values()),
+        queued=_count(connection, select(func.count()).where(_QUEUE.c.labeled.is_(None))),
+        review=_count(connection, review),
+        tally=Tally(**{name: getattr(compared, name) for name in counts}),
+    )
+
+
+def _count(connection: Connection, rows: Select[Any]) -> int:
+    return connection.execute(rows).scalar_one()
+
+
+def _present() -> Any:
+    """Each task's present version, without its document."""
+    rank = func.row_number().over(partition_by=_TOOLS.c.task_id, order_by=tools.LIVE_FIRST)
+    columns = (_TOOLS.c[name] for name in ("task_id", "version", "state", *_TALLIED))
+    ranked = select(*columns, rank.label("rank")).where(_TOOLS.c.state.in_(list(ToolState))).subquery()
+    return select(ranked).where(ranked.c.rank == 1).subquery()
+
+
+def _running() -> Any:
+    """Builds that are under way, as far as their leases tell."""
+    held = (_BUILDS.c.state == BuildState.RUNNING, _BUILDS.c.lease_until >= timestamp())
+    return select(_BUILDS.c.task_id, _BUILDS.c.started).where(*held).subquery()
+
+
+_TALLIED = ("compared", "disagreed", "false_hits", "in_a_row")
+
+
+def _standings(now: Any, running: Any) -> Select[Any]:
+    names = ("name", "description", "instances")
+    return (
+        select(
+            *(_TASKS.c[name] for name in names),
+            *(now.c[name] for name in ("version", "state", *_TALLIED)),
+            running.c.started.label("building"),
+        )
+        .select_from(_TASKS)
+        .outerjoin(now, now.c.task_id == _TASKS.c.id)
+        .outerjoin(running, running.c.task_id == _TASKS.c.id)
+    )
+
+
+def _standing(row: Row[Any]) -> Standing:
+    return Standing(
+        task=row.name,
+        description=row.description,
+        instances=row.instances,
+        version=row.version,
+        state=ToolState(row.state) if row.state else None,
+        tally=Tally() if row.version is None else tools.tally(row),
+        building=row.building,
+    )

@@ -1,0 +1,197 @@
+"""Figures of the requests over time, made of indexes alone: however many there are, no text is read for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import func, select
+
+from hammerstone.store import schema
+from hammerstone.types import Role, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement, Connection, Row, Select
+
+__all__ = [
+    "Bucket",
+    "Means",
+    "Spent",
+    "Stretch",
+    "StrongModel",
+    "Traffic",
+    "buckets",
+    "learning",
+    "strong_model",
+    "sums",
+]
+
+_ANSWERS = schema.answers
+_CALLS = schema.calls
+_CHEAP = (Role.DISPATCHER, Role.USER)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """The requests from a moment on (ISO 8601, UTC): all, or those of one task or one model."""
+
+    since: str
+    task: str | None = None
+    model: str | None = None
+
+
+class Spent(NamedTuple):
+    """US dollars of what has a known price, and how many calls or requests have none."""
+
+    usd: float
+    unpriced: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traffic:
+    """All requests of one task and model that went one route. `seconds` are those of all answers together.
+
+    `unanswered` counts those that failed, or wait for a person.
+    """
+
+    route: Route | None
+    task: str | None
+    model: str | None
+    requests: int
+    unanswered: int
+    spent: Spent
+    seconds: float
+
+
+class Bucket(NamedTuple):
+    """The requests of one route within a stretch of time, which `start` begins (a prefix of ISO 8601)."""
+
+    start: str
+    route: Route | None
+    requests: int
+
+
+class Means(NamedTuple):
+    """What an answer of the strong model takes on average; `usd` is `None` where no price is known."""
+
+    answers: int
+    usd: float | None
+    seconds: float
+
+
+class StrongModel(NamedTuple):
+    """What its answers take, by task; under `None`, all of them. `own` is the share of the cost of the requests that it
+    has answered which it has cost itself: the rest are cheap models, asked before.
+    """
+
+    means: dict[str | None, Means]
+    own: float
+
+    def of(self, task: str | None) -> Means | None:
+        """For the same task, or else for any."""
+        return self.means.get(task) or self.means.get(None)
+
+
+def sums(connection: Connection, stretch: Stretch) -> tuple[Traffic, ...]:
+    groups = (_ANSWERS.c.route, _ANSWERS.c.task, _ANSWERS.c.model)
+    cost = _ANSWERS.c.cost_usd
+    rows = select(
+        *groups,
+        func.count().label("requests"),
+        func.coalesce(func.sum(cost), 0.0).label("usd"),
+        (func.count() - func.count(cost)).label("unpriced"),
+        func.sum(_ANSWERS.c.ms).label("ms"),
+    )
+    unanswered = _unanswered(connection, stretch)
+    found = connection.execute(_within(rows, stretch).group_by(*groups)).all()
+    return tuple(
+        Traffic(
+            route=Route(row.route) if row.route else None,
+            task=row.task,
+            model=row.model,
+            requests=row.requests,
+            unanswered=unanswered.get((row.route, row.task, row.model), 0),
+            spent=Spent(float(row.usd), row.unpriced),
+            seconds=row.ms / 1000,
+        )
+        for row in found
+    )
+
+
+def _unanswered(connection: Connection, stretch: Stretch) -> dict[tuple[str | None, ...], int]:
+    groups = (_ANSWERS.c.route, _ANSWERS.c.task, _ANSWERS.c.model)
+    rows = select(*groups, func.count().label("requests")).where(_ANSWERS.c.answer.is_(None))
+    found = connection.execute(_within(rows, stretch).group_by(*groups)).all()
+    return {(row.route, row.task, row.model): row.requests for row in found}
+
+
+def buckets(connection: Connection, stretch: Stretch, characters: int) -> tuple[Bucket, ...]:
+    """By so many first characters of the moment: 16 are minutes, 13 hours, 10 days."""
+    start = func.substr(_ANSWERS.c.created, 1, characters).label("start")
+    rows = _within(select(start, _ANSWERS.c.route, func.count().label("requests")), stretch)
+    found = connection.execute(rows.group_by(start, _ANSWERS.c.route).order_by(start)).all()
+    return tuple(Bucket(row.start, Route(row.route) if row.route else None, row.requests) for row in found)
+
+
+def strong_model(connection: Connection, since: str) -> StrongModel:
+    rows = select(
+        _ANSWERS.c.task,
+        (_unindexed("route") == Route.SOLVER).label("strong"),
+        func.count().label("answers"),
+        func.count(_ANSWERS.c.cost_usd).label("priced"),
+        func.coalesce(func.sum(_ANSWERS.c.cost_usd), 0.0).label("usd"),
+        func.sum(_ANSWERS.c.ms).label("ms"),
+    ).where(_ANSWERS.c.created >= since)
+    found = connection.execute(rows.group_by(_ANSWERS.c.task, "strong")).all()
+    strong = [row for row in found if row.strong]
+    own = _own_share(_cheap_calls(connection, since), found)
+    means = {row.task: _mean([row], own) for row in strong}
+    return StrongModel({**means, None: _mean(strong, own)} if strong else {}, own)
+
+
+def _mean(rows: Sequence[Row[Any]], own: float) -> Means:
+    answers, priced = sum(row.answers for row in rows), sum(row.priced for row in rows)
+    usd, ms = sum(float(row.usd) for row in rows), sum(float(row.ms) for row in rows)
+    return Means(answers, own * usd / priced if priced else None, ms / answers / 1000)
+
+
+def _own_share(cheap_usd: float, rows: Sequence[Row[Any]]) -> float:
+    """Of the cost of its answers: without the cheap calls that came before it, all of them but those for others."""
+    strong = sum(float(row.usd) for row in rows if row.strong)
+    before = cheap_usd - sum(float(row.usd) for row in rows if not row.strong)
+    return min(1.0, max(0.0, 1 - before / strong)) if strong else 1.0
+
+
+def _cheap_calls(connection: Connection, since: str) -> float:
+    """What the dispatcher and the user have cost to answer requests."""
+    rows = select(func.coalesce(func.sum(_CALLS.c.cost_usd), 0.0)).where(_CALLS.c.created >= since)
+    return float(connection.execute(rows.where(_CALLS.c.task.is_(None), _CALLS.c.role.in_(_CHEAP))).scalar_one())
+
+
+def learning(connection: Connection, stretch: Stretch) -> Spent:
+    """What builds have cost, and comparisons with the strong model: all calls that were not made to answer a request.
+
+    They are of a task, and of no model that requests name.
+    """
+    cost = _CALLS.c.cost_usd
+    rows = select(func.coalesce(func.sum(cost), 0.0).label("usd"), (func.count() - func.count(cost)).label("unpriced"))
+    rows = rows.where(_CALLS.c.task.is_not(None), _CALLS.c.created >= stretch.since)
+    if stretch.task is not None:
+        rows = rows.where(_CALLS.c.task == stretch.task)
+    row = connection.execute(rows).one()
+    return Spent(float(row.usd), row.unpriced)
+
+
+def _within(rows: Select[Any], stretch: Stretch) -> Select[Any]:
+    rows = rows.where(_ANSWERS.c.created >= stretch.since)
+    for name in ("task", "model"):
+        if (value := getattr(stretch, name)) is not None:
+            rows = rows.where(_unindexed(name) == value)
+    return rows
+
+
+def _unindexed(name: str) -> ColumnElement[Any]:
+    """A column whose own index, which would lead to the rows with all their text, is not used."""
+    return func.coalesce(_ANSWERS.c[name], "")

@@ -1,0 +1,33 @@
+"""Acts of people: who changed what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from hammerstone.store import audit
+from hammerstone.store.transactions.opened import Opened
+
+if TYPE_CHECKING:
+    from hammerstone.store.audit import Act, NotedAct
+
+__all__ = ["ActTransactions"]
+
+
+class ActTransactions(Opened):
+    """Part of `Store`."""
+
+    def by(self, act: Act) -> Self:
+        """The same store, for one act of a person: the first change that is made through it is noted with it, in the
+        same transaction. What changes nothing is not noted.
+        """
+        return type(self)(self._database.noting(lambda connection: audit.add(connection, act)), self.keeping)
+
+    def note(self, act: Act) -> None:
+        """An act that changes nothing by itself: it has begun something."""
+        with self._database.write() as connection:
+            audit.add(connection, act)
+
+    def acts(self, limit: int, before: int | None = None) -> tuple[NotedAct, ...]:
+        """What people have changed, newest first, before the act of a number."""
+        with self._database.read() as connection:
+            return audit.newest_first(connection, limit, before)
