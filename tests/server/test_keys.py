@@ -26,7 +26,9 @@ async def served(tmp_path: Path, sandbox: Sandbox) -> AsyncIterator[Served]:
 
 async def key(served: Served, name: str, *, tenant: str = "", admin: bool = False, **limits) -> dict[str, str]:
     """The headers of a client that has a new key."""
-    made = served.host.keys.create(name, tenant=tenant, role=KeyRole.ADMIN if admin else KeyRole.CLIENT, limits=Limits(**limits))
+    made = served.host.keys.create(
+        name, tenant=tenant, role=KeyRole.ADMIN if admin else KeyRole.CLIENT, limits=Limits(**limits)
+    )
     await served.access.exchange()
     return {"authorization": f"Bearer {made.secret}"}
 

@@ -12,7 +12,7 @@ from hammerstone.store.database import timestamp
 from hammerstone.store.records import BuildState, Tally, ToolState
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Row, Select
+    from sqlalchemy import Connection, Row
 
 __all__ = ["Ordering", "Progress", "Standing", "page", "progress"]
 
@@ -20,6 +20,7 @@ _BUILDS = schema.builds
 _QUEUE = schema.queue
 _TASKS = schema.tasks
 _TOOLS = schema.tools
+_BESIDE = (ToolState.GATED, ToolState.SHADOW)
 _LEAVES_REVIEW = (BuildState.NEEDS_REVIEW, BuildState.LIVE, BuildState.PASSED, BuildState.FAILED)
 
 
@@ -55,6 +56,7 @@ class Ordering:
 @dataclass(frozen=True, kw_only=True)
 class Progress:
     """How many tasks there are, how many have a tool in each state, or none, and what waits for a person.
+    A task with a live tool may have another in shadow, or gated.
 
     `review` counts tools of which somebody must say whether they or a stored answer are right.
     """
@@ -69,7 +71,7 @@ class Progress:
 
 
 def page(connection: Connection, wanted: Ordering) -> tuple[Standing, ...]:
-    now, running = _present(), _running()
+    now, running = _present(wanted.state), _running()
     rows = _standings(now, running)
     if wanted.text:
         held = (_TASKS.c[name].icontains(wanted.text, autoescape=True) for name in ("name", "description"))
@@ -89,10 +91,10 @@ def page(connection: Connection, wanted: Ordering) -> tuple[Standing, ...]:
 
 def progress(connection: Connection) -> Progress:
     now, running = _present(), _running()
-    states = {
-        row.state: row.tasks
-        for row in connection.execute(select(now.c.state, func.count().label("tasks")).group_by(now.c.state))
-    }
+    states = _by_state(connection, select(now.c.state, func.count().label("tasks")).group_by(now.c.state))
+    with_tool = sum(states.values())
+    beside = select(_TOOLS.c.state, func.count().label("tasks")).where(_TOOLS.c.state.in_(_BESIDE))
+    states |= _by_state(connection, beside.group_by(_TOOLS.c.state))
     total = _count(connection, select(func.count()).select_from(_TASKS))
     counts = ("compared", "disagreed", "false_hits")
     sums = [func.coalesce(func.sum(_TOOLS.c[name]), 0).label(name) for name in counts]
@@ -103,22 +105,29 @@ def progress(connection: Connection) -> Progress:
         tasks=total,
         states=states,
         building=_count(connection, select(func.count()).select_from(running)),
-        collecting=total - sum(states.values()),
+        collecting=total - with_tool,
         queued=_count(connection, select(func.count()).where(_QUEUE.c.labeled.is_(None))),
         review=_count(connection, review),
         tally=Tally(**{name: getattr(compared, name) for name in counts}),
     )
 
 
-def _count(connection: Connection, rows: Select[Any]) -> int:
+def _count(connection: Connection, rows: Any) -> int:
     return connection.execute(rows).scalar_one()
 
 
-def _present() -> Any:
-    """Each task's present version, without its document."""
+def _by_state(connection: Connection, rows: Any) -> dict[str, int]:
+    return {row.state: row.tasks for row in connection.execute(rows).all()}
+
+
+def _present(state: str = "") -> Any:
+    """Each task's present version, without its document; in a state in which a version may be beside a live one, the
+    newest in it.
+    """
+    states = [state] if state in _BESIDE else list(ToolState)
     rank = func.row_number().over(partition_by=_TOOLS.c.task_id, order_by=tools.LIVE_FIRST)
     columns = (_TOOLS.c[name] for name in ("task_id", "version", "state", *_TALLIED))
-    ranked = select(*columns, rank.label("rank")).where(_TOOLS.c.state.in_(list(ToolState))).subquery()
+    ranked = select(*columns, rank.label("rank")).where(_TOOLS.c.state.in_(states)).subquery()
     return select(ranked).where(ranked.c.rank == 1).subquery()
 
 
@@ -131,7 +140,7 @@ def _running() -> Any:
 _TALLIED = ("compared", "disagreed", "false_hits", "in_a_row")
 
 
-def _standings(now: Any, running: Any) -> Select[Any]:
+def _standings(now: Any, running: Any) -> Any:
     names = ("name", "description", "instances")
     return (
         select(

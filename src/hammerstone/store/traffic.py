@@ -13,7 +13,7 @@ from hammerstone.types import Role, Route
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement, Connection, Row, Select
+    from sqlalchemy import ColumnElement, Connection
 
 __all__ = [
     "Bucket",
@@ -151,13 +151,13 @@ def strong_model(connection: Connection, since: str) -> StrongModel:
     return StrongModel({**means, None: _mean(strong, own)} if strong else {}, own)
 
 
-def _mean(rows: Sequence[Row[Any]], own: float) -> Means:
+def _mean(rows: Sequence[Any], own: float) -> Means:
     answers, priced = sum(row.answers for row in rows), sum(row.priced for row in rows)
     usd, ms = sum(float(row.usd) for row in rows), sum(float(row.ms) for row in rows)
     return Means(answers, own * usd / priced if priced else None, ms / answers / 1000)
 
 
-def _own_share(cheap_usd: float, rows: Sequence[Row[Any]]) -> float:
+def _own_share(cheap_usd: float, rows: Sequence[Any]) -> float:
     """Of the cost of its answers: without the cheap calls that came before it, all of them but those for others."""
     strong = sum(float(row.usd) for row in rows if row.strong)
     before = cheap_usd - sum(float(row.usd) for row in rows if not row.strong)
@@ -184,7 +184,7 @@ def learning(connection: Connection, stretch: Stretch) -> Spent:
     return Spent(float(row.usd), row.unpriced)
 
 
-def _within(rows: Select[Any], stretch: Stretch) -> Select[Any]:
+def _within(rows: Any, stretch: Stretch) -> Any:
     rows = rows.where(_ANSWERS.c.created >= stretch.since)
     for name in ("task", "model"):
         if (value := getattr(stretch, name)) is not None:

@@ -139,10 +139,10 @@ def _text(start: str, counts: dict[str, int]) -> str:
 
 
 def _round_up(number: int) -> int:
-    """To a number that is easy to read off: 1, 2 or 5 and zeros."""
+    """To an even number that is easy to read off."""
     size = 1
     while True:
-        for factor in (1, 2, 5):
+        for factor in (2, 4, 6, 8, 10, 12, 16):
             if factor * size >= number:
                 return factor * size
         size *= 10

@@ -53,4 +53,5 @@ def _add(pieces: list[Piece], parts: Sequence[str], *, differs: bool) -> None:
 
 def of_sources(former: str, present: str, names: tuple[str, str]) -> str:
     """A unified diff; empty where nothing differs."""
-    return "".join(unified_diff(*(one.splitlines(keepends=True) for one in (former, present)), *names))
+    lines = [one.splitlines(keepends=True) for one in (former, present)]
+    return "".join(unified_diff(lines[0], lines[1], fromfile=names[0], tofile=names[1]))

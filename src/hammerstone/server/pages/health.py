@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, cast
 
 from anyio import to_thread
 from starlette.responses import Response
@@ -61,7 +61,7 @@ def _shown(value: object) -> str:
         return "not set"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ", ".join(sorted(map(str, value))) if isinstance(value, frozenset) else str(value)
+    return ", ".join(sorted(cast("frozenset[str]", value))) if isinstance(value, frozenset) else str(value)
 
 
 PAGES = (Page("GET", "/health", show),)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
+from typing import cast
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
-from pygments.lexers import DiffLexer, JsonLexer, PythonLexer
+from pygments.lexers import get_lexer_by_name  # pyright: ignore[reportUnknownVariableType] - of any options
 
 from hammerstone.server.pages.differences import halves
 from hammerstone.visible import visible
@@ -21,8 +23,8 @@ from hammerstone.visible import visible
 __all__ = ["STATIC", "count", "dollars", "duration", "milliseconds", "percent", "render", "static_file"]
 
 STATIC = {"css": "text/css", "js": "text/javascript", "txt": "text/plain", "svg": "image/svg+xml"}
+LINE = 80  # characters of JSON that stay together
 MINUS = "\N{MINUS SIGN}"
-_LEXERS = {"python": PythonLexer, "json": JsonLexer, "diff": DiffLexer}
 
 
 def render(template: str, **values: object) -> str:
@@ -46,17 +48,18 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        code=_code,
-        count=count,
-        document=_document,
-        dollars=dollars,
-        duration=duration,
-        milliseconds=milliseconds,
-        name=lambda text: quote(str(text), safe=""),
-        percent=percent,
-        when=_when,
-    )
+    filters: dict[str, Callable[..., object]] = {
+        "code": _code,
+        "count": count,
+        "document": _document,
+        "dollars": dollars,
+        "duration": duration,
+        "milliseconds": milliseconds,
+        "name": _name,
+        "percent": percent,
+        "when": _when,
+    }
+    environment.filters.update(filters)  # pyright: ignore[reportUnknownMemberType] - Jinja2's is untyped
     environment.globals.update(halves=halves, static=_static)  # pyright: ignore[reportUnknownMemberType] - Jinja2's is untyped
     return environment
 
@@ -70,7 +73,11 @@ def dollars(amount: float | None) -> str:
     if amount is None:
         return "unknown"
     sign, size = (MINUS if amount < 0 else ""), abs(amount)
-    digits = 0 if size >= 1_000 else 2 if size >= 1 or size == 0 else 4 if size >= 0.001 else 6
+    if size == 0:
+        return "$0"
+    if size < 0.0001:
+        return f"{sign}<$0.0001"
+    digits = 0 if size >= 1_000 else 2 if size >= 1 else 4
     return f"{sign}${size:,.{digits}f}"
 
 
@@ -100,14 +107,34 @@ def _when(moment: str) -> Markup:
 
 
 def _document(value: object) -> str:
-    """A JSON value, as one reads it."""
-    return json.dumps(value, ensure_ascii=False, indent=2, default=str)
+    """A JSON value, as one reads it: what is short stands in one line."""
+    return _laid_out(value, "")
+
+
+def _laid_out(value: object, indent: str) -> str:
+    line = json.dumps(value, ensure_ascii=False, default=str)
+    deeper = indent + "  "
+    if len(line) <= LINE or not isinstance(value, (dict, list, tuple)) or not value:
+        return line
+    if isinstance(value, dict):
+        fields = cast("dict[str, object]", value).items()
+        parts = [f"{json.dumps(name, ensure_ascii=False)}: {_laid_out(one, deeper)}" for name, one in fields]
+    else:
+        parts = [_laid_out(one, deeper) for one in cast("list[object]", value)]
+    first, last = "{}" if isinstance(value, dict) else "[]"
+    return f"{first}\n{deeper}" + f",\n{deeper}".join(parts) + f"\n{indent}{last}"
 
 
 def _code(text: str, language: str) -> Markup:
     """With colours by classes: no style stands in the page itself."""
-    formatter = HtmlFormatter(nowrap=True, classprefix="c-")
-    return Markup(highlight(visible(text, lines=True), _LEXERS[language](), formatter))  # noqa: S704 - Pygments escapes
+    formatter: HtmlFormatter[str] = HtmlFormatter(nowrap=True, classprefix="c-")
+    coloured = highlight(visible(text, lines=True), get_lexer_by_name(language), formatter)
+    return Markup(coloured)  # noqa: S704 - Pygments escapes
+
+
+def _name(text: object) -> str:
+    """As a part of an address."""
+    return quote(str(text), safe="")
 
 
 def _static(name: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import cast
 from urllib.parse import parse_qsl, quote
 
 from anyio import to_thread
@@ -99,9 +100,9 @@ class Pages:
         if page.method == "POST":
             visit = replace(visit, form=await self._form(visit.http, visit.visitor.token))
         if inspect.iscoroutinefunction(page.handle):
-            response = await page.handle(visit)
+            response = cast("Response", await page.handle(visit))
         else:
-            response = await to_thread.run_sync(page.handle, visit)
+            response = cast("Response", await to_thread.run_sync(page.handle, visit))
         if page.method == "POST":
             await tell_of_changes(self._place.tenants, self._access, visit.tenant)
         return response

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Self
 
 from hammerstone.store import audit
@@ -20,7 +21,9 @@ class ActTransactions(Opened):
         """The same store, for one act of a person: the first change that is made through it is noted with it, in the
         same transaction. What changes nothing is not noted.
         """
-        return type(self)(self._database.noting(lambda connection: audit.add(connection, act)), self.keeping)
+        other = copy.copy(self)
+        other._database = self._database.noting(lambda connection: audit.add(connection, act))
+        return other
 
     def note(self, act: Act) -> None:
         """An act that changes nothing by itself: it has begun something."""
