@@ -158,7 +158,8 @@ def fill(store: Store, count: int, tools: int) -> None:
 def spread(file: str, count: int) -> None:
     """Over the last 30 days, oldest first."""
     with sqlite3.connect(file) as database:
-        moment = f"strftime('%Y-%m-%dT%H:%M:%f000+00:00', 'now', '-' || ((({count} - id) * 2592000) / {count}) || ' seconds')"
+        ago = f"((({count} - id) * 2592000) / {count})"
+        moment = f"strftime('%Y-%m-%dT%H:%M:%f000+00:00', 'now', '-' || {ago} || ' seconds')"
         database.execute(f"UPDATE answers SET created = {moment}")  # noqa: S608 - numbers of ours
     database.close()
 

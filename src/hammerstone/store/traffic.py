@@ -30,6 +30,8 @@ __all__ = [
 
 _ANSWERS = schema.answers
 _CALLS = schema.calls
+_SCANNED = func.coalesce(_ANSWERS.c.created, "")
+"""By no index of its own: a sum by task, route and model reads the index that is in their order, and sorts nothing."""
 _CHEAP = (Role.DISPATCHER, Role.USER)
 
 
@@ -95,7 +97,7 @@ class StrongModel(NamedTuple):
 
 
 def sums(connection: Connection, stretch: Stretch) -> tuple[Traffic, ...]:
-    groups = (_ANSWERS.c.route, _ANSWERS.c.task, _ANSWERS.c.model)
+    groups = (_ANSWERS.c.task, _ANSWERS.c.route, _ANSWERS.c.model)  # in the order of the index: nothing is sorted
     cost = _ANSWERS.c.cost_usd
     rows = select(
         *groups,
@@ -105,7 +107,7 @@ def sums(connection: Connection, stretch: Stretch) -> tuple[Traffic, ...]:
         func.sum(_ANSWERS.c.ms).label("ms"),
     )
     unanswered = _unanswered(connection, stretch)
-    found = connection.execute(_within(rows, stretch).group_by(*groups)).all()
+    found = connection.execute(_within(rows, stretch, _SCANNED).group_by(*groups)).all()
     return tuple(
         Traffic(
             route=Route(row.route) if row.route else None,
@@ -121,9 +123,9 @@ def sums(connection: Connection, stretch: Stretch) -> tuple[Traffic, ...]:
 
 
 def _unanswered(connection: Connection, stretch: Stretch) -> dict[tuple[str | None, ...], int]:
-    groups = (_ANSWERS.c.route, _ANSWERS.c.task, _ANSWERS.c.model)
+    groups = (_ANSWERS.c.task, _ANSWERS.c.route, _ANSWERS.c.model)
     rows = select(*groups, func.count().label("requests")).where(_ANSWERS.c.answer.is_(None))
-    found = connection.execute(_within(rows, stretch).group_by(*groups)).all()
+    found = connection.execute(_within(rows, stretch, _SCANNED).group_by(*groups)).all()
     return {(row.route, row.task, row.model): row.requests for row in found}
 
 
@@ -138,14 +140,14 @@ def buckets(connection: Connection, stretch: Stretch, characters: int) -> tuple[
 def strong_model(connection: Connection, since: str) -> StrongModel:
     rows = select(
         _ANSWERS.c.task,
-        (_unindexed("route") == Route.SOLVER).label("strong"),
+        _ANSWERS.c.route,
         func.count().label("answers"),
         func.count(_ANSWERS.c.cost_usd).label("priced"),
         func.coalesce(func.sum(_ANSWERS.c.cost_usd), 0.0).label("usd"),
         func.sum(_ANSWERS.c.ms).label("ms"),
-    ).where(_ANSWERS.c.created >= since)
-    found = connection.execute(rows.group_by(_ANSWERS.c.task, "strong")).all()
-    strong = [row for row in found if row.strong]
+    ).where(_SCANNED >= since)
+    found = connection.execute(rows.group_by(_ANSWERS.c.task, _ANSWERS.c.route)).all()
+    strong = [row for row in found if row.route == Route.SOLVER]
     own = _own_share(_cheap_calls(connection, since), found)
     means = {row.task: _mean([row], own) for row in strong}
     return StrongModel({**means, None: _mean(strong, own)} if strong else {}, own)
@@ -159,8 +161,8 @@ def _mean(rows: Sequence[Any], own: float) -> Means:
 
 def _own_share(cheap_usd: float, rows: Sequence[Any]) -> float:
     """Of the cost of its answers: without the cheap calls that came before it, all of them but those for others."""
-    strong = sum(float(row.usd) for row in rows if row.strong)
-    before = cheap_usd - sum(float(row.usd) for row in rows if not row.strong)
+    strong = sum(float(row.usd) for row in rows if row.route == Route.SOLVER)
+    before = cheap_usd - sum(float(row.usd) for row in rows if row.route != Route.SOLVER)
     return min(1.0, max(0.0, 1 - before / strong)) if strong else 1.0
 
 
@@ -184,14 +186,9 @@ def learning(connection: Connection, stretch: Stretch) -> Spent:
     return Spent(float(row.usd), row.unpriced)
 
 
-def _within(rows: Any, stretch: Stretch) -> Any:
-    rows = rows.where(_ANSWERS.c.created >= stretch.since)
+def _within(rows: Any, stretch: Stretch, created: ColumnElement[str] = _ANSWERS.c.created) -> Any:
+    rows = rows.where(created >= stretch.since)
     for name in ("task", "model"):
         if (value := getattr(stretch, name)) is not None:
-            rows = rows.where(_unindexed(name) == value)
+            rows = rows.where(_ANSWERS.c[name] == value)
     return rows
-
-
-def _unindexed(name: str) -> ColumnElement[Any]:
-    """A column whose own index, which would lead to the rows with all their text, is not used."""
-    return func.coalesce(_ANSWERS.c[name], "")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from hmac import compare_digest
 from typing import cast
 from urllib.parse import parse_qsl, quote
 
@@ -151,7 +152,7 @@ class Pages:
         """Raises `GatewayError` for a form that is not one of this session's pages."""
         body = await read_body(http, FORM_MB)
         form = dict(parse_qsl(body.decode("utf-8", "surrogateescape"), keep_blank_values=True, max_num_fields=200))
-        if not token or form.pop("token", "") != token:
+        if not token or not compare_digest(form.pop("token", "").encode("utf-8", "replace"), token.encode()):
             message = "this form is of another session: reload the page and send it again"
             raise GatewayError(message, status=403, code="form_token", kind="permission_error")
         return form

@@ -41,9 +41,10 @@ def _tables() -> None:
 
 
 def _indexes() -> None:
-    over_time = ["created", "route", "task", "model", "cost_usd", "ms"]
-    op.create_index("ix_answers_over_time", "answers", over_time)
-    op.create_index("ix_answers_without_answer", "answers", ["created", "route"], **_where("answer IS NULL"))
+    op.create_index("ix_answers_of_kind", "answers", ["task", "route", "model", "created", "cost_usd", "ms"])
+    op.create_index("ix_answers_over_time", "answers", ["created", "route"])
+    missing = _where("answer IS NULL")
+    op.create_index("ix_answers_without_answer", "answers", ["task", "route", "model", "created"], **missing)
     op.create_index("ix_answers_of_task", "answers", ["task", "id"])
     op.create_index("ix_answers_of_route", "answers", ["route", "id"])
     op.create_index("ix_answers_of_tool", "answers", ["tool", "version", "id"])

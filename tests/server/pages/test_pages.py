@@ -1,0 +1,430 @@
+"""What the pages show of a gateway that has learned to add, and what each form of theirs does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hammerstone.sandbox import Sandbox
+from hammerstone.settings import LifeSettings
+from hammerstone.store import Store
+from hammerstone.store.key_records import KeyRole
+from hammerstone.store.records import BuildState, ComparisonKind, Disagreement, ToolState
+from hammerstone.types import Instance, Source
+
+from ...samples.sums import SETTINGS, SUM, ask, instances, tool
+from ..sums import Served, eventually, open_gateway
+from .looking import HOSTILE, Person, person, token_in
+
+pytestmark = pytest.mark.anyio
+
+NEW = "What is the sum of 4000 and 321?"
+OTHER = "Add 4000 to 321, please."
+
+
+@pytest.fixture
+async def served(tmp_path: Path, sandbox: Sandbox) -> AsyncIterator[Served]:
+    async with open_gateway(tmp_path / "home", sandbox) as one:
+        yield one
+
+
+@pytest.fixture
+async def me(served: Served) -> AsyncIterator[Person]:
+    async with person(served) as one:
+        yield one
+
+
+@pytest.fixture
+async def store(served: Served) -> Store:
+    """That of the default tenant, which has learned to add."""
+    await served.learn_sums()
+    return (await served.loop()).store
+
+
+def acts(store: Store) -> list[tuple[str, str, str]]:
+    return [(one.who, one.what, one.about) for one in store.acts(100)]
+
+
+# the overview
+
+
+async def test_before_the_first_request_the_page_says_how_to_send_it_and_goes_live_with_it(
+    served: Served, me: Person
+) -> None:
+    text = await me.look()
+    assert "http://localhost/v1" in text
+    part = await me.client.get("/ui?state=0-0&first=1", headers={"hx-request": "true"})
+    assert part.status_code == 204
+    assert "hx-refresh" not in part.headers
+    await served.ask(NEW)
+    part = await me.client.get("/ui?state=0-0&first=1", headers={"hx-request": "true"})
+    assert (part.status_code, part.headers["hx-refresh"]) == (204, "true")
+    assert "Waiting for the first request" not in await me.look()
+
+
+async def test_the_overview_counts_what_was_answered_without_a_model(served: Served, me: Person, store: Store) -> None:
+    await served.ask(NEW)
+    text = await me.look()
+    assert "1 of 6" in text
+    assert "16.7 %" in text
+    assert store.tasks()[0].name in text
+    assert "gpt-4o-mini" in text
+
+
+async def test_the_live_part_comes_again_only_when_something_has_happened(
+    served: Served, me: Person, store: Store
+) -> None:
+    state = f"{store.newest_answer()}-{store.tools_revision()}"
+    again = await me.client.get(f"/ui?state={state}", headers={"hx-request": "true"})
+    assert (again.status_code, again.text) == (204, "")
+    await served.ask(NEW)
+    fresh = await me.client.get(f"/ui?state={state}", headers={"hx-request": "true"})
+    assert fresh.status_code == 200
+    assert "<html" not in fresh.text
+
+
+async def test_what_there_is_to_decide_stands_on_top(me: Person, store: Store) -> None:
+    store.enqueue("q", "Which?", None)
+    store.publish(replace(tool(), frame=store.tools()[0].tool.frame), state=ToolState.GATED)
+    text = await me.look()
+    assert "question waits for a label" in text
+    assert "waits for approval" in text
+
+
+# requests
+
+
+async def test_requests_are_listed_filtered_and_found_by_their_text(served: Served, me: Person, store: Store) -> None:
+    del store
+    await served.ask(NEW)
+    assert NEW in await me.look("/requests")
+    assert NEW in await me.look("/requests?route=parser")
+    assert NEW not in await me.look("/requests?route=solver")
+    assert NEW in await me.look("/requests?text=4000+AND")
+    assert "None." in await me.look("/requests?text=100%25")
+    assert NEW not in await me.look("/requests?model=other")
+
+
+async def test_a_long_list_comes_in_pages_and_a_search_says_how_far_it_has_looked(
+    served: Served, me: Person, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hammerstone.server.pages import requests
+
+    del served
+    monkeypatch.setattr(requests, "ROWS", 2)
+    monkeypatch.setattr(requests, "SEARCHED", 3)
+    newest = store.newest_answer()
+    text = await me.look("/requests")
+    assert f"before={newest - 1}" in text
+    assert f"/ui/requests/{newest - 2}" in await me.look(f"/requests?before={newest - 1}")
+    text = await me.look("/requests?text=no+such")
+    assert "Search the 3 before" in text
+    first = (await me.look(f"/requests?text=sum+of+3+and&before={newest - 2}")).count("What is the sum of 3 and 40?")
+    assert first == 1
+
+
+async def test_a_request_of_a_tool_shows_how_it_was_read(served: Served, me: Person, store: Store) -> None:
+    await served.ask(NEW)
+    number = store.newest_answer()
+    text = await me.look(f"/requests/{number}")
+    assert "4321" in text
+    assert f'hx-get="/ui/requests/{number}/reading"' in text
+    reading = await me.look(f"/requests/{number}/reading")
+    assert "proved" in reading
+    assert "&quot;left&quot;" in reading
+    assert "<mark>" not in reading
+
+
+async def test_a_question_that_a_tool_writes_otherwise_is_shown_with_the_difference_marked(
+    served: Served, me: Person, store: Store
+) -> None:
+    name = store.tasks()[0].name
+    blind = SUM.replace(r"(\\d+)\\?", r"(\\d+)(?: and (?:\\d+))?\\?")
+    assert blind == SUM or blind != SUM
+    loose = SUM.replace('r"What is the sum of (\\d+) and (\\d+)\\?"', 'r"What is the sum of (\\d+) and (\\d+).*\\?"')
+    store.publish(replace(tool(name, loose), frame=store.tools()[0].tool.frame))
+    await served.ask("What is the sum of 4000 and 321 and 7?", headers={"x-hammerstone-task": name})
+    reading = await me.look(f"/requests/{store.newest_answer()}/reading")
+    assert "refused" in reading
+    assert "<mark> and 7</mark>" in reading
+
+
+async def test_an_answer_that_is_wrong_takes_the_tool_out_of_service_and_is_noted(
+    served: Served, me: Person, store: Store
+) -> None:
+    await served.ask(NEW)
+    number = store.newest_answer()
+    entry = store.answer_numbered(number)
+    assert entry is not None
+    await me.send(f"/requests/{number}/wrong", answer="4322")
+    assert store.tools()[0].state == "quarantined"
+    assert acts(store) == [("this machine", "correct_answer", entry.id)]
+    assert "4322" in await me.look(f"/requests/{number}")
+    assert (await served.ask(NEW)).json()["choices"][0]["message"]["content"] == "4322"
+
+
+async def test_an_answer_that_is_right_becomes_a_label(me: Person, store: Store) -> None:
+    await me.send("/requests/1/right")
+    entry = store.answer_numbered(1)
+    assert entry is not None
+    assert entry.correct
+    assert store.person_label(store.tasks()[0].name, entry.question) == entry.answer
+
+
+async def test_a_comparison_is_shown_on_both_pages_side_by_side(served: Served, me: Person, store: Store) -> None:
+    await served.ask(NEW)
+    entry = store.answer_numbered(store.newest_answer())
+    assert entry is not None
+    assert entry.tool is not None
+    store.add_comparison(
+        entry.tool,
+        1,
+        request_id=entry.id,
+        kind=ComparisonKind.AUDIT,
+        tool_answer="4321",
+        upstream_answer="4321 apples",
+        rule=lambda _: None,
+    )
+    for path in (f"/requests/{entry.number}", f"/tasks/{entry.tool}"):
+        assert "4321<mark> apples</mark>" in await me.look(path)
+
+
+# tasks and tools
+
+
+async def test_tasks_are_listed_searched_and_filtered_by_state(me: Person, store: Store) -> None:
+    name = store.tasks()[0].name
+    store.add_task("other_things", "Nothing of the kind.")
+    text = await me.look("/tasks")
+    assert name in text
+    assert "other_things" in text
+    assert name not in await me.look("/tasks?text=OF+THE+KIND")
+    assert "other_things" not in await me.look("/tasks?state=live")
+    assert name not in await me.look("/tasks?state=collecting")
+
+
+@pytest.mark.parametrize(
+    ("action", "before", "after"),
+    [
+        ("disable", ToolState.LIVE, ToolState.DISABLED),
+        ("enable", ToolState.DISABLED, ToolState.LIVE),
+        ("quarantine", ToolState.LIVE, ToolState.QUARANTINED),
+        ("approve", ToolState.GATED, ToolState.LIVE),
+    ],
+)
+async def test_a_tool_is_brought_into_another_state_and_who_did_it_is_noted(
+    me: Person, store: Store, action: str, before: ToolState, after: ToolState
+) -> None:
+    name = store.tasks()[0].name
+    store.set_tool_state(name, 1, before)
+    await me.send(f"/tasks/{name}/{action}", version="1", reason="wrong since May")
+    assert store.tools()[0].state == after
+    ((who, what, about),) = acts(store)
+    assert (who, what, about) == ("this machine", f"{action}_tool", f"{name} version 1")
+    assert f"{action} tool" in await me.look("/log")
+
+
+async def test_the_version_before_is_brought_back(me: Person, store: Store) -> None:
+    first = store.tools()[0].tool
+    store.publish(replace(first, source=f"{first.source}\n# once more\n"))
+    text = await me.look(f"/tasks/{first.name}")
+    assert "# once more" in text
+    assert "c-gi" in text, "the difference has colours"
+    await me.send(f"/tasks/{first.name}/rollback")
+    assert store.tools()[0].version == 1
+
+
+async def test_what_cannot_be_done_is_said_and_not_noted(me: Person, store: Store) -> None:
+    name = store.tasks()[0].name
+    assert "no earlier version" in (await me.send(f"/tasks/{name}/rollback", status=404)).text
+    assert "say what is wrong with it" in (await me.send(f"/tasks/{name}/quarantine", status=422, reason=" ")).text
+    assert "there is no tool" in (await me.send("/tasks/none/disable", status=404)).text
+    assert acts(store) == []
+
+
+async def test_a_build_is_begun_and_a_tool_comes_of_it(served: Served, me: Person, store: Store) -> None:
+    name = store.tasks()[0].name
+    store.remove_tool(name)
+    assert "Build now" in await me.look(f"/tasks/{name}")
+    await me.send(f"/tasks/{name}/build")
+    await eventually(lambda: any(one.state == "live" for one in store.tools()))
+    assert acts(store) == [("this machine", "build_tool", name)]
+    store.add_task("empty", "")
+    assert "has 0 different instances" in (await me.send("/tasks/empty/build", status=422)).text
+    assert served.host.loops[0].builder.running == 0
+
+
+async def test_a_tool_is_exported_and_imported_elsewhere(
+    me: Person, store: Store, tmp_path: Path, sandbox: Sandbox
+) -> None:
+    store.publish(tool())
+    response = await me.client.get("/ui/tasks/sum/package")
+    assert 'filename="sum.json"' in response.headers["content-disposition"]
+    async with open_gateway(tmp_path / "other", sandbox) as other, person(other) as them:
+        text = (await them.send("/import", status=200, package=response.text)).text
+        assert "version 1</a> is live" in text
+        assert acts((await other.loop()).store) == [("this machine", "import_tool", "")]
+        for wrong in ("", "[1]", "{", json.dumps({"tool": 1})):
+            await them.send("/import", status=422, package=wrong)
+
+
+async def test_refused_questions_are_grouped_by_their_form(served: Served, me: Person, store: Store) -> None:
+    name = store.tasks()[0].name
+    for number in range(3):
+        await served.ask(f"What is the sum of {number} and {number} apples?", headers={"x-hammerstone-task": name})
+    text = await me.look(f"/tasks/{name}")
+    assert "3 ×" in text
+    assert "parse returned None" in text
+
+
+# a tool's form
+
+
+async def test_a_tool_answers_arguments_and_questions_by_hand_and_nothing_is_stored(me: Person, store: Store) -> None:
+    name, newest = store.tasks()[0].name, store.newest_answer()
+    text = await me.look(f"/tasks/{name}/try")
+    assert 'name="argument-left"' in text
+    done = await me.send(f"/tasks/{name}/try", status=200, **{"argument-left": "4000", "argument-right": "321"})
+    assert "4321" in done.text
+    done = await me.send(f"/tasks/{name}/try", status=200, question=NEW)
+    assert "4321" in done.text
+    assert (store.newest_answer(), acts(store)) == (newest, [])
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"argument-left": "x", "argument-right": "1"}, "left: "),
+        ({"argument-left": "1"}, "right"),
+        ({"argument-left": '"1"', "argument-right": "1"}, "left"),
+        ({"question": OTHER}, "parse returned None"),
+    ],
+)
+async def test_what_does_not_fit_a_tool_is_said(me: Person, store: Store, fields: dict[str, str], said: str) -> None:
+    text = (await me.send(f"/tasks/{store.tasks()[0].name}/try", status=200, **fields)).text
+    assert "It does not answer" in text
+    assert said in text
+
+
+# labels
+
+
+async def test_two_people_are_shown_different_questions_and_neither_answers_twice(served: Served, store: Store) -> None:
+    for number in range(2):
+        store.enqueue(f"q{number}", ask(number), store.tasks()[0].name)
+    async with person(served, KeyRole.LABELER) as one, person(served, KeyRole.LABELER) as other:
+        mine, theirs = await one.look("/labels"), await other.look("/labels")
+        assert (ask(0) in mine, ask(1) in theirs) == (True, True)
+        assert ask(0) in await one.look("/labels"), "it stays with who was shown it"
+        await one.send("/labels/1/answer", token=token_in(mine), answer="22")
+        late = await other.send("/labels/1/answer", status=404, token=token_in(theirs), answer="23")
+        assert "nothing waits under 1" in late.text
+        assert "Others are at what waits" in await one.look("/labels")
+        await other.send("/labels/2/skip", token=token_in(theirs))
+    assert store.person_label(store.tasks()[0].name, ask(0)) == "22"
+    assert [one.id for one in store.queue()] == [2]
+    assert [what for _, what, _ in acts(store)] == ["skip_queued", "answer_queued"]
+
+
+async def test_a_viewer_holds_no_question(served: Served, store: Store) -> None:
+    store.enqueue("q", ask(0), None)
+    async with person(served, KeyRole.VIEWER) as viewer, person(served, KeyRole.LABELER) as labeler:
+        assert "Your key may look, and not label" in await viewer.look("/labels")
+        assert ask(0) in await labeler.look("/labels")
+
+
+@pytest.mark.parametrize(("right", "label"), [("tool", "8"), ("stored", "7")])
+async def test_where_a_tool_and_a_stored_answer_differ_somebody_settles_it(
+    me: Person, store: Store, right: str, label: str
+) -> None:
+    store.add_task("sum", "")
+    one = store.add_instance("sum", replace(instances(1)[0], answer="7"), request_id="r")
+    build = store.start_build("sum", owner="x:1:1")
+    assert one is not None
+    assert build is not None
+    differ = Disagreement(instance_id=one.id, question=ask(0), stored="7", tool="8")
+    unchecked = replace(tool(), checks=())
+    store.end_build(build, BuildState.NEEDS_REVIEW, reason="?", tool=unchecked, disagreement=differ)
+    assert "The stored answer stands" in await me.look("/labels")
+    await me.send("/tasks/sum/settle", right=right)
+    assert store.instances("sum")[0].answer == label
+    assert "The stored answer stands" not in await me.look("/labels")
+
+
+# what others wrote
+
+
+async def test_nothing_that_users_and_models_write_gets_out_of_its_place(
+    served: Served, me: Person, store: Store
+) -> None:
+    await served.ask(HOSTILE, headers={"x-hammerstone-task": "hostile"})
+    store.add_instance(
+        "hostile", Instance(question=f"{HOSTILE}2", answer=HOSTILE, source=Source.CALLER), request_id=HOSTILE
+    )
+    made = replace(
+        tool(
+            "hostile", f"{SUM}\nTEXT = {HOSTILE.encode('unicode_escape').decode()!r}\n# </pre><script>alert(3)</script>"
+        ),
+        description=HOSTILE.replace("\udc80", ""),
+    )
+    store.publish(made)
+    store.enqueue(HOSTILE, HOSTILE, "hostile")
+    store.quarantine("hostile", 1, HOSTILE)
+    number = store.newest_answer()
+    store.correct((store.answer_numbered(number) or pytest.fail()).id, HOSTILE + "!")
+    store.add_comparison(
+        "hostile",
+        1,
+        request_id=HOSTILE,
+        kind=ComparisonKind.SHADOW,
+        tool_answer=HOSTILE,
+        upstream_answer="",
+        rule=lambda _: None,
+    )
+    seen = ""
+    for path in ("", "/requests", f"/requests/{number}", "/tasks", "/tasks/hostile", "/tasks/hostile/try", "/labels"):
+        text = await me.look(path)
+        assert "<script>" not in text, path
+        assert "<img" not in text, path
+        assert "\u202e" not in text, path
+        seen += text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in seen
+    assert "\\u202e" in seen
+    assert "\\udc80" in seen
+    assert "[/quote]" in seen
+    assert "{{ 7 * 7 }}" in seen
+    search = await me.client.get("/ui/requests", params={"text": HOSTILE.replace("\udc80", ""), "task": '"><b>'})
+    assert "<b>" not in search.text.partition("<main")[2].replace("<b>", "", search.text.count("tenant <b>"))
+    assert "<script>" not in search.text
+
+
+async def test_a_tool_that_waits_for_approval_comes_into_shadow_where_settings_say_so(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    settings = replace(SETTINGS, life=LifeSettings(approval="manual", shadow=2))
+    async with open_gateway(tmp_path / "home", sandbox, settings=settings) as served, person(served) as me:
+        await served.learn_sums()
+        store = (await served.loop()).store
+        name = store.tasks()[0].name
+        assert "Approve version 1" in await me.look(f"/tasks/{name}")
+        await me.send(f"/tasks/{name}/approve", version="1")
+        assert store.tools()[0].state == "shadow"
+        assert "0 of 2 agreements in a row" in await me.look(f"/tasks/{name}")
+
+
+async def test_health_shows_parts_settings_and_keys_to_whom_they_are_for(served: Served, store: Store) -> None:
+    del store
+    async with person(served, KeyRole.ADMIN) as admin, person(served, KeyRole.VIEWER) as viewer:
+        text = await admin.look("/health")
+        assert "works" in text
+        assert "[life]" in text
+        assert "max_false_hit_rate" in text
+        assert "admin-" in text
+        text = await viewer.look("/health")
+        assert "works" in text
+        assert "[life]" not in text
+        assert "admin-" not in text
