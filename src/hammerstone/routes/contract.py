@@ -24,15 +24,16 @@ _NOT_PARSED = Parsed()
 class Asked:
     """A request on its way: the task that it was found to be of, and what it has cost so far.
 
-    `recognised` says that its task was looked for already. Behind a gateway, `upstream` is who may be asked this very
-    request again, and `withheld` the answer of a live tool in whose place the upstream answers, so that both can be
-    compared.
+    `recognised` says that its task was looked for already, and `refusals` why tools did not answer it. Behind a
+    gateway, `upstream` is who may be asked this very request again, and `withheld` the answer of a live tool in whose
+    place the upstream answers, so that both can be compared.
     """
 
     request: Request
     bill: Bill = field(default_factory=Bill)
     task: str | None = None
     recognised: bool = False
+    refusals: tuple[str, ...] = ()
     upstream: Model | None = None
     withheld: Answer | None = None
 

@@ -181,6 +181,7 @@ class Gateway:
             routed = await loop.router.cheaply(call.asked)
             tool = routed.answer.tool if routed.answer is not None else None
             call.record.trace.tools_ended(tool.task if tool is not None else None)
+            call.asked.refusals = routed.refusals
         routed = await loop.router.corrected(routed, call.asked)
         answer = routed.answer
         if answer is None or not api.fits(answer.text, call.fields):

@@ -60,7 +60,8 @@ def of_the_upstream(
             return None
         cost_usd = price(asked.request.chat.model or "", usage)
         asked.bill = Bill(request_id=asked.request.id, calls=1, cost_usd=cost_usd, usage=usage)
-        return asked, Routed(answer=Answer(text=text, route=Route.SOLVER), refusals=(), route=Route.SOLVER), ms
+        answer = Answer(text=text, route=Route.SOLVER)
+        return asked, Routed(answer=answer, refusals=asked.refusals, route=Route.SOLVER), ms
 
     return Lesson(read=read, loop=_loop_of(tenants, asked), size=_size(asked) + len(reply.body), kept=kept)
 

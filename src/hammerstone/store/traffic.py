@@ -145,7 +145,7 @@ def strong_model(connection: Connection, since: str) -> StrongModel:
         func.count(_ANSWERS.c.cost_usd).label("priced"),
         func.coalesce(func.sum(_ANSWERS.c.cost_usd), 0.0).label("usd"),
         func.sum(_ANSWERS.c.ms).label("ms"),
-    ).where(_SCANNED >= since)
+    ).where(since <= _SCANNED)
     found = connection.execute(rows.group_by(_ANSWERS.c.task, _ANSWERS.c.route)).all()
     strong = [row for row in found if row.route == Route.SOLVER]
     own = _own_share(_cheap_calls(connection, since), found)

@@ -13,8 +13,8 @@ from hammerstone.sandbox import Sandbox
 from hammerstone.settings import LifeSettings
 from hammerstone.store import Store
 from hammerstone.store.key_records import KeyRole
-from hammerstone.store.records import BuildState, ComparisonKind, Disagreement, ToolState
-from hammerstone.types import Instance, Source
+from hammerstone.store.records import Answered, BuildState, ComparisonKind, Disagreement, ToolState
+from hammerstone.types import Instance, Route, Source
 
 from ...samples.sums import SETTINGS, SUM, ask, instances, tool
 from ..sums import Served, eventually, open_gateway
@@ -135,7 +135,7 @@ async def test_a_request_of_a_tool_shows_how_it_was_read(served: Served, me: Per
     assert f'hx-get="/ui/requests/{number}/reading"' in text
     reading = await me.look(f"/requests/{number}/reading")
     assert "proved" in reading
-    assert "&quot;left&quot;" in reading
+    assert "&quot;left&quot;" in reading or '"left"' in reading
     assert "<mark>" not in reading
 
 
@@ -143,8 +143,6 @@ async def test_a_question_that_a_tool_writes_otherwise_is_shown_with_the_differe
     served: Served, me: Person, store: Store
 ) -> None:
     name = store.tasks()[0].name
-    blind = SUM.replace(r"(\\d+)\\?", r"(\\d+)(?: and (?:\\d+))?\\?")
-    assert blind == SUM or blind != SUM
     loose = SUM.replace('r"What is the sum of (\\d+) and (\\d+)\\?"', 'r"What is the sum of (\\d+) and (\\d+).*\\?"')
     store.publish(replace(tool(name, loose), frame=store.tools()[0].tool.frame))
     await served.ask("What is the sum of 4000 and 321 and 7?", headers={"x-hammerstone-task": name})
@@ -277,7 +275,7 @@ async def test_refused_questions_are_grouped_by_their_form(served: Served, me: P
     for number in range(3):
         await served.ask(f"What is the sum of {number} and {number} apples?", headers={"x-hammerstone-task": name})
     text = await me.look(f"/tasks/{name}")
-    assert "3 ×" in text
+    assert "3 \N{MULTIPLICATION SIGN}" in text
     assert "parse returned None" in text
 
 
@@ -358,24 +356,23 @@ async def test_where_a_tool_and_a_stored_answer_differ_somebody_settles_it(
 # what others wrote
 
 
-async def test_nothing_that_users_and_models_write_gets_out_of_its_place(
-    served: Served, me: Person, store: Store
-) -> None:
-    await served.ask(HOSTILE, headers={"x-hammerstone-task": "hostile"})
+async def test_nothing_that_users_and_models_write_gets_out_of_its_place(me: Person, store: Store) -> None:
+    store.finish_request(
+        Answered(id=HOSTILE, question=HOSTILE, answer=HOSTILE, route=Route.SOLVER, task="hostile", refusals=(HOSTILE,))
+    )
+    store.add_task("hostile", HOSTILE)
     store.add_instance(
         "hostile", Instance(question=f"{HOSTILE}2", answer=HOSTILE, source=Source.CALLER), request_id=HOSTILE
     )
-    made = replace(
-        tool(
-            "hostile", f"{SUM}\nTEXT = {HOSTILE.encode('unicode_escape').decode()!r}\n# </pre><script>alert(3)</script>"
-        ),
-        description=HOSTILE.replace("\udc80", ""),
-    )
-    store.publish(made)
+    written = HOSTILE.encode("unicode_escape").decode()
+    source = f"{SUM}\nTEXT = {written!r}\n# </pre><script>alert(3)</script>"
+    store.publish(replace(tool("hostile", source), description=HOSTILE))
     store.enqueue(HOSTILE, HOSTILE, "hostile")
     store.quarantine("hostile", 1, HOSTILE)
     number = store.newest_answer()
-    store.correct((store.answer_numbered(number) or pytest.fail()).id, HOSTILE + "!")
+    entry = store.answer_numbered(number)
+    assert entry is not None
+    store.correct(entry.id, HOSTILE + "!")
     store.add_comparison(
         "hostile",
         1,
@@ -398,8 +395,8 @@ async def test_nothing_that_users_and_models_write_gets_out_of_its_place(
     assert "[/quote]" in seen
     assert "{{ 7 * 7 }}" in seen
     search = await me.client.get("/ui/requests", params={"text": HOSTILE.replace("\udc80", ""), "task": '"><b>'})
-    assert "<b>" not in search.text.partition("<main")[2].replace("<b>", "", search.text.count("tenant <b>"))
     assert "<script>" not in search.text
+    assert "<b>" not in search.text
 
 
 async def test_a_tool_that_waits_for_approval_comes_into_shadow_where_settings_say_so(
