@@ -39,6 +39,7 @@ NOT_RUN = {
     r"^hammerstone tools (rollback|approve)": "needs another version; tests/cli/test_correct.py and others have one",
     r"^hammerstone tasks settle": "needs a tool that needs review; tests/cli/test_tasks.py makes one",
     r"^hammerstone serve": "runs until it is stopped; tests/server/test_clients.py has one running",
+    r"^hammerstone ui": "runs until it is stopped; tests/server/pages/test_browser.py has it in a browser",
     r"^hammerstone mcp": "speaks with a client until it is stopped; tests/server/test_mcp.py has one",
     r"^hammerstone keys": "needs a key; tests/cli/test_keys.py makes some",
     r"^hammerstone toolformer ": "needs a model; tests/cli/test_toolformer.py has one and runs each",

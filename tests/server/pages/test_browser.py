@@ -1,0 +1,214 @@
+"""The pages in a real browser: on a phone and a desk, by keyboard, for a screen reader, and what each button does."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hammerstone.store import Store, open_store
+from hammerstone.store.records import Answered, ComparisonKind, ToolState
+from hammerstone.types import Route
+
+from ...samples.sums import SUM, ask, tool
+from ..live import eventually
+from .looking import HOSTILE
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here: apt-get install chromium")
+
+PAGES = {
+    "overview": "/ui",
+    "requests": "/ui/requests",
+    "request": "/ui/requests/1",
+    "tasks": "/ui/tasks",
+    "task": "/ui/tasks/sum?version=2",
+    "form": "/ui/tasks/sum/try",
+    "labels": "/ui/labels",
+    "health": "/ui/health",
+    "log": "/ui/log",
+    "import": "/ui/import",
+}
+SIZES = {"phone": (390, 844), "desk": (1280, 900)}
+
+
+def fill(store: Store) -> None:
+    """Something on every page, and hostile text wherever somebody else writes."""
+    store.publish(tool())
+    store.publish(replace(tool(), source=f"{SUM}\n# </script><script>alert(1)</script>"), state=ToolState.SHADOW)
+    store.add_answers(
+        [
+            Answered(id="r1", question=ask(0), answer="7", route=Route.PARSER, task="sum", tool="sum", version=1),
+            Answered(id="r2", question=HOSTILE, answer=HOSTILE, route=Route.SOLVER, task="sum", refusals=(HOSTILE,)),
+            Answered(id="r3", question=ask(1), answer=None, route=Route.SOLVER, error=HOSTILE),
+        ]
+    )
+    for version, kind in ((1, ComparisonKind.AUDIT), (2, ComparisonKind.SHADOW)):
+        store.add_comparison(
+            "sum",
+            version,
+            request_id="r1",
+            kind=kind,
+            tool_answer="7",
+            upstream_answer=HOSTILE,
+            rule=lambda _: None,
+        )
+    for number in range(2):
+        store.enqueue(f"q{number}", f"{ask(number)} {HOSTILE}", "sum")
+
+
+@contextmanager
+def pages_of(home: Path) -> Iterator[str]:
+    """`hammerstone ui` in a process of its own; its address."""
+    command = [sys.executable, "-m", "hammerstone", "ui", "--home", str(home), "--port", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        found = next(filter(None, (re.search(r"http://127\.0\.0\.1:\d+", line) for line in process.stderr)))
+        yield found[0]
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pages") / "home"
+
+
+@pytest.fixture(scope="module")
+def store(home: Path) -> Iterator[Store]:
+    with open_store(home) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def url(home: Path, store: Store) -> Iterator[str]:
+    del store
+    with pages_of(home) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def look(browser: Any, url: str) -> Iterator[Callable[..., Any]]:
+    """Opens a page. Whatever the browser complains of, a violated policy or a script that ran, fails the test."""
+    contexts: list[Any] = []
+    complaints: list[str] = []
+
+    def open_page(path: str, size: str = "desk", **options: Any) -> Any:
+        width, height = SIZES[size]
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(url + path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def test_the_first_page_goes_on_by_itself_when_a_request_has_come(look: Callable[..., Any], store: Store) -> None:
+    """This home is empty until now: the tests below look at what is filled in here."""
+    page = look("/ui")
+    assert page.locator("h1").inner_text() == "Waiting for the first request"
+    fill(store)
+    page.locator("h1", has_text="Overview").wait_for()
+    assert page.locator(".value").first.inner_text() == "3"
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_fits_and_everybody_can_use_it(look: Callable[..., Any], name: str, size: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    dialogs: list[str] = []
+    page = look(PAGES[name], size, color_scheme="dark" if size == "phone" else "light")
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    if name == "request":
+        page.get_by_text("proved").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "it is wider than the screen"
+    found = [one for one in Axe().run(page).response["violations"] if one["impact"] in {"serious", "critical"}]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+    assert dialogs == []
+
+
+def test_requests_come_in_while_one_looks_until_the_list_is_paused(look: Callable[..., Any], store: Store) -> None:
+    page = look("/ui/requests")
+    store.add_answer(Answered(id="live", question="Live?", answer="yes", route=Route.SOLVER))
+    page.get_by_role("link", name="Live?").wait_for()
+    page.get_by_role("link", name="Pause").click()
+    assert page.locator("#rows").get_attribute("hx-get") is None
+
+
+def test_questions_are_labeled_by_keyboard_alone(look: Callable[..., Any], store: Store) -> None:
+    ids = [store.enqueue(f"mine{number}", f"{number}?", "sum").id for number in range(2)]
+    page = look("/ui/labels")
+    page.keyboard.type("8")
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("Kept.").wait_for()
+    page.keyboard.press("Escape")
+    page.keyboard.press("s")
+    page.get_by_text("Put off").wait_for()
+    first, second = map(store.queued, ids)
+    assert first is not None
+    assert second is not None
+    assert (first.answer, second.answer) == ("8", None)
+    assert [one.what for one in store.acts(2)] == ["skip_queued", "answer_queued"]
+
+
+def test_a_tool_is_tried_by_its_form(look: Callable[..., Any]) -> None:
+    page = look("/ui/tasks/sum/try")
+    page.get_by_label("left").fill("4000")
+    page.get_by_label("right").fill("321")
+    page.get_by_role("button", name="Call").click()
+    assert page.get_by_role("heading", name="Its answer").is_visible()
+    assert page.locator("pre.question").inner_text() == "4321"
+
+
+def test_a_tool_is_taken_out_of_service_once_that_is_confirmed(look: Callable[..., Any], store: Store) -> None:
+    page = look("/ui/tasks/sum")
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    page.get_by_role("button", name="Take out of service").click()
+    assert store.tools()[0].state == "live"
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Take out of service").click()
+    page.get_by_text("What follows is in the history below").wait_for()
+    assert {one.state.value for one in store.tools(all_versions=True)} == {"disabled"}
+    page.goto(page.url.partition("?")[0] + "?version=1")
+    page.get_by_role("button", name="Put version 1 into service").click()
+    eventually(lambda: store.tools()[0].state == "live")
+
+
+def test_an_answer_is_said_to_be_wrong_by_its_button(look: Callable[..., Any], store: Store) -> None:
+    page = look("/ui/requests/1")
+    page.get_by_text("Say whether it is right").click()
+    page.get_by_label("What is right, if you know it").fill("eight")
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="It is wrong").click()
+    page.get_by_text("Noted").wait_for()
+    assert store.person_label("sum", ask(0)) == "eight"
+    tool = store.tool("sum", 1)
+    assert tool is not None
+    assert tool.state == "quarantined"
