@@ -45,6 +45,7 @@ def show(visit: Visit) -> Response:
         chart=chart(span, store.buckets(stretch, span.characters)),
         kinds=KINDS,
         learning=_learning(store),
+        tenants=visit.place.tenants.stores.tenants() if visit.visitor.scope is None else (visit.tenant,),
         needed=visit.settings.build.needed,
         shadow=visit.settings.life.shadow,
     )
