@@ -36,3 +36,16 @@ def test_a_key_that_is_not_there_cannot_be_revoked(cli: Cli) -> None:
 
 def test_a_budget_is_per_day_or_per_month(cli: Cli) -> None:
     assert "--per day" in cli("keys", "create", "web", "--per", "week").err
+
+
+def test_a_key_has_a_role_in_the_pages(cli: Cli) -> None:
+    for options in (("ada", "--role", "viewer"), ("root", "--admin")):
+        assert cli("keys", "create", *options).code == 0
+    listed = [json.loads(line) for line in cli("keys", "list", "--json").out.splitlines()]
+    assert [(one["name"], one["role"], one["admin"]) for one in listed] == [
+        ("ada", "viewer", False),
+        ("root", "admin", True),
+    ]
+    assert "viewer, active" in cli("keys", "list").out
+    refused = cli("keys", "create", "eve", "--role", "king")
+    assert (refused.code, "there is no role king" in refused.err) == (2, True)

@@ -133,7 +133,7 @@ def buckets(connection: Connection, stretch: Stretch, characters: int) -> tuple[
     """By so many first characters of the moment: 16 are minutes, 13 hours, 10 days."""
     start = func.substr(_ANSWERS.c.created, 1, characters).label("start")
     rows = _within(select(start, _ANSWERS.c.route, func.count().label("requests")), stretch)
-    found = connection.execute(rows.group_by(start, _ANSWERS.c.route).order_by(start)).all()
+    found = connection.execute(rows.group_by("start", _ANSWERS.c.route).order_by("start")).all()
     return tuple(Bucket(row.start, Route(row.route) if row.route else None, row.requests) for row in found)
 
 

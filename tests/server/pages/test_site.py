@@ -102,6 +102,16 @@ async def test_a_form_of_another_site_is_refused_even_with_its_token(served: Ser
     assert refused.status_code == 403
 
 
+async def test_looking_is_no_request_of_the_gateway_s(served: Served, me: Person) -> None:
+    def lines() -> int:
+        return served.signals.metrics.page().count(b"hammerstone_requests_total{")
+
+    before = lines()
+    await me.look()
+    await me.look("/requests")
+    assert lines() == before
+
+
 # with keys
 
 

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 __all__ = ["Observer", "Telemetry"]
 
 UNWATCHED = frozenset(("/healthz", "/readyz", "/metrics"))
-"""Asked every few seconds by whoever looks after the gateway."""
+"""Asked every few seconds by whoever looks after the gateway. So are the pages, below `PAGES`."""
+PAGES = "/ui"
+
+
+def _is_unwatched(path: str) -> bool:
+    return path in UNWATCHED or path == PAGES or path.startswith(f"{PAGES}/")
 
 
 class Observer(Protocol):
@@ -34,7 +39,7 @@ class Telemetry:
         self._spans = spans
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in UNWATCHED:
+        if scope["type"] != "http" or _is_unwatched(scope["path"]):
             await self._app(scope, receive, send)
             return
         record = record_of(scope)
