@@ -168,8 +168,9 @@ def spread(file: str, count: int) -> None:
 async def measure(home: Path, arguments: argparse.Namespace) -> None:
     signals = open_signals(ServeSettings())
     with open_stores(home) as stores:
-        fill(stores.of(""), arguments.requests, arguments.tools)
-        spread(stores.of("").where, arguments.requests)
+        if not stores.of("").newest_answer():
+            fill(stores.of(""), arguments.requests, arguments.tools)
+            spread(stores.of("").where, arguments.requests)
         async with (
             open_sandbox() as sandbox,
             Host(stores=stores, sandbox=sandbox, models=Models(), fresh_s=1.0) as host,
@@ -208,8 +209,10 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--tools", type=int, default=1_000)
     parser.add_argument("--looks", type=int, default=40)
+    parser.add_argument("--home", type=Path, help="Where the home is kept: one that is there is not filled again.")
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        anyio.run(measure, Path(folder), parser.parse_args())
+        anyio.run(measure, arguments.home or Path(folder), arguments)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ def test_requests_are_summed_up_by_route_task_and_model(store: Store) -> None:
     assert found[Route.LABELER, None, None].unanswered == 1
     assert {one.route for one in store.traffic(replace(EVER, task="sum"))} == {Route.SOLVER, Route.PARSER}
     assert store.traffic(replace(EVER, model="small")) == ()
+    assert len(store.traffic(replace(EVER, tasks=("sum", "sort")))) == 2
     assert store.traffic(Stretch(since="9999")) == ()
 
 

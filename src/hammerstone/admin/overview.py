@@ -11,10 +11,22 @@ from hammerstone.store.standing import Progress
 from hammerstone.store.traffic import Spent, Stretch, StrongModel, Traffic
 from hammerstone.types import Route
 
-__all__ = ["WITHOUT_MODEL", "Overview", "Saving", "TaskSaving", "by_model", "by_task", "overview", "saving"]
+__all__ = [
+    "EVER",
+    "UNKNOWN",
+    "WITHOUT_MODEL",
+    "Overview",
+    "Saving",
+    "TaskSaving",
+    "by_task",
+    "overview",
+    "saving",
+]
 
 WITHOUT_MODEL = frozenset((Route.PARSER, Route.EXACT, Route.LABELER))
 EVER = ""  # sorts before every moment
+UNKNOWN = StrongModel({}, 1.0)
+"""For whoever asks for shares, and not for money."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,11 +89,12 @@ class Overview:
 def overview(store: Store, stretch: Stretch) -> Overview:
     """Raises `StoreError`."""
     rows, strong, progress = store.traffic(stretch), store.strong_model(EVER), store.progress()
+    parts = [_of_row(row, strong) for row in rows]
     return Overview(
-        all=saving(rows, strong),
+        all=_together(parts),
         learning=store.spent_learning(stretch),
-        tasks=by_task(rows, strong),
-        models=by_model(rows, strong),
+        tasks=_grouped([row.task for row in rows], parts),
+        models=_grouped([row.model for row in rows], parts),
         progress=progress,
         false_hits=false_hit_rate(progress.tally),
     )
@@ -89,47 +102,48 @@ def overview(store: Store, stretch: Stretch) -> Overview:
 
 def by_task(rows: Sequence[Traffic], strong: StrongModel) -> tuple[TaskSaving, ...]:
     """Those with most requests first."""
-    return _grouped(((row.task, row) for row in rows), strong)
-
-
-def by_model(rows: Sequence[Traffic], strong: StrongModel) -> tuple[TaskSaving, ...]:
-    """By the model that the requests name, those with most requests first."""
-    return _grouped(((row.model, row) for row in rows), strong)
-
-
-def _grouped(named: Iterable[tuple[str | None, Traffic]], strong: StrongModel) -> tuple[TaskSaving, ...]:
-    groups: dict[str | None, list[Traffic]] = {}
-    for name, row in named:
-        groups.setdefault(name, []).append(row)
-    found = [TaskSaving(name=name, saving=saving(some, strong)) for name, some in groups.items()]
-    return tuple(sorted(found, key=lambda one: (-one.saving.requests, one.name or "")))
+    return _grouped([row.task for row in rows], [_of_row(row, strong) for row in rows])
 
 
 def saving(rows: Iterable[Traffic], strong: StrongModel) -> Saving:
     """Of rows together."""
-    known = list(rows)
-    costs = [_baseline(row, strong) for row in known]
+    return _together([_of_row(row, strong) for row in rows])
+
+
+def _grouped(names: Sequence[str | None], parts: Sequence[Saving]) -> tuple[TaskSaving, ...]:
+    groups: dict[str | None, list[Saving]] = {}
+    for name, part in zip(names, parts, strict=True):
+        groups.setdefault(name, []).append(part)
+    found = [TaskSaving(name=name, saving=_together(some)) for name, some in groups.items()]
+    return tuple(sorted(found, key=lambda one: (-one.saving.requests, one.name or "")))
+
+
+def _of_row(row: Traffic, strong: StrongModel) -> Saving:
+    answered = row.requests - row.unanswered
+    baseline, seconds = 0.0, 0.0
+    if row.route is Route.SOLVER:
+        baseline = None if row.spent.unpriced else strong.own * row.spent.usd
+    elif answered:
+        mean = strong.of(row.task)
+        baseline = None if mean is None or mean.usd is None else answered * mean.usd
+        seconds = 0.0 if mean is None else answered * mean.seconds - row.seconds
     return Saving(
-        requests=sum(row.requests for row in known),
-        without_model=sum(row.requests - row.unanswered for row in known if row.route in WITHOUT_MODEL),
-        unanswered=sum(row.unanswered for row in known),
-        baseline_usd=None if None in costs else sum(cost or 0 for cost in costs),
-        paid=Spent(sum(row.spent.usd for row in known), sum(row.spent.unpriced for row in known)),
-        seconds=sum(_seconds(row, strong) for row in known),
+        requests=row.requests,
+        without_model=answered if row.route in WITHOUT_MODEL else 0,
+        unanswered=row.unanswered,
+        baseline_usd=baseline,
+        paid=row.spent,
+        seconds=seconds,
     )
 
 
-def _baseline(row: Traffic, strong: StrongModel) -> float | None:
-    answered = row.requests - row.unanswered
-    if row.route is Route.SOLVER:
-        return None if row.spent.unpriced else strong.own * row.spent.usd
-    if not answered:
-        return 0.0
-    mean = strong.of(row.task)
-    return None if mean is None or mean.usd is None else answered * mean.usd
-
-
-def _seconds(row: Traffic, strong: StrongModel) -> float:
-    mean = strong.of(row.task)
-    answered = row.requests - row.unanswered
-    return answered * mean.seconds - row.seconds if mean and row.route is not Route.SOLVER and answered else 0.0
+def _together(parts: Sequence[Saving]) -> Saving:
+    baselines = [one.baseline_usd for one in parts]
+    return Saving(
+        requests=sum([one.requests for one in parts]),
+        without_model=sum([one.without_model for one in parts]),
+        unanswered=sum([one.unanswered for one in parts]),
+        baseline_usd=None if None in baselines else sum([one or 0.0 for one in baselines]),
+        paid=Spent(sum([one.paid.usd for one in parts]), sum([one.paid.unpriced for one in parts])),
+        seconds=sum([one.seconds for one in parts]),
+    )

@@ -37,10 +37,11 @@ _CHEAP = (Role.DISPATCHER, Role.USER)
 
 @dataclass(frozen=True, kw_only=True)
 class Stretch:
-    """The requests from a moment on (ISO 8601, UTC): all, or those of one task or one model."""
+    """The requests from a moment on (ISO 8601, UTC): all, or those of one task, of some tasks, or of one model."""
 
     since: str
     task: str | None = None
+    tasks: tuple[str, ...] | None = None
     model: str | None = None
 
 
@@ -188,6 +189,8 @@ def learning(connection: Connection, stretch: Stretch) -> Spent:
 
 def _within(rows: Any, stretch: Stretch, created: ColumnElement[str] = _ANSWERS.c.created) -> Any:
     rows = rows.where(created >= stretch.since)
+    if stretch.tasks is not None:
+        rows = rows.where(_ANSWERS.c.task.in_(stretch.tasks))
     for name in ("task", "model"):
         if (value := getattr(stretch, name)) is not None:
             rows = rows.where(_ANSWERS.c[name] == value)

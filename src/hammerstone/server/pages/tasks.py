@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
-from hammerstone.admin.overview import EVER, Saving, by_task, saving
+from hammerstone.admin.overview import EVER, UNKNOWN, Saving, by_task, saving
 from hammerstone.admin.tasks import find_task, shown_build
 from hammerstone.errors import NotFoundError, ToolRefusedError
 from hammerstone.life.figures import false_hit_rate
@@ -36,8 +36,8 @@ def show_list(visit: Visit) -> Response:
     at = visit.number("at", 0) or 0
     wanted = Ordering(text=visit.query("text").strip(), state=state, limit=ROWS + 1, offset=min(at, 2**31))
     found = store.standings(wanted)
-    week = Stretch(since=SPANS["week"].since)
-    used = {one.name: one.saving for one in by_task(store.traffic(week), store.strong_model(EVER))}
+    week = Stretch(since=SPANS["week"].since, tasks=tuple(one.task for one in found))
+    used = {one.name: one.saving for one in by_task(store.traffic(week), UNKNOWN)}
     return visit.show(
         "tasks.html",
         rows=[(one, used.get(one.task), false_hit_rate(one.tally)) for one in found[:ROWS]],
