@@ -253,7 +253,7 @@ async def test_a_build_is_begun_and_a_tool_comes_of_it(served: Served, me: Perso
     assert acts(store) == [("this machine", "build_tool", name)]
     store.add_task("empty", "")
     assert "has 0 different instances" in (await me.send("/tasks/empty/build", status=422)).text
-    assert served.host.loops[0].builder.running == 0
+    await eventually(lambda: served.host.loops[0].builder.running == 0)
 
 
 async def test_a_tool_is_exported_and_imported_elsewhere(
