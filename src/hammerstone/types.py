@@ -117,7 +117,8 @@ class Request:
     """A chat that arrives. `answer` is the caller's own, used only to report accuracy.
 
     `tenant` is whose it is: each tenant has a store of its own, and what one teaches never answers another. `line` is
-    where it stood in its file and `logged` what its log says of the call: no parts of it.
+    where it stood in its file, `numbered` whether `id` was made from that line because the file gives none, and
+    `logged` what its log says of the call: no parts of it.
     """
 
     id: str
@@ -126,6 +127,7 @@ class Request:
     task: str | None = None
     answer: str | None = None
     line: int | None = field(default=None, compare=False, repr=False)
+    numbered: bool = field(default=False, compare=False, repr=False)
     logged: LoggedCall | None = field(default=None, compare=False, repr=False)
 
     @classmethod

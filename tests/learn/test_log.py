@@ -52,6 +52,14 @@ def test_of_a_batchs_files_each_is_known_for_what_it_is(tmp_path: Path) -> None:
         assert line.logged.usage.input_tokens == 7
 
 
+def test_a_batchs_answer_belongs_to_an_id_that_the_file_gives_and_to_no_number_of_a_line(tmp_path: Path) -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "1?"}]}
+    asked = write(tmp_path / "in.jsonl", {"body": body}, {"body": body})
+    reply = {"choices": [{"message": {"content": "1"}, "finish_reason": "stop"}]}
+    answered = write(tmp_path / "out.jsonl", {"custom_id": "1", "response": {"status_code": 200, "body": reply}})
+    assert read_log([asked], answered).not_for_tools == {"no answer": 2}
+
+
 def test_bad_lines_are_counted_and_shown_and_lines_of_no_use_are_counted_by_their_reason(tmp_path: Path) -> None:
     cut = row(2)
     cut["response"]["choices"][0]["finish_reason"] = "length"

@@ -116,10 +116,12 @@ def test_the_answers_of_a_batch_belong_to_its_requests_by_their_ids(tmp_path: Pa
         {"custom_id": "c", "response": {"status_code": 200, "body": completion("cut", finish_reason="length")}},
         {"custom_id": "d", "response": {"status_code": 200, "body": completion(None)}},
         {"custom_id": "e", "response": {"status_code": 200, "body": completion("5")}},
+        {"custom_id": "a", "response": {"status_code": 200, "body": completion("4")}},
     ]
     path = tmp_path / "output.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     found = list(read_batch_answers(path))
     assert [item[:2] for item in found if not isinstance(item, Unreadable)] == [("a", "3"), ("e", "5")]
     reasons = [item.why for item in found if isinstance(item, Unreadable)]
-    assert all(word in why for word, why in zip(["500", "'length'", "no `custom_id`"], reasons, strict=True))
+    said = ["500", "'length'", "no `custom_id`", "`custom_id` 'a' is that of line 1 already"]
+    assert all(word in why for word, why in zip(said, reasons, strict=True))

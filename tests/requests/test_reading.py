@@ -236,11 +236,26 @@ def test_a_request_without_an_id_makes_room_for_those_that_have_one(tmp_path: Pa
     assert [item.id for item in items if isinstance(item, Request)] == ["2", "line 2", "line 3", "4"]
 
 
-def test_an_id_that_the_file_gives_is_kept_where_an_earlier_line_without_one_had_its_number(tmp_path: Path) -> None:
-    rows = '{"question": "Q1"}\n{"id": "1", "question": "Q2"}\n{"id": "1", "question": "Q3"}\n{"question": "Q4"}\n'
-    items = read(tmp_path, "r.jsonl", rows)
-    assert [item.id for item in items if isinstance(item, Request)] == ["1", "1", "4"]
+LATER = '{"question": "Q1"}\n{"id": "1", "question": "Q2"}\n{"id": "1", "question": "Q3"}\n{"question": "Q4"}\n'
+
+
+def test_an_id_that_a_later_line_of_the_file_gives_is_left_to_that_line(tmp_path: Path) -> None:
+    items = read(tmp_path, "r.jsonl", LATER)
+    assert [item.id for item in items if isinstance(item, Request)] == ["line 1", "1", "4"]
     assert why(items, 3) == "its id '1' is that of line 2 already: ids must differ"
+    items = read(tmp_path, "r.csv", "question,id\nQ1,\nQ2,2\nQ3,line 2\n")
+    assert [item.id for item in items if isinstance(item, Request)] == ["line line 2", "2", "line 2"]
+
+
+def test_in_a_stream_an_id_that_an_earlier_line_got_as_its_number_is_unreadable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(LATER.encode())))
+    items = list(read_requests("-"))
+    assert [item.id for item in items if isinstance(item, Request)] == ["1", "4"]
+    assert {item.line: item.why for item in items if isinstance(item, Unreadable)} == dict.fromkeys(
+        (2, 3), "its id '1' is that of line 1 already: ids must differ"
+    )
 
 
 def test_a_line_of_plain_text_that_was_cut_is_told_with_the_bound_and_no_count(tmp_path: Path) -> None:

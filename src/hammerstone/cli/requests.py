@@ -20,7 +20,7 @@ MOST_SHOWN = 10  # lines that cannot be used: the others are likely to be wrong 
 class RequestFile:
     """A file of requests, or standard input if it is `-`. `unusable` counts the lines that were reported so far.
 
-    `answers` is the output file of a batch, whose answers belong to the requests by their ids.
+    `answers` is the output file of a batch, whose answers belong to the requests by the ids that the file gives them.
     """
 
     def __init__(self, file: str, answers: str | None = None) -> None:
@@ -36,7 +36,7 @@ class RequestFile:
         for item in read_requests(self._file, on_ignored=_say_ignored):
             if isinstance(item, Unreadable):
                 self._report(item.line, item.why)
-            elif item.answer is None and item.id in answers:
+            elif item.answer is None and not item.numbered and item.id in answers:
                 yield replace(item, answer=answers[item.id])
             else:
                 yield item
@@ -50,7 +50,7 @@ class RequestFile:
             if isinstance(item, Unreadable):
                 self._report(item.line, f"of {self._answers}: {item.why}")
             else:
-                answers[item[0]] = item[1]
+                answers[item.id] = item.answer
         return answers
 
     def answered(self) -> Iterator[tuple[Request, str]]:

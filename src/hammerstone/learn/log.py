@@ -99,7 +99,7 @@ def _count(log: Log, file: str, item: Unreadable, on_bad: OnBad) -> None:
 
 def _answered(request: Request, replies: dict[str, BatchAnswer]) -> Request:
     """With the answer that the batch's output file holds. A batch's input says nothing of the call."""
-    reply = replies.get(request.id) if request.answer is None else None
+    reply = replies.get(request.id) if request.answer is None and not request.numbered else None
     return request if reply is None else replace(request, answer=reply.answer, logged=reply.logged)
 
 

@@ -28,16 +28,19 @@ class BatchAnswer(NamedTuple):
 
 
 def read_batch_answers(source: str | Path) -> Iterator[BatchAnswer | Unreadable]:
-    """The answers of a batch's output file. What failed there, or was cut short, is `Unreadable`.
+    """The answers of a batch's output file; `Unreadable` is what failed, was cut short, or answers a request again.
 
     Raises `InputError` for a file that cannot be read as a whole.
     """
+    taken: dict[str, int] = {}
     for line, row in rows_of(source):
         try:
             fields = named_fields(row)
             name, answer = fields.get("custom_id"), answer_in(fields.get("response"))
             if type(name) is not str or answer is None:
                 raise UnreadableRowError("it has no `custom_id` with a `response` that holds an answer")
+            if (first := taken.setdefault(name, line)) != line:
+                raise UnreadableRowError(f"its `custom_id` {name!r} is that of line {first} already, which counts")
             yield BatchAnswer(name, answer, call_of({}, {}, reply_in(fields.get("response"))))
         except UnreadableRowError as error:
             yield Unreadable(line=line, why=str(error), group=error.group)

@@ -15,7 +15,7 @@ from hammerstone.types import Request
 if TYPE_CHECKING:
     from hammerstone.requests.rows import Fields
 
-__all__ = ["IGNORED", "KNOWN", "QUESTIONS", "has_id", "ignored_fields", "named_fields", "request_of"]
+__all__ = ["IGNORED", "KNOWN", "QUESTIONS", "given_id", "ignored_fields", "named_fields", "request_of"]
 
 KNOWN = PARTS | ANSWERS | {"id", "task", "tenant"}
 IGNORED = (
@@ -76,7 +76,7 @@ def request_of(fields: Fields, line: int) -> Request:
     if is_chat(fields):
         return _chat_request(fields, line)
     return Request.plain(
-        id=_name(fields, "id") or str(line),
+        id=given_id(fields) or str(line),
         question=question_of(fields),
         tenant=_name(fields, "tenant") or "",
         task=_name(fields, "task"),
@@ -95,7 +95,7 @@ def _chat_request(fields: Fields, line: int) -> Request:
     if len(given) > 1:
         raise UnreadableRowError("its last turn, `response` and `answer` give different answers")
     return Request(
-        id=_name(fields, "custom_id") or _name(fields, "id") or str(line),
+        id=given_id(fields) or str(line),
         chat=chat,
         tenant=_name(fields, "tenant") or "",
         task=_name(fields, "task"),
@@ -104,9 +104,9 @@ def _chat_request(fields: Fields, line: int) -> Request:
     )
 
 
-def has_id(fields: Fields) -> bool:
-    """Whether the row names its request. Raises `UnreadableRowError`."""
-    return any(_name(fields, name) for name in (("custom_id", "id") if is_chat(fields) else ("id",)))
+def given_id(fields: Fields) -> str | None:
+    """The id that the row gives its request; `None` without one. Raises `UnreadableRowError`."""
+    return (_name(fields, "custom_id") if is_chat(fields) else None) or _name(fields, "id")
 
 
 def _name(fields: Fields, name: str) -> str | None:
