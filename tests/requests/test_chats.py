@@ -89,6 +89,25 @@ def test_what_is_no_question_that_a_tool_could_answer_is_refused_by_name(
     assert reason in why(tmp_path, row)
 
 
+@pytest.mark.parametrize("blank", ["", "  ", "\n"])
+def test_a_blank_answer_is_none_wherever_a_chat_has_it(tmp_path: Path, blank: str) -> None:
+    turn = {"role": "assistant", "content": blank}
+    parts = completion([{"type": "text", "text": blank}])
+    for row in (
+        {"messages": [ASK, turn]},
+        {"messages": [ASK], "answer": blank},
+        {"messages": [ASK], "response": parts},
+    ):
+        assert one(tmp_path, row).answer is None
+    assert one(tmp_path, {"messages": [ASK, turn], "answer": "3"}).answer == "3"
+
+
+@pytest.mark.parametrize(("turn", "answer"), [('{"a": 1, "b": 2}', {"b": 2.0, "a": 1}), ("3\n", "3"), ("3", 3.0)])
+def test_answers_that_are_one_label_in_two_spellings_do_not_differ(tmp_path: Path, turn: str, answer: object) -> None:
+    row = {"messages": [ASK, {"role": "assistant", "content": turn}], "answer": answer}
+    assert one(tmp_path, row).answer == turn
+
+
 def completion(content: object, **fields: object) -> dict[str, object]:
     return {"choices": [{"message": {"role": "assistant", "content": content}} | fields]}
 

@@ -259,6 +259,18 @@ def test_what_is_no_json_is_fine_where_it_is_ignored_and_an_error_where_it_is_us
     assert "is not JSON" in bad.why
 
 
+@pytest.mark.parametrize(("answer", "output"), [("5", 5.0), ('{"a": 1}', {"a": 1.0}), ("x ", "x")])
+def test_two_fields_with_one_label_in_two_spellings_do_not_differ(tmp_path: Path, answer: str, output: object) -> None:
+    (item,) = read(tmp_path, {"question": "Q", "answer": answer, "output": output})
+    assert isinstance(item, Request)
+    assert item.answer == answer
+
+
+def test_two_choices_of_one_value_are_two_answers(tmp_path: Path) -> None:
+    row = {"question": "Q", "choices": ["5", "5.0"], "answer": "5", "target": "5.0"}
+    assert "different answers" in refused(tmp_path, **row)
+
+
 # Other fields
 
 

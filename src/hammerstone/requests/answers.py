@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from operator import eq
 from typing import TYPE_CHECKING, cast
 
 from hammerstone.requests.choices import Choices, best_scored, choices_of
+from hammerstone.requests.comparison import same_label
 from hammerstone.requests.json_text import Constant, Number, as_json
 from hammerstone.requests.rows import UnreadableRowError
 
@@ -35,7 +37,8 @@ def answer_of(fields: Fields) -> str | None:
         given.append(list(best) if choices is None else [choices.named(one) for one in best])
     if not given:
         return None
-    common = [text for text in given[0] if all(text in others for others in given[1:])]
+    same = same_label if choices is None and not best else eq  # two choices may well be `5` and `5.0`
+    common = [text for text in given[0] if all(any(same(text, one) for one in others) for others in given[1:])]
     if not common:
         names = ", ".join(name for name in fields if name in ANSWERS)
         raise UnreadableRowError(f"its fields {names} give different answers")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from hammerstone.requests.answers import ANSWERS, answer_of
 from hammerstone.requests.chats import CHAT_FIELDS, body_of, chat_of, is_chat
+from hammerstone.requests.comparison import same_label
 from hammerstone.requests.json_text import Constant, weighs_nothing
 from hammerstone.requests.questions import PARTS, QUESTIONS, question_of
 from hammerstone.requests.replies import answer_in
@@ -86,20 +87,20 @@ def request_of(fields: Fields, line: int) -> Request:
 
 
 def _chat_request(fields: Fields, line: int) -> Request:
-    """Its answer is the last assistant's turn, the response that a log holds, or a field `answer`."""
+    """Its answer is the last assistant's turn, the response that a log holds, or a field `answer`; a blank one is none."""
     parts = [name for name in PARTS if not weighs_nothing(fields.get(name))]
     if parts:
         raise UnreadableRowError(f"it has both `messages` and a question: `{parts[0]}`")
     chat, last_turn = chat_of(body_of(fields))
-    given = {one for one in (last_turn, answer_in(fields.get("response")), answer_of(fields)) if one is not None}
-    if len(given) > 1:
+    given = [one for one in (last_turn, answer_in(fields.get("response")), answer_of(fields)) if one and one.strip()]
+    if not all(same_label(one, given[0]) for one in given):
         raise UnreadableRowError("its last turn, `response` and `answer` give different answers")
     return Request(
         id=given_id(fields) or str(line),
         chat=chat,
         tenant=_name(fields, "tenant") or "",
         task=_name(fields, "task"),
-        answer=next(iter(given), None),
+        answer=given[0] if given else None,
         line=line,
     )
 

@@ -98,7 +98,8 @@ def _text(parts: list[Fields]) -> str | None:
     spoken = [one for one in parts if one.get("type") not in ("thinking", "redacted_thinking")]
     if any(one.get("type") not in (None, "text", "output_text") for one in spoken):
         raise NotForToolsError("its response holds more than text", TOOLS)
-    return "".join(str(one.get("text") or "") for one in spoken) or None
+    text = "".join(str(one.get("text") or "") for one in spoken)
+    return text if text.strip() else None
 
 
 def _assembled(chunks: list[Fields]) -> Fields:
