@@ -89,6 +89,40 @@ def test_what_is_no_question_that_a_tool_could_answer_is_refused_by_name(
     assert reason in why(tmp_path, row)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"negate": True, "year": 2024},
+        {"temperature": 0, "max_tokens": 5, "seed": 1, "user": "u", "metadata": {"a": "b"}},
+        {"date": "2024-02-03"},
+    ],
+)
+def test_what_is_no_part_of_a_chat_is_ignored_with_a_word(tmp_path: Path, fields: dict[str, object]) -> None:
+    told: list[str] = []
+    path = tmp_path / "rows.jsonl"
+    rows = ({"messages": [ASK], **fields}, {"custom_id": "a", "body": {"messages": [ASK], **fields}})
+    for row in rows:
+        path.write_text(f"{json.dumps(row)}\n" * 2)
+        assert isinstance(next(read_requests(path, on_ignored=told.extend)), Request)
+    assert told == 2 * list(fields)
+
+
+@pytest.mark.parametrize("shaping", [{"stop": ["3"]}, {"stop": "\n"}, {"logit_bias": {"18": -100}}])
+def test_a_parameter_that_changes_what_an_answer_says_is_refused_by_name(
+    tmp_path: Path, shaping: dict[str, object]
+) -> None:
+    said = f"its `{next(iter(shaping))}` changes what an answer says"
+    log = {"request": {"messages": [ASK], **shaping}, "response": completion("3")}
+    for row in ({"messages": [ASK], **shaping}, {"body": {"messages": [ASK], **shaping}}, log):
+        assert why(tmp_path, row) == said
+    assert one(tmp_path, {"messages": [ASK], "stop": None, "logit_bias": {}}).question == "1 + 2?"
+
+
+@pytest.mark.parametrize("part", [{"title": 5}, {"context": True}, {"question": "Q"}])
+def test_a_part_of_a_question_beside_a_chat_is_refused(tmp_path: Path, part: dict[str, object]) -> None:
+    assert "both `messages` and a question" in why(tmp_path, {"messages": [ASK], **part})
+
+
 @pytest.mark.parametrize("blank", ["", "  ", "\n"])
 def test_a_blank_answer_is_none_wherever_a_chat_has_it(tmp_path: Path, blank: str) -> None:
     turn = {"role": "assistant", "content": blank}

@@ -291,6 +291,10 @@ IMAGE = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": 
         (LITELLM | {"status": "failure"}, "the call failed"),
         (LITELLM | {"call_type": "aembedding"}, "no chat"),
         (LITELLM | {"model_parameters": {"tools": [TOOL]}}, "calls of tools"),
+        (ANTHROPIC | {"request": ANTHROPIC["request"] | {"stop_sequences": ["4"]}}, "stop sequences"),
+        (LANGFUSE | {"modelParameters": {"stop": ["4"]}}, "stop sequences"),
+        (LITELLM | {"model_parameters": {"stop": "4"}}, "stop sequences"),
+        (GATEWAY | {"request": GATEWAY["request"] | {"logit_bias": {"18": -100}}}, "token biases"),
     ],
 )
 def test_what_no_tool_could_learn_from_is_told_apart_from_what_is_damaged(

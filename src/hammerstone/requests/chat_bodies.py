@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 
 __all__ = ["as_chat_completion", "turns_of"]
 
-_OF_RESPONSES = frozenset(("max_output_tokens", "reasoning", "truncation", "include", "text", "max_tool_calls"))
-_OF_MESSAGES = frozenset(("stop_sequences", "inference_geo", "speed", "cache_control"))
+_OF_RESPONSES = frozenset(("truncation", "include", "text", "max_tool_calls"))
+_OF_MESSAGES = frozenset(("inference_geo", "speed", "cache_control"))
+_NAMES = {"max_output_tokens": "max_completion_tokens", "reasoning": "reasoning_effort", "stop_sequences": "stop"}
+"""Parameters that chat completions have under another name."""
 
 
 def as_chat_completion(body: Fields) -> Fields:
@@ -24,7 +26,7 @@ def as_chat_completion(body: Fields) -> Fields:
     if isinstance(messages := read.get("messages"), list):
         first = [{"role": "system", "content": system}] if system else []
         read["messages"] = _as_text([*first, *cast("list[object]", messages)])
-    return {name: value for name, value in read.items() if name not in _OF_MESSAGES}
+    return {_NAMES.get(name, name): value for name, value in read.items() if name not in _OF_MESSAGES}
 
 
 def turns_of(value: object) -> list[object]:
@@ -35,10 +37,13 @@ def turns_of(value: object) -> list[object]:
 
 
 def _of_responses(body: Fields) -> Fields:
-    instructions, form = body.get("instructions"), object_of(object_of(body.get("text")).get("format"))
+    text = object_of(body.get("text"))
+    instructions, form = body.get("instructions"), object_of(text.get("format"))
     read = {name: value for name, value in body.items() if name not in {*_OF_RESPONSES, "input", "instructions"}}
     first = [{"role": "system", "content": instructions}] if instructions else []
     read["messages"] = [*first, *turns_of(body["input"])]
+    if "verbosity" in text:
+        read["verbosity"] = text["verbosity"]
     if form.get("type") == "json_schema":
         schema = {name: value for name, value in form.items() if name != "type"}
         read["response_format"] = {"type": "json_schema", "json_schema": schema}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from hammerstone.requests.rows import Fields
 
-__all__ = ["BODIES", "CHAT_FIELDS", "MAX_MESSAGES", "body_of", "chat_of", "is_chat"]
+__all__ = ["BODIES", "CHAT_FIELDS", "MAX_MESSAGES", "body_of", "chat_of", "is_chat", "unread_parameters"]
 
 MAX_MESSAGES = 1_000
 
@@ -42,7 +42,11 @@ HARMLESS = frozenset(
 )
 """Parameters of a request that change how a model words or delivers an answer, not what is asked."""
 
-_READ = CHAT_FIELDS | ANSWERS | CALL_FIELDS | {"model", "response_format", "id", "task", "tenant"}
+_IDENTITY = CHAT_FIELDS | ANSWERS | {"model", "response_format", "id", "task", "tenant"}
+_READ = _IDENTITY | CALL_FIELDS
+
+_SHAPING = {"stop": "stop sequences", "logit_bias": "token biases"}
+"""Parameters that change what an answer says, and no tool knows of, with the words that a report counts them by."""
 
 _GROUPS = {
     **dict.fromkeys(("tools", "functions", "tool_choice", "function_call", "tool_calls"), TOOLS),
@@ -82,6 +86,14 @@ def chat_of(body: Fields) -> tuple[Chat, str | None]:
     if sum(len(one.content) for one in messages) > MAX_QUESTION_CHARS:
         raise UnreadableRowError(f"its messages have more than {MAX_QUESTION_CHARS} characters together")
     return Chat(messages=messages, model=_model(body), response_format=_response_format(body)), answer
+
+
+def unread_parameters(body: Fields) -> list[str]:
+    """The fields that are no part of the chat. Raises `NotForToolsError` for one that shapes the answer."""
+    for name, group in _SHAPING.items():
+        if body.get(name) not in (None, "", [], {}):
+            raise NotForToolsError(f"its `{name}` changes what an answer says", group)
+    return [name for name, value in body.items() if name not in _IDENTITY and value not in (None, "", [], {})]
 
 
 def _refuse_more_than_text(body: Fields) -> None:

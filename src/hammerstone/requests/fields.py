@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from hammerstone.requests.answers import ANSWERS, answer_of
-from hammerstone.requests.chats import CHAT_FIELDS, body_of, chat_of, is_chat
+from hammerstone.requests.chats import CHAT_FIELDS, body_of, chat_of, is_chat, unread_parameters
 from hammerstone.requests.comparison import same_label
 from hammerstone.requests.json_text import Constant, weighs_nothing
 from hammerstone.requests.questions import PARTS, QUESTIONS, question_of
@@ -56,9 +56,14 @@ def named_fields(row: object) -> Fields:
 
 def ignored_fields(fields: Fields) -> list[str]:
     """The fields that are passed over. Raises `UnreadableRowError` for one that could change the answer."""
-    known = KNOWN
-    if is_chat(fields):  # the parameters of the request itself are judged with it
-        known = KNOWN | CHAT_FIELDS if body_of(fields) is not fields else frozenset(fields)
+    if not is_chat(fields):
+        return _passed_over(fields, KNOWN)
+    body = body_of(fields)
+    around = _passed_over(fields, KNOWN | CHAT_FIELDS) if body is not fields else []
+    return around + unread_parameters(body)
+
+
+def _passed_over(fields: Fields, known: frozenset[str]) -> list[str]:
     others = [name for name in fields if name not in known]
     heavy = [name for name in others if name not in IGNORED and not weighs_nothing(fields[name])]
     if heavy:
@@ -87,8 +92,8 @@ def request_of(fields: Fields, line: int) -> Request:
 
 
 def _chat_request(fields: Fields, line: int) -> Request:
-    """Its answer is the last assistant's turn, the response that a log holds, or a field `answer`; a blank one is none."""
-    parts = [name for name in PARTS if not weighs_nothing(fields.get(name))]
+    """Its answer is the last assistant's turn, a log's response, or an `answer`; a blank one is none."""
+    parts = [name for name in fields if name in PARTS and not _is_blank(fields[name])]
     if parts:
         raise UnreadableRowError(f"it has both `messages` and a question: `{parts[0]}`")
     chat, last_turn = chat_of(body_of(fields))
@@ -103,6 +108,10 @@ def _chat_request(fields: Fields, line: int) -> Request:
         answer=given[0] if given else None,
         line=line,
     )
+
+
+def _is_blank(value: object) -> bool:
+    return value in (None, [], {}) or (type(value) is str and not value.strip())
 
 
 def given_id(fields: Fields) -> str | None:

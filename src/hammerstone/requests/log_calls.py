@@ -79,7 +79,7 @@ def _asks_for_variety(body: Fields) -> bool:
     """Whether a request wants another answer each time, as the gateway judges it."""
     temperature = _number(body.get("temperature"))
     penalties = (str(body.get(name) or "0") for name in ("frequency_penalty", "presence_penalty"))
-    return (temperature or 0) > 1 or any(one not in {"0", "0.0"} for one in penalties) or bool(body.get("logit_bias"))
+    return (temperature or 0) > 1 or any(one not in {"0", "0.0"} for one in penalties)
 
 
 def _duration(fields: Fields, began: float | None) -> float | None:

@@ -36,7 +36,10 @@ _TRACED = ("traceid", "trace_id", "starttime", "start_time", "observationid")
 _GENERATIONS = {"GENERATION", "generation"}
 _CHATS = {"completion", "acompletion", "chat", "responses", "aresponses", "anthropic_messages", "text_completion", ""}
 _OF_LITELLM = ("call_type", "spend", "response_cost", "model_group", "model_parameters", "litellm_call_id")
-_PARAMETERS = ("response_format", "tools", "tool_choice", "functions", "n", "logprobs", "modalities", "temperature")
+_PARAMETERS = (
+    *("response_format", "tools", "tool_choice", "functions", "n", "logprobs", "modalities", "temperature"),
+    *("stop", "stop_sequences", "logit_bias"),
+)
 _KEPT = ("id", "request_id", "custom_id", "task", "tenant", "answer")
 
 
