@@ -110,6 +110,35 @@ def test_spellings_of_one_question_count_once(spelling: str) -> None:
     assert [one.id for one in independent(given)] == [0, 2]
 
 
+def labeled(answer: str, source: Source, *, spaces: int, former: str | None = None) -> StoredInstance:
+    question = f"A{' ' * spaces}b?"
+    return StoredInstance(
+        id=spaces, request_id="r", question=question, answer=answer, source=source, former_answer=former
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kept"),
+    [
+        (("old", Source.SOLVER), ("new", Source.CALLER), "new"),
+        (("old", Source.CALLER), ("new", Source.CALLER), "new"),
+        (("kept", Source.CALLER), ("other", Source.SOLVER), "kept"),
+        (("kept", Source.SOLVER), ("other", Source.SOLVER), "kept"),
+        (("5", Source.SOLVER), ("5.0", Source.CALLER), "5"),
+    ],
+)
+def test_of_two_spellings_the_later_label_of_a_person_or_caller_counts(
+    first: tuple[str, Source], second: tuple[str, Source], kept: str
+) -> None:
+    (one,) = independent([labeled(*first, spaces=1), labeled(*second, spaces=2)])
+    assert one.answer == kept
+
+
+def test_a_corrected_label_counts_wherever_its_spelling_stood() -> None:
+    corrected = labeled("new", Source.CALLER, spaces=1, former="old")
+    assert independent([corrected, labeled("old", Source.CALLER, spaces=2)]) == (corrected,)
+
+
 @pytest.mark.parametrize("other", ["A b c!", "a b c?", "A bc?", "A b d?", "A b 1 c?", "A b, c?"])
 def test_what_says_something_else_counts(other: str) -> None:
     assert len(independent(stored(["A b c?", other]))) == 2

@@ -709,6 +709,19 @@ async def test_labels_that_are_given_again_corrected_make_the_tool(store: Store,
     assert [one.former_answer for one in store.instances("sum")] == [None, "999", None, "999", None, None]
 
 
+async def test_a_corrected_label_replaces_that_of_every_spelling(
+    store: Store, sandbox: Sandbox
+) -> None:
+    models = Models(maker=maker(), user=user())
+    other_spelling = [replace(one, question=f"{one.question}\r\n") for one in relabeled({})]
+    async with Hammerstone(store=store, sandbox=sandbox, models=models, settings=SETTINGS) as loop:
+        await loop.make(relabeled({1: "999"}), name="sum")
+        await loop.make(other_spelling, name="sum")
+    labels = {one.question: (one.answer, one.former_answer) for one in store.instances("sum")}
+    assert labels[ask(1)] == (answer(ask(1)), "999")
+    assert len(labels) == 12
+
+
 async def test_a_tool_that_is_kept_back_goes_live_when_the_one_label_is_corrected(
     store: Store, sandbox: Sandbox
 ) -> None:
@@ -743,7 +756,7 @@ async def test_of_two_answers_to_one_question_the_later_one_is_taken_and_both_ar
     assert build.state is BuildState.LIVE
     assert [one.answer for one in store.instances("sum")] == ["7", " 22\n", *(answer(ask(n)) for n in range(2, 6))]
     assert caplog.messages == [
-        "of the instances of sum, 7 answers the question of 1 with '7' instead of '999': the later one is used"
+        "sum: instances 1 and 7 answer the same question with '999' and '7'; the later answer is used"
     ]
 
 

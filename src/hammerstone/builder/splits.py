@@ -6,9 +6,11 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hammerstone.requests.comparison import same_label
 from hammerstone.settings import Numbers
 from hammerstone.store.records import StoredInstance
 from hammerstone.tools.shortlist import grams, phrased_alike
+from hammerstone.types import Source
 
 __all__ = ["Split", "independent", "most_varied", "respelled", "spelled_alike", "split_instances"]
 
@@ -27,15 +29,24 @@ class Split:
 
 
 def independent(instances: Sequence[StoredInstance]) -> tuple[StoredInstance, ...]:
-    """The first instance of each question, however often it comes with other spaces or in another Unicode form.
+    """One instance of each question, however often it comes with other spaces or in another Unicode form.
 
+    It is the first, unless a spelling that a person or a caller labeled, or corrected, has another label.
     Further spellings of a question say nothing new about its task: they do not count towards a build, are not shown,
     and would not be held out. But their labels are labels: a tool must not contradict them.
     """
-    first: dict[str, StoredInstance] = {}
+    found: dict[str, StoredInstance] = {}
     for one in instances:
-        first.setdefault(spelled_alike(one.question), one)
-    return tuple(first.values())
+        first = found.setdefault(spelled_alike(one.question), one)
+        overrules = one.source is not Source.SOLVER and _authority(one) >= _authority(first)
+        if overrules and not same_label(first.answer, one.answer):
+            found[spelled_alike(one.question)] = one
+    return tuple(found.values())
+
+
+def _authority(one: StoredInstance) -> tuple[bool, bool]:
+    """Whose label counts: a person's or a caller's, above all a corrected one; among equals the later one."""
+    return one.source is not Source.SOLVER, one.former_answer is not None
 
 
 def respelled(every: Sequence[StoredInstance], these: Sequence[StoredInstance]) -> tuple[StoredInstance, ...]:

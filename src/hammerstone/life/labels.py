@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from anyio import to_thread
 
 from hammerstone.concurrency import map_concurrently
 from hammerstone.faults import contained
-from hammerstone.requests.comparison import agree, same_label
+from hammerstone.requests.comparison import agree, normalise, same_label
 from hammerstone.routes import Asked, ToolParserRoute, text_of
 from hammerstone.sandbox.contract import Sandbox
 from hammerstone.store import Store
@@ -33,7 +33,10 @@ class Conflict:
     def __str__(self) -> str:
         earlier, later = self.numbers
         former, answer = self.answers
-        return f"{later} answers the question of {earlier} with {answer!r} instead of {former!r}: the later one is used"
+        return (
+            f"instances {earlier} and {later} answer the same question with {former!r} and {answer!r}; "
+            "the later answer is used"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,14 +55,28 @@ async def take(instances: Sequence[Instance], name: str, *, store: Store, sandbo
     """Store what the caller gives, correct what is there, and quarantine a live tool that contradicts any of it."""
     usable, conflicts = latest(instances)
     for conflict in conflicts:
-        _log.warning("of the instances of %s, %s", name, conflict)
+        _log.warning("%s: %s", name, conflict)
     live = await to_thread.run_sync(store.tool, name)
+    corrected = [*usable, *_respelled(usable, await to_thread.run_sync(store.instances, name))]
     changed = [
         await to_thread.run_sync(lambda i=number, one=given: store.add_instance(name, one, request_id=f"{name}-{i}"))
-        for number, given in enumerate(usable, 1)
+        for number, given in enumerate(corrected, 1)
     ]
     if live is not None and live.state is ToolState.LIVE:
         await _hold(live, [one for one in changed if one is not None], store=store, sandbox=sandbox)
+
+
+def _respelled(given: Sequence[Instance], stored: Sequence[StoredInstance]) -> list[Instance]:
+    """The labels that are given for other spellings of stored questions, as labels of the stored spellings."""
+    labels = {normalise(one.question): one for one in given}
+    themselves = {one.question for one in given}
+    return [
+        replace(label, question=one.question)
+        for one in stored
+        if one.question not in themselves
+        and (label := labels.get(normalise(one.question))) is not None
+        and not same_label(one.answer, label.answer)
+    ]
 
 
 async def _hold(tool: StoredTool, labeled: Sequence[StoredInstance], *, store: Store, sandbox: Sandbox) -> None:
@@ -79,17 +96,25 @@ async def _hold(tool: StoredTool, labeled: Sequence[StoredInstance], *, store: S
 
 
 def latest(instances: Sequence[Instance]) -> tuple[list[Instance], list[Conflict]]:
-    """The last instance of each question, where the first one stood, and what it overrules.
+    """Each question with its last label, where it first stood, and which instances that overrules.
 
-    Labels that differ only as JSON or as a number are one label, and no conflict.
+    A label holds for all spellings that `normalise` makes one. Labels that differ only as JSON or as a number are one
+    label, and no conflict.
     """
-    last = {one.question: number for number, one in enumerate(instances)}
-    conflicts = [
-        Conflict(question=one.question, numbers=(number + 1, later + 1), answers=(one.answer, instances[later].answer))
-        for number, one in enumerate(instances)
-        if not same_label(one.answer, instances[later := last[one.question]].answer)
-    ]
-    return [instances[last[question]] for question in dict.fromkeys(one.question for one in instances)], conflicts
+    last = {normalise(one.question): number for number, one in enumerate(instances)}
+    usable: dict[str, Instance] = {}
+    conflicts: list[Conflict] = []
+    for number, one in enumerate(instances):
+        later = last[normalise(one.question)]
+        label = instances[later].answer
+        if same_label(one.answer, label):
+            usable[one.question] = one
+        else:
+            usable[one.question] = replace(one, answer=label)
+            conflicts.append(
+                Conflict(question=one.question, numbers=(number + 1, later + 1), answers=(one.answer, label))
+            )
+    return list(usable.values()), conflicts
 
 
 async def contradictions(
