@@ -143,6 +143,10 @@ def test_utf8_and_utf16_with_a_byte_order_mark_are_read(tmp_path: Path, name: st
     assert questions(read(tmp_path, name, text.encode(encoding))) == ["Größe 尺寸 🪨?"]
 
 
+def test_json_lines_that_were_put_together_may_have_a_byte_order_mark_in_the_middle(tmp_path: Path) -> None:
+    assert questions(read(tmp_path, "r.jsonl", '\ufeff{"question": "Q1"}\n\ufeff{"question": "Q2"}\n')) == ["Q1", "Q2"]
+
+
 def test_big_endian_utf16_is_read(tmp_path: Path) -> None:
     assert questions(read(tmp_path, "r.txt", b"\xfe\xff" + "Größe?\nZwei?\n".encode("utf-16-be"))) == [
         "Größe?",

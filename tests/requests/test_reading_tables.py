@@ -77,7 +77,7 @@ def test_the_numbered_column_of_a_data_frame_is_ignored(tmp_path: Path) -> None:
     assert read(tmp_path, "r.csv", ",question,answer\n0,Q,A\n") == [Request.plain(id="2", question="Q", answer="A")]
 
 
-CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\ufeff\x00"), max_size=20).filter(str.strip)
+CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=20).filter(str.strip)
 
 
 @given(st.lists(st.tuples(CELLS, CELLS), max_size=5), st.sampled_from([",", ";", "\t", "|"]))
@@ -116,6 +116,29 @@ def test_several_stray_quotes_cost_their_own_rows(tmp_path: Path) -> None:
     items = read(tmp_path, "r.csv", f"id,question,answer\n{rows}")
     assert [item.line for item in items if isinstance(item, Unreadable)] == [4, 7, 10]
     assert [item.id for item in items if isinstance(item, Request)] == ["1", "2", "4", "5", "7", "8"]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_rows_between_two_stray_quotes_are_not_lost(tmp_path: Path, delimiter: str) -> None:
+    rows = 'id,question,answer\n1,"open,x\n2,b,c\n3,d,"\n4,e,f\n'
+    items = read(tmp_path, "r.csv", rows.replace(",", delimiter))
+    assert {item.line for item in items if isinstance(item, Unreadable)} == {2, 4}
+    assert [item.id for item in items if isinstance(item, Request)] == ["2", "4"]
+
+
+@pytest.mark.parametrize("text", ["Sort these:\npear, fig\napple, kiwi", "a\nb, c", "\na, b\nc"])
+def test_the_lines_of_a_cell_in_a_row_with_too_few_are_no_rows(tmp_path: Path, text: str) -> None:
+    bad, good = read(tmp_path, "r.csv", f'question,answer\n"{text}"\nfine,x\n')
+    assert isinstance(bad, Unreadable)
+    assert "1 cells under 2 columns" in bad.why
+    assert isinstance(good, Request)
+
+
+@pytest.mark.parametrize("name", ["r.csv", "r.tsv"])
+def test_a_byte_order_mark_inside_a_cell_is_a_character_of_it(tmp_path: Path, name: str) -> None:
+    (item,) = read(tmp_path, name, '\ufeffquestion\n"one\n\ufefftwo"\n')
+    assert isinstance(item, Request)
+    assert item.question == "one\n\ufefftwo"
 
 
 def test_the_end_of_a_broken_cell_is_no_row(tmp_path: Path) -> None:

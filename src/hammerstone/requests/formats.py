@@ -17,6 +17,7 @@ from hammerstone.requests.opening import numbered_lines, opened_text
 from hammerstone.requests.parquet import parquet_rows
 from hammerstone.requests.rows import MAX_LINE_CHARS, MAX_QUESTION_CHARS, Row, UnreadableRowError, not_utf8
 from hammerstone.requests.tables import is_table_header, table_rows
+from hammerstone.text_files import BOM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -84,7 +85,7 @@ def _fields(line: str) -> object:
     if len(line) > MAX_LINE_CHARS:
         return UnreadableRowError(f"the line is longer than {MAX_LINE_CHARS} characters")
     try:
-        return load_json(line)
+        return load_json(line.lstrip(BOM))  # files that were put together have one in the middle
     except RecursionError:
         return UnreadableRowError("the JSON is nested too deeply")
     except ValueError as error:

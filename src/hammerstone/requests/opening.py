@@ -72,11 +72,11 @@ def _unpacked(file: io.BufferedReader) -> io.BufferedReader:
 def numbered_lines(text: TextIO) -> Iterator[Line]:
     """The lines with their numbers; one that is too long is cut, and the rest of it passed over.
 
-    Files that were put together may hold a byte order mark at the beginning of any line.
+    A byte order mark is one at the beginning of the text; elsewhere it is a character like any other.
     """
     number = 0
     while line := text.readline(MAX_LINE_CHARS + 1):
         number += 1
-        yield number, line.lstrip(BOM)
+        yield number, line.lstrip(BOM) if number == 1 else line
         while len(line) > MAX_LINE_CHARS and not line.endswith(("\n", "\r")):
             line = text.readline(MAX_LINE_CHARS + 1)

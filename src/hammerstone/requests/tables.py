@@ -1,7 +1,7 @@
 """Tables with a header: CSV, tab-separated values, and what spreadsheets make of them.
 
-The delimiter is found in the header. A quote that is never closed costs its own line only: reading goes on with the
-next one, so that it cannot swallow the rows behind it.
+The delimiter is found in the header. A quote that is never closed, or only by another stray one, costs its own line:
+reading goes on with the next one, so that it cannot swallow the rows behind it.
 """
 
 from __future__ import annotations
@@ -106,11 +106,13 @@ def _records(lines: Iterator[Line], delimiter: str) -> Iterator[_Record]:
             taken.append(line)
             yield line[1]
 
-    reader, doubtful = csv.reader(feed(), delimiter=delimiter, strict=True), 0
+    reader, doubtful, width = csv.reader(feed(), delimiter=delimiter, strict=True), 0, 0
     while True:
         taken.clear()
         try:
             cells = next(reader)
+            if len(cells) < width and _swallows_rows(taken, width, delimiter):
+                raise csv.Error("a stray one runs over the rows below")
         except StopIteration:
             return
         except csv.Error as error:
@@ -119,7 +121,19 @@ def _records(lines: Iterator[Line], delimiter: str) -> Iterator[_Record]:
             ahead.extendleft(reversed(taken[1:]))
             reader = csv.reader(feed(), delimiter=delimiter, strict=True)
             continue
+        width = width or len(cells)  # the header's
         yield taken[-1][0], _unsound(taken, doubtful=taken[0][0] <= doubtful) or cells
+
+
+def _swallows_rows(taken: Sequence[Line], width: int, delimiter: str) -> bool:
+    """Whether a cell over several lines is rows between two stray quotes, and not a text with line breaks.
+
+    Each line below the first is a row of its own then, and what closes the cell stands where a quote opens one.
+    """
+    below = [line.rstrip("\r\n") for _, line in taken[1:]]
+    if not below or any(len(_cells(line.replace('"', ""), delimiter)) != width for line in below):
+        return False
+    return re.search(rf'(?:^|{re.escape(delimiter)})"(?:$|{re.escape(delimiter)})', below[-1]) is not None
 
 
 def _unsound(taken: Sequence[Line], *, doubtful: bool) -> UnreadableRowError | None:
