@@ -18,7 +18,7 @@ PACKAGES = [path for path in MODULES if path.name == "__init__.py"]
 # Each part may import those above its own line, and itself; parts in one line know nothing of each other.
 LAYERS = (
     ("errors", "types"),
-    ("environment", "faults", "lazy_names", "settings", "text_files", "visible"),
+    ("environment", "faults", "lazy_names", "paths", "settings", "text_files", "visible"),
     ("concurrency", "escaping", "private_files", "templates", "toml_sections", "validation"),
     ("ordered", "prompts", "requests", "settings_file"),
     ("models", "sandbox"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hammerstone.environment import model_of
+from hammerstone.paths import expanded
 from hammerstone.settings import Settings
 from hammerstone.toml_sections import read_sections
 from hammerstone.types import Role
@@ -55,7 +56,7 @@ def load_settings(config: Path | None = None, flags: Mapping[str, object] | None
     Without `config`, `hammerstone.toml` in the working folder is read if it is there. Raises `SettingsError` for a file
     that cannot be read, and for a key or a value in it that makes no sense.
     """
-    path = config or Path(DEFAULT_FILE)
+    path = expanded(config or DEFAULT_FILE)
     loaded = _from_file(path) if config is not None or path.exists() else LoadedSettings()
     for role in Role:
         if (model := model_of(role)) is not None:

@@ -211,7 +211,7 @@ def test_long_answers_stay_on_one_line(cli: Cli, tmp_path: Path, recorded: Recor
         (("solve", "-", "--maker", "recorded:nowhere"), 2, "cannot read the recording nowhere", "check the path"),
         (("solve", "-", "--maker", "openai:gpt-x"), 2, "OPENAI_API_KEY", ""),
         (("solve", "-", "--sandbox", "docker"), 2, "docker", "bubblewrap"),
-        (("solve", "-", "--home", "~no-such-user/home"), 2, "is in nobody's home folder", "name another with --home"),
+        (("solve", "-", "--home", "~no-such-user/home"), 2, "is in nobody's home folder", "a name after ~ is a user's"),
         (("solve", "-", "--home", "mysql://host/db"), 2, "this database URL cannot be used", "name a folder"),
         (("solve", "-", "--recipe", "soup"), 2, "soup", ""),
         (("solve", "-", "--concurrency", "0"), 2, "--concurrency", ""),

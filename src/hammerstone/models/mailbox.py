@@ -18,16 +18,18 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 
 from hammerstone.errors import ModelError, ModelTimeoutError, SettingsError
 from hammerstone.models.model import Prompt, Reply, sendable
+from hammerstone.paths import expanded
 from hammerstone.private_files import make_private_folder, open_private, tighten
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hammerstone.models.model import Message
 
 __all__ = ["MailboxModel"]
@@ -49,7 +51,7 @@ class MailboxModel:
     def __init__(
         self, directory: str | Path, *, timeout_seconds: float | None = None, poll_seconds: float = 0.2
     ) -> None:
-        self._directory = Path(directory)
+        self._directory = expanded(directory)
         self._timeout_seconds = timeout_seconds
         self._poll_seconds = poll_seconds
         self._prompts, self._replies, self._done = (self._directory / part for part in ("prompts", "replies", "done"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -16,9 +15,12 @@ from hammerstone.models.asking import sound_reply
 from hammerstone.models.model import identity_of
 from hammerstone.models.nearest import difference, nearest
 from hammerstone.models.recordings import Record, append_record, model_digest, read_records
+from hammerstone.paths import expanded
 from hammerstone.private_files import make_private_folder, open_private
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hammerstone.models.model import Model, Prompt, Reply
 
 __all__ = ["RecordedModel", "RecordingModel"]
@@ -32,7 +34,7 @@ class RecordedModel:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self._path = Path(path)
+        self._path = expanded(path)
         self._records = read_records(self._path)
         replies = "\n".join(f"{key} {record.reply.text}" for key, record in self._records.items())
         self._digest = hashlib.sha256(replies.encode("utf-8", "surrogatepass")).hexdigest()[:12]
@@ -87,7 +89,7 @@ class RecordingModel:
 
     def __init__(self, model: Model, path: str | Path) -> None:
         self._model = model
-        self._path = Path(path)
+        self._path = expanded(path)
         if self._path.is_dir():
             raise SettingsError(
                 f"cannot record into the folder {self._path}", hint=f"name a file, such as {self._path}/user.jsonl"

@@ -17,10 +17,10 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hammerstone.errors import InputError
+from hammerstone.paths import expanded
 from hammerstone.requests.batches import BatchAnswer, is_batch_output, read_batch_answers
 from hammerstone.requests.documents import MAX_DOCUMENT_CHARS
 from hammerstone.requests.fields import given_id, ignored_fields, named_fields, request_of
@@ -37,6 +37,7 @@ from hammerstone.requests.writing import InstanceForm, write_instances
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
+    from pathlib import Path
 
     from hammerstone.types import Request
 
@@ -69,7 +70,8 @@ def read_requests(
     given. `on_ignored` is given the names of the fields that are passed over, each once.
 
     Raises `InputError`, at the first item asked for, if the file is missing, not allowed, binary, in UTF-32 or in
-    UTF-16 without a byte order mark, or not of its format as a whole.
+    UTF-16 without a byte order mark, or not of its format as a whole. Raises `SettingsError` for a path in
+    the home folder of no user.
     """
     taken: dict[str, int] = {}  # where each id was
     reserved: frozenset[str] | None = None  # read for the first request without an id
@@ -96,7 +98,7 @@ def _numbers_given(source: str | Path) -> frozenset[str]:
     """The ids in a file that a line without one could get as well; none of a stream, which cannot be read twice."""
     found: set[str] = set()
     with suppress(InputError):  # said where the requests themselves are read
-        for _, row in rows_of(source) if Path(source).is_file() else ():
+        for _, row in rows_of(source) if str(source) != "-" and expanded(source).is_file() else ():
             with suppress(UnreadableRowError):
                 found.add(given_id(log_row(named_fields(row))[0]) or "")
     return frozenset(filter(_NUMBER.fullmatch, found))

@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO, TypeAlias
 
+from hammerstone.paths import expanded
 from hammerstone.requests.documents import document_rows, is_document
 from hammerstone.requests.json_text import load_json
 from hammerstone.requests.opening import numbered_lines, opened_text
@@ -36,12 +37,12 @@ _FORMS: Mapping[str, _Form] = {
 def rows_of(source: str | Path) -> Iterator[Row]:
     """The rows of a file, which may be compressed with gzip, or of standard input if `source` is `-`.
 
-    Raises `InputError` for what is wrong with the whole.
+    Raises `InputError` for what is wrong with the whole, `SettingsError` for a path in the home folder of no user.
     """
     path = Path(source)
     suffix = Path(path.stem if path.suffix.lower() == ".gz" else path.name).suffix.lower()
     if suffix == ".parquet":
-        yield from parquet_rows(path)
+        yield from parquet_rows(expanded(path))
         return
     with opened_text(source) as text:
         yield from _rows(text, suffix)

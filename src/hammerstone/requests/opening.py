@@ -6,15 +6,16 @@ import gzip
 import io
 import zlib
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
 from hammerstone.errors import InputError
+from hammerstone.paths import expanded
 from hammerstone.requests.rows import MAX_LINE_CHARS, Line
 from hammerstone.text_files import BOM, STANDARD_INPUT, encoding_of, stdin_binary
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+    from pathlib import Path
 
 __all__ = ["numbered_lines", "opened_text"]
 
@@ -48,8 +49,9 @@ def _opened(source: str | Path) -> Generator[io.BufferedReader]:
         return
     if not str(source):
         raise InputError("no file is named", hint="name one, or `-` for standard input")
+    path = expanded(source)
     try:
-        file = Path(source).open("rb")  # noqa: SIM115 - only opening may fail as below, not what is done with the file
+        file = path.open("rb")
     except FileNotFoundError as error:
         raise InputError(f"there is no file {source}", hint="check the path; `-` reads standard input") from error
     except IsADirectoryError as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hammerstone.errors import SettingsError, StoreError
+from hammerstone.paths import expanded
 from hammerstone.private_files import make_private_folder, open_private
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def _checked_url(text: str) -> URL:
     if "@" in (url.host or ""):  # the rest of a password, which would be shown as the host's name
         raise _unusable()
     if backend == "sqlite" and "uri" not in url.query:
+        url = url.set(database=str(expanded(url.database or "")))
         with suppress(OSError):  # SQLite itself says what is wrong with the path
             open_private(Path(url.database or ""), "ab").close()
     return url.set(drivername=f"{backend}+{drivers[backend]}")
@@ -102,14 +104,11 @@ def _unusable() -> SettingsError:
 def _prepared_home(home: Path) -> Path:
     """The home folder, made if missing, with the database file in it that only its owner can read."""
     try:
-        home = home.expanduser().absolute()
+        home = expanded(home).absolute()
         make_private_folder(home)
         open_private(home / DATABASE_FILE, "ab").close()
     except (FileExistsError, NotADirectoryError):
         raise StoreError(f"{home} is not a folder", hint="name another with --home or HAMMERSTONE_HOME") from None
-    except RuntimeError:
-        hint = "name another with --home or HAMMERSTONE_HOME; a name after ~ is a user's"
-        raise SettingsError(f"{home} is in nobody's home folder", hint=hint) from None
     except OSError as error:
         raise StoreError(
             f"the home folder {home} cannot be used: {error.strerror}",

@@ -18,6 +18,7 @@ import anyio
 
 from hammerstone.errors import InputError, ModelError
 from hammerstone.models.model import Prompt, Reply, sendable
+from hammerstone.paths import expanded
 from hammerstone.toolformer.apis.api import Api
 from hammerstone.toolformer.apis.api_specs import open_api
 from hammerstone.toolformer.call_format import remove_calls, without_half_call
@@ -92,6 +93,7 @@ def open_local(folder: str) -> LocalModel:
 
     Raises `SettingsError` for a folder without a model, and what `open_api` raises for a tool.
     """
+    folder = str(expanded(folder))
     lm = load_model(folder)
     apis = [open_api(spec) for spec in read_tools(Path(folder))]
     return LocalModel(lm, {api.name: api for api in apis}, identity=_identity(folder))
