@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["bench"]
 
 EXPERIMENT_NAMES = "use, make, reuse-cot, dispatch, one-call, near-miss, stream, improve, audit"
-LONG = "improve"  # takes minutes, and is not recorded whole: it runs only by its own name
+LONG = "improve"  # takes ten minutes: it runs only by its own name
 HOW_TO_RECORD = (
     "to record it, run the same command with live models: --maker MODEL --user MODEL --recordings {} --record"
 )
