@@ -4,7 +4,7 @@
 # transformers' own types are partial.
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["LanguageModel", "ModelTokenizer", "best_device", "load_model", "load_tokenizer"]
 
 UNBOUNDED = 10**9  # tokens of a context without a limit
+_UNFIT = (AttributeError, IndexError, KeyError, NotImplementedError, RuntimeError, StopIteration, TypeError, ValueError)
+
 ROUNDING = 0.2  # of the logits' spread: bfloat16 differs by a hundredth, a model that is read wrongly by about one
 
 
@@ -92,8 +94,7 @@ class LanguageModel(ModelTokenizer):
         width, held = max(map(len, rows)), cache.width if cache is not None else 0
         new = torch.tensor([len(row) for row in rows], device=self.device)
         before = cache.lengths if cache is not None else torch.zeros_like(new)
-        self._check_lengths(before + new)
-        self.read += int(new.sum())
+        self.count(int(new.sum()), int((before + new).max()))
         # New tokens follow those of the cache without a gap, and a short row is padded behind them: a model with a
         # sliding window counts columns. Rows without a cache lie at the right end.
         start = torch.zeros_like(new) if cache is not None else width - new
@@ -117,13 +118,34 @@ class LanguageModel(ModelTokenizer):
         layers = tuple((layer.keys, layer.values) for layer in out.past_key_values.layers)
         return logits, _closed(KVCache(layers=layers, lengths=before + new), mask)
 
-    def _check_lengths(self, lengths: Tensor) -> None:
-        longest = int(lengths.max())
+    def count(self, new: int, longest: int) -> None:
+        """Count new tokens that are read in rows of at most `longest`. Raises `InputError` beyond the context."""
         if longest > self.context:
             raise InputError(
                 f"{self.name} reads at most {self.context} tokens, but a row has {longest}",
                 hint="cut the documents shorter (max_tokens), or use a model with a longer context",
             )
+        self.read += new
+
+    def agrees(self, read: Callable[[Sequence[Sequence[int]], Sequence[Sequence[int]]], Tensor]) -> bool:
+        """Whether another way to read two rows in two steps has the logits of each row read alone, up to rounding.
+
+        `read` gets the first and the second tokens of the rows, and returns logits (rows, vocabulary) after the last.
+        A way that raises does not agree.
+        """
+        ids = self.encode("The sum of 12 and 30 is 42.")[:10]
+        first, second = [ids[:7], ids[1:4]], [ids[7:], ids[4:]]
+        try:
+            found = read(first, second)
+            with torch.inference_mode():
+                alone = [
+                    self.model(input_ids=torch.tensor([[*a, *b]], device=self.device)).logits[0, -1]
+                    for a, b in zip(first, second, strict=True)
+                ]
+            apart = max(float((own - row).std() / own.std()) for own, row in zip(alone, found, strict=True))
+        except _UNFIT:
+            return False
+        return apart < ROUNDING
 
 
 def _flat(rows: Sequence[Sequence[int]], device: torch.device) -> Tensor:
@@ -229,23 +251,16 @@ def _check_reading(lm: LanguageModel) -> None:
 
     Models that keep a state instead of keys and values, or count positions themselves, fail this. Raises `InputError`.
     """
-    ids = lm.encode("The sum of 12 and 30 is 42.")[:10]
-    rows = [(ids[:7], ids[7:]), (ids[1:4], ids[4:])]
-    try:
-        _, cache = lm.forward([first for first, _ in rows])
-        found, _ = lm.forward([second for _, second in rows], cache, keep=1)
-        with torch.inference_mode():
-            alone = [lm.model(input_ids=torch.tensor([[*a, *b]], device=lm.device)).logits[0, -1] for a, b in rows]
-        apart = max(float((own - row[-1]).std() / own.std()) for own, row in zip(alone, found, strict=True))
-    except (AttributeError, IndexError, TypeError, ValueError) as error:
-        apart, reason = 1.0, error
-    else:
-        reason = None
-    if not apart < ROUNDING:
+
+    def in_two_steps(first: Sequence[Sequence[int]], second: Sequence[Sequence[int]]) -> Tensor:
+        _, cache = lm.forward(first)
+        return lm.forward(second, cache, keep=1)[0][:, -1]
+
+    if not lm.agrees(in_two_steps):
         raise InputError(
             f"{lm.name} cannot be read piece by piece: its logits differ then, or it keeps no keys and values",
             hint="use a decoder with ordinary attention, such as Llama, Qwen, Gemma, GPT-2 or GPT-J",
-        ) from reason
+        )
     lm.read = 0
 
 
