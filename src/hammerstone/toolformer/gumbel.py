@@ -21,10 +21,12 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 __all__ = ["BLOCK", "draw_key", "draw_tokens", "uniform"]
 
 BLOCK = 256
+ROWS = 64  # at a time: more do not fit into a processor's cache
 NUMBERS = 2**24  # per step; more than blocks and tokens of a block
 
 
@@ -38,25 +40,26 @@ def draw_tokens(logits: Tensor, keys: Sequence[int], steps: Sequence[int], tempe
 
     `keys` say which draw each row belongs to, and `steps` which of its tokens this is: at most once each.
     """
+    chosen: list[int] = []
+    for begin in range(0, len(logits), ROWS):
+        some = slice(begin, begin + ROWS)
+        chosen += _drawn(logits[some], keys[some], steps[some], temperature)
+    return chosen
+
+
+def _drawn(logits: Tensor, keys: Sequence[int], steps: Sequence[int], temperature: float) -> list[int]:
     rows, size = logits.shape
     blocks = -(-size // BLOCK)
     numbers = uniform(keys, steps, blocks + BLOCK)
     gumbel = -(-numbers.log()).log()  # (rows, blocks + BLOCK)
     gumbel = gumbel.to(logits.device, torch.float32)
-    weights = _weights(logits, temperature, blocks)  # (rows, blocks, BLOCK)
+    exact = pad(logits.to(torch.float32, copy=True), (0, blocks * BLOCK - size), value=-torch.inf)
+    exact /= temperature
+    exact -= exact.amax(dim=-1, keepdim=True)
+    weights = exact.exp_().view(rows, blocks, BLOCK)  # softmax(logits / T), up to a factor
     block = (weights.sum(dim=-1).log_() + gumbel[:, :blocks]).argmax(dim=-1)
     inside = weights[torch.arange(rows, device=logits.device), block]  # (rows, BLOCK)
     return (block * BLOCK + (inside.log() + gumbel[:, blocks:]).argmax(dim=-1)).tolist()
-
-
-def _weights(logits: Tensor, temperature: float, blocks: int) -> Tensor:
-    """softmax(logits / T) up to a factor, in float32 and in blocks; the last one is filled up with zeros."""
-    rows, size = logits.shape
-    exact = torch.full((rows, blocks * BLOCK), -torch.inf, device=logits.device)
-    exact[:, :size] = logits
-    exact /= temperature
-    exact -= exact.amax(dim=-1, keepdim=True)
-    return exact.exp_().view(rows, blocks, BLOCK)
 
 
 def uniform(keys: Sequence[int], steps: Sequence[int], count: int) -> Tensor:
@@ -66,7 +69,7 @@ def uniform(keys: Sequence[int], steps: Sequence[int], count: int) -> Tensor:
     mixed = (mixed ^ _shifted(mixed, 30)) * _signed(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ _shifted(mixed, 27)) * _signed(0x94D049BB133111EB)
     mixed = mixed ^ _shifted(mixed, 31)
-    return (_shifted(mixed, 11).double() + 0.5) / 2**53
+    return (_shifted(mixed, 12).double() + 0.5) / 2**52
 
 
 def _signed(number: int) -> int:

@@ -37,6 +37,10 @@ class KVCache:
     def width(self) -> int:
         return self.layers[0][0].shape[2] if self.layers else 0
 
+    @property
+    def nbytes(self) -> int:
+        return sum(keys.nbytes + values.nbytes for keys, values in self.layers)
+
     def rows(self, chosen: Tensor | Sequence[int]) -> KVCache:
         """The chosen rows in the given order, as often as each is named; no wider than the longest of them."""
         index = torch.as_tensor(chosen, device=self.lengths.device)

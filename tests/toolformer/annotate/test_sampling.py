@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import pytest
 import torch
@@ -18,9 +16,13 @@ from transformers import PreTrainedTokenizerFast
 
 from hammerstone.errors import InputError
 from hammerstone.toolformer.annotate.annotation import AnnotateSettings, SamplingSettings
-from hammerstone.toolformer.annotate.sampling import SamplingProposer, boundaries, draw, read_call
+from hammerstone.toolformer.annotate.call_tokens import CallTokens
+from hammerstone.toolformer.annotate.drawing import CallDrawer, CallOpening
+from hammerstone.toolformer.annotate.sampling import SamplingProposer, boundaries, read_call
 from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
+from hammerstone.toolformer.gumbel import draw_key, draw_tokens
 from hammerstone.toolformer.lm import LanguageModel
+from hammerstone.toolformer.rows import branch_rows
 
 from ..tiny_models import TEXTS, byte_level, language_model
 
@@ -101,25 +103,28 @@ def literal_p(lm: LanguageModel, ids: list[int]) -> list[float]:
     return [float(torch.softmax(next_logits(lm, prompted(lm, ids, i)), dim=0)[forms].sum()) for i in range(len(ids))]
 
 
-def literal_draw(lm: LanguageModel, row: list[int], key: tuple[object, ...], asked: AnnotateSettings) -> list[int]:
-    """From `[` on, sampled token by token until there is a `]`, or a line's or a text's end."""
-    seed = int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:8]) >> 1
-    noise = torch.Generator().manual_seed(seed)
-    drawn = [row[-1]]
-    for _ in range(asked.call_tokens):
-        logits = next_logits(lm, row).float() / asked.temperature
-        drawn.append(int((logits - torch.empty_like(logits).exponential_(generator=noise).log()).argmax()))
-        row = [*row, drawn[-1]]
-        written = lm.decode(drawn)
-        if "]" in written or "\n" in written or drawn[-1] in lm.tokenizer.all_special_ids:
+def named(lm: LanguageModel, form: int) -> list[int]:
+    """`[C(`, whose bracket is the given token"""
+    written = lm.encode("[C(")
+    assert lm.decode(written).strip() == "[C("
+    return [form, *written[1:]]
+
+
+def literal_draw(lm: LanguageModel, row: list[int], key: int, asked: AnnotateSettings) -> list[int]:
+    """What follows `[C(`, sampled token by token with `]` as the end of the sequence, or the end of a line or text."""
+    drawn: list[int] = []
+    for step in range(asked.call_tokens):
+        drawn += draw_tokens(next_logits(lm, [*row, *drawn])[None], [key], [step], asked.temperature)
+        if "]" in lm.decode(drawn) or "\n" in lm.decode(drawn) or drawn[-1] in lm.tokenizer.all_special_ids:
             break
     return drawn
 
 
 def literal_proposals(
-    lm: LanguageModel, document: CorpusDocument, asked: AnnotateSettings, counts: Counter[str] | None = None
+    lm: LanguageModel, document: CorpusDocument, asked: AnnotateSettings, draws: list[list[int]] | None = None
 ) -> list[Proposal]:
-    counts = Counter() if counts is None else counts
+    """The calls of a document; all draws, calls or not, are added to `draws`."""
+    draws = [] if draws is None else draws
     ids, spans = lm.encode_with_offsets(document.text)
     p, places = literal_p(lm, ids), boundaries(document.text, spans)
     sampling = asked.sampling("C")
@@ -129,10 +134,11 @@ def literal_proposals(
         logits = next_logits(lm, prompted(lm, ids, i))
         form = max(opening_tokens(lm), key=lambda at: float(logits[at]))
         for number in range(sampling.draws):
-            key = (asked.seed, document.id, "C", places[i], number)
-            drawn = literal_draw(lm, [*prompted(lm, ids, i), form], key, asked)
-            counts["tokens drawn: C"] += len(drawn) - 1
-            call = read_call(lm.decode(drawn).strip(), "C")
+            begun = named(lm, form)
+            key = draw_key(asked.seed, document.id, "C", places[i], number)
+            drawn = literal_draw(lm, [*prompted(lm, ids, i), *begun], key, asked)
+            draws.append([*begun, *drawn])
+            call = read_call(lm.decode(draws[-1]).strip(), "C")
             if call is not None:
                 probability = float(f"{p[i]:.3g}")
                 found.append(Proposal(api="C", input=call.input, position=places[i], probability=probability))
@@ -161,10 +167,49 @@ def test_calls_are_those_of_drawing_each_by_itself(pair: tuple[str, str], texts:
     lm = speaking(*pair)
     asked = drawing()
     given_documents = documents(texts)
-    found, counts = annotator(lm).propose(given_documents, C, asked)
-    expected: Counter[str] = Counter()
-    assert found == [literal_proposals(lm, document, asked, expected) for document in given_documents]
-    assert counts["tokens drawn: C"] == expected["tokens drawn: C"]
+    found, _ = annotator(lm).propose(given_documents, C, asked)
+    assert found == [literal_proposals(lm, document, asked) for document in given_documents]
+
+
+@pytest.mark.parametrize("pair", EVERY)
+@pytest.mark.parametrize("limit", [1, 5, 1000])
+def test_every_draw_has_the_tokens_of_drawing_it_by_itself_until_it_cannot_be_a_call(
+    pair: tuple[str, str], limit: int
+) -> None:
+    lm = speaking(*pair)
+    asked = drawing(threshold=0.0, positions=4, draws=6, call_tokens=9)
+    (document,) = documents(TEXTS[:1])
+    literal: list[list[int]] = []
+    literal_proposals(lm, document, asked, literal)
+    ids, spans = lm.encode_with_offsets(document.text)
+    (p,), (forms,), read = annotator(lm).openings(C, [ids])
+    places = boundaries(document.text, spans)
+    openings = [
+        CallOpening(
+            source=0,
+            length=int(read.lengths[0]) - len(ids) + 1 + i,
+            form=int(forms[i]),
+            keys=[draw_key(asked.seed, document.id, "C", places[i], number) for number in range(6)],
+        )
+        for i in sorted(p.argsort(descending=True)[:4].tolist())
+    ]
+    drawer = CallDrawer(
+        api="C",
+        tokens=CallTokens.of(lm, name=""),
+        branch=partial(branch_rows, lm, read),
+        limit=limit,
+        most=asked.call_tokens,
+        temperature=1.0,
+    )
+    drawn = [call for calls in drawer.draw(openings) for call in calls]
+    assert len(drawn) == len(literal) == 24
+    for call, whole in zip(drawn, literal, strict=True):
+        assert call.ids == whole[: len(call.ids)]
+        assert call.ended or len(call.ids) == len(whole)
+        if read_call(lm.decode(whole).strip(), "C"):
+            assert call.ids == whole
+    assert any(len(call.ids) < len(whole) for call, whole in zip(drawn, literal, strict=True))
+    assert any(read_call(lm.decode(call.ids).strip(), "C") for call in drawn)
 
 
 def test_the_comparison_is_made_on_calls_and_not_on_their_absence() -> None:
@@ -175,15 +220,15 @@ def test_the_comparison_is_made_on_calls_and_not_on_their_absence() -> None:
         assert counts["dropped: C: no end"] + counts["dropped: C: malformed"] > 0
 
 
-@pytest.mark.parametrize("batch_tokens", [1, 300, 100_000])
-def test_draws_do_not_depend_on_the_batch(batch_tokens: int) -> None:
+@pytest.mark.parametrize("memory", [1, 1_000_000, 10**9])
+def test_draws_do_not_depend_on_the_batch(memory: int) -> None:
     lm = speaking()
     given_documents = documents([*TEXTS, *(text[:30] for text in TEXTS)])
     expected = [annotator(lm).propose([document], C, drawing())[0][0] for document in given_documents]
     assert any(expected)
-    found, _ = annotator(lm, batch_tokens=batch_tokens).propose(given_documents, C, drawing())
+    found, _ = annotator(lm, memory=memory).propose(given_documents, C, drawing())
     assert found == expected
-    found, _ = annotator(lm, batch_tokens=batch_tokens).propose(given_documents[::-1], C, drawing())
+    found, _ = annotator(lm, memory=memory).propose(given_documents[::-1], C, drawing())
     assert found == expected[::-1]
 
 
@@ -194,15 +239,6 @@ def test_another_seed_draws_other_calls() -> None:
         annotator(lm).propose(documents(TEXTS), C, AnnotateSettings(seed=seed, **asked))[0] for seed in (0, 0, 1)
     )
     assert first == again != other
-
-
-def test_the_tokens_of_a_draw_are_distributed_as_the_models_probabilities() -> None:
-    logits = torch.tensor([[0.0, 1.0, 2.0, -1.0]])
-    noise = torch.Generator().manual_seed(5)
-    for temperature in (1.0, 0.5):
-        drawn = torch.tensor([draw(logits, [noise], temperature)[0] for _ in range(4000)])
-        frequencies = torch.bincount(drawn, minlength=4) / 4000
-        torch.testing.assert_close(frequencies, torch.softmax(logits[0] / temperature, dim=0), rtol=0, atol=0.03)
 
 
 # --- faults of earlier implementations ---
@@ -234,7 +270,7 @@ def test_a_text_beyond_the_context_is_cut_so_that_its_calls_are_not() -> None:
     )
     assert counts["cut to the context: C"] == 1
     taken = len(prompted(lm, [], 0))
-    read = (180 - taken - 1 - 6) // 2
+    read = (180 - taken - len(lm.encode("[C(")) - 6) // 2
     _, spans = lm.encode_with_offsets(text)
     positions = {proposal.position for proposal in found[0]}
     assert positions
@@ -255,7 +291,7 @@ def test_a_prompt_that_leaves_no_room_for_a_text_is_refused() -> None:
 # --- what is read ---
 
 
-def test_a_document_of_512_tokens_takes_no_more_than_1100_with_a_prompt_of_330() -> None:
+def test_a_document_of_512_tokens_takes_no_more_than_1110_with_a_prompt_of_330() -> None:
     lm = language_model(context=2048)
     long = " ".join(TEXTS * 9)
     _, spans = lm.encode_with_offsets(long)
@@ -267,7 +303,7 @@ def test_a_document_of_512_tokens_takes_no_more_than_1100_with_a_prompt_of_330()
     _, counts = SamplingProposer(lm, prompt=lambda _: prompt).propose(shard, C, asked)
     assert counts["draws: C"] == 6 * 5 * 5
     drawn_and_read = counts["tokens drawn: C"] - counts["draws: C"]  # nobody reads the last token of a draw
-    assert (lm.read - drawn_and_read) / 6 <= 1100
+    assert (lm.read - drawn_and_read) / 6 <= 1110
 
 
 def test_a_prompt_is_read_once_for_all_shards_and_each_position_once_for_all_its_draws() -> None:
@@ -279,7 +315,7 @@ def test_a_prompt_is_read_once_for_all_shards_and_each_position_once_for_all_its
     for shards in (1, 2):
         one.propose(documents(TEXTS[:1]), C, asked)
         each = len(prompted(lm, ids, len(ids) - 1)) - head
-        assert lm.read == head + shards * (each + 2)
+        assert lm.read == head + shards * (each + 2 * len(lm.encode("[C(")))
 
 
 # --- positions ---
@@ -352,6 +388,8 @@ def test_only_the_likeliest_positions_above_the_threshold_are_taken() -> None:
         ("[1] [C(1)]", None),
         ("[C(1", None),
         ("[C(1]", None),
+        ("[C([1)]", None),
+        ("[C(1 -> 2)]", None),
     ],
 )
 def test_a_draw_counts_only_if_it_is_a_call_up_to_its_first_bracket(written: str, text: str | None) -> None:

@@ -9,11 +9,10 @@ A tool's prompt ends with the text twice: as `Input`, and as `Output`, the same 
     x                             n tokens: before each of them the model might have written `[`
 
 One pass over all of this gives p_i = p(`[` | P(x), x_1 … x_{i-1}) at every i. At each of the k likeliest positions
-above τ_s, `[` is written and m calls are sampled, up to `]`. Done naively, each of the k · m draws reads the prompt and
-the text up to i again: for h = 330, n = 512, k = m = 5 that is 28,804 tokens per document. But the first pass has
-already read everything that a draw continues from, and the key-value cache holds it. So we branch: from the head to
-the documents, from a document to its positions (cut after x_{i-1}), from a position to its draws. What remains is 2n
-tokens per document, and one `[` per position.
+above τ_s, a call is opened and m calls are drawn, up to `]` (`drawing.py`). Done naively, each of the k · m draws reads
+the prompt and the text up to i again: for h = 330, n = 512, k = m = 5 that is 28,804 tokens per document. But the first
+pass has already read everything that a draw continues from, and all draws of a document go back to its keys and values,
+each as far as its position. What remains is 2n tokens per document, and one `[Name(` per position.
 
 Several tokens may stand for `[`: GPT-2 has one with a space before it and one without. p_i is the sum of their
 probabilities, and a call begins with the likeliest of them.
@@ -23,31 +22,36 @@ probabilities, and a call begins with the likeliest of them.
 # transformers' own types are partial, and so are some of torch's.
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from hammerstone.errors import InputError
+from hammerstone.toolformer.annotate.call_tokens import CallTokens
+from hammerstone.toolformer.annotate.drawing import CallDrawer, CallOpening, DrawnCall
 from hammerstone.toolformer.annotate.prompting import annotation_prompt
-from hammerstone.toolformer.call_format import CLOSE, OPEN, ApiCall, find_calls
+from hammerstone.toolformer.call_format import ARROW, CLOSE, OPEN, ApiCall, find_calls
 from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
+from hammerstone.toolformer.gumbel import draw_key
 from hammerstone.toolformer.kv_cache import KVCache
 from hammerstone.toolformer.lm import LanguageModel
+from hammerstone.toolformer.memory import free_memory
+from hammerstone.toolformer.rows import branch_rows
 
 if TYPE_CHECKING:
     from hammerstone.toolformer.annotate.annotation import AnnotateSettings, SamplingSettings
     from hammerstone.toolformer.apis.api import Api
 
-__all__ = ["SamplingProposer", "boundaries", "draw", "read_call"]
+__all__ = ["SamplingProposer", "boundaries", "read_call"]
 
 BEFORE, BETWEEN = "\n\nInput:\n", "\nOutput:\n"
 SHORTEST = 32  # tokens of a text that must fit beside the prompt
-BATCH_TOKENS = 16_384
+SHARE = 0.25  # of the free memory: the estimates leave out what a model's own layers take
 
 
 class _EncodedDocument(NamedTuple):
@@ -70,27 +74,24 @@ class _CallPosition(NamedTuple):
 class SamplingProposer:
     """Proposes calls as the paper does, with any language model: the one that will be fine-tuned, or a bigger one.
 
-    `prompt` gives the prompt of a tool, up to `Input:`. At most `batch_tokens` are in the cache at once, including
-    padding, but always one document or the draws at one position. It affects only speed and memory, up to rounding.
-    Documents of similar length are read together.
+    `prompt` gives the prompt of a tool, up to `Input:`. `memory` is how many bytes the texts and draws that are read at
+    once may take, besides the model; by default a quarter of what is free now. It affects only speed, up to rounding,
+    and one document or draw is always read. Documents of similar length are read together.
 
     A text that does not fit into the model's context twice beside the prompt is annotated as far as it fits.
     """
 
     def __init__(
-        self,
-        lm: LanguageModel,
-        *,
-        prompt: Callable[[Api], str] = annotation_prompt,
-        batch_tokens: int = BATCH_TOKENS,
+        self, lm: LanguageModel, *, prompt: Callable[[Api], str] = annotation_prompt, memory: int | None = None
     ) -> None:
         """Raises `InputError` for a tokenizer without a token for `[`."""
         self._lm = lm
         self._prompt = prompt
-        self._batch_tokens = batch_tokens
+        self._memory = int(free_memory(lm.device) * SHARE) if memory is None else memory
         self._between = lm.encode(BETWEEN)
         self._heads: dict[str, KVCache] = {}
-        self._forms, self._ends = _marks(lm)
+        self._tokens = CallTokens.of(lm, name=lm.name)
+        self._forms = torch.tensor(self._tokens.forms, device=lm.device)
 
     @property
     def name(self) -> str:
@@ -110,8 +111,7 @@ class SamplingProposer:
         found: list[list[Proposal]] = [[] for _ in documents]
         texts = [self._text(document, room, api, counts) for document in documents]
         order = sorted((at for at, text in enumerate(texts) if text.ids), key=lambda at: len(texts[at].ids))
-        extra = self._head(api).width + len(self._between)
-        for batch in _batches(order, lambda at: 2 * len(texts[at].ids) + extra, self._batch_tokens):
+        for batch in _batches(order, lambda at: self._document_bytes(len(texts[at].ids), api), self._memory):
             made = self._propose([texts[at] for at in batch], api, settings, counts)
             for at, proposals in zip(batch, made, strict=True):
                 found[at] = proposals
@@ -146,14 +146,19 @@ class SamplingProposer:
     def _room(self, api: Api, settings: AnnotateSettings) -> int:
         """How many tokens of a text fit into the context twice, beside the prompt and a call."""
         taken = 1 + len(self._lm.encode(self._prompt(api) + BEFORE)) + len(self._between)
-        room = (self._lm.context - taken - 1 - settings.call_tokens) // 2
+        call = self._opening(api) + settings.call_tokens
+        room = (self._lm.context - taken - call) // 2
         if room < SHORTEST:
             raise InputError(
                 f"{self.name} reads at most {self._lm.context} tokens; the prompt for {api.name} takes {taken} of them "
-                f"and a call up to {settings.call_tokens + 1}, which leaves no room for a text (which is read twice)",
+                f"and a call up to {call}, which leaves no room for a text (which is read twice)",
                 hint="use a model with a longer context, or a shorter prompt (describe the tool in fewer words)",
             )
         return room
+
+    def _opening(self, api: Api) -> int:
+        """How many tokens `[Name(` has."""
+        return 1 + len(self._tokens.naming(api.name))
 
     def _text(self, document: CorpusDocument, room: int, api: Api, counts: Counter[str]) -> _EncodedDocument:
         ids, spans = self._lm.encode_with_offsets(document.text)
@@ -184,67 +189,65 @@ class SamplingProposer:
         cache: KVCache,
         api: Api,
         settings: AnnotateSettings,
-    ) -> list[list[list[int]]]:
-        """For each position the tokens of its draws, from `[` on."""
+    ) -> list[list[DrawnCall]]:
+        """The draws at each position."""
         draws = settings.sampling(api.name).draws
-        # All but the last token of a text have been read; i of them precede x_i.
-        lengths = [int(cache.lengths[spot.row]) - (len(texts[spot.row].ids) - 1) + spot.i for spot in spots]
-        drawn: list[list[list[int]]] = []
-        widths = [draws * (length + 1 + settings.call_tokens) for length in lengths]
-        for batch in _batches(range(len(spots)), lambda at: widths[at], self._batch_tokens):
-            chosen = [spots[at] for at in batch]
-            branched = cache.rows([spot.row for spot in chosen]).cut([lengths[at] for at in batch])
-            noise = [
-                _generator(self._lm, settings.seed, texts[row].document.id, api.name, texts[row].places[i], number)
-                for row, i, *_ in chosen
-                for number in range(draws)
-            ]
-            rows = self._go_on(branched, [spot.form for spot in chosen], noise, settings)
-            drawn += [rows[at : at + draws] for at in range(0, len(rows), draws)]
-        return drawn
+        read = cache.lengths.tolist()
+        openings = [
+            CallOpening(
+                source=row,
+                length=read[row] - (len(texts[row].ids) - 1) + i,  # all but the last token of a text have been read
+                form=form,
+                keys=[
+                    draw_key(settings.seed, texts[row].document.id, api.name, texts[row].places[i], number)
+                    for number in range(draws)
+                ],
+            )
+            for row, i, form, _ in spots
+        ]
+        drawer = CallDrawer(
+            api=api.name,
+            tokens=self._tokens,
+            branch=partial(branch_rows, self._lm, cache),
+            limit=max(1, (self._memory - cache.nbytes) // self._draw_bytes(self._opening(api) + settings.call_tokens, cache)),
+            most=settings.call_tokens,
+            temperature=settings.temperature,
+        )
+        return drawer.draw(openings)
 
-    def _go_on(
-        self, cache: KVCache, forms: Sequence[int], noise: Sequence[Generator], settings: AnnotateSettings
-    ) -> list[list[int]]:
-        """Write `[` after each row of the cache, then branch into draws, each of which continues until it ends.
+    def _document_bytes(self, tokens: int, api: Api) -> int:
+        """What a document takes while it is read: keys and values, and logits for its second half in three forms."""
+        head = self._head(api)
+        cached = (head.width + len(self._between) + 2 * tokens) * head.nbytes // head.width
+        return 2 * cached + tokens * self._logits_bytes
 
-        `noise` has one generator per draw, row by row.
-        """
-        each = len(noise) // len(forms)
-        logits, cache = self._lm.forward([[form] for form in forms], cache, keep=1)  # (positions, 1, vocabulary)
-        source = [at for at in range(len(forms)) for _ in range(each)]
-        drawn = [[forms[at]] for at in source]
-        logits, cache = logits[source], cache.rows(source)  # (positions · m, …)
-        open_rows = list(range(len(drawn)))
-        for left in reversed(range(settings.call_tokens)):
-            tokens = draw(logits[:, -1], [noise[row] for row in open_rows], settings.temperature)
-            for row, token in zip(open_rows, tokens, strict=True):
-                drawn[row].append(token)
-            going = [at for at, token in enumerate(tokens) if token not in self._ends]
-            if not going or not left:
-                break
-            if len(going) < len(open_rows):
-                cache, open_rows = cache.rows(going), [open_rows[at] for at in going]
-            logits, cache = self._lm.forward([[tokens[at]] for at in going], cache, keep=1)
-        return drawn
+    def _draw_bytes(self, tokens: int, cache: KVCache) -> int:
+        """What a draw takes: keys and values of its own, scores for the longest prefix, and logits in three forms."""
+        heads = int(self._lm.model.config.num_attention_heads)
+        own = tokens * cache.nbytes // (cache.width * len(cache.lengths))
+        return 2 * own + 12 * heads * cache.width + self._logits_bytes
+
+    @property
+    def _logits_bytes(self) -> int:
+        """Of one token: as the model gives them, in float32, and as probabilities."""
+        return self._lm.model.get_output_embeddings().weight.shape[0] * (self._lm.model.dtype.itemsize + 8)
 
     def _read(
         self,
         text: _EncodedDocument,
         spot: _CallPosition,
-        draws: Sequence[Sequence[int]],
+        draws: Sequence[DrawnCall],
         api: Api,
         counts: Counter[str],
     ) -> list[Proposal]:
         """The draws that are calls."""
         proposals: list[Proposal] = []
-        for ids in draws:
+        for draw in draws:
             counts[f"draws: {api.name}"] += 1
-            counts[f"tokens drawn: {api.name}"] += len(ids) - 1
-            written = self._lm.decode(ids).lstrip(" ")
-            call = read_call(written, api.name)
+            counts[f"tokens drawn: {api.name}"] += draw.drawn
+            call = read_call(self._lm.decode(draw.ids).lstrip(" "), api.name)
             if call is None:
-                counts[f"dropped: {api.name}: {'malformed' if CLOSE in written else 'no end'}"] += 1
+                counts[f"dropped: {api.name}: {'malformed' if draw.ended else 'no end'}"] += 1
                 continue
             position = text.places[spot.i] or 0
             # Three digits: further ones would depend on how the arithmetic was batched.
@@ -271,10 +274,15 @@ _OWN_OPEN = re.compile(r" *\[")
 
 
 def read_call(written: str, api: str) -> ApiCall | None:
-    """The call in a draw, up to its first `]`: `[Name(input)]` and nothing else."""
+    """The call in a draw, up to its first `]`: `[Name(input)]` and nothing else.
+
+    As in a result, neither brackets nor arrows are in an input.
+    """
     written = written[: written.find(CLOSE) + 1]
     found = find_calls(written, [api])
     if not found or found[0][:2] != (0, len(written)) or found[0].call.result is not None:
+        return None
+    if OPEN in found[0].call.input or ARROW.strip() in found[0].call.input:
         return None
     return ApiCall(api=api, input=found[0].call.input.strip())
 
@@ -282,40 +290,6 @@ def read_call(written: str, api: str) -> ApiCall | None:
 def _likeliest(positions: Sequence[int], p: Sequence[float], sampling: SamplingSettings) -> list[int]:
     """The k positions with the highest p_i, in the order of the text; ties go to the earlier one."""
     return sorted(sorted(positions, key=lambda i: (-p[i], i))[: sampling.positions])
-
-
-def draw(logits: Tensor, noise: Sequence[Generator], temperature: float) -> list[int]:
-    """A token for each row of (rows, vocabulary), drawn from softmax(logits / T) with the row's own random numbers.
-
-    The token with the largest logit / T - log E, E exponentially distributed, is such a draw (the Gumbel trick). The
-    usual way, looking up one random number in the cumulative probabilities, lets a rounding difference in any of them
-    decide; here only two nearly equal tokens can swap. So rows hardly ever depend on what they were batched with.
-    """
-    scores = logits.float() / temperature
-    waits = [torch.empty_like(row).exponential_(generator=one) for row, one in zip(scores, noise, strict=True)]
-    return (scores - torch.stack(waits).log()).argmax(dim=-1).tolist()
-
-
-def _generator(lm: LanguageModel, *key: object) -> Generator:
-    """Random numbers for one draw, independent of the draws beside or before it."""
-    digest = hashlib.sha256(repr(key).encode()).digest()
-    return Generator(device=lm.device).manual_seed(int.from_bytes(digest[:8]) >> 1)
-
-
-def _marks(lm: LanguageModel) -> tuple[Tensor, frozenset[int]]:
-    """The tokens for `[`, with or without spaces before it, and those that end a draw.
-
-    A draw ends with `]`, in any token; at the end of its line, since a call has only one; and with a special token.
-    """
-    written = lm.tokenizer.backend_tokenizer.decode_batch([[at] for at in range(len(lm.tokenizer))])
-    forms = [at for at, text in enumerate(written) if text.lstrip(" ") == OPEN]
-    if not forms:
-        raise InputError(
-            f"the tokenizer of {lm.name} has no token for [, which begins a call",
-            hint="use a model whose tokenizer covers ASCII, as byte-level ones do",
-        )
-    ends = {at for at, text in enumerate(written) if CLOSE in text or "\n" in text}
-    return torch.tensor(forms, device=lm.device), frozenset(ends | {*lm.tokenizer.all_special_ids})
 
 
 def _batches(items: Sequence[int], width: Callable[[int], int], budget: int) -> list[list[int]]:

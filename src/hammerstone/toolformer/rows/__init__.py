@@ -66,7 +66,7 @@ def branch_rows(lm: LanguageModel, prefix: KVCache, sources: Sequence[int], leng
         return BufferedRows(
             lm=lm, prefix=prefix, sources=[*sources], starts=[*lengths], own=[0] * len(sources)
         )
-    return RaggedRows(lm=lm, cache=prefix.rows(sources).cut(lengths))
+    return RaggedRows(lm=lm, cache=prefix.rows(sources).cut(lengths) if sources else None)
 
 
 _known: WeakKeyDictionary[LanguageModel, bool] = WeakKeyDictionary()

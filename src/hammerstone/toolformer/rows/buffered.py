@@ -96,10 +96,8 @@ class BufferedRows:
                 position_ids=positions,
                 past_key_values=_Buffers(self, columns),
                 use_cache=True,
-                logits_to_keep=torch.tensor(kept, device=self.lm.device) if len(kept) > 1 or kept[0] < width - 1 else 1,
+                logits_to_keep=self._tensor(kept),
             )
-        if len(kept) == 1:
-            return out.logits[:, -1]
         place = {column: at for at, column in enumerate(kept)}
         return out.logits[torch.arange(len(new)), [place[count - 1] for count in counts]]
 
