@@ -35,31 +35,36 @@ def draw_key(*parts: object) -> int:
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], signed=True)
 
 
-def draw_tokens(logits: Tensor, keys: Sequence[int], steps: Sequence[int], temperature: float) -> list[int]:
-    """A token for each row of (rows, vocabulary), drawn from softmax(logits / T) by the row's own numbers.
+def draw_tokens(
+    logits: Tensor, keys: Sequence[Sequence[int]], steps: Sequence[int], temperature: float
+) -> list[list[int]]:
+    """Tokens for each row of (rows, vocabulary), drawn from softmax(logits / T): one for each of the row's `keys`.
 
-    `keys` say which draw each row belongs to, and `steps` which of its tokens this is: at most once each.
+    A key says which draw it is for, and the row's step which of that draw's tokens this is: at most once each.
     """
-    chosen: list[int] = []
+    drawn: list[list[int]] = []
     for begin in range(0, len(logits), ROWS):
         some = slice(begin, begin + ROWS)
-        chosen += _drawn(logits[some], keys[some], steps[some], temperature)
-    return chosen
+        drawn += _drawn(logits[some], keys[some], steps[some], temperature)
+    return drawn
 
 
-def _drawn(logits: Tensor, keys: Sequence[int], steps: Sequence[int], temperature: float) -> list[int]:
-    rows, size = logits.shape
+def _drawn(
+    logits: Tensor, keys: Sequence[Sequence[int]], steps: Sequence[int], temperature: float
+) -> list[list[int]]:
+    size = logits.shape[1]
     blocks = -(-size // BLOCK)
-    numbers = uniform(keys, steps, blocks + BLOCK)
-    gumbel = -(-numbers.log()).log()  # (rows, blocks + BLOCK)
-    gumbel = gumbel.to(logits.device, torch.float32)
     exact = pad(logits.to(torch.float32, copy=True), (0, blocks * BLOCK - size), value=-torch.inf)
     exact /= temperature
     exact -= exact.amax(dim=-1, keepdim=True)
-    weights = exact.exp_().view(rows, blocks, BLOCK)  # softmax(logits / T), up to a factor
-    block = (weights.sum(dim=-1).log_() + gumbel[:, :blocks]).argmax(dim=-1)
-    inside = weights[torch.arange(rows, device=logits.device), block]  # (rows, BLOCK)
-    return (block * BLOCK + (inside.log() + gumbel[:, blocks:]).argmax(dim=-1)).tolist()
+    weights = exact.exp_().view(-1, blocks, BLOCK)  # softmax(logits / T), up to a factor
+    rows = [row for row, own in enumerate(keys) for _ in own]  # of each draw
+    numbers = uniform([key for own in keys for key in own], [steps[row] for row in rows], blocks + BLOCK)
+    gumbel = (-(-numbers.log()).log()).to(logits.device, torch.float32)  # (draws, blocks + BLOCK)
+    block = (weights.sum(dim=-1).log_()[rows] + gumbel[:, :blocks]).argmax(dim=-1)
+    inside = weights[rows, block]  # (draws, BLOCK)
+    tokens = iter((block * BLOCK + (inside.log() + gumbel[:, blocks:]).argmax(dim=-1)).tolist())
+    return [[next(tokens) for _ in own] for own in keys]
 
 
 def uniform(keys: Sequence[int], steps: Sequence[int], count: int) -> Tensor:

@@ -114,7 +114,7 @@ def literal_draw(lm: LanguageModel, row: list[int], key: int, asked: AnnotateSet
     """What follows `[C(`, sampled token by token with `]` as the end of the sequence, or the end of a line or text."""
     drawn: list[int] = []
     for step in range(asked.call_tokens):
-        drawn += draw_tokens(next_logits(lm, [*row, *drawn])[None], [key], [step], asked.temperature)
+        drawn += draw_tokens(next_logits(lm, [*row, *drawn])[None], [[key]], [step], asked.temperature)[0]
         if "]" in lm.decode(drawn) or "\n" in lm.decode(drawn) or drawn[-1] in lm.tokenizer.all_special_ids:
             break
     return drawn

@@ -18,6 +18,7 @@ from hammerstone.toolformer.apis.api import Api, CallContext
 from hammerstone.toolformer.call_format import ApiCall
 from hammerstone.toolformer.decode import DecodeSettings, GeneratedText, generate
 from hammerstone.toolformer.decode.partial_call import answer_tokens, encode_prompt, text_after
+from hammerstone.toolformer.gumbel import draw_key, draw_tokens
 from hammerstone.toolformer.lm import LanguageModel
 
 from ..tiny_models import MODELS, TOKENIZERS, language_model
@@ -97,7 +98,7 @@ class Plain:
         self.flags: list[bool] = []
         self.calls: list[ApiCall] = []
         self.begun = 0
-        self.noise = torch.Generator().manual_seed(options.seed * 1_000_003 + number)
+        self.key, self.picked = draw_key("generate", options.seed, number), 0
         self.has_bracket = torch.tensor(["[" in lm.decode([token]) for token in range(len(lm.tokenizer))])
         self.starts = [at for at in range(len(lm.tokenizer)) if re.fullmatch(" *\\[", lm.decode([at]))]
 
@@ -108,8 +109,9 @@ class Plain:
     def pick(self, logits):
         if self.options.temperature == 0:
             return int(logits.argmax())
-        chances = torch.softmax(logits / self.options.temperature, -1)
-        return int(torch.multinomial(chances, 1, generator=self.noise))
+        ((token,),) = draw_tokens(logits[None], [[self.key]], [self.picked], self.options.temperature)
+        self.picked += 1
+        return token
 
     def full(self) -> str | None:
         if sum(self.flags) >= self.options.max_tokens:

@@ -55,28 +55,30 @@ class CallTokens:
         return self.texts[token] if token < len(self.texts) else "\n"
 
 
+@dataclass(frozen=True, kw_only=True)
 class UnfinishedCall:
-    """Reads a call token by token, from behind its `[`, and says when it is over or cannot be one any more.
+    """How far a call has come, from behind its `[` on: what is left of `Name(`, and then its open parentheses.
 
-    An input is one line with balanced parentheses, and has neither brackets nor an arrow: those end it.
+    An input is one line with balanced parentheses, and has neither brackets nor an arrow.
     """
 
-    def __init__(self, api: str) -> None:
-        self._name = f"{api}("
-        self._named = 0  # characters of it
-        self._depth = 1
-        self._last = ""
+    name: str
+    depth: int = 1
+    last: str = ""
 
-    def goes_on(self, text: str) -> bool:
-        """Whether the call is still open after a token of this text."""
-        return all(self._takes(letter) for letter in text)
+    @classmethod
+    def of(cls, api: str) -> UnfinishedCall:
+        return cls(name=f"{api}(")
 
-    def _takes(self, letter: str) -> bool:
-        if self._named < len(self._name):
-            self._named += 1
-            return letter == self._name[self._named - 1]
-        if self._depth == 0 or letter in ("\n", OPEN, CLOSE) or (self._last, letter) == ("-", ">"):
-            return False
-        self._depth += (letter == "(") - (letter == ")")
-        self._last = letter
-        return True
+    def after(self, text: str) -> UnfinishedCall | None:
+        """`None` once a text has ended the call, or made one impossible."""
+        named = min(len(text), len(self.name))
+        if text[:named] != self.name[:named]:
+            return None
+        depth, last = self.depth, self.last
+        for letter in text[named:]:
+            if depth == 0 or letter in ("\n", OPEN, CLOSE) or (last, letter) == ("-", ">"):
+                return None
+            depth += (letter == "(") - (letter == ")")
+            last = letter
+        return UnfinishedCall(name=self.name[named:], depth=depth, last=last)

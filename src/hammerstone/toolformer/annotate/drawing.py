@@ -11,14 +11,15 @@ is right both have the same distribution over the calls of this tool: p(call | `
 `[Name(`), and the first factor is the same for all of them. The paper's draws with another name are dropped by it
 anyway, and small models write little else: of 1,600 draws of a model with 135 million parameters, 68 % had no such name.
 
-A draw ends with its `]`, or with the first token after which it cannot become a call. The next one takes its place at
-once.
+A draw ends with its `]`, or with the first token after which it cannot become a call, and the next one takes its place
+at once. Draws of a position that have the same tokens so far are one row: the model would say the same of each.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # torch's own types are partial.
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -44,18 +45,41 @@ class CallOpening(NamedTuple):
 
 @dataclass(kw_only=True, eq=False)
 class DrawnCall:
-    """`ids` are the tokens from `[` on. It has `ended`, or reached the limit of tokens."""
+    """`ids` are the tokens from `[` on, the last of which were `drawn`. It has `ended`, or reached the most tokens."""
 
-    ids: list[int]
     key: int
-    progress: UnfinishedCall
+    ids: list[int]
     drawn: int = 0
     ended: bool = False
 
 
+class _Row(NamedTuple):
+    """Draws that have the same tokens so far, and what these are as a call."""
+
+    calls: list[DrawnCall]
+    progress: UnfinishedCall
+
+    def grown(self, tokens: Sequence[int], texts: CallTokens, most: int) -> list[_Row]:
+        """The rows that go on after a token for each draw."""
+        members: dict[int, list[DrawnCall]] = {}
+        for call, token in zip(self.calls, tokens, strict=True):
+            call.ids.append(token)
+            call.drawn += 1
+            members.setdefault(token, []).append(call)
+        open_rows: list[_Row] = []
+        for token, calls in members.items():
+            progress = self.progress.after(texts.text(token))
+            if progress is None:
+                for call in calls:
+                    call.ended = True
+            elif calls[0].drawn < most:
+                open_rows.append(_Row(calls, progress))
+        return open_rows
+
+
 @dataclass(kw_only=True)
 class CallDrawer:
-    """Draws the calls of one tool. `limit` is the most rows that are read at a time.
+    """Draws the calls of one tool: at most `limit` at a time, and of each at most `most` tokens after its opening.
 
     `branch` gives rows that continue texts: their numbers and how many of their tokens.
     """
@@ -66,66 +90,64 @@ class CallDrawer:
     limit: int
     most: int
     temperature: float
-    _rows: OpenRows = field(init=False)
-    _running: list[DrawnCall] = field(default_factory=list[DrawnCall])
+    _read: OpenRows = field(init=False)
+    _rows: list[_Row] = field(default_factory=list[_Row])  # of `_read`
     _openings: OpenRows | None = None
-    _waiting: list[tuple[int, DrawnCall]] = field(default_factory=list[tuple[int, DrawnCall]])
+    _waiting: deque[tuple[int, _Row]] = field(default_factory=deque[tuple[int, _Row]])  # each after an opening
 
     def draw(self, openings: Sequence[CallOpening]) -> list[list[DrawnCall]]:
         """The draws of each opening, in the order of its keys."""
-        self._rows = self.branch([], [])
+        self._read = self.branch([], [])
         calls: list[list[DrawnCall]] = []
-        while len(calls) < len(openings) or self._waiting or self._running:
-            if not self._waiting and len(self._running) < self.limit:
+        while len(calls) < len(openings) or self._waiting or self._rows:
+            if not self._waiting and self._free > 0:
                 calls += self._opened(openings[len(calls) : len(calls) + self.limit])
             self._fill()
-            if self._running:
+            if self._rows:
                 self._step()
         return calls
 
+    @property
+    def _free(self) -> int:
+        return self.limit - sum(len(row.calls) for row in self._rows)
+
     def _opened(self, openings: Sequence[CallOpening]) -> list[list[DrawnCall]]:
-        """Read the openings, and draw the first token of each of their calls, which then wait for a free row."""
+        """Read the openings, and draw the first tokens of their calls, which then wait for a free row."""
         if not openings:
             return []
-        self._openings = self.branch([one.source for one in openings], [one.length for one in openings])
         naming = self.tokens.naming(self.api)
+        self._openings = self.branch([one.source for one in openings], [one.length for one in openings])
         logits = self._openings.read([[one.form, *naming] for one in openings])
-        calls = [[self._begun([one.form, *naming], key) for key in one.keys] for one in openings]
-        for at, drawn in enumerate(calls):
-            steps = [0] * len(drawn)
-            tokens = draw_tokens(
-                logits[at].expand(len(drawn), -1), [call.key for call in drawn], steps, self.temperature
-            )
-            for call, token in zip(drawn, tokens, strict=True):
-                if self._goes_on(call, token):
-                    self._waiting.append((at, call))
+        drawn = draw_tokens(logits, [one.keys for one in openings], [0] * len(openings), self.temperature)
+        progress = UnfinishedCall.of(self.api).after("".join(map(self.tokens.text, naming)))
+        assert progress is not None  # noqa: S101 - it is the name
+        calls = [[DrawnCall(key=key, ids=[one.form, *naming]) for key in one.keys] for one in openings]
+        for at, tokens in enumerate(drawn):
+            rows = _Row(calls[at], progress).grown(tokens, self.tokens, self.most)
+            self._waiting += [(at, row) for row in rows]
         return calls
 
-    def _begun(self, ids: list[int], key: int) -> DrawnCall:
-        progress = UnfinishedCall(self.api)
-        progress.goes_on("".join(map(self.tokens.text, ids[1:])))
-        return DrawnCall(ids=[*ids], key=key, progress=progress)
-
     def _fill(self) -> None:
-        entering = self._waiting[: self.limit - len(self._running)]
+        """Let rows in that have waited; the first one in any case if there is no other."""
+        entering: list[tuple[int, _Row]] = []
+        free = self._free
+        while self._waiting and (len(self._waiting[0][1].calls) <= free or not (entering or self._rows)):
+            entering.append(self._waiting.popleft())
+            free -= len(entering[-1][1].calls)
         if entering and self._openings is not None:
-            del self._waiting[: len(entering)]
-            self._rows.join(self._openings, [at for at, _ in entering])
-            self._running += [call for _, call in entering]
+            self._read.join(self._openings, [at for at, _ in entering])
+            self._rows += [row for _, row in entering]
 
     def _step(self) -> None:
-        """One more token for each running draw."""
-        logits = self._rows.read([call.ids[-1:] for call in self._running])
-        tokens = draw_tokens(
-            logits, [call.key for call in self._running], [call.drawn for call in self._running], self.temperature
-        )
-        taken = zip(self._running, tokens, strict=True)
-        over = [at for at, (call, token) in enumerate(taken) if not self._goes_on(call, token)]
-        if over:
-            self._running = [self._running[at] for at in self._rows.drop(over)]
-
-    def _goes_on(self, call: DrawnCall, token: int) -> bool:
-        call.ids.append(token)
-        call.drawn += 1
-        call.ended = not call.progress.goes_on(self.tokens.text(token))
-        return not call.ended and call.drawn < self.most
+        """One more token for each draw. A row is copied for draws that differ from now on, and dropped with its last."""
+        logits = self._read.read([row.calls[0].ids[-1:] for row in self._rows])
+        keys = [[call.key for call in row.calls] for row in self._rows]
+        drawn = draw_tokens(logits, keys, [row.calls[0].drawn for row in self._rows], self.temperature)
+        grown = [
+            row.grown(tokens, self.tokens, self.most) for row, tokens in zip(self._rows, drawn, strict=True)
+        ]
+        copies = [(at, row) for at, rows in enumerate(grown) for row in rows[1:]]
+        self._read.join(self._read, [at for at, _ in copies])
+        present = [*(rows[:1] for rows in grown), *([row] for _, row in copies)]
+        order = self._read.drop([at for at, rows in enumerate(grown) if not rows])
+        self._rows = [row for at in order for row in present[at]]

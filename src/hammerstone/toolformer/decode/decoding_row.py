@@ -19,8 +19,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-import torch
-
 from hammerstone.toolformer.call_format import ApiCall
 from hammerstone.toolformer.decode.generation import DecodeSettings, EndReason, GeneratedText, TokenPiece
 from hammerstone.toolformer.decode.partial_call import (
@@ -32,6 +30,7 @@ from hammerstone.toolformer.decode.partial_call import (
     text_after,
     vocabulary_of,
 )
+from hammerstone.toolformer.gumbel import draw_key
 from hammerstone.toolformer.lm import ModelTokenizer
 
 __all__ = ["DecodingRow", "TokenChoice", "begin_rows"]
@@ -89,14 +88,15 @@ class DecodingRow:
     calls: list[_FinishedCall] = field(default_factory=list[_FinishedCall])
     begun: int = 0
     taken_back: int = 0
-    generator: torch.Generator = field(init=False)
+    key: int = field(init=False)  # of its random numbers
+    picked: int = 0  # steps of them that have been used
     sent: int = field(init=False)
     searched: int = 0  # for stop strings
     cut_text: int = 0  # characters from the stop string on
 
     def __post_init__(self) -> None:
         self.ids, self.sent = [*self.prompt], len(self.prompt)
-        self.generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + self.number)
+        self.key = draw_key("generate", self.settings.seed, self.number)
         self._go_on(self._limited())
 
     @property

@@ -1,8 +1,9 @@
 """The batch: which rows read what, and when.
 
 Rows are at different points. Running rows read one token per step, together. A row that asks for a call leaves them
-with its part of the cache, and they continue. Once its result has arrived, it is read in one step (with other results
-that have arrived meanwhile), and the row joins the others again. New prompts enter in the same way.
+with what has been read of it, and they continue. Once its result has arrived, it is read in one step (with other
+results that have arrived meanwhile), and the row joins the others again. New prompts enter in the same way. Nobody's
+keys and values are copied but those of the row that moves (`rows/`).
 
 Reading is synchronous and runs in its own thread; tools run on the event loop at the same time.
 """
@@ -12,9 +13,8 @@ Reading is synchronous and runs in its own thread; tools run on the event loop a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import anyio
 import torch
@@ -28,8 +28,9 @@ from hammerstone.toolformer.decode.call_runner import CallResult, CallRunner
 from hammerstone.toolformer.decode.decoding_row import DecodingRow, TokenChoice, begin_rows
 from hammerstone.toolformer.decode.generation import DecodeSettings, GeneratedText, TokenPiece, one_context_each
 from hammerstone.toolformer.decode.partial_call import CallVocabulary, vocabulary_of
-from hammerstone.toolformer.kv_cache import KVCache, join_caches
+from hammerstone.toolformer.gumbel import draw_tokens
 from hammerstone.toolformer.lm import LanguageModel
+from hammerstone.toolformer.rows import OpenRows, open_rows
 
 __all__ = ["generate"]
 
@@ -53,113 +54,131 @@ async def generate(
     settings = settings or DecodeSettings()
     rows = await to_thread.run_sync(begin_rows, lm, prompts, apis, settings)
     async with task_group() as tasks:
-        batch = _Batch(lm, vocabulary_of(lm), settings)
+        batch = _Batch(lm=lm, vocabulary=vocabulary_of(lm), settings=settings)
         await _BatchEngine(batch, CallRunner(apis, settings), contexts, on_piece, tasks).run(rows)
     return [row.generated() for row in rows]
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True)
 class _Group:
-    """Rows, and what the model has read of each: nothing, or at least the first `cached` of its tokens."""
+    """Rows, and what the model has read of each: between steps the first `cached` of its tokens."""
 
-    rows: Sequence[DecodingRow]
-    cache: KVCache | None = None
+    read: OpenRows
+    rows: list[DecodingRow] = field(default_factory=list[DecodingRow])
 
-    def only(self, places: Sequence[int]) -> _Group:
-        if self.cache is None or len(places) == len(self.rows):
-            return self
-        return _Group([self.rows[at] for at in places], self.cache.rows(places)) if places else _Group(())
+    def join(self, other: _Group) -> None:
+        self.read.join(other.read, range(len(other.rows)))
+        self.rows += other.rows
 
-    def going_on(self) -> _Group:
-        return self.only([at for at, row in enumerate(self.rows) if row.asked is None and row.ended is None])
+    def split(self) -> list[_Group]:
+        """Keep the rows that continue. Returns those that have asked for a call, each in a group of its own."""
+        asked = [at for at, row in enumerate(self.rows) if row.asked]
+        over = [at for at, row in enumerate(self.rows) if row.asked or row.ended]
+        away = [_Group(read=self.read.chosen([at]), rows=[self.rows[at]]) for at in asked]
+        if over:
+            self.rows = [self.rows[at] for at in self.read.drop(over)]
+        return away
 
-    def trimmed(self) -> KVCache | None:
+    def trim(self) -> None:
         """Without the tokens that rows have taken back."""
-        lengths = [row.cached for row in self.rows]
-        return self.cache if self.cache is None or self.cache.lengths.tolist() == lengths else self.cache.cut(lengths)
+        self.read.cut([row.cached for row in self.rows])
 
 
-def _merged(groups: Iterable[_Group]) -> _Group:
-    parts = [(group.rows, cache) for group in groups if (cache := group.trimmed()) is not None]
-    rows = [row for some, _ in parts for row in some]
-    return _Group(
-        rows, join_caches([cache for _, cache in parts]) if len(parts) > 1 else parts[0][1] if parts else None
-    )
-
-
-class _Step(NamedTuple):
-    """After a step: the rows that continue, and those that wait for a tool, each in a group of its own."""
-
-    running: _Group
-    away: list[_Group]
-
-
-@dataclass(frozen=True)
+@dataclass(kw_only=True)
 class _Batch:
     """The synchronous part: read, choose, take. Only one thread at a time runs it, and nothing else changes rows."""
 
     lm: LanguageModel
     vocabulary: CallVocabulary
     settings: DecodeSettings
+    running: _Group = field(init=False)
 
-    def step(
-        self, running: _Group, answered: Sequence[tuple[_Group, CallResult]], fresh: Sequence[DecodingRow]
-    ) -> _Step:
-        """One more token in each row. Results and prompts are read apart from rows that need only one token.
+    def __post_init__(self) -> None:
+        self.running = _Group(read=open_rows(self.lm))
 
-        In one tensor with them, each of those would be padded to the longest result.
+    def step(self, answered: Sequence[tuple[_Group, CallResult]], fresh: Sequence[DecodingRow]) -> list[_Group]:
+        """One more token in each row. Returns those that wait for a tool, each in a group of its own.
+
+        Results and prompts are read apart from rows that need only one token: in one tensor with them, each of those
+        would be padded to the longest result.
         """
+        back = _Group(read=open_rows(self.lm))
+        away: list[_Group] = []
         for group, answer in answered:
-            group.rows[0].answer(*answer)
-        back = [group for group, _ in answered]
-        asked_again = [group for group in back if group.rows[0].asked]
-        groups = (running, _merged(group.going_on() for group in back), _Group(fresh))
-        read = [self._advanced(group) for group in groups if group.rows]
-        asked = [group.only([at]) for group in read for at, row in enumerate(group.rows) if row.asked]
-        return _Step(_merged(group.going_on() for group in read), [*asked_again, *asked])
+            (row,) = group.rows
+            row.answer(*answer)
+            group.trim()
+            if row.asked:
+                away.append(group)
+            elif row.ended is None:
+                back.join(group)
+        for group in (self.running, back):
+            if group.rows:
+                self._take(group, group.read.read([row.ids[row.cached :] for row in group.rows]))
+        groups = [self.running, back]
+        if fresh:
+            logits, cache = self.lm.forward([row.ids for row in fresh], keep=1)
+            groups.append(_Group(read=open_rows(self.lm, cache), rows=[*fresh]))
+            self._take(groups[-1], logits[:, -1])
+        for group in groups:
+            away += group.split()
+            group.trim()
+        for group in groups[1:]:
+            self.running.join(group)
+        for group in away:
+            group.trim()
+        return away
 
-    def _advanced(self, group: _Group) -> _Group:
-        new = [row.ids[row.cached :] for row in group.rows]
-        logits, cache = self.lm.forward(new, group.cache, keep=1)  # (rows, 1, vocabulary)
-        choices = self._choose(logits[:, -1, : self.vocabulary.size], group.rows)
+    def _take(self, group: _Group, logits: Tensor) -> None:
+        choices = self._choose(logits[:, : self.vocabulary.size], group.rows)
         for row, choice in zip(group.rows, choices, strict=True):
             row.cached = len(row.ids)
             row.take(choice)
-        return _Group(group.rows, cache)
 
     def _choose(self, logits: Tensor, rows: Sequence[DecodingRow]) -> list[TokenChoice]:
         """The next token of each row from logits (rows, vocabulary): `[` if it is among the k most likely."""
-        own = [self._drawn(logits[at], row) for at, row in enumerate(rows)]
-        starts, ranks = self._best_starts(logits)
-        choices: list[TokenChoice] = []
-        for at, row in enumerate(rows):
-            if own[at] in self.vocabulary.brackets:
-                choices.append(TokenChoice(token=own[at], instead=self._drawn(self._without_brackets(logits[at]), row)))
-            elif row.may_be_forced and ranks[at] < self.settings.k:
-                choices.append(TokenChoice(token=starts[at], instead=own[at], forced=True))
-            else:
-                choices.append(TokenChoice(token=own[at]))
-        return choices
+        own = self._picked(logits, rows)
+        instead = self._instead(logits, rows, own)
+        forced = self._forced(logits, rows, instead)
+        return [
+            TokenChoice(token=forced[at], instead=token, forced=True)
+            if at in forced
+            else TokenChoice(token=token, instead=instead.get(at))
+            for at, token in enumerate(own)
+        ]
 
-    def _best_starts(self, logits: Tensor) -> tuple[list[int], list[int]]:
-        """For each row, the most likely token for `[`, and how many tokens are likelier."""
-        if not self.vocabulary.starts:
-            return [0] * len(logits), [self.vocabulary.size] * len(logits)
-        starts = torch.tensor(self.vocabulary.starts, device=logits.device)
-        best, which = logits[:, starts].max(dim=1)  # (rows,)
-        return starts[which].tolist(), (logits > best[:, None]).sum(dim=1).tolist()
-
-    def _drawn(self, logits: Tensor, row: DecodingRow) -> int:
-        """The most likely token, or one sampled with the row's own generator."""
+    def _picked(self, logits: Tensor, rows: Sequence[DecodingRow]) -> list[int]:
+        """The most likely tokens, or tokens drawn by the rows' own numbers."""
         if self.settings.temperature == 0:
-            return int(logits.argmax())
-        exact = logits.to("cpu", torch.promote_types(logits.dtype, torch.float32))
-        probabilities = torch.softmax(exact / self.settings.temperature, dim=-1)
-        return int(torch.multinomial(probabilities, 1, generator=row.generator))
+            return logits.argmax(dim=-1).tolist()
+        steps = [row.picked for row in rows]
+        for row in rows:
+            row.picked += 1
+        drawn = draw_tokens(logits, [[row.key] for row in rows], steps, self.settings.temperature)
+        return [token for (token,) in drawn]
+
+    def _instead(self, logits: Tensor, rows: Sequence[DecodingRow], own: Sequence[int]) -> dict[int, int]:
+        """For rows whose token has a bracket, the one that they take if they go back."""
+        at = [row for row, token in enumerate(own) if token in self.vocabulary.brackets]
+        if not at:
+            return {}
+        return dict(zip(at, self._picked(self._without_brackets(logits[at]), [rows[row] for row in at]), strict=True))
+
+    def _forced(self, logits: Tensor, rows: Sequence[DecodingRow], bracketed: Collection[int]) -> dict[int, int]:
+        """For rows in which `[` is among the k most likely, its most likely token."""
+        at = [number for number, row in enumerate(rows) if row.may_be_forced and number not in bracketed]
+        if not at or not self.vocabulary.starts:
+            return {}
+        some = logits if len(at) == len(rows) else logits[at]
+        starts = torch.tensor(self.vocabulary.starts, device=logits.device)
+        best, which = some[:, starts].max(dim=1)  # (rows,)
+        ranks = (some > best[:, None]).sum(dim=1).tolist()
+        found = zip(at, starts[which].tolist(), ranks, strict=True)
+        return {number: start for number, start, rank in found if rank < self.settings.k}
 
     def _without_brackets(self, logits: Tensor) -> Tensor:
         brackets = torch.tensor([*self.vocabulary.brackets], device=logits.device)
-        return logits.index_fill(0, brackets, -torch.inf)
+        return logits.index_fill(1, brackets, -torch.inf)
 
 
 class _BatchEngine:
@@ -184,17 +203,17 @@ class _BatchEngine:
 
     async def run(self, rows: Sequence[DecodingRow]) -> None:
         fresh = deque(row for row in rows if row.ended is None)
-        running = _Group(())
-        while fresh or running.rows or self._waiting:
+        while fresh or self._batch.running.rows or self._waiting:
+            running = self._batch.running.rows
             answered, self._answered = self._answered, []
-            free = self._batch.settings.rows - len(running.rows) - self._waiting
+            free = self._batch.settings.rows - len(running) - self._waiting
             entering = [fresh.popleft() for _ in range(min(free, len(fresh)))]
-            if not (running.rows or answered or entering):
+            if not (running or answered or entering):
                 self._news = anyio.Event()
                 await self._news.wait()
                 continue
-            touched = [*running.rows, *(row for group, _ in answered for row in group.rows), *entering]
-            running, away = await to_thread.run_sync(self._batch.step, running, answered, entering)
+            touched = [*running, *(row for group, _ in answered for row in group.rows), *entering]
+            away = await to_thread.run_sync(self._batch.step, answered, entering)
             self._waiting += len(away) - len(answered)
             for piece in (piece for row in touched for piece in row.pieces()):
                 self._on_piece(piece)
