@@ -135,7 +135,7 @@ def test_a_saved_model_is_loaded_again(tmp_path) -> None:
     lm = language_model()
     lm.model.save_pretrained(tmp_path)
     lm.tokenizer.save_pretrained(tmp_path)
-    again = load_model(tmp_path)
+    again = load_model(tmp_path, dtype="float32")
     found, expected = again.forward([[1, 2, 3]])[0], lm.forward([[1, 2, 3]])[0]
     assert_alike(found.cpu(), expected)
     assert again.encode(TEXTS[0]) == lm.encode(TEXTS[0])

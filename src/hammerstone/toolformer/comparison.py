@@ -88,7 +88,7 @@ async def run_evaluate(
 
     for name, folder in folders.items():
         taught = name == "fine-tuned"
-        lm = load_model(folder)
+        lm = load_model(folder, dtype=config.dtype)
         answering = partial(_answering, lm, tools if taught else {}, config.generate)
         rows[name] = await model_rows(name, benchmarks, answering, asked[name], on_row=report)
         never = vocabulary_of(lm).starts if taught else ()

@@ -20,7 +20,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from hammerstone.errors import InputError, SettingsError
 from hammerstone.text_files import read_text
@@ -100,11 +100,15 @@ class EvaluateTable:
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """A whole run. Relative paths start at the folder of the file."""
+    """A whole run. Relative paths start at the folder of the file.
+
+    `dtype` is what models calculate in: by default bfloat16 where the hardware has it, otherwise float32.
+    """
 
     model: str
     folder: Path
     tools: tuple[str, ...]
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"  # `lm.DtypeName`, which needs torch
     corpus: CorpusTable = field(default_factory=CorpusTable)
     annotate: AnnotateTable = field(default_factory=AnnotateTable)
     execute: ExecuteSettings = field(default_factory=ExecuteSettings)

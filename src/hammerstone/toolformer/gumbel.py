@@ -1,11 +1,12 @@
 """Tokens drawn from a model's probabilities, each draw by numbers of its own.
 
-The choice that maximises log p + G, with G = -log(-log u) for u uniform in (0, 1), is a draw from p (Gumbel). The usual
-way, looking one random number up in the cumulative probabilities, lets a rounding difference in any of them decide; here
-only two nearly equal choices can swap. So rows hardly ever depend on what they are batched with.
+The choice that maximises log p + G, with G = -log(-log u) for u uniform in (0, 1), is a draw from p (Gumbel). The
+usual way, looking one random number up in the cumulative probabilities, lets a rounding difference in any of them
+decide; here only two nearly equal choices can swap. So rows hardly ever depend on what they are batched with.
 
-A number for every token of a vocabulary would cost as much as a small model does. A token is drawn in two steps: first a
-block of 256 tokens by its probability, then a token of the block by its share of that. So 49,152 tokens take 448 numbers.
+A number for every token of a vocabulary would cost as much as a small model does. A token is drawn in two steps: first
+a block of 256 tokens by its probability, then a token of the block by its share of that. So 49,152 tokens take 448
+numbers.
 
 The numbers are not drawn one after the other but computed from their place: u = hash(key, step, index), by the mixing
 function of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014). So they are the
@@ -49,9 +50,7 @@ def draw_tokens(
     return drawn
 
 
-def _drawn(
-    logits: Tensor, keys: Sequence[Sequence[int]], steps: Sequence[int], temperature: float
-) -> list[list[int]]:
+def _drawn(logits: Tensor, keys: Sequence[Sequence[int]], steps: Sequence[int], temperature: float) -> list[list[int]]:
     size = logits.shape[1]
     blocks = -(-size // BLOCK)
     exact = pad(logits.to(torch.float32, copy=True), (0, blocks * BLOCK - size), value=-torch.inf)

@@ -112,7 +112,8 @@ def _proposer(config: RunConfig, by: str, prompt: Callable[[Api], str]) -> Propo
 
     if by != "self" and not by.startswith(LOCAL):
         return PromptedProposer(open_model(by), prompt=prompt)
-    return SamplingProposer(load_model(config.model if by == "self" else by.removeprefix(LOCAL)), prompt=prompt)
+    lm = load_model(config.model if by == "self" else by.removeprefix(LOCAL), dtype=config.dtype)
+    return SamplingProposer(lm, prompt=prompt)
 
 
 async def run_suggest_prompt(
@@ -134,7 +135,7 @@ async def run_suggest_prompt(
     return await suggest_prompt(
         sample,
         named[name],
-        load_model(annotator.removeprefix(LOCAL) if annotator.startswith(LOCAL) else config.model),
+        load_model(annotator.removeprefix(LOCAL) if annotator.startswith(LOCAL) else config.model, dtype=config.dtype),
         prompt(named[name]),
         proposer=None if by == RULE else _proposer(config, by, prompt),
         count=examples,
@@ -151,7 +152,7 @@ async def run_execute(config: RunConfig, apis: Sequence[Api], on_progress: OnPro
 
 def run_filter(config: RunConfig, on_progress: OnProgress = lambda _: None) -> Counter[str]:
     """By the model that will be fine-tuned, whichever model proposed the calls. Raises as `score_calls`."""
-    lm = load_model(config.model)
+    lm = load_model(config.model, dtype=config.dtype)
     return score_calls(config.stage("execute"), config.stage("filter"), lm, on_progress=on_progress)
 
 

@@ -62,7 +62,7 @@ def literal_loss(lm: LanguageModel, rows: Iterator[tuple[int, ...]] | tuple[tupl
 def test_every_parameter_moves_and_the_loss_falls(name: str, train_file: Path, tmp_path: Path) -> None:
     lm = language_model(name)
     report = finetune(lm, train_file, tmp_path / "out", QUICK)
-    before, after = weights(lm), weights(load_model(tmp_path / "out" / "model"))
+    before, after = weights(lm), weights(load_model(tmp_path / "out" / "model", dtype="float32"))
     assert before.keys() == after.keys()
     assert [key for key in before if torch.equal(before[key], after[key])] == []
     assert report.perplexities[4] < report.perplexities[2] < report.perplexities[0]
@@ -101,7 +101,7 @@ def test_the_end_of_a_document_is_learnt_though_it_is_the_padding_token_too(trai
     lm = language_model("llama")
     assert lm.tokenizer.pad_token_id == lm.tokenizer.eos_token_id
     finetune(lm, train_file, tmp_path / "out", replace(QUICK, steps=12, learning_rate=1e-2))
-    fine_tuned = load_model(tmp_path / "out" / "model")
+    fine_tuned = load_model(tmp_path / "out" / "model", dtype="float32")
     rows = [lm.encode(one.text) for one in read_texts(train_file)]
 
     def chance(of: LanguageModel) -> float:
@@ -115,7 +115,7 @@ def test_lora_trains_beside_the_weights_and_is_merged_into_the_saved_model(train
     for name in ("gpt2", "llama"):
         lm = language_model(name)
         report = finetune(lm, train_file, tmp_path / name, replace(QUICK, lora=True, rank=4, learning_rate=1e-2))
-        fine_tuned = load_model(tmp_path / name / "model")
+        fine_tuned = load_model(tmp_path / name / "model", dtype="float32")
         before, after = weights(lm), weights(fine_tuned)
         assert before.keys() == after.keys()
         moved = {key for key in before if not torch.equal(before[key], after[key])}
@@ -134,7 +134,7 @@ def test_the_best_model_is_kept_and_not_the_last(train_file: Path, tmp_path: Pat
     report = finetune(lm, train_file, tmp_path / "out", settings)
     best = min((step for step in report.perplexities if step), key=lambda step: report.perplexities[step])
     assert report.best_step == best < 10
-    fine_tuned = load_model(tmp_path / "out" / "model")
+    fine_tuned = load_model(tmp_path / "out" / "model", dtype="float32")
     held = hold_out(read_texts(train_file), 2, settings.seed)[1]
     found = math.exp(literal_loss(fine_tuned, token_rows(lm, held, settings.length).rows))
     assert found == pytest.approx(report.perplexities[best], rel=1e-4)
@@ -164,7 +164,7 @@ def test_a_broken_run_goes_on_from_its_last_checkpoint_to_the_same_model(train_f
     again = finetune(lm, train_file, tmp_path / "out", settings, on_progress=told.append)
     assert min(step.step for step in told) == 5
     assert again == whole
-    one, other = (weights(load_model(tmp_path / name / "model")) for name in ("whole", "out"))
+    one, other = (weights(load_model(tmp_path / name / "model", dtype="float32")) for name in ("whole", "out"))
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
@@ -336,7 +336,7 @@ def test_two_processes_train_the_same_model_as_one(tmp_path: Path) -> None:
     assert finetune(lm, train_file, tmp_path / "one", QUICK).losses == pytest.approx(
         finetune(tmp_path / "model", train_file, tmp_path / "two", QUICK).losses, rel=1e-5
     )
-    one, two = (weights(load_model(tmp_path / name / "model")) for name in ("one", "two"))
+    one, two = (weights(load_model(tmp_path / name / "model", dtype="float32")) for name in ("one", "two"))
     assert all(torch.allclose(one[name], two[name], atol=1e-5) for name in one)
 
 
@@ -394,5 +394,5 @@ def test_the_defaults_are_the_papers() -> None:
 def test_a_fine_tuned_model_gets_its_perplexity_as_any_other(train_file: Path, tmp_path: Path) -> None:
     finetune(language_model("gptj"), train_file, tmp_path / "out", QUICK)
     plain = [one.text for one in read_texts(train_file)]
-    fine_tuned, base = load_model(tmp_path / "out" / "model"), language_model("gptj")
+    fine_tuned, base = load_model(tmp_path / "out" / "model", dtype="float32"), language_model("gptj")
     assert perplexity(fine_tuned, plain).perplexity < perplexity(base, plain).perplexity

@@ -9,7 +9,7 @@ The model has read the texts. Each draw continues one of them from the middle, w
 The paper draws from `[` on, and the model has to write the name. Here it is written for the model. As long as the name
 is right both have the same distribution over the calls of this tool: p(call | `[`) = p(`[Name(` | `[`) · p(call |
 `[Name(`), and the first factor is the same for all of them. The paper's draws with another name are dropped by it
-anyway, and small models write little else: of 1,600 draws of a model with 135 million parameters, 68 % had no such name.
+anyway, and small models write little else.
 
 A draw ends with its `]`, or with the first token after which it cannot become a call, and the next one takes its place
 at once. Draws of a position that have the same tokens so far are one row: the model would say the same of each.
@@ -139,13 +139,11 @@ class CallDrawer:
             self._rows += [row for _, row in entering]
 
     def _step(self) -> None:
-        """One more token for each draw. A row is copied for draws that differ from now on, and dropped with its last."""
+        """One more token for each draw. Where draws differ from now on, their row is copied."""
         logits = self._read.read([row.calls[0].ids[-1:] for row in self._rows])
         keys = [[call.key for call in row.calls] for row in self._rows]
         drawn = draw_tokens(logits, keys, [row.calls[0].drawn for row in self._rows], self.temperature)
-        grown = [
-            row.grown(tokens, self.tokens, self.most) for row, tokens in zip(self._rows, drawn, strict=True)
-        ]
+        grown = [row.grown(tokens, self.tokens, self.most) for row, tokens in zip(self._rows, drawn, strict=True)]
         copies = [(at, row) for at, rows in enumerate(grown) for row in rows[1:]]
         self._read.join(self._read, [at for at, _ in copies])
         present = [*(rows[:1] for rows in grown), *([row] for _, row in copies)]

@@ -95,7 +95,9 @@ class SamplingProposer:
 
     @property
     def name(self) -> str:
-        return self._lm.name
+        """The model's, and what it calculates in where that rounds: other calls are drawn then."""
+        dtype = self._lm.model.dtype
+        return self._lm.name if dtype.itemsize >= torch.float32.itemsize else f"{self._lm.name} ({dtype})"
 
     def prepare(self, api: Api, settings: AnnotateSettings) -> str:
         """The prompt. Raises `InputError` if it leaves no room for a text."""
@@ -192,6 +194,7 @@ class SamplingProposer:
     ) -> list[list[DrawnCall]]:
         """The draws at each position."""
         draws = settings.sampling(api.name).draws
+        each = self._draw_bytes(self._opening(api) + settings.call_tokens, cache)
         read = cache.lengths.tolist()
         openings = [
             CallOpening(
@@ -209,7 +212,7 @@ class SamplingProposer:
             api=api.name,
             tokens=self._tokens,
             branch=partial(branch_rows, self._lm, cache),
-            limit=max(1, (self._memory - cache.nbytes) // self._draw_bytes(self._opening(api) + settings.call_tokens, cache)),
+            limit=max(1, (self._memory - cache.nbytes) // each),
             most=settings.call_tokens,
             temperature=settings.temperature,
         )
@@ -230,7 +233,8 @@ class SamplingProposer:
     @property
     def _logits_bytes(self) -> int:
         """Of one token: as the model gives them, in float32, and as probabilities."""
-        return self._lm.model.get_output_embeddings().weight.shape[0] * (self._lm.model.dtype.itemsize + 8)
+        vocabulary = int(self._lm.model.config.vocab_size)
+        return vocabulary * (self._lm.model.dtype.itemsize + 8)
 
     def _read(
         self,

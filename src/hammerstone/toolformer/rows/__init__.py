@@ -1,4 +1,8 @@
-"""Rows that are still being written, and what the model has read of each."""
+"""Rows that are still being written, and what the model has read of each.
+
+Rows share what they continue (`buffered.py`), if the model's attention can be exchanged (`attention.py`). With other
+models each has a copy of it (`ragged.py`).
+"""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # torch's own types are partial.
@@ -8,7 +12,6 @@ from collections.abc import Sequence
 from typing import Protocol, Self
 from weakref import WeakKeyDictionary
 
-import torch
 from torch import Tensor
 
 from hammerstone.toolformer.kv_cache import KVCache
@@ -63,9 +66,7 @@ def open_rows(lm: LanguageModel, cache: KVCache | None = None) -> OpenRows:
 def branch_rows(lm: LanguageModel, prefix: KVCache, sources: Sequence[int], lengths: Sequence[int]) -> OpenRows:
     """Rows that continue the first `lengths` tokens of the rows `sources` of a cache. As a rule they share it."""
     if shares_prefixes(lm):
-        return BufferedRows(
-            lm=lm, prefix=prefix, sources=[*sources], starts=[*lengths], own=[0] * len(sources)
-        )
+        return BufferedRows(lm=lm, prefix=prefix, sources=[*sources], starts=[*lengths], own=[0] * len(sources))
     return RaggedRows(lm=lm, cache=prefix.rows(sources).cut(lengths) if sources else None)
 
 

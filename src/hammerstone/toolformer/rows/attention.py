@@ -6,11 +6,6 @@ the keys are. Those of a row are in two places, and no row has a copy of the fir
     prefix   (heads, prefix, size)        one for all rows that continue it: one matrix product for all their queries
     own      (rows, heads, width, size)   what each row has read since
 
-Softmax over both is the sum of the two parts, each weighted by its share of the normaliser. With m the maximum of a
-part's scores s, z = Σ exp(s - m) and o = Σ exp(s - m) v, the result is
-
-    (o₁ exp(m₁ - m) + o₂ exp(m₂ - m)) / (z₁ exp(m₁ - m) + z₂ exp(m₂ - m)),   m = max(m₁, m₂)
-
 Which keys a query sees is the model's own rule (causal, in a sliding window, in chunks). It is asked with the positions
 in the text in place of columns, so that it does not matter where in which tensor a key lies.
 """
@@ -29,13 +24,20 @@ import torch
 from torch import Tensor
 from transformers import AttentionInterface, AttentionMaskInterface
 
+from hammerstone.toolformer.rows.softmax_parts import (
+    NO_SCORE,
+    SoftmaxPart,
+    attention_scores,
+    merge_parts,
+    softmax_part,
+)
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 __all__ = ["Positions", "PrefixGroup", "shared_attention"]
 
 NAME = "hammerstone_shared"
-FLOOR = -1e30  # below every score; finite, since a row may see nothing of its prefix
 
 
 class PrefixGroup(NamedTuple):
@@ -101,16 +103,17 @@ def shared_attention(
 
     Models that do not look their attention up read something else, or raise.
     """
-    configs: list[Any] = list({id(one): one for part in model.modules() if (one := getattr(part, "config", None))}.values())
-    usual = [config._attn_implementation for config in configs]  # noqa: SLF001 - what the models look up
+    parts = [config for part in model.modules() if (config := getattr(part, "config", None))]
+    configs: list[Any] = list({id(config): config for config in parts}.values())  # models in models have their own
+    usual = [config._attn_implementation for config in configs]
     token = _current.set(_Reading(positions=positions, groups=groups))
     try:
         for config in configs:
-            config._attn_implementation = NAME  # noqa: SLF001
+            config._attn_implementation = NAME
         yield
     finally:
         for config, name in zip(configs, usual, strict=True):
-            config._attn_implementation = name  # noqa: SLF001
+            config._attn_implementation = name
         _current.reset(token)
 
 
@@ -151,14 +154,6 @@ def _bias(seen: Tensor) -> Tensor:
     return torch.zeros(seen.shape, device=seen.device).masked_fill_(~seen, -torch.inf)
 
 
-class _Part(NamedTuple):
-    """One of the two sums, for queries (rows, heads, queries): maximum, normaliser, and weighted values."""
-
-    maximum: Tensor  # (rows, heads, queries, 1)
-    normaliser: Tensor  # (rows, heads, queries, 1)
-    values: Tensor  # (rows, heads, queries, size)
-
-
 def _attention(
     module: Any,
     query: Tensor,
@@ -184,64 +179,58 @@ def _attention(
     # Query heads that share a head of the keys are queries of it, one after the other.
     asked = (query * scale).reshape(rows, heads, -1, size)
     parts = [_own_part(asked, key, value, mask.own, softcap)]
-    for group, visible in zip(reading.groups, mask.prefixes, strict=True):
-        keys, values = group.layers[module.layer_idx]
-        if group.rows is None:
-            parts.append(_prefix_part(asked, keys, values, visible, softcap))
-        else:
-            part = _prefix_part(asked[group.rows], keys, values, visible, softcap)
-            if len(parts) == 1:
-                parts.append(_nothing(parts[0]))
-            for whole, some in zip(parts[1], part, strict=True):
-                whole[group.rows] = some
+    parts += _prefix_parts(asked, reading.groups, mask.prefixes, module.layer_idx, softcap)
     if s_aux is not None:
         sink = s_aux.float().reshape(1, heads, -1, 1).expand(rows, -1, -1, new).reshape(rows, heads, -1, 1)
-        parts.append(_Part(sink, torch.ones_like(sink), torch.zeros_like(parts[0].values)))
-    result = _merged(parts).to(query.dtype)  # (rows, heads, group · new, size)
+        parts.append(SoftmaxPart(sink, torch.ones_like(sink), torch.zeros_like(parts[0].values)))
+    result = merge_parts(parts).to(query.dtype)  # (rows, heads, group · new, size)
     return result.reshape(rows, query_heads, new, -1).transpose(1, 2).contiguous(), None
 
 
-def _own_part(asked: Tensor, key: Tensor, value: Tensor, bias: Tensor, softcap: float | None) -> _Part:
+def _prefix_parts(
+    asked: Tensor, groups: Sequence[PrefixGroup], seen: Sequence[_Visible], layer: int, softcap: float | None
+) -> list[SoftmaxPart]:
+    """One part for all rows, put together from those of the groups; none if no row sees anything of a prefix."""
+    found = [
+        (
+            group.rows,
+            _prefix_part(asked if group.rows is None else asked[group.rows], *group.layers[layer], visible, softcap),
+        )
+        for group, visible in zip(groups, seen, strict=True)
+        if visible.begin < visible.end
+    ]
+    if not found or found[0][0] is None:
+        return [part for _, part in found]
+    whole = SoftmaxPart(
+        *(
+            one.new_full((len(asked), *one.shape[1:]), fill)
+            for one, fill in zip(found[0][1], (NO_SCORE, 0, 0), strict=True)
+        )
+    )
+    for rows, part in found:
+        for all_rows, some in zip(whole, part, strict=True):
+            all_rows[rows] = some
+    return [whole]
+
+
+def _own_part(asked: Tensor, key: Tensor, value: Tensor, bias: Tensor, softcap: float | None) -> SoftmaxPart:
     rows, heads, _, _ = asked.shape
     new, width = bias.shape[-2:]
-    scores = _scores(asked, key, softcap).view(rows, heads, -1, new, width)
+    scores = attention_scores(asked, key, softcap).view(rows, heads, -1, new, width)
     scores += bias[:, :, None]
-    return _summed(scores.view(rows, heads, -1, width), value)
+    return softmax_part(scores.view(rows, heads, -1, width), value)
 
 
-def _prefix_part(asked: Tensor, keys: Tensor, values: Tensor, visible: _Visible, softcap: float | None) -> _Part:
+def _prefix_part(asked: Tensor, keys: Tensor, values: Tensor, visible: _Visible, softcap: float | None) -> SoftmaxPart:
     rows, heads, queries, size = asked.shape
     begin, partly, end, bias = visible
     together = asked.transpose(0, 1).reshape(heads, -1, size)  # (heads, rows · queries, size)
-    scores = _scores(together, keys[:, begin:end], softcap)
+    scores = attention_scores(together, keys[:, begin:end], softcap)
     if partly < end:
         new = bias.shape[1]
         scores.view(heads, rows, -1, new, end - begin)[..., partly - begin :] += bias[:, None]
-    part = _summed(scores, values[:, begin:end])
-    return _Part(*(one.view(heads, rows, queries, -1).transpose(0, 1) for one in part))
-
-
-def _scores(queries: Tensor, keys: Tensor, softcap: float | None) -> Tensor:
-    """In float32, though the product may be rounded."""
-    scores = torch.matmul(queries, keys.transpose(-1, -2)).to(torch.promote_types(queries.dtype, torch.float32))
-    return scores if softcap is None else scores.div_(softcap).tanh_().mul_(softcap)
-
-
-def _summed(scores: Tensor, values: Tensor) -> _Part:
-    maximum = scores.amax(dim=-1, keepdim=True).clamp_(min=FLOOR) if scores.shape[-1] else scores.new_full((*scores.shape[:-1], 1), FLOOR)
-    weights = scores.sub_(maximum).exp_()
-    return _Part(maximum, weights.sum(dim=-1, keepdim=True), torch.matmul(weights.to(values.dtype), values))
-
-
-def _nothing(like: _Part) -> _Part:
-    return _Part(torch.full_like(like.maximum, FLOOR), torch.zeros_like(like.normaliser), torch.zeros_like(like.values))
-
-
-def _merged(parts: Sequence[_Part]) -> Tensor:
-    top = torch.stack([part.maximum for part in parts]).amax(dim=0)
-    shares = [(part.maximum - top).exp_() for part in parts]
-    normaliser = sum(part.normaliser * share for part, share in zip(parts, shares, strict=True))
-    return cast("Tensor", sum(part.values * share for part, share in zip(parts, shares, strict=True)) / normaliser)
+    part = softmax_part(scores, values[:, begin:end])
+    return SoftmaxPart(*(one.view(heads, rows, queries, -1).transpose(0, 1) for one in part))
 
 
 AttentionInterface.register(NAME, cast("Any", _attention))

@@ -163,7 +163,8 @@ class BufferedRows:
             to, of = self._tensor(holes), self._tensor(movers)
             for states in (states for layer in self.buffers for states in layer):
                 states[to, :, :width] = states[of, :, :width]
-        self.sources, self.starts, self.own = ([some[row] for row in order] for some in (self.sources, self.starts, self.own))
+        for some in (self.sources, self.starts, self.own):
+            some[:] = [some[row] for row in order]
         return order
 
     def cut(self, lengths: Sequence[int]) -> None:

@@ -3,6 +3,8 @@
 Each row has a copy of what it continues, and whatever changes the rows copies them.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# torch's own types are partial.
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -28,7 +28,7 @@ import torch
 from pydantic import TypeAdapter
 
 from hammerstone.errors import InputError, SettingsError
-from hammerstone.toolformer.lm import LanguageModel, load_model
+from hammerstone.toolformer.lm import DtypeName, LanguageModel, load_model
 from hammerstone.toolformer.train.disk import write_errors, write_whole
 from hammerstone.toolformer.train.finetune_settings import FinetuneSettings, TrainingStep
 from hammerstone.toolformer.train.packing import TokenRows, hold_out, read_texts, token_rows
@@ -85,7 +85,7 @@ def finetune(
             f"fine-tuning needs {error.name}, which is not installed", hint="uv run --extra toolformer hammerstone …"
         ) from error
     with trainer.one_after_another():
-        lm = _own(model, dtype=None if settings.lora else torch.float32)
+        lm = _own(model, dtype="auto" if settings.lora else "float32")
         _check_length(lm, settings)
         _claim(out, _manifest(lm, train_file, settings))
         if (out / REPORT).exists():
@@ -125,7 +125,7 @@ def _report(done: TrainingOutcome, texts: _EncodedTexts) -> FinetuneReport:
     )
 
 
-def _own(model: LanguageModel | str | Path, *, dtype: torch.dtype | None) -> LanguageModel:
+def _own(model: LanguageModel | str | Path, *, dtype: DtypeName) -> LanguageModel:
     """A model that may be changed. From a folder it is loaded as `dtype`: weights to train must not be rounded."""
     if not isinstance(model, LanguageModel):
         return load_model(model, dtype=dtype)
@@ -150,7 +150,7 @@ def _save_model(
         if lora:
             from peft import PeftModel
 
-            base: Any = _own(model, dtype=torch.float32).model  # merging in bfloat16 would round
+            base: Any = _own(model, dtype="float32").model  # merging in bfloat16 would round
             base = base.to(device="cpu", dtype=torch.float32)
             PeftModel.from_pretrained(base, str(checkpoint)).merge_and_unload().save_pretrained(unfinished)
             tokenizer.save_pretrained(unfinished)
