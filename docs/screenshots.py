@@ -27,8 +27,7 @@ def pages(home: str) -> Generator[str]:
     """The address of the pages of a home."""
     command = [*HAMMERSTONE, "ui", "--home", home, "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as serving:
-        assert serving.stderr is not None
-        said = next(line for line in serving.stderr if line.startswith("pages: "))
+        said = next(line for line in serving.stderr or () if line.startswith("pages: "))
         try:
             yield said.split()[1].rstrip(";")
         finally:

@@ -709,9 +709,7 @@ async def test_labels_that_are_given_again_corrected_make_the_tool(store: Store,
     assert [one.former_answer for one in store.instances("sum")] == [None, "999", None, "999", None, None]
 
 
-async def test_a_corrected_label_replaces_that_of_every_spelling(
-    store: Store, sandbox: Sandbox
-) -> None:
+async def test_a_corrected_label_replaces_that_of_every_spelling(store: Store, sandbox: Sandbox) -> None:
     models = Models(maker=maker(), user=user())
     other_spelling = [replace(one, question=f"{one.question}\r\n") for one in relabeled({})]
     async with Hammerstone(store=store, sandbox=sandbox, models=models, settings=SETTINGS) as loop:
