@@ -5,6 +5,7 @@ import os
 import re
 import stat
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -210,6 +211,12 @@ def test_one_message_is_its_text_whatever_it_holds() -> None:
 def test_instructions_and_a_question_are_two_turns() -> None:
     messages = (Message(role="system", content="Be brief."), Message(role="user", content="Why?"))
     assert turns(prompt_text(Prompt(messages=messages))) == ["system", "user", "assistant"]
+
+
+def test_whoever_answers_a_prompt_sees_the_format_that_the_reply_must_have() -> None:
+    text = prompt_text(replace(conversation("Sum it up."), response_format={"type": "json_object"}))
+    assert turns(text) == ["user", "assistant"]
+    assert '"type": "json_object"' in text
 
 
 @pytest.mark.parametrize(

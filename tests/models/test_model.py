@@ -20,13 +20,23 @@ def test_limits_and_schema_are_no_part_of_the_key() -> None:
     assert limited.key == ask("q").key
 
 
-@pytest.mark.parametrize("other", [ask("p"), ask("q", temperature=0.0), ask("q", sample=1)])
+@pytest.mark.parametrize(
+    "other",
+    [
+        ask("p"),
+        ask("q", temperature=0.0),
+        ask("q", sample=1),
+        ask("q", response_format={"type": "json_object"}),
+        ask("q", requested_model="gpt-9"),
+    ],
+)
 def test_what_is_asked_is_all_of_the_key(other: Prompt) -> None:
     assert other.key != ask("q").key
 
 
-def test_a_prompt_with_a_schema_can_be_in_a_set() -> None:
+def test_a_prompt_with_a_schema_or_a_format_can_be_in_a_set() -> None:
     assert len({ask("q", schema={"type": "null"}), ask("q", schema={"type": "null"}), ask("q")}) == 2
+    assert len({ask("q", response_format={"type": "json_object"}), ask("q")}) == 2
 
 
 @pytest.mark.parametrize(

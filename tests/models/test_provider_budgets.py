@@ -9,6 +9,7 @@ import pytest
 from hammerstone.concurrency import map_concurrently
 from hammerstone.errors import ModelError, ModelTimeoutError
 from hammerstone.models import open_model
+from hammerstone.types import JSON
 
 from .local_provider import Answer, LocalProvider, ask, completion, failure
 
@@ -88,6 +89,66 @@ async def test_a_provider_that_speaks_something_else_is_sent_no_schema(
         await open_model("anthropic:claude-haiku-4-5", base_url=provider.url).complete(ask("q", schema=SCHEMA))
 
     assert "properties" not in str(provider.requests)
+
+
+STRICT: dict[str, Any] = {
+    "type": "object",
+    "properties": {"sum": {"type": "integer", "minimum": 0}},
+    "required": ["sum"],
+    "additionalProperties": False,
+}
+FORMATS: list[JSON] = [
+    {"type": "json_object"},
+    {"type": "json_schema", "json_schema": {"name": "sum", "schema": SCHEMA, "strict": False}},
+    {"type": "json_schema", "json_schema": {"name": "sum", "description": "Of two.", "schema": STRICT, "strict": True}},
+]
+
+
+@pytest.mark.parametrize("wanted", FORMATS)
+async def test_the_response_format_of_a_request_is_sent_as_it_came(provider: LocalProvider, wanted: JSON) -> None:
+    provider.answers = [completion("{}"), completion("{}")]
+    model = open_model("openai:small", base_url=provider.url)
+
+    await model.complete(ask("Write JSON.", response_format=wanted, requested_model="gpt-9"))
+    await model.complete(ask("Write JSON."))
+
+    formatted, plain = provider.requests
+    assert formatted.pop("response_format") == wanted
+    assert formatted == plain
+
+
+async def test_a_response_format_that_is_refused_is_not_left_out(provider: LocalProvider) -> None:
+    provider.answers = [failure(400, "Unknown parameter: 'response_format'")]
+    model = open_model("openai:small", base_url=provider.url)
+
+    with pytest.raises(ModelError, match="response_format"):
+        await model.complete(ask("Write JSON.", response_format=FORMATS[0]))
+
+    assert len(provider.requests) == 1
+
+
+async def test_a_response_format_that_no_provider_has_is_an_error_of_that_prompt(provider: LocalProvider) -> None:
+    with pytest.raises(ModelError, match="'grammar'"):
+        await open_model("openai:small", base_url=provider.url).complete(ask("q", response_format={"type": "grammar"}))
+
+    assert provider.requests == []
+
+
+async def test_a_provider_without_a_parameter_for_a_schema_reads_it_in_the_instructions(
+    provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "not-a-real-key")
+    provider.answers = [failure(400, "no"), failure(400, "no")]
+    old, new = "anthropic:claude-3-haiku-20240307", "anthropic:claude-haiku-4-5"
+
+    for name in (old, new):
+        with pytest.raises(ModelError):
+            await open_model(name, base_url=provider.url).complete(ask("q", response_format=FORMATS[1]))
+
+    in_words, in_its_parameter = provider.requests
+    assert "properties" in str(in_words["system"])
+    assert "output_config" not in in_words
+    assert in_its_parameter["output_config"]["format"]["type"] == "json_schema"
 
 
 @pytest.mark.parametrize("text", ["half a fun", "", " \n"])

@@ -6,6 +6,7 @@ import resource
 import stat
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -84,6 +85,19 @@ async def test_what_is_recorded_is_not_paid_again(tmp_path: Path) -> None:
     assert reply.text == "re: q"
     assert live.prompts == []
     assert len(file.read_text().splitlines()) == 1
+
+
+async def test_response_formats_and_requested_models_are_recorded_apart_and_found_again(tmp_path: Path) -> None:
+    file = tmp_path / "solver.jsonl"
+    others: list[dict[str, Any]] = [{}, {"response_format": {"type": "json_object"}}, {"requested_model": "gpt-9"}]
+    prompts = [ask("q", **other) for other in others]
+    live = RecordingModel(ScriptedModel(["text", "{}", "other"]), file)
+    texts = [(await live.complete(prompt)).text for prompt in prompts]
+    assert [(await RecordedModel(file).complete(prompt)).text for prompt in prompts] == texts == ["text", "{}", "other"]
+
+    with pytest.raises(RecordingError) as missed:
+        await RecordedModel(file).complete(ask("q", requested_model="gpt-8"))
+    assert "+requested_model=gpt-8" in missed.value.details
 
 
 async def test_samples_are_recorded_apart(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hammerstone.routes.solver import majority, read_answer, second_opinion, sol
 from hammerstone.store import Store
 from hammerstone.store.accounts import AccountedModel, Bill
 from hammerstone.testing import ScriptedModel
-from hammerstone.types import Chat, Role
+from hammerstone.types import JSON, Chat, Message, Role
 
 SLOW = 5  # seconds of processor time, on a slow and busy machine; quadratic reading takes minutes
 
@@ -216,6 +216,51 @@ async def test_the_solver_is_shown_the_question_and_its_answer_returned(store: S
     scripted = ScriptedModel(["Step by step.\nAnswer: 5"])
     assert await solve(AccountedModel(scripted, Role.SOLVER, store), Chat.of("2 + 3?"), Bill()) == "5"
     assert scripted.prompts[0].messages[0].content.endswith("Question:\n2 + 3?")
+
+
+JSON_OBJECT: JSON = {"type": "json_object"}
+ASKED = (Message(role="system", content="Add, as JSON."), Message(role="user", content="2 + 3?"))
+
+
+@pytest.mark.anyio
+async def test_a_chat_is_asked_as_it_came_and_shares_no_reply_with_another_frame(store: Store) -> None:
+    scripted = ScriptedModel(["5", '{"sum": 5}', '{"sum": 6}'])
+    model = AccountedModel(scripted, Role.SOLVER, store)
+    chats = [
+        Chat(messages=ASKED),
+        Chat(messages=ASKED, response_format=JSON_OBJECT),
+        Chat(messages=ASKED, response_format=JSON_OBJECT, model="gpt-9"),
+    ]
+    for _ in range(2):
+        assert [await solve(model, chat, Bill()) for chat in chats] == ["5", '{"sum": 5}', '{"sum": 6}']
+    asked = [(prompt.messages, prompt.response_format, prompt.requested_model) for prompt in scripted.prompts]
+    assert asked == [(chat.messages, chat.response_format, chat.model) for chat in chats]
+
+
+@pytest.mark.anyio
+async def test_second_opinions_have_the_response_format_of_the_request(store: Store) -> None:
+    scripted = ScriptedModel(['{"sum": 5}', "five"])
+    chat = Chat(messages=ASKED, response_format=JSON_OBJECT)
+    opinion = await second_opinion(AccountedModel(scripted, Role.SOLVER, store), chat, '{"sum":5}', Bill())
+    assert opinion == '{"sum":5}'
+    assert [prompt.response_format for prompt in scripted.prompts] == [JSON_OBJECT, JSON_OBJECT]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("wanted", "reply"),
+    [
+        (JSON_OBJECT, "five"),
+        (JSON_OBJECT, "[5]"),
+        (JSON_OBJECT, '```json\n{"sum": 5}\n```'),
+        ({"type": "json_schema", "json_schema": {"name": "sum", "schema": {}}}, "The sum is 5."),
+    ],
+)
+async def test_a_reply_that_is_no_json_is_no_answer_to_a_request_for_json(
+    store: Store, wanted: JSON, reply: str
+) -> None:
+    model = AccountedModel(ScriptedModel([reply]), Role.SOLVER, store)
+    assert await solve(model, Chat(messages=ASKED, response_format=wanted), Bill()) is None
 
 
 @pytest.mark.anyio

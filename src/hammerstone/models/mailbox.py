@@ -131,14 +131,16 @@ def prompt_text(prompt: Prompt) -> str:
 
     One question alone is just its text. Several messages are written with a heading for each, and end with the heading
     of the turn to be written. Every heading carries a code that is made from all the messages: none of them can hold
-    it, and so nothing in a message looks like another turn.
+    it, and so nothing in a message looks like another turn. A response format stands above the turns.
     """
-    if [message.role for message in prompt.messages] == ["user"]:
+    if [message.role for message in prompt.messages] == ["user"] and prompt.response_format is None:
         return prompt.messages[0].content + "\n"
     code = _code(prompt.messages)
     turns = [f"=== {message.role} {code} ===\n\n{message.content}\n" for message in prompt.messages]
     note = f"This is a conversation. Each turn begins with a line that ends in {code} ===. Write the last turn.\n"
-    return "\n".join([note, *turns, f"=== assistant {code} ===\n"])
+    wanted = json.dumps(prompt.response_format, ensure_ascii=False, indent=2)
+    form = [] if prompt.response_format is None else [f"The reply must have this response format:\n\n{wanted}\n"]
+    return "\n".join([note, *form, *turns, f"=== assistant {code} ===\n"])
 
 
 def _code(messages: tuple[Message, ...]) -> str:

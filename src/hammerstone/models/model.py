@@ -31,6 +31,10 @@ class Prompt:
     `sample` tells apart several draws for the same messages: a second opinion of the solver is
     sample 1, a third sample 2. It is part of the key but is not sent.
 
+    A request that is asked as it came brings its `response_format` (OpenAI's), which goes to the provider in the
+    provider's own parameter, and the name of its model, which is not sent: whoever plays the role answers. Requests
+    that differ in one of them share no reply, so both are part of the key.
+
     The reply ends at `max_tokens` tokens; one attempt ends after `timeout_s` seconds; and where the server can do it,
     the reply is JSON that follows `schema`, a JSON Schema. These three say what a reply may cost and how it is
     delivered, not what is asked: they are no part of the key.
@@ -42,15 +46,19 @@ class Prompt:
     sample: int = 0
     schema: Mapping[str, JSON] | None = field(default=None, hash=False)
     timeout_s: float | None = None
+    response_format: JSON = field(default=None, hash=False)
+    requested_model: str | None = None
 
     @property
     def document(self) -> dict[str, Any]:
         """What is kept of it beside a reply, as JSON: what is asked, and the limit of the reply."""
+        own = {"response_format": self.response_format, "requested_model": self.requested_model}
         return {
             "messages": [asdict(message) for message in self.messages],
             "temperature": self.temperature,
             "max_tokens": self.max_tokens,
             "sample": self.sample,
+            **{name: value for name, value in own.items() if value is not None},  # older keys are without them
         }
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import textwrap
 from collections import Counter
@@ -53,6 +54,9 @@ def _word_pairs(prompt: Prompt) -> Counter[tuple[str, str]]:
 
 def _text_lines(prompt: Prompt) -> Iterator[str]:
     yield f"temperature={prompt.temperature} sample={prompt.sample}"
+    if prompt.response_format is not None or prompt.requested_model is not None:
+        format_of_reply = json.dumps(prompt.response_format, sort_keys=True)
+        yield f"requested_model={prompt.requested_model} response_format={format_of_reply}"
     for message in prompt.messages:
         yield f"[{message.role}]"
         for line in message.content.splitlines():

@@ -18,11 +18,12 @@ from hammerstone.models.endpoint import at_endpoint
 from hammerstone.models.model import Reply
 from hammerstone.models.provider_errors import model_error, retry_wait
 from hammerstone.models.provider_lookup import takes_schema
-from hammerstone.models.provider_request import Option, ProviderRequest, output_following, turns
+from hammerstone.models.provider_request import Option, ProviderRequest, output_asked_for, output_following, turns
 from hammerstone.types import Usage
 
 if TYPE_CHECKING:
     from pydantic_ai.models import Model as PydanticModel
+    from pydantic_ai.models import ModelRequestParameters
     from pydantic_ai.profiles import ModelProfile
 
     from hammerstone.models.model import Prompt
@@ -37,6 +38,7 @@ class ProviderModel:
     all, after the wait that the provider asks for or a growing one. The SDKs' own retries are off. `timeout_seconds`
     bounds one attempt of a prompt that has no `timeout_s`. A model that refuses a temperature or a schema is asked
     again without it, and is never given one again; one that refuses `max_tokens` stops earlier of its own accord.
+    The `response_format` of a request is never left out: a model that refuses it does not answer that request.
 
     Entered as an async context manager it keeps its connections open between calls; else they last as long as some
     call is under way.
@@ -127,9 +129,18 @@ class ProviderModel:
             settings["max_tokens"] = prompt.max_tokens
         if prompt.temperature is not None and "temperature" not in self._left_out:
             settings["temperature"] = prompt.temperature
+        return ProviderRequest(
+            messages=turns(prompt.messages),
+            settings=settings,
+            output=self._output(prompt),
+            asked_for=prompt.response_format is not None,
+        )
+
+    def _output(self, prompt: Prompt) -> ModelRequestParameters | None:
+        if prompt.response_format is not None:
+            return output_asked_for(prompt.response_format, self._model.profile)
         schema = None if "schema" in self._left_out else prompt.schema
-        output = None if schema is None else output_following(schema)
-        return ProviderRequest(messages=turns(prompt.messages), settings=settings, output=output)
+        return None if schema is None else output_following(schema)
 
     def _text(self, response: ModelResponse) -> str:
         text = response.text or ""

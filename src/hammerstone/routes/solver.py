@@ -8,10 +8,11 @@ from hammerstone import prompts
 from hammerstone.models.model import Prompt
 from hammerstone.models.replies import LONGEST_REPLY
 from hammerstone.requests.comparison import agree
+from hammerstone.requests.json_text import load_json
 from hammerstone.settings import USER_TEMPERATURE
 from hammerstone.store.accounts import AccountedModel, Bill, prompt
 from hammerstone.templates import nonce
-from hammerstone.types import Chat
+from hammerstone.types import JSON, Chat
 
 __all__ = ["SECOND_OPINIONS", "chat_prompt", "majority", "read_answer", "second_opinion", "solve", "solver_prompt"]
 
@@ -29,18 +30,25 @@ _EMPTY_LINES = re.compile(r"(?:[ \t]*\r?\n)+")
 async def solve(model: AccountedModel, chat: Chat, bill: Bill, *, sample: int = 0) -> str | None:
     """The answer, or `None` when the model says that it has none or its reply cannot be read (LATM, section 3.2).
 
-    A chat is asked as it came, and the whole reply is its answer. A question alone comes with a prompt of our own.
+    A chat is asked as it came, and the whole reply is its answer, unless it asks for JSON and the reply is none. A
+    question alone comes with a prompt of our own.
     """
     if not chat.plain:
         reply = await model.complete(chat_prompt(chat, sample=sample), bill)
-        return reply if reply.strip() else None
+        return reply if reply.strip() and _has_form(reply, chat.response_format) else None
     question = chat.messages[-1].content
     return read_answer(await model.complete(solver_prompt(question, sample=sample), bill), question)
 
 
 def chat_prompt(chat: Chat, *, sample: int = 0) -> Prompt:
     """The request as it came. `sample` draws another reply for a second opinion."""
-    return Prompt(messages=chat.messages, temperature=USER_TEMPERATURE, sample=sample)
+    return Prompt(
+        messages=chat.messages,
+        temperature=USER_TEMPERATURE,
+        sample=sample,
+        response_format=chat.response_format,
+        requested_model=chat.model,
+    )
 
 
 def solver_prompt(question: str, *, sample: int = 0) -> Prompt:
@@ -60,6 +68,18 @@ def read_answer(reply: str, question: str) -> str | None:
     digits = _nonce(question)
     answer = _between_markers(reply, digits) if f"answer-{digits}>" in reply else _after_label(reply)
     return answer if answer.strip() else None
+
+
+def _has_form(reply: str, response_format: JSON) -> bool:
+    """Whether the reply is JSON where that is asked for. Whether it follows a schema is the provider's to see to."""
+    kind = response_format.get("type") if isinstance(response_format, dict) else None
+    if kind not in ("json_object", "json_schema"):
+        return True
+    try:
+        value = load_json(reply)
+    except (ValueError, RecursionError):
+        return False
+    return kind == "json_schema" or isinstance(value, dict)
 
 
 def _nonce(question: str) -> str:
