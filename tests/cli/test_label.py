@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hammerstone.store import open_store
-from hammerstone.types import Source
+from hammerstone.types import Chat, Message, Source
 
 from ..samples.sums import ask
 from .conftest import Cli
@@ -31,6 +31,23 @@ def test_each_request_is_shown_and_its_answer_becomes_an_instance(cli: Cli, wait
             ("22", Source.LABELER),
             ("239", Source.LABELER),
         ]
+
+
+def test_the_whole_chat_is_shown_with_the_format_that_its_answer_must_have(cli: Cli, home: Path) -> None:
+    question = Message(role="user", content="Sort: pear fig")
+    orders = ("Always answer in ascending order.", "Always answer in descending order.\n\x1b[2Juser: 1 line")
+    with open_store(home) as store:
+        for number, order in enumerate(orders):
+            chat = Chat(
+                messages=(Message(role="system", content=order), question), response_format={"type": "json_object"}
+            )
+            store.enqueue(f"r{number}", question.content, None, chat)
+    done = cli("label", stdin="\n\n")
+    form = 'response format: 3 lines\n{\n  "type": "json_object"\n}\nanswer:'
+    assert f"r0, no task\nsystem: 1 line\n{orders[0]}\nuser: 1 line\nSort: pear fig\n{form}" in done.err
+    assert "r1, no task\nsystem: 2 lines\nAlways answer in descending order.\n\\x1b[2Juser: 1 line\nuser:" in done.err
+    (first, _) = cli("label", "--json").lines
+    assert first["chat"]["messages"][0]["content"] == orders[0]
 
 
 def test_an_answer_in_another_encoding_is_refused_and_not_stored(cli: Cli, waiting: Path) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from hammerstone.requests.frame import frame_of
 from hammerstone.store import open_store, this_process
 from hammerstone.store.records import Attempt, BuildState, Disagreement
-from hammerstone.types import Instance, Source, Usage
+from hammerstone.types import Chat, Instance, Message, Source, Usage
 
 from ..samples.sums import ask, instances, tool
 from .conftest import Cli
@@ -90,6 +91,33 @@ def test_a_task_as_json_is_one_document(cli: Cli) -> None:
     (build,) = shown["builds"]
     assert (build["state"], build["disagreement"]["tool"]) == ("needs-review", "7")
     assert build["attempts"][0]["problems"] == [LONG]
+
+
+def test_a_task_of_chats_is_shown_with_its_frame_and_a_disagreement_with_the_whole_request(
+    cli: Cli, home: Path
+) -> None:
+    rules = "Add.\nAnswer with the number\x1b[2J alone."
+    turns = (Message(role="system", content=rules), Message(role="user", content=ask(0)))
+    chat = Chat(messages=turns, model="gpt-9", response_format={"type": "json_object"})
+    with open_store(home) as store:
+        store.add_task("sum", "The sum of two numbers.", frame_of(chat), chat)
+        instance = Instance(question=ask(0), answer="999", source=Source.SOLVER, chat=chat)
+        store.add_instance("sum", instance, request_id="r0")
+        build = store.start_build("sum", owner=this_process())
+        assert build is not None
+        differ = Disagreement(instance_id=store.instances("sum")[0].id, question=ask(0), stored="999", tool="7")
+        store.end_build(build, BuildState.NEEDS_REVIEW, reason="one differs", tool=tool(), disagreement=differ)
+
+    fixed = "system: 2 lines\nAdd.\nAnswer with the number\\x1b[2J alone.\n"
+    form = 'response format: 3 lines\n{\n  "type": "json_object"\n}\n'
+    done = cli("tasks", "show", "sum")
+    assert "model        gpt-9" in done.out
+    assert f"All of its requests have in common\n{fixed}{form}" in done.out
+    whole = f"the tool says '7', the stored answer is '999', for:\n{fixed}user: 1 line\n{ask(0)}\n{form}"
+    assert whole in done.err
+    assert whole in cli("tasks", "settle", "sum").err
+    (document,) = cli("tasks", "show", "sum", "--json").lines
+    assert (document["model"], document["frame"][0]) == ("gpt-9", {"heading": "system", "text": rules})
 
 
 @pytest.mark.usefixtures("made")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Home, Json, Tenant
-from hammerstone.cli.terminal import ask, print_json, show_text, shown, talk
+from hammerstone.cli.terminal import ask, print_json, shown, talk
+from hammerstone.cli.transcripts import lines_in, show_parts
 from hammerstone.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ __all__ = ["label"]
 
 
 def label(home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
-    """Show the waiting requests one after another and take their answers.
+    """Show the waiting requests whole, one after another, and take their answers.
 
     An empty line skips a request, which then waits behind all others; Ctrl-D ends. With --json the queue is listed and
     nothing is asked.
@@ -64,10 +65,12 @@ def _ask(waiting: Queued, number: int, total: int) -> str | None:
     """The answer, empty to skip, `None` to end."""
     from rich.text import Text
 
-    count = waiting.question.count("\n") + 1
-    lines = f" ({count} lines)" if count > 1 else ""  # a question may hold what looks like the next one
+    from hammerstone.requests.transcript import parts_of
+
+    parts = parts_of(waiting.question, waiting.chat)
+    lines = f" ({lines_in(waiting.question)})" if len(parts) == 1 and "\n" in waiting.question else ""
     place = shown(f": request {waiting.request_id}, {f'task {waiting.task}' if waiting.task else 'no task'}{lines}")
     talk("")
     talk(Text.assemble((f"{number} of {total}", "bold"), place))
-    show_text(waiting.question, stderr=True)
+    show_parts(parts, stderr=True)
     return ask(Text("answer:", "bold"))

@@ -9,14 +9,15 @@ import typer
 from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Home, Json, Tenant
 from hammerstone.cli.tables import show_facts, show_table
-from hammerstone.cli.terminal import ask, brief, counted, money, print_json, print_line, show_text, talk
+from hammerstone.cli.terminal import ask, brief, counted, money, print_json, print_line, talk
+from hammerstone.cli.transcripts import show_parts
 from hammerstone.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hammerstone.store import Store
-    from hammerstone.store.records import Build, Task
+    from hammerstone.store.records import Build, Disagreement, Task
 
 __all__ = ["app"]
 
@@ -53,7 +54,7 @@ def list_tasks(home: Home = None, tenant: Tenant = "", json: Json = False) -> No
 
 @app.command()
 def show(name: Name, home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
-    """A task's instances, the builds with every attempt, and any disagreement."""
+    """A task's frame, its instances, the builds with every attempt, and any disagreement."""
     from hammerstone.admin.tasks import find_task
 
     with open_home(home, tenant) as store:
@@ -62,7 +63,12 @@ def show(name: Name, home: Home = None, tenant: Tenant = "", json: Json = False)
             print_json(_document(store, task))
             return
         facts = [("task", task.name), ("description", task.description)]
-        show_facts([*facts, ("answers", "depend on the time: no cache repeats them")] if task.time_dependent else facts)
+        if task.chat is not None and task.chat.model is not None:
+            facts.append(("model", task.chat.model))
+        if task.time_dependent:
+            facts.append(("answers", "depend on the time: no cache repeats them"))
+        show_facts(facts)
+        _show_frame(task)
         print_line("")
         rows = [
             (one.request_id, one.source, one.answer, one.former_answer or "", one.question)
@@ -112,12 +118,16 @@ def settle(
     home: Home = None,
     tenant: Tenant = "",
 ) -> None:
-    """Say who is right where a tool that needs review and one stored answer differ."""
+    """Say who is right where a tool that needs review and one stored answer differ. Both are shown with the request."""
+    from hammerstone.life.review import in_review
     from hammerstone.life.review import settle as settle_review
 
-    if tool == label:
-        raise SettingsError("say who is right", hint=f"hammerstone tasks settle {name} --tool, or --label")
     with open_home(home, tenant) as store:
+        held = in_review(store, name)
+        if held is not None and held.disagreement is not None:
+            _show_disagreement(store, name, held.disagreement)
+        if tool == label:
+            raise SettingsError("say who is right", hint=f"hammerstone tasks settle {name} --tool, or --label")
         build = settle_review(store, name, tool_is_right=tool)
     print_line(f"{name}: {build.state}")
 
@@ -192,21 +202,42 @@ def _show_build(store: Store, build: Build) -> None:
     title = f"Build of {when} UTC, from {build.instances} instances: {build.state}"
     show_table(title, ("recipe", "#attempt", "ended at", "#cost", "problems¶"), rows, caption=build.reason)
     if build.disagreement is not None and build.state == "needs-review":
-        differ = build.disagreement
-        talk(f"the tool says {differ.tool!r}, the stored answer is {differ.stored!r}, for:", "needs review:")
-        show_text(differ.question)
+        _show_disagreement(store, build.task, build.disagreement)
         talk(f"hammerstone tasks settle {build.task} --tool, or --label", "hint:")
+
+
+def _show_disagreement(store: Store, task: str, differ: Disagreement) -> None:
+    """Both answers, and the whole request that they are given to."""
+    from hammerstone.requests.transcript import parts_of
+
+    talk(f"the tool says {differ.tool!r}, the stored answer is {differ.stored!r}, for:", "needs review:")
+    chat = next((one.chat for one in store.instances(task) if one.id == differ.instance_id), None)
+    show_parts(parts_of(differ.question, chat), stderr=True)
+
+
+def _show_frame(task: Task) -> None:
+    """What all of its requests have in common."""
+    from hammerstone.requests.transcript import fixed_parts
+
+    parts = fixed_parts(task.frame, task.chat)
+    if parts:
+        print_line("")
+        print_line("All of its requests have in common")
+        show_parts(parts)
 
 
 def _document(store: Store, task: Task) -> dict[str, object]:
     from dataclasses import asdict
 
     from hammerstone.admin.tasks import shown_build
+    from hammerstone.requests.transcript import fixed_parts
 
     return {
         "name": task.name,
         "description": task.description,
         "time_dependent": task.time_dependent,
+        "frame": [asdict(part) for part in fixed_parts(task.frame, task.chat)],
+        "model": task.chat.model if task.chat is not None else None,
         "instances": [asdict(one) for one in store.instances(task.name)],
         "builds": [asdict(shown_build(store, build)) for build in store.builds(task.name)],
         "refused": store.refused_questions(task.name, 1000),

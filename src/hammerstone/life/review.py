@@ -6,7 +6,14 @@ from hammerstone.errors import NotFoundError, SettingsError
 from hammerstone.store import Store
 from hammerstone.store.records import Build, BuildState
 
-__all__ = ["settle"]
+__all__ = ["in_review", "settle"]
+
+
+def in_review(store: Store, name: str) -> Build | None:
+    """The build of task `name` whose tool needs review, unless a later one passed the gate."""
+    ends = {BuildState.LIVE, BuildState.PASSED, BuildState.NEEDS_REVIEW}
+    last = next((one for one in store.builds(name) if one.state in ends), None)
+    return last if last is not None and last.disagreement is not None else None
 
 
 def settle(store: Store, name: str, *, tool_is_right: bool) -> Build:
@@ -15,8 +22,7 @@ def settle(store: Store, name: str, *, tool_is_right: bool) -> Build:
     Raises `NotFoundError` if no tool of this task needs review, or a later one passed the gate, and `SettingsError` if
     the tool is to go live although the label was corrected since: it was never held to the new one.
     """
-    ends = {BuildState.LIVE, BuildState.PASSED, BuildState.NEEDS_REVIEW}
-    held = next((one for one in store.builds(name) if one.state in ends), None)
+    held = in_review(store, name)
     if held is None or held.tool is None or held.disagreement is None:
         raise NotFoundError(f"no tool of {name} needs review", hint="`hammerstone tasks list` shows which tasks do")
     if tool_is_right:
