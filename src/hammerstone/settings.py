@@ -147,8 +147,9 @@ class ImproveSettings:
     """When a tool with a parser is built again, from questions that it refused and that were answered since.
 
     The first such build needs `after` of them, and each later one `growth` times as many, at most `most`; 0 switches
-    this off. The maker is shown at most `most_chars` characters of them. At most `builds_per_day` builds of a task
-    start within 24 hours, and none once they have cost `max_usd`, or after `give_up` in a row that added nothing.
+    this off. The maker is shown at most `most_chars` characters of them. None follows `give_up` in a row that added
+    nothing. For all builds of a task, the first and repairs included: at most `builds_per_day` start within 24 hours,
+    and none once they have cost `max_usd`.
     """
 
     after: int = bounded(4, least=0)

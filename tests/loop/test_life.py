@@ -133,8 +133,39 @@ async def test_after_two_builds_that_add_nothing_no_more_are_made_and_that_is_sa
 
 
 async def test_a_task_is_not_built_for_more_than_its_owner_allows(store: Store, sandbox: Sandbox) -> None:
-    settings = replace(SETTINGS, improve=ImproveSettings(after=2, max_usd=0.0))
+    settings = replace(SETTINGS, improve=ImproveSettings(after=2, max_usd=0.5))
     await run(store, sandbox, sums(0, 5) + sums(10, 6, POLITE), [block(SUM)], settings=settings)
+    assert len(store.builds("sum")) == 1, "its price is unknown"
+
+
+async def test_a_task_without_money_is_not_built_at_all_and_that_is_said(
+    store: Store, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = replace(SETTINGS, improve=ImproveSettings(max_usd=0.0))
+    await run(store, sandbox, sums(0, 12), [], settings=settings)
+    assert store.builds("sum") == ()
+    assert caplog.text.count("no tool for sum is built now: its builds have cost $0.00 of $0.00") == 1
+
+
+@pytest.mark.parametrize("reply", ["NO PARSER", block(SUM)], ids=["failed builds", "a parser that falls short"])
+async def test_of_all_builds_of_a_task_no_more_start_a_day_than_its_owner_allows(
+    store: Store, sandbox: Sandbox, reply: str
+) -> None:
+    settings = replace(SETTINGS, improve=ImproveSettings(builds_per_day=1))
+    asked = sums(0, 4) + sums(10, 8, POLITE) if reply != "NO PARSER" else sums(0, 12)
+    await run(store, sandbox, asked, [reply] * 20, settings=settings)
+    assert len(store.builds("sum")) == 1
+
+
+async def test_a_tool_found_wrong_is_replaced_by_no_more_builds_than_its_owner_allows(
+    store: Store, sandbox: Sandbox
+) -> None:
+    settings = replace(SETTINGS, improve=ImproveSettings(after=0, builds_per_day=1))
+    await run(store, sandbox, sums(0, 5), [block(SUM)], settings=settings)
+    tool = store.tool("sum")
+    assert tool is not None
+    store.quarantine("sum", tool.version, "wrong")
+    await run(store, sandbox, sums(20, 9), [], settings=settings)
     assert len(store.builds("sum")) == 1
 
 

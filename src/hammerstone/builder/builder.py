@@ -1,7 +1,8 @@
 """When a build is due, and that at most one runs for a task at a time.
 
 A task without a tool is due once it has enough instances, and after a failed build once more have come in. A task with
-a live tool is due when questions that the tool refused have been answered: see `improve`.
+a live tool is due when questions that the tool refused have been answered: see `improve`. None of them starts beyond
+what its task is allowed: see `allowance`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Collection, Sequence
 from anyio import to_thread
 from anyio.abc import TaskGroup
 
+from hammerstone.builder.allowance import no_more
 from hammerstone.builder.build import Maker
 from hammerstone.builder.improve import improvement_due, replacement_due
 from hammerstone.builder.splits import independent
@@ -80,7 +82,7 @@ class Builder:
         if maker is None or name in self._running:
             return
         task, tool = await self._now(name)
-        if task is None or not await self._due(task, tool) or name in self._running:
+        if task is None or not (await self._due(task, tool) and await self._allowed(task)) or name in self._running:
             return
         self._running.add(name)  # with no `await` since it was looked for
         present = tool if tool is not None and tool.state in self._improves else None
@@ -101,10 +103,20 @@ class Builder:
         if tool.state not in self._improves:
             return False  # in shadow, waiting for approval, or disabled by a person
         due, why = await to_thread.run_sync(improvement_due, self._store, task, self._settings.improve)
-        if why and (task.name, why) not in self._said:
-            self._said.add((task.name, why))
-            _log.warning("the tool %s is not improved any further: %s", task.name, why)
+        if why:
+            self._say_once(task, "the tool %s is not improved any further: %s", why)
         return due
+
+    async def _allowed(self, task: Task) -> bool:
+        why = no_more(await to_thread.run_sync(self._store.builds, task.name), self._settings.improve)
+        if why:
+            self._say_once(task, "no tool for %s is built now: %s", why)
+        return not why
+
+    def _say_once(self, task: Task, message: str, why: str) -> None:
+        if (task.name, why) not in self._said:
+            self._said.add((task.name, why))
+            _log.warning(message, task.name, why)
 
     async def _build_beside(self, maker: Maker, task: Task, present: StoredTool | None) -> None:
         build = contained(
@@ -118,7 +130,8 @@ class Builder:
         try:
             build = await self._one_build(maker, task, present)
             now, tool = await self._now(task.name)
-            if build is not None and present is None and now and tool and self._falls_short(build, tool):
+            falls_short = build is not None and present is None and tool is not None and self._falls_short(build, tool)
+            if falls_short and now is not None and await self._allowed(now):
                 await self._one_build(maker, now, tool, at_once=True)
         finally:
             self._running.discard(task.name)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from hammerstone.builder.splits import Split, most_varied
 from hammerstone.builder.verify import Verdict, check_parser
@@ -30,7 +29,6 @@ __all__ = [
 ]
 
 HELD_OUT_EVERY = 4  # of the instances that the present version answers: they are seen by the gate alone
-DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,15 +41,14 @@ class Material:
 
 
 def improvement_due(store: Store, task: Task, settings: ImproveSettings) -> tuple[bool, str]:
-    """Whether enough has gathered since the last build; or why no more builds are made, for a person to read."""
+    """Whether enough has gathered since the last build; or why it is not improved any more, for a person to read."""
     if not settings.after:
         return False, ""
     builds = [one for one in store.builds(task.name) if one.state is not BuildState.RUNNING]
-    why = _given_up(builds, _improvements(builds), settings)
-    if why:
-        return False, why
-    gathered = task.instances - task.built_at
-    return gathered >= _needed(builds, settings) and _today(builds) < settings.builds_per_day, ""
+    last = _improvements(builds)[: settings.give_up]
+    if len(last) == settings.give_up and not any(one.gained for one in last):
+        return False, f"the last {settings.give_up} builds added nothing"
+    return task.instances - task.built_at >= _needed(builds, settings), ""
 
 
 def refusals_needed(store: Store, task: Task, settings: ImproveSettings) -> float:
@@ -83,24 +80,6 @@ def _needed(builds: Sequence[Build], settings: ImproveSettings) -> float:
 def _improvements(builds: Sequence[Build]) -> list[Build]:
     ended = (one for one in builds if one.state not in {BuildState.RUNNING, BuildState.INTERRUPTED})
     return [one for one in ended if one.improves is not None]
-
-
-def _given_up(builds: Sequence[Build], earlier: Sequence[Build], settings: ImproveSettings) -> str:
-    last = earlier[: settings.give_up]
-    if len(last) == settings.give_up and not any(one.gained for one in last):
-        return f"the last {settings.give_up} builds added nothing"
-    if settings.max_usd is None:
-        return ""
-    costs = [one.cost_usd for one in builds]
-    if None in costs:
-        return "the price of its builds is unknown, so max_usd cannot be kept"
-    spent = sum(cost for cost in costs if cost is not None)
-    return f"its builds have cost ${spent:.2f} of ${settings.max_usd:.2f}" if spent >= settings.max_usd else ""
-
-
-def _today(builds: Sequence[Build]) -> int:
-    since = (datetime.now(UTC) - DAY).isoformat()
-    return sum(one.started >= since for one in builds)
 
 
 async def sorted_by(sandbox: Sandbox, present: StoredTool, instances: Sequence[StoredInstance]) -> Material:
