@@ -104,6 +104,16 @@ def test_its_tests_fail_when_its_source_is_broken(tmp_path: Path) -> None:
     assert "6 failed" in done.stdout
 
 
+@pytest.mark.parametrize("name", ["numpy", "pytest", "tensorflow"])
+def test_a_tool_with_the_name_of_a_well_known_package_does_not_take_its_place(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hammerstone.tools.packages.packages_distributions", dict)  # as where it is not installed
+    folder = export_tool(replace(a_tool(), name=name), 3, tmp_path)
+    assert folder.name == f"{name}_tool"
+    assert import_tool(folder).name == name
+
+
 def test_a_tool_with_a_name_of_the_standard_library_does_not_take_its_place(tmp_path: Path) -> None:
     folder = export_tool(replace(a_tool(), name="re"), 3, tmp_path)
     assert names(folder) == ["__init__.py", "guard.py", "made.py", "test_re_tool.py", "tool.json"]

@@ -130,10 +130,22 @@ def test_the_question_alone_gives_the_answer(number):
 """
 
 
+WELL_KNOWN = frozenset(
+    """aiohttp anthropic attr attrs boto3 bs4 certifi click cryptography cv2 dateutil django dotenv fastapi flask httpx
+    idna jinja2 joblib jsonschema keras langchain lxml markdown matplotlib mypy networkx nltk numpy openai packaging
+    pandas pil pillow pip plotly polars psutil psycopg pyarrow pydantic pygments pytest pytz pyyaml redis regex requests
+    rich ruff scipy seaborn selenium setuptools simplejson six sklearn spacy sqlalchemy starlette sympy tensorflow tenacity
+    tiktoken toml torch torchvision tornado tqdm transformers typer urllib3 uvicorn websockets werkzeug wheel xgboost yaml
+    yarl""".split()
+)
+"""Packages that may be where an exported tool is put, though not here."""
+
+
 def export_tool(tool: Tool, version: int, folder: Path) -> Path:
     """Write the package into `folder` and return its own folder, named after the tool.
 
-    A name of the standard library or of an installed package gets `_tool` after it, so that it takes no one's place.
+    A name of the standard library, of an installed package or of a well-known one gets `_tool` after it, so that it
+    takes no one's place, here or where the folder is put.
     Raises `InputError` if that folder holds something already, or cannot be written; then nothing has changed.
     """
     name = tool.name
@@ -142,7 +154,8 @@ def export_tool(tool: Tool, version: int, folder: Path) -> Path:
             f"{name!r} cannot be the name of a Python package",
             hint="a tool to export has a name in snake_case, such as word_sorting",
         )
-    package = f"{name}_tool" if name in sys.stdlib_module_names | packages_distributions().keys() else name
+    taken = WELL_KNOWN | sys.stdlib_module_names | packages_distributions().keys()
+    package = f"{name}_tool" if name in taken else name
     target = folder / package
     _write(target, _files(tool, version, package))
     return target
