@@ -9,7 +9,7 @@ import pytest
 
 from hammerstone.loop import Hammerstone, Models
 from hammerstone.sandbox.contract import Sandbox
-from hammerstone.settings import ImproveSettings, LifeSettings, Settings
+from hammerstone.settings import ImproveSettings, LifeSettings, Numbers, Settings
 from hammerstone.store import Store
 from hammerstone.store.records import Answered, ToolState
 from hammerstone.testing import FunctionModel
@@ -155,6 +155,18 @@ async def test_of_all_builds_of_a_task_no_more_start_a_day_than_its_owner_allows
     asked = sums(0, 4) + sums(10, 8, POLITE) if reply != "NO PARSER" else sums(0, 12)
     await run(store, sandbox, asked, [reply] * 20, settings=settings)
     assert len(store.builds("sum")) == 1
+
+
+@pytest.mark.parametrize("per_day", [1, 2])
+async def test_the_build_that_follows_a_first_one_at_once_counts_too(
+    store: Store, sandbox: Sandbox, per_day: int
+) -> None:
+    numbers = Numbers(shown=1, verified=1, held_out=1)
+    build = replace(SETTINGS.build, max_refused=1.0, module=numbers)
+    settings = replace(SETTINGS, build=build, improve=ImproveSettings(builds_per_day=per_day))
+    asked = sums(0, 2) + sums(10, 1, POLITE)  # the polite one is held out
+    await run(store, sandbox, asked, [block(SUM), *[block(BOTH_FORMS)] * 3], settings=settings)
+    assert len(store.builds("sum")) == per_day
 
 
 async def test_a_tool_found_wrong_is_replaced_by_no_more_builds_than_its_owner_allows(

@@ -132,11 +132,11 @@ def test_the_question_alone_gives_the_answer(number):
 
 WELL_KNOWN = frozenset(
     """aiohttp anthropic attr attrs boto3 bs4 certifi click cryptography cv2 dateutil django dotenv fastapi flask httpx
-    idna jinja2 joblib jsonschema keras langchain lxml markdown matplotlib mypy networkx nltk numpy openai packaging
-    pandas pil pillow pip plotly polars psutil psycopg pyarrow pydantic pygments pytest pytz pyyaml redis regex requests
-    rich ruff scipy seaborn selenium setuptools simplejson six sklearn spacy sqlalchemy starlette sympy tensorflow tenacity
-    tiktoken toml torch torchvision tornado tqdm transformers typer urllib3 uvicorn websockets werkzeug wheel xgboost yaml
-    yarl""".split()
+    idna jinja2 joblib jsonschema keras langchain lxml markdown matplotlib mypy networkx nltk numpy openai
+    packaging pandas pil pillow pip plotly polars psutil psycopg pyarrow pydantic pygments pytest pytz pyyaml
+    redis regex requests rich ruff scipy seaborn selenium setuptools simplejson six sklearn spacy sqlalchemy
+    starlette sympy tensorflow tenacity tiktoken toml torch torchvision tornado tqdm transformers typer urllib3
+    uvicorn websockets werkzeug wheel xgboost yaml yarl""".split()
 )
 """Packages that may be where an exported tool is put, though not here."""
 
