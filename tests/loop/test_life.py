@@ -161,10 +161,10 @@ async def test_of_all_builds_of_a_task_no_more_start_a_day_than_its_owner_allows
 async def test_the_build_that_follows_a_first_one_at_once_counts_too(
     store: Store, sandbox: Sandbox, per_day: int
 ) -> None:
-    numbers = Numbers(shown=1, verified=1, held_out=1)
+    numbers = Numbers(shown=1, verified=2, held_out=2)
     build = replace(SETTINGS.build, max_refused=1.0, module=numbers)
     settings = replace(SETTINGS, build=build, improve=ImproveSettings(builds_per_day=per_day))
-    asked = sums(0, 2) + sums(10, 1, POLITE)  # the polite one is held out
+    asked = sums(0, 4) + sums(10, 1, POLITE)  # the polite one is held out
     await run(store, sandbox, asked, [block(SUM), *[block(BOTH_FORMS)] * 3], settings=settings)
     assert len(store.builds("sum")) == per_day
 
