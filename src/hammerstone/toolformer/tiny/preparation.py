@@ -99,7 +99,7 @@ def _config(size: Size, seed: int) -> str:
     return f"""model = "{MODEL}"
 folder = "."
 tools = ["calculator", "calendar"]
-dtype = "float32"           # a million parameters are read as quickly, and a processor with bfloat16 gives the same results
+dtype = "float32"           # as on processors without bfloat16: the same results everywhere
 
 [corpus]
 sources = ["{TEXTS}"]
