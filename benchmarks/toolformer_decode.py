@@ -1,6 +1,7 @@
-"""What an interruption costs: going on after a call against restarting, and a batch with calls against one without.
+"""What an interruption costs, what calls cost, and how fast decoding without calls is beside transformers itself.
 
     python benchmarks/toolformer_decode.py [--layers 12] [--width 768] [--context 900] [--rows 16] [--rounds 5]
+    python benchmarks/toolformer_decode.py --model FOLDER      also measures the third with real weights
 
 The model has GPT-2-small's shape and random weights, and a liking for some pairs of tokens makes it write calls. Tools
 answer at once, so no time of theirs is counted. The arms take turns in one process, and medians are compared.
@@ -10,6 +11,9 @@ answer at once, so no time of theirs is counted. The arms take turns in one proc
    tool's answer to the last token of the rest, for rests of several lengths.
 2. A batch whose rows call at different points, against the same batch with no tool in use: sampled tokens a second.
    What is inserted is read but not counted.
+3. `generate` with k = 0 against `generate` of transformers: the same prompts of 40 to 60 tokens, 48 new tokens each,
+   greedy, in batches of 32 and 64, in float32 and bfloat16. The model has SmolLM2 135M's shape and random weights, or
+   is read from a folder. Tokens per second are also given of the processor's time, which other work disturbs less.
 """
 
 from __future__ import annotations
@@ -18,19 +22,21 @@ import argparse
 import random
 import statistics
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 import anyio
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from tokenizers.trainers import BpeTrainer
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from hammerstone.toolformer.apis.api import CallContext
 from hammerstone.toolformer.decode import DecodeSettings, GeneratedText, generate
-from hammerstone.toolformer.lm import LanguageModel
+from hammerstone.toolformer.decode.partial_call import encode_prompt
+from hammerstone.toolformer.lm import LanguageModel, load_model
 
 WORDS = [f" {a}{b}" for a in "bdfgklmnprst" for b in ("an", "el", "it", "or", "um")]
 CALL = " [Calculator(400 / 1400) ->"
@@ -131,11 +137,71 @@ async def batching(lm: LanguageModel, rows: int, rounds: int) -> None:
     print(f"{rows} rows: {calling:.0f} tokens/s with a call in each, {plain:.0f} without, {calling / plain:.2f} times")
 
 
+def smollm_shape() -> LanguageModel:
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 30, "max_position_embeddings": 8192}
+    heads = {"num_attention_heads": 9, "num_key_value_heads": 3, "vocab_size": 49152, "tie_word_embeddings": True}
+    words = language_model(1, 64, 64).tokenizer
+    return LanguageModel(LlamaForCausalLM(LlamaConfig(**sizes, **heads)), words, name="random Llama of 135M")
+
+
+def plain(lm: LanguageModel, prompts: list[list[int]], tokens: int) -> int:
+    """As transformers writes them: padded to the left, with its own cache."""
+    width = max(map(len, prompts))
+    ids = torch.tensor([[0] * (width - len(prompt)) + prompt for prompt in prompts])
+    mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+    with torch.inference_mode():
+        found = lm.model.generate(
+            ids, attention_mask=mask, max_new_tokens=tokens, do_sample=False, eos_token_id=None, pad_token_id=0
+        )
+    return found[:, width:].numel()
+
+
+def own(lm: LanguageModel, prompts: list[str], tokens: int) -> int:
+    settings = DecodeSettings(k=0, max_tokens=tokens, rows=len(prompts))
+    return sum(len(row.ids) for row in anyio.run(generate, lm, prompts, {}, settings))
+
+
+def measured(write: Callable[[], int]) -> tuple[float, float]:
+    """Tokens per second, and per second of the processor."""
+    started, began = time.perf_counter(), time.process_time()
+    tokens = write()
+    return tokens / (time.perf_counter() - started), tokens / (time.process_time() - began)
+
+
+def beside_transformers(lm: LanguageModel, rows: int, rounds: int) -> None:
+    rng = random.Random(rows)
+    prompts = ["".join(rng.choices(WORDS, k=rng.randint(40, 60))) for _ in range(rows)]
+    encoded = [encode_prompt(lm, prompt) for prompt in prompts]
+    arms: list[Callable[[int], int]] = [
+        lambda tokens: own(lm, prompts, tokens),
+        lambda tokens: plain(lm, encoded, tokens),
+    ]
+    for arm in arms:
+        arm(2)
+    speeds = [[measured(partial(arm, 48)) for arm in arms] for _ in range(rounds)]
+    for at, what in enumerate(("seconds", "processor")):
+        ours, theirs = (statistics.median(pair[arm][at] for pair in speeds) for arm in (0, 1))
+        print(
+            f"{rows} rows, {lm.model.dtype}, {what}: {ours:.0f} tokens/s, transformers {theirs:.0f}, "
+            f"{ours / theirs:.2f} times (medians of {rounds})"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in (("layers", 12), ("width", 768), ("context", 900), ("rows", 16), ("rounds", 5)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--model", help="a folder with real weights, for the third part alone")
     asked = parser.parse_args()
+    for dtype in (torch.float32, torch.bfloat16):
+        lm = load_model(asked.model) if asked.model else smollm_shape()
+        lm.end_ids = frozenset()
+        lm.model.to(dtype)
+        for rows in (32, 64):
+            beside_transformers(lm, rows, asked.rounds)
+    if asked.model:
+        return
     lm = language_model(asked.layers, asked.width, asked.context + 100)
     print(f"{asked.layers} layers of width {asked.width}, {torch.get_num_threads()} threads, {asked.rounds} rounds")
     with led(lm, WORDS[0] + CALL + REST):

@@ -66,10 +66,6 @@ class UnfinishedCall:
     depth: int = 1
     last: str = ""
 
-    @classmethod
-    def of(cls, api: str) -> UnfinishedCall:
-        return cls(name=f"{api}(")
-
     def after(self, text: str) -> UnfinishedCall | None:
         """`None` once a text has ended the call, or made one impossible."""
         named = min(len(text), len(self.name))

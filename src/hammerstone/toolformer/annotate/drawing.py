@@ -119,8 +119,7 @@ class CallDrawer:
         self._openings = self.branch([one.source for one in openings], [one.length for one in openings])
         logits = self._openings.read([[one.form, *naming] for one in openings])
         drawn = draw_tokens(logits, [one.keys for one in openings], [0] * len(openings), self.temperature)
-        progress = UnfinishedCall.of(self.api).after("".join(map(self.tokens.text, naming)))
-        assert progress is not None  # noqa: S101 - it is the name
+        progress = UnfinishedCall(name="" if naming else f"{self.api}(")
         calls = [[DrawnCall(key=key, ids=[one.form, *naming]) for key in one.keys] for one in openings]
         for at, tokens in enumerate(drawn):
             rows = _Row(calls[at], progress).grown(tokens, self.tokens, self.most)

@@ -41,7 +41,7 @@ from hammerstone.toolformer.gumbel import draw_key
 from hammerstone.toolformer.kv_cache import KVCache
 from hammerstone.toolformer.lm import LanguageModel
 from hammerstone.toolformer.memory import free_memory
-from hammerstone.toolformer.rows import branch_rows
+from hammerstone.toolformer.rows import branch_rows, shares_prefixes
 
 if TYPE_CHECKING:
     from hammerstone.toolformer.annotate.annotation import AnnotateSettings, SamplingSettings
@@ -225,9 +225,10 @@ class SamplingProposer:
         return 2 * cached + tokens * self._logits_bytes
 
     def _draw_bytes(self, tokens: int, cache: KVCache) -> int:
-        """What a draw takes: keys and values of its own, scores for the longest prefix, and logits in three forms."""
+        """What a draw takes: keys and values, scores for the longest prefix, and logits in three forms."""
         heads = int(self._lm.model.config.num_attention_heads)
-        own = tokens * cache.nbytes // (cache.width * len(cache.lengths))
+        copied = 0 if shares_prefixes(self._lm) else cache.width
+        own = (copied + tokens) * cache.nbytes // (cache.width * len(cache.lengths))
         return 2 * own + 12 * heads * cache.width + self._logits_bytes
 
     @property

@@ -98,6 +98,8 @@ class BufferedRows:
                 use_cache=True,
                 logits_to_keep=self._tensor(kept),
             )
+        if len(kept) == 1:
+            return out.logits[:, 0]
         place = {column: at for at, column in enumerate(kept)}
         return out.logits[torch.arange(len(new)), [place[count - 1] for count in counts]]
 
