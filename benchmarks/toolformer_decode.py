@@ -11,7 +11,7 @@ answer at once, so no time of theirs is counted. The arms take turns in one proc
    tool's answer to the last token of the rest, for rests of several lengths.
 2. A batch whose rows call at different points, against the same batch with no tool in use: sampled tokens a second.
    What is inserted is read but not counted.
-3. `generate` with k = 0 against `generate` of transformers: the same prompts of 40 to 60 tokens, 48 new tokens each,
+3. `generate` with k = 0 against `generate` of transformers: the same prompts of 50 words, 48 new tokens each,
    greedy, in batches of 32 and 64, in float32 and bfloat16. The model has SmolLM2 135M's shape and random weights, or
    is read from a folder. Tokens per second are also given of the processor's time, which other work disturbs less.
 """
@@ -171,7 +171,8 @@ def measured(write: Callable[[], int]) -> tuple[float, float]:
 
 def beside_transformers(lm: LanguageModel, rows: int, rounds: int) -> None:
     rng = random.Random(rows)
-    prompts = ["".join(rng.choices(WORDS, k=rng.randint(40, 60))) for _ in range(rows)]
+    words = rng.choices(WORDS, k=50)
+    prompts = ["".join(rng.sample(words, k=50)) for _ in range(rows)]
     encoded = [encode_prompt(lm, prompt) for prompt in prompts]
     arms: list[Callable[[int], int]] = [
         lambda tokens: own(lm, prompts, tokens),

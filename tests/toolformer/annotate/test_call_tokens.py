@@ -18,12 +18,25 @@ def test_the_name_is_written_behind_any_form_of_the_bracket(tokenizer: str, api:
     lm = language_model(tokenizer=tokenizer)
     tokens = CallTokens.of(lm, name="")
     for form in tokens.forms:
-        assert lm.decode([form, *tokens.naming(api)]).lstrip(" ") == f"[{api}("
+        name = tokens.name(api)
+        assert name is not None
+        assert lm.decode([form, *name.ids]).lstrip(" ") == f"[{api}"
+        assert {lm.decode([form, *name.ids, token]).lstrip(" ")[: len(api) + 2] for token in name.next_ids} == {
+            f"[{api}("
+        }
 
 
 def test_a_name_that_the_tokenizer_cannot_write_is_left_to_the_model() -> None:
     lm = language_model(tokenizer="sentencepiece-like")
-    assert CallTokens.of(lm, name="").naming("my_tool") == []
+    assert CallTokens.of(lm, name="").name("my_tool") is None
+
+
+def test_a_token_for_both_parentheses_may_follow_a_name() -> None:
+    lm = language_model()
+    name = CallTokens.of(lm, name="").name("Calendar")
+    assert name is not None
+    assert {lm.encode("[Calendar(")[-1], lm.encode("[Calendar()]")[-1]} <= {*name.next_ids}
+    assert lm.decode(lm.encode("[Calendar()]")[-1:]) == "()]"
 
 
 def test_the_end_of_a_text_and_tokens_without_a_text_end_a_call() -> None:

@@ -104,17 +104,30 @@ def literal_p(lm: LanguageModel, ids: list[int]) -> list[float]:
 
 
 def named(lm: LanguageModel, form: int) -> list[int]:
-    """`[C(`, whose bracket is the given token"""
-    written = lm.encode("[C(")
-    assert lm.decode(written).strip() == "[C("
+    """`[C`, whose bracket is the given token"""
+    written = lm.encode("[C")
+    assert lm.decode(written).strip() == "[C"
     return [form, *written[1:]]
 
 
+@cache
+def parentheses(lm: LanguageModel) -> torch.Tensor:
+    """Which tokens begin with `(` behind a name."""
+    name = lm.encode("[C")
+    return torch.tensor([lm.decode([*name, at]).strip().startswith("[C(") for at in range(len(lm.tokenizer))])
+
+
 def literal_draw(lm: LanguageModel, row: list[int], key: int, asked: AnnotateSettings) -> list[int]:
-    """What follows `[C(`, sampled token by token with `]` as the end of the sequence, or the end of a line or text."""
+    """What follows `[C`, sampled token by token with `]` as the end of the sequence, or the end of a line or text.
+
+    It is known to begin with `(`.
+    """
     drawn: list[int] = []
     for step in range(asked.call_tokens):
-        drawn += draw_tokens(next_logits(lm, [*row, *drawn])[None], [[key]], [step], asked.temperature)[0]
+        logits = next_logits(lm, [*row, *drawn])
+        if not drawn:
+            logits = logits.masked_fill(~parentheses(lm), -torch.inf)
+        drawn += draw_tokens(logits[None], [[key]], [step], asked.temperature)[0]
         if "]" in lm.decode(drawn) or "\n" in lm.decode(drawn) or drawn[-1] in lm.tokenizer.all_special_ids:
             break
     return drawn
@@ -195,6 +208,7 @@ def test_every_draw_has_the_tokens_of_drawing_it_by_itself_until_it_cannot_be_a_
     ]
     drawer = CallDrawer(
         api="C",
+        name=CallTokens.of(lm, name="").name("C"),
         tokens=CallTokens.of(lm, name=""),
         branch=partial(branch_rows, lm, read),
         limit=limit,
@@ -270,7 +284,7 @@ def test_a_text_beyond_the_context_is_cut_so_that_its_calls_are_not() -> None:
     )
     assert counts["cut to the context: C"] == 1
     taken = len(prompted(lm, [], 0))
-    read = (180 - taken - len(lm.encode("[C(")) - 6) // 2
+    read = (180 - taken - len(lm.encode("[C")) - 6) // 2
     _, spans = lm.encode_with_offsets(text)
     positions = {proposal.position for proposal in found[0]}
     assert positions
@@ -315,7 +329,7 @@ def test_a_prompt_is_read_once_for_all_shards_and_each_position_once_for_all_its
     for shards in (1, 2):
         one.propose(documents(TEXTS[:1]), C, asked)
         each = len(prompted(lm, ids, len(ids) - 1)) - head
-        assert lm.read == head + shards * (each + 2 * len(lm.encode("[C(")))
+        assert lm.read == head + shards * (each + 2 * len(lm.encode("[C")))
 
 
 # --- positions ---

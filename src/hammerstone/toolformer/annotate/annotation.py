@@ -62,7 +62,7 @@ class AnnotateSettings:
 
     `tools` sets, by name, how some tools are sampled. Other tools use the paper's settings; tools that the paper does
     not have use those of most of its tools. `call_tokens` is the most tokens that a call may have after its
-    `[Name(`. The paper does not state its temperature; 1 samples from the model's own probabilities.
+    `[Name`. The paper does not state its temperature; 1 samples from the model's own probabilities.
     """
 
     tools: Mapping[str, SamplingSettings] = field(default_factory=dict[str, SamplingSettings])

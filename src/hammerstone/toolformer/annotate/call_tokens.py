@@ -1,16 +1,25 @@
-"""A call as a tokenizer writes it: the tokens for `[`, those of `[Name(`, and which token ends a call's input."""
+"""A call as a tokenizer writes it: the tokens for `[`, those of the name, and which token ends a call."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # transformers' own types are partial.
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hammerstone.errors import InputError
 from hammerstone.toolformer.call_format import CLOSE, OPEN
 from hammerstone.toolformer.lm import ModelTokenizer
 
-__all__ = ["CallTokens", "UnfinishedCall"]
+__all__ = ["CallName", "CallTokens", "UnfinishedCall"]
+
+
+class CallName(NamedTuple):
+    """The tokens of a tool's name behind `[`, and those that may follow it: all that begin with its parenthesis."""
+
+    ids: list[int]
+    next_ids: list[int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,16 +48,21 @@ class CallTokens:
             texts[token] = "\n"
         return cls(tokenizer=tokenizer, forms=forms, texts=tuple(texts))
 
-    def naming(self, api: str) -> list[int]:
-        """The tokens of `Name(` after `[`.
+    def name(self, api: str) -> CallName | None:
+        """`None` if the tokenizer cannot write the name apart from the bracket: then the model has to.
 
-        Empty if the tokenizer cannot write them apart from the bracket: then the model has to.
+        `()` and `(1` may be tokens too. A model that knows them as such hardly ever writes `)` or `1` after a `(`.
         """
-        for written in (f"{OPEN}{api}(", f" {OPEN}{api}("):
+        for written in (f"{OPEN}{api}", f" {OPEN}{api}"):
             ids = self.tokenizer.encode(written)
-            if ids[0] in self.forms and self.tokenizer.decode(ids).lstrip(" ") == f"{OPEN}{api}(":
-                return ids[1:]
-        return []
+            if ids[0] in self.forms and self._reads(ids) == f"{OPEN}{api}":
+                opened = [token for token, text in enumerate(self.texts) if text.startswith("(")]
+                next_ids = [token for token in opened if self._reads([*ids, token]).startswith(f"{OPEN}{api}(")]
+                return CallName(ids[1:], next_ids) if next_ids else None
+        return None
+
+    def _reads(self, ids: Sequence[int]) -> str:
+        return self.tokenizer.decode(ids).lstrip(" ")
 
     def text(self, token: int) -> str:
         """Tokens beyond the tokenizer's vocabulary, which some models have, end a call too."""

@@ -3,13 +3,12 @@
 The model has read the texts. Each draw continues one of them from the middle, where a call could begin:
 
     x_1 … x_{i-1}     shared by all draws of the text, whatever their i
-    `[Name(`          the opening, read once for the m draws of a position, then copied for each of them
-    input)]           drawn token by token
+    `[Name`           the opening, read once for the m draws of a position, then copied for each of them
+    (input)]          drawn token by token; the first token is one of those that begin with `(`
 
-The paper draws from `[` on, and the model has to write the name. Here it is written for the model. As long as the name
-is right both have the same distribution over the calls of this tool: p(call | `[`) = p(`[Name(` | `[`) · p(call |
-`[Name(`), and the first factor is the same for all of them. The paper's draws with another name are dropped by it
-anyway, and small models write little else.
+The paper draws from `[` on, and the model has to write the name. Here it is written for the model. Over the calls of
+this tool both have the same distribution: p(call | `[`) = p(`[Name(` | `[`) · p(call | `[Name(`), and the first factor
+is the same for all of them. The paper's draws with another name are dropped anyway, and small models write little else.
 
 A draw ends with its `]`, or with the first token after which it cannot become a call, and the next one takes its place
 at once. Draws of a position that have the same tokens so far are one row: the model would say the same of each.
@@ -24,7 +23,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from hammerstone.toolformer.annotate.call_tokens import CallTokens, UnfinishedCall
+import torch
+from torch import Tensor
+
+from hammerstone.toolformer.annotate.call_tokens import CallName, CallTokens, UnfinishedCall
 from hammerstone.toolformer.gumbel import draw_tokens
 from hammerstone.toolformer.rows import OpenRows
 
@@ -85,6 +87,7 @@ class CallDrawer:
     """
 
     api: str
+    name: CallName | None  # as the tokenizer writes it
     tokens: CallTokens
     branch: Callable[[Sequence[int], Sequence[int]], OpenRows]
     limit: int
@@ -115,16 +118,27 @@ class CallDrawer:
         """Read the openings, and draw the first tokens of their calls, which then wait for a free row."""
         if not openings:
             return []
-        naming = self.tokens.naming(self.api)
-        self._openings = self.branch([one.source for one in openings], [one.length for one in openings])
-        logits = self._openings.read([[one.form, *naming] for one in openings])
+        written, logits = self._written(openings)
         drawn = draw_tokens(logits, [one.keys for one in openings], [0] * len(openings), self.temperature)
-        progress = UnfinishedCall(name="" if naming else f"{self.api}(")
-        calls = [[DrawnCall(key=key, ids=[one.form, *naming]) for key in one.keys] for one in openings]
+        progress = UnfinishedCall(name="(" if self.name else f"{self.api}(")
+        calls = [
+            [DrawnCall(key=key, ids=[*ids]) for key in one.keys] for one, ids in zip(openings, written, strict=True)
+        ]
         for at, tokens in enumerate(drawn):
             rows = _Row(calls[at], progress).grown(tokens, self.tokens, self.most)
             self._waiting += [(at, row) for row in rows]
         return calls
+
+    def _written(self, openings: Sequence[CallOpening]) -> tuple[list[list[int]], Tensor]:
+        """The tokens of each opening, and logits (openings, vocabulary) for what may follow."""
+        written = [[one.form, *(self.name.ids if self.name else [])] for one in openings]
+        self._openings = self.branch([one.source for one in openings], [one.length for one in openings])
+        logits = self._openings.read(written)
+        if self.name is None:
+            return written, logits
+        allowed = torch.full_like(logits, -torch.inf)
+        allowed[:, self.name.next_ids] = logits[:, self.name.next_ids]
+        return written, allowed
 
     def _fill(self) -> None:
         """Let rows in that have waited; the first one in any case if there is no other."""

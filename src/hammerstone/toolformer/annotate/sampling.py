@@ -12,7 +12,7 @@ One pass over all of this gives p_i = p(`[` | P(x), x_1 … x_{i-1}) at every i.
 above τ_s, a call is opened and m calls are drawn, up to `]` (`drawing.py`). Done naively, each of the k · m draws reads
 the prompt and the text up to i again: for h = 330, n = 512, k = m = 5 that is 28,804 tokens per document. But the first
 pass has already read everything that a draw continues from, and all draws of a document go back to its keys and values,
-each as far as its position. What remains is 2n tokens per document, and one `[Name(` per position.
+each as far as its position. What remains is 2n tokens per document, and one `[Name` per position.
 
 Several tokens may stand for `[`: GPT-2 has one with a space before it and one without. p_i is the sum of their
 probabilities, and a call begins with the likeliest of them.
@@ -32,7 +32,7 @@ import torch
 from torch import Tensor
 
 from hammerstone.errors import InputError
-from hammerstone.toolformer.annotate.call_tokens import CallTokens
+from hammerstone.toolformer.annotate.call_tokens import CallName, CallTokens
 from hammerstone.toolformer.annotate.drawing import CallDrawer, CallOpening, DrawnCall
 from hammerstone.toolformer.annotate.prompting import annotation_prompt
 from hammerstone.toolformer.call_format import ARROW, CLOSE, OPEN, ApiCall, find_calls
@@ -90,6 +90,7 @@ class SamplingProposer:
         self._memory = int(free_memory(lm.device) * SHARE) if memory is None else memory
         self._between = lm.encode(BETWEEN)
         self._heads: dict[str, KVCache] = {}
+        self._names: dict[str, CallName | None] = {}
         self._tokens = CallTokens.of(lm, name=lm.name)
         self._forms = torch.tensor(self._tokens.forms, device=lm.device)
 
@@ -159,8 +160,14 @@ class SamplingProposer:
         return room
 
     def _opening(self, api: Api) -> int:
-        """How many tokens `[Name(` has."""
-        return 1 + len(self._tokens.naming(api.name))
+        """How many tokens `[Name` has."""
+        name = self._name(api)
+        return 1 + len(name.ids if name else [])
+
+    def _name(self, api: Api) -> CallName | None:
+        if api.name not in self._names:
+            self._names[api.name] = self._tokens.name(api.name)
+        return self._names[api.name]
 
     def _text(self, document: CorpusDocument, room: int, api: Api, counts: Counter[str]) -> _EncodedDocument:
         ids, spans = self._lm.encode_with_offsets(document.text)
@@ -210,6 +217,7 @@ class SamplingProposer:
         ]
         drawer = CallDrawer(
             api=api.name,
+            name=self._name(api),
             tokens=self._tokens,
             branch=partial(branch_rows, self._lm, cache),
             limit=max(1, (self._memory - cache.nbytes) // each),
