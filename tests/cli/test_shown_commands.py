@@ -19,6 +19,8 @@ from .conftest import TWELVE, Cli, Recorded, write_lines
 NOT_RUN = {
     r"^pytest$": "it is what runs this",
     r"^python benchmarks/": "measures for minutes, on a machine that does nothing else",
+    r"^python docs/screenshots\.py": "needs Chromium, and writes pictures",
+    r"^bash runs/toolformer_": "needs real weights, and takes hours; tests/test_docs.py reads its commands",
     r"^python docs/check\.py": "runs the experiments, in minutes; .ci/run runs it",
     r"^hammerstone demo$": "docs/check.py runs it and compares what it prints",
     r"^hammerstone demo --serve": "serves; tests/cli/test_demo_serve.py runs it",

@@ -19,7 +19,7 @@ TABLES = set(
     """answers attempts builds calls changes comparisons corrections counters dispatches instances queue tasks
     tools""".split()
 )
-OF_THE_HOME = {"tenants", "keys", "key_usage"}
+OF_THE_HOME = {"tenants", "keys", "key_usage", "secrets", "audit"}
 
 
 def deaths(where: str, write: str) -> list[Tables]:

@@ -82,7 +82,8 @@ def read_requests(
             ignored = [name for name in ignored_fields(fields) if name not in passed]
             request = request_of(fields, line)
             if given_id(fields) is None:
-                reserved = _numbers_given(source) if reserved is None else reserved
+                if reserved is None:
+                    reserved = frozenset[str]() if isinstance(row, str) else _numbers_given(source)  # text has no ids
                 request = _apart(request, taken, reserved)
             _take(request, taken)
         except UnreadableRowError as error:

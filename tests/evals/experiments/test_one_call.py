@@ -75,10 +75,9 @@ def understood(question: str) -> tuple[str, dict[str, list[str]]]:
 
 
 def question_of(prompt: Prompt) -> str:
-    """The last of what the prompt quotes; a question may have several lines."""
-    return re.findall(r"^<data-(\w+)>\n(.*?)\n</data-\1>$", prompt.messages[-1].content, re.DOTALL | re.MULTILINE)[-1][
-        1
-    ]
+    """The last of what the prompt quotes, but for a first try; a question may have several lines."""
+    asked = prompt.messages[-1].content.partition("Others got this question wrong")[0]
+    return re.findall(r"^<data-(\w+)>\n(.*?)\n</data-\1>$", asked, re.DOTALL | re.MULTILINE)[-1][1]
 
 
 def careful(prompt: Prompt, *, careless: bool = False) -> str:

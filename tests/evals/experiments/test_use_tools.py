@@ -150,8 +150,8 @@ async def test_each_of_several_users_is_measured_and_the_parser_once(store: Stor
 
 async def test_what_a_tools_user_gets_wrong_is_told_by_its_class(store: Store, sandbox: Sandbox) -> None:
     """Wrong numbers are noticed by the tool's own `unparse`."""
-    replies = iter(["null", "{", '{"left": 1}', '{"left": 1, "right": 1}'])
-    other = priced(lambda _: next(replies, "null"), "another")
+    replies = iter(["null", "{", '{"left": 1}'])
+    other = priced(lambda _: next(replies, '{"left": 1, "right": 1}'), "another")
     result = await run_use(new_bench(store, sandbox, extra=beside(other)), TASKS[:1], ("user",))
     (one,) = (one for one in result.figures if (one.task, one.model, one.method) == ("sum", "another", USER))
     assert (one.right, one.n) == (0, 4)
