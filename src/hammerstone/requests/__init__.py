@@ -82,8 +82,7 @@ def read_requests(
             ignored = [name for name in ignored_fields(fields) if name not in passed]
             request = request_of(fields, line)
             if given_id(fields) is None:
-                if reserved is None:
-                    reserved = frozenset[str]() if isinstance(row, str) else _numbers_given(source)  # text has no ids
+                reserved = _numbers_given(source) if reserved is None else reserved
                 request = _apart(request, taken, reserved)
             _take(request, taken)
         except UnreadableRowError as error:
@@ -98,6 +97,8 @@ def read_requests(
 def _numbers_given(source: str | Path) -> frozenset[str]:
     """The ids in a file that a line without one could get as well; none of a stream, which cannot be read twice."""
     found: set[str] = set()
+    if Path(source).suffix.lower() == ".txt":  # a question a line
+        return frozenset()
     with suppress(InputError):  # said where the requests themselves are read
         for _, row in rows_of(source) if str(source) != "-" and expanded(source).is_file() else ():
             with suppress(UnreadableRowError):
