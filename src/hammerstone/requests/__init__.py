@@ -97,7 +97,7 @@ def read_requests(
 def _numbers_given(source: str | Path) -> frozenset[str]:
     """The ids in a file that a line without one could get as well; none of a stream, which cannot be read twice."""
     found: set[str] = set()
-    if Path(source).suffix.lower() == ".txt":  # a question a line
+    if str(source).lower().endswith(".txt"):  # a question a line
         return frozenset()
     with suppress(InputError):  # said where the requests themselves are read
         for _, row in rows_of(source) if str(source) != "-" and expanded(source).is_file() else ():
