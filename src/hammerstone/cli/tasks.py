@@ -208,11 +208,10 @@ def _show_build(store: Store, build: Build) -> None:
 
 def _show_disagreement(store: Store, task: str, differ: Disagreement) -> None:
     """Both answers, and the whole request that they are given to."""
-    from hammerstone.requests.transcript import parts_of
+    from hammerstone.life.review import disputed
 
     talk(f"the tool says {differ.tool!r}, the stored answer is {differ.stored!r}, for:", "needs review:")
-    chat = next((one.chat for one in store.instances(task) if one.id == differ.instance_id), None)
-    show_parts(parts_of(differ.question, chat), stderr=True)
+    show_parts(disputed(store, task, differ), stderr=True)
 
 
 def _show_frame(task: Task) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from hammerstone.errors import NotFoundError, SettingsError
+from hammerstone.requests.transcript import Part, parts_of
 from hammerstone.store import Store
-from hammerstone.store.records import Build, BuildState
+from hammerstone.store.records import Build, BuildState, Disagreement
 
-__all__ = ["in_review", "settle"]
+__all__ = ["disputed", "in_review", "settle"]
 
 
 def in_review(store: Store, name: str) -> Build | None:
@@ -14,6 +15,12 @@ def in_review(store: Store, name: str) -> Build | None:
     ends = {BuildState.LIVE, BuildState.PASSED, BuildState.NEEDS_REVIEW}
     last = next((one for one in store.builds(name) if one.state in ends), None)
     return last if last is not None and last.disagreement is not None else None
+
+
+def disputed(store: Store, task: str, differ: Disagreement) -> tuple[Part, ...]:
+    """The whole request that a tool and a stored answer of `task` disagree about."""
+    chat = next((one.chat for one in store.instances(task) if one.id == differ.instance_id), None)
+    return parts_of(differ.question, chat)
 
 
 def settle(store: Store, name: str, *, tool_is_right: bool) -> Build:

@@ -14,7 +14,7 @@ from hammerstone.settings import LifeSettings
 from hammerstone.store import Store
 from hammerstone.store.key_records import KeyRole
 from hammerstone.store.records import Answered, BuildState, ComparisonKind, Disagreement, ToolState
-from hammerstone.types import Instance, Route, Source
+from hammerstone.types import Chat, Instance, Message, Route, Source
 
 from ...samples.sums import SETTINGS, SUM, ask, instances, tool
 from ..sums import Served, eventually, open_gateway
@@ -335,18 +335,42 @@ async def test_a_viewer_holds_no_question(served: Served, store: Store) -> None:
         assert ask(0) in await labeler.look("/labels")
 
 
-@pytest.mark.parametrize(("right", "label"), [("tool", "8"), ("stored", "7")])
-async def test_where_a_tool_and_a_stored_answer_differ_somebody_settles_it(
-    me: Person, store: Store, right: str, label: str
-) -> None:
+def disagree(store: Store, chat: Chat | None = None) -> None:
+    """A tool of the task `sum` says 8 where 7 is stored."""
     store.add_task("sum", "")
-    one = store.add_instance("sum", replace(instances(1)[0], answer="7"), request_id="r")
+    one = store.add_instance("sum", replace(instances(1)[0], answer="7", chat=chat), request_id="r")
     build = store.start_build("sum", owner="x:1:1")
     assert one is not None
     assert build is not None
     differ = Disagreement(instance_id=one.id, question=ask(0), stored="7", tool="8")
     unchecked = replace(tool(), checks=())
     store.end_build(build, BuildState.NEEDS_REVIEW, reason="?", tool=unchecked, disagreement=differ)
+
+
+RULED = Chat(
+    messages=(Message(role="system", content="Count from zero."), Message(role="user", content=ask(0))),
+    response_format={"type": "json_object"},
+)
+
+
+async def test_whoever_labels_is_shown_the_whole_chat(served: Served, store: Store) -> None:
+    store.enqueue("q", ask(0), None, RULED)
+    async with person(served, KeyRole.LABELER) as one:
+        shown = await one.look("/labels")
+    assert all(said in shown for said in ("Count from zero.", ask(0), "response format", "json_object"))
+
+
+async def test_whoever_settles_is_shown_the_whole_chat(me: Person, store: Store) -> None:
+    disagree(store, chat=RULED)
+    shown = await me.look("/labels")
+    assert all(said in shown for said in ("Count from zero.", ask(0), "response format", "json_object"))
+
+
+@pytest.mark.parametrize(("right", "label"), [("tool", "8"), ("stored", "7")])
+async def test_where_a_tool_and_a_stored_answer_differ_somebody_settles_it(
+    me: Person, store: Store, right: str, label: str
+) -> None:
+    disagree(store)
     assert "The stored answer stands" in await me.look("/labels")
     await me.send("/tasks/sum/settle", right=right)
     assert store.instances("sum")[0].answer == label

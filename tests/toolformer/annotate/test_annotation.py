@@ -18,6 +18,7 @@ from hammerstone.models.model import Prompt
 from hammerstone.testing import FunctionModel, ScriptedModel
 from hammerstone.toolformer.annotate.annotation import (
     PAPER_SAMPLING,
+    VERSION,
     AnnotateSettings,
     Proposer,
     SamplingSettings,
@@ -186,7 +187,7 @@ def test_a_document_gets_calls_only_of_the_tools_that_it_is_good_for(tmp_path: P
 def test_the_manifest_holds_all_that_the_proposals_depend_on(tmp_path: Path) -> None:
     annotated(tmp_path, ["x"], ListedProposer({}))
     manifest = json.loads((tmp_path / "annotated" / "manifest.json").read_text())["settings"]
-    assert manifest["model"] == "listed"
+    assert (manifest["version"], manifest["model"]) == (VERSION, "listed")
     assert manifest["tools"]["Add"].keys() == {"threshold", "positions", "draws", "prompt"}
     assert (manifest["temperature"], manifest["call_tokens"], manifest["seed"]) == (1.0, 48, 0)
     again = tmp_path / "corpus", tmp_path / "annotated", ListedProposer({})
@@ -194,6 +195,15 @@ def test_the_manifest_holds_all_that_the_proposals_depend_on(tmp_path: Path) -> 
     for tool, settings in [(replace(ADD, description="Other."), AnnotateSettings()), (ADD, AnnotateSettings(seed=1))]:
         with pytest.raises(InputError, match="other settings"):
             annotate(*again, [tool], settings=settings)
+
+
+def test_a_run_that_proposed_calls_in_an_earlier_way_is_not_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    annotated(tmp_path, ["x"], ListedProposer({}))
+    monkeypatch.setattr("hammerstone.toolformer.annotate.annotation.VERSION", VERSION + 1)
+    with pytest.raises(InputError, match="other settings"):
+        annotate(tmp_path / "corpus", tmp_path / "annotated", ListedProposer({}), [ADD])
 
 
 def test_a_broken_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:

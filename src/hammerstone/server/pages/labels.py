@@ -6,6 +6,8 @@ from starlette.responses import Response
 
 from hammerstone.errors import InputError
 from hammerstone.escaping import sha256
+from hammerstone.life.review import disputed
+from hammerstone.requests.transcript import parts_of
 from hammerstone.server.admin import labels, tasks
 from hammerstone.server.pages.visit import Page, Visit
 from hammerstone.store.key_records import KeyRole
@@ -26,9 +28,14 @@ def show(visit: Visit) -> Response:
     return visit.show(
         "labels.html",
         queued=queued,
+        request=parts_of(queued.question, queued.chat) if queued is not None else (),
         task=task,
         waiting=progress.queued,
-        reviews=store.builds_in_review(MOST_REVIEWS),
+        reviews=[
+            (one.task, one.disagreement, disputed(store, one.task, one.disagreement))
+            for one in store.builds_in_review(MOST_REVIEWS)
+            if one.disagreement is not None
+        ],
     )
 
 

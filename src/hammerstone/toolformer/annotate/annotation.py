@@ -23,7 +23,7 @@ from hammerstone.toolformer.shards import run_stage
 from hammerstone.toolformer.stage_progress import StageProgress
 from hammerstone.types import JSON
 
-__all__ = ["PAPER_SAMPLING", "AnnotateSettings", "Proposer", "SamplingSettings", "annotate"]
+__all__ = ["PAPER_SAMPLING", "VERSION", "AnnotateSettings", "Proposer", "SamplingSettings", "annotate"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +45,8 @@ class SamplingSettings:
                 hint="give 0 ≤ threshold < 1, positions ≥ 1, draws ≥ 1",
             )
 
+
+VERSION = 2  # raised where the same settings no longer propose the same calls: a run of a lower one is not resumed
 
 PAPER_SAMPLING = {
     "QA": SamplingSettings(),
@@ -132,6 +134,7 @@ def _check(apis: Sequence[Api]) -> None:
 
 def _manifest(proposer: Proposer, prompts: Mapping[str, str], settings: AnnotateSettings) -> dict[str, JSON]:
     return {
+        "version": VERSION,
         "model": proposer.name,
         "tools": {
             name: {**asdict(settings.sampling(name)), "prompt": hashlib.sha256(prompt.encode()).hexdigest()[:12]}
