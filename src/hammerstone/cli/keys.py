@@ -28,7 +28,10 @@ def create_key(
     tenant: Annotated[str, typer.Option("--tenant", help="Whose requests it makes. Default: the default tenant.")] = "",
     admin: Annotated[bool, typer.Option("--admin", help="Let it use the routes of the administration.")] = False,
     role: Annotated[
-        str, typer.Option("--role", help="In the pages: viewer, labeler, or admin, which --admin is short for.")
+        str,
+        typer.Option(
+            "--role", help="What it may do: client, viewer, labeler or admin. --admin is short for --role admin."
+        ),
     ] = "client",
     budget_usd: Annotated[
         float | None, typer.Option("--budget-usd", min=0, help="US dollars that its upstream calls may cost.")
