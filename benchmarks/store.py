@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from hammerstone.store import Store, open_store
 from hammerstone.store.database import Database, timestamp
 from hammerstone.store.opening import database_url
-from hammerstone.store.records import Answered, Call
+from hammerstone.store.records import Answered, PaidCall
 from hammerstone.store.schema import instances, tasks
 from hammerstone.tools.tool import Check, Demonstration, Provenance, Tool
 from hammerstone.types import Role, Route, Usage
@@ -92,8 +92,8 @@ def _answer(number: int) -> Answered:
     )
 
 
-def _call(number: int) -> Call:
-    return Call(
+def _call(number: int) -> PaidCall:
+    return PaidCall(
         key=f"{number:064}",
         role=Role.SOLVER,
         model="some:model",

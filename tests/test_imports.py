@@ -167,3 +167,12 @@ def test_no_module_exports_a_name_twice_or_one_that_is_private(path: Path) -> No
     names = exported(path) or []
     assert len(set(names)) == len(names)
     assert [name for name in names if name.startswith("_")] == []
+
+
+def test_a_public_class_name_is_defined_once() -> None:
+    homes: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(f"{path.relative_to(SOURCE)}:{node.lineno}")
+    assert {name: places for name, places in homes.items() if len(places) > 1} == {}

@@ -252,11 +252,11 @@ def make_result(rng: random.Random) -> tuple[int, int, int, bytes, bytes]:
 
 def open_results(_folder: Path) -> Read:
     from hammerstone.sandbox.contract import Limits
-    from hammerstone.sandbox.outcomes import Reply, Stop, outcome_of, read_json
+    from hammerstone.sandbox.outcomes import ProcessReply, Stop, outcome_of, read_json
 
     def read(made: tuple[int, int, int, bytes, bytes]) -> None:
         stopped, kind, status, body, printed = made
-        reply = Reply(stop=Stop(stopped), kind=kind, wait_status=status, body=body, printed=printed)
+        reply = ProcessReply(stop=Stop(stopped), kind=kind, wait_status=status, body=body, printed=printed)
         with suppress(SandboxError):  # what the worker itself reports, of which generated code knows nothing
             outcome_of(reply, seeds.SOURCES[0], Limits())
         with suppress(ValueError, RecursionError):

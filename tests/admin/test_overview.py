@@ -8,7 +8,7 @@ import pytest
 
 from hammerstone.admin.overview import Overview, overview
 from hammerstone.store import Store
-from hammerstone.store.records import Answered, Call
+from hammerstone.store.records import Answered, PaidCall
 from hammerstone.store.traffic import Stretch
 from hammerstone.types import Role, Route, Usage
 
@@ -19,7 +19,7 @@ BY_TOOL = replace(STRONG, id="t", route=Route.PARSER, tool="sum", version=1, cos
 
 def build(store: Store, cost_usd: float | None) -> None:
     store.add_call(
-        Call(
+        PaidCall(
             key="k",
             role=Role.MAKER,
             model="m",

@@ -15,7 +15,7 @@ from hammerstone.cli import terminal
 from hammerstone.cli.source import show_source
 from hammerstone.cli.terminal import print_line, progress, tell_error
 from hammerstone.store import open_store, this_process
-from hammerstone.store.records import Answered, Attempt, BuildState, Call, Disagreement
+from hammerstone.store.records import Answered, Attempt, BuildState, Disagreement, PaidCall
 from hammerstone.types import Instance, Role, Route, Source, Usage
 
 from ..samples.sums import SUM, tool
@@ -52,7 +52,7 @@ def full(home: Path, hostile: tuple[str, str]) -> Path:
     """A home in which every text that is stored is a hostile one."""
     text, _ = hostile
     usage = Usage(input_tokens=1, output_tokens=1)
-    call = Call(
+    call = PaidCall(
         key="k", role=Role.MAKER, model=text, prompt={}, text=text, usage=usage, cost_usd=1.0, seconds=1.0,
         request_id=text, task="sum",
     )  # fmt: skip

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hammerstone.store import open_store
-from hammerstone.store.records import Answered, Call, ComparisonKind
+from hammerstone.store.records import Answered, ComparisonKind, PaidCall
 from hammerstone.types import Role, Route, Usage
 
 from ..samples.sums import tool
@@ -13,7 +13,7 @@ from .conftest import Cli
 def pay(
     home: Path, *, role: Role, task: str | None = None, cost: float | None = 0.5, model: str = "test:strong"
 ) -> None:
-    call = Call(
+    call = PaidCall(
         key="k",
         role=role,
         model=model,

@@ -7,7 +7,7 @@ from shutil import copytree
 
 import pytest
 
-from hammerstone.cli.solve import Tally
+from hammerstone.cli.solve import SolveTally
 from hammerstone.models import RecordingModel
 from hammerstone.opening import open_blocking
 from hammerstone.store import open_store
@@ -88,7 +88,7 @@ def test_what_is_not_answered_for_one_reason_is_told_once_with_its_number(cli: C
 
 
 def test_of_many_reasons_the_commonest_are_told_and_the_others_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    tally = Tally()
+    tally = SolveTally()
     for number in range(30):
         tally.add(Answered(id=str(number), question="", answer=None, route=None, error=f"reason {number % 12}"))
     tally.show()

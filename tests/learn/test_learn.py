@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 import pytest
 
-from hammerstone.learn import Budget, Findings, KindFinding, Log, Prices, learn
+from hammerstone.learn import AssumedPrices, Budget, Findings, KindFinding, Log, learn
 from hammerstone.loop import Hammerstone, Models
 from hammerstone.models.model import Prompt
 from hammerstone.sandbox import open_sandbox
@@ -190,7 +190,7 @@ def test_prices_that_are_named_stand_in_for_unknown_ones(home: Path) -> None:
     lines = [replace(one, logged=LoggedCall(time=BEGIN + n * DAY)) for n, one in enumerate(SUMS)]
     unknown = run(log(*lines), home, maker())
     assert (unknown.build_usd, unknown.saved_a_month, unknown.break_even, unknown.unknown) == (None, None, None, 6)
-    named = run(log(*lines), home.with_name("other"), maker(), prices=Prices(read=5.0, written=25.0))
+    named = run(log(*lines), home.with_name("other"), maker(), prices=AssumedPrices(read=5.0, written=25.0))
     assert named.build_usd is not None
     assert named.tested.saved_each is not None
     assert named.break_even == -(-named.build_usd // named.tested.saved_each)

@@ -9,7 +9,7 @@ import pytest
 
 from hammerstone.errors import InputError
 from hammerstone.learn import Findings, KindFinding
-from hammerstone.learn.findings import Disagreement, HeldOut
+from hammerstone.learn.findings import HeldOut, LogDisagreement
 from hammerstone.learn.page import check_page, write_findings
 
 HOSTILE = "<script>alert(1)</script>\u202e{{ 7 * 7 }}"
@@ -20,7 +20,7 @@ def findings() -> Findings:
         n=30, answered=20, disagreed=1, priced=20, saved_usd=0.02, timed=20, waited_s=20, tool_ms=[2.0] * 20
     )
     tested.disagreements.append(
-        Disagreement(id=HOSTILE, kind=HOSTILE, question=HOSTILE, logged=HOSTILE, tool=f"not {HOSTILE}")
+        LogDisagreement(id=HOSTILE, kind=HOSTILE, question=HOSTILE, logged=HOSTILE, tool=f"not {HOSTILE}")
     )
     kind = KindFinding(name=HOSTILE, tenant=HOSTILE, sample=HOSTILE, lines=60, share=0.6, tool="t@1", tested=tested)
     kind.builds, kind.build_usd = 1, 0.5

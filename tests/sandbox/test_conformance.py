@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from hammerstone.sandbox import Sandbox
-from hammerstone.sandbox.conformance import ATTACKS, Finding, run_conformance
+from hammerstone.sandbox.conformance import ATTACKS, PropertyFinding, run_conformance
 from hammerstone.sandbox.conformance.attack import Attack
 from hammerstone.sandbox.conformance.run import run_attack
 
@@ -77,7 +77,7 @@ async def test_the_attack_succeeds_where_nothing_confines_it(unconfined: Sandbox
 
 async def test_each_finding_is_told_as_it_comes(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hammerstone.sandbox.conformance.run.ATTACKS", ATTACKS[:2])
-    told: list[Finding] = []
+    told: list[PropertyFinding] = []
     findings = await run_conformance(sandbox, told.append)
     assert tuple(told) == findings
     assert [finding.name for finding in findings] == [attack.name for attack in ATTACKS[:2]]

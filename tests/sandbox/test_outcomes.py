@@ -10,11 +10,11 @@ import pytest
 from hammerstone.errors import SandboxError
 from hammerstone.sandbox import Limits, Outcome, Status
 from hammerstone.sandbox.inside import child
-from hammerstone.sandbox.outcomes import Reply, Stop, outcome_of, read_json
+from hammerstone.sandbox.outcomes import ProcessReply, Stop, outcome_of, read_json
 
 
 def judged(kind: int = child.VALUE, body: bytes = b"1", *, stop: Stop = Stop.NOT, wait_status: int = 0) -> Outcome:
-    reply = Reply(
+    reply = ProcessReply(
         stop=stop,
         kind=kind,
         wait_status=wait_status,

@@ -9,7 +9,7 @@ import pytest
 
 from hammerstone.sandbox import Sandbox
 from hammerstone.server.controls import HEADER
-from hammerstone.store.key_records import KeyRole, Limits
+from hammerstone.store.key_records import KeyLimits, KeyRole
 
 from .sums import CHAT, Served, body, open_gateway
 
@@ -27,7 +27,7 @@ async def served(tmp_path: Path, sandbox: Sandbox) -> AsyncIterator[Served]:
 async def key(served: Served, name: str, *, tenant: str = "", admin: bool = False, **limits) -> dict[str, str]:
     """The headers of a client that has a new key."""
     made = served.host.keys.create(
-        name, tenant=tenant, role=KeyRole.ADMIN if admin else KeyRole.CLIENT, limits=Limits(**limits)
+        name, tenant=tenant, role=KeyRole.ADMIN if admin else KeyRole.CLIENT, limits=KeyLimits(**limits)
     )
     await served.access.exchange()
     return {"authorization": f"Bearer {made.secret}"}

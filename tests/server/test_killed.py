@@ -14,7 +14,7 @@ import httpx2
 from hammerstone.server.controls import HEADER
 from hammerstone.store import open_store, open_stores
 from hammerstone.store.answers import Wanted
-from hammerstone.store.key_records import Amount, Key, Limits
+from hammerstone.store.key_records import Amount, Key, KeyLimits
 from hammerstone.store.records import BuildState
 
 from ..samples.sums import SUM
@@ -68,7 +68,7 @@ class Clients:
 def test_what_was_accounted_is_neither_lost_nor_doubled(tmp_path: Path) -> None:
     publish_sums(tmp_path)
     with open_stores(tmp_path) as stores:
-        made = stores.keys.create("web", limits=Limits(budget_usd=1.0))
+        made = stores.keys.create("web", limits=KeyLimits(budget_usd=1.0))
     clients = Clients({"authorization": f"Bearer {made.secret}"})
     upstream = FakeUpstream(adding)
     with listening(tmp_path, upstream) as gateway:

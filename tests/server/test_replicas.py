@@ -16,7 +16,7 @@ from hammerstone.server.controls import HEADER
 from hammerstone.server.feedback import FEEDBACK
 from hammerstone.store import open_store, open_stores
 from hammerstone.store.answers import Wanted
-from hammerstone.store.key_records import Limits
+from hammerstone.store.key_records import KeyLimits
 from hammerstone.store.records import BuildState
 
 from ..samples.sums import SUM
@@ -79,8 +79,8 @@ def test_a_tool_that_was_wrong_is_served_by_neither(where: str) -> None:
 def test_what_a_key_may_use_is_shared(where: str) -> None:
     publish_sums(where)
     with open_stores(where) as stores:
-        busy = stores.keys.create("busy", limits=Limits(requests_per_minute=30))
-        poor = stores.keys.create("poor", limits=Limits(budget_usd=0.0000001))
+        busy = stores.keys.create("busy", limits=KeyLimits(requests_per_minute=30))
+        poor = stores.keys.create("poor", limits=KeyLimits(budget_usd=0.0000001))
     with two_replicas(where) as (one, other):
         headers = {"authorization": f"Bearer {busy.secret}"}
         assert {ask(one, headers=headers).status_code for _ in range(30)} == {200}

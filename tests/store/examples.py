@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hammerstone.store.records import Answered, Attempt, Call
+from hammerstone.store.records import Answered, Attempt, PaidCall
 from hammerstone.tools.tool import Check, Demonstration, Provenance, Tool
 from hammerstone.types import Instance, Role, Route, Source, Usage
 
@@ -45,8 +45,8 @@ def a_call(
     usage: Usage | None = None,
     cost_usd: float | None = 0.5,
     task: str | None = "sums",
-) -> Call:
-    return Call(
+) -> PaidCall:
+    return PaidCall(
         key=key,
         role=role,
         model=model,

@@ -10,7 +10,7 @@ import pytest
 from hammerstone.errors import NotFoundError, SettingsError
 from hammerstone.escaping import sha256
 from hammerstone.store import open_stores
-from hammerstone.store.key_records import DAY, KEY_FORM, Amount, KeyPeriod, KeyRole, Limits, Per, budget_span
+from hammerstone.store.key_records import DAY, KEY_FORM, Amount, KeyLimits, KeyPeriod, KeyRole, Per, budget_span
 from hammerstone.store.keys import Keys
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC).timestamp()
@@ -27,7 +27,7 @@ def keys(where: str) -> Iterator[Keys]:
 @pytest.mark.parametrize(("name", "budget"), [(" ", 1.0), ("web", float("nan")), ("web", float("inf"))])
 def test_a_key_has_a_name_and_its_budget_is_a_number(keys: Keys, name: str, budget: float) -> None:
     with pytest.raises(SettingsError):
-        keys.create(name, limits=Limits(budget_usd=budget))
+        keys.create(name, limits=KeyLimits(budget_usd=budget))
     assert keys.every() == ()
 
 
@@ -46,10 +46,10 @@ def test_two_keys_are_never_the_same(keys: Keys) -> None:
 
 
 def test_limits_are_kept(keys: Keys) -> None:
-    limits = Limits(budget_usd=5.0, budget_per=Per.DAY, requests_per_minute=60, tokens_per_minute=10_000)
+    limits = KeyLimits(budget_usd=5.0, budget_per=Per.DAY, requests_per_minute=60, tokens_per_minute=10_000)
     keys.create("app", limits=limits)
     keys.create("free", role=KeyRole.ADMIN)
-    assert [one.limits for one in keys.every()] == [limits, Limits()]
+    assert [one.limits for one in keys.every()] == [limits, KeyLimits()]
 
 
 def test_a_second_key_of_one_name_is_refused_even_after_the_first_is_revoked(keys: Keys) -> None:
@@ -118,7 +118,7 @@ def test_parts_of_a_minute_go_and_days_stay(keys: Keys) -> None:
 
 @pytest.mark.parametrize(("per", "dollars"), [(Per.DAY, 1.0), (Per.MONTH, 3.0)])
 def test_a_budget_looks_at_its_own_day_or_month(keys: Keys, per: Per, dollars: float) -> None:
-    key = keys.create("app", limits=Limits(budget_usd=9, budget_per=per)).key
+    key = keys.create("app", limits=KeyLimits(budget_usd=9, budget_per=per)).key
     days = {TODAY: 1.0, FIRST: 2.0, FIRST - DAY: 4.0, TODAY + 40 * DAY: 8.0}
     exchange(keys, {KeyPeriod(key.id, DAY, start): Amount(1, 5, usd) for start, usd in days.items()})
     assert keys.used(key, NOON).usd == dollars

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hammerstone.store import Store
-from hammerstone.store.records import Answered, Call
+from hammerstone.store.records import Answered, PaidCall
 from hammerstone.store.traffic import Spent, Stretch
 from hammerstone.types import Chat, Message, Role, Route, Usage
 
@@ -20,8 +20,8 @@ def chat(model: str) -> Chat:
     return Chat(messages=(Message(role="system", content="s"), Message(role="user", content="u")), model=model)
 
 
-def call(role: Role, cost_usd: float | None, task: str | None = None) -> Call:
-    return Call(
+def call(role: Role, cost_usd: float | None, task: str | None = None) -> PaidCall:
+    return PaidCall(
         key="k",
         role=role,
         model="m",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from hammerstone.admin.tools import Rates, ToolFigures, figures, rates
+from hammerstone.admin.tools import FalseHitFigures, ToolFigures, figures, rates
 from hammerstone.life.figures import together
 from hammerstone.store import LedgerRow, RouteRow, Store
 from hammerstone.store.records import Kept
@@ -41,7 +41,7 @@ class Ledger:
     calls: tuple[LedgerRow, ...]
     routes: tuple[RouteRow, ...]
     tools: tuple[ToolLedger, ...]
-    all_tools: Rates
+    all_tools: FalseHitFigures
     baseline: Baseline
     kept: dict[Kept, int]
 

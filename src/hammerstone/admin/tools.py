@@ -13,8 +13,8 @@ from hammerstone.store.summaries import ToolRow
 from hammerstone.types import JSON
 
 __all__ = [
+    "FalseHitFigures",
     "ListedTool",
-    "Rates",
     "ShownTool",
     "ToolFigures",
     "ToolSummary",
@@ -48,7 +48,7 @@ class ListedTool(ToolSummary):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rates:
+class FalseHitFigures:
     """How answers compared with the upstream's: the rate of false hits, `None` before the first comparison, and its
     upper bound, which holds with the probability `confidence` however often it is looked at."""
 
@@ -61,7 +61,7 @@ class Rates:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ToolFigures(Rates):
+class ToolFigures(FalseHitFigures):
     """What one version has served, and how many of its answers somebody corrected."""
 
     served: int
@@ -116,9 +116,9 @@ def shown(store: Store, name: str, version: int | None = None) -> ShownTool:
     return ShownTool(**asdict(summary(tool)), **asdict(figures(row)), changes=changes, content=content)
 
 
-def rates(tally: Tally) -> Rates:
+def rates(tally: Tally) -> FalseHitFigures:
     rate = false_hit_rate(tally)
-    return Rates(
+    return FalseHitFigures(
         compared=tally.compared,
         disagreed=tally.disagreed,
         false_hits=tally.false_hits,

@@ -55,10 +55,10 @@ def demo_serve(home: Path, recordings: Path | None, sandbox: str, port: int) -> 
         answers = await recorded_answers(folder / "solver.jsonl")
         upstreams = recorded_upstreams(answers, think_s=THINK_SECONDS)
         async with open_tenants(str(home), settings, sandbox, signals, models) as tenants, task_group() as group:
-            walk = Walk((await tenants.of()).store)
+            client = DemoClient((await tenants.of()).store)
 
             def on_start(url: str) -> None:
-                group.start_soon(walk.through, url)
+                group.start_soon(client.send_stream, url)
 
             await serve(tenants, upstreams, settings.serve, signals, on_start)
             group.cancel_scope.cancel()
@@ -69,7 +69,7 @@ def demo_serve(home: Path, recordings: Path | None, sandbox: str, port: int) -> 
         signals.close()
 
 
-class Walk:
+class DemoClient:
     """A client that sends the stream, request by request, and prints which route answered."""
 
     def __init__(self, store: Store) -> None:
@@ -77,7 +77,7 @@ class Walk:
         self._states: dict[str, str] = {}
         self._seen: dict[str, list[tuple[float, str]]] = {}  # by route: milliseconds, and whether it was right
 
-    async def through(self, url: str) -> None:
+    async def send_stream(self, url: str) -> None:
         """The whole stream, then a question of each task that was never recorded."""
         import httpx2
 

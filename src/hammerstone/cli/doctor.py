@@ -144,13 +144,13 @@ def _conformance(name: str, json: bool) -> None:
     import anyio
 
     from hammerstone.sandbox import open_sandbox
-    from hammerstone.sandbox.conformance import Finding, run_conformance
+    from hammerstone.sandbox.conformance import PropertyFinding, run_conformance
 
-    async def run() -> tuple[str, tuple[Finding, ...]]:
+    async def run() -> tuple[str, tuple[PropertyFinding, ...]]:
         async with open_sandbox(name) as sandbox:
             with progress(f"hostile programs against {sandbox.name}") as bar:
 
-                def note(finding: Finding) -> None:
+                def note(finding: PropertyFinding) -> None:
                     bar.update(bar.task_ids[0], advance=1, note=finding.name)
 
                 return sandbox.name, await run_conformance(sandbox, on_result=note)

@@ -50,13 +50,13 @@ def create_key(
     """
     from hammerstone.environment import default_home
     from hammerstone.store import open_stores
-    from hammerstone.store.key_records import KeyRole, Limits, Per
+    from hammerstone.store.key_records import KeyLimits, KeyRole, Per
 
     if per not in {one.value for one in Per}:
         raise InputError(f"a budget is per day or per month, not per {per}", hint="--per day, or --per month")
     if role not in {one.value for one in KeyRole}:
         raise InputError(f"there is no role {role}", hint=f"--role {', '.join(one.value for one in KeyRole)}")
-    limits = Limits(
+    limits = KeyLimits(
         budget_usd=budget_usd,
         budget_per=Per(per),
         requests_per_minute=requests_per_minute,

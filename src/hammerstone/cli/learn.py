@@ -60,7 +60,7 @@ def learn(
     import anyio
 
     from hammerstone.cli.learned import say_build, show
-    from hammerstone.learn import Budget, Prices, read_log
+    from hammerstone.learn import AssumedPrices, Budget, read_log
     from hammerstone.learn import learn as learn_from
     from hammerstone.learn.page import check_page, write_findings
     from hammerstone.settings_file import load_settings
@@ -90,7 +90,7 @@ def learn(
                 settings=settings,
                 sandbox=sandbox,
                 budget=Budget(kinds=limit, max_usd=max_usd),
-                prices=Prices(read=price_in, written=price_out),
+                prices=AssumedPrices(read=price_in, written=price_out),
                 on_progress=on_progress,
                 on_build=say_build,
             )

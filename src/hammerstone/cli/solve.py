@@ -76,7 +76,7 @@ def solve(
             "loop.concurrency": concurrency,
         },
     )
-    tally, requests = Tally(), RequestFile(file, answers)
+    tally, requests = SolveTally(), RequestFile(file, answers)
 
     async def run() -> None:
         opening = open_host(
@@ -103,7 +103,7 @@ def solve(
 
 
 @dataclass(kw_only=True)
-class Tally:
+class SolveTally:
     """What a run has seen so far."""
 
     routes: Counter[str] = field(default_factory=Counter[str])

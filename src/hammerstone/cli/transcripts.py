@@ -11,12 +11,12 @@ from hammerstone.cli.terminal import counted, show_line, show_text, talk
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hammerstone.requests.transcript import Part
+    from hammerstone.requests.transcript import ChatPart
 
 __all__ = ["lines_in", "show_parts"]
 
 
-def show_parts(parts: Sequence[Part], *, stderr: bool = False) -> None:
+def show_parts(parts: Sequence[ChatPart], *, stderr: bool = False) -> None:
     """A question alone stands without a heading."""
     from rich.text import Text
 

@@ -21,11 +21,11 @@ from hammerstone.store import open_store
 from hammerstone.store.records import Answered, Build, BuildState
 from hammerstone.types import Role, Route
 
-__all__ = ["Baseline", "DemoRun", "run_demo"]
+__all__ = ["DemoRun", "StrongModelRun", "run_demo"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Baseline:
+class StrongModelRun:
     """The same stream, every request to the strong model."""
 
     requests: int
@@ -42,7 +42,7 @@ class DemoRun:
     answers: list[Answered] = field(default_factory=list[Answered])
     builds: list[Build] = field(default_factory=list[Build])
     live_at: dict[str, int] = field(default_factory=dict[str, int])
-    baseline: Baseline | None = None
+    baseline: StrongModelRun | None = None
     paid_calls: int = 0
     paid_usd: float | None = None
 
@@ -152,7 +152,9 @@ async def _explained(sandbox: Sandbox) -> AsyncGenerator[None]:
         ) from error
 
 
-async def _baseline(items: Sequence[StreamItem], solver: Model, on_baseline: Callable[[int, int], None]) -> Baseline:
+async def _baseline(
+    items: Sequence[StreamItem], solver: Model, on_baseline: Callable[[int, int], None]
+) -> StrongModelRun:
     done = 0
 
     async def ask(item: StreamItem) -> tuple[bool, int, float | None]:
@@ -166,7 +168,7 @@ async def _baseline(items: Sequence[StreamItem], solver: Model, on_baseline: Cal
 
     results = await map_concurrently(ask, items)
     costs = [cost for _, _, cost in results]
-    return Baseline(
+    return StrongModelRun(
         requests=len(items),
         right=sum(right for right, _, _ in results),
         tokens=sum(tokens for _, tokens, _ in results),

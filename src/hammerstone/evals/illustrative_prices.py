@@ -9,11 +9,11 @@ from hammerstone.models.model import Model, Prompt, Reply, identity_of
 from hammerstone.models.price import estimate_tokens
 from hammerstone.types import Usage
 
-__all__ = ["CHEAP", "OFFERED", "STRONG", "IllustratedModel", "Rates"]
+__all__ = ["CHEAP", "OFFERED", "STRONG", "IllustratedModel", "PricePerMillion"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rates:
+class PricePerMillion:
     """US dollars per million tokens."""
 
     input: float
@@ -23,9 +23,11 @@ class Rates:
         return ((usage.input_tokens or 0) * self.input + (usage.output_tokens or 0) * self.output) / 1e6
 
 
-STRONG = Rates(input=5.0, output=25.0)  # the order of a frontier model's list price in 2026
-CHEAP = Rates(input=0.25, output=2.0)  # and of a small one's
-OFFERED = Rates(input=0.01, output=0.03)  # Qwen2.5-Coder-3B-Instruct by nscale, as genai-prices has it in November 2026
+STRONG = PricePerMillion(input=5.0, output=25.0)  # the order of a frontier model's list price in 2026
+CHEAP = PricePerMillion(input=0.25, output=2.0)  # and of a small one's
+OFFERED = PricePerMillion(
+    input=0.01, output=0.03
+)  # Qwen2.5-Coder-3B-Instruct by nscale, as genai-prices has it in November 2026
 
 
 class IllustratedModel:
@@ -34,7 +36,7 @@ class IllustratedModel:
     A reply without a count of its tokens was not timed either: it came through a mailbox, or from a chat window.
     """
 
-    def __init__(self, model: Model, rates: Rates, *, name: str) -> None:
+    def __init__(self, model: Model, rates: PricePerMillion, *, name: str) -> None:
         self._model = model
         self._rates = rates
         self._name = name

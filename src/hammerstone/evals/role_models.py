@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hammerstone.evals.experiments.use_tools import METHODS
 from hammerstone.evals.harness.bench_run import ExtraModel
-from hammerstone.evals.illustrative_prices import CHEAP, OFFERED, STRONG, IllustratedModel, Rates
+from hammerstone.evals.illustrative_prices import CHEAP, OFFERED, STRONG, IllustratedModel, PricePerMillion
 from hammerstone.models import RecordedModel, RecordingModel, open_as
 from hammerstone.models.model import Model
 from hammerstone.opening import name_models
@@ -112,5 +112,5 @@ def _named(roles: Roles, maker: str | None, user: str | None) -> Roles:
     )
 
 
-def _illustrated(model: Model, rates: Rates, role: Role) -> Model:
+def _illustrated(model: Model, rates: PricePerMillion, role: Role) -> Model:
     return IllustratedModel(model, rates, name=f"recorded {role}" if isinstance(model, RecordedModel) else model.name)

@@ -11,6 +11,6 @@ from hammerstone.learn.budget import Budget
 from hammerstone.learn.findings import Findings, KindFinding
 from hammerstone.learn.log import Log, read_log
 from hammerstone.learn.run import learn
-from hammerstone.learn.saving import Prices
+from hammerstone.learn.saving import AssumedPrices
 
-__all__ = ["Budget", "Findings", "KindFinding", "Log", "Prices", "learn", "read_log"]
+__all__ = ["AssumedPrices", "Budget", "Findings", "KindFinding", "Log", "learn", "read_log"]

@@ -8,14 +8,14 @@ from typing import Any
 
 from hammerstone.life.bounds import upper_bound
 
-__all__ = ["Disagreement", "Findings", "HeldOut", "KindFinding"]
+__all__ = ["Findings", "HeldOut", "KindFinding", "LogDisagreement"]
 
 MONTH = 30  # days
 DISAGREEMENTS = 20  # shown of each kind
 
 
 @dataclass(frozen=True, kw_only=True)
-class Disagreement:
+class LogDisagreement:
     """A held-out request to which a tool says something else than the log. Nobody has said who is right."""
 
     id: str
@@ -43,7 +43,7 @@ class HeldOut:
     timed: int = 0
     waited_s: float = 0.0
     tool_ms: list[float] = field(default_factory=list[float])
-    disagreements: list[Disagreement] = field(default_factory=list[Disagreement])
+    disagreements: list[LogDisagreement] = field(default_factory=list[LogDisagreement])
 
     @property
     def share(self) -> float:

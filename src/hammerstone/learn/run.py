@@ -16,7 +16,7 @@ from hammerstone.learn.budget import Budget
 from hammerstone.learn.findings import Findings
 from hammerstone.learn.kinds import find_kinds
 from hammerstone.learn.log import Log
-from hammerstone.learn.saving import Prices
+from hammerstone.learn.saving import AssumedPrices
 from hammerstone.learn.walk import OnProgress, Walk
 from hammerstone.loop import Models
 from hammerstone.models.model import Model
@@ -45,7 +45,7 @@ async def learn(
     record: str | None = None,
     sandbox: str = "auto",
     budget: Budget | None = None,
-    prices: Prices | None = None,
+    prices: AssumedPrices | None = None,
     on_progress: OnProgress = lambda _done, _of: None,
     on_build: Callable[[str, Build | None], None] = lambda _task, _build: None,
 ) -> Findings:
@@ -54,7 +54,7 @@ async def learn(
     Tools are built in `home`, where they stay in shadow. Raises `SettingsError`, `StoreError`, `SandboxError`,
     `RecordingError`.
     """
-    settings, budget, prices = _beside_traffic(settings or Settings()), budget or Budget(), prices or Prices()
+    settings, budget, prices = _beside_traffic(settings or Settings()), budget or Budget(), prices or AssumedPrices()
     keeping = open_keeping(settings.serve)
     model = name_models(maker=maker, base_url=base_url, record=record, settings=settings).maker
     if model is not None and keeping is NOTHING:

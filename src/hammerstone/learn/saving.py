@@ -4,36 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hammerstone.evals.illustrative_prices import Rates
+from hammerstone.evals.illustrative_prices import PricePerMillion
 from hammerstone.models.price import estimate_tokens, list_price
 from hammerstone.types import Request, Usage
 
-__all__ = ["Costs", "Prices", "estimated_usage"]
+__all__ = ["AssumedPrices", "Costs", "estimated_usage"]
 
 SAMPLE = 1_000  # tokens of which a price per million is taken
 PER = 1_000_000 / SAMPLE
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prices:
+class AssumedPrices:
     """Dollars per million tokens where a price is unknown; without both it stays so."""
 
     read: float | None = None
     written: float | None = None
 
     @property
-    def rates(self) -> Rates | None:
-        return None if self.read is None or self.written is None else Rates(input=self.read, output=self.written)
+    def rates(self) -> PricePerMillion | None:
+        return (
+            None if self.read is None or self.written is None else PricePerMillion(input=self.read, output=self.written)
+        )
 
 
 @dataclass(kw_only=True)
 class Costs:
     """Prices each request once. The counts say of how many the tokens were estimated, and the price is unknown."""
 
-    prices: Prices = field(default_factory=Prices)
+    prices: AssumedPrices = field(default_factory=AssumedPrices)
     estimated: int = 0
     unknown: int = 0
-    _listed: dict[str, Rates | None] = field(default_factory=dict[str, Rates | None], repr=False)
+    _listed: dict[str, PricePerMillion | None] = field(default_factory=dict[str, PricePerMillion | None], repr=False)
 
     def of(self, line: Request) -> float | None:
         """What the log says, or else the list price of its tokens, or else that of `prices`; `None` if unknown."""
@@ -50,14 +52,14 @@ class Costs:
         self.estimated += estimated and cost is not None
         return cost
 
-    def _rates(self, model: str | None) -> Rates | None:
+    def _rates(self, model: str | None) -> PricePerMillion | None:
         """The list prices of a model."""
         if model is None:
             return None
         if model not in self._listed:
             read = list_price(model, Usage(input_tokens=SAMPLE, output_tokens=0))
             written = list_price(model, Usage(input_tokens=0, output_tokens=SAMPLE))
-            known = None if read is None or written is None else Rates(input=read * PER, output=written * PER)
+            known = None if read is None or written is None else PricePerMillion(input=read * PER, output=written * PER)
             self._listed[model] = known
         return self._listed[model]
 

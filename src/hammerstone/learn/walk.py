@@ -10,12 +10,12 @@ from anyio import to_thread
 from hammerstone.concurrency import task_group
 from hammerstone.host import Host
 from hammerstone.learn.budget import Budget
-from hammerstone.learn.findings import DISAGREEMENTS, Disagreement, Findings, KindFinding
+from hammerstone.learn.findings import DISAGREEMENTS, Findings, KindFinding, LogDisagreement
 from hammerstone.learn.kinds import KindKey, LogKind
 from hammerstone.learn.log import Log
 from hammerstone.learn.names import suggest_name
 from hammerstone.learn.replay import IN_USE, Replay, Said
-from hammerstone.learn.saving import Costs, Prices, estimated_usage
+from hammerstone.learn.saving import AssumedPrices, Costs, estimated_usage
 from hammerstone.loop import Hammerstone
 from hammerstone.models.model import Model
 from hammerstone.requests.comparison import agree
@@ -42,7 +42,7 @@ class Walk:
         kinds: list[LogKind],
         settings: Settings,
         budget: Budget,
-        prices: Prices,
+        prices: AssumedPrices,
     ) -> None:
         self._log = log
         self._keys = keys
@@ -144,7 +144,7 @@ class Walk:
             tested.disagreed += 1
             if len(tested.disagreements) < DISAGREEMENTS:
                 tested.disagreements.append(
-                    Disagreement(
+                    LogDisagreement(
                         id=line.id,
                         kind=found.name,
                         question=line.question,

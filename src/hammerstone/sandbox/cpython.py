@@ -14,7 +14,7 @@ import anyio
 from hammerstone.errors import SandboxError
 from hammerstone.sandbox.contract import Limits, Outcome, Status
 from hammerstone.sandbox.inside import child
-from hammerstone.sandbox.outcomes import Reply, outcome_of
+from hammerstone.sandbox.outcomes import ProcessReply, outcome_of
 from hammerstone.sandbox.pool import Warm, WorkerPool
 from hammerstone.sandbox.process import CallProcess, Launch
 from hammerstone.sandbox.transport import Gone
@@ -133,7 +133,7 @@ class FreshProcess:
             self._over = outcome
         return outcome
 
-    async def _exchange(self, asked: bytes) -> Reply:
+    async def _exchange(self, asked: bytes) -> ProcessReply:
         """Raises `Gone` if the worker ends."""
         reply = await self._ask(asked)
         if reply.kind == child.LACKING and not self._whole:
@@ -145,10 +145,10 @@ class FreshProcess:
         self._asked.append(asked)
         return reply
 
-    async def _ask(self, asked: bytes) -> Reply:
+    async def _ask(self, asked: bytes) -> ProcessReply:
         if self._process is None:
             opened = await self._pool.open(self._program, self._limits, self._hash_seed, whole=self._whole)
-            if isinstance(opened, Reply):
+            if isinstance(opened, ProcessReply):
                 return opened
             self._warm, self._process = opened
         return await self._process.exchange(asked)

@@ -17,7 +17,7 @@ from hammerstone.sandbox.inside import child
 if TYPE_CHECKING:
     from hammerstone.types import JSON
 
-__all__ = ["Reply", "Stop", "outcome_of", "read_json", "says"]
+__all__ = ["ProcessReply", "Stop", "outcome_of", "read_json", "says"]
 
 
 class Stop(IntEnum):
@@ -29,7 +29,7 @@ class Stop(IntEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reply:
+class ProcessReply:
     """What a process said (`kind` and `body`, see `child`), what it printed, and what was measured of it."""
 
     stop: Stop = Stop.NOT
@@ -41,7 +41,7 @@ class Reply:
     printed: bytes = b""
 
 
-def outcome_of(reply: Reply, program: str, limits: Limits) -> Outcome:
+def outcome_of(reply: ProcessReply, program: str, limits: Limits) -> Outcome:
     """The outcome of a call of `program`. Raises `SandboxError` if the child ran unconfined or not at all."""
     if reply.kind == child.NOT_CONFINED:
         raise SandboxError("a child could not be confined; nothing was run in it")
@@ -56,7 +56,7 @@ def outcome_of(reply: Reply, program: str, limits: Limits) -> Outcome:
     )
 
 
-def _judge(reply: Reply, program: str, limits: Limits) -> tuple[Status, JSON, str]:
+def _judge(reply: ProcessReply, program: str, limits: Limits) -> tuple[Status, JSON, str]:
     stop = _stopped(reply, program, limits)
     if stop is not None:
         return stop[0], None, stop[1]
@@ -73,7 +73,7 @@ def _judge(reply: Reply, program: str, limits: Limits) -> tuple[Status, JSON, st
             return Status.KILLED, None, _death(reply.wait_status)
 
 
-def _stopped(reply: Reply, program: str, limits: Limits) -> tuple[Status, str] | None:
+def _stopped(reply: ProcessReply, program: str, limits: Limits) -> tuple[Status, str] | None:
     match reply.stop:
         case Stop.OUT_OF_TIME:
             return Status.TIMEOUT, _took_too_long(reply, program, limits)
@@ -83,7 +83,7 @@ def _stopped(reply: Reply, program: str, limits: Limits) -> tuple[Status, str] |
             return None
 
 
-def _took_too_long(reply: Reply, program: str, limits: Limits) -> str:
+def _took_too_long(reply: ProcessReply, program: str, limits: Limits) -> str:
     """Where it was, if the process could say so. Not what was measured: that is never the same twice."""
     if reply.cpu_seconds < limits.cpu_seconds and not reply.body:
         return f"took more than {limits.wall_seconds:g} s"

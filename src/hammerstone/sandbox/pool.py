@@ -10,7 +10,7 @@ import anyio
 
 from hammerstone.errors import SandboxError
 from hammerstone.sandbox.contract import Limits
-from hammerstone.sandbox.outcomes import Reply
+from hammerstone.sandbox.outcomes import ProcessReply
 from hammerstone.sandbox.process import CallProcess, Launch, Template, Worker
 from hammerstone.sandbox.transport import Gone, Transport
 
@@ -45,7 +45,7 @@ class WorkerPool:
 
     async def open(
         self, source: str, limits: Limits, hash_seed: int, *, whole: bool
-    ) -> tuple[Warm, CallProcess] | Reply:
+    ) -> tuple[Warm, CallProcess] | ProcessReply:
         """A new process of the program, or what is wrong with it. Raises `Gone` if its worker ends meanwhile."""
         if self.closed:
             raise SandboxError("the sandbox is closed")
@@ -59,7 +59,7 @@ class WorkerPool:
             except Gone:
                 warm.worker.close()
         worker = await Worker.start(*await self._fork(hash_seed), source, limits, whole=whole)
-        if isinstance(worker, Reply):
+        if isinstance(worker, ProcessReply):
             return worker
         warm = Warm(worker=worker, source=source, whole=whole, limits=limits, hash_seed=hash_seed)
         return warm, await worker.open()

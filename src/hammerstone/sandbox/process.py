@@ -19,7 +19,7 @@ import anyio
 from hammerstone.errors import SandboxError
 from hammerstone.sandbox.inside import child, exchange
 from hammerstone.sandbox.interpreter import environment, programs
-from hammerstone.sandbox.outcomes import Reply, Stop
+from hammerstone.sandbox.outcomes import ProcessReply, Stop
 from hammerstone.sandbox.transport import Gone, Transport
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class Worker:
     @classmethod
     async def start(
         cls, control: Transport, printed: BinaryIO, source: str, limits: Limits, *, whole: bool
-    ) -> Worker | Reply:
+    ) -> Worker | ProcessReply:
         """A worker, or what is wrong with the program. Raises `Gone` if it ends over it. See `Template.fork`."""
         worker = cls(control, printed, limits)
         try:
@@ -189,7 +189,7 @@ class Worker:
         worker.close()
         return error
 
-    async def _prepare(self, source: str, whole: bool) -> Reply | None:
+    async def _prepare(self, source: str, whole: bool) -> ProcessReply | None:
         bounds = {
             "cpu_seconds": math.ceil(self.limits.cpu_seconds),  # the kernel counts whole ones
             "memory_bytes": self.limits.memory_bytes,
@@ -198,7 +198,7 @@ class Worker:
         asked = json.dumps({"source": source, "whole": whole, **bounds}).encode()
         await self._control.send(exchange.FRAME.pack(0, len(asked)) + asked)
         kind, length = exchange.FRAME.unpack(await self._control.receive(exchange.FRAME.size))
-        return None if kind == child.VALUE else Reply(kind=kind, body=await self._control.receive(length))
+        return None if kind == child.VALUE else ProcessReply(kind=kind, body=await self._control.receive(length))
 
     async def open(self) -> CallProcess:
         """A new process. Raises `Gone`."""
@@ -262,7 +262,7 @@ class CallProcess:
     def running(self) -> bool:
         return self._ended is None
 
-    async def exchange(self, payload: bytes) -> Reply:
+    async def exchange(self, payload: bytes) -> ProcessReply:
         """What it says to one request; or why it says nothing, and how it ended. Raises `Gone` if the worker ended."""
         self._started = time.monotonic()
         try:
@@ -274,7 +274,7 @@ class CallProcess:
                 if kind == child.TOO_MUCH_TIME:
                     line = await self._line()
                     return replace(await self._stop(Stop.OUT_OF_TIME), body=line)
-                return Reply(kind=kind, body=body, printed=printed, wall_seconds=self._seconds())
+                return ProcessReply(kind=kind, body=body, printed=printed, wall_seconds=self._seconds())
         except Gone:
             return await self._stop(Stop.NOT)
         return await self._stop(Stop.OUT_OF_TIME)
@@ -298,7 +298,7 @@ class CallProcess:
                 found = TOOL_LINE.search(said)
         return found[1] if found else b""
 
-    async def _stop(self, stop: Stop) -> Reply:
+    async def _stop(self, stop: Stop) -> ProcessReply:
         wall_seconds = self._seconds()
         end = await self.end()
         printed = self._worker.printed()
@@ -306,7 +306,7 @@ class CallProcess:
             stop = Stop.OUT_OF_OUTPUT
         elif stop is Stop.NOT and end.cpu_seconds >= self._limits.cpu_seconds:
             stop = Stop.OUT_OF_TIME
-        return Reply(
+        return ProcessReply(
             stop=stop,
             kind=child.NOTHING if end.confined or stop else child.NOT_CONFINED,
             wait_status=end.wait_status,

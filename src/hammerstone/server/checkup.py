@@ -13,14 +13,14 @@ from hammerstone.errors import SettingsError
 from hammerstone.server.protocols.contract import object_of
 from hammerstone.types import JSON
 
-__all__ = ["Check", "check_gateway"]
+__all__ = ["CheckupResult", "check_gateway"]
 
 SECONDS = 15.0  # for each answer
 _VALUES: dict[object, JSON] = {"integer": 1, "number": 1.5, "string": "a", "boolean": True, "array": [], "object": {}}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
+class CheckupResult:
     """`said` is what was found, with what repairs it if that is not `ok`."""
 
     name: str
@@ -41,7 +41,7 @@ class _Reply:
 
 async def check_gateway(
     url: str, key: str | None = None, *, transport: httpx2.AsyncBaseTransport | None = None
-) -> tuple[Check, ...]:
+) -> tuple[CheckupResult, ...]:
     """One after the other; nothing further where nobody answers. `key` is what a client sends. Stores nothing.
 
     Raises `SettingsError` for what is no URL.
@@ -57,21 +57,23 @@ async def check_gateway(
             return await _checks(client, base)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             why = f"{type(error).__name__}: {error}".rstrip(": ")
-            return (Check(name="reachable", ok=False, said=f"{base} does not answer ({why})"),)
+            return (CheckupResult(name="reachable", ok=False, said=f"{base} does not answer ({why})"),)
 
 
-async def _checks(client: httpx2.AsyncClient, base: str) -> tuple[Check, ...]:
+async def _checks(client: httpx2.AsyncClient, base: str) -> tuple[CheckupResult, ...]:
     alive = await _ask(client, "/healthz")
     if alive.fields.get("status") != "ok":
-        return (Check(name="reachable", ok=False, said=f"{base} answers, but is no gateway of hammerstone's"),)
-    found = [Check(name="reachable", ok=True, said=base)]
+        return (CheckupResult(name="reachable", ok=False, said=f"{base} answers, but is no gateway of hammerstone's"),)
+    found = [CheckupResult(name="reachable", ok=True, said=base)]
     ready = await _ask(client, "/readyz")
     theirs, ours = ready.fields.get("version", "unknown"), version("hammerstone")
-    found.append(Check(name="version", ok=True, said=f"{theirs}, and here {ours}" if theirs != ours else ours))
+    found.append(CheckupResult(name="version", ok=True, said=f"{theirs}, and here {ours}" if theirs != ours else ours))
     parts = object_of(ready.fields.get("parts"))
     found += [_part(name, str(state)) for name, state in parts.items() if state != "configured"]
     if ready.status != 200:
-        found.append(Check(name="ready", ok=False, said=f"{ready.fields.get('status')}: it takes no new requests"))
+        found.append(
+            CheckupResult(name="ready", ok=False, said=f"{ready.fields.get('status')}: it takes no new requests")
+        )
     tools = await _ask(client, "/tools")
     found.append(_key(tools, with_key="authorization" in client.headers))
     if tools.status == 200:
@@ -79,42 +81,42 @@ async def _checks(client: httpx2.AsyncClient, base: str) -> tuple[Check, ...]:
     return tuple(found)
 
 
-def _part(name: str, state: str) -> Check:
+def _part(name: str, state: str) -> CheckupResult:
     works = state == "ok"
-    return Check(name=name, ok=works, said="works" if works else f"{state}: the gateway's log says why")
+    return CheckupResult(name=name, ok=works, said="works" if works else f"{state}: the gateway's log says why")
 
 
-def _key(tools: _Reply, *, with_key: bool) -> Check:
+def _key(tools: _Reply, *, with_key: bool) -> CheckupResult:
     if tools.status == 200:
-        return Check(name="key", ok=True, said="lets its owner in" if with_key else "none is needed")
+        return CheckupResult(name="key", ok=True, said="lets its owner in" if with_key else "none is needed")
     hint = "" if with_key else "; give one with HAMMERSTONE_KEY"
-    return Check(name="key", ok=tools.status == 503, said=tools.message + hint)
+    return CheckupResult(name="key", ok=tools.status == 503, said=tools.message + hint)
 
 
-def _upstream(models: _Reply) -> Check:
+def _upstream(models: _Reply) -> CheckupResult:
     listed = models.fields.get("data")
     if models.status == 200:
         count = len(cast("list[object]", listed)) if isinstance(listed, list) else "unknown"
-        return Check(name="upstream", ok=True, said=f"answers; models listed: {count}")
+        return CheckupResult(name="upstream", ok=True, said=f"answers; models listed: {count}")
     if models.status in {401, 403}:
         hint = "the gateway's own key (api_key_env), or that of HAMMERSTONE_KEY if clients send theirs"
-        return Check(name="upstream", ok=False, said=f"answers, and refuses the key: check {hint}")
+        return CheckupResult(name="upstream", ok=False, said=f"answers, and refuses the key: check {hint}")
     if models.status in {404, 405, 501}:
-        return Check(name="upstream", ok=True, said="answers, and lists no models")
-    return Check(name="upstream", ok=False, said=models.message)
+        return CheckupResult(name="upstream", ok=True, said="answers, and lists no models")
+    return CheckupResult(name="upstream", ok=False, said=models.message)
 
 
-async def _hit(client: httpx2.AsyncClient, tools: _Reply) -> Check:
+async def _hit(client: httpx2.AsyncClient, tools: _Reply) -> CheckupResult:
     """Calls a live tool with whatever fits its arguments: that it refuses them says that it was asked."""
     listed = [object_of(one) for one in tools.fields.get("data", [])]
     if not listed:
-        return Check(name="hit", ok=True, said="no tool is live yet, so every request goes to the upstream")
+        return CheckupResult(name="hit", ok=True, said="no tool is live yet, so every request goes to the upstream")
     tool = listed[0]
     called = await _ask(client, f"/tools/{tool.get('name')}", _arguments(object_of(tool.get("parameters"))))
     code = object_of(called.fields.get("error")).get("code")
     works = called.status == 200 or code in {"tool_failed", "invalid_arguments"}
     said = f"live tools: {len(listed)}; {tool.get('name')} was called" if works else called.message
-    return Check(name="hit", ok=works, said=said)
+    return CheckupResult(name="hit", ok=works, said=said)
 
 
 def _arguments(schema: object) -> dict[str, JSON]:

@@ -12,7 +12,7 @@ from hammerstone.errors import ModelError, ReplyCutError
 from hammerstone.models.asking import ask
 from hammerstone.models.model import Message, Model, Prompt, Reply, identity_of, may_be_longer
 from hammerstone.settings import Roles, RoleSettings
-from hammerstone.store.records import Call
+from hammerstone.store.records import PaidCall
 from hammerstone.types import JSON, Role, Usage
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _sum(total: N | None, more: N | None) -> N | None:
     return None if total is None or more is None else total + more
 
 
-def _cut_at(call: Call) -> int | None:
+def _cut_at(call: PaidCall) -> int | None:
     """The limit at which the reply was cut short, if it was."""
     limit = call.prompt.get(_CUT_AT)
     return limit if isinstance(limit, int) else None
@@ -122,7 +122,7 @@ class AccountedModel:
             timeout_s=own.timeout_s if prompt.timeout_s is None else prompt.timeout_s,
         )
 
-    async def _pay(self, prompt: Prompt, bill: Bill) -> Call:
+    async def _pay(self, prompt: Prompt, bill: Bill) -> PaidCall:
         reply = await ask(self._model, prompt)
         call = self._call(prompt, reply, bill)
         with anyio.CancelScope(shield=True):  # it is paid: Ctrl-C must not lose it
@@ -130,7 +130,7 @@ class AccountedModel:
         bill.add(reply)
         return call
 
-    def _whole(self, call: Call) -> str:
+    def _whole(self, call: PaidCall) -> str:
         """The text, unless it is but the beginning of one: cut short, or as long as the longest that is kept."""
         if (limit := _cut_at(call)) is not None:
             raise ReplyCutError(
@@ -144,8 +144,8 @@ class AccountedModel:
             hint="limit the length of its replies where the model runs, or use another model",
         )
 
-    def _call(self, prompt: Prompt, reply: Reply, bill: Bill) -> Call:
-        return Call(
+    def _call(self, prompt: Prompt, reply: Reply, bill: Bill) -> PaidCall:
+        return PaidCall(
             key=prompt.key,
             role=self._role,
             model=self.identity,

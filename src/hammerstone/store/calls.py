@@ -10,7 +10,7 @@ from sqlalchemy import insert, select
 
 from hammerstone.store import schema
 from hammerstone.store.database import timestamp
-from hammerstone.store.records import Call
+from hammerstone.store.records import PaidCall
 from hammerstone.types import Role, Usage
 
 if TYPE_CHECKING:
@@ -21,18 +21,18 @@ __all__ = ["add", "find", "of_request"]
 _CALLS = schema.calls
 
 
-def find(connection: Connection, key: str, model: str) -> Call | None:
+def find(connection: Connection, key: str, model: str) -> PaidCall | None:
     same = select(_CALLS).where(_CALLS.c.key == key, _CALLS.c.model == model)
     row = connection.execute(same.order_by(_CALLS.c.id.desc()).limit(1)).first()
     return _call(row) if row else None
 
 
-def of_request(connection: Connection, request_id: str) -> tuple[Call, ...]:
+def of_request(connection: Connection, request_id: str) -> tuple[PaidCall, ...]:
     rows = select(_CALLS).where(_CALLS.c.request_id == request_id).order_by(_CALLS.c.id)
     return tuple(map(_call, connection.execute(rows).all()))
 
 
-def add(connection: Connection, call: Call) -> int:
+def add(connection: Connection, call: PaidCall) -> int:
     row = insert(_CALLS).values(
         key=call.key,
         model=call.model,
@@ -49,8 +49,8 @@ def add(connection: Connection, call: Call) -> int:
     return connection.execute(row.returning(_CALLS.c.id)).scalar_one()
 
 
-def _call(row: Row[Any]) -> Call:
-    return Call(
+def _call(row: Row[Any]) -> PaidCall:
+    return PaidCall(
         key=row.key,
         role=Role(row.role),
         model=row.model,

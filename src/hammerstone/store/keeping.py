@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from hammerstone.escaping import mapped
-from hammerstone.store.records import Answered, Call, Kept
+from hammerstone.store.records import Answered, Kept, PaidCall
 
 if TYPE_CHECKING:
     from hammerstone.types import JSON, Chat, Instance, Message
@@ -77,7 +77,7 @@ class Keeping:
         same = (left.question, left.answer, left.chat) == (answered.question, answered.answer, answered.chat)
         return left, Kept.WHOLE if same else Kept.NOTHING if self.mask is _nothing else Kept.MASKED
 
-    def call(self, call: Call) -> Call:
+    def call(self, call: PaidCall) -> PaidCall:
         """A call of which anything is left out is never found again: its reply is not what was paid for."""
         prompt, text = self.document(dict(call.prompt)), self.text(call.text)
         if (prompt, text) == (call.prompt, call.text):

@@ -15,10 +15,10 @@ __all__ = [
     "KEY_MARK",
     "Amount",
     "Key",
+    "KeyLimits",
     "KeyPeriod",
     "KeyRole",
     "KeyUsage",
-    "Limits",
     "NewKey",
     "Per",
     "UsageNews",
@@ -56,7 +56,7 @@ class KeyRole(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class KeyLimits:
     """What a key may use; `None` is no limit."""
 
     budget_usd: float | None = None
@@ -75,7 +75,7 @@ class Key:
     prefix: str
     tenant: str
     role: KeyRole = KeyRole.CLIENT
-    limits: Limits = field(default_factory=Limits)
+    limits: KeyLimits = field(default_factory=KeyLimits)
     created: str = ""
     last_used: str | None = None
     revoked: str | None = None

@@ -23,10 +23,10 @@ from hammerstone.store.key_records import (
     PREFIX,
     Amount,
     Key,
+    KeyLimits,
     KeyPeriod,
     KeyRole,
     KeyUsage,
-    Limits,
     NewKey,
     Per,
     UsageNews,
@@ -63,12 +63,12 @@ class Keys:
         return Keys(self._database.noting(lambda connection: audit.add(connection, act)))
 
     def create(
-        self, name: str, *, tenant: str = "", role: KeyRole = KeyRole.CLIENT, limits: Limits | None = None
+        self, name: str, *, tenant: str = "", role: KeyRole = KeyRole.CLIENT, limits: KeyLimits | None = None
     ) -> NewKey:
         """A new key. Raises `SettingsError` if there is one of this name, even if it is revoked, if the name is blank,
         or if its budget is no number.
         """
-        limits = limits or Limits()
+        limits = limits or KeyLimits()
         if not name.strip():
             raise SettingsError("a key needs a name", hint="it is what the key is listed and revoked by")
         if limits.budget_usd is not None and not isfinite(limits.budget_usd):
@@ -196,7 +196,7 @@ def _key(row: Row[Any]) -> Key:
         prefix=row.prefix,
         tenant=row.tenant,
         role=KeyRole.ADMIN if row.admin else KeyRole(row.role or KeyRole.CLIENT),
-        limits=Limits(
+        limits=KeyLimits(
             budget_usd=row.budget_usd,
             budget_per=Per(row.budget_per or Per.MONTH),
             requests_per_minute=row.requests_per_minute,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from hammerstone.store.selection import Selection
 
-__all__ = ["BATCH", "Part", "Purged", "batch", "begun", "count", "parts", "purges"]
+__all__ = ["BATCH", "PurgeStep", "Purged", "batch", "begun", "count", "parts", "purges"]
 
 BATCH = 500  # rows of a transaction
 
@@ -61,7 +61,7 @@ class Purged:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class PurgeStep:
     """Rows of one table, and what is done to a batch of them by their ids, after which they are no such rows any more.
 
     `counted` is their name in `Purged`. With `by_age` an index finds the oldest of them first.
@@ -74,7 +74,7 @@ class Part:
     by_age: bool = False
 
 
-def parts(connection: Connection, selection: Selection, *, with_tools: bool) -> tuple[Part, ...]:
+def parts(connection: Connection, selection: Selection, *, with_tools: bool) -> tuple[PurgeStep, ...]:
     """What is to be done, in order."""
     one = selection.request_id
     of_task = selected.of_tasks(connection, selection)
@@ -87,24 +87,24 @@ def parts(connection: Connection, selection: Selection, *, with_tools: bool) -> 
     compared, changes, attempts = schema.comparisons, schema.changes, schema.attempts
     queued = and_(selected.of_name(selection, _QUEUE), named(_QUEUE, "queued"))
     found = [
-        Part(
+        PurgeStep(
             table=_TASKS, where=selected.with_first_chat(connection, selection), change=_blank_chats, counted="others"
         ),
-        Part(
+        PurgeStep(
             table=_INSTANCES,
             where=and_(of_task(_INSTANCES), named(_INSTANCES)),
             change=_drop_instances,
             counted="instances",
             by_age=selection.before is not None,
         ),
-        Part(table=_QUEUE, where=queued, change=_deleted(_QUEUE), counted="queued"),
-        Part(
+        PurgeStep(table=_QUEUE, where=queued, change=_deleted(_QUEUE), counted="queued"),
+        PurgeStep(
             table=_CALLS,
             where=and_(cast(_CALLS.c.prompt, Text) != "{}", selected.calls(connection, selection)),
             change=_blanked(_CALLS, key="", prompt={}, text="", request_id=None),
             counted="calls",
         ),
-        Part(
+        PurgeStep(
             table=compared,
             where=and_(
                 or_(compared.c.tool_answer != "", compared.c.upstream_answer != ""),
@@ -114,13 +114,13 @@ def parts(connection: Connection, selection: Selection, *, with_tools: bool) -> 
             change=_blanked(compared, tool_answer="", upstream_answer="", request_id=""),
             counted="comparisons",
         ),
-        Part(
+        PurgeStep(
             table=attempts,
             where=and_(attempts.c.source != "", attempts.c.build_id.in_(its_builds)),
             change=_blanked(attempts, source="", problems=[]),
             counted="others",
         ),
-        Part(
+        PurgeStep(
             table=_BUILDS,
             where=and_(
                 has_ended, or_(_BUILDS.c.reason != "", _BUILDS.c.document.is_not(None)), _BUILDS.c.id.in_(its_builds)
@@ -128,7 +128,7 @@ def parts(connection: Connection, selection: Selection, *, with_tools: bool) -> 
             change=_blanked(_BUILDS, reason="", document=None, disagreement=None),
             counted="builds",
         ),
-        Part(
+        PurgeStep(
             table=changes,
             where=and_(
                 changes.c.reason != "",
@@ -140,18 +140,20 @@ def parts(connection: Connection, selection: Selection, *, with_tools: bool) -> 
     ]
     if selection.before is None and one is None:
         dispatches = schema.dispatches
-        found.append(Part(table=dispatches, where=of_task(dispatches), change=_deleted(dispatches), counted="others"))
+        found.append(
+            PurgeStep(table=dispatches, where=of_task(dispatches), change=_deleted(dispatches), counted="others")
+        )
     if with_tools:
         theirs = and_(of_task(_TOOLS), selected.tools(connection, selection))
-        found.append(Part(table=_TOOLS, where=theirs, change=_drop_tools, counted="tools"))
+        found.append(PurgeStep(table=_TOOLS, where=theirs, change=_drop_tools, counted="tools"))
     # Last, since the others look here for the request that is named
     answered = and_(_WITH_TEXT, selected.of_name(selection, _ANSWERS), named(_ANSWERS))
     by_age = selection.before is not None
-    found.append(Part(table=_ANSWERS, where=answered, change=_blank_answers, counted="requests", by_age=by_age))
+    found.append(PurgeStep(table=_ANSWERS, where=answered, change=_blank_answers, counted="requests", by_age=by_age))
     return tuple(found)
 
 
-def count(connection: Connection, found: Sequence[Part]) -> Purged:
+def count(connection: Connection, found: Sequence[PurgeStep]) -> Purged:
     """How many rows it would be."""
     counted: Counter[str] = Counter()
     for one in found:
@@ -160,7 +162,7 @@ def count(connection: Connection, found: Sequence[Part]) -> Purged:
     return Purged(**counted)
 
 
-def batch(connection: Connection, part: Part, after: int) -> Sequence[int]:
+def batch(connection: Connection, part: PurgeStep, after: int) -> Sequence[int]:
     """Do the next rows, beyond this id unless the oldest come first; their ids."""
     rows = select(part.table.c.id).where(part.where).limit(BATCH)
     if part.by_age:

@@ -18,7 +18,6 @@ __all__ = [
     "Attempt",
     "Build",
     "BuildState",
-    "Call",
     "Change",
     "Comparison",
     "ComparisonKind",
@@ -31,6 +30,7 @@ __all__ = [
     "MergedLabel",
     "Move",
     "Opinion",
+    "PaidCall",
     "Queued",
     "Stage",
     "StoredInstance",
@@ -282,7 +282,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
+class PaidCall:
     """One paid completion, stored before its reply is used."""
 
     key: str

@@ -13,7 +13,7 @@ from copy import deepcopy
 from itertools import islice
 from typing import Any
 
-from hammerstone.tools.fitting import Kind
+from hammerstone.tools.fitting import JsonType
 from hammerstone.tools.kinds import (
     ANY,
     BOOLEAN,
@@ -31,7 +31,7 @@ from hammerstone.tools.source import SourceError
 
 __all__ = ["Annotations", "SignatureError", "constants", "default_value"]
 
-_SCALARS: Mapping[str, Kind] = {
+_SCALARS: Mapping[str, JsonType] = {
     "str": STRING,
     "int": INTEGER,
     "float": FLOAT,
@@ -80,7 +80,7 @@ class Annotations:
         except Exception:  # whatever Python raises at text in quotes that a model wrote
             raise SignatureError(f"{where}: `{_shown(node)}` cannot be read") from None
 
-    def kind(self, node: ast.expr, given: ast.expr, where: str) -> Kind:
+    def kind(self, node: ast.expr, given: ast.expr, where: str) -> JsonType:
         """The type that a written-out annotation stands for; `given` is what the source has."""
         try:
             return _resolve(node, 0)
@@ -150,7 +150,7 @@ def _outer(node: ast.expr) -> str:
             return ""
 
 
-def _resolve(node: ast.expr, depth: int) -> Kind:
+def _resolve(node: ast.expr, depth: int) -> JsonType:
     if depth > _MAX_DEPTH:
         raise SignatureError("nested too deeply")
     match node:
@@ -175,7 +175,7 @@ def _alternatives(node: ast.expr) -> list[ast.expr]:
     return [node, *reversed(found)]
 
 
-def _plain(name: str) -> Kind:
+def _plain(name: str) -> JsonType:
     if name in _SCALARS:
         return _SCALARS[name]
     if name in _LISTS or name == "tuple":
@@ -185,7 +185,7 @@ def _plain(name: str) -> Kind:
     raise SignatureError("no type")
 
 
-def _generic(outer: str, parts: list[ast.expr], depth: int) -> Kind:
+def _generic(outer: str, parts: list[ast.expr], depth: int) -> JsonType:
     match outer, parts:
         case "tuple", [item, ast.Constant(value=value)] if value is ...:
             return ListKind(item=_resolve(item, depth))

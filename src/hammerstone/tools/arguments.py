@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Mapping
 from typing import cast
 
-from hammerstone.tools.fitting import Kind, Place, TooManyStepsError, Walk
+from hammerstone.tools.fitting import JsonType, Place, TooManyStepsError, TypeWalk
 from hammerstone.tools.source import MAX_INTEGER_BITS
 from hammerstone.types import JSON
 
@@ -23,11 +23,11 @@ class ArgumentsError(ValueError):
     """Arguments that do not fit a signature; the message names each one."""
 
 
-def fit_arguments(kind: Kind, arguments: Mapping[str, JSON]) -> dict[str, JSON]:
+def fit_arguments(kind: JsonType, arguments: Mapping[str, JSON]) -> dict[str, JSON]:
     """The arguments as they are to be passed: see `Signature.validate`. Raises `ArgumentsError`."""
     values = dict(arguments)
     _check_bounds(values)
-    walk = Walk()
+    walk = TypeWalk()
     try:
         fitted = walk.fit(kind, values, ())
     except TooManyStepsError:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from hammerstone.types import JSON
 
-__all__ = ["Kind", "Place", "TooManyStepsError", "Walk"]
+__all__ = ["JsonType", "Place", "TooManyStepsError", "TypeWalk"]
 
 _MAX_FAULTS = 5  # so many are reported
 _MAX_STEPS = 500_000  # of one check: more than twice what the largest arguments need
@@ -28,7 +28,7 @@ class _EnoughError(Exception):
     """No further fault is of interest."""
 
 
-class Walk:
+class TypeWalk:
     """The state of one check: its faults so far, and what may still be spent."""
 
     def __init__(self, *, explains: bool = True, steps: Iterator[int] | None = None) -> None:
@@ -47,24 +47,24 @@ class Walk:
             raise _EnoughError
         return None
 
-    def refuse(self, kind: Kind, place: Place) -> JSON:
+    def refuse(self, kind: JsonType, place: Place) -> JSON:
         return self.fault(place, f"Input should be {kind.words}" if self._explains else "")
 
-    def fit(self, kind: Kind, value: JSON, place: Place) -> JSON:
+    def fit(self, kind: JsonType, value: JSON, place: Place) -> JSON:
         """The value as it is to be passed; where it does not fit, there are faults afterwards."""
         try:
             return kind.fit(value, place, self)
         except _EnoughError:
             return None
 
-    def attempt(self, kind: Kind, value: JSON) -> tuple[int, JSON] | None:
+    def attempt(self, kind: JsonType, value: JSON) -> tuple[int, JSON] | None:
         """How many values had to be converted, and the result; `None` where the value does not fit."""
-        walk = Walk(explains=False, steps=self._steps)
+        walk = TypeWalk(explains=False, steps=self._steps)
         fitted = walk.fit(kind, value, ())
         return None if walk.faults else (walk.converted, fitted)
 
 
-class Kind(Protocol):
+class JsonType(Protocol):
     """A JSON type."""
 
     @property
@@ -76,6 +76,6 @@ class Kind(Protocol):
         """Whether the value has this shape, its items left aside."""
         ...
 
-    def fit(self, value: JSON, place: Place, walk: Walk) -> JSON: ...
+    def fit(self, value: JSON, place: Place, walk: TypeWalk) -> JSON: ...
 
     def schema(self) -> dict[str, Any]: ...

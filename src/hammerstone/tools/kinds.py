@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
-from hammerstone.tools.fitting import Kind, Place, Walk
+from hammerstone.tools.fitting import JsonType, Place, TypeWalk
 from hammerstone.types import JSON
 
 __all__ = [
@@ -44,7 +44,7 @@ class ScalarKind:
     def takes(self, value: JSON) -> bool:
         return not self.name or type(value) in self.types
 
-    def fit(self, value: JSON, place: Place, walk: Walk) -> JSON:
+    def fit(self, value: JSON, place: Place, walk: TypeWalk) -> JSON:
         walk.step()
         return value if self.takes(value) else walk.refuse(self, place)
 
@@ -69,7 +69,7 @@ class FloatKind:
     def takes(self, value: JSON) -> bool:
         return type(value) is float or type(value) is int
 
-    def fit(self, value: JSON, place: Place, walk: Walk) -> JSON:
+    def fit(self, value: JSON, place: Place, walk: TypeWalk) -> JSON:
         walk.step()
         if type(value) is float:
             return value
@@ -114,7 +114,7 @@ class LiteralKind:
     def takes(self, value: JSON) -> bool:
         return isinstance(value, str | int | None) and (type(value), value) in self._known
 
-    def fit(self, value: JSON, place: Place, walk: Walk) -> JSON:
+    def fit(self, value: JSON, place: Place, walk: TypeWalk) -> JSON:
         walk.step()
         return value if self.takes(value) else walk.refuse(self, place)
 
@@ -124,13 +124,13 @@ class LiteralKind:
 
 @dataclass(frozen=True, kw_only=True)
 class ListKind:
-    item: Kind
+    item: JsonType
     words: str = "a valid array"
 
     def takes(self, value: JSON) -> bool:
         return isinstance(value, list)
 
-    def fit(self, value: JSON, place: Place, walk: Walk) -> JSON:
+    def fit(self, value: JSON, place: Place, walk: TypeWalk) -> JSON:
         walk.step()
         if not isinstance(value, list):
             return walk.refuse(self, place)
@@ -144,7 +144,7 @@ class ListKind:
 class TupleKind:
     """JSON has no tuples: an array of exactly these items."""
 
-    items: tuple[Kind, ...]
+    items: tuple[JsonType, ...]
 
     @property
     def words(self) -> str:
@@ -153,7 +153,7 @@ class TupleKind:
     def takes(self, value: JSON) -> bool:
         return isinstance(value, list) and len(value) == len(self.items)
 
-    def fit(self, value: JSON, place: Place, walk: Walk) -> JSON:
+    def fit(self, value: JSON, place: Place, walk: TypeWalk) -> JSON:
         walk.step()
         if not isinstance(value, list):
             return walk.refuse(self, place)
@@ -172,20 +172,20 @@ class TupleKind:
 class DictKind:
     """`keys` are those that there may be; `None` allows every one."""
 
-    item: Kind
+    item: JsonType
     keys: LiteralKind | None = None
     words: str = "an object"
 
     def takes(self, value: JSON) -> bool:
         return isinstance(value, dict)
 
-    def fit(self, value: JSON, place: Place, walk: Walk) -> JSON:
+    def fit(self, value: JSON, place: Place, walk: TypeWalk) -> JSON:
         walk.step()
         if not isinstance(value, dict):
             return walk.refuse(self, place)
         return {key: self._fit_item(key, one, (*place, key), walk) for key, one in value.items()}
 
-    def _fit_item(self, key: str, value: JSON, place: Place, walk: Walk) -> JSON:
+    def _fit_item(self, key: str, value: JSON, place: Place, walk: TypeWalk) -> JSON:
         if self.keys and not self.keys.takes(key):
             return walk.fault(place, f"The key should be {self.keys.words}")
         return self.item.fit(value, place, walk)
@@ -200,7 +200,7 @@ class UnionKind:
     """The first member that takes a value as it is, else the first that takes it at all: in `float | int` an integer
     stays one."""
 
-    members: tuple[Kind, ...]
+    members: tuple[JsonType, ...]
 
     @property
     def words(self) -> str:
@@ -209,8 +209,8 @@ class UnionKind:
     def takes(self, value: JSON) -> bool:
         return any(one.takes(value) for one in self.members)
 
-    def fit(self, value: JSON, place: Place, walk: Walk) -> JSON:
-        shaped: list[Kind] = []
+    def fit(self, value: JSON, place: Place, walk: TypeWalk) -> JSON:
+        shaped: list[JsonType] = []
         for one in self.members:
             walk.step()
             shaped += [one] if one.takes(value) else []
@@ -227,7 +227,7 @@ class UnionKind:
         return {"anyOf": [one.schema() for one in self.members]}
 
 
-def union(*members: Kind) -> Kind:
+def union(*members: JsonType) -> JsonType:
     """A union of unions is one union, and a union of literals one literal."""
     flat = list(chain.from_iterable(one.members if isinstance(one, UnionKind) else (one,) for one in members))
     values = tuple(value for one in flat if isinstance(one, LiteralKind) for value in one.values)
@@ -240,14 +240,14 @@ def union(*members: Kind) -> Kind:
 class ObjectKind:
     """The arguments of a call: every required one, and none of another name."""
 
-    fields: Mapping[str, Kind]
+    fields: Mapping[str, JsonType]
     required: frozenset[str]
     words: str = "an object"
 
     def takes(self, value: JSON) -> bool:
         return isinstance(value, dict)
 
-    def fit(self, value: JSON, place: Place, walk: Walk) -> JSON:
+    def fit(self, value: JSON, place: Place, walk: TypeWalk) -> JSON:
         if not isinstance(value, dict):
             return walk.refuse(self, place)
         fitted: dict[str, JSON] = {}

@@ -11,7 +11,7 @@ from typing import Any
 
 from hammerstone.tools.annotations import Annotations, SignatureError, constants, default_value
 from hammerstone.tools.arguments import ArgumentsError, fit_arguments
-from hammerstone.tools.fitting import Kind
+from hammerstone.tools.fitting import JsonType
 from hammerstone.tools.kinds import NULL, ObjectKind, union
 from hammerstone.tools.source import SourceError, parse_module
 from hammerstone.types import JSON
@@ -29,7 +29,7 @@ class Parameter:
     """`default` is a JSON value, and means nothing where the parameter is `required`."""
 
     name: str
-    kind: Kind
+    kind: JsonType
     required: bool
     default: JSON = None
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hammerstone.errors import ModelError, SettingsError
-from hammerstone.evals.baselines.caches import Cache, ExactCache, SemanticCache
+from hammerstone.evals.baselines.caches import Cache, SemanticCache, VerbatimCache
 from hammerstone.evals.baselines.embeddings import LexicalEmbedding, ProviderEmbedding, Vector
 from hammerstone.evals.harness.samples import generated_samples
 from hammerstone.evals.tasks import TASKS, near_misses
@@ -47,7 +47,7 @@ async def filled(cache: Cache, name: str) -> Cache:
 
 
 async def test_an_exact_cache_hits_on_the_same_question_alone() -> None:
-    cache = ExactCache()
+    cache = VerbatimCache()
     await cache.store(ASCENDING, "apple fig pear")
     assert await cache.look(ASCENDING) == "apple fig pear"
     assert await cache.look(f"  {ASCENDING}\r\n") == "apple fig pear"
@@ -57,7 +57,7 @@ async def test_an_exact_cache_hits_on_the_same_question_alone() -> None:
 
 
 async def test_a_later_answer_takes_the_place_of_an_earlier_one() -> None:
-    cache = ExactCache()
+    cache = VerbatimCache()
     await cache.store(OTHER, "30")
     await cache.store(OTHER, "31")
     assert await cache.look(OTHER) == "31"
@@ -65,7 +65,7 @@ async def test_a_later_answer_takes_the_place_of_an_earlier_one() -> None:
 
 @pytest.mark.parametrize("name", TASKS)
 async def test_an_exact_cache_is_never_wrong_on_near_misses(name: str) -> None:
-    cache = await filled(ExactCache(), name)
+    cache = await filled(VerbatimCache(), name)
     assert [await cache.look(one.question) for one in near_misses(name, 10, 0)] == [None] * 10
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from hammerstone.evals.baselines.caches import ExactCache, SemanticCache
+from hammerstone.evals.baselines.caches import SemanticCache, VerbatimCache
 from hammerstone.evals.baselines.stream_strategies import (
     StrategyStep,
     through_cache,
@@ -102,14 +102,14 @@ async def test_everything_to_one_model_pays_each_request_and_counts_calls_of_str
 async def test_a_cache_answers_what_it_has_stored_for_nothing_and_else_pays_the_strong_model() -> None:
     item, other = own(2)
     strong = paid(1.0, 1.0, 1.0, answer="as stored", strong=1)
-    steps = await through_cache(ExactCache(), [item, other, item], strong)
+    steps = await through_cache(VerbatimCache(), [item, other, item], strong)
     assert steps[:2] == strong[:2]
     assert (steps[2].answer, steps[2].hit, steps[2].bill, steps[2].strong) == ("as stored", True, Bill(), 0)
 
 
 async def test_a_cache_stores_no_answer_where_the_strong_model_had_none() -> None:
     (item,) = own(1)
-    steps = await through_cache(ExactCache(), repeated(item, 2), paid(1.0, 1.0, answer=None))
+    steps = await through_cache(VerbatimCache(), repeated(item, 2), paid(1.0, 1.0, answer=None))
     assert [step.hit for step in steps] == [False, False]
 
 

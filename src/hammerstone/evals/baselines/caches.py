@@ -7,7 +7,7 @@ from typing import Protocol
 from hammerstone.evals.baselines.embeddings import Embedding, Vector, cosine
 from hammerstone.requests.comparison import normalise
 
-__all__ = ["Cache", "ExactCache", "SemanticCache"]
+__all__ = ["Cache", "SemanticCache", "VerbatimCache"]
 
 
 class Cache(Protocol):
@@ -21,7 +21,7 @@ class Cache(Protocol):
     async def store(self, question: str, answer: str) -> None: ...
 
 
-class ExactCache:
+class VerbatimCache:
     """Hits on the same question, but for outer white space."""
 
     name = "exact cache"

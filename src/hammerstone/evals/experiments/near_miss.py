@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hammerstone.errors import InputError
-from hammerstone.evals.baselines.caches import ExactCache, SemanticCache
+from hammerstone.evals.baselines.caches import SemanticCache, VerbatimCache
 from hammerstone.evals.baselines.embeddings import Embedding
 from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError
 from hammerstone.evals.harness.build_trials import tool_for
@@ -122,7 +122,7 @@ async def _task(bench: BenchRun, name: str, tools: ToolLookup) -> list[HitCounts
     seen = generated_samples(name, STORED + bench.n, bench.seed).asked
     stored, fresh = seen[bench.n :], seen[: bench.n]
     alike = near_misses(name, bench.n, bench.seed)
-    caches = [ExactCache(), *(SemanticCache(of, one) for of in bench.embeddings for one in THRESHOLDS)]
+    caches = [VerbatimCache(), *(SemanticCache(of, one) for of in bench.embeddings for one in THRESHOLDS)]
     for cache in caches:
         for one in stored:
             await cache.store(one.question, one.answer)

@@ -36,7 +36,7 @@ REWORDED, LOOK_ALIKES = "reworded questions", "false hits on look-alikes"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class MethodOutcome:
     """What a method made of a question. `named` says that the tool it called is that of the question's task."""
 
     given: str | NoAnswer
@@ -52,10 +52,10 @@ class Measured:
     method: str
     model: str
     what: str
-    outcomes: Sequence[Outcome]
+    outcomes: Sequence[MethodOutcome]
 
     @property
-    def answered(self) -> list[Outcome]:
+    def answered(self) -> list[MethodOutcome]:
         return [one for one in self.outcomes if isinstance(one.given, str)]
 
     @property
@@ -170,10 +170,10 @@ def _routes(
 
 async def _ask(
     bench: BenchRun, route: AnswerRoute, questions: Sequence[tuple[str, Instance]], what: str
-) -> list[Outcome]:
+) -> list[MethodOutcome]:
     done = 0
 
-    async def one(posed: tuple[str, Instance]) -> Outcome:
+    async def one(posed: tuple[str, Instance]) -> MethodOutcome:
         nonlocal done
         name, instance = posed
         asked = Asked.of(instance.question)
@@ -182,7 +182,7 @@ async def _ask(
         bench.on_progress(what, done, len(questions))
         given = result.text if isinstance(result, Answer) else _why_none(result)
         right = isinstance(given, str) and agree(given, instance.answer)
-        return Outcome(given=given, right=right, named=asked.task == name, bill=asked.bill)
+        return MethodOutcome(given=given, right=right, named=asked.task == name, bill=asked.bill)
 
     return await for_each(one, questions)
 

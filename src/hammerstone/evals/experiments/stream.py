@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from hammerstone.errors import InputError
-from hammerstone.evals.baselines.caches import ExactCache, SemanticCache
+from hammerstone.evals.baselines.caches import SemanticCache, VerbatimCache
 from hammerstone.evals.baselines.stream_strategies import (
     LoopRun,
     StrategyStep,
@@ -88,7 +88,7 @@ async def _add_baselines(
 ) -> None:
     """Raises `CostReachedError`; what was paid for until then is there."""
     strategies[STRONG] = await through_model(bench, items, Role.SOLVER)
-    for cache in (ExactCache(), *(SemanticCache(of, one) for of in bench.embeddings for one in THRESHOLDS)):
+    for cache in (VerbatimCache(), *(SemanticCache(of, one) for of in bench.embeddings for one in THRESHOLDS)):
         strategies[cache.name] = await through_cache(cache, items, strategies[STRONG])
     strategies[CHEAP] = await through_model(bench, items, Role.USER)
     costs = [one_bill([step.bill for step in strategies[name]]).cost_usd for name in (OURS, STRONG, CHEAP)]

@@ -15,7 +15,7 @@ from hammerstone.evals.report.styles import Style, styles_of
 from hammerstone.evals.report.svg import inline
 from hammerstone.visible import visible
 
-__all__ = ["Entry", "Plot", "draw"]
+__all__ = ["LegendEntry", "Plot", "draw"]
 
 _Row: TypeAlias = tuple[str, Measurement]  # a name, and what it has reached
 
@@ -36,7 +36,7 @@ _WRONG = "Wrong answers from a tool or a cache, out of all questions. Fewer is b
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class LegendEntry:
     """A line of a legend. `value` is where its line ends; an area has a filled swatch."""
 
     name: str
@@ -52,7 +52,7 @@ class Plot:
     title: str
     svg: str
     dots: bool = False
-    legend: tuple[Entry, ...] = ()
+    legend: tuple[LegendEntry, ...] = ()
     caption: str = ""
 
 
@@ -84,7 +84,7 @@ def _reached(result: Result, styles: Mapping[str, Style]) -> Iterator[Plot]:
             for name, one, line in points
         ]
         legend = [
-            Entry(
+            LegendEntry(
                 name=in_one_line(name),
                 value=f"{percent(one.share)}, {money(line.y[-1])}",
                 style=styles[name],
@@ -161,7 +161,8 @@ def _line(name: str, series: Sequence[Series], styles: Mapping[str, Style]) -> P
 def _curve(name: str, series: Sequence[Series], styles: Mapping[str, Style], svg: str, *, area: bool) -> Plot:
     say = value_in(name)
     legend = [
-        Entry(name=in_one_line(one.name), value=say(one.y[-1]), style=styles[one.name], area=area) for one in series
+        LegendEntry(name=in_one_line(one.name), value=say(one.y[-1]), style=styles[one.name], area=area)
+        for one in series
     ]
     caption = f"Values after {number(series[0].x[-1])} {counted_in(name)}."
     return Plot(title=_TITLES.get(name, _title(name)), svg=svg, legend=tuple(legend), caption=caption)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from hammerstone.sandbox.conformance.run import ATTACKS, Finding, run_conformance
+from hammerstone.sandbox.conformance.run import ATTACKS, PropertyFinding, run_conformance
 
-__all__ = ["ATTACKS", "Finding", "run_conformance"]
+__all__ = ["ATTACKS", "PropertyFinding", "run_conformance"]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from hammerstone.sandbox.contract import Sandbox
 
-__all__ = ["ATTACKS", "Finding", "run_attack", "run_conformance"]
+__all__ = ["ATTACKS", "PropertyFinding", "run_attack", "run_conformance"]
 
 ATTACKS: tuple[Attack, ...] = (
     *(*files.ATTACKS, *network.ATTACKS, *processes.ATTACKS, *kernel.ATTACKS),
@@ -45,7 +45,7 @@ HONEST = "def double(x):\n    print('fine')\n    return x * 2\n"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class PropertyFinding:
     """Whether one property holds; `detail` says what was seen if it does not."""
 
     name: str
@@ -54,12 +54,14 @@ class Finding:
     detail: str
 
 
-async def run_conformance(sandbox: Sandbox, on_result: Callable[[Finding], None] | None = None) -> tuple[Finding, ...]:
+async def run_conformance(
+    sandbox: Sandbox, on_result: Callable[[PropertyFinding], None] | None = None
+) -> tuple[PropertyFinding, ...]:
     """Run every hostile program against `sandbox`, one after another; tens of seconds on CPython.
 
     `on_result` is told of each finding as it comes. Raises `SandboxError` if the sandbox itself breaks.
     """
-    findings: list[Finding] = []
+    findings: list[PropertyFinding] = []
     for attack in ATTACKS:
         finding = await run_attack(sandbox, attack)
         findings.append(finding)
@@ -68,7 +70,7 @@ async def run_conformance(sandbox: Sandbox, on_result: Callable[[Finding], None]
     return tuple(findings)
 
 
-async def run_attack(sandbox: Sandbox, attack: Attack) -> Finding:
+async def run_attack(sandbox: Sandbox, attack: Attack) -> PropertyFinding:
     """One hostile program, and an honest one after it."""
     for seed in (0, 1):  # so that the number of processes is settled before it is taken
         for program in (HONEST, attack.program):
@@ -80,7 +82,7 @@ async def run_attack(sandbox: Sandbox, attack: Attack) -> Finding:
         wrong = attack.verdict(outcomes, outside, subset=sandbox.name == "monty")
     after = await sandbox.call(HONEST, "double", {"x": 21}, limits=LIMITS)
     wrong = wrong or _not_honest(after) or await _left_behind(processes_before)
-    return Finding(name=attack.name, description=attack.description, passed=not wrong, detail=wrong)
+    return PropertyFinding(name=attack.name, description=attack.description, passed=not wrong, detail=wrong)
 
 
 async def _steps(sandbox: Sandbox, attack: Attack, outside: Outside) -> list[Outcome]:

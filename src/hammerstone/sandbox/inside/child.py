@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Confinement = tuple[tuple[typing.Callable[..., int], tuple[object, ...], int], ...]
 
-__all__ = ["Program", "Tool", "describe", "lack", "refuse_other_keys", "rehearse", "run"]
+__all__ = ["Program", "ToolModule", "describe", "lack", "refuse_other_keys", "rehearse", "run"]
 
 REHEARSALS = 20  # by then CPython has made its faster instructions
 
@@ -40,7 +40,7 @@ encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 encode_text = json.encoder.encode_basestring
 
 
-class Tool:
+class ToolModule:
     """A module, and what of it is still to be run."""
 
     def __init__(self, rest: types.CodeType | None) -> None:
@@ -59,7 +59,7 @@ class Tool:
 class Program:
     """What a worker has prepared for its calls. `confine`: functions of the C library, their arguments and results."""
 
-    def __init__(self, source: str, tool: Tool, output_bytes: int, confine: Confinement) -> None:
+    def __init__(self, source: str, tool: ToolModule, output_bytes: int, confine: Confinement) -> None:
         self.source = source
         self.tool = tool
         self.output_bytes = output_bytes
@@ -122,9 +122,9 @@ def rehearse() -> None:
     os.dup2(theirs, CHANNEL)
     for _ in range(REHEARSALS):
         os.dup2(theirs, CONTROL)
-        confine(Program(REHEARSED, Tool(None), 0, ((LIBC.getppid, (), os.getppid()),)))
+        confine(Program(REHEARSED, ToolModule(None), 0, ((LIBC.getppid, (), os.getppid()),)))
         os.write(ours, FRAME.pack(0, len(asked)) + asked)
-        serve(Program(REHEARSED, Tool(code), 100, ()))
+        serve(Program(REHEARSED, ToolModule(code), 100, ()))
         os.read(ours, 1000)
         to_json({"values": [1, 2.5, None, True, "text"], "more": {"x": "y"}})
     for descriptor in (ours, theirs, CHANNEL):

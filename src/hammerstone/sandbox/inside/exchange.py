@@ -78,7 +78,7 @@ class Vector(ctypes.Structure):
     _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
 
 
-class Message(ctypes.Structure):
+class MessageHeader(ctypes.Structure):
     """`struct msghdr`."""
 
     _fields_ = (
@@ -105,7 +105,7 @@ class Inbox:
         self.with_it = (ctypes.c_int * 8)()  # a header of 16 bytes: its length, level and kind; then the descriptors
         self.room = ctypes.sizeof(self.with_it)
         self.vector = Vector(ctypes.addressof(self.byte), 1)
-        self.message = Message(
+        self.message = MessageHeader(
             data=ctypes.addressof(self.vector), data_length=1, control=ctypes.addressof(self.with_it)
         )
         self.into_message = (descriptor, ctypes.byref(self.message), 0)

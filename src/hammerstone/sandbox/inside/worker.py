@@ -28,7 +28,7 @@ from hammerstone.sandbox.inside.child import (
     TOOL_FILE,
     VALUE,
     Program,
-    Tool,
+    ToolModule,
     describe,
     encode,
     lack,
@@ -130,7 +130,7 @@ def prepare(steps: bytes, hash_seed: int, zones: bytes) -> Program:
     return program
 
 
-def tool_of(source: str, own_bytes: int) -> Tool:
+def tool_of(source: str, own_bytes: int) -> ToolModule:
     """The module with its definitions, if they fit into little memory. Raises what is wrong with the source."""
     whole = compile(source, TOOL_FILE, "exec", dont_inherit=True, optimize=0)
     tree = compile(source, TOOL_FILE, "exec", PyCF_ONLY_AST, dont_inherit=True)
@@ -141,12 +141,12 @@ def tool_of(source: str, own_bytes: int) -> Tool:
         del tree.body[first:]
         start = compile(tree, TOOL_FILE, "exec", dont_inherit=True, optimize=0)
         tree.body = rest
-        tool = Tool(compile(tree, TOOL_FILE, "exec", flags, dont_inherit=True, optimize=0) if rest else None)
+        tool = ToolModule(compile(tree, TOOL_FILE, "exec", flags, dont_inherit=True, optimize=0) if rest else None)
         del tree, rest
         limited(own_bytes + DEFINITION_BYTES, PREPARE_CPU_SECONDS)
         exec(start, tool.module.__dict__)  # noqa: S102 - definitions
     except Exception:
-        tool = Tool(whole)  # the process of a call will say what is wrong
+        tool = ToolModule(whole)  # the process of a call will say what is wrong
     limited(own_bytes + PREPARE_BYTES, PREPARE_CPU_SECONDS)
     return tool
 

@@ -13,7 +13,7 @@ SAMPLE = 1_000  # tokens of which a price per token is taken
 
 
 @dataclass(frozen=True)
-class Rates:
+class TokenRates:
     """US dollars per token."""
 
     read: float
@@ -25,7 +25,7 @@ class Prices:
 
     def __init__(self, ceiling: float) -> None:
         self.ceiling = ceiling
-        self._rates: dict[str, Rates | None] = {}
+        self._rates: dict[str, TokenRates | None] = {}
 
     def estimate(self, model: str | None, read: int, written: int) -> float:
         """About what a call will cost; the ceiling for a model whose price has not been looked up or is not known."""
@@ -41,7 +41,7 @@ class Prices:
         return list_price(model, usage)
 
 
-def _rates(model: str) -> Rates | None:
+def _rates(model: str) -> TokenRates | None:
     read = list_price(model, Usage(input_tokens=SAMPLE, output_tokens=0))
     written = list_price(model, Usage(input_tokens=0, output_tokens=SAMPLE))
-    return None if read is None or written is None else Rates(read / SAMPLE, written / SAMPLE)
+    return None if read is None or written is None else TokenRates(read / SAMPLE, written / SAMPLE)

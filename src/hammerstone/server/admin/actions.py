@@ -1,6 +1,6 @@
 """One action of the administration: a method, a path, and a function whose signature says all that is asked.
 
-    def rename(asked: Asked, name: str, *, body: NewName) -> TaskName: ...
+    def rename(asked: AdminRequest, name: str, *, body: NewName) -> TaskName: ...
 
 Its parameters are those of the path, a `body` (a model of pydantic's), and for the rest those of the query; what it
 returns is the reply. Requests are checked by this signature, and the OpenAPI document is made of it.
@@ -23,7 +23,7 @@ from hammerstone.store import Store, Stores
 from hammerstone.store.audit import Act
 from hammerstone.types import JSON
 
-__all__ = ["MOST", "Action", "Asked", "Body", "Page", "page"]
+__all__ = ["MOST", "Action", "AdminRequest", "Body", "ListPage", "page"]
 
 MOST = 1_000  # of a page
 
@@ -37,22 +37,22 @@ class Body(BaseModel):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Page(Generic[T]):
+class ListPage(Generic[T]):
     """Some of a list. `next` is what to give as `after` to get more; `null` at its end."""
 
     data: list[T]
     next: int | None = None
 
 
-def page(found: Sequence[T], limit: int, number: Callable[[T], int]) -> Page[T]:
+def page(found: Sequence[T], limit: int, number: Callable[[T], int]) -> ListPage[T]:
     """The first of what was found, at most `limit` and `MOST`."""
     size = max(1, min(limit, MOST))
     shown = list(found[:size])
-    return Page(data=shown, next=number(shown[-1]) if len(found) > size else None)
+    return ListPage(data=shown, next=number(shown[-1]) if len(found) > size else None)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class AdminRequest:
     """A request that was let in, and what it is to do. `scope` is the one tenant that its key may look after, `None`
     for all. What is changed through its stores is noted as `act`.
     """

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from hammerstone.errors import HammerstoneError
 from hammerstone.server.access import Access
 from hammerstone.server.admin import keys, labels, ledger, purging, tasks, tools
-from hammerstone.server.admin.actions import Action, Asked, document_of
+from hammerstone.server.admin.actions import Action, AdminRequest, document_of
 from hammerstone.server.admin.document import openapi_document
 from hammerstone.server.bodies import json_body
 from hammerstone.server.entry import Administrator
@@ -89,7 +89,7 @@ class AdminApi:
 
         return endpoint
 
-    async def _act(self, action: Action, asked: Asked, given: dict[str, Any]) -> Any:
+    async def _act(self, action: Action, asked: AdminRequest, given: dict[str, Any]) -> Any:
         if inspect.iscoroutinefunction(action.handle):
             done = await action.handle(asked, **given)
         else:
@@ -98,13 +98,13 @@ class AdminApi:
             await tell_of_changes(self._tenants, self._access, asked.tenant)
         return document_of(done)
 
-    def _asked(self, http: HttpRequest, who: Administrator, act: Act) -> Asked:
+    def _asked(self, http: HttpRequest, who: Administrator, act: Act) -> AdminRequest:
         named, scope = http.query_params.get("tenant"), who.scope
         if scope is not None and named not in (None, scope):
             message = f"this key looks after the tenant {scope!r} alone"
             raise GatewayError(message, status=403, code="tenant_admin", kind="permission_error")
         tenant = scope if scope is not None else named or ""
-        return Asked(tenants=self._tenants, settings=self._tenants.settings, act=act, tenant=tenant, scope=scope)
+        return AdminRequest(tenants=self._tenants, settings=self._tenants.settings, act=act, tenant=tenant, scope=scope)
 
 
 def _about(http: HttpRequest) -> str:

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from hammerstone.admin.keys import ShownKey, listed, shown
 from hammerstone.errors import NotFoundError
-from hammerstone.server.admin.actions import Action, Asked, Body
-from hammerstone.store.key_records import KeyRole, Limits, Per
+from hammerstone.server.admin.actions import Action, AdminRequest, Body
+from hammerstone.store.key_records import KeyLimits, KeyRole, Per
 
 __all__ = ["ACTIONS"]
 
@@ -34,17 +34,17 @@ class CreatedKey(ShownKey):
     secret: str
 
 
-def list_keys(asked: Asked) -> list[ShownKey]:
+def list_keys(asked: AdminRequest) -> list[ShownKey]:
     """The keys, their limits, and what each has used of its budget."""
     return [one for one in listed(asked.stores.keys) if asked.scope in (None, one.tenant)]
 
 
-def create_key(asked: Asked, *, body: NewKeyOf) -> CreatedKey:
+def create_key(asked: AdminRequest, *, body: NewKeyOf) -> CreatedKey:
     """Create a key, which is shown this once. An admin key of the default tenant looks after all tenants.
 
     From the first key on, the gateway asks every request for one.
     """
-    limits = Limits(
+    limits = KeyLimits(
         budget_usd=body.budget_usd,
         budget_per=Per(body.budget_per),
         requests_per_minute=body.requests_per_minute,
@@ -56,7 +56,7 @@ def create_key(asked: Asked, *, body: NewKeyOf) -> CreatedKey:
     return CreatedKey(**vars(shown(keys, made.key)), secret=made.secret)
 
 
-def revoke_key(asked: Asked, name: str) -> ShownKey:
+def revoke_key(asked: AdminRequest, name: str) -> ShownKey:
     """Let a key be of no use any more: within a second at every running gateway."""
     keys = asked.stores.keys
     if not any(one.name == name and asked.scope in (None, one.tenant) for one in keys.every()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hammerstone.admin.corrections import Corrected, correct
-from hammerstone.server.admin.actions import MOST, Action, Asked, Body, Page, page
+from hammerstone.server.admin.actions import MOST, Action, AdminRequest, Body, ListPage, page
 from hammerstone.store.records import GivenCorrection, Queued
 
 __all__ = ["ACTIONS"]
@@ -22,28 +22,28 @@ class WrongAnswer(Body):
     answer: str | None = None
 
 
-def list_queue(asked: Asked) -> list[Queued]:
+def list_queue(asked: AdminRequest) -> list[Queued]:
     """What waits for a person, in order."""
     return list(asked.store.queue())
 
 
-def answer_queued(asked: Asked, number: int, *, body: Label) -> Queued:
+def answer_queued(asked: AdminRequest, number: int, *, body: Label) -> Queued:
     """Answer what waits: it becomes the label of its question."""
     return asked.store.label(number, body.answer)
 
 
-def skip_queued(asked: Asked, number: int) -> Queued:
+def skip_queued(asked: AdminRequest, number: int) -> Queued:
     """Put it off: it waits behind all others."""
     return asked.store.skip(number)
 
 
-def list_corrections(asked: Asked, *, limit: int = 100, after: int | None = None) -> Page[GivenCorrection]:
+def list_corrections(asked: AdminRequest, *, limit: int = 100, after: int | None = None) -> ListPage[GivenCorrection]:
     """What people have said was wrong, newest first."""
     given = asked.store.corrections(limit=MOST + 1, before=after)
     return page(given, limit, lambda one: one.id)
 
 
-def correct_answer(asked: Asked, *, body: WrongAnswer) -> Corrected:
+def correct_answer(asked: AdminRequest, *, body: WrongAnswer) -> Corrected:
     """Say that an answer was wrong. The tool that gave it is quarantined, and its other answers are listed."""
     return correct(asked.store, body.request_id, body.answer)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hammerstone.admin.ledger import Ledger, totals
-from hammerstone.server.admin.actions import MOST, Action, Asked, Page, page
+from hammerstone.server.admin.actions import MOST, Action, AdminRequest, ListPage, page
 from hammerstone.store.answers import Wanted
 from hammerstone.store.records import LedgerEntry
 from hammerstone.types import Route
@@ -11,13 +11,13 @@ from hammerstone.types import Route
 __all__ = ["ACTIONS"]
 
 
-def show_ledger(asked: Asked) -> Ledger:
+def show_ledger(asked: AdminRequest) -> Ledger:
     """Calls, tokens and cost by role, model and task; requests by route; false hits by tool; the baseline."""
     return totals(asked.store)
 
 
 def list_requests(
-    asked: Asked,
+    asked: AdminRequest,
     *,
     request_id: str | None = None,
     task: str | None = None,
@@ -27,7 +27,7 @@ def list_requests(
     until: str | None = None,
     limit: int = 100,
     after: int | None = None,
-) -> Page[LedgerEntry]:
+) -> ListPage[LedgerEntry]:
     """Requests with their answers, newest first.
 
     Of an id, a task, a tool or a route; from the moment `since` on and before `until` (ISO 8601, UTC). What was
@@ -39,7 +39,7 @@ def list_requests(
     return page(asked.store.answers(wanted, MOST + 1), limit, lambda one: one.number)
 
 
-def list_tenants(asked: Asked) -> list[str]:
+def list_tenants(asked: AdminRequest) -> list[str]:
     """The tenants that this key looks after; the default one is the empty text."""
     return list(asked.stores.tenants()) if asked.scope is None else [asked.scope]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hammerstone.admin.purging import Purge, PurgedTenant, before, purge
 from hammerstone.errors import InputError
-from hammerstone.server.admin.actions import Action, Asked, Body
+from hammerstone.server.admin.actions import Action, AdminRequest, Body
 from hammerstone.store.selection import Selection
 
 __all__ = ["ACTIONS"]
@@ -21,7 +21,7 @@ class WhatGoes(Body):
     dry_run: bool = True
 
 
-def purge_text(asked: Asked, *, body: WhatGoes) -> PurgedTenant:
+def purge_text(asked: AdminRequest, *, body: WhatGoes) -> PurgedTenant:
     """Remove the text of a tenant's requests and answers, by age (`30d`), task or request. Counts and costs stay.
 
     In SQLite the space is kept for what comes; `hammerstone purge` gives it back.

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from hammerstone.admin.tasks import ListedTask, ShownBuild, find_task, listed, shown_build
 from hammerstone.life.review import settle
-from hammerstone.server.admin.actions import MOST, Action, Asked, Body, Page, page
+from hammerstone.server.admin.actions import MOST, Action, AdminRequest, Body, ListPage, page
 from hammerstone.store.records import BuildState, MergedLabel, StoredInstance
 
 __all__ = ["ACTIONS"]
@@ -65,65 +65,65 @@ class RemovedTask:
     state: str = "removed"
 
 
-def list_tasks(asked: Asked) -> list[ListedTask]:
+def list_tasks(asked: AdminRequest) -> list[ListedTask]:
     """The tasks, how many instances each has, and how far its tool is."""
     return list(listed(asked.store))
 
 
-def show_task(asked: Asked, name: str) -> ShownTask:
+def show_task(asked: AdminRequest, name: str) -> ShownTask:
     """A task, and what its tool refuses."""
     find_task(asked.store, name)
     task = next(one for one in listed(asked.store) if one.name == name)
     return ShownTask(**asdict(task), refused=asked.store.refused_questions(name, MOST))
 
 
-def list_instances(asked: Asked, name: str, *, limit: int = 100, after: int = 0) -> Page[StoredInstance]:
+def list_instances(asked: AdminRequest, name: str, *, limit: int = 100, after: int = 0) -> ListPage[StoredInstance]:
     """A task's instances with their labels, in order of arrival."""
     find_task(asked.store, name)
     later = [one for one in asked.store.instances(name) if one.id > after]
     return page(later, limit, lambda one: one.id)
 
 
-def rename_task(asked: Asked, name: str, *, body: NewName) -> Renamed:
+def rename_task(asked: AdminRequest, name: str, *, body: NewName) -> Renamed:
     """Give a task another name. Its tools, builds, answers and costs follow it."""
     return Renamed(name=asked.store.rename_task(name, body.name).name, former_name=name)
 
 
-def mark_task(asked: Asked, name: str, *, body: Mark) -> ShownTask:
+def mark_task(asked: AdminRequest, name: str, *, body: Mark) -> ShownTask:
     """Say whether a task's answers depend on the time: the exact cache then repeats none of them."""
     asked.store.mark_task(name, time_dependent=body.time_dependent)
     return show_task(asked, name)
 
 
-def merge_task(asked: Asked, name: str, *, body: Into) -> MergedTask:
+def merge_task(asked: AdminRequest, name: str, *, body: Into) -> MergedTask:
     """Make a task part of another one. Of two labels of a question the other task's stays, and both are listed."""
     merged = asked.store.merge_tasks(name, body.into)
     return MergedTask(name=body.into, instances=merged.instances, tools=merged.tools, conflicts=merged.conflicts)
 
 
-def settle_task(asked: Asked, name: str, *, body: WhoIsRight) -> ShownBuild:
+def settle_task(asked: AdminRequest, name: str, *, body: WhoIsRight) -> ShownBuild:
     """Say who is right where a tool that needs review and one stored answer differ."""
     return shown_build(asked.store, settle(asked.store, name, tool_is_right=body.tool_is_right))
 
 
-def remove_task(asked: Asked, name: str) -> RemovedTask:
+def remove_task(asked: AdminRequest, name: str) -> RemovedTask:
     """Delete a task with its instances, builds and tools. Paid calls and answers stay."""
     asked.store.remove_task(name)
     return RemovedTask(name=name)
 
 
 def list_builds(
-    asked: Asked,
+    asked: AdminRequest,
     *,
     task: str | None = None,
     state: BuildState | None = None,
     limit: int = 100,
     after: int | None = None,
-) -> Page[ShownBuild]:
+) -> ListPage[ShownBuild]:
     """The builds with every attempt, newest first."""
     builds = [one for one in asked.store.builds(task) if after is None or one.id < after]
     found = page([one for one in builds if state in (None, one.state)], limit, lambda one: one.id)
-    return Page(data=[shown_build(asked.store, one) for one in found.data], next=found.next)
+    return ListPage(data=[shown_build(asked.store, one) for one in found.data], next=found.next)
 
 
 ACTIONS = (

@@ -8,7 +8,7 @@ from hammerstone.admin.publishing import Published, publish
 from hammerstone.admin.tools import ListedTool, ShownTool, ToolSummary, find_tool, listed, shown, summary
 from hammerstone.builder.admission import admit
 from hammerstone.life.states import approved_state
-from hammerstone.server.admin.actions import Action, Asked, Body
+from hammerstone.server.admin.actions import Action, AdminRequest, Body
 from hammerstone.store.records import ToolState
 from hammerstone.tools.packages import package_document, tool_of_document
 from hammerstone.types import JSON
@@ -48,60 +48,60 @@ class Imported(ToolSummary):
     reasons: tuple[str, ...]
 
 
-def list_tools(asked: Asked, *, all_versions: bool = False) -> list[ListedTool]:
+def list_tools(asked: AdminRequest, *, all_versions: bool = False) -> list[ListedTool]:
     """The tools, with their routes and how often each was used."""
     return list(listed(asked.store, all_versions=all_versions))
 
 
-def show_tool(asked: Asked, name: str, *, version: int | None = None) -> ShownTool:
+def show_tool(asked: AdminRequest, name: str, *, version: int | None = None) -> ShownTool:
     """A tool's source, checks and provenance; how often it was wrong, and its states with reasons."""
     return shown(asked.store, name, version)
 
 
-def approve_tool(asked: Asked, name: str, *, body: OneVersion) -> ToolSummary:
+def approve_tool(asked: AdminRequest, name: str, *, body: OneVersion) -> ToolSummary:
     """Let a tool that passed the gate and waits for approval come into shadow, or into service."""
     return summary(asked.store.approve(name, body.version, approved_state(asked.settings.life)))
 
 
-def enable_tool(asked: Asked, name: str, *, body: OneVersion) -> ToolSummary:
+def enable_tool(asked: AdminRequest, name: str, *, body: OneVersion) -> ToolSummary:
     """Put a disabled tool, or an earlier version, into service."""
     return summary(asked.store.set_tool_state(name, body.version, ToolState.LIVE))
 
 
-def disable_tool(asked: Asked, name: str) -> ToolSummary:
+def disable_tool(asked: AdminRequest, name: str) -> ToolSummary:
     """Take a tool out of service, and keep it. No other is built in its place."""
     return summary(asked.store.set_tool_state(name, None, ToolState.DISABLED))
 
 
-def quarantine_tool(asked: Asked, name: str, *, body: Quarantine) -> ToolSummary:
+def quarantine_tool(asked: AdminRequest, name: str, *, body: Quarantine) -> ToolSummary:
     """Take a tool out of service because it is wrong."""
     return summary(asked.store.quarantine(name, body.version, body.reason))
 
 
-def roll_back_tool(asked: Asked, name: str, *, body: OneVersion) -> ToolSummary:
+def roll_back_tool(asked: AdminRequest, name: str, *, body: OneVersion) -> ToolSummary:
     """Put the version that was live before into service again, in place of the present one."""
     return summary(asked.store.roll_back(name, body.version))
 
 
-def publish_tool(asked: Asked, name: str, *, body: Receivers) -> list[Published]:
+def publish_tool(asked: AdminRequest, name: str, *, body: Receivers) -> list[Published]:
     """Give a tool to other tenants, where it comes into shadow. No question that it was built from crosses."""
     asked.check_all()
     return publish(asked.stores, asked.tenant, name, body.version, body.to)
 
 
-def remove_tool(asked: Asked, name: str) -> Removed:
+def remove_tool(asked: AdminRequest, name: str) -> Removed:
     """Delete all versions of a tool. Its task's instances stay, and a new tool may be built from them."""
     asked.store.remove_tool(name)
     return Removed(name=name)
 
 
-def export_tool(asked: Asked, name: str, *, version: int | None = None) -> dict[str, JSON]:
+def export_tool(asked: AdminRequest, name: str, *, version: int | None = None) -> dict[str, JSON]:
     """A tool as a document that `POST /admin/tools` and `hammerstone tools import` take."""
     tool = find_tool(asked.store, name, version)
     return package_document(tool.tool, tool.version)
 
 
-async def import_tool(asked: Asked, *, body: dict[str, JSON]) -> Imported:
+async def import_tool(asked: AdminRequest, *, body: dict[str, JSON]) -> Imported:
     """Check an exported tool as a build is checked. What passes is live; anything else waits, disabled."""
     tool = tool_of_document(body, "the body")
     loop = await asked.tenants.of(asked.tenant)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from hammerstone.errors import InputError
 from hammerstone.server.admin import tools
-from hammerstone.server.admin.actions import Asked
+from hammerstone.server.admin.actions import AdminRequest
 from hammerstone.server.bodies import json_value
 from hammerstone.server.pages.visit import Page, Visit
 from hammerstone.store.audit import Act
@@ -20,7 +20,7 @@ from hammerstone.types import JSON
 __all__ = ["PAGES"]
 
 
-def _change(change: Callable[[Asked, str, int | None, Visit], object], what: str) -> Callable[[Visit], Response]:
+def _change(change: Callable[[AdminRequest, str, int | None, Visit], object], what: str) -> Callable[[Visit], Response]:
     """A form that brings a tool into another state, and leads back to its page."""
 
     def take(visit: Visit) -> Response:
@@ -34,7 +34,7 @@ def _change(change: Callable[[Asked, str, int | None, Visit], object], what: str
     return take
 
 
-def _quarantine(asked: Asked, name: str, version: int | None, visit: Visit) -> None:
+def _quarantine(asked: AdminRequest, name: str, version: int | None, visit: Visit) -> None:
     reason = visit.form.get("reason", "").strip()
     if not reason:
         raise InputError("say what is wrong with it", hint="the reason is kept in the history of the tool")

@@ -11,7 +11,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import RedirectResponse, Response
 
 from hammerstone.loop import Hammerstone
-from hammerstone.server.admin.actions import Asked
+from hammerstone.server.admin.actions import AdminRequest
 from hammerstone.server.pages.rendering import render
 from hammerstone.server.replies import GatewayError
 from hammerstone.server.telemetry.health import Health
@@ -75,11 +75,13 @@ class Visit:
     async def loop(self) -> Hammerstone:
         return await self.place.tenants.of(self.tenant)
 
-    def asked(self, what: str, about: str = "") -> Asked:
+    def asked(self, what: str, about: str = "") -> AdminRequest:
         """For the functions of the administration: what they change is noted as this visitor's."""
         act = Act(who=self.visitor.name, what=what, about=about)
         visitor, tenants = self.visitor, self.place.tenants
-        return Asked(tenants=tenants, settings=tenants.settings, act=act, tenant=self.tenant, scope=visitor.scope)
+        return AdminRequest(
+            tenants=tenants, settings=tenants.settings, act=act, tenant=self.tenant, scope=visitor.scope
+        )
 
     def query(self, name: str, default: str = "") -> str:
         return self.http.query_params.get(name, default)

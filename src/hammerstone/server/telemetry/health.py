@@ -12,7 +12,7 @@ from hammerstone.errors import HammerstoneError, SandboxError, StoreError
 from hammerstone.faults import place_of
 from hammerstone.types import JSON
 
-__all__ = ["Health", "Part", "PartReporter"]
+__all__ = ["Health", "PartReporter", "WatchedPart"]
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Use:
 
 
 @dataclass(kw_only=True, eq=False)
-class Part:
+class WatchedPart:
     """`failing` are the uses of it that failed when they were last tried, each with the kind of its error.
 
     `faults` counts all failures, also those of single requests, which say nothing of the next one.
@@ -68,8 +68,8 @@ class Health:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._watched = {name: Part(name=name) for name in (STORE, SANDBOX)}
-        self._other = Part(name=OTHER)
+        self._watched = {name: WatchedPart(name=name) for name in (STORE, SANDBOX)}
+        self._other = WatchedPart(name=OTHER)
         self._store_seen: float | None = None
         self.stopping = False
 
@@ -108,7 +108,7 @@ class Health:
                 return kinds[0] if kinds else StoreError.__name__
         return None
 
-    def watched(self) -> Sequence[Part]:
+    def watched(self) -> Sequence[WatchedPart]:
         """The parts that work or do not, at this moment."""
         seen = self._store_seen
         self._watched[STORE].silent = seen is not None and self._clock() - seen > STALE_SECONDS

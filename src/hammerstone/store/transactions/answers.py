@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hammerstone.store.answers import RefusedQuestion, Wanted
-    from hammerstone.store.records import Answered, Call, LedgerEntry
+    from hammerstone.store.records import Answered, LedgerEntry, PaidCall
     from hammerstone.types import Instance
 
 __all__ = ["AnswerTransactions"]
@@ -21,12 +21,12 @@ __all__ = ["AnswerTransactions"]
 class AnswerTransactions(Opened):
     """Part of `Store`."""
 
-    def find_call(self, key: str, model: str) -> Call | None:
+    def find_call(self, key: str, model: str) -> PaidCall | None:
         """The newest completion of this prompt (`Prompt.key`) by this model."""
         with self._database.read() as connection:
             return calls.find(connection, key, model)
 
-    def add_call(self, call: Call) -> int:
+    def add_call(self, call: PaidCall) -> int:
         """Store a paid completion, on the disk when this returns; the row id."""
         with self._database.write() as connection:
             return calls.add(connection, self.keeping.call(call))
@@ -87,7 +87,7 @@ class AnswerTransactions(Opened):
         with self._database.read() as connection:
             return answers.newest(connection)
 
-    def calls_for(self, request_id: str) -> tuple[Call, ...]:
+    def calls_for(self, request_id: str) -> tuple[PaidCall, ...]:
         """The paid calls for a request, in order."""
         with self._database.read() as connection:
             return calls.of_request(connection, request_id)
