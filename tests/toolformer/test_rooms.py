@@ -16,7 +16,9 @@ MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__
 ORDER = (
     ("call_format", "gumbel", "kv_cache", "memory", "model_files", "prompts", "shard_units", "stage_progress"),
     ("corpus_document", "lm"),
-    ("rows", "shards"),
+    ("rows", "stage_folder"),
+    ("shards",),
+    ("ray_workers",),
     ("apis",),
     ("annotate", "decode", "evaluate", "score", "tiny", "train"),
     ("data", "suggest"),

@@ -24,9 +24,9 @@ from hammerstone.toolformer.shards import (
     read_shards,
     run_first_stage,
     run_stage,
-    shard_paths,
     write_shards,
 )
+from hammerstone.toolformer.stage_folder import shard_paths
 from hammerstone.toolformer.stage_progress import StageProgress
 
 DOCUMENTS = [CorpusDocument(id=f"d{k}", text=f"text {k} [1] a -> b é\u2028\n") for k in range(7)]

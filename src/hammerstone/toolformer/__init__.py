@@ -20,7 +20,8 @@ What they share:
     lm.py, kv_cache.py              a causal language model and its tokenizer; a cache that can be branched and joined
     model_files.py                  where a model's files are, GGUF files among them
     corpus_document.py, shards.py   documents in shards: what is finished is never processed twice
-    shard_units.py                  the finished part of a shard in progress
+    shard_units.py, stage_folder.py the finished part of a shard in progress; the folder that it is in
+    ray_workers.py                  the same units of work on many machines
     stage_progress.py               how far a stage is
     config.py, runs.py              one TOML file for a run, and its stages as functions
     comparison.py                   the last of them: the models compared

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,8 +14,8 @@ from accelerate import PartialState  # pyright: ignore[reportMissingTypeStubs] -
 
 from hammerstone.errors import SettingsError
 from hammerstone.models import open_model
-from hammerstone.toolformer.annotate.annotation import Proposer, annotate
-from hammerstone.toolformer.annotate.execution import execute
+from hammerstone.toolformer.annotate.annotation import Proposer, annotate, annotation_work
+from hammerstone.toolformer.annotate.execution import execute, execution_work
 from hammerstone.toolformer.annotate.prompting import PromptedProposer, annotation_prompt
 from hammerstone.toolformer.apis.api import Api
 from hammerstone.toolformer.apis.api_specs import resolve_spec
@@ -26,22 +27,27 @@ from hammerstone.toolformer.data.heuristics import fasttext_language_id
 from hammerstone.toolformer.data.sources import find_sources, open_dataset, read_rows
 from hammerstone.toolformer.lm import load_model, load_tokenizer
 from hammerstone.toolformer.local import write_tools
-from hammerstone.toolformer.score.losses import score_calls
+from hammerstone.toolformer.score.losses import scoring_work
 from hammerstone.toolformer.score.sweep import KeptCalls, sweep
-from hammerstone.toolformer.shards import read_shards
+from hammerstone.toolformer.shards import StageWork, read_shards, run_stage, run_units
 from hammerstone.toolformer.stage_progress import StageProgress
 from hammerstone.toolformer.suggest.suggestion import SuggestedPrompt, sample_documents, suggest_prompt
 from hammerstone.toolformer.train.finetune_settings import TrainingStep
 from hammerstone.toolformer.train.finetuning import FinetuneReport, finetune
 
 __all__ = [
+    "SpreadStage",
     "index_documents",
+    "opened_annotation",
+    "opened_execution",
+    "opened_filter",
     "run_annotate",
     "run_corpus",
     "run_dataset",
     "run_execute",
     "run_filter",
     "run_finetune",
+    "run_over_ray",
     "run_suggest_prompt",
     "run_sweep",
 ]
@@ -49,6 +55,8 @@ __all__ = [
 RULE = "rule"  # calls that a suggested prompt shows come from rules, not from a model
 OnProgress = Callable[[StageProgress], None]
 TrainedModel = Literal["finetune", "control"]
+SpreadStage = Literal["annotate", "execute", "filter"]
+SOURCE: dict[SpreadStage, str] = {"annotate": "corpus", "execute": "annotate", "filter": "execute"}
 
 
 def run_corpus(config: RunConfig, apis: Sequence[Api], on_progress: OnProgress = lambda _: None) -> Counter[str]:
@@ -93,11 +101,22 @@ def run_annotate(config: RunConfig, apis: Sequence[Api], on_progress: OnProgress
     return annotate(
         config.stage("corpus"),
         config.stage("annotate"),
-        _proposer(config, config.annotate.by, _prompts(config, apis)),
+        _annotator(config, apis),
         apis,
         settings=config.annotate,
         on_progress=on_progress,
     )
+
+
+def _annotator(config: RunConfig, apis: Sequence[Api]) -> Proposer:
+    return _proposer(config, config.annotate.by, _prompts(config, apis))
+
+
+@contextmanager
+def opened_annotation(config: RunConfig, describe_apis: Callable[[], Sequence[Api]]) -> Generator[StageWork]:
+    """The work of `run_annotate`. Raises as `annotation_work`, and what opening the annotating model raises."""
+    apis = describe_apis()
+    yield annotation_work(_annotator(config, apis), apis, config.annotate)
 
 
 def _prompts(config: RunConfig, apis: Sequence[Api]) -> Callable[[Api], str]:
@@ -110,10 +129,15 @@ def _proposer(config: RunConfig, by: str, prompt: Callable[[Api], str]) -> Propo
     """The model itself, another local one, or any model that can be prompted."""
     from hammerstone.toolformer.annotate.sampling import SamplingProposer
 
-    if by != "self" and not by.startswith(LOCAL):
+    if not _is_local(by):
         return PromptedProposer(open_model(by), prompt=prompt)
     lm = load_model(config.model if by == "self" else by.removeprefix(LOCAL), dtype=config.dtype)
     return SamplingProposer(lm, prompt=prompt)
+
+
+def _is_local(by: str) -> bool:
+    """Whether an annotating model is read on this machine."""
+    return by == "self" or by.startswith(LOCAL)
 
 
 async def run_suggest_prompt(
@@ -150,10 +174,48 @@ async def run_execute(config: RunConfig, apis: Sequence[Api], on_progress: OnPro
     return await execute(source, target, apis, settings=settings, on_progress=on_progress)
 
 
+@contextmanager
+def opened_execution(
+    config: RunConfig, open_apis: Callable[[], AbstractAsyncContextManager[Iterable[Api]]]
+) -> Generator[StageWork]:
+    """The work of `run_execute`. Raises as `Executor`, and what opening the tools raises."""
+    with execution_work(open_apis, replace(config.execute, specs=config.tools)) as opened:
+        yield opened
+
+
 def run_filter(config: RunConfig, on_progress: OnProgress = lambda _: None) -> Counter[str]:
-    """By the model that will be fine-tuned, whichever model proposed the calls. Raises as `score_calls`."""
-    lm = load_model(config.model, dtype=config.dtype)
-    return score_calls(config.stage("execute"), config.stage("filter"), lm, on_progress=on_progress)
+    """By the model that will be fine-tuned, whichever model proposed the calls; it is loaded if any are left to score.
+
+    Raises as `run_stage` and `load_model`.
+    """
+    source, target = config.stage(SOURCE["filter"]), config.stage("filter")
+    with opened_filter(config) as opened:
+        return run_stage("filter", source, target, opened.work, settings=opened.settings, on_progress=on_progress)
+
+
+@contextmanager
+def opened_filter(config: RunConfig) -> Generator[StageWork]:
+    """The work of `run_filter`, which raises as `load_model`."""
+    yield scoring_work(config.model, partial(load_model, config.model, dtype=config.dtype))
+
+
+def run_over_ray(
+    config: RunConfig,
+    stage: SpreadStage,
+    opened: Callable[[], AbstractContextManager[StageWork]],
+    address: str,
+    on_progress: OnProgress = lambda _: None,
+) -> Counter[str]:
+    """A stage over the workers of a Ray cluster, which open it with one of the functions above.
+
+    Raises as `ray_workers` and `run_units`, and what the workers raise.
+    """
+    from hammerstone.toolformer.ray_workers import ray_workers
+
+    model = stage == "filter" or (stage == "annotate" and _is_local(config.annotate.by))
+    with ray_workers(address, opened, on_gpus=model) as workers:
+        source, target = config.stage(SOURCE[stage]), config.stage(stage)
+        return run_units(stage, source, target, workers.run, settings=workers.settings, on_progress=on_progress)
 
 
 def run_sweep(config: RunConfig, examples: int) -> tuple[KeptCalls, ...]:

@@ -20,7 +20,8 @@ import pytest
 from hammerstone.errors import InputError, SettingsError
 from hammerstone.toolformer.corpus_document import CorpusDocument
 from hammerstone.toolformer.data.corpus import CorpusSettings, build_corpus, open_dataset
-from hammerstone.toolformer.shards import read_shards, shard_paths
+from hammerstone.toolformer.shards import read_shards
+from hammerstone.toolformer.stage_folder import shard_paths
 from hammerstone.toolformer.stage_progress import StageProgress
 
 SUM = "Out of 1400 participants, 400 (or 29%) passed the test, we are told."

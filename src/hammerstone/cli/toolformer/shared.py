@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from hammerstone.toolformer.apis.registry import LiveTool
     from hammerstone.toolformer.config import RunConfig
 
-__all__ = ["File", "described_apis", "needs_extra", "read_run", "running_apis"]
+__all__ = ["File", "Ray", "described_apis", "needs_extra", "read_run", "running_apis"]
 
 File = Annotated[Path, typer.Option("--config", help="The TOML file of the run.")]
+Ray = Annotated[
+    str | None, typer.Option("--ray", help="Work on the machines of the Ray cluster at this address; local starts one.")
+]
 
 
 @contextmanager
@@ -27,8 +30,9 @@ def needs_extra() -> Generator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
+        extras = "--extra toolformer" + (" --extra ray" if error.name == "ray" else "")
         raise SettingsError(
-            f"this needs {error.name}, which is not installed", hint="uv run --extra toolformer hammerstone …"
+            f"this needs {error.name}, which is not installed", hint=f"uv run {extras} hammerstone …"
         ) from error
 
 

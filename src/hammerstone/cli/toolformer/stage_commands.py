@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,7 @@ from hammerstone.cli.options import Backend, Home, Json, SandboxName
 from hammerstone.cli.tables import show_table
 from hammerstone.cli.terminal import print_json, print_line, progress, talk
 from hammerstone.cli.toolformer.scored_calls import show_explained, show_sweep
-from hammerstone.cli.toolformer.shared import File, described_apis, needs_extra, read_run, running_apis
+from hammerstone.cli.toolformer.shared import File, Ray, described_apis, needs_extra, read_run, running_apis
 from hammerstone.cli.toolformer.shown_progress import shown_progress, time_left
 
 if TYPE_CHECKING:
@@ -49,32 +50,44 @@ def index(
         print_line(f"indexed {count:,} passages in {into}: add the tool as search:{into}")
 
 
-def annotate(config: File, home: Home = None, json: Json = False) -> None:
+def annotate(config: File, ray: Ray = None, home: Home = None, json: Json = False) -> None:
     """Propose calls with the annotating model; most of them are useless."""
     with needs_extra():
-        from hammerstone.toolformer.runs import run_annotate
+        from hammerstone.toolformer.runs import opened_annotation, run_annotate, run_over_ray
 
         read = read_run(config)
-        _show(
-            _staged("annotate", lambda show: run_annotate(read, described_apis(read, home), show)),
-            json,
-        )
+        describe_apis = partial(described_apis, read, home)
+
+        def run(show: Callable[[StageProgress], None]) -> Counter[str]:
+            if ray is not None:
+                return run_over_ray(read, "annotate", partial(opened_annotation, read, describe_apis), ray, show)
+            return run_annotate(read, describe_apis(), show)
+
+        _show(_staged("annotate", run), json)
 
 
-def execute(config: File, home: Home = None, sandbox: SandboxName = Backend.AUTO, json: Json = False) -> None:
+def execute(
+    config: File, ray: Ray = None, home: Home = None, sandbox: SandboxName = Backend.AUTO, json: Json = False
+) -> None:
     """Run the proposed calls; built tools run in the sandbox."""
     import anyio
 
     with needs_extra():
-        from hammerstone.toolformer.runs import run_execute
+        from hammerstone.toolformer.runs import opened_execution, run_execute, run_over_ray
 
         read = read_run(config)
+        open_apis = partial(running_apis, read.tools, home, sandbox)
 
-        async def run(show: Callable[[StageProgress], None]) -> Counter[str]:
-            async with running_apis(read.tools, home, sandbox) as apis:
+        async def run_here(show: Callable[[StageProgress], None]) -> Counter[str]:
+            async with open_apis() as apis:
                 return await run_execute(read, apis, show)
 
-        _show(_staged("execute", lambda show: anyio.run(run, show)), json)
+        def run(show: Callable[[StageProgress], None]) -> Counter[str]:
+            if ray is not None:
+                return run_over_ray(read, "execute", partial(opened_execution, read, open_apis), ray, show)
+            return anyio.run(run_here, show)
+
+        _show(_staged("execute", run), json)
 
 
 def filter_(
@@ -83,16 +96,23 @@ def filter_(
     sweep: Annotated[
         bool, typer.Option("--sweep", help="Show what each threshold keeps, with examples from each band.")
     ] = False,
+    ray: Ray = None,
     json: Json = False,
 ) -> None:
     """Score how much each result helps the model that will be fine-tuned."""
     with needs_extra():
-        from hammerstone.toolformer.runs import run_filter, run_sweep
+        from hammerstone.toolformer.runs import opened_filter, run_filter, run_over_ray, run_sweep
         from hammerstone.toolformer.score.explanation import count_kept
         from hammerstone.toolformer.score.explanation import explain as explained
 
         read = read_run(config)
-        counts = _staged("filter", lambda show: run_filter(read, show))
+
+        def run(show: Callable[[StageProgress], None]) -> Counter[str]:
+            if ray is not None:
+                return run_over_ray(read, "filter", partial(opened_filter, read), ray, show)
+            return run_filter(read, show)
+
+        counts = _staged("filter", run)
         if explain:
             show_explained(explained(read.stage("filter"), explain, read.dataset.tau_f), json)
             return

@@ -19,11 +19,19 @@ from hammerstone.errors import SettingsError
 from hammerstone.toolformer.apis.api import Api
 from hammerstone.toolformer.call_format import find_calls
 from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
-from hammerstone.toolformer.shards import run_stage
+from hammerstone.toolformer.shards import StageWork, run_stage
 from hammerstone.toolformer.stage_progress import StageProgress
 from hammerstone.types import JSON
 
-__all__ = ["PAPER_SAMPLING", "VERSION", "AnnotateSettings", "Proposer", "SamplingSettings", "annotate"]
+__all__ = [
+    "PAPER_SAMPLING",
+    "VERSION",
+    "AnnotateSettings",
+    "Proposer",
+    "SamplingSettings",
+    "annotate",
+    "annotation_work",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,8 +121,17 @@ def annotate(
 
     A text that already contains calls of these tools gets none, and is counted (`left out: calls of its own`). Dropped
     are duplicates (the same call at the same position), calls that nothing follows, and translations whose input only
-    comes later. Raises as `run_stage`; before anything is read, `InputError` for a prompt that does not fit into the
-    model's context, and `SettingsError` for no tools or two of the same name.
+    comes later. Raises as `run_stage` and, before anything is read, as `annotation_work`.
+    """
+    opened = annotation_work(proposer, apis, settings)
+    return run_stage("annotate", source, target, opened.work, settings=opened.settings, on_progress=on_progress)
+
+
+def annotation_work(proposer: Proposer, apis: Sequence[Api], settings: AnnotateSettings) -> StageWork:
+    """What `annotate` does with a unit of documents.
+
+    Raises `InputError` for a prompt that does not fit into the model's context, and `SettingsError` for no tools or
+    two of the same name.
     """
     _check(apis)
     prompts = {api.name: proposer.prepare(api, settings) for api in apis}
@@ -122,8 +139,7 @@ def annotate(
     def work(documents: Sequence[CorpusDocument]) -> tuple[Sequence[CorpusDocument], Counter[str]]:
         return _annotated(documents, proposer, apis, settings)
 
-    manifest = _manifest(proposer, prompts, settings)
-    return run_stage("annotate", source, target, work, settings=manifest, on_progress=on_progress)
+    return StageWork(_manifest(proposer, prompts, settings), work)
 
 
 def _check(apis: Sequence[Api]) -> None:
@@ -149,7 +165,7 @@ def _manifest(proposer: Proposer, prompts: Mapping[str, str], settings: Annotate
 def _annotated(
     documents: Sequence[CorpusDocument], proposer: Proposer, apis: Sequence[Api], settings: AnnotateSettings
 ) -> tuple[list[CorpusDocument], Counter[str]]:
-    """One shard."""
+    """One unit."""
     names = [api.name for api in apis]
     made = {at: document for at, document in enumerate(documents) if not find_calls(document.text, names)}
     counts: Counter[str] = Counter({"left out: calls of its own": len(documents) - len(made)})

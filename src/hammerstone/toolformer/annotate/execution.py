@@ -6,8 +6,9 @@ Whatever a tool does, the run continues: a failed call is dropped, and counted b
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,11 +19,11 @@ from hammerstone.errors import OperatorError, SettingsError
 from hammerstone.toolformer.apis.api import Api, CallContext
 from hammerstone.toolformer.apis.executor import CallOutcome, Executor, RequestedCall
 from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
-from hammerstone.toolformer.shards import run_stage
+from hammerstone.toolformer.shards import StageWork, run_stage
 from hammerstone.toolformer.stage_progress import StageProgress
 from hammerstone.types import JSON
 
-__all__ = ["ExecuteSettings", "execute"]
+__all__ = ["ExecuteSettings", "execute", "execution_work"]
 
 OUTAGE = 10  # failed calls of one tool, without a success, that stop the stage
 
@@ -67,14 +68,14 @@ async def execute(
     """
     executor = Executor(apis, seconds=settings.seconds, at_once=settings.at_once)
 
-    async def execute_shard(documents: Sequence[CorpusDocument]) -> Worked | None:
+    async def execute_unit(documents: Sequence[CorpusDocument]) -> Worked | None:
         try:
-            return await _execute_shard(executor, documents)
+            return await _execute_unit(executor, documents)
         except anyio.get_cancelled_exc_class():  # only the thread awaits this task; `None` tells it
             return None
 
     def work(documents: Sequence[CorpusDocument]) -> Worked:
-        worked = from_thread.run(execute_shard, documents)
+        worked = from_thread.run(execute_unit, documents)
         if worked is None:
             raise CancelledError
         return worked
@@ -83,13 +84,31 @@ async def execute(
         from_thread.run_sync(on_progress, progress)
 
     def run() -> Counter[str]:
-        manifest: dict[str, JSON] = {"tools": [*(settings.specs or executor.names)], "seconds": settings.seconds}
+        manifest = _manifest(executor, settings)
         return run_stage("execute", source, target, work, settings=manifest, on_progress=report)
 
     return await to_thread.run_sync(run, abandon_on_cancel=True)
 
 
-async def _execute_shard(executor: Executor, documents: Sequence[CorpusDocument]) -> Worked:
+@contextmanager
+def execution_work(
+    open_apis: Callable[[], AbstractAsyncContextManager[Iterable[Api]]], settings: ExecuteSettings
+) -> Generator[StageWork]:
+    """What `execute` does with a unit of documents, for code that has no event loop: one runs in a thread."""
+    with from_thread.start_blocking_portal() as portal, portal.wrap_async_context_manager(open_apis()) as apis:
+        executor = Executor(apis, seconds=settings.seconds, at_once=settings.at_once)
+
+        def work(documents: Sequence[CorpusDocument]) -> Worked:
+            return portal.call(_execute_unit, executor, documents)
+
+        yield StageWork(_manifest(executor, settings), work)
+
+
+def _manifest(executor: Executor, settings: ExecuteSettings) -> dict[str, JSON]:
+    return {"tools": [*(settings.specs or executor.names)], "seconds": settings.seconds}
+
+
+async def _execute_unit(executor: Executor, documents: Sequence[CorpusDocument]) -> Worked:
     counts: Counter[str] = Counter()
     distinct = [_distinct(document.proposals, counts) for document in documents]
     asked = [

@@ -25,6 +25,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,10 +35,10 @@ from hammerstone.toolformer.call_format import ApiCall
 from hammerstone.toolformer.corpus_document import CorpusDocument, Losses, Proposal
 from hammerstone.toolformer.lm import LanguageModel
 from hammerstone.toolformer.score.selection import is_selected, tau_f
-from hammerstone.toolformer.shards import run_stage
+from hammerstone.toolformer.shards import StageWork, run_stage
 from hammerstone.toolformer.stage_progress import StageProgress
 
-__all__ = ["WEIGHTS", "first_token", "score_calls", "score_documents"]
+__all__ = ["WEIGHTS", "first_token", "score_calls", "score_documents", "scoring_work"]
 
 # w̃ = 1, 4/5, 3/5, 2/5, 1/5, then 0; their sum is 3
 WEIGHTS = tuple((1 - t / 5) / 3 for t in range(5))
@@ -57,11 +58,18 @@ def score_calls(
 
     `lm` is the model that will be fine-tuned, whichever model proposed the calls. Raises as `run_stage`.
     """
+    opened = scoring_work(lm.name, lambda: lm, batch_tokens=batch_tokens)
+    return run_stage("filter", source, target, opened.work, settings=opened.settings, on_progress=on_progress)
+
+
+def scoring_work(model: str, load: Callable[[], LanguageModel], *, batch_tokens: int = BATCH_TOKENS) -> StageWork:
+    """What `score_calls` does with a unit of documents. The model is loaded at the first one."""
+    loaded = cache(load)
 
     def work(documents: Sequence[CorpusDocument]) -> tuple[Sequence[CorpusDocument], Counter[str]]:
-        return score_documents(lm, documents, batch_tokens=batch_tokens)
+        return score_documents(loaded(), documents, batch_tokens=batch_tokens)
 
-    return run_stage("filter", source, target, work, settings={"model": lm.name}, on_progress=on_progress)
+    return StageWork({"model": model}, work)
 
 
 def score_documents(

@@ -1,0 +1,152 @@
+"""Stages over a Ray cluster of two machines with one processor each, both of them on this one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, Listener
+from pathlib import Path
+from threading import Thread
+
+import anyio
+import pytest
+
+from hammerstone.toolformer import runs
+from hammerstone.toolformer.apis.api_specs import open_api
+from hammerstone.toolformer.config import RunConfig, read_config
+from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
+from hammerstone.toolformer.shards import read_shards, write_shards
+from hammerstone.toolformer.stage_progress import StageProgress
+from hammerstone.toolformer.tiny.preparation import CONFIG, MODEL, Size, write_run
+
+pytest.importorskip("ray", reason="the extra `ray` is not installed")
+pytestmark = pytest.mark.timeout(1200)  # four commands, each of which starts two workers
+
+CHECKPOINT = Path(__file__).parent / "checkpoint"
+STAGES = ("annotate", "execute", "filter")
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Of the cluster."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_worker_niceness", "0")  # Ray's workers would wait for the other tests
+        from ray.cluster_utils import Cluster
+
+        cluster = Cluster()
+        for _ in range(2):
+            cluster.add_node(num_cpus=1, include_dashboard=False, object_store_memory=100_000_000)
+        yield cluster.address
+        cluster.shutdown()
+
+
+def prepared(folder: Path) -> RunConfig:
+    """A run with 40 texts: three units of work."""
+    write_run(folder, Size(texts=40, questions=1, held_out=1), seed=0)
+    shutil.copytree(CHECKPOINT, folder / MODEL)
+    config = read_config(folder / CONFIG)
+    runs.run_corpus(config, [open_api(spec) for spec in config.tools])
+    return config
+
+
+def over_ray(stage: str, folder: Path, address: str) -> subprocess.CompletedProcess[str]:
+    given = ("--config", str(folder / CONFIG), "--ray", address, "--json")
+    command = [sys.executable, "-m", "hammerstone", "toolformer", stage, *given]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_over_ray_the_stages_leave_the_bytes_that_they_leave_alone(tmp_path: Path, address: str) -> None:
+    config = prepared(tmp_path)
+    apis = [open_api(spec) for spec in config.tools]
+    runs.run_annotate(config, apis)
+    anyio.run(runs.run_execute, config, apis)
+    assert runs.run_filter(config)["scored: Calculator"] > 0
+    alone = {stage: files(config.stage(stage)) for stage in STAGES}
+    for stage in STAGES:
+        shutil.rmtree(config.stage(stage))
+    with pytest.raises(KeyboardInterrupt):
+        runs.run_annotate(config, apis, interrupt)  # after its first unit: the rest is left to the workers
+    for stage in STAGES:
+        done = over_ray(stage, tmp_path, address)
+        assert (done.returncode, done.stdout.count("\n")) == (0, 1), done.stderr
+        assert files(config.stage(stage)) == alone[stage]
+
+
+def interrupt(_: StageProgress) -> None:
+    raise KeyboardInterrupt
+
+
+MEET = '''
+import os
+from multiprocessing.connection import Client
+
+def Meet(text: str) -> str:
+    """Answers when another process has asked too."""
+    with Client({address!r}, authkey=b"meet") as asked:
+        asked.send(os.getpid())
+        return asked.recv()
+'''
+
+
+@contextmanager
+def meeting() -> Iterator[tuple[tuple[str, int], set[int]]]:
+    """A server that answers nobody until two processes have asked; and which ones have."""
+    asked: set[int] = set()
+    waiting: list[Connection] = []
+    with Listener(("127.0.0.1", 0), authkey=b"meet") as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    waiting.append(listener.accept())
+                except OSError:  # it was closed
+                    return
+                asked.add(waiting[-1].recv())
+                while len(asked) > 1 and waiting:
+                    waiting.pop().send("met")
+
+        Thread(target=serve, daemon=True).start()
+        yield listener.address, asked  # type: ignore[misc]
+
+
+def test_two_workers_work_at_the_same_time(tmp_path: Path, address: str) -> None:
+    with meeting() as (server, asked):
+        (tmp_path / "meet.py").write_text(MEET.format(address=server))
+        (tmp_path / CONFIG).write_text(
+            f'model = "{MODEL}"\nfolder = "."\ntools = ["python:meet.py:Meet"]\n[execute]\nseconds = 600\n'
+        )
+        proposals = [Proposal(api="Meet", input=f"{k}", position=0, probability=1.0) for k in range(48)]
+        documents = [CorpusDocument(id=f"d{k}", text="x", proposals=(one,)) for k, one in enumerate(proposals)]
+        write_shards(tmp_path / "annotate", documents, settings={})
+        done = over_ray("execute", tmp_path, address)
+    assert done.returncode == 0, done.stderr
+    assert len(asked) == 2
+    assert os.getpid() not in asked
+    assert [one.proposals[0].result for one in read_shards(tmp_path / "execute")] == ["met"] * 48
+
+
+def test_what_a_worker_cannot_do_is_one_line_here(tmp_path: Path, address: str) -> None:
+    prepared(tmp_path)
+    (tmp_path / MODEL / "config.json").write_text("{")
+    done = over_ray("annotate", tmp_path, address)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-2].startswith(f"error: cannot load the model {tmp_path / MODEL}: ")
+    assert done.stderr.splitlines()[-1].startswith("hint: give a folder with config.json")
+    assert not (tmp_path / "annotate").exists()
+
+
+def test_a_cluster_that_is_not_there_is_an_error_with_a_hint(tmp_path: Path) -> None:
+    prepared(tmp_path)
+    done = over_ray("filter", tmp_path, "127.0.0.1:1")
+    assert done.returncode == 1
+    assert "error: cannot reach Ray at 127.0.0.1:1" in done.stderr
+    assert "hint: `ray start --head` prints an address" in done.stderr
