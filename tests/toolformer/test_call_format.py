@@ -12,7 +12,6 @@ from hammerstone.toolformer.call_format import (
     insert_calls,
     remove_calls,
     safe_result,
-    without_half_call,
 )
 
 APIS = ("Calculator", "Calendar")
@@ -89,18 +88,3 @@ def test_a_safe_result_never_ends_or_begins_a_call(text: str) -> None:
     assert len(result) <= 200
     (found,) = find_calls(ApiCall(api="Calendar", input="", result=result).answered, APIS)
     assert found.call.result == result
-
-
-@pytest.mark.parametrize(
-    "cut", ["[", "[Calc", "[Calculator", "[Calculator(", "[Calculator(5 + (3", "[Calculator(5) ->"]
-)
-def test_a_call_that_is_only_begun_at_the_end_is_left_out(cut: str) -> None:
-    assert without_half_call(f"They are [1] 5 and {cut}", APIS) == "They are [1] 5 and"
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "as in [1", "see [Calories", "so [Calculator(5 + 3) -> 8] 8", "[Calculator(5 + 3)]", "[Calc\nand so on"],
-)
-def test_a_whole_call_and_a_bracket_of_the_texts_own_stay(text: str) -> None:
-    assert without_half_call(text, APIS) == text

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from multiprocessing.connection import Connection, Listener
 from pathlib import Path
 from threading import Thread
@@ -15,19 +15,28 @@ from threading import Thread
 import anyio
 import pytest
 
+from hammerstone.cli import main
+from hammerstone.cli.toolformer.shared import described_apis, running_apis
+from hammerstone.errors import SettingsError
 from hammerstone.toolformer import runs
+from hammerstone.toolformer.annotate.execution import execution_work
 from hammerstone.toolformer.apis.api_specs import open_api
 from hammerstone.toolformer.config import RunConfig, read_config
 from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
-from hammerstone.toolformer.shards import read_shards, write_shards
+from hammerstone.toolformer.runs import execute_settings
+from hammerstone.toolformer.shards import StageWork, read_shards, write_shards
+from hammerstone.toolformer.stage_openings import open_annotation, open_filter
 from hammerstone.toolformer.stage_progress import StageProgress
 from hammerstone.toolformer.tiny.preparation import CONFIG, MODEL, Size, write_run
 
 pytest.importorskip("ray", reason="the extra `ray` is not installed")
-pytestmark = pytest.mark.timeout(1200)  # four commands, each of which starts two workers
+pytestmark = [
+    pytest.mark.timeout(1200),  # five stages, each of which starts its workers
+    pytest.mark.filterwarnings("default"),  # Ray's own
+]
 
 CHECKPOINT = Path(__file__).parent / "checkpoint"
-STAGES = ("annotate", "execute", "filter")
+STAGES: tuple[runs.SpreadStage, ...] = ("annotate", "execute", "filter")
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +63,14 @@ def prepared(folder: Path) -> RunConfig:
     return config
 
 
-def over_ray(stage: str, folder: Path, address: str) -> subprocess.CompletedProcess[str]:
-    given = ("--config", str(folder / CONFIG), "--ray", address, "--json")
-    command = [sys.executable, "-m", "hammerstone", "toolformer", stage, *given]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def over_ray(stage: runs.SpreadStage, config: RunConfig, address: str) -> None:
+    """As the command does it."""
+    open_work: dict[str, Callable[[], AbstractContextManager[StageWork]]] = {
+        "annotate": partial(open_annotation, config, partial(described_apis, config)),
+        "execute": partial(execution_work, partial(running_apis, config.tools, None, "auto"), execute_settings(config)),
+        "filter": partial(open_filter, config),
+    }
+    runs.run_over_ray(stage, config, open_work[stage], address)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -76,8 +89,7 @@ def test_over_ray_the_stages_leave_the_bytes_that_they_leave_alone(tmp_path: Pat
     with pytest.raises(KeyboardInterrupt):
         runs.run_annotate(config, apis, interrupt)  # after its first unit: the rest is left to the workers
     for stage in STAGES:
-        done = over_ray(stage, tmp_path, address)
-        assert (done.returncode, done.stdout.count("\n")) == (0, 1), done.stderr
+        over_ray(stage, config, address)
         assert files(config.stage(stage)) == alone[stage]
 
 
@@ -127,26 +139,27 @@ def test_two_workers_work_at_the_same_time(tmp_path: Path, address: str) -> None
         proposals = [Proposal(api="Meet", input=f"{k}", position=0, probability=1.0) for k in range(48)]
         documents = [CorpusDocument(id=f"d{k}", text="x", proposals=(one,)) for k, one in enumerate(proposals)]
         write_shards(tmp_path / "annotate", documents, settings={})
-        done = over_ray("execute", tmp_path, address)
-    assert done.returncode == 0, done.stderr
+        over_ray("execute", read_config(tmp_path / CONFIG), address)
     assert len(asked) == 2
     assert os.getpid() not in asked
     assert [one.proposals[0].result for one in read_shards(tmp_path / "execute")] == ["met"] * 48
 
 
-def test_what_a_worker_cannot_do_is_one_line_here(tmp_path: Path, address: str) -> None:
-    prepared(tmp_path)
+def test_what_a_worker_cannot_open_is_an_error_here(tmp_path: Path, address: str) -> None:
+    config = prepared(tmp_path)
     (tmp_path / MODEL / "config.json").write_text("{")
-    done = over_ray("annotate", tmp_path, address)
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-2].startswith(f"error: cannot load the model {tmp_path / MODEL}: ")
-    assert done.stderr.splitlines()[-1].startswith("hint: give a folder with config.json")
+    with pytest.raises(SettingsError, match="cannot load the model") as caught:
+        over_ray("annotate", config, address)
+    assert caught.value.hint.startswith("give a folder with config.json")
     assert not (tmp_path / "annotate").exists()
 
 
-def test_a_cluster_that_is_not_there_is_an_error_with_a_hint(tmp_path: Path) -> None:
+def test_a_cluster_that_is_not_there_is_an_error_with_a_hint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     prepared(tmp_path)
-    done = over_ray("filter", tmp_path, "127.0.0.1:1")
-    assert done.returncode == 1
-    assert "error: cannot reach Ray at 127.0.0.1:1" in done.stderr
-    assert "hint: `ray start --head` prints an address" in done.stderr
+    given = ["filter", "--config", str(tmp_path / CONFIG), "--ray", "127.0.0.1:1"]
+    monkeypatch.setattr(sys, "argv", ["hammerstone", "toolformer", *given])
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    assert "error: cannot reach Ray at 127.0.0.1:1: " in capsys.readouterr().err

@@ -23,6 +23,7 @@ ORDER = (
     ("annotate", "decode", "evaluate", "score", "tiny", "train"),
     ("data", "suggest"),
     ("config", "local"),
+    ("stage_openings",),
     ("comparison",),
     ("runs",),
 )

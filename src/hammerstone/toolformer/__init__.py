@@ -24,6 +24,7 @@ What they share:
     ray_workers.py                  the same units of work on many machines
     stage_progress.py               how far a stage is
     config.py, runs.py              one TOML file for a run, and its stages as functions
+    stage_openings.py               those that read a model, opened on any machine
     comparison.py                   the last of them: the models compared
     local.py                        a fine-tuned model as one of hammerstone's models
 """

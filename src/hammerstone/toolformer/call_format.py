@@ -25,7 +25,6 @@ __all__ = [
     "insert_calls",
     "remove_calls",
     "safe_result",
-    "without_half_call",
 ]
 
 OPEN, ARROW, CLOSE = "[", " -> ", "]"
@@ -100,16 +99,6 @@ def _closing(text: str, at: int) -> int | None:
         if depth == 0:
             return k + 1
     return None
-
-
-def without_half_call(text: str, apis: Sequence[str]) -> str:
-    """The text without a call of these tools that it only begins at its end, as where it was cut at a limit."""
-    at = text.rfind(OPEN)
-    if at < 0 or find_calls(text[at:], apis):
-        return text
-    written = text[at + 1 :]
-    begun = any(f"{name}(".startswith(written) or written.startswith(f"{name}(") for name in apis)
-    return text[:at].rstrip(" ") if begun and CLOSE not in written and "\n" not in written else text
 
 
 def safe_result(text: str) -> str:

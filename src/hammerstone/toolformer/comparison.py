@@ -12,7 +12,6 @@ from pathlib import Path
 from hammerstone.errors import InputError
 from hammerstone.text_files import read_text, text_lines
 from hammerstone.toolformer.apis.api import Api, CallContext
-from hammerstone.toolformer.call_format import without_half_call
 from hammerstone.toolformer.config import RunConfig
 from hammerstone.toolformer.decode import DecodeSettings, generate
 from hammerstone.toolformer.decode.partial_call import vocabulary_of
@@ -47,11 +46,11 @@ class Evaluation:
 
 
 def answerer(lm: LanguageModel, apis: Mapping[str, Api], settings: DecodeSettings) -> Answerer:
-    """How a model continues the prompts of a benchmark. A call that the limit of tokens has cut is left out."""
+    """How a model continues the prompts of a benchmark."""
 
     async def answer(prompts: Sequence[str], contexts: Sequence[CallContext]) -> Sequence[Continuation]:
         made = await generate(lm, prompts, apis, settings, contexts=contexts)
-        return [Continuation(text=without_half_call(one.text, sorted(apis)), calls=one.calls) for one in made]
+        return [Continuation(text=one.text, calls=one.calls) for one in made]
 
     return answer
 

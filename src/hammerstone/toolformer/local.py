@@ -21,7 +21,7 @@ from hammerstone.models.model import Prompt, Reply, sendable
 from hammerstone.paths import expanded
 from hammerstone.toolformer.apis.api import Api
 from hammerstone.toolformer.apis.api_specs import open_api
-from hammerstone.toolformer.call_format import remove_calls, without_half_call
+from hammerstone.toolformer.call_format import remove_calls
 from hammerstone.toolformer.decode import DecodeSettings, generate
 from hammerstone.toolformer.lm import LanguageModel, load_model
 from hammerstone.types import Usage
@@ -78,9 +78,8 @@ class LocalModel:
                 f"{self.name} reads at most {self._lm.context} tokens; the prompt and its reply have more",
                 hint="use a model with a longer context",
             )
-        names = sorted(self._apis)
         return Reply(
-            text=remove_calls(without_half_call(made.text, names), names).strip(),
+            text=remove_calls(made.text, sorted(self._apis)).strip(),
             model=self.name,
             usage=Usage(input_tokens=len(self._lm.encode(text)), output_tokens=sum(made.sampled)),
             cost_usd=0.0,

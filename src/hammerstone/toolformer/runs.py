@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,10 +13,7 @@ from typing import Literal
 from accelerate import PartialState  # pyright: ignore[reportMissingTypeStubs] - it ships none
 
 from hammerstone.errors import SettingsError
-from hammerstone.models import open_model
-from hammerstone.toolformer.annotate.annotation import Proposer, annotate, annotation_work
-from hammerstone.toolformer.annotate.execution import execute, execution_work
-from hammerstone.toolformer.annotate.prompting import PromptedProposer, annotation_prompt
+from hammerstone.toolformer.annotate.execution import ExecuteSettings, execute
 from hammerstone.toolformer.apis.api import Api
 from hammerstone.toolformer.apis.api_specs import resolve_spec
 from hammerstone.toolformer.comparison import benchmark_files
@@ -27,9 +24,9 @@ from hammerstone.toolformer.data.heuristics import fasttext_language_id
 from hammerstone.toolformer.data.sources import find_sources, open_dataset, read_rows
 from hammerstone.toolformer.lm import load_model, load_tokenizer
 from hammerstone.toolformer.local import write_tools
-from hammerstone.toolformer.score.losses import scoring_work
 from hammerstone.toolformer.score.sweep import KeptCalls, sweep
 from hammerstone.toolformer.shards import StageWork, read_shards, run_stage, run_units
+from hammerstone.toolformer.stage_openings import is_local, open_annotation, open_filter, open_proposer, prompts
 from hammerstone.toolformer.stage_progress import StageProgress
 from hammerstone.toolformer.suggest.suggestion import SuggestedPrompt, sample_documents, suggest_prompt
 from hammerstone.toolformer.train.finetune_settings import TrainingStep
@@ -37,10 +34,8 @@ from hammerstone.toolformer.train.finetuning import FinetuneReport, finetune
 
 __all__ = [
     "SpreadStage",
+    "execute_settings",
     "index_documents",
-    "opened_annotation",
-    "opened_execution",
-    "opened_filter",
     "run_annotate",
     "run_corpus",
     "run_dataset",
@@ -97,47 +92,9 @@ def _plain(value: object) -> str:
 
 
 def run_annotate(config: RunConfig, apis: Sequence[Api], on_progress: OnProgress = lambda _: None) -> Counter[str]:
-    """Raises as `annotate`, and what opening the annotating model raises."""
-    return annotate(
-        config.stage("corpus"),
-        config.stage("annotate"),
-        _annotator(config, apis),
-        apis,
-        settings=config.annotate,
-        on_progress=on_progress,
-    )
-
-
-def _annotator(config: RunConfig, apis: Sequence[Api]) -> Proposer:
-    return _proposer(config, config.annotate.by, _prompts(config, apis))
-
-
-@contextmanager
-def opened_annotation(config: RunConfig, describe_apis: Callable[[], Sequence[Api]]) -> Generator[StageWork]:
-    """The work of `run_annotate`. Raises as `annotation_work`, and what opening the annotating model raises."""
-    apis = describe_apis()
-    yield annotation_work(_annotator(config, apis), apis, config.annotate)
-
-
-def _prompts(config: RunConfig, apis: Sequence[Api]) -> Callable[[Api], str]:
-    """The prompt of each tool: the run's own, or the built-in one."""
-    own = config.annotate.own_prompts([api.name for api in apis])
-    return lambda api: own[api.name] if api.name in own else annotation_prompt(api)
-
-
-def _proposer(config: RunConfig, by: str, prompt: Callable[[Api], str]) -> Proposer:
-    """The model itself, another local one, or any model that can be prompted."""
-    from hammerstone.toolformer.annotate.sampling import SamplingProposer
-
-    if not _is_local(by):
-        return PromptedProposer(open_model(by), prompt=prompt)
-    lm = load_model(config.model if by == "self" else by.removeprefix(LOCAL), dtype=config.dtype)
-    return SamplingProposer(lm, prompt=prompt)
-
-
-def _is_local(by: str) -> bool:
-    """Whether an annotating model is read on this machine."""
-    return by == "self" or by.startswith(LOCAL)
+    """Raises as `run_stage` and `open_annotation`."""
+    with open_annotation(config, lambda: apis) as opened:
+        return _run("annotate", config, opened, on_progress)
 
 
 async def run_suggest_prompt(
@@ -152,7 +109,7 @@ async def run_suggest_prompt(
     named = {api.name: api for api in apis}
     if name not in named:
         raise SettingsError(f"{name} is not a tool of this run", hint=f"the tools are {', '.join(named)}")
-    prompt = _prompts(config, apis)
+    prompt = prompts(config, apis)
     questions = [question.prompt for benchmark in benchmark_files(config) for question in benchmark.questions]
     sample = sample_documents(read_shards(config.stage("corpus")), name, documents, config.corpus.seed, questions)
     annotator = config.annotate.by
@@ -161,7 +118,7 @@ async def run_suggest_prompt(
         named[name],
         load_model(annotator.removeprefix(LOCAL) if annotator.startswith(LOCAL) else config.model, dtype=config.dtype),
         prompt(named[name]),
-        proposer=None if by == RULE else _proposer(config, by, prompt),
+        proposer=None if by == RULE else open_proposer(config, by, prompt),
         count=examples,
         settings=config.annotate,
     )
@@ -169,51 +126,41 @@ async def run_suggest_prompt(
 
 async def run_execute(config: RunConfig, apis: Sequence[Api], on_progress: OnProgress = lambda _: None) -> Counter[str]:
     """Raises as `execute`."""
-    settings = replace(config.execute, specs=config.tools)
-    source, target = config.stage("annotate"), config.stage("execute")
-    return await execute(source, target, apis, settings=settings, on_progress=on_progress)
+    source, target = config.stage(SOURCE["execute"]), config.stage("execute")
+    return await execute(source, target, apis, settings=execute_settings(config), on_progress=on_progress)
 
 
-@contextmanager
-def opened_execution(
-    config: RunConfig, open_apis: Callable[[], AbstractAsyncContextManager[Iterable[Api]]]
-) -> Generator[StageWork]:
-    """The work of `run_execute`. Raises as `Executor`, and what opening the tools raises."""
-    with execution_work(open_apis, replace(config.execute, specs=config.tools)) as opened:
-        yield opened
+def execute_settings(config: RunConfig) -> ExecuteSettings:
+    """How the run's calls are run."""
+    return replace(config.execute, specs=config.tools)
 
 
 def run_filter(config: RunConfig, on_progress: OnProgress = lambda _: None) -> Counter[str]:
-    """By the model that will be fine-tuned, whichever model proposed the calls; it is loaded if any are left to score.
-
-    Raises as `run_stage` and `load_model`.
-    """
-    source, target = config.stage(SOURCE["filter"]), config.stage("filter")
-    with opened_filter(config) as opened:
-        return run_stage("filter", source, target, opened.work, settings=opened.settings, on_progress=on_progress)
+    """Raises as `run_stage` and `open_filter`."""
+    with open_filter(config) as opened:
+        return _run("filter", config, opened, on_progress)
 
 
-@contextmanager
-def opened_filter(config: RunConfig) -> Generator[StageWork]:
-    """The work of `run_filter`, which raises as `load_model`."""
-    yield scoring_work(config.model, partial(load_model, config.model, dtype=config.dtype))
+def _run(stage: SpreadStage, config: RunConfig, opened: StageWork, on_progress: OnProgress) -> Counter[str]:
+    source, target = config.stage(SOURCE[stage]), config.stage(stage)
+    return run_stage(stage, source, target, opened.work, settings=opened.settings, on_progress=on_progress)
 
 
 def run_over_ray(
-    config: RunConfig,
     stage: SpreadStage,
-    opened: Callable[[], AbstractContextManager[StageWork]],
+    config: RunConfig,
+    open_work: Callable[[], AbstractContextManager[StageWork]],
     address: str,
     on_progress: OnProgress = lambda _: None,
 ) -> Counter[str]:
-    """A stage over the workers of a Ray cluster, which open it with one of the functions above.
+    """A stage over the workers of a Ray cluster, each of which opens it.
 
     Raises as `ray_workers` and `run_units`, and what the workers raise.
     """
     from hammerstone.toolformer.ray_workers import ray_workers
 
-    model = stage == "filter" or (stage == "annotate" and _is_local(config.annotate.by))
-    with ray_workers(address, opened, on_gpus=model) as workers:
+    reads_model = stage == "filter" or (stage == "annotate" and is_local(config.annotate.by))
+    with ray_workers(address, open_work, on_gpus=reads_model) as workers:
         source, target = config.stage(SOURCE[stage]), config.stage(stage)
         return run_units(stage, source, target, workers.run, settings=workers.settings, on_progress=on_progress)
 

@@ -312,6 +312,21 @@ def test_half_a_call_at_the_end_is_taken_back() -> None:
     assert (row.text, row.taken_back) == (" is", 1)
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_a_bracket_that_might_have_become_a_call_is_left_out_at_the_end(limit: int) -> None:
+    """Here the model wrote it itself, and the name is not complete."""
+    lm, shown = reciting("sum is [Calc"), list[TokenPiece]()
+    most = len(lm.encode(" is")) + limit
+    (row,) = decode(lm, ["sum"], [FakeApi("Calculator")], max_tokens=most, on_piece=shown.append)
+    assert (row.text, row.ended) == (" is", "length")
+    assert tuple(token for piece in shown for token in piece.ids) == row.ids
+
+
+def test_a_bracket_of_the_texts_own_stays_at_the_end() -> None:
+    (row,) = decode(reciting("sum is [1"), ["sum"], [calculator()], max_tokens=20)
+    assert (row.text, row.ended) == (" is [1", "end")
+
+
 def test_a_row_ends_before_a_stop_string_and_results_have_none() -> None:
     lm = reciting("sum [C(1 + 2) -> is 5] is the day [1] and 5")
     (row,) = decode(lm, ["sum"], [calculator("is 5")], stop=("5", "y [", "ay ["))

@@ -98,6 +98,7 @@ class Plain:
         self.flags: list[bool] = []
         self.calls: list[ApiCall] = []
         self.begun = 0
+        self.cut: str | None = None  # why the text ends before a bracket that might have become a call
         self.key, self.picked = draw_key("generate", options.seed, number), 0
         self.has_bracket = torch.tensor(["[" in lm.decode([token]) for token in range(len(lm.tokenizer))])
         self.starts = [at for at in range(len(lm.tokenizer)) if re.fullmatch(" *\\[", lm.decode([at]))]
@@ -114,6 +115,8 @@ class Plain:
         return token
 
     def full(self) -> str | None:
+        if self.cut:
+            return self.cut
         if sum(self.flags) >= self.options.max_tokens:
             return "length"
         return "context" if len(self.ids) >= self.lm.context else None
@@ -205,10 +208,12 @@ class Plain:
                     last = self.pick(logits.masked_fill(self.has_bracket, -torch.inf))
             if token is None or self.is_end(token):
                 if named_at is None and not forced:
+                    self.cut = self.full()
+                    self.ids, self.flags = before, flags
                     return token, None
                 break
             self.add(token)
-        self.ids, self.flags, self.calls = before, flags, calls
+        self.ids, self.flags, self.calls, self.cut = before, flags, calls, None
         return instead, None
 
     def simple(self, text: str) -> str:

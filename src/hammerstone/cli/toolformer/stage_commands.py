@@ -53,14 +53,15 @@ def index(
 def annotate(config: File, ray: Ray = None, home: Home = None, json: Json = False) -> None:
     """Propose calls with the annotating model; most of them are useless."""
     with needs_extra():
-        from hammerstone.toolformer.runs import opened_annotation, run_annotate, run_over_ray
+        from hammerstone.toolformer.runs import run_annotate, run_over_ray
+        from hammerstone.toolformer.stage_openings import open_annotation
 
         read = read_run(config)
         describe_apis = partial(described_apis, read, home)
 
         def run(show: Callable[[StageProgress], None]) -> Counter[str]:
             if ray is not None:
-                return run_over_ray(read, "annotate", partial(opened_annotation, read, describe_apis), ray, show)
+                return run_over_ray("annotate", read, partial(open_annotation, read, describe_apis), ray, show)
             return run_annotate(read, describe_apis(), show)
 
         _show(_staged("annotate", run), json)
@@ -73,10 +74,12 @@ def execute(
     import anyio
 
     with needs_extra():
-        from hammerstone.toolformer.runs import opened_execution, run_execute, run_over_ray
+        from hammerstone.toolformer.annotate.execution import execution_work
+        from hammerstone.toolformer.runs import execute_settings, run_execute, run_over_ray
 
         read = read_run(config)
         open_apis = partial(running_apis, read.tools, home, sandbox)
+        open_work = partial(execution_work, open_apis, execute_settings(read))
 
         async def run_here(show: Callable[[StageProgress], None]) -> Counter[str]:
             async with open_apis() as apis:
@@ -84,7 +87,7 @@ def execute(
 
         def run(show: Callable[[StageProgress], None]) -> Counter[str]:
             if ray is not None:
-                return run_over_ray(read, "execute", partial(opened_execution, read, open_apis), ray, show)
+                return run_over_ray("execute", read, open_work, ray, show)
             return anyio.run(run_here, show)
 
         _show(_staged("execute", run), json)
@@ -101,15 +104,16 @@ def filter_(
 ) -> None:
     """Score how much each result helps the model that will be fine-tuned."""
     with needs_extra():
-        from hammerstone.toolformer.runs import opened_filter, run_filter, run_over_ray, run_sweep
+        from hammerstone.toolformer.runs import run_filter, run_over_ray, run_sweep
         from hammerstone.toolformer.score.explanation import count_kept
         from hammerstone.toolformer.score.explanation import explain as explained
+        from hammerstone.toolformer.stage_openings import open_filter
 
         read = read_run(config)
 
         def run(show: Callable[[StageProgress], None]) -> Counter[str]:
             if ray is not None:
-                return run_over_ray(read, "filter", partial(opened_filter, read), ray, show)
+                return run_over_ray("filter", read, partial(open_filter, read), ray, show)
             return run_filter(read, show)
 
         counts = _staged("filter", run)

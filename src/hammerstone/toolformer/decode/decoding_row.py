@@ -8,6 +8,7 @@ bracket: it returns to the place before it, takes the token that it would have t
 
     forced `[`, no name of a tool after it     taken back: the model would have chosen another token
     the model's own `[`, no name after it      stays: texts have brackets of their own, as in "[1]"
+    the model's own `[`, and the text ends     cut off, as nobody knows what it would have become
     `[Name(` where no (more) call may begin    taken back: whatever looks like a call has been run
     `[Name(` and no end of the call            taken back, and counts as one of the row's calls, so that the model
                                                does not try again at every token
@@ -211,11 +212,14 @@ class DecodingRow:
         return first is not None
 
     def _end(self, reason: EndReason) -> int | None:
-        """End the row; an unfinished call is taken back first, and the row continues without it."""
+        """End the row; an unfinished call is taken back first, and the row continues without it.
+
+        The model's own bracket that could still become a call is cut off: no text ends in half a call.
+        """
         while self.openings:
             if self.openings[-1].choice.forced or self.openings[-1].named is not None:
                 return self._back()
-            self.openings.pop()
+            self._cut(self.openings.pop().at)
         self.ended = reason
         return None
 
