@@ -15,10 +15,13 @@ def test_without_a_terminal_a_line_is_written_every_half_minute(capsys: pytest.C
             show(done, 2000, "1.6 documents/s, 8 min left")
         now[0] = 100
         show(3, None, what="svamp: base")
+        now[0] = 131
+        show(20, 150, "part 6 of 8", what="fine-tuning", unit="steps")
     assert capsys.readouterr().err.splitlines() == [
         "annotate: 1,248 of 2,000 documents, 1.6 documents/s, 8 min left",
         "annotate: 1,280 of 2,000 documents, 1.6 documents/s, 8 min left",
         "svamp: base: 3 documents",
+        "fine-tuning: 20 of 150 steps, part 6 of 8",
     ]
 
 

@@ -97,10 +97,10 @@ def test_no_call_is_kept_after_the_number_that_it_gives(run: Run) -> None:
 
 def test_the_demonstration_goes_on_from_what_is_there_and_tells_all_of_it(run: Run) -> None:
     (run.folder / "prepared.json").write_text(json.dumps({"numbers": f"{SIZE} seed 0", "losses": {"10": 2.5}}))
-    told: list[tuple[str, int, int]] = []
+    told: list[tuple[str, int, int | None, float | None]] = []
     result = anyio.run(run_tiny, run.folder, SIZE, 0, lambda *one: told.append(one))
-    assert {what for what, _, _ in told} <= {*PARTS}
-    assert [done for what, done, total in told if (what, total) == ("evaluating", 12)] == [*range(1, 13)]
+    assert {what for what, *_ in told} <= {*PARTS}
+    assert [done for what, done, total, _ in told if (what, total) == ("evaluating", 12)] == [*range(1, 13)]
     rights = {(one.task, one.method): one.right for one in result.figures}
     assert rights["dates", "fine-tuned"] == run.right["dates", "fine-tuned"]
     assert result.series[0].name == "pretraining, from random weights"

@@ -24,10 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = ["PARTS", "run_tiny"]
 
-PARTS = (
-    *("pretraining", "corpus", "annotate", "execute", "filter"),
-    *("fine-tuning", "fine-tuning the control", "evaluating"),
-)
+PARTS = {
+    "pretraining": "steps",
+    **dict.fromkeys(("corpus", "annotate", "execute", "filter"), "documents"),
+    **dict.fromkeys(("fine-tuning", "fine-tuning the control"), "steps"),
+    "evaluating": "rows",
+}
+"""The parts of the run, in order, and what is counted in each."""
 
 EXAMPLES = 6  # of each tool, in the table of scored calls
 EVERY = 10  # steps of the pretraining between two points of its curve
@@ -36,12 +39,13 @@ NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _Curve = Mapping[int, float]
 _T = TypeVar("_T")
 
-OnPart = Callable[[str, int, int], None]
-"""Progress: which of the `PARTS` is running, how much of it is done, and of how much (0: not known)."""
+OnPart = Callable[[str, int, int | None, float | None], None]
+"""Progress: which of the `PARTS` is running, how much of it is done, of how much, and the seconds that it will take
+(`None`: not known)."""
 
 
 async def run_tiny(
-    folder: Path, size: Size, seed: int = 0, report: OnPart = lambda _what, _done, _total: None
+    folder: Path, size: Size, seed: int = 0, report: OnPart = lambda _what, _done, _total, _left: None
 ) -> Result:
     """Prepare a run in `folder` and run every stage; finished stages are not repeated.
 
@@ -51,18 +55,18 @@ async def run_tiny(
     from hammerstone.toolformer.apis.api_specs import open_api
     from hammerstone.toolformer.comparison import run_evaluate
     from hammerstone.toolformer.config import read_config
-    from hammerstone.toolformer.stage_progress import StageProgress
+    from hammerstone.toolformer.stage_progress import StageClock, StageProgress
     from hammerstone.toolformer.tiny.preparation import CONFIG, prepare
     from hammerstone.toolformer.train.finetune_settings import TrainingStep
 
     def staged(progress: StageProgress) -> None:
-        report(progress.stage, progress.done, progress.total or 0)
+        report(progress.stage, progress.done, progress.total, progress.seconds_left)
 
     def step(what: str) -> Callable[[TrainingStep], None]:
-        return lambda made: report(what, made.step, made.steps)
+        return lambda made: report(what, made.step, made.steps, made.seconds_left)
 
-    steps = size.shape.steps
-    pretraining = await _apart(lambda: prepare(folder, size, seed, lambda done, _: report("pretraining", done, steps)))
+    clock = StageClock("pretraining", total=size.shape.steps)
+    pretraining = await _apart(lambda: prepare(folder, size, seed, lambda _step, _loss: staged(clock.advance(1))))
     config = read_config(folder / CONFIG)
     apis = [open_api(spec) for spec in config.tools]
     await _apart(lambda: runs.run_corpus(config, apis, staged))
@@ -72,7 +76,7 @@ async def run_tiny(
     await _apart(lambda: runs.run_dataset(config))
     fine_tuned = await _apart(lambda: runs.run_finetune(config, "finetune", step("fine-tuning")))
     control = await _apart(lambda: runs.run_finetune(config, "control", step("fine-tuning the control")))
-    evaluation = await run_evaluate(config, apis, lambda made: report("evaluating", made.done, made.total))
+    evaluation = await run_evaluate(config, apis, lambda made: report("evaluating", made.done, made.total, None))
     curves = {PRETRAINING: pretraining, "fine-tuning": fine_tuned.losses, "fine-tuning, control": control.losses}
     return evaluation_result(
         evaluation,

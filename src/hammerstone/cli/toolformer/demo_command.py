@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from hammerstone.cli.options import Json
-from hammerstone.cli.terminal import print_json, progress, talk
+from hammerstone.cli.terminal import print_json, talk
 from hammerstone.cli.toolformer.shared import needs_extra
-from hammerstone.cli.toolformer.shown_progress import time_left
+from hammerstone.cli.toolformer.shown_progress import shown_progress, time_left
 
 __all__ = ["demo"]
 
@@ -33,14 +33,12 @@ def demo(
         from hammerstone.evals.toolformer_demo import PARTS, run_tiny
         from hammerstone.toolformer.tiny.preparation import CONFIG, Size
 
-        with progress("pretraining") as bar:
+        numbers = {part: number for number, part in enumerate(PARTS, 1)}
+        with shown_progress("pretraining", "steps") as show:
 
-            def report_progress(what: str, done: int, total: int) -> None:
-                task = bar.tasks[0]
-                if what != task.description:
-                    bar.reset(task.id, description=what)
-                part = f"part {PARTS.index(what) + 1} of {len(PARTS)}{time_left(task.time_remaining)}"
-                bar.update(task.id, completed=done, total=total or None, note=part)
+            def report_progress(what: str, done: int, total: int | None, left: float | None) -> None:
+                note = f"part {numbers[what]} of {len(PARTS)}{time_left(left)}"
+                show(done, total, note, what=what, unit=PARTS[what])
 
             result = anyio.run(run_tiny, folder, Size(), seed, report_progress)
         print_json(result) if json else show_result(result)

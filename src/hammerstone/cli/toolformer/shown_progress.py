@@ -17,7 +17,9 @@ EVERY = 30.0  # seconds between two lines of a log
 class ShowProgress(Protocol):
     """Shows how much is done, of how much (`None`: not known), and a note, such as the rate and the time left."""
 
-    def __call__(self, done: float, total: float | None, note: str = "", *, what: str | None = None) -> None: ...
+    def __call__(
+        self, done: float, total: float | None, note: str = "", *, what: str | None = None, unit: str = ...
+    ) -> None: ...
 
 
 @contextmanager
@@ -26,13 +28,15 @@ def shown_progress(
 ) -> Generator[ShowProgress]:
     """A bar that is called `what`; without a terminal a line on stderr, at most every 30 seconds.
 
-    `unit` is what is counted, in the plural. `what` may change as it goes.
+    `unit` is what is counted, in the plural. Both may change as it goes.
     """
     said = clock()
 
     with progress(what, total=None if total is None else int(total)) as bar:
 
-        def show(done: float, total: float | None, note: str = "", *, what: str | None = None) -> None:
+        def show(
+            done: float, total: float | None, note: str = "", *, what: str | None = None, unit: str = unit
+        ) -> None:
             nonlocal said
             if what is not None:
                 bar.update(bar.task_ids[0], description=what)
