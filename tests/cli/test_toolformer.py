@@ -87,6 +87,27 @@ def test_the_first_stages_run_one_after_the_other_and_count(cli: Cli, run: Path)
     assert cli(*stage).lines == [json.loads(json.dumps(cli(*stage).lines[0]))]  # finished: the same again
 
 
+def test_a_text_near_an_evaluation_question_is_shown_and_left_out(cli: Cli, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "model").symlink_to(run / "model")
+    for name in ("run.toml", "texts.jsonl"):
+        (tmp_path / name).write_bytes((run / name).read_bytes())
+    question = {"prompt": "The sum of 1 and 3 is 4, and 7 times", "answers": ["4"]}
+    (tmp_path / "questions.jsonl").write_text(json.dumps(question) + "\n")
+    done = cli("toolformer", "corpus", "--config", tmp_path / "run.toml", "--json")
+    assert (done.lines[0]["kept"], done.lines[0]["dropped: near an evaluation question"]) == (2, 1)
+    shown = f"near an evaluation question: {TEXTS[2]} (shares: the sum of 0 and 0 is 0)"
+    assert shown in " ".join(done.err.split())
+
+
+def test_a_finished_filter_needs_no_weights(cli: Cli, run: Path) -> None:
+    """`test_the_first_stages_run_one_after_the_other_and_count` has finished it."""
+    weights, away = run / "model" / "model.safetensors", run / "weights"
+    weights.rename(away)
+    done = cli("toolformer", "filter", "--config", run / "run.toml", "--sweep")
+    away.rename(weights)
+    assert done.code == 0, done.err
+
+
 def test_from_measured_calls_to_a_fine_tuned_model_and_its_four_rows(cli: Cli, run: Path, tmp_path: Path) -> None:
     (tmp_path / "model").symlink_to(run / "model")
     for name in ("questions.jsonl", "run.toml", "texts.jsonl"):

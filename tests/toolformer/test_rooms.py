@@ -14,7 +14,17 @@ MODULES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__
 
 # Each room may import those in the lines above it, and itself; rooms in one line do not know each other.
 ORDER = (
-    ("call_format", "gumbel", "kv_cache", "memory", "model_files", "prompts", "shard_units", "stage_progress"),
+    (
+        "call_format",
+        "gumbel",
+        "kv_cache",
+        "memory",
+        "model_files",
+        "near_questions",
+        "prompts",
+        "shard_units",
+        "stage_progress",
+    ),
     ("corpus_document", "lm"),
     ("rows", "stage_folder"),
     ("shards",),

@@ -23,6 +23,7 @@ What they share:
     shard_units.py, stage_folder.py the finished part of a shard in progress; the folder that it is in
     ray_workers.py                  the same units of work on many machines
     stage_progress.py               how far a stage is
+    near_questions.py               texts that are near to a question of an evaluation
     config.py, runs.py              one TOML file for a run, and its stages as functions
     stage_openings.py               those that read a model, opened on any machine
     comparison.py                   the last of them: the models compared

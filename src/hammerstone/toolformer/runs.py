@@ -21,9 +21,11 @@ from hammerstone.toolformer.config import LOCAL, RunConfig
 from hammerstone.toolformer.data.corpus import build_corpus
 from hammerstone.toolformer.data.dataset import build_dataset
 from hammerstone.toolformer.data.heuristics import fasttext_language_id
+from hammerstone.toolformer.data.piece_selection import NearText
 from hammerstone.toolformer.data.sources import find_sources, open_dataset, read_rows
 from hammerstone.toolformer.lm import load_model, load_tokenizer
 from hammerstone.toolformer.local import write_tools
+from hammerstone.toolformer.near_questions import EvaluationQuestions
 from hammerstone.toolformer.score.sweep import KeptCalls, sweep
 from hammerstone.toolformer.shards import StageWork, read_shards, run_stage, run_units
 from hammerstone.toolformer.stage_openings import is_local, open_annotation, open_filter, open_proposer, prompts
@@ -54,8 +56,16 @@ SpreadStage = Literal["annotate", "execute", "filter"]
 SOURCE: dict[SpreadStage, str] = {"annotate": "corpus", "execute": "annotate", "filter": "execute"}
 
 
-def run_corpus(config: RunConfig, apis: Sequence[Api], on_progress: OnProgress = lambda _: None) -> Counter[str]:
-    """Tokens are counted by the tokenizer of the model that will be fine-tuned. Raises as `build_corpus`."""
+def run_corpus(
+    config: RunConfig,
+    apis: Sequence[Api],
+    on_progress: OnProgress = lambda _: None,
+    on_near: Callable[[NearText], None] = lambda _: None,
+) -> Counter[str]:
+    """Tokens are counted by the tokenizer of the model that will be fine-tuned.
+
+    Raises as `build_corpus`, and as `read_benchmark` for evaluation files, whose questions no text may be near to.
+    """
     settings = replace(config.corpus, tokenizer=config.model)
     tokenizer = load_tokenizer(config.model)
     languages = config.corpus.language_id
@@ -67,8 +77,14 @@ def run_corpus(config: RunConfig, apis: Sequence[Api], on_progress: OnProgress =
         count_tokens=lambda text: len(tokenizer.encode(text)),
         load=open_dataset if settings.limit is None else partial(open_dataset, seed=settings.seed),
         identify=fasttext_language_id(Path(languages)) if languages else None,
+        questions=_questions(config),
+        on_near=on_near,
         on_progress=on_progress,
     )
+
+
+def _questions(config: RunConfig) -> EvaluationQuestions:
+    return EvaluationQuestions(one.prompt for benchmark in benchmark_files(config) for one in benchmark.questions)
 
 
 def index_documents(sources: Sequence[str], folder: Path) -> int:
@@ -110,8 +126,8 @@ async def run_suggest_prompt(
     if name not in named:
         raise SettingsError(f"{name} is not a tool of this run", hint=f"the tools are {', '.join(named)}")
     prompt = prompts(config, apis)
-    questions = [question.prompt for benchmark in benchmark_files(config) for question in benchmark.questions]
-    sample = sample_documents(read_shards(config.stage("corpus")), name, documents, config.corpus.seed, questions)
+    corpus = read_shards(config.stage("corpus"))
+    sample = sample_documents(corpus, name, documents, config.corpus.seed, _questions(config))
     annotator = config.annotate.by
     return await suggest_prompt(
         sample,

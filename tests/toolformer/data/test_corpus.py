@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ import pytest
 from hammerstone.errors import InputError, SettingsError
 from hammerstone.toolformer.corpus_document import CorpusDocument
 from hammerstone.toolformer.data.corpus import CorpusSettings, build_corpus, open_dataset
+from hammerstone.toolformer.data.piece_selection import NearText
+from hammerstone.toolformer.near_questions import EvaluationQuestions
 from hammerstone.toolformer.shards import read_shards
 from hammerstone.toolformer.stage_folder import shard_paths
 from hammerstone.toolformer.stage_progress import StageProgress
@@ -292,6 +295,20 @@ def test_brackets_and_arrows_of_a_document_stay_as_they_are(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("rows", [[], [{"text": ""}], ["", ""], [{"text": "short"}]])
+def test_a_text_near_an_evaluation_question_is_left_out_counted_and_reported(tmp_path: Path) -> None:
+    asked = EvaluationQuestions(["A farmer sells 12 eggs a day at 3 dollars each."])
+    rows = [{"id": "far", "text": "Hens lay eggs."}, {"id": "near", "text": "A farmer sells 7 eggs a day, at 2."}]
+    file, near = lines(tmp_path / "a.jsonl", *rows), list[NearText]()
+    documents, counts = build(tmp_path / "out", file, questions=asked, on_near=near.append)
+    assert [one.id for one in documents] == ["far"]
+    assert counts == {"read": 2, "pieces": 2, "kept": 1, "dropped: near an evaluation question": 1}
+    assert near == [NearText("A farmer sells 7 eggs a day, at 2.", "a farmer sells 0 eggs a day at")]
+    with pytest.raises(InputError, match="other settings"):
+        build(tmp_path / "out", file, questions=EvaluationQuestions(["How many eggs does she sell today?"]))
+    kept = replace(ANY, near_questions="keep")
+    assert len(build(tmp_path / "kept", file, settings=kept, questions=asked)[0]) == 2
+
+
 def test_an_empty_corpus_is_told_with_a_hint_and_leaves_no_folder(tmp_path: Path, rows: list[Any]) -> None:
     file = lines(tmp_path / "a.jsonl", *rows)
     with pytest.raises(InputError, match="the corpus contains no document") as caught:

@@ -13,6 +13,7 @@ from hammerstone.toolformer.apis.calculator import Calculator
 from hammerstone.toolformer.apis.calendar import Calendar
 from hammerstone.toolformer.call_format import find_calls, remove_calls
 from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
+from hammerstone.toolformer.near_questions import EvaluationQuestions
 from hammerstone.toolformer.suggest.example_prompt import choose_examples, example_prompt
 from hammerstone.toolformer.suggest.prompt_measure import measure_prompt
 from hammerstone.toolformer.suggest.result_places import places_by_rule, places_of_proposals
@@ -171,13 +172,15 @@ async def test_a_document_too_long_for_the_prompt_is_not_measured() -> None:
         measure_prompt(lm, Calculator(), "Calculator:", await places_by_rule([long], Calculator()), SETTINGS)
 
 
+NONE = EvaluationQuestions([])
+
+
 async def test_a_sample_has_no_sentence_of_an_evaluation_question_and_is_drawn_by_seed() -> None:
     question = f"Sum it up. {TEXTS[1].upper()} The answer is"
-    drawn = sample_documents(DOCUMENTS, "Calculator", 3, 0, [question])
+    drawn = sample_documents(DOCUMENTS, "Calculator", 3, 0, EvaluationQuestions([question]))
     assert "d1" not in {one.id for one in drawn}
-    assert drawn == sample_documents(DOCUMENTS, "Calculator", 3, 0, [question])
-    assert (
-        len({tuple(one.id for one in sample_documents(DOCUMENTS, "Calculator", 3, seed, [])) for seed in range(9)}) > 1
-    )
+    assert drawn == sample_documents(DOCUMENTS, "Calculator", 3, 0, EvaluationQuestions([question]))
+    samples = [sample_documents(DOCUMENTS, "Calculator", 3, seed, NONE) for seed in range(9)]
+    assert len({tuple(one.id for one in sample) for sample in samples}) > 1
     calendar = [CorpusDocument(id="c", text="x", apis=("Calendar",))]
-    assert sample_documents(calendar, "Calculator", 3, 0, []) == []
+    assert sample_documents(calendar, "Calculator", 3, 0, NONE) == []

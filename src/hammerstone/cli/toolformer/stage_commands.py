@@ -12,7 +12,7 @@ import typer
 
 from hammerstone.cli.options import Backend, Home, Json, SandboxName
 from hammerstone.cli.tables import show_table
-from hammerstone.cli.terminal import print_json, print_line, progress, talk
+from hammerstone.cli.terminal import brief, print_json, print_line, progress, talk
 from hammerstone.cli.toolformer.scored_calls import show_explained, show_sweep
 from hammerstone.cli.toolformer.shared import File, Ray, described_apis, needs_extra, read_run, running_apis
 from hammerstone.cli.toolformer.shown_progress import shown_progress, time_left
@@ -22,19 +22,25 @@ if TYPE_CHECKING:
 
 __all__ = ["annotate", "corpus", "dataset", "evaluate", "execute", "filter_", "finetune", "index"]
 
-EXAMPLES = 2  # calls shown of each band
+EXAMPLES = 2  # calls shown of each band, and texts that are left out
 
 
 def corpus(config: File, home: Home = None, json: Json = False) -> None:
     """Select documents in which the tools may be useful, by the paper's rules."""
     with needs_extra():
+        from hammerstone.toolformer.data.piece_selection import NearText
         from hammerstone.toolformer.runs import run_corpus
 
-        read = read_run(config)
-        _show(
-            _staged("corpus", lambda show: run_corpus(read, described_apis(read, home), show)),
-            json,
-        )
+        read, near = read_run(config), list[NearText]()
+
+        def keep_examples(one: NearText) -> None:
+            if len(near) < EXAMPLES:
+                near.append(one)
+
+        counts = _staged("corpus", lambda show: run_corpus(read, described_apis(read, home), show, keep_examples))
+        _show(counts, json)
+        for one in near:
+            talk(f"{brief(' '.join(one.text.split()))} (shares: {one.shared})", "near an evaluation question:")
 
 
 def index(

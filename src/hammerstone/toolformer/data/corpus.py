@@ -16,15 +16,16 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal
 
 from hammerstone.errors import InputError, SettingsError
-from hammerstone.toolformer.call_format import find_calls
 from hammerstone.toolformer.corpus_document import CorpusDocument
 from hammerstone.toolformer.data.heuristics import DocumentRules, LanguageId, iso_date, seeded_draw, url_date
+from hammerstone.toolformer.data.piece_selection import NearText, PieceSelection, SourceText
 from hammerstone.toolformer.data.sources import DatasetLoader, SourceRow, find_sources, open_dataset, read_rows
 from hammerstone.toolformer.data.splitting import count_words, split_text
 from hammerstone.toolformer.data.text_sample import SampledText, TextSample
+from hammerstone.toolformer.near_questions import EvaluationQuestions
 from hammerstone.toolformer.shards import UnwrittenShard, run_first_stage
 from hammerstone.toolformer.stage_progress import StageProgress
 from hammerstone.types import JSON
@@ -32,6 +33,7 @@ from hammerstone.types import JSON
 __all__ = ["CorpusSettings", "build_corpus"]
 
 SHARD = 500  # documents; a shard ends with the last piece of a text
+NO_QUESTIONS = EvaluationQuestions(())
 UNREADABLE = 0.01  # of the characters of a text: with more that are not UTF-8, it is in another encoding or binary
 
 
@@ -41,6 +43,8 @@ class CorpusSettings:
 
     Pieces have `min_tokens` to `max_tokens` tokens. At most `limit` documents are kept: a sample of the texts of files
     by `seed`; of a dataset, which may have no end, the first that come (`open_dataset` can shuffle it).
+
+    Pieces near to an evaluation question are left out, unless `near_questions` is "keep".
 
     `tokenizer` and `language_id` name what counts tokens and identifies languages: a folder written with others is
     refused.
@@ -57,6 +61,7 @@ class CorpusSettings:
     seed: int = 0
     tokenizer: str = "words"
     language_id: str = ""
+    near_questions: Literal["drop", "keep"] = "drop"
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_tokens <= self.max_tokens or self.max_tokens < 1:
@@ -77,26 +82,33 @@ def build_corpus(
     count_tokens: Callable[[str], int] = count_words,
     identify: LanguageId | None = None,
     load: DatasetLoader = open_dataset,
+    questions: EvaluationQuestions = NO_QUESTIONS,
+    on_near: Callable[[NearText], None] = lambda _: None,
     on_progress: Callable[[StageProgress], None] = lambda _: None,
 ) -> Counter[str]:
     """Write the documents that are useful for at least one of `apis` (all documents, if there are none) in shards.
 
     Returns counts: texts `read`, `pieces` of usable texts, pieces `kept` by each rule of each tool, and why others were
-    `dropped`. Raises `InputError` for sources that do not exist, cannot be read or contain nothing to keep;
-    `SettingsError` for MT without `identify`, and for a dataset that cannot be opened; otherwise as `run_first_stage`.
+    `dropped`. `on_near` gets the texts that are near to one of the `questions`.
+
+    Raises `InputError` for sources that do not exist, cannot be read or contain nothing to keep; `SettingsError` for MT
+    without `identify`, and for a dataset that cannot be opened; otherwise as `run_first_stage`.
     """
+    asked = questions if settings.near_questions == "drop" else NO_QUESTIONS
     rules = DocumentRules(apis=apis, seed=settings.seed, identify=identify)
     found = find_sources(sources)
     manifest: dict[str, JSON] = {
         **asdict(settings),
         "apis": [*apis],
         "sources": [[source.name, source.digest()] for source in found],
+        "questions": asked.digest,
     }
+    selection = PieceSelection(rules, settings.min_tokens, count_tokens, asked, on_near)
 
     def blocks(done: Counter[str]) -> Iterator[UnwrittenShard]:
         fields = (settings.text_field, settings.id_field, settings.url_field, settings.date_field)
         rows = read_rows(found, fields, settings.split, load)
-        builder = _CorpusBuilder(rules, settings, count_tokens)
+        builder = _CorpusBuilder(selection, settings)
         if settings.limit is not None and all(source.path for source in found):
             return builder.sampled_blocks(rows, done, TextSample(settings.limit))
         return builder.blocks(rows, done)
@@ -117,18 +129,11 @@ def _nothing_kept(counts: Counter[str]) -> InputError:
 # --- From texts to documents ---
 
 
-class _SourceText(NamedTuple):
-    id: str
-    text: str
-    date: str | None
-    dated: str | None  # where its date comes from: a rule of the calendar
-
-
 class _CorpusBuilder:
     """Turns rows into documents. It remembers 16 bytes of each text and id, to recognise repetitions."""
 
-    def __init__(self, rules: DocumentRules, settings: CorpusSettings, count_tokens: Callable[[str], int]) -> None:
-        self._rules, self._settings, self._count_tokens = rules, settings, count_tokens
+    def __init__(self, selection: PieceSelection, settings: CorpusSettings) -> None:
+        self._selection, self._settings = selection, settings
         self._seen: set[bytes] = set()
 
     def blocks(self, rows: Iterator[SourceRow], done: Counter[str]) -> Iterator[UnwrittenShard]:
@@ -185,19 +190,19 @@ class _CorpusBuilder:
         text = self._usable(row, counts)
         return ([] if text is None else self._pieces(text, counts, limit)), counts
 
-    def _pieces(self, text: _SourceText, counts: Counter[str], limit: int | None) -> list[CorpusDocument]:
+    def _pieces(self, text: SourceText, counts: Counter[str], limit: int | None) -> list[CorpusDocument]:
         """The documents of a text, up to a limit."""
         documents: list[CorpusDocument] = []
-        pieces = split_text(text.text, self._settings.max_tokens, self._count_tokens)
+        pieces = split_text(text.text, self._settings.max_tokens, self._selection.count_tokens)
         for number, piece in enumerate(pieces, 1):
             counts["pieces"] += 1
             piece_id = text.id if len(pieces) == 1 else f"{text.id}#{number}"
-            documents.extend(self._judged(text._replace(id=piece_id, text=piece), counts))
+            documents.extend(self._selection.documents(text._replace(id=piece_id, text=piece), counts))
             if len(documents) == limit:
                 break
         return documents
 
-    def _usable(self, row: SourceRow, counts: Counter[str]) -> _SourceText | None:
+    def _usable(self, row: SourceRow, counts: Counter[str]) -> SourceText | None:
         """The row's text, unless it is unusable, which is counted."""
         fields, names = row.fields, self._settings
         if fields is None:
@@ -212,7 +217,7 @@ class _CorpusBuilder:
             counts["dropped: same text as before"] += 1
         else:
             counts["repaired: invalid UTF-8"] += bool(bad)
-            return _SourceText(self._id(row, counts), text, *_date(fields, names, counts))
+            return SourceText(self._id(row, counts), text, *_date(fields, names, counts))
         return None
 
     def _id(self, row: SourceRow, counts: Counter[str]) -> str:
@@ -228,22 +233,6 @@ class _CorpusBuilder:
         before = len(self._seen)
         self._seen.add(digest)
         return len(self._seen) > before
-
-    def _judged(self, piece: _SourceText, counts: Counter[str]) -> Iterator[CorpusDocument]:
-        """The piece as a document, if it is useful for a tool."""
-        apis = self._rules.apis
-        if self._count_tokens(piece.text) < self._settings.min_tokens:
-            counts["dropped: too short"] += 1
-        elif find_calls(piece.text, apis):
-            counts["dropped: holds a call of its own"] += 1
-        elif kept := self._rules.that_keep(piece.id, piece.text, piece.dated):
-            counts.update(["kept", *(f"kept: {api}: {rule}" for api, rule in kept.items())])
-            yield CorpusDocument(id=piece.id, text=piece.text, date=piece.date, apis=tuple(kept))
-        elif apis:
-            counts["dropped: good for no tool"] += 1
-        else:
-            counts["kept"] += 1
-            yield CorpusDocument(id=piece.id, text=piece.text, date=piece.date)
 
 
 def _sampled_shards(texts: Sequence[SampledText], counts: Counter[str], *, skip: int) -> Iterator[UnwrittenShard]:

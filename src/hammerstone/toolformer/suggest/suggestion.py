@@ -8,7 +8,6 @@ sample ─► calls by rule, or proposed by a model ─► run ─► those whos
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +18,7 @@ from hammerstone.toolformer.annotate.annotation import AnnotateSettings, Propose
 from hammerstone.toolformer.apis.api import Api
 from hammerstone.toolformer.corpus_document import CorpusDocument
 from hammerstone.toolformer.lm import LanguageModel
+from hammerstone.toolformer.near_questions import EvaluationQuestions
 from hammerstone.toolformer.suggest.example_prompt import ExamplePassage, choose_examples, example_prompt
 from hammerstone.toolformer.suggest.prompt_measure import PromptMeasure, measure_prompt
 from hammerstone.toolformer.suggest.result_places import ResultPlace, places_by_rule, places_of_proposals
@@ -26,7 +26,6 @@ from hammerstone.toolformer.suggest.result_places import ResultPlace, places_by_
 __all__ = ["SuggestedPrompt", "sample_documents", "suggest_prompt"]
 
 MEASURED = 100  # places at which a prompt is measured: at most
-LEAST = 5  # words of a sentence by which an evaluation question is recognised
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,19 +46,13 @@ class SuggestedPrompt:
 
 
 def sample_documents(
-    documents: Iterable[CorpusDocument], api: str, count: int, seed: int, questions: Iterable[str]
+    documents: Iterable[CorpusDocument], api: str, count: int, seed: int, questions: EvaluationQuestions
 ) -> list[CorpusDocument]:
-    """`count` documents that may be useful for a tool, drawn with `seed`, without any that has a sentence of an
-    evaluation question: a model must not see those in its prompt.
+    """`count` documents that may be useful for a tool, drawn with `seed`, without any that is near to an evaluation
+    question: a model must not see those in its prompt.
     """
-    asked = {sentence for question in questions for sentence in _sentences(question)}
-    fitting = [one for one in documents if (not one.apis or api in one.apis) and asked.isdisjoint(_sentences(one.text))]
+    fitting = [one for one in documents if (not one.apis or api in one.apis) and not questions.shared(one.text)]
     return random.Random(seed).sample(fitting, min(count, len(fitting)))  # noqa: S311 - a sample is no secret
-
-
-def _sentences(text: str) -> set[str]:
-    sentences = (" ".join(re.findall(r"\w+", part.casefold())) for part in re.split(r"[.!?\n]+(?!\d)", text))
-    return {sentence for sentence in sentences if sentence.count(" ") >= LEAST - 1}
 
 
 async def suggest_prompt(

@@ -104,6 +104,7 @@ dtype = "float32"           # as on processors without bfloat16: the same result
 [corpus]
 sources = ["{TEXTS}"]
 min_tokens = 5
+near_questions = "keep"     # all sentences of so small a language are alike; none is both a text and a question
 seed = {seed}
 
 [annotate]                  # by the model itself
