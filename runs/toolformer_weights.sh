@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Toolformer on real weights, with the calculator: from a model and plain texts to the table of base, control and
+# Toolformer on real weights: from a model and plain texts to the table of base, control and
 # fine-tuned model. runs/toolformer_smollm.sh and runs/toolformer_gemma.sh say which model, and call this.
 #
 #   WEIGHTS   a .gguf file, a folder, or a name on the Hugging Face hub
@@ -10,10 +10,15 @@
 #   MAWPS     MAWPS as JSON or CSV
 #   FOLDER    of the run. Run the same command again after an interruption: it resumes
 #
-# EXAMPLES, LIMIT, TAU_F, STEPS and RATE in the environment set the examples in the prompt, the documents that are
-# annotated, the threshold of the calculator, and the steps and rate of fine-tuning.
+# EXAMPLES, LIMIT, TAU_F, STEPS and RATE in the environment set the examples in the prompts, the documents that are
+# annotated, the threshold of the tools, and the steps and rate of fine-tuning.
+#
+# TOOLS="calculator calendar search" adds tools. The calendar needs texts with a "date". The search needs PASSAGES, a
+# text to search, such as WikiText-2's validation set: not PLAIN, or the model would be trained on what measures it.
 set -euo pipefail
 weights=$1 texts=$2 plain=$3 svamp=$4 mawps=$5 folder=$6
+read -ra tools <<< "${TOOLS:-calculator}"
+names=("${tools[@]^}") # as in a text: Calculator, Calendar, Search
 hammerstone() { uv run --extra toolformer --extra bench hammerstone "$@"; }
 mkdir -p "$folder"
 
@@ -23,25 +28,28 @@ if [ "${texts##*.}" = jsonl ]; then
     texts=$folder/texts.jsonl
 fi
 
+# The passages that the search finds.
+if [[ " ${tools[*]} " == *" search "* ]] && [ ! -e "$folder/index" ]; then
+    hammerstone toolformer index "${PASSAGES:?names the text to search}" --into "$folder/index"
+fi
+
 # The run. Short documents, few positions and draws: a small model proposes few good calls, wherever it is asked.
 if [ ! -e "$folder/run.toml" ]; then
+    specs=$(printf '"%s", ' "${tools[@]/#search/search:index}")
     cat > "$folder/run.toml" <<TOML
 model = "$(realpath -e "$weights" 2> /dev/null || echo "$weights")"
 folder = "."
-tools = ["calculator"]
+tools = [${specs%, }]
 
 [corpus]
 sources = ["$(realpath "$texts")"]
 max_tokens = 256
 limit = ${LIMIT:-1000}
 
-[annotate.tools.Calculator]
-threshold = 0.0
-positions = 5
-draws = 5
+$(printf '[annotate.tools.%s]\nthreshold = 0.0\npositions = 5\ndraws = 5\n\n' "${names[@]}")
 
 [dataset]
-tau_f.Calculator = ${TAU_F:-0.2}
+$(printf "tau_f.%s = ${TAU_F:-0.2}\n" "${names[@]}")
 without_calls = true
 
 [finetune]
@@ -60,21 +68,26 @@ max_tokens = 32
 files.svamp = ["$(realpath "$svamp")"]
 files.mawps = ["$(realpath "$mawps")"]
 texts = "$(realpath "$plain")"
-dateset = 0
+dateset = $([[ " ${tools[*]} " == *" calendar "* ]] && echo 500 || echo 0)
 ks = [0, 10]
 TOML
 fi
 
-# Documents in which the calculator may be useful, by the paper's rules.
+# Documents in which a tool may be useful, by the paper's rules, and which are near to no question.
 hammerstone toolformer corpus --config "$folder/run.toml"
 
-# A prompt with the corpus's own sentences, measured beside the built-in one. Read it: it may be edited before the next stage.
+# Prompts with the corpus's own sentences, measured beside the built-in ones. Read them: they may be edited before the next
+# stage.
 if ! grep -q prompt_files "$folder/run.toml"; then
-    if [ ! -e "$folder/calculator.md" ]; then
-        hammerstone toolformer suggest-prompt Calculator --config "$folder/run.toml" --examples "${EXAMPLES:-2}" \
-            --into "$folder/calculator.md"
-    fi
-    printf '\n[annotate.prompt_files]\nCalculator = "calculator.md"\n' >> "$folder/run.toml"
+    for name in "${names[@]}"; do
+        [ -e "$folder/$name.md" ] ||
+            hammerstone toolformer suggest-prompt "$name" --config "$folder/run.toml" \
+                --examples "${EXAMPLES:-2}" --into "$folder/$name.md"
+    done
+    {
+        printf '\n[annotate.prompt_files]\n'
+        for name in "${names[@]}"; do echo "$name = \"$name.md\""; done
+    } >> "$folder/run.toml"
 fi
 
 # Calls are drawn from the model itself, run, and scored.

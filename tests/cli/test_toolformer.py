@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hammerstone.errors import SettingsError
 from hammerstone.toolformer.corpus_document import CorpusDocument, Losses, Proposal
 from hammerstone.toolformer.shards import write_shards
 
@@ -142,6 +143,22 @@ def test_a_text_is_written_by_a_server_that_has_the_model(cli: Cli, run: Path) -
     (line,) = done.lines
     assert (line["prompt"], line["ended"]) == ("The sum of", "length")
     assert fake.asked[0]["prompt"] == fake.lm.encode("The sum of")
+
+
+def test_a_model_calculates_in_what_its_run_says(
+    cli: Cli, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def load_model(path: str, *, dtype: str) -> None:
+        asked.append((path, dtype))
+        raise SettingsError("only asked")
+
+    monkeypatch.setattr("hammerstone.toolformer.lm.load_model", load_model)
+    (tmp_path / "run.toml").write_text('dtype = "float32"\n' + CONFIG)
+    cli("toolformer", "generate", "x", "--config", tmp_path / "run.toml")
+    cli("toolformer", "generate", "x", "--model", run / "model")
+    assert asked == [(str(tmp_path / "finetune" / "model"), "float32"), (str(run / "model"), "auto")]
 
 
 @pytest.mark.parametrize("given", [(), ("--config", "run.toml", "--model", "model")])

@@ -20,7 +20,7 @@ from hammerstone.text_files import stdin_lines
 if TYPE_CHECKING:
     from hammerstone.toolformer.apis.api import Api
     from hammerstone.toolformer.decode import DecodeSettings, GeneratedText, TokenPiece
-    from hammerstone.toolformer.lm import ModelTokenizer
+    from hammerstone.toolformer.lm import DtypeName, LanguageModel, ModelTokenizer
 
 __all__ = ["LiveText", "generate"]
 
@@ -64,9 +64,10 @@ def generate(
 
     texts = prompts or [line for line in stdin_lines() if line.strip()]
     with needs_extra():
+        from hammerstone.toolformer.lm import load_model
         from hammerstone.toolformer.local import read_tools
 
-        folder, settings = _model_and_settings(config, model)
+        folder, dtype, settings = _model_and_settings(config, model)
         chosen = {"k": k, "calls": calls, "nested": nested, "max_tokens": max_tokens}
         settings = replace(settings, **{name: value for name, value in chosen.items() if value is not None})
         specs = tuple(_names(tools)) if tools is not None else read_tools(Path(folder))
@@ -74,8 +75,9 @@ def generate(
 
         async def run() -> list[GeneratedText]:
             async with running_apis(specs, home, sandbox) as apis:
-                url = endpoint if engine is Engine.VLLM else None
-                return await _generated(folder, url, texts, apis, settings, live=live)
+                if engine is Engine.VLLM:
+                    return await _served(folder, endpoint, texts, apis, settings, live=live)
+                return await _local(load_model(folder, dtype=dtype), texts, apis, settings, live=live)
 
         for text, made in zip(texts, anyio.run(run), strict=True):
             if json:
@@ -85,37 +87,42 @@ def generate(
                 _show_calls(made)
 
 
-def _model_and_settings(config: Path | None, model: str | None) -> tuple[str, DecodeSettings]:
-    """The folder of the model, and its settings for decoding."""
+def _model_and_settings(config: Path | None, model: str | None) -> tuple[str, DtypeName, DecodeSettings]:
+    """The folder of the model, what it calculates in, and its settings for decoding: as the run says, if it is named."""
     from hammerstone.toolformer.decode import DecodeSettings
 
     if model is not None and config is None:
-        return model, DecodeSettings()
+        return model, "auto", DecodeSettings()
     if config is None or model is not None:
         raise SettingsError("give exactly one model", hint="use --config FILE of a run, or --model FOLDER")
     read = read_run(config)
-    return str(read.stage("finetune") / "model"), read.generate
+    return str(read.stage("finetune") / "model"), read.dtype, read.generate
 
 
-async def _generated(
-    model: str, url: str | None, texts: Sequence[str], apis: Sequence[Api], settings: DecodeSettings, *, live: bool
+async def _local(
+    lm: LanguageModel, texts: Sequence[str], apis: Sequence[Api], settings: DecodeSettings, *, live: bool
 ) -> list[GeneratedText]:
-    """With the weights in the folder, or with a server; then only the folder's tokenizer is read."""
     from hammerstone.toolformer.decode import generate as decode
+
+    return await decode(lm, texts, {api.name: api for api in apis}, settings, on_piece=_shown(lm, texts, live=live))
+
+
+async def _served(
+    model: str, url: str, texts: Sequence[str], apis: Sequence[Api], settings: DecodeSettings, *, live: bool
+) -> list[GeneratedText]:
+    """With the weights on a server; only the folder's tokenizer is read."""
     from hammerstone.toolformer.decode.served import generate_served
     from hammerstone.toolformer.decode.vllm import open_endpoint
-    from hammerstone.toolformer.lm import load_model, load_tokenizer
+    from hammerstone.toolformer.lm import load_tokenizer
 
-    def shown(tokenizer: ModelTokenizer) -> Callable[[TokenPiece], None]:
-        return LiveText(tokenizer, texts[0]).write if live else lambda _: None
-
-    named = {api.name: api for api in apis}
-    if url is None:
-        lm = load_model(model)
-        return await decode(lm, texts, named, settings, on_piece=shown(lm))
     async with open_endpoint(url, model) as opened:
         tokenizer = load_tokenizer(model, context=opened.context)
-        return await generate_served(opened, tokenizer, texts, named, settings, on_piece=shown(tokenizer))
+        named, on_piece = {api.name: api for api in apis}, _shown(tokenizer, texts, live=live)
+        return await generate_served(opened, tokenizer, texts, named, settings, on_piece=on_piece)
+
+
+def _shown(tokenizer: ModelTokenizer, texts: Sequence[str], *, live: bool) -> Callable[[TokenPiece], None]:
+    return LiveText(tokenizer, texts[0]).write if live else lambda _: None
 
 
 class LiveText:

@@ -83,6 +83,7 @@ class _Row(NamedTuple):
 class CallDrawer:
     """Draws the calls of one tool: at most `limit` at a time, and of each at most `most` tokens after its opening.
 
+    `limit` counts draws, though only rows take memory: the next token may part a row into as many as it has draws.
     `branch` gives rows that continue texts: their numbers and how many of their tokens.
     """
 
