@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from multiprocessing.connection import Connection, Listener
 from pathlib import Path
 from threading import Thread
 
@@ -98,14 +98,13 @@ def interrupt(_: StageProgress) -> None:
 
 
 MEET = '''
-import os
-from multiprocessing.connection import Client
+import os, socket
 
 def Meet(text: str) -> str:
     """Answers when another process has asked too."""
-    with Client({address!r}, authkey=b"meet") as asked:
-        asked.send(os.getpid())
-        return asked.recv()
+    with socket.create_connection({address!r}) as asked:
+        asked.sendall(str(os.getpid()).encode())
+        return asked.recv(9).decode()
 '''
 
 
@@ -113,28 +112,29 @@ def Meet(text: str) -> str:
 def meeting() -> Iterator[tuple[tuple[str, int], set[int]]]:
     """A server that answers nobody until two processes have asked; and which ones have."""
     asked: set[int] = set()
-    waiting: list[Connection] = []
-    with Listener(("127.0.0.1", 0), authkey=b"meet") as listener:
+    waiting: list[socket.socket] = []
 
-        def serve() -> None:
-            while True:
-                try:
-                    waiting.append(listener.accept())
-                except OSError:  # it was closed
-                    return
-                asked.add(waiting[-1].recv())
-                while len(asked) > 1 and waiting:
-                    waiting.pop().send("met")
+    def serve() -> None:
+        while True:
+            try:
+                waiting.append(server.accept()[0])
+            except OSError:  # it was closed
+                return
+            asked.add(int(waiting[-1].recv(9)))
+            while len(asked) > 1 and waiting:
+                with waiting.pop() as answered:
+                    answered.sendall(b"met")
 
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
         Thread(target=serve, daemon=True).start()
-        yield listener.address, asked  # type: ignore[misc]
+        yield server.getsockname(), asked
 
 
 def test_two_workers_work_at_the_same_time(tmp_path: Path, address: str) -> None:
     with meeting() as (server, asked):
         (tmp_path / "meet.py").write_text(MEET.format(address=server))
         (tmp_path / CONFIG).write_text(
-            f'model = "{MODEL}"\nfolder = "."\ntools = ["python:meet.py:Meet"]\n[execute]\nseconds = 600\n'
+            f'model = "{MODEL}"\nfolder = "."\ntools = ["python:meet.py:Meet"]\n[execute]\nseconds = 900\n'
         )
         proposals = [Proposal(api="Meet", input=f"{k}", position=0, probability=1.0) for k in range(48)]
         documents = [CorpusDocument(id=f"d{k}", text="x", proposals=(one,)) for k, one in enumerate(proposals)]

@@ -88,7 +88,7 @@ class LocalModel:
 
 
 def open_local(folder: str) -> LocalModel:
-    """The model in a folder, with the tools that its `tools.json` names. No run says what it calculates in: `auto` does.
+    """The model in a folder, with the tools that its `tools.json` names. It calculates in what the hardware has.
 
     Raises `SettingsError` for a folder without a model, and what `open_api` raises for a tool.
     """

@@ -294,7 +294,6 @@ def test_brackets_and_arrows_of_a_document_stay_as_they_are(tmp_path: Path) -> N
     assert counts["dropped: holds a call of its own"] == 2
 
 
-@pytest.mark.parametrize("rows", [[], [{"text": ""}], ["", ""], [{"text": "short"}]])
 def test_a_text_near_an_evaluation_question_is_left_out_counted_and_reported(tmp_path: Path) -> None:
     asked = EvaluationQuestions(["A farmer sells 12 eggs a day at 3 dollars each."])
     rows = [{"id": "far", "text": "Hens lay eggs."}, {"id": "near", "text": "A farmer sells 7 eggs a day, at 2."}]
@@ -309,6 +308,7 @@ def test_a_text_near_an_evaluation_question_is_left_out_counted_and_reported(tmp
     assert len(build(tmp_path / "kept", file, settings=kept, questions=asked)[0]) == 2
 
 
+@pytest.mark.parametrize("rows", [[], [{"text": ""}], ["", ""], [{"text": "short"}]])
 def test_an_empty_corpus_is_told_with_a_hint_and_leaves_no_folder(tmp_path: Path, rows: list[Any]) -> None:
     file = lines(tmp_path / "a.jsonl", *rows)
     with pytest.raises(InputError, match="the corpus contains no document") as caught:

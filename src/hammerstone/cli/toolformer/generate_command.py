@@ -88,7 +88,7 @@ def generate(
 
 
 def _model_and_settings(config: Path | None, model: str | None) -> tuple[str, DtypeName, DecodeSettings]:
-    """The folder of the model, what it calculates in, and its settings for decoding: as the run says, if it is named."""
+    """The folder of the model, what it calculates in, and its settings for decoding: the run's, if one is named."""
     from hammerstone.toolformer.decode import DecodeSettings
 
     if model is not None and config is None:
