@@ -292,3 +292,12 @@ def test_without_the_extra_that_is_said_and_how_to_get_it(tmp_path: Path, comman
     assert done.returncode == 2
     assert "error: this needs torch, which is not installed" in done.stderr
     assert "hint: uv run --extra toolformer hammerstone …" in done.stderr
+
+
+def test_without_ray_that_is_said_and_how_to_get_it(cli: Cli, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "hammerstone.toolformer.ray_workers", raising=False)
+    done = cli("toolformer", "filter", "--config", run / "run.toml", "--ray", "local")
+    assert done.code == 2
+    assert "error: this needs ray, which is not installed" in done.err
+    assert "hint: uv run --extra toolformer --extra ray hammerstone …" in done.err
