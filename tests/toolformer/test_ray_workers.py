@@ -7,7 +7,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -152,6 +152,24 @@ def test_what_a_worker_cannot_open_is_an_error_here(tmp_path: Path, address: str
         over_ray("annotate", config, address)
     assert caught.value.hint.startswith("give a folder with config.json")
     assert not (tmp_path / "annotate").exists()
+
+
+def test_a_worker_on_which_the_stage_has_other_settings_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hammerstone.toolformer.ray_workers import StageWorker
+
+    monkeypatch.chdir(tmp_path)
+    write_shards(tmp_path / "corpus", [CorpusDocument(id="d", text="x")], settings={})
+    here = StageWork({"model": "m (torch.bfloat16)"}, lambda documents: (documents, {"n": len(documents)}))
+    unit = {"shard": [str(tmp_path / "corpus" / "00000.jsonl")], "unit": [0]}
+    row = StageWorker(lambda: nullcontext(here), here.settings, tmp_path)(unit)
+    assert (row["counts"], row["error"]) == (['{"n": 1}'], [""])
+    assert row["lines"] == [(tmp_path / "corpus" / "00000.jsonl").read_text()]
+    (told,) = StageWorker(lambda: nullcontext(here), {"model": "m"}, tmp_path)(unit)["error"]
+    assert "two machines open the stage differently" in told
+    (told,) = StageWorker(lambda: nullcontext(here), {"model": "m"}, tmp_path / "none")(unit)["error"]
+    assert f"has no folder {tmp_path / 'none'}" in told
 
 
 def test_a_cluster_that_is_not_there_is_an_error_with_a_hint(

@@ -33,7 +33,7 @@ os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")  # or it copies the 
 import ray
 import ray.data
 
-__all__ = ["OpenWork", "RayWorkers", "ray_workers"]
+__all__ = ["OpenWork", "RayWorkers", "StageWorker", "ray_workers"]
 
 OpenWork = Callable[[], AbstractContextManager[StageWork]]
 """Opens a stage with its model or tools. It is sent to the workers, so it consists of names and settings."""
@@ -53,7 +53,7 @@ class RayWorkers:
             return
         items = [{"shard": str(unit.shard), "unit": unit.number} for unit in units]
         results = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
-            _Worker,
+            StageWorker,
             batch_size=1,
             fn_constructor_args=[self.open_work, self.settings, Path.cwd()],
             compute=ray.data.ActorPoolStrategy(size=min(self.share.workers, len(units))),
@@ -88,7 +88,8 @@ def ray_workers(address: str, open_work: OpenWork, *, on_gpus: bool) -> Generato
         ) from error
     try:
         share = _share(on_gpus=on_gpus)
-        asked: Any = ray.remote(num_cpus=share.cpus, num_gpus=share.gpus)(_settings)
+        # The process ends with its one call, and leaves the memory of its model to the workers.
+        asked: Any = ray.remote(num_cpus=share.cpus, num_gpus=share.gpus, max_calls=1)(_settings)
         found = _result(ray.get(asked.remote(open_work, Path.cwd())))
         yield RayWorkers(open_work=open_work, settings=json.loads(found.lines), share=share)
     finally:
@@ -121,8 +122,12 @@ def _settings(open_work: OpenWork, folder: Path) -> Mapping[str, str]:
         return _row(lambda: UnitResult(json.dumps(dict(_opened(stack, open_work, folder).settings)), {}))
 
 
-class _Worker:
-    """On a worker: the stage, opened at its first unit."""
+class StageWorker:
+    """On a worker: the stage, opened at its first unit in the working directory `folder`.
+
+    Called with one unit, as the columns of a row of Ray Data, it returns a row that `RayWorkers` reads. A stage that
+    has other `settings` here is an error in it.
+    """
 
     def __init__(self, open_work: OpenWork, settings: Mapping[str, JSON], folder: Path) -> None:
         self._open_work, self._settings, self._folder = open_work, settings, folder
