@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ import ray
 import ray.data
 
 __all__ = ["OpenWork", "RayWorkers", "StageWorker", "ray_workers"]
+
+SECONDS = 10.0  # in which a cluster must answer
 
 OpenWork = Callable[[], AbstractContextManager[StageWork]]
 """Opens a stage with its model or tools. It is sent to the workers, so it consists of names and settings."""
@@ -81,7 +84,7 @@ def ray_workers(address: str, open_work: OpenWork, *, on_gpus: bool) -> Generato
     """
     try:
         _connect(address)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:  # Ray's own are ConnectionErrors, too
         raise OperatorError(
             f"cannot reach Ray at {address}: {' '.join(str(error).split())}",
             hint="`ray start --head` prints an address; `local` starts Ray on this machine",
@@ -97,6 +100,9 @@ def ray_workers(address: str, open_work: OpenWork, *, on_gpus: bool) -> Generato
 
 
 def _connect(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    if port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), SECONDS).close()  # Ray itself tries for minutes
     own: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
     ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **own)
     logging.getLogger("ray.data").setLevel(logging.ERROR)  # hammerstone shows progress itself
