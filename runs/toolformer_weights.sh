@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Toolformer on real weights: from a model and plain texts to the table of base, control and
-# fine-tuned model. runs/toolformer_smollm.sh and runs/toolformer_gemma.sh say which model, and call this.
+# Toolformer on real weights: from a model and plain texts to the table of base, control and fine-tuned model.
+# runs/toolformer_smollm.sh and runs/toolformer_gemma.sh say which model, and call this.
 #
 #   WEIGHTS   a .gguf file, a folder, or a name on the Hugging Face hub
 #   TEXTS     what the model teaches itself from: plain text (.txt), JSON lines with "text", or GSM8K's train.jsonl.
-#             Texts in which numbers follow from numbers, and no evaluation question
+#             Texts in which numbers follow from numbers; those near to an evaluation question are left out
 #   PLAIN     plain text for the perplexity, such as WikiText-2's test set
 #   SVAMP     svamp.json
 #   MAWPS     MAWPS as JSON or CSV
