@@ -13,6 +13,7 @@ from typing import Literal
 from accelerate import PartialState  # pyright: ignore[reportMissingTypeStubs] - it ships none
 
 from hammerstone.errors import SettingsError
+from hammerstone.toolformer.annotate.annotation import annotate
 from hammerstone.toolformer.annotate.execution import ExecuteSettings, execute
 from hammerstone.toolformer.apis.api import Api
 from hammerstone.toolformer.apis.api_specs import resolve_spec
@@ -28,7 +29,7 @@ from hammerstone.toolformer.local import write_tools
 from hammerstone.toolformer.near_questions import EvaluationQuestions
 from hammerstone.toolformer.score.sweep import KeptCalls, sweep
 from hammerstone.toolformer.shards import StageWork, read_shards, run_stage, run_units
-from hammerstone.toolformer.stage_openings import is_local, open_annotation, open_filter, open_proposer, prompts
+from hammerstone.toolformer.stage_openings import is_local, open_annotator, open_filter, open_proposer, prompts
 from hammerstone.toolformer.stage_progress import StageProgress
 from hammerstone.toolformer.suggest.suggestion import SuggestedPrompt, sample_documents, suggest_prompt
 from hammerstone.toolformer.train.finetune_settings import TrainingStep
@@ -108,9 +109,10 @@ def _plain(value: object) -> str:
 
 
 def run_annotate(config: RunConfig, apis: Sequence[Api], on_progress: OnProgress = lambda _: None) -> Counter[str]:
-    """Raises as `run_stage` and `open_annotation`."""
-    with open_annotation(config, lambda: apis) as opened:
-        return _run("annotate", config, opened, on_progress)
+    """Raises as `annotate`, and what opening the annotating model raises."""
+    source, target = config.stage(SOURCE["annotate"]), config.stage("annotate")
+    annotator = open_annotator(config, apis)
+    return annotate(source, target, annotator, apis, settings=config.annotate, on_progress=on_progress)
 
 
 async def run_suggest_prompt(
@@ -153,13 +155,9 @@ def execute_settings(config: RunConfig) -> ExecuteSettings:
 
 def run_filter(config: RunConfig, on_progress: OnProgress = lambda _: None) -> Counter[str]:
     """Raises as `run_stage` and `open_filter`."""
+    source, target = config.stage(SOURCE["filter"]), config.stage("filter")
     with open_filter(config) as opened:
-        return _run("filter", config, opened, on_progress)
-
-
-def _run(stage: SpreadStage, config: RunConfig, opened: StageWork, on_progress: OnProgress) -> Counter[str]:
-    source, target = config.stage(SOURCE[stage]), config.stage(stage)
-    return run_stage(stage, source, target, opened.work, settings=opened.settings, on_progress=on_progress)
+        return run_stage("filter", source, target, opened.work, settings=opened.settings, on_progress=on_progress)
 
 
 def run_over_ray(

@@ -15,15 +15,14 @@ from hammerstone.toolformer.lm import load_model
 from hammerstone.toolformer.score.losses import scoring_work
 from hammerstone.toolformer.shards import StageWork
 
-__all__ = ["is_local", "open_annotation", "open_filter", "open_proposer", "prompts"]
+__all__ = ["is_local", "open_annotation", "open_annotator", "open_filter", "open_proposer", "prompts"]
 
 
 @contextmanager
 def open_annotation(config: RunConfig, describe_apis: Callable[[], Sequence[Api]]) -> Generator[StageWork]:
     """The work of `annotate`. Raises as `annotation_work`, and what opening the annotating model raises."""
     apis = describe_apis()
-    proposer = open_proposer(config, config.annotate.by, prompts(config, apis))
-    yield annotation_work(proposer, apis, config.annotate)
+    yield annotation_work(open_annotator(config, apis), apis, config.annotate)
 
 
 @contextmanager
@@ -33,6 +32,11 @@ def open_filter(config: RunConfig) -> Generator[StageWork]:
     The model is loaded for the first unit, and may raise as `load_model` then.
     """
     yield scoring_work(config.model, partial(load_model, config.model, dtype=config.dtype))
+
+
+def open_annotator(config: RunConfig, apis: Sequence[Api]) -> Proposer:
+    """The model that annotates, with the run's prompts."""
+    return open_proposer(config, config.annotate.by, prompts(config, apis))
 
 
 def prompts(config: RunConfig, apis: Sequence[Api]) -> Callable[[Api], str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,9 @@ from hypothesis import strategies as st
 
 from hammerstone.toolformer.corpus_document import CorpusDocument, Losses, Proposal
 from hammerstone.toolformer.lm import LanguageModel
-from hammerstone.toolformer.score.losses import WEIGHTS, score_calls, score_documents
+from hammerstone.toolformer.score.losses import WEIGHTS, score_documents, scoring_work
 from hammerstone.toolformer.score.selection import TAU_F, is_selected, tau_f
-from hammerstone.toolformer.shards import read_shards, write_shards
+from hammerstone.toolformer.shards import read_shards, run_stage, write_shards
 
 from ..tiny_models import MODELS, TEXTS, TOKENIZERS, language_model
 
@@ -213,10 +214,12 @@ def test_equal_rows_are_read_once_and_the_text_alone_once_for_all_positions() ->
 
 def test_as_a_stage_it_keeps_the_scores_so_that_another_threshold_needs_no_new_pass(tmp_path: Path) -> None:
     write_shards(tmp_path / "in", [document(TEXTS[0], propose(5), propose(9))], settings={})
-    counts = score_calls(tmp_path / "in", tmp_path / "out", LM)
+    opened = scoring_work(LM.name, lambda: LM)
+    run = partial(run_stage, "filter", tmp_path / "in", tmp_path / "out", opened.work, settings=opened.settings)
+    counts = run()
     (scored,) = read_shards(tmp_path / "out")
     assert counts["scored: Calculator"] == 2
     assert all(one.losses is not None for one in scored.proposals)
     read = LM.read
-    score_calls(tmp_path / "in", tmp_path / "out", LM)
+    run()
     assert LM.read == read

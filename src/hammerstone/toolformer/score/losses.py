@@ -26,7 +26,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -35,10 +34,9 @@ from hammerstone.toolformer.call_format import ApiCall
 from hammerstone.toolformer.corpus_document import CorpusDocument, Losses, Proposal
 from hammerstone.toolformer.lm import LanguageModel
 from hammerstone.toolformer.score.selection import is_selected, tau_f
-from hammerstone.toolformer.shards import StageWork, run_stage
-from hammerstone.toolformer.stage_progress import StageProgress
+from hammerstone.toolformer.shards import StageWork
 
-__all__ = ["WEIGHTS", "first_token", "score_calls", "score_documents", "scoring_work"]
+__all__ = ["WEIGHTS", "first_token", "score_documents", "scoring_work"]
 
 # w̃ = 1, 4/5, 3/5, 2/5, 1/5, then 0; their sum is 3
 WEIGHTS = tuple((1 - t / 5) / 3 for t in range(5))
@@ -46,24 +44,11 @@ WEIGHTS = tuple((1 - t / 5) / 3 for t in range(5))
 BATCH_TOKENS = 8192  # read at once, including padding
 
 
-def score_calls(
-    source: Path,
-    target: Path,
-    lm: LanguageModel,
-    *,
-    batch_tokens: int = BATCH_TOKENS,
-    on_progress: Callable[[StageProgress], None] = lambda _: None,
-) -> Counter[str]:
+def scoring_work(model: str, load: Callable[[], LanguageModel], *, batch_tokens: int = BATCH_TOKENS) -> StageWork:
     """The stage `filter`: every proposal with a result gets its losses. Calls are selected later, by any threshold.
 
-    `lm` is the model that will be fine-tuned, whichever model proposed the calls. Raises as `run_stage`.
+    `model` names the model that will be fine-tuned, whichever one proposed the calls. It is loaded for the first unit.
     """
-    opened = scoring_work(lm.name, lambda: lm, batch_tokens=batch_tokens)
-    return run_stage("filter", source, target, opened.work, settings=opened.settings, on_progress=on_progress)
-
-
-def scoring_work(model: str, load: Callable[[], LanguageModel], *, batch_tokens: int = BATCH_TOKENS) -> StageWork:
-    """What `score_calls` does with a unit of documents. The model is loaded at the first one."""
     loaded = cache(load)
 
     def work(documents: Sequence[CorpusDocument]) -> tuple[Sequence[CorpusDocument], Counter[str]]:
