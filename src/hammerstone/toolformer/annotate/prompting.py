@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hammerstone.toolformer.annotate.annotation import AnnotateSettings
     from hammerstone.toolformer.apis.api import Api
 
-__all__ = ["PromptedProposer", "annotation_prompt", "instructions", "read_rewriting"]
+__all__ = ["PromptedProposer", "annotation_prompt", "instructions", "read_rewriting", "shows_inputs"]
 
 PROMPTS = "hammerstone.toolformer.prompts"
 
@@ -36,6 +36,15 @@ def annotation_prompt(api: Api) -> str:
     if api.name in PAPER_SAMPLING:
         return fill_template(PROMPTS, f"annotate_{api.name.lower()}", {})
     return fill_template(PROMPTS, "describe_tool", {"name": api.name, "description": api.description})
+
+
+def shows_inputs(prompt: str) -> bool:
+    """Whether the examples of a prompt are pairs, `Input:` and `Output:`; otherwise they are annotated texts alone.
+
+    The paper has pairs (appendix A). A small model that has not been trained to follow instructions does better with
+    texts alone, which it only has to continue.
+    """
+    return "\nInput:\n" in f"\n{prompt}\n"
 
 
 def instructions(api: Api) -> str:

@@ -8,11 +8,14 @@ A tool's prompt ends with the text twice: as `Input`, and as `Output`, the same 
     Output:
     x                             n tokens: before each of them the model might have written `[`
 
+A prompt without `Input:` is one of annotated texts, to be continued with one more: the text stands there once.
+
 One pass over all of this gives p_i = p(`[` | P(x), x_1 … x_{i-1}) at every i. At each of the k likeliest positions
 above τ_s, a call is opened and m calls are drawn, up to `]` (`drawing.py`). Done naively, each of the k · m draws reads
 the prompt and the text up to i again: for h = 330, n = 512, k = m = 5 that is 28,804 tokens per document. But the first
 pass has already read everything that a draw continues from, and all draws of a document go back to its keys and values,
-each as far as its position. What remains is 2n tokens per document, and one `[Name` per position.
+each as far as its position. What remains is 2n tokens per document (n, where it stands once), and one `[Name` per
+position.
 
 Several tokens may stand for `[`: GPT-2 has one with a space before it and one without. p_i is the sum of their
 probabilities, and a call begins with the likeliest of them.
@@ -34,7 +37,7 @@ from torch import Tensor
 from hammerstone.errors import InputError
 from hammerstone.toolformer.annotate.call_tokens import CallName, CallTokens
 from hammerstone.toolformer.annotate.drawing import CallDrawer, CallOpening, DrawnCall
-from hammerstone.toolformer.annotate.prompting import annotation_prompt
+from hammerstone.toolformer.annotate.prompting import annotation_prompt, shows_inputs
 from hammerstone.toolformer.call_format import ARROW, CLOSE, OPEN, ApiCall, find_calls
 from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
 from hammerstone.toolformer.gumbel import draw_key
@@ -49,7 +52,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SamplingProposer", "boundaries", "read_call"]
 
-BEFORE, BETWEEN = "\n\nInput:\n", "\nOutput:\n"
+BEFORE, BETWEEN = "\n\nInput:\n", "\nOutput:\n"  # of a text that stands there twice
+APART = "\n\n"  # before a text that stands there once
 SHORTEST = 32  # tokens of a text that must fit beside the prompt
 SHARE = 0.25  # of the free memory: the estimates leave out what a model's own layers take
 
@@ -60,6 +64,18 @@ class _EncodedDocument(NamedTuple):
     document: CorpusDocument
     ids: list[int]
     places: list[int | None]
+
+
+class _Head(NamedTuple):
+    """What stands before the texts: `cache` is the prompt, up to the first text, less the tokens of `lead`.
+
+    `lead` predicts the first token of the text in which calls are opened, so it is read anew with each text; `texts` is
+    how often a text stands there.
+    """
+
+    cache: KVCache
+    lead: list[int]
+    texts: int
 
 
 class _CallPosition(NamedTuple):
@@ -78,7 +94,7 @@ class SamplingProposer:
     once may take, besides the model; by default a quarter of what is free now. It affects only speed, up to rounding,
     and one document or draw is always read. Documents of similar length are read together.
 
-    A text that does not fit into the model's context twice beside the prompt is annotated as far as it fits.
+    A text that does not fit into the model's context beside the prompt is annotated as far as it fits.
     """
 
     def __init__(
@@ -88,8 +104,7 @@ class SamplingProposer:
         self._lm = lm
         self._prompt = prompt
         self._memory = int(free_memory(lm.device) * SHARE) if memory is None else memory
-        self._between = lm.encode(BETWEEN)
-        self._heads: dict[str, KVCache] = {}
+        self._heads: dict[str, _Head] = {}
         self._names: dict[str, CallName | None] = {}
         self._tokens = CallTokens.of(lm, name=lm.name)
         self._forms = torch.tensor(self._tokens.forms, device=lm.device)
@@ -125,9 +140,10 @@ class SamplingProposer:
 
         The third value is the cache: all but the last token of each text, after which no call can help.
         """
-        rows = [[*ids, *self._between, *ids[:-1]] for ids in texts]
+        head = self._head(api)
+        rows = [[*(ids if head.texts == 2 else ()), *head.lead, *ids[:-1]] for ids in texts]  # noqa: PLR2004
         keep = max(map(len, texts))
-        logits, cache = self._lm.forward(rows, self._head(api).rows([0] * len(rows)), keep=keep)
+        logits, cache = self._lm.forward(rows, head.cache.rows([0] * len(rows)), keep=keep)
         probabilities: list[Tensor] = []
         forms: list[Tensor] = []
         for row, ids in enumerate(texts):
@@ -138,23 +154,27 @@ class SamplingProposer:
             forms.append(self._forms[opened.argmax(dim=-1)])
         return probabilities, forms, cache
 
-    def _head(self, api: Api) -> KVCache:
-        """One row: the tool's prompt, up to the beginning of the text."""
+    def _head(self, api: Api) -> _Head:
         prompt = self._prompt(api)
         if prompt not in self._heads:
-            ids = [self._lm.start_id, *self._lm.encode(prompt + BEFORE)]
-            self._heads[prompt] = self._lm.forward([ids], keep=1)[1]
+            twice = shows_inputs(prompt)
+            ids = [self._lm.start_id, *self._lm.encode(prompt + (BEFORE if twice else APART))]
+            ids, lead = (ids, self._lm.encode(BETWEEN)) if twice else (ids[:-1], ids[-1:])
+            self._heads[prompt] = _Head(self._lm.forward([ids], keep=1)[1], lead, 1 + twice)
         return self._heads[prompt]
 
     def _room(self, api: Api, settings: AnnotateSettings) -> int:
-        """How many tokens of a text fit into the context twice, beside the prompt and a call."""
-        taken = 1 + len(self._lm.encode(self._prompt(api) + BEFORE)) + len(self._between)
+        """How many tokens of a text fit into the context, beside the prompt and a call."""
+        prompt = self._prompt(api)
+        twice = shows_inputs(prompt)
+        taken = 1 + len(self._lm.encode(f"{prompt}{BEFORE}" if twice else f"{prompt}{APART}"))
+        taken += len(self._lm.encode(BETWEEN)) if twice else 0
         call = self._opening(api) + settings.call_tokens
-        room = (self._lm.context - taken - call) // 2
+        room = (self._lm.context - taken - call) // (1 + twice)
         if room < SHORTEST:
             raise InputError(
                 f"{self.name} reads at most {self._lm.context} tokens; the prompt for {api.name} takes {taken} of them "
-                f"and a call up to {call}, which leaves no room for a text (which is read twice)",
+                f"and a call up to {call}, which leaves no room for a text{' (which is read twice)' if twice else ''}",
                 hint="use a model with a longer context, or a shorter prompt (describe the tool in fewer words)",
             )
         return room
@@ -227,9 +247,9 @@ class SamplingProposer:
         return drawer.draw(openings)
 
     def _document_bytes(self, tokens: int, api: Api) -> int:
-        """What a document takes while it is read: keys and values, and logits for its second half in three forms."""
-        head = self._head(api)
-        cached = (head.width + len(self._between) + 2 * tokens) * head.nbytes // head.width
+        """What a document takes while it is read: keys and values, and logits for its last `tokens` in three forms."""
+        cache, lead, texts = self._head(api)
+        cached = (cache.width + len(lead) + texts * tokens) * cache.nbytes // cache.width
         return 2 * cached + tokens * self._logits_bytes
 
     def _draw_bytes(self, tokens: int, cache: KVCache) -> int:
