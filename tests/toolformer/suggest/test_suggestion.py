@@ -14,7 +14,7 @@ from hammerstone.toolformer.apis.calendar import Calendar
 from hammerstone.toolformer.call_format import find_calls, remove_calls
 from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
 from hammerstone.toolformer.near_questions import EvaluationQuestions
-from hammerstone.toolformer.suggest.example_prompt import choose_examples, example_prompt
+from hammerstone.toolformer.suggest.example_prompt import choose_examples, example_prompt, example_texts
 from hammerstone.toolformer.suggest.prompt_measure import measure_prompt
 from hammerstone.toolformer.suggest.result_places import places_by_rule, places_of_proposals
 from hammerstone.toolformer.suggest.suggestion import sample_documents, suggest_prompt
@@ -30,6 +30,7 @@ TEXTS = (
     "Nothing happened in 1999, when 14 of the 20 were away for the whole of the year.",
 )
 DOCUMENTS = [CorpusDocument(id=f"d{k}", text=text) for k, text in enumerate(TEXTS)]
+PAIRS = "Input:\nHe had 2 and 3.\nOutput:\nHe had 2 and [Calculator(1 + 2)] 3."
 SETTINGS = AnnotateSettings(tools={"Calculator": SamplingSettings(threshold=0.0, positions=4, draws=1)}, call_tokens=8)
 
 
@@ -121,12 +122,12 @@ async def test_a_prompt_is_the_tools_instructions_and_the_examples(api: Api) -> 
 async def test_a_prompt_is_measured_by_what_the_model_makes_of_each_position() -> None:
     lm = language_model(context=1024)
     places = await places_by_rule(DOCUMENTS, Calculator())
-    measure = measure_prompt(lm, Calculator(), "Calculator:", places, SETTINGS)
+    measure = measure_prompt(lm, Calculator(), PAIRS, places, SETTINGS)
     assert (measure.documents, measure.places, measure.k) == (4, 4, 4)
     chosen, probabilities = 0, []
     for place in places:  # each document by itself, with nothing shared
         text, position = place.document.text, place.position
-        head = [lm.start_id, *lm.encode("Calculator:\n\nInput:\n"), *lm.encode(text), *lm.encode("\nOutput:\n")]
+        head = [lm.start_id, *lm.encode(f"{PAIRS}\n\nInput:\n"), *lm.encode(text), *lm.encode("\nOutput:\n")]
         ids, spans = lm.encode_with_offsets(text)
         with torch.inference_mode():
             logits = lm.model(input_ids=torch.tensor([[*head, *ids]])).logits[0, len(head) - 1 : -1].float()
@@ -142,24 +143,34 @@ async def test_a_prompt_is_measured_by_what_the_model_makes_of_each_position() -
 
 async def test_a_prompt_is_suggested_and_measured_on_other_documents_than_its_examples() -> None:
     made = await suggest_prompt(
-        DOCUMENTS, Calculator(), language_model(context=1024), "Calculator:", count=2, settings=SETTINGS
+        DOCUMENTS, Calculator(), language_model(context=1024), PAIRS, count=2, settings=SETTINGS
     )
     assert (made.api, made.documents, made.with_places, len(made.examples)) == ("Calculator", 5, 4, 2)
     assert made.present is not None
-    assert made.suggested is not None
-    assert made.present.documents == made.suggested.documents == 2
-    assert made.present.probability != made.suggested.probability
+    assert made.pairs is not None
+    assert made.texts is not None
+    assert made.present.documents == made.pairs.documents == made.texts.documents == 2
+    assert len({made.present.probability, made.pairs.probability, made.texts.probability}) == 3
+    better = max((made.pairs, made.texts), key=lambda one: (one.chosen, one.probability))
+    forms = {id(made.pairs): example_prompt(Calculator(), made.examples), id(made.texts): example_texts(made.examples)}
+    assert made.prompt == forms[id(better)]
     assert len(find_calls(made.prompt, ["Calculator"])) >= 2
 
 
+async def test_examples_as_texts_alone_are_the_annotated_texts() -> None:
+    examples = choose_examples(await places_by_rule(DOCUMENTS, Calculator()), 2)
+    assert example_texts(examples) == f"{examples[0].annotated}\n\n{examples[1].annotated}"
+
+
 async def test_without_other_documents_a_prompt_is_not_measured() -> None:
-    made = await suggest_prompt(DOCUMENTS[:1], Calculator(), language_model(), "Calculator:", settings=SETTINGS)
-    assert (made.present, made.suggested) == (None, None)
+    made = await suggest_prompt(DOCUMENTS[:1], Calculator(), language_model(), PAIRS, settings=SETTINGS)
+    assert (made.present, made.pairs, made.texts) == (None, None, None)
+    assert made.prompt == example_prompt(Calculator(), made.examples)
 
 
 async def test_a_corpus_in_which_no_result_comes_next_is_told() -> None:
     with pytest.raises(InputError, match="in none of 1 documents a result of Calculator comes next") as caught:
-        await suggest_prompt(DOCUMENTS[4:], Calculator(), language_model(), "Calculator:", settings=SETTINGS)
+        await suggest_prompt(DOCUMENTS[4:], Calculator(), language_model(), PAIRS, settings=SETTINGS)
     assert "--documents" in caught.value.hint
 
 
@@ -167,9 +178,9 @@ async def test_a_document_too_long_for_the_prompt_is_not_measured() -> None:
     long = CorpusDocument(id="long", text=f"{TEXTS[0]} {'And so it went. ' * 40}")
     lm = language_model(context=400)
     both = await places_by_rule([DOCUMENTS[1], long], Calculator())
-    assert measure_prompt(lm, Calculator(), "Calculator:", both, SETTINGS).documents == 1
+    assert measure_prompt(lm, Calculator(), PAIRS, both, SETTINGS).documents == 1
     with pytest.raises(InputError, match="no document in which a result of Calculator comes next fits"):
-        measure_prompt(lm, Calculator(), "Calculator:", await places_by_rule([long], Calculator()), SETTINGS)
+        measure_prompt(lm, Calculator(), PAIRS, await places_by_rule([long], Calculator()), SETTINGS)
 
 
 NONE = EvaluationQuestions([])

@@ -64,10 +64,14 @@ def _show(made: SuggestedPrompt) -> None:
     show_text(f"\n{made.prompt}\n")
     rows = [
         (name, f"{one.places:,}", f"{one.chosen:,} ({percent(one.chosen, one.places)})", f"{one.probability:.4f}")
-        for name, one in (("in use", made.present), ("suggested", made.suggested))
+        for name, one in (
+            ("in use", made.present),
+            ("suggested, pairs of input and output", made.pairs),
+            ("suggested, annotated texts alone", made.texts),
+        )
         if one is not None
     ]
-    k = made.suggested.k if made.suggested is not None else 0
+    k = made.pairs.k if made.pairs is not None else 0
     columns = ("prompt", "#places", f"#among the {k} likeliest", "#mean p([)")
     show_table("Places where the result comes next, in documents that are no examples", columns, rows)
 

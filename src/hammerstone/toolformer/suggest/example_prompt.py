@@ -14,7 +14,7 @@ from hammerstone.toolformer.apis.api import Api
 from hammerstone.toolformer.corpus_document import CorpusDocument
 from hammerstone.toolformer.suggest.result_places import ResultPlace
 
-__all__ = ["ExamplePassage", "choose_examples", "example_prompt"]
+__all__ = ["ExamplePassage", "choose_examples", "example_prompt", "example_texts"]
 
 USUAL = 20  # words of a passage that shows where a number comes from, and little else
 WORDS = range(8, 61)  # of a passage: shorter ones show too little, longer ones fill the context
@@ -58,6 +58,11 @@ def example_prompt(api: Api, examples: Sequence[ExamplePassage]) -> str:
     """The prompt, up to the text to annotate, which follows it after `Input:`."""
     shown = "\n\n".join(f"Input:\n{one.text}\nOutput:\n{one.annotated}" for one in examples)
     return f"{instructions(api)}\n\n{shown}"
+
+
+def example_texts(examples: Sequence[ExamplePassage]) -> str:
+    """The same examples as annotated texts alone, which a model continues with the text to annotate."""
+    return "\n\n".join(one.annotated for one in examples)
 
 
 def _passage(document: CorpusDocument, places: Sequence[ResultPlace]) -> ExamplePassage | None:

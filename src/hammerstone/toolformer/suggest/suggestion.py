@@ -19,7 +19,7 @@ from hammerstone.toolformer.apis.api import Api
 from hammerstone.toolformer.corpus_document import CorpusDocument
 from hammerstone.toolformer.lm import LanguageModel
 from hammerstone.toolformer.near_questions import EvaluationQuestions
-from hammerstone.toolformer.suggest.example_prompt import ExamplePassage, choose_examples, example_prompt
+from hammerstone.toolformer.suggest.example_prompt import ExamplePassage, choose_examples, example_prompt, example_texts
 from hammerstone.toolformer.suggest.prompt_measure import PromptMeasure, measure_prompt
 from hammerstone.toolformer.suggest.result_places import ResultPlace, places_by_rule, places_of_proposals
 
@@ -32,8 +32,10 @@ MEASURED = 100  # places at which a prompt is measured: at most
 class SuggestedPrompt:
     """A prompt with `examples`, from a sample of `documents`; in `with_places` of them a result comes next.
 
-    `present` and `suggested` are measured on the same places of documents that are no examples. They are `None` if the
-    sample has no others.
+    The examples are shown as `pairs`, the text and the text with calls, after the tool's instructions, or as annotated
+    `texts` alone. `prompt` is the better of the two: where more results are among the likeliest positions, then where
+    p(`[`) is higher. Both are measured beside the `present` prompt, on the same places of documents that are no
+    examples. If the sample has no others, nothing is measured, and the prompt has pairs.
     """
 
     api: str
@@ -42,7 +44,8 @@ class SuggestedPrompt:
     examples: tuple[ExamplePassage, ...]
     prompt: str
     present: PromptMeasure | None
-    suggested: PromptMeasure | None
+    pairs: PromptMeasure | None
+    texts: PromptMeasure | None
 
 
 def sample_documents(
@@ -77,18 +80,24 @@ async def suggest_prompt(
             f"in none of {len(documents)} documents a result of {api.name} comes next",
             hint="take more documents (--documents), let a model propose calls (--by), or use texts that fit the tool",
         )
-    prompt = example_prompt(api, examples)
+    prompts = (present, example_prompt(api, examples), example_texts(examples))
     shown = {one.document for one in examples}
     others = [place for place in places if place.document.id not in shown][:MEASURED]
+    in_use, pairs, texts = (measure_prompt(lm, api, one, others, settings) if others else None for one in prompts)
     return SuggestedPrompt(
         api=api.name,
         documents=len(documents),
         with_places=len({place.document.id for place in places}),
         examples=tuple(examples),
-        prompt=prompt,
-        present=measure_prompt(lm, api, present, others, settings) if others else None,
-        suggested=measure_prompt(lm, api, prompt, others, settings) if others else None,
+        prompt=prompts[2] if pairs and texts and _goodness(texts) > _goodness(pairs) else prompts[1],
+        present=in_use,
+        pairs=pairs,
+        texts=texts,
     )
+
+
+def _goodness(measure: PromptMeasure) -> tuple[int, float]:
+    return measure.chosen, measure.probability
 
 
 async def _places(
