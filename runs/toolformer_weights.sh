@@ -10,8 +10,9 @@
 #   MAWPS     MAWPS as JSON or CSV
 #   FOLDER    of the run. Run the same command again after an interruption: it resumes
 #
-# EXAMPLES, LIMIT, TAU_F, STEPS and RATE in the environment set the examples in the prompts, the documents that are
-# annotated, the threshold of the tools, and the steps and rate of fine-tuning.
+# LIMIT, TAU_S, TAU_F, STEPS, RATE and EXAMPLES in the environment set the documents that are annotated, the least p([) at
+# which a call is drawn, the threshold of the filter, the steps and rate of fine-tuning, and the examples in the prompts
+# that are suggested. The calculator's prompt is runs/calculator.md, unless FOLDER has a Calculator.md.
 #
 # TOOLS="calculator calendar search" adds tools. The calendar needs texts with a "date". The search needs PASSAGES, a
 # text to search, such as WikiText-2's validation set: not PLAIN, or the model would be trained on what measures it.
@@ -46,7 +47,7 @@ sources = ["$(realpath "$texts")"]
 max_tokens = 256
 limit = ${LIMIT:-1000}
 
-$(printf '[annotate.tools.%s]\nthreshold = 0.0\npositions = 5\ndraws = 5\n\n' "${names[@]}")
+$(printf "[annotate.tools.%s]\nthreshold = ${TAU_S:-0.01}\npositions = 5\ndraws = 5\n\n" "${names[@]}")
 
 [dataset]
 $(printf "tau_f.%s = ${TAU_F:-0.2}\n" "${names[@]}")
@@ -76,13 +77,14 @@ fi
 # Documents in which a tool may be useful, by the paper's rules, and which are near to no question.
 hammerstone toolformer corpus --config "$folder/run.toml"
 
-# Prompts with the corpus's own sentences, measured beside the built-in ones. Read them: they may be edited before the next
-# stage.
+# Prompts: the calculator's was written by hand, in the style of story problems. Those of other tools have sentences of the
+# corpus, and are measured beside the built-in ones. Read them: they may be edited before the next stage.
+[ -e "$folder/Calculator.md" ] || cp "$(dirname "$0")/calculator.md" "$folder/Calculator.md"
 if ! grep -q prompt_files "$folder/run.toml"; then
     for name in "${names[@]}"; do
         [ -e "$folder/$name.md" ] ||
             hammerstone toolformer suggest-prompt "$name" --config "$folder/run.toml" \
-                --examples "${EXAMPLES:-2}" --into "$folder/$name.md"
+                --examples "${EXAMPLES:-3}" --into "$folder/$name.md"
     done
     {
         printf '\n[annotate.prompt_files]\n'
