@@ -78,7 +78,7 @@ def build_app(
             group.start_soon(learner.run)
             group.start_soon(access.run)
             group.start_soon(keeper.run)
-            async with figures.running(), mcp.running(), gateway.running():
+            async with figures.running(), mcp.running(), gateway.running(), pages.running():
                 yield
             learner.close()
             access.close()
@@ -106,16 +106,18 @@ def build_app(
 def build_pages_app(tenants: Tenants, settings: ServeSettings, access: Access, signals: Signals) -> Starlette:
     """The pages alone, without a gateway."""
     place = Place(tenants=tenants, settings=settings, health=signals.health, gateway=False)
+    pages = Pages(place=place, access=access)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
         del app
         async with task_group() as group:
             group.start_soon(access.run)
-            yield
+            async with pages.running():
+                yield
             access.close()
 
-    return Starlette(routes=Pages(place=place, access=access).routes(), lifespan=lifespan)
+    return Starlette(routes=pages.routes(), lifespan=lifespan)
 
 
 async def _not_here(http: Request, error: Exception) -> Response:

@@ -7,7 +7,8 @@ them, as with the administration. A form is taken with the token of its session 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from hmac import compare_digest
 from typing import cast
@@ -71,6 +72,12 @@ class Pages:
             *(Route(f"/ui{page.path}", self._endpoint(page), methods=[page.method]) for page in PAGES),
             Route("/ui/{path:path}", self._unknown, methods=["GET", "POST"]),
         ]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """While there may be something to do beside the looks."""
+        async with self._place.figures.running():
+            yield
 
     async def _home(self, http: HttpRequest) -> Response:
         del http

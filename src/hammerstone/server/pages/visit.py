@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from hammerstone.loop import Hammerstone
 from hammerstone.server.admin.actions import AdminRequest
+from hammerstone.server.pages.kept_figures import KeptFigures
 from hammerstone.server.pages.rendering import render
 from hammerstone.server.replies import GatewayError
 from hammerstone.server.telemetry.health import Health
@@ -29,13 +30,17 @@ NEVER = 286
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """What the pages stand in. `gateway` says whether requests are served here, too, and `upstream` where they go."""
+    """What the pages stand in. `gateway` says whether requests are served here, too, and `upstream` where they go.
+
+    `figures` are those that take too long for each look.
+    """
 
     tenants: Tenants
     settings: ServeSettings
     health: Health
     gateway: bool
     upstream: str = ""
+    figures: KeptFigures = field(default_factory=KeptFigures)
 
 
 @dataclass(frozen=True, kw_only=True)
