@@ -34,6 +34,7 @@ from hammerstone.routes import (
     ParserRoute,
     Routed,
     Router,
+    SideBySide,
     SolverRoute,
     TaskFinder,
     UserRoute,
@@ -105,6 +106,12 @@ class Hammerstone:
         last = LabelerRoute(store) if models.labeler else _solver_route(accounted.get(Role.SOLVER))
         user = UserRoute(catalog, sandbox, accounted.get(Role.USER))
         self.router = Router(catalog=catalog, parser=parser, user=user, finder=finder, last=last)
+        self.side_by_side = SideBySide(
+            catalog=catalog,
+            sandbox=sandbox,
+            user=accounted.get(Role.USER),
+            dispatcher=accounted.get(Role.DISPATCHER),
+        )
         life = self.settings.life
         upstream = accounted.get(Role.SOLVER)
         self._watch = Watch(store, catalog, parser, upstream, life) if watches(life) else None

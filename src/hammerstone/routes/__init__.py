@@ -6,6 +6,7 @@ from hammerstone.routes.last_routes import LabelerRoute, SolverRoute
 from hammerstone.routes.one_call import OneCallRoute
 from hammerstone.routes.parser_route import ParserRoute, ToolParserRoute
 from hammerstone.routes.router import Routed, Router
+from hammerstone.routes.side_by_side import SideBySide
 from hammerstone.routes.task_finder import TaskFinder
 from hammerstone.routes.user import ToolCard
 from hammerstone.routes.user_route import ToolUserRoute, UserRoute
@@ -21,6 +22,7 @@ __all__ = [
     "Refusal",
     "Routed",
     "Router",
+    "SideBySide",
     "SolverRoute",
     "TaskFinder",
     "ToolCard",

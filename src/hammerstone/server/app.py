@@ -55,10 +55,7 @@ def build_app(
     tools = ToolsApi(tenants=tenants, entry=access, learner=learner, settings=settings)
     feedback = Feedback(tenants=tenants, entry=access, learner=learner, settings=settings)
     admin = AdminApi(tenants=tenants, access=access, settings=settings)
-    place = Place(
-        tenants=tenants, settings=settings, health=signals.health, gateway=True, upstream=upstreams.openai.base_url
-    )
-    pages = Pages(place=place, access=access)
+    pages = Pages(Place(tenants=tenants, settings=settings, health=signals.health, access=access, upstreams=upstreams))
     mcp = McpEndpoint(tools.of, access, settings)
     gateway = Gateway(
         tenants=tenants,
@@ -105,8 +102,7 @@ def build_app(
 
 def build_pages_app(tenants: Tenants, settings: ServeSettings, access: Access, signals: Signals) -> Starlette:
     """The pages alone, without a gateway."""
-    place = Place(tenants=tenants, settings=settings, health=signals.health, gateway=False)
-    pages = Pages(place=place, access=access)
+    pages = Pages(Place(tenants=tenants, settings=settings, health=signals.health, access=access))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:

@@ -7,7 +7,7 @@ keys, their money is not spent unasked: then the upstream answers the audited re
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from hammerstone.errors import ModelError
 from hammerstone.models.model import Prompt, Reply
 from hammerstone.models.price import price
 from hammerstone.requests.json_text import as_json
+from hammerstone.server.access.charges import Charge, NoCharge
 from hammerstone.server.access.credentials import CREDENTIALS, credentials_for_upstream
 from hammerstone.server.call import Call
 from hammerstone.server.protocols.contract import TextApi
@@ -32,6 +33,11 @@ WAITING = 64  # that wait for their turn; what comes beyond is not compared
 _OF_DELIVERY = frozenset(("stream", "stream_options"))
 _ONCE = frozenset((b"idempotency-key", b"accept-encoding", b"accept"))
 """Headers of the first call that would bring its own reply back, or another form of it."""
+
+
+def _nobodys(body: bytes) -> NoCharge:
+    del body
+    return NoCharge()
 
 
 class Audits:
@@ -67,7 +73,10 @@ class Audits:
 
 @dataclass(frozen=True, kw_only=True)
 class UpstreamModel:
-    """The upstream, asked one request again: as it came, but not as a stream. Of a prompt it reads nothing."""
+    """The upstream, asked one request: as it came, but not as a stream. Of a prompt it reads nothing.
+
+    `charge` counts a call with such a body in somebody's budget; an audit is in nobody's.
+    """
 
     upstream: Upstream
     api: TextApi
@@ -76,6 +85,7 @@ class UpstreamModel:
     fields: Mapping[str, Any] = field(repr=False)
     model: str
     limiter: anyio.CapacityLimiter = field(repr=False)
+    charge: Callable[[bytes], Charge | NoCharge] = field(default=_nobodys, repr=False)
 
     @property
     def name(self) -> str:
@@ -111,17 +121,19 @@ class UpstreamModel:
         theirs = credentials_for_upstream(self.headers, self.upstream.key_header)
         headers = [(name, value) for name, value in theirs if name.lower() not in _ONCE]
         body = as_json(fields).encode(errors="backslashreplace")  # half a surrogate pair stays an escape
-        reply = await self.upstream.send("POST", self.api.path, self.query, headers, body)
+        charge = self.charge(body)
+        with charge.until_reply():
+            reply = await self.upstream.send("POST", self.api.path, self.query, headers, body)
         chunks: list[bytes] = []
         left = MAX_REPLY
-        async for chunk in reply_bytes(reply):
+        async for chunk in charge.counted(reply_bytes(reply), reply):
             chunks.append(chunk)
             left -= len(chunk)
             if left < 0:
                 await reply.aclose()
                 break
         if reply.status_code != 200:
-            raise ModelError(f"the upstream answered with status {reply.status_code}, asked again")
+            raise ModelError(f"the upstream answered with status {reply.status_code}")
         return UpstreamReply.of(reply, b"".join(chunks))
 
 

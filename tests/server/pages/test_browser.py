@@ -33,6 +33,7 @@ PAGES = {
     "task": "/ui/tasks/sum?version=2",
     "form": "/ui/tasks/sum/try",
     "labels": "/ui/labels",
+    "playground": "/ui/playground?request=1",
     "health": "/ui/health",
     "log": "/ui/log",
     "import": "/ui/import",

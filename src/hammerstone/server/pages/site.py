@@ -20,11 +20,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from hammerstone.errors import HammerstoneError
-from hammerstone.server.access import Access
 from hammerstone.server.admin.api import tell_of_changes
 from hammerstone.server.bodies import read_body
 from hammerstone.server.entry import check_origin
-from hammerstone.server.pages import health, labels, log, overview, requests, tasks, tool_actions, trial
+from hammerstone.server.pages import health, labels, log, overview, playground, requests, tasks, tool_actions, trial
 from hammerstone.server.pages.rendering import STATIC, static_file
 from hammerstone.server.pages.sessions import SECONDS, Session, Sessions
 from hammerstone.server.pages.visit import Page, Place, Visit, Visitor
@@ -39,6 +38,7 @@ PAGES: tuple[Page, ...] = (
     *tasks.PAGES,
     *tool_actions.PAGES,
     *trial.PAGES,
+    *playground.PAGES,
     *labels.PAGES,
     *health.PAGES,
     *log.PAGES,
@@ -58,9 +58,9 @@ _A_YEAR = {"cache-control": "public, max-age=31536000, immutable", "x-content-ty
 class Pages:
     """The routes below `/ui`, and `/`, which leads there."""
 
-    def __init__(self, *, place: Place, access: Access) -> None:
+    def __init__(self, place: Place) -> None:
         self._place = place
-        self._access = access
+        self._access = place.access
         self._opened: Sessions | None = None
 
     def routes(self) -> list[Route]:
@@ -149,16 +149,18 @@ class Pages:
         del sessions
         if not self._access.required:
             admin = await self._access.admit_admin(http)
-            return Visitor(name=admin.name, role=KeyRole.ADMIN, scope=admin.scope, token="", signed_in=False)
+            return Visitor(name=admin.name, role=KeyRole.ADMIN, scope=admin.scope, token="")
         key = self._access.key(session.key_id) if session is not None and session.key_id is not None else None
         if key is None:
             return None
-        return Visitor(name=key.name, role=key.role, scope=key.tenant or None, token="", signed_in=True)
+        return Visitor(name=key.name, role=key.role, scope=key.tenant or None, token="", key=key)
 
     async def _form(self, http: HttpRequest, token: str) -> dict[str, str]:
         """Raises `GatewayError` for a form that is not one of this session's pages."""
         body = await read_body(http, FORM_MB)
-        form = dict(parse_qsl(body.decode("utf-8", "surrogateescape"), keep_blank_values=True, max_num_fields=200))
+        text = body.decode("utf-8", "surrogateescape")
+        fields = parse_qsl(text, keep_blank_values=True, max_num_fields=200)
+        form = {name: value.replace("\r\n", "\n") for name, value in fields}  # browsers send every line break so
         if not token or not compare_digest(form.pop("token", "").encode("utf-8", "replace"), token.encode()):
             message = "this form is of another session: reload the page and send it again"
             raise GatewayError(message, status=403, code="form_token", kind="permission_error")
@@ -183,7 +185,7 @@ class Pages:
     def _ask_for_key(self, http: HttpRequest, sessions: Sessions, problem: str = "") -> Response:
         """The form has a session of its own, so that nobody is signed in by a page of another site."""
         session = sessions.begin(None)
-        visitor = Visitor(name="", role=KeyRole.CLIENT, scope=None, token=sessions.token(session), signed_in=False)
+        visitor = Visitor(name="", role=KeyRole.CLIENT, scope=None, token=sessions.token(session))
         visit = Visit(http=http, place=self._place, visitor=visitor, tenant="")
         status = 401 if problem else 200
         shown = visit.show("login.html", status=status, problem=problem, after=_local(visit.query("after")))

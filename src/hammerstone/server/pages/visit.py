@@ -12,15 +12,17 @@ from starlette.responses import RedirectResponse, Response
 
 from hammerstone.loop import Hammerstone
 from hammerstone.server.admin.actions import AdminRequest
+from hammerstone.server.access import Access
 from hammerstone.server.pages.kept_figures import KeptFigures
 from hammerstone.server.pages.rendering import render
 from hammerstone.server.replies import GatewayError
 from hammerstone.server.telemetry.health import Health
 from hammerstone.server.tenants import Tenants
+from hammerstone.server.upstream import Upstreams
 from hammerstone.settings import ServeSettings, Settings
 from hammerstone.store import Store
 from hammerstone.store.audit import Act
-from hammerstone.store.key_records import KeyRole
+from hammerstone.store.key_records import Key, KeyRole
 
 __all__ = ["NEVER", "Page", "Place", "Visit", "Visitor"]
 
@@ -30,7 +32,7 @@ NEVER = 286
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """What the pages stand in. `gateway` says whether requests are served here, too, and `upstream` where they go.
+    """What the pages stand in. `upstreams` are where requests go, if a gateway is here, too.
 
     `figures` are those that take too long for each look.
     """
@@ -38,14 +40,18 @@ class Place:
     tenants: Tenants
     settings: ServeSettings
     health: Health
-    gateway: bool
-    upstream: str = ""
+    access: Access
+    upstreams: Upstreams | None = None
     figures: KeptFigures = field(default_factory=KeptFigures)
+
+    @property
+    def upstream(self) -> str:
+        return self.upstreams.openai.base_url if self.upstreams is not None else ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Visitor:
-    """`name` is that of the key, and `scope` the one tenant that it may see, `None` for all.
+    """`name` is that of the `key`, if there is one, and `scope` the one tenant that it may see, `None` for all.
 
     `token` is what its forms hold, and `signed_in` says whether there is anything to sign out of.
     """
@@ -54,7 +60,11 @@ class Visitor:
     role: KeyRole
     scope: str | None
     token: str
-    signed_in: bool
+    key: Key | None = None
+
+    @property
+    def signed_in(self) -> bool:
+        return self.key is not None
 
 
 @dataclass(frozen=True, kw_only=True)
