@@ -34,6 +34,7 @@ PAGES = {
     "form": "/ui/tasks/sum/try",
     "labels": "/ui/labels",
     "playground": "/ui/playground?request=1",
+    "experiments": "/ui/experiments",
     "health": "/ui/health",
     "log": "/ui/log",
     "import": "/ui/import",

@@ -49,6 +49,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     filters: dict[str, Callable[..., object]] = {
+        "address": quote,
         "code": _code,
         "count": count,
         "document": _document,

@@ -23,7 +23,18 @@ from hammerstone.errors import HammerstoneError
 from hammerstone.server.admin.api import tell_of_changes
 from hammerstone.server.bodies import read_body
 from hammerstone.server.entry import check_origin
-from hammerstone.server.pages import health, labels, log, overview, playground, requests, tasks, tool_actions, trial
+from hammerstone.server.pages import (
+    experiments,
+    health,
+    labels,
+    log,
+    overview,
+    playground,
+    requests,
+    tasks,
+    tool_actions,
+    trial,
+)
 from hammerstone.server.pages.rendering import STATIC, static_file
 from hammerstone.server.pages.sessions import SECONDS, Session, Sessions
 from hammerstone.server.pages.visit import Page, Place, Visit, Visitor
@@ -40,6 +51,7 @@ PAGES: tuple[Page, ...] = (
     *trial.PAGES,
     *playground.PAGES,
     *labels.PAGES,
+    *experiments.PAGES,
     *health.PAGES,
     *log.PAGES,
 )
@@ -216,7 +228,8 @@ class Pages:
 
     @staticmethod
     def _finished(http: HttpRequest, response: Response, cookie: str) -> Response:
-        response.headers.update(_HEADERS)
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
         response.set_cookie(
             COOKIE, cookie, max_age=SECONDS, path="/ui", httponly=True, samesite="strict", secure=_is_https(http)
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlencode
 
@@ -43,6 +44,12 @@ class Place:
     access: Access
     upstreams: Upstreams | None = None
     figures: KeptFigures = field(default_factory=KeptFigures)
+
+    @property
+    def home(self) -> Path | None:
+        """The folder in which the database is a file; `None` for a database on a server."""
+        where = Path(self.tenants.stores.of("").where)
+        return where.absolute().parent if where.is_file() else None
 
     @property
     def upstream(self) -> str:
