@@ -13,7 +13,7 @@ from hammerstone.errors import SettingsError
 from hammerstone.evals.illustrative_prices import IllustratedModel
 from hammerstone.host import Host
 from hammerstone.learn.budget import Budget
-from hammerstone.learn.findings import Findings
+from hammerstone.learn.findings import Findings, KindFinding
 from hammerstone.learn.kinds import find_kinds
 from hammerstone.learn.log import Log
 from hammerstone.learn.saving import AssumedPrices
@@ -48,11 +48,13 @@ async def learn(
     prices: AssumedPrices | None = None,
     on_progress: OnProgress = lambda _done, _of: None,
     on_build: Callable[[str, Build | None], None] = lambda _task, _build: None,
+    on_kinds: Callable[[Sequence[KindFinding]], None] = lambda _kinds: None,
 ) -> Findings:
     """What tools would save of this log. Without a maker its kinds are found, and nothing is built or stored.
 
-    Tools are built in `home`, where they stay in shadow. Raises `SettingsError`, `StoreError`, `SandboxError`,
-    `RecordingError`.
+    Tools are built in `home`, where they stay in shadow. `on_kinds` is called once, when the kinds have their names.
+
+    Raises `SettingsError`, `StoreError`, `SandboxError`, `RecordingError`.
     """
     settings, budget, prices = _beside_traffic(settings or Settings()), budget or Budget(), prices or AssumedPrices()
     keeping = open_keeping(settings.serve)
@@ -64,7 +66,9 @@ async def learn(
         )
     if model is None:
         keys, kinds = find_kinds(log.lines, log.training, {})
-        return Walk(log, keys, kinds, settings, budget, prices).findings(files)
+        findings = Walk(log, keys, kinds, settings, budget, prices).findings(files)
+        on_kinds(findings.kinds)
+        return findings
     if prices.rates is not None:
         model = IllustratedModel(model, prices.rates, name=model.name)
     async with _open(home, model, settings, sandbox, keeping) as host:
@@ -75,6 +79,7 @@ async def learn(
         keys, kinds = find_kinds(log.lines, log.training, known)
         walk = Walk(log, keys, kinds, settings, budget, prices)
         await walk.name(host, model)
+        on_kinds(walk.findings(files).kinds)
         await walk.through(host, on_progress, on_build)
         findings = walk.findings(files)
         await walk.add_tools(host, findings)

@@ -34,6 +34,7 @@ PAGES = {
     "form": "/ui/tasks/sum/try",
     "labels": "/ui/labels",
     "playground": "/ui/playground?request=1",
+    "learn": "/ui/learn",
     "experiments": "/ui/experiments",
     "health": "/ui/health",
     "log": "/ui/log",

@@ -7,7 +7,7 @@ them, as with the administration. A form is taken with the token of its session 
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from hmac import compare_digest
@@ -27,6 +27,7 @@ from hammerstone.server.pages import (
     experiments,
     health,
     labels,
+    learning,
     log,
     overview,
     playground,
@@ -37,6 +38,7 @@ from hammerstone.server.pages import (
 )
 from hammerstone.server.pages.rendering import STATIC, static_file
 from hammerstone.server.pages.sessions import SECONDS, Session, Sessions
+from hammerstone.server.pages.uploads import is_upload, read_upload
 from hammerstone.server.pages.visit import Page, Place, Visit, Visitor
 from hammerstone.server.replies import GatewayError, refusal_of
 from hammerstone.store.key_records import KeyRole
@@ -50,6 +52,7 @@ PAGES: tuple[Page, ...] = (
     *tool_actions.PAGES,
     *trial.PAGES,
     *playground.PAGES,
+    *learning.PAGES,
     *labels.PAGES,
     *experiments.PAGES,
     *health.PAGES,
@@ -88,7 +91,7 @@ class Pages:
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
         """While there may be something to do beside the looks."""
-        async with self._place.figures.running():
+        async with self._place.figures.running(), self._place.learning.running():
             yield
 
     async def _home(self, http: HttpRequest) -> Response:
@@ -117,8 +120,15 @@ class Pages:
         return await self._guarded(http, refuse, KeyRole.VIEWER)
 
     async def _answer(self, page: Page, visit: Visit) -> Response:
+        if page.upload_mb and is_upload(visit.http):
+            async with read_upload(visit.http, page.upload_mb) as upload:
+                form = _checked(upload.fields, visit.visitor.token)
+                return await self._done(page, replace(visit, form=form, files=upload.files))
         if page.method == "POST":
             visit = replace(visit, form=await self._form(visit.http, visit.visitor.token))
+        return await self._done(page, visit)
+
+    async def _done(self, page: Page, visit: Visit) -> Response:
         if inspect.iscoroutinefunction(page.handle):
             response = cast("Response", await page.handle(visit))
         else:
@@ -172,11 +182,7 @@ class Pages:
         body = await read_body(http, FORM_MB)
         text = body.decode("utf-8", "surrogateescape")
         fields = parse_qsl(text, keep_blank_values=True, max_num_fields=200)
-        form = {name: value.replace("\r\n", "\n") for name, value in fields}  # browsers send every line break so
-        if not token or not compare_digest(form.pop("token", "").encode("utf-8", "replace"), token.encode()):
-            message = "this form is of another session: reload the page and send it again"
-            raise GatewayError(message, status=403, code="form_token", kind="permission_error")
-        return form
+        return _checked(dict(fields), token)
 
     # signing in and out
 
@@ -234,6 +240,15 @@ class Pages:
             COOKIE, cookie, max_age=SECONDS, path="/ui", httponly=True, samesite="strict", secure=_is_https(http)
         )
         return response
+
+
+def _checked(fields: Mapping[str, str], token: str) -> dict[str, str]:
+    """The fields as they were typed. Raises `GatewayError` for a form that does not hold the session's token."""
+    form = {name: value.replace("\r\n", "\n") for name, value in fields.items()}  # browsers send line breaks so
+    if not token or not compare_digest(form.pop("token", "").encode("utf-8", "replace"), token.encode()):
+        message = "this form is of another session: reload the page and send it again"
+        raise GatewayError(message, status=403, code="form_token", kind="permission_error")
+    return form
 
 
 def _is_https(http: HttpRequest) -> bool:

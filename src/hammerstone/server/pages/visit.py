@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlencode
 
+from starlette.datastructures import UploadFile
 from starlette.requests import Request as HttpRequest
 from starlette.responses import RedirectResponse, Response
 
@@ -15,6 +16,7 @@ from hammerstone.loop import Hammerstone
 from hammerstone.server.admin.actions import AdminRequest
 from hammerstone.server.access import Access
 from hammerstone.server.pages.kept_figures import KeptFigures
+from hammerstone.server.pages.learning_processes import LearningProcesses
 from hammerstone.server.pages.rendering import render
 from hammerstone.server.replies import GatewayError
 from hammerstone.server.telemetry.health import Health
@@ -25,17 +27,13 @@ from hammerstone.store import Store
 from hammerstone.store.audit import Act
 from hammerstone.store.key_records import Key, KeyRole
 
-__all__ = ["NEVER", "Page", "Place", "Visit", "Visitor"]
-
-NEVER = 286
-"""The status that tells htmx to ask no more; 204 tells it to change nothing."""
-
+__all__ = ["Page", "Place", "Visit", "Visitor"]
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """What the pages stand in. `upstreams` are where requests go, if a gateway is here, too.
 
-    `figures` are those that take too long for each look.
+    `figures` are those that take too long for each look, and `learning` what learns from logs beside the gateway.
     """
 
     tenants: Tenants
@@ -44,6 +42,7 @@ class Place:
     access: Access
     upstreams: Upstreams | None = None
     figures: KeptFigures = field(default_factory=KeptFigures)
+    learning: LearningProcesses = field(default_factory=LearningProcesses)
 
     @property
     def home(self) -> Path | None:
@@ -83,6 +82,7 @@ class Visit:
     visitor: Visitor
     tenant: str
     form: Mapping[str, str] = field(default_factory=dict[str, str])
+    files: tuple[UploadFile, ...] = ()
 
     @property
     def store(self) -> Store:
@@ -147,9 +147,13 @@ Handler = Callable[[Visit], Response] | Callable[[Visit], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Page:
-    """`path` is below `/ui`. Whoever has not the role may not see it. What is no coroutine runs in a thread."""
+    """`path` is below `/ui`. Whoever has not the role may not see it. What is no coroutine runs in a thread.
+
+    A form may bring files of `upload_mb` megabytes together, if that is set.
+    """
 
     method: Literal["GET", "POST"]
     path: str
     handle: Handler
     role: KeyRole = KeyRole.VIEWER
+    upload_mb: float = 0.0
