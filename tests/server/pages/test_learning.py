@@ -96,7 +96,7 @@ async def test_a_run_is_watched_one_at_a_time_and_stopped(waiting: Served, tmp_p
     async with person(waiting) as me:
         await drop(me, max_usd="1.50")
         with anyio.fail_after(60):
-            while "building" not in (text := await me.look("/learn/1", **{"hx-request": "true"})):  # noqa: ASYNC110
+            while "building" not in (text := (await me.client.get("/ui/learn/1", headers={"hx-request": "true"})).text):  # noqa: ASYNC110
                 await anyio.sleep(0.02)
         assert "<html" not in text
         assert "of $1.50" in text

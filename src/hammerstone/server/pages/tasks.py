@@ -14,9 +14,11 @@ from hammerstone.errors import NotFoundError, ToolRefusedError
 from hammerstone.life.figures import false_hit_rate
 from hammerstone.server.pages.charts import KINDS, SPANS, chart
 from hammerstone.server.pages.differences import of_sources
+from hammerstone.server.pages.tool_actions import DEFAULT
 from hammerstone.server.pages.visit import Page, Visit
 from hammerstone.store import Store
 from hammerstone.store.answers import RefusedQuestion
+from hammerstone.store.key_records import KeyRole
 from hammerstone.store.records import StoredTool, ToolState
 from hammerstone.store.standing import Ordering
 from hammerstone.store.traffic import Stretch
@@ -101,8 +103,16 @@ def show_one(visit: Visit) -> Response:
         difference=_difference(store, tool, visit.number("against")) if tool else None,
         needed=visit.settings.build.needed,
         shadow=visit.settings.life.shadow,
+        receivers=_receivers(visit) if tool is not None else [],
         has_maker=visit.settings.roles.maker.model is not None or _builds(visit),
     )
+
+
+def _receivers(visit: Visit) -> list[str]:
+    """The other tenants, for whoever may give them a tool."""
+    if visit.visitor.scope is not None or not visit.visitor.role.includes(KeyRole.ADMIN):
+        return []
+    return [one or DEFAULT for one in visit.place.tenants.stores.tenants() if one != visit.tenant]
 
 
 def _builds(visit: Visit) -> bool:

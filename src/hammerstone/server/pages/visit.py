@@ -29,6 +29,7 @@ from hammerstone.store.key_records import Key, KeyRole
 
 __all__ = ["Page", "Place", "Visit", "Visitor"]
 
+
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """What the pages stand in. `upstreams` are where requests go, if a gateway is here, too.

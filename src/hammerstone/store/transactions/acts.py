@@ -34,3 +34,8 @@ class ActTransactions(Opened):
         """What people have changed, newest first, before the act of a number."""
         with self._database.read() as connection:
             return audit.newest_first(connection, limit, before)
+
+    def acts_of(self, what: str, about: str) -> tuple[NotedAct, ...]:
+        """All of one kind that were done to one thing, newest first."""
+        with self._database.read() as connection:
+            return audit.of(connection, what, about)
