@@ -219,7 +219,7 @@ def test_an_answer_is_said_to_be_wrong_by_its_button(look: Callable[..., Any], s
 
 
 def test_a_log_is_dropped_and_its_report_opened(look: Callable[..., Any]) -> None:
-    """No maker is set: kinds are found alone. The report runs nothing, so that the browser has nothing to complain of."""
+    """No maker is set: kinds are found alone. The report runs nothing, and the browser complains of nothing."""
     page = look("/ui/learn")
     rows = ({"task": "sum", "question": ask(number), "answer": answer(ask(number))} for number in range(12))
     log = "".join(f"{json.dumps(row)}\n" for row in rows)

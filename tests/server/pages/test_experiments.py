@@ -41,7 +41,7 @@ def folder(tmp_path: Path, served: Served) -> Path:
 
 
 async def test_an_empty_list_says_how_to_fill_it(me: Person, tmp_path: Path) -> None:
-    assert f"--report {tmp_path}/home/{FOLDER}/near-miss.html" in await me.look("/experiments")
+    assert f"--report {tmp_path}/home/{FOLDER}/use.html" in await me.look("/experiments")
     assert (tmp_path / "home" / FOLDER).stat().st_mode & 0o777 == 0o700
 
 
