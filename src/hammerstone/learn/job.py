@@ -22,7 +22,7 @@ from hammerstone.learn.findings import Findings, KindFinding
 from hammerstone.learn.log import Log, read_log
 from hammerstone.learn.page import write_findings
 from hammerstone.learn.run import learn
-from hammerstone.learn.saving import Prices
+from hammerstone.learn.saving import AssumedPrices
 from hammerstone.learn.words import headline
 from hammerstone.settings import Settings
 from hammerstone.store.records import Build
@@ -83,8 +83,8 @@ def _check(log: Log) -> None:
         raise InputError("no request with a whole answer was read", hint=hint)
 
 
-def _prices(order: Order) -> Prices:
-    return Prices(read=order.price_in, written=order.price_out)
+def _prices(order: Order) -> AssumedPrices:
+    return AssumedPrices(read=order.price_in, written=order.price_out)
 
 
 def _report(findings: Findings, path: Path) -> bool:

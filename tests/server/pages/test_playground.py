@@ -12,7 +12,7 @@ import pytest
 from hammerstone.sandbox import Sandbox
 from hammerstone.server.pages.playground import PLAYGROUND
 from hammerstone.store import Store
-from hammerstone.store.key_records import KeyRole, Limits
+from hammerstone.store.key_records import KeyLimits, KeyRole
 from hammerstone.types import Instance, Source
 
 from ..fake_upstream import Reply
@@ -123,7 +123,7 @@ async def test_whoever_may_only_look_asks_no_model(served: Served) -> None:
 
 
 async def test_the_budget_of_the_key_holds(served: Served) -> None:
-    made = served.host.keys.create("root", role=KeyRole.ADMIN, limits=Limits(budget_usd=0.0))
+    made = served.host.keys.create("root", role=KeyRole.ADMIN, limits=KeyLimits(budget_usd=0.0))
     await served.access.exchange()
     calls = len(served.upstream.seen)
     async with person(served) as admin:

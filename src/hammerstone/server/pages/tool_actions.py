@@ -35,12 +35,13 @@ def _change(change: Callable[[AdminRequest, str, int | None, Visit], object], wh
     return take
 
 
-def _quarantine(asked: AdminRequest, name: str, version: int | None, visit: Visit) -> None:
 def _number(visit: Visit) -> int | None:
     """The version that the form names."""
     version = visit.form.get("version", "")
     return int(version) if version.isascii() and version.isdecimal() and len(version) < 10 else None
-def _quarantine(asked: Asked, name: str, version: int | None, visit: Visit) -> None:
+
+
+def _quarantine(asked: AdminRequest, name: str, version: int | None, visit: Visit) -> None:
     reason = visit.form.get("reason", "").strip()
     if not reason:
         raise InputError("say what is wrong with it", hint="the reason is kept in the history of the tool")

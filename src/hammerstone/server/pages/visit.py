@@ -13,8 +13,8 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import RedirectResponse, Response
 
 from hammerstone.loop import Hammerstone
-from hammerstone.server.admin.actions import AdminRequest
 from hammerstone.server.access import Access
+from hammerstone.server.admin.actions import AdminRequest
 from hammerstone.server.pages.kept_figures import KeptFigures
 from hammerstone.server.pages.learning_processes import LearningProcesses
 from hammerstone.server.pages.rendering import render
