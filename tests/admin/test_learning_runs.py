@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hammerstone.admin.learning_runs import BuildNote, Order, Progress, TenantRuns
+from hammerstone.admin.learning_runs import BuildNote, Order, RunProgress, TenantRuns
 from hammerstone.errors import InputError, NotFoundError
 
 
@@ -22,7 +22,7 @@ def runs(tmp_path: Path) -> TenantRuns:
 
 def test_an_order_and_how_far_it_is_are_read_as_they_were_written(runs: TenantRuns) -> None:
     run = runs.begin(order(max_usd=2.5))
-    progress = Progress(state="done", done=3, of=3, builds=(BuildNote(task="sum", state="passed", cost_usd=0.1),))
+    progress = RunProgress(state="done", done=3, of=3, builds=(BuildNote(task="sum", state="passed", cost_usd=0.1),))
     run.write(progress)
     assert runs.run(1).order == order(max_usd=2.5)
     assert runs.progress(runs.run(1)) == progress
@@ -49,7 +49,7 @@ def test_a_run_that_is_under_way_keeps_others_from_beginning(runs: TenantRuns) -
 
 def test_a_run_whose_process_has_died_is_interrupted(runs: TenantRuns) -> None:
     run = runs.begin(order())
-    run.write(Progress(state="learning", done=5, of=9))
+    run.write(RunProgress(state="learning", done=5, of=9))
     with runs.held():
         assert runs.progress(run).state == "learning"
     assert (runs.progress(run).state, runs.progress(run).done) == ("interrupted", 5)
@@ -57,7 +57,7 @@ def test_a_run_whose_process_has_died_is_interrupted(runs: TenantRuns) -> None:
 
 def test_an_older_run_is_not_taken_for_the_one_under_way(runs: TenantRuns) -> None:
     first = runs.begin(order())
-    first.write(Progress(state="learning"))
+    first.write(RunProgress(state="learning"))
     second = runs.begin(order())
     with runs.held():
         assert (runs.progress(first).state, runs.progress(second).state) == ("interrupted", "waiting")
@@ -73,8 +73,8 @@ def test_only_a_run_that_has_ended_is_removed(runs: TenantRuns) -> None:
 
 def test_what_builds_cost_is_unknown_with_any_price() -> None:
     known, unknown = BuildNote(task="a", state="passed", cost_usd=0.5), BuildNote(task="b", state="failed")
-    assert Progress(builds=(known, BuildNote(task="c", state="building"))).cost_usd == 0.5
-    assert Progress(builds=(known, unknown)).cost_usd is None
+    assert RunProgress(builds=(known, BuildNote(task="c", state="building"))).cost_usd == 0.5
+    assert RunProgress(builds=(known, unknown)).cost_usd is None
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from hammerstone.errors import InputError, NotFoundError
 from hammerstone.escaping import sha256
 from hammerstone.private_files import make_private_folder, open_private
 
-__all__ = ["BuildNote", "KindNote", "LearningRun", "Order", "Progress", "TenantRuns"]
+__all__ = ["BuildNote", "KindNote", "LearningRun", "Order", "RunProgress", "TenantRuns"]
 
 UNDER_WAY = frozenset(("waiting", "reading", "learning"))
 
@@ -74,7 +74,7 @@ class BuildNote:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
+class RunProgress:
     """How far a run is: so many of the lines. `headline` says in the end what came of it, `problem` why nothing did.
 
     The state is `waiting`, `reading` or `learning`; then `done`, `stopped`, `failed`, or, where its process died,
@@ -103,7 +103,7 @@ class Progress:
 
 
 _ORDER = TypeAdapter(Order)
-_PROGRESS = TypeAdapter(Progress)
+_PROGRESS = TypeAdapter(RunProgress)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,16 +146,16 @@ class LearningRun:
         for one in self.logs:
             one.unlink(missing_ok=True)
 
-    def write(self, progress: Progress) -> None:
+    def write(self, progress: RunProgress) -> None:
         """All at once: whoever reads sees the former, or this one. Raises `OSError`."""
         _write_json(self.folder / "progress.json", asdict(progress))
 
-    def progress(self) -> Progress:
+    def progress(self) -> RunProgress:
         """As it was written last, and `waiting` before."""
         try:
             return _PROGRESS.validate_json((self.folder / "progress.json").read_bytes())
         except (OSError, ValidationError):
-            return Progress()
+            return RunProgress()
 
     def note_process(self, pid: int) -> None:
         """Raises `OSError`."""
@@ -193,7 +193,7 @@ class TenantRuns:
             raise NotFoundError(f"there is no run {number}", hint="the page of logs lists them")
         return found
 
-    def progress(self, run: LearningRun) -> Progress:
+    def progress(self, run: LearningRun) -> RunProgress:
         """How far it is; `interrupted` where its process is gone and has not said how it ended."""
         held, progress = self.is_held(), run.progress()
         is_last = next((one.number for one in self), None) == run.number

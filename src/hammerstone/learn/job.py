@@ -15,7 +15,7 @@ from pathlib import Path
 
 import anyio
 
-from hammerstone.admin.learning_runs import BuildNote, KindNote, LearningRun, Order, Progress
+from hammerstone.admin.learning_runs import BuildNote, KindNote, LearningRun, Order, RunProgress
 from hammerstone.errors import HammerstoneError, InputError, SettingsError
 from hammerstone.learn.budget import Budget
 from hammerstone.learn.findings import Findings, KindFinding
@@ -34,7 +34,7 @@ EACH_SECONDS = 0.5  # between two notes of how far it is
 MOST_KINDS = 100  # that are noted, the most frequent ones
 
 
-def run_job(run: LearningRun) -> Progress:
+def run_job(run: LearningRun) -> RunProgress:
     """Do what the run's order says, and note how far it is; what it has come to."""
     noted = _Noted(run)
     try:
@@ -108,7 +108,7 @@ class _Noted:
     def __init__(self, run: LearningRun) -> None:
         self._run = run
         self._written = 0.0
-        self.progress = Progress()
+        self.progress = RunProgress()
 
     def change(self, **values: object) -> None:
         self.progress = replace(self.progress, **values)  # pyright: ignore[reportArgumentType] - of its own fields

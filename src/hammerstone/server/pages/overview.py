@@ -10,7 +10,7 @@ from starlette.responses import Response
 from hammerstone.admin import overview as figures
 from hammerstone.life.figures import false_hit_rate
 from hammerstone.server.pages.charts import KINDS, SPANS, Chart, Span, chart
-from hammerstone.server.pages.kept_figures import Kept
+from hammerstone.server.pages.kept_figures import KeptSums
 from hammerstone.server.pages.visit import Page, Visit
 from hammerstone.store import Store
 from hammerstone.store.standing import Ordering, Standing
@@ -71,7 +71,7 @@ def _sum_up(store: Store, span: Span, stretch: Stretch) -> _Sums:
     )
 
 
-def _page(visit: Visit, store: Store, span: Span, stretch: Stretch, kept: Kept[_Sums]) -> Response:
+def _page(visit: Visit, store: Store, span: Span, stretch: Stretch, kept: KeptSums[_Sums]) -> Response:
     """With what there is to decide as it is now: nobody is asked for what they have just decided."""
     progress = store.progress()
     found = replace(kept.value.found, progress=progress, false_hits=false_hit_rate(progress.tally))
