@@ -150,7 +150,9 @@ class Misses:
 
     async def _send(self, call: Call) -> _Replied:
         method, query = call.http.method, call.http.scope.get("query_string", b"")
-        charge = self._access.charge(call.caller, method=method, body=call.body, fields=call.fields, api=call.api)
+        charge = self._access.charge(
+            call.caller, method=method, path=call.path, body=call.body, fields=call.fields, api=call.api
+        )
         call.notes.setdefault("route", "upstream")
         try:
             upstream = self._upstreams.of(call.path)

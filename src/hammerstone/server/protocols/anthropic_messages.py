@@ -107,7 +107,13 @@ class AnthropicMessages:
         return text_of(said) if ended and all(kind in ("text", "thinking") for kind in kinds) else None
 
     def usage_in(self, reply: Mapping[str, Any]) -> Usage:
-        return tokens_in(reply.get("usage"), "input_tokens", "output_tokens")
+        """What was read from the provider's cache or written to it is not among `input_tokens`: it was read as well."""
+        counted = tokens_in(reply.get("usage"), "input_tokens", "output_tokens")
+        kept = tokens_in(reply.get("usage"), "cache_creation_input_tokens", "cache_read_input_tokens")
+        if counted.input_tokens is None:
+            return counted
+        read = counted.input_tokens + (kept.input_tokens or 0) + (kept.output_tokens or 0)
+        return Usage(input_tokens=read, output_tokens=counted.output_tokens)
 
     def usage_streamed(self, events: Sequence[Mapping[str, Any]]) -> Usage:
         heads = [self.usage_in(object_of(one.get("message"))) for one in events if one.get("type") == "message_start"]
