@@ -162,7 +162,9 @@ class Misses:
                 reply = await upstream.send(method, call.raw_path, query, headers, call.body)
         except UpstreamError as error:
             call.record.upstream_failed = error.code
-            raise GatewayError(error.message, status=error.status, code=error.code, kind="upstream_error") from error
+            raise GatewayError(
+                error.message, status=error.status, code=error.code, kind="upstream_error", hint=error.hint
+            ) from error
         if not 200 <= reply.status_code < 600:  # HTTP knows no other end of a request, and our server sends none
             await reply.aclose()
             message = f"the upstream replied with status {reply.status_code}, which ends no request"

@@ -29,13 +29,14 @@ OURS = b"x-hammerstone-"
 
 
 class UpstreamError(Exception):
-    """There is no reply. `status` is what a gateway says then; `code` is stable."""
+    """There is no reply. `status` is what a gateway says then; `code` is stable, and `hint` what repairs it, if known."""
 
-    def __init__(self, message: str, *, status: int, code: str) -> None:
+    def __init__(self, message: str, *, status: int, code: str, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.status = status
         self.code = code
+        self.hint = hint
 
 
 class Upstream:
@@ -76,6 +77,13 @@ class Upstream:
         except httpx2.TimeoutException as error:
             raise UpstreamError(
                 f"the upstream did not answer in time ({_what(error)})", status=504, code="upstream_timeout"
+            ) from error
+        except httpx2.RemoteProtocolError as error:
+            raise UpstreamError(
+                f"the upstream's reply is not valid HTTP: {error}",
+                status=502,
+                code="upstream_unreadable",
+                hint="the server, or a proxy before it, sends a wrong header or another number of bytes than it says",
             ) from error
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise UpstreamError(
