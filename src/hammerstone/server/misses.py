@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import anyio
 import httpx2
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
 from hammerstone.journal import Served
@@ -15,6 +17,7 @@ from hammerstone.server.access import Access, credentials_for_upstream
 from hammerstone.server.call import Call
 from hammerstone.server.exact import ExactCaches
 from hammerstone.server.learner import Learner
+from hammerstone.server.leaving import while_there
 from hammerstone.server.lessons import of_another_call, of_the_upstream
 from hammerstone.server.relay import Relay, RelayResponse, Relays
 from hammerstone.server.replies import GatewayError
@@ -89,8 +92,9 @@ class Misses:
             return None
         if replied.head.status_code == 200:
             return self._response(call, replied)
-        async for _ in replied.chunks:
-            pass
+        with suppress(UpstreamError):
+            async for _ in replied.chunks:
+                pass
         return None
 
     # several that ask the same
@@ -158,8 +162,14 @@ class Misses:
             upstream = self._upstreams.of(call.path)
             headers = credentials_for_upstream(call.http.headers.raw, upstream.key_header)
             headers = call.record.trace.upstream_began(upstream.base_url, headers)
-            with charge.until_reply(), call.record.waiting_for_upstream():
+            with (
+                while_there(call.http.scope, call.gathers) as waiting,
+                charge.until_reply(),
+                call.record.waiting_for_upstream(),
+            ):
                 reply = await upstream.send(method, call.raw_path, query, headers, call.body)
+            if waiting.cancelled_caught:
+                raise ClientDisconnect
         except UpstreamError as error:
             call.record.upstream_failed = error.code
             raise GatewayError(
