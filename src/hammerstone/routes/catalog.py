@@ -21,7 +21,7 @@ from hammerstone.routes.dispatcher import LISTED, nearest
 from hammerstone.store import Store
 from hammerstone.store.records import StoredTool, Task
 from hammerstone.tools.shortlist import Shortlist, holds_wording
-from hammerstone.tools.tool import Tool
+from hammerstone.tools.tool import Tool, task_name
 from hammerstone.types import Route
 
 __all__ = ["FEW", "Catalog"]
@@ -190,6 +190,10 @@ class Catalog:
         """Whether a cache may give an answer of this task again; of an unknown one only where no task is marked."""
         marked = self._read.time_dependent
         return not marked or (task is not None and task not in marked)
+
+    def depends_on_time(self, name: str | None) -> bool:
+        """Whether a caller names a task of which no cache may repeat an answer."""
+        return name is not None and task_name(name) in self._read.time_dependent
 
     def is_withdrawn(self, question: str, answer: str) -> bool:
         """Whether somebody has said that this answer to this question is wrong: no cache is to give it again."""

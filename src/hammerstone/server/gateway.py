@@ -220,7 +220,7 @@ class Gateway:
         if remembered is None:
             return None
         await loop.catalog.refresh()
-        if cache.cleared_for(loop.catalog.forgetting):
+        if cache.cleared_for(loop.catalog.forgetting) or loop.catalog.depends_on_time(asked.request.task):
             return None
         if loop.catalog.is_withdrawn(asked.request.question, remembered.text):
             cache.drop(call.exact_key)
