@@ -132,6 +132,7 @@ class SilentUpstream(FakeUpstream):
         self.asked, self.left = threading.Event(), threading.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        del scope, send
         while not (await receive()).get("more_body", True):
             self.asked.set()
         self.left.set()
@@ -159,6 +160,8 @@ def test_what_is_wanted_all_the_same_goes_on(*, wanted: bool) -> None:
     ended: list[str] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
+        del receive, send
+
         def keeps_on() -> bool:
             gone.set()
             return wanted

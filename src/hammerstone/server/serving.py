@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -178,16 +179,26 @@ async def _listen(app: Starlette, settings: ServeSettings, signals: Signals, on_
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=LAST_SECONDS,
     )
-    try:
-        listening = config.bind_socket()
-    except SystemExit:  # uvicorn has logged why
-        raise SettingsError(
-            f"port {settings.port} of {settings.host} cannot be used", hint="--port names another"
-        ) from None
+    listening = _bound(settings.host, settings.port)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{host}:{listening.getsockname()[1]}"
     server = DrainingServer(config, signals.health, drain_s=settings.drain_s, on_start=lambda: on_start(url))
     await server.serve(sockets=[listening])
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Not by uvicorn, which would log what is wrong beside our own error, and end the process."""
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        why = (error.strerror or str(error)).lower()
+        raise SettingsError(
+            f"port {port} of {host} cannot be used: {why}", hint="--port names another port, --host another address"
+        ) from None
+    return listening
 
 
 def _url(text: str) -> str:

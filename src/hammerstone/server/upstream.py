@@ -29,7 +29,7 @@ OURS = b"x-hammerstone-"
 
 
 class UpstreamError(Exception):
-    """There is no reply. `status` is what a gateway says then; `code` is stable, and `hint` what repairs it, if known."""
+    """There is no reply. `status` is what a gateway says then; `code` is stable, and `hint` says what repairs it."""
 
     def __init__(self, message: str, *, status: int, code: str, hint: str = "") -> None:
         super().__init__(message)
