@@ -14,7 +14,8 @@ import typer
 
 from hammerstone.cli.bench_outputs import check_outputs, write_outputs
 from hammerstone.cli.options import Backend, Config, Json, LiveMaker, SandboxName
-from hammerstone.cli.terminal import money, print_json, progress, talk
+from hammerstone.cli.shown_progress import shown_progress
+from hammerstone.cli.terminal import money, print_json, talk
 from hammerstone.errors import RecordingError, SettingsError
 
 if TYPE_CHECKING:
@@ -220,13 +221,15 @@ def _run(
         print_json(result) if json else show_result(result)
 
     async def run() -> None:
-        with progress("benchmark") as bar:
+        spent = ""
+        with shown_progress("benchmark", "steps") as show:
 
             def show_step(what: str, done: int, total: int) -> None:
-                bar.update(bar.task_ids[0], description=what, completed=done, total=total)
+                show(done, total, spent, what=what)
 
             def show_spent(dollars: float | None) -> None:
-                bar.update(bar.task_ids[0], note=money(dollars))
+                nonlocal spent
+                spent = money(dollars)
 
             await run_experiments(on_progress=show_step, on_spent=show_spent, on_result=keep)
 
