@@ -36,6 +36,7 @@ class Asked:
     refusals: tuple[str, ...] = ()
     upstream: Model | None = None
     withheld: Answer | None = None
+    _frames: dict[Form, Frame] = field(default_factory=dict[Form, Frame], init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, question: str, bill: Bill | None = None) -> Self:
@@ -43,7 +44,10 @@ class Asked:
         return cls(request=Request.plain(id="", question=question), bill=bill or Bill())
 
     def frame(self, form: Form = Form.LAST) -> Frame:
-        return frame_of(self.request.chat, form)
+        """Of its chat, which is asked for again and again, and never changes."""
+        if form not in self._frames:
+            self._frames[form] = frame_of(self.request.chat, form)
+        return self._frames[form]
 
     def question(self, form: Form = Form.LAST) -> str:
         """What is asked, if so much of the chat is the question."""
