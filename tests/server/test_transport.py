@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from anyio.abc import SocketAttribute, SocketStream
 
-from hammerstone.server.upstream import Upstream, UpstreamError, reply_bytes, reply_headers
+from hammerstone.server.upstream import Upstream, UpstreamError, reply_bytes, reply_headers, whole_body
 
 pytestmark = pytest.mark.anyio
 
@@ -113,6 +113,18 @@ async def test_each_piece_of_a_stream_arrives_before_the_next_is_sent() -> None:
         assert await anext(chunks) == b"one"
         server.go_on.set()
         assert [chunk async for chunk in chunks] == [b"two"]
+
+
+async def test_a_body_that_comes_with_the_head_is_there_at_once() -> None:
+    server = RawUpstream([b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"])
+    async with running(server) as upstream:
+        assert whole_body(await ask(upstream)) == b"ok"
+    server = RawUpstream([b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\no", b"k"])
+    async with running(server) as upstream:
+        reply = await ask(upstream)
+        assert whole_body(reply) is None
+        server.go_on.set()
+        assert await whole(reply) == b"ok"
 
 
 async def test_a_connection_is_used_again() -> None:

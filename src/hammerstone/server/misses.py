@@ -13,7 +13,8 @@ from starlette.responses import Response, StreamingResponse
 
 from hammerstone.journal import Served
 from hammerstone.loop import Hammerstone
-from hammerstone.server.access import Access, credentials_for_upstream
+from hammerstone.server.access import Access, Charge, credentials_for_upstream
+from hammerstone.server.access.charges import NoCharge
 from hammerstone.server.call import Call
 from hammerstone.server.exact import ExactCaches
 from hammerstone.server.learner import Learner
@@ -23,7 +24,7 @@ from hammerstone.server.relay import Relay, RelayResponse, Relays
 from hammerstone.server.replies import GatewayError
 from hammerstone.server.sharing import SharedKey, shared_key
 from hammerstone.server.tenants import Tenants
-from hammerstone.server.upstream import UpstreamError, Upstreams, reply_bytes, reply_headers
+from hammerstone.server.upstream import RawHeaders, UpstreamError, Upstreams, reply_bytes, reply_headers, whole_body
 from hammerstone.server.upstream_reply import UpstreamReply
 from hammerstone.types import Route
 
@@ -32,10 +33,16 @@ __all__ = ["Misses"]
 
 @dataclass(frozen=True, kw_only=True)
 class _Replied:
-    """The head of a reply, and its bytes as whoever pays for them counts them."""
+    """The head of a reply, and its body: whole, if it came with the head, or to be read as it comes in."""
 
+    call: Call
     head: httpx2.Response
-    chunks: AsyncIterator[bytes]
+    charge: Charge | NoCharge
+    whole: bytes | None
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """As whoever pays for them counts them."""
+        return self.charge.counted(_noted(self.call, self.head), self.head)
 
 
 class _Leading:
@@ -93,7 +100,7 @@ class Misses:
         if replied.head.status_code == 200:
             return self._response(call, replied)
         with suppress(UpstreamError):
-            async for _ in replied.chunks:
+            async for _ in replied.chunks():
                 pass
         return None
 
@@ -135,17 +142,21 @@ class Misses:
     def _response(self, call: Call, replied: _Replied, leading: _Leading | None = None) -> Response:
         """What a tool could have been asked is learned from, once it is whole."""
         head, headers = replied.head, _headers(call, replied.head)
-        if call.asked is None or head.status_code != 200 or call.controls.no_store:
-            response = StreamingResponse(replied.chunks, status_code=head.status_code)
-            response.raw_headers = headers
-            return response
+        teaches = call.asked is not None and head.status_code == 200 and not call.controls.no_store
+        if replied.whole is not None and leading is None:
+            replied.charge.ended(head, replied.whole)
+            if teaches:
+                self._learn(call, UpstreamReply.of(head, replied.whole), None)
+            return _with(headers, Response(replied.whole, status_code=head.status_code))
+        if not teaches:
+            return _with(headers, StreamingResponse(replied.chunks(), status_code=head.status_code))
 
         def end(body: bytes | None) -> None:
             if body is not None:
                 self._learn(call, UpstreamReply.of(head, body), leading)
             self._leading = {key: one for key, one in self._leading.items() if one is not leading}
 
-        relay = Relay(head, replied.chunks, keeps_on=call.gathers, on_end=end)
+        relay = Relay(head, replied.chunks(), keeps_on=call.gathers, on_end=end)
         if leading is not None:
             leading.relay = relay
         reader = relay.join()
@@ -180,7 +191,7 @@ class Misses:
             message = f"the upstream replied with status {reply.status_code}, which ends no request"
             raise GatewayError(message, status=502, code="upstream_unreadable", kind="upstream_error")
         call.record.trace.upstream_replied(reply.status_code)
-        return _Replied(head=reply, chunks=charge.counted(_noted(call, reply), reply))
+        return _Replied(call=call, head=reply, charge=charge, whole=whole_body(reply))
 
     def _learn(self, call: Call, reply: UpstreamReply, leading: _Leading | None) -> None:
         if call.api is None or call.asked is None:
@@ -213,6 +224,12 @@ async def _noted(call: Call, reply: httpx2.Response) -> AsyncIterator[bytes]:
     except UpstreamError as error:
         call.record.upstream_failed = error.code
         raise
+
+
+def _with(headers: RawHeaders, response: Response) -> Response:
+    """The response with these headers and no others."""
+    response.raw_headers = list(headers)
+    return response
 
 
 def _headers(call: Call, head: httpx2.Response) -> list[tuple[bytes, bytes]]:

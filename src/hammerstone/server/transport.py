@@ -26,7 +26,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
     """Bytes and headers go out and come in as they are: nothing is decoded, followed, added or kept.
 
     As many connections as there are requests under way; idle ones are used again. A reply has `timeout_s` seconds for
-    each of its parts. Raises httpx2's errors.
+    each of its parts. One whose body has come with its head has a `ByteStream`. Raises httpx2's errors.
     """
 
     def __init__(self, timeout_s: float) -> None:
@@ -52,7 +52,9 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
                 proxy=_proxy(request.url.scheme, request.url.host),
                 ssl=self._certificates() if request.url.scheme == "https" else True,
             )
-        return httpx2.Response(reply.status, headers=list(reply.raw_headers), stream=_Body(reply), request=request)
+            is_whole = reply.content.is_eof()
+            body = httpx2.ByteStream(await reply.read()) if is_whole else _Body(reply)
+        return httpx2.Response(reply.status, headers=list(reply.raw_headers), stream=body, request=request)
 
     async def _send_bytes(self, request: httpx2.Request, headers: list[tuple[bytes, bytes]]) -> httpx2.Response:
         """By httpx2's own client: aiohttp's writes headers as UTF-8, and some clients write theirs as Latin-1."""

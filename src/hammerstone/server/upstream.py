@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import httpx2
 
 from hammerstone.server.transport import AiohttpTransport
 
-__all__ = ["RawHeaders", "Upstream", "UpstreamError", "Upstreams", "reply_bytes", "reply_headers"]
+__all__ = ["RawHeaders", "Upstream", "UpstreamError", "Upstreams", "reply_bytes", "reply_headers", "whole_body"]
 
 RawHeaders: TypeAlias = "Sequence[tuple[bytes, bytes]]"
 
@@ -72,7 +73,7 @@ class Upstream:
         """
         url = f"{self.base_url}{path}" + (f"?{query.decode('latin-1')}" if query else "")
         try:
-            request = httpx2.Request(method, url, headers=self._headers(headers), content=body)
+            request = httpx2.Request(method, _read_url(url), headers=self._headers(headers), content=body)
             return await self._transport.handle_async_request(request)
         except httpx2.TimeoutException as error:
             raise UpstreamError(
@@ -118,6 +119,14 @@ class Upstreams:
         await self.openai.aclose()
         if self.anthropic is not None:
             await self.anthropic.aclose()
+
+
+_read_url = lru_cache(maxsize=256)(httpx2.URL)
+
+
+def whole_body(response: httpx2.Response) -> bytes | None:
+    """The body of a reply that has come whole with its head."""
+    return b"".join(response.stream) if isinstance(response.stream, httpx2.ByteStream) else None
 
 
 def reply_headers(response: httpx2.Response) -> list[tuple[bytes, bytes]]:

@@ -83,9 +83,12 @@ class Charge:
                 yield chunk
             whole = True
         finally:
-            readable = whole and size <= MAX_REPLY
-            said = UpstreamReply.of(reply, b"".join(kept)) if readable else None
-            self._end(refused=reply.status_code >= 400, reply=said)
+            self.ended(reply, b"".join(kept) if whole and size <= MAX_REPLY else None)
+
+    def ended(self, reply: httpx2.Response, body: bytes | None) -> None:
+        """The call is over. `body` is all of the reply, unless it broke off or is too long to be read."""
+        said = None if body is None else UpstreamReply.of(reply, body)
+        self._end(refused=reply.status_code >= 400, reply=said)
 
     def _end(self, *, refused: bool = False, reply: UpstreamReply | None = None) -> None:
         self.on_end(Ended(charge=self, refused=refused, reply=reply))
@@ -100,6 +103,9 @@ class NoCharge:
     def counted(self, chunks: AsyncIterator[bytes], reply: httpx2.Response) -> AsyncIterator[bytes]:
         del reply
         return chunks
+
+    def ended(self, reply: httpx2.Response, body: bytes | None) -> None:
+        del reply, body
 
 
 def tokens_of(body: bytes) -> int:
