@@ -75,7 +75,8 @@ async def compared(served: Served) -> tuple[Comparison, ...]:
 
 
 def paid(store: Store) -> int:
-    return sum(row.calls for row in store.ledger() if row.role is Role.SOLVER)
+    """Calls beside those that requests were answered by."""
+    return sum(row.calls for row in store.ledger() if row.role is Role.SOLVER and row.task is not None)
 
 
 def files_in(folder: Path) -> list[Path]:

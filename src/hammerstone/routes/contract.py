@@ -11,7 +11,7 @@ from typing import Protocol, Self
 from hammerstone.models.model import Model
 from hammerstone.requests.frame import Form, Frame, frame_of, question_in
 from hammerstone.store.accounts import Bill
-from hammerstone.store.records import StoredTool
+from hammerstone.store.records import PaidCall, StoredTool
 from hammerstone.tools.parser import Parsed
 from hammerstone.types import Request, Route
 
@@ -25,8 +25,8 @@ class Asked:
     """A request on its way: the task that it was found to be of, and what it has cost so far.
 
     `recognised` says that its task was looked for already, and `refusals` why tools did not answer it. Behind a
-    gateway, `upstream` is who may be asked this very request again, and `withheld` the answer of a live tool in whose
-    place the upstream answers, so that both can be compared.
+    gateway, `upstream` is who may be asked this very request again, `paid` the call by which the upstream answered it,
+    and `withheld` the answer of a live tool in whose place the upstream answers, so that both can be compared.
     """
 
     request: Request
@@ -35,6 +35,7 @@ class Asked:
     recognised: bool = False
     refusals: tuple[str, ...] = ()
     upstream: Model | None = None
+    paid: PaidCall | None = None
     withheld: Answer | None = None
     _frames: dict[Form, Frame] = field(default_factory=dict[Form, Frame], init=False, repr=False, compare=False)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hammerstone.store.keeping import Keeping
 
 __all__ = [
+    "LONGEST_MODEL",
     "RefusedQuestion",
     "Wanted",
     "add",

@@ -45,7 +45,7 @@ class AnswerTransactions(Opened):
         self.finish_requests([Finished(answered=answered, task=task, instance=instance)])
 
     def finish_requests(self, finished: Sequence[Finished], *, again: bool = False) -> frozenset[str]:
-        """Store answers and, where given, the instances under their tasks, in one transaction.
+        """Store answers and, where given, what they cost and the instances under their tasks, in one transaction.
 
         Where somebody has removed a task meanwhile, or it reads its chats otherwise, its instances are not stored: the
         names of such tasks. Nor is one of which not all text may be kept. With `again`, a former call has failed and
@@ -56,6 +56,7 @@ class AnswerTransactions(Opened):
             there = answers.there(connection, [one.answered.id for one in finished]) if again else frozenset[str]()
             new = [(one, kept) for one, kept in zip(finished, keeps, strict=True) if one.answered.id not in there]
             answers.add(connection, [one.answered for one, _ in new], self.keeping)
+            calls.add_all(connection, [one.call for one, _ in new if one.call is not None])
             return instances.add_all(connection, [one for one, kept in new if kept])
 
     def refused_questions(self, task_name: str, limit: int) -> tuple[str, ...]:
