@@ -154,6 +154,22 @@ def test_who_leaves_before_the_reply_has_begun_ends_the_call_of_the_upstream(tmp
         assert upstream.left.wait(20)
 
 
+async def test_before_the_reply_begins_too_it_is_kept_while_answers_of_its_kind_are_gathered(
+    served: Served, upstream: HeldUpstream
+) -> None:
+    upstream.begins, upstream.holds = anyio.Event(), False
+    async with clients(served.app) as ask:
+        client = ask(NEW)
+        await eventually(lambda: upstream.asked == 1)
+        client.leave()
+        upstream.begins.set()
+        await eventually(lambda: client.over)
+        await eventually(lambda: bool(upstream.replies) and upstream.replies[0].closed)
+        await served.learner.caught_up()
+        store = (await served.loop()).store
+        assert [one.question for task in store.tasks() for one in store.instances(task.name)] == [NEW]
+
+
 @pytest.mark.parametrize("wanted", [False, True])
 def test_what_is_wanted_all_the_same_goes_on(*, wanted: bool) -> None:
     asked, gone, go_on = threading.Event(), threading.Event(), threading.Event()

@@ -45,7 +45,7 @@ class _Replied:
         return self.charge.counted(_noted(self.call, self.head), self.head)
 
 
-class _Leading:
+class Leading:
     """Whoever asks the upstream for all who ask the same at this moment. `relay` is there when `ready`, or never."""
 
     def __init__(self, request_id: str) -> None:
@@ -53,6 +53,11 @@ class _Leading:
         self.ready = anyio.Event()
         self.relay: Relay | None = None
         self.followers: list[Call] = []
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether others wait for the reply to begin."""
+        return self.ready.statistics().tasks_waiting > 0
 
 
 class Misses:
@@ -75,7 +80,7 @@ class Misses:
         self._access = access
         self._exact = exact
         self._shares = shares
-        self._leading: dict[SharedKey, _Leading] = {}
+        self._leading: dict[SharedKey, Leading] = {}
         self.relays = Relays()
 
     async def pass_on(self, call: Call) -> Response:
@@ -107,15 +112,15 @@ class Misses:
     # several that ask the same
 
     async def _lead(self, call: Call, key: SharedKey) -> Response:
-        leading = self._leading[key] = _Leading(call.id)
+        leading = self._leading[key] = Leading(call.id)
         try:
-            return self._response(call, await self._send(call), leading)
+            return self._response(call, await self._send(call, leading), leading)
         finally:
             leading.ready.set()
             if leading.relay is None and self._leading.get(key) is leading:
                 del self._leading[key]
 
-    async def _follow(self, call: Call, leading: _Leading) -> Response | None:
+    async def _follow(self, call: Call, leading: Leading) -> Response | None:
         """The same bytes; `None` if whoever leads has failed before the first of them could go out."""
         await leading.ready.wait()
         relay = leading.relay
@@ -139,7 +144,7 @@ class Misses:
 
     # one call
 
-    def _response(self, call: Call, replied: _Replied, leading: _Leading | None = None) -> Response:
+    def _response(self, call: Call, replied: _Replied, leading: Leading | None = None) -> Response:
         """What a tool could have been asked is learned from, once it is whole."""
         head, headers = replied.head, _headers(call, replied.head)
         teaches = call.asked is not None and head.status_code == 200 and not call.controls.no_store
@@ -163,7 +168,12 @@ class Misses:
         self.relays.start(relay)
         return RelayResponse(reader, status_code=200, headers=headers)
 
-    async def _send(self, call: Call) -> _Replied:
+    async def _send(self, call: Call, leading: Leading | None = None) -> _Replied:
+        """Raises `ClientDisconnect` where the client leaves before the reply begins, and nobody else wants it."""
+
+        def is_wanted() -> bool:
+            return call.gathers() or (leading is not None and leading.is_awaited)
+
         method, query = call.http.method, call.http.scope.get("query_string", b"")
         charge = self._access.charge(
             call.caller, method=method, path=call.path, body=call.body, fields=call.fields, api=call.api
@@ -174,7 +184,7 @@ class Misses:
             headers = credentials_for_upstream(call.http.headers.raw, upstream.key_header)
             headers = call.record.trace.upstream_began(upstream.base_url, headers)
             with (
-                while_there(call.http.scope, call.gathers) as waiting,
+                while_there(call.http.scope, is_wanted) as waiting,
                 charge.until_reply(),
                 call.record.waiting_for_upstream(),
             ):
@@ -193,7 +203,7 @@ class Misses:
         call.record.trace.upstream_replied(reply.status_code)
         return _Replied(call=call, head=reply, charge=charge, whole=whole_body(reply))
 
-    def _learn(self, call: Call, reply: UpstreamReply, leading: _Leading | None) -> None:
+    def _learn(self, call: Call, reply: UpstreamReply, leading: Leading | None) -> None:
         if call.api is None or call.asked is None:
             return
         if call.record.trace.is_on:
