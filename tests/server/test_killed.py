@@ -73,6 +73,7 @@ def test_what_was_accounted_is_neither_lost_nor_doubled(tmp_path: Path) -> None:
     upstream = FakeUpstream(adding)
     with listening(tmp_path, upstream) as gateway:
         clients.ask_some(gateway.url, 40)
+        assert "no keys" not in gateway.said
         eventually(lambda: len(ledger(tmp_path)) == 40 and used(tmp_path, made.key).requests == 40)
         settled = dict(clients.got)
         load = threading.Thread(target=clients.ask_until_it_is_gone, args=(gateway.url,))

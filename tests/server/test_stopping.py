@@ -73,6 +73,7 @@ def test_answers_of_tools_are_stored_before_the_end(tmp_path: Path) -> None:
         for number in range(5):
             reply = client.post(CHAT, json=body(f"What is the sum of 1 and {number}?"))
             assert reply.headers["x-hammerstone-route"] == "parser"
+        assert "there are no keys, so this machine alone may ask" in gateway.said
         gateway.process.send_signal(signal.SIGTERM)
         assert gateway.process.wait(60) == 0
     with open_store(tmp_path) as store:

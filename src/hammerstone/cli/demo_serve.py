@@ -57,7 +57,8 @@ def demo_serve(home: Path, recordings: Path | None, sandbox: str, port: int) -> 
         async with open_tenants(str(home), settings, sandbox, signals, models) as tenants, task_group() as group:
             client = DemoClient((await tenants.of()).store)
 
-            def on_start(url: str) -> None:
+            def on_start(url: str, needs_key: bool) -> None:
+                del needs_key
                 group.start_soon(client.send_stream, url)
 
             await serve(tenants, upstreams, settings.serve, signals, on_start)

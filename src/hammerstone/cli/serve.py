@@ -109,8 +109,9 @@ def _serve(settings: Settings, home: str | None, sandbox: str) -> None:
     upstreams = serving.open_upstreams(settings.serve)
     signals = open_signals(settings.serve)
 
-    def say_start(url: str) -> None:
+    def say_start(url: str, needs_key: bool) -> None:
         where = f"{url}/v1 passes on to {upstreams.openai.base_url}; the pages are at {url}"
+        where += "" if needs_key else "; there are no keys, so this machine alone may ask"
         if settings.serve.log == "json":
             logging.getLogger("hammerstone.requests").info("serving: %s", where)
         else:

@@ -133,17 +133,18 @@ async def serve(
     upstreams: Upstreams,
     settings: ServeSettings,
     signals: Signals,
-    on_start: Callable[[str], None],
+    on_start: Callable[[str, bool], None],
 ) -> None:
     """Until it is told to stop (SIGINT or SIGTERM): then it finishes the streams under way.
 
-    `on_start` gets the address. Raises `StoreError` if the keys cannot be read, and `SettingsError` if the port is
-    taken, or if others could reach a gateway that has no keys.
+    `on_start` gets the address, and whether a request needs a key. Raises `StoreError` if the keys cannot be read, and
+    `SettingsError` if the port is taken, or if others could reach a gateway that has no keys.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     access = await _access(tenants, settings, signals)
     price("", Usage(input_tokens=0, output_tokens=0))  # the table of prices takes 0.3 s: no request is to wait for it
-    await _listen(build_app(tenants, upstreams, settings, access=access, signals=signals), settings, signals, on_start)
+    app = build_app(tenants, upstreams, settings, access=access, signals=signals)
+    await _listen(app, settings, signals, lambda url: on_start(url, access.required))
 
 
 async def serve_pages(
