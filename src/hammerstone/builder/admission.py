@@ -17,7 +17,7 @@ from hammerstone.settings import BuildSettings
 from hammerstone.store import Store
 from hammerstone.store.records import Actor, StoredInstance, StoredTool, ToolState
 from hammerstone.tools.descriptions import few, short_description
-from hammerstone.tools.shortlist import LEAST
+from hammerstone.tools.shortlist import LEAST_WORDING
 from hammerstone.tools.signature import read_signature
 from hammerstone.tools.tool import Check, Tool
 from hammerstone.types import Route, Source
@@ -96,7 +96,7 @@ def _too_little(tool: Tool, questions: Sequence[str]) -> str:
     if count < LEAST_CHECKS:
         different = "one question" if count == 1 else f"{count} different questions"
         return f"its checks hold only {different}; {LEAST_CHECKS} or more show what its parser reads"
-    if any(len(one) < LEAST for one in tool.wordings):
+    if any(len(one) < LEAST_WORDING for one in tool.wordings):
         return "its questions share too little fixed text to judge whether its parser reads all of them"
     return ""
 

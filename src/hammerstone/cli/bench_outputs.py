@@ -47,6 +47,6 @@ def write_outputs(results: list[Result], report: Path | None, markdown: Path | N
         write_report(results, report)
         talk(str(report), "written:")
     if markdown is not None:
-        from hammerstone.evals.report.markdown import markdown as written
+        from hammerstone.evals.report.markdown import markdown_of
 
-        markdown.write_text(written(results, command=command), encoding="utf-8")
+        markdown.write_text(markdown_of(results, command=command), encoding="utf-8")

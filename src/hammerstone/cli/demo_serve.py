@@ -136,9 +136,9 @@ class DemoClient:
         import anyio
         from anyio import to_thread
 
-        from hammerstone.store.answers import Wanted
+        from hammerstone.store.answers import WantedAnswers
 
-        wanted = Wanted(request_id=request_id)
+        wanted = WantedAnswers(request_id=request_id)
         with anyio.move_on_after(PATIENCE_SECONDS):
             while not await to_thread.run_sync(self._store.answers, wanted, 1):  # noqa: ASYNC110 - a store sets no event
                 await anyio.sleep(LOOK_SECONDS / 2)

@@ -208,10 +208,10 @@ def _show_build(store: Store, build: Build) -> None:
 
 def _show_disagreement(store: Store, task: str, differ: Disagreement) -> None:
     """Both answers, and the whole request that they are given to."""
-    from hammerstone.life.review import disputed
+    from hammerstone.life.review import disputed_request
 
     talk(f"the tool says {differ.tool!r}, the stored answer is {differ.stored!r}, for:", "needs review:")
-    show_parts(disputed(store, task, differ), stderr=True)
+    show_parts(disputed_request(store, task, differ), stderr=True)
 
 
 def _show_frame(task: Task) -> None:

@@ -9,7 +9,7 @@ from hammerstone.errors import RecordingError
 from hammerstone.evals.traffic.demo_stream import stream_items
 from hammerstone.models import RecordedModel
 from hammerstone.models.model import Prompt, Reply
-from hammerstone.models.nearest import nearest
+from hammerstone.models.nearest import nearest_prompt
 from hammerstone.models.recordings import read_records
 from hammerstone.routes.solver import read_answer, solver_prompt
 
@@ -32,7 +32,7 @@ class NearestRecordedModel:
         return f"nearest recorded:{self._file}"
 
     async def complete(self, prompt: Prompt) -> Reply:
-        closest = nearest(prompt, [record.prompt for record in self._records.values()])
+        closest = nearest_prompt(prompt, [record.prompt for record in self._records.values()])
         if closest is None:
             raise RecordingError(f"{self._file} holds no recordings at all")
         return self._records[closest.key].reply

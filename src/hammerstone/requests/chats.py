@@ -35,7 +35,7 @@ BODIES = ("body", "request")
 
 CHAT_FIELDS = frozenset(("messages", "custom_id", "method", "url", "response", *BODIES))
 
-HARMLESS = frozenset(
+HARMLESS_PARAMETERS = frozenset(
     """frequency_penalty logit_bias max_completion_tokens max_tokens metadata parallel_tool_calls presence_penalty
     prediction prompt_cache_key prompt_cache_retention reasoning_effort safety_identifier seed service_tier stop store
     stream stream_options temperature top_k top_p user verbosity""".split()
@@ -97,7 +97,7 @@ def unread_parameters(body: Fields) -> list[str]:
 
 
 def _refuse_more_than_text(body: Fields) -> None:
-    others = [name for name, value in body.items() if name not in _READ | HARMLESS and not weighs_nothing(value)]
+    others = [name for name, value in body.items() if name not in _READ | HARMLESS_PARAMETERS and not weighs_nothing(value)]
     many = body.get("n")
     if isinstance(many, Number) and many != "1":
         others.append("n")

@@ -72,7 +72,7 @@ class ParserRoute:
         if self._dispatcher is None:
             return None, ""
         tasks = [Task(id=0, name=tool.task, description=tool.tool.description) for tool in tools]
-        choice = dispatcher.choose(self._dispatcher, tasks, asked.question(), asked.bill)
+        choice = dispatcher.choose_task(self._dispatcher, tasks, asked.question(), asked.bill)
         failures: list[str] = []
         name = await contained(choice, lambda why: failures.append(f"dispatcher: {why}"))
         return name, "".join(failures)

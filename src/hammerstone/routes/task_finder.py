@@ -165,12 +165,12 @@ class TaskFinder:
             return known
         tasks = await self._catalog.tasks(question, frame)
         verdict = await dispatcher.dispatch(model, tasks, question, asked.bill)
-        if isinstance(verdict, dispatcher.New):
+        if isinstance(verdict, dispatcher.NewTask):
             async with self._naming:
                 now = await self._catalog.tasks(question, frame)
                 if [task.name for task in now] != [task.name for task in tasks]:
                     verdict = await dispatcher.dispatch(model, now, question, asked.bill)
-                if isinstance(verdict, dispatcher.New):
+                if isinstance(verdict, dispatcher.NewTask):
                     return await self._assign(asked, await self._free(verdict.name, asked), verdict.description)
         if verdict is None:
             raise ModelError("two replies in a row could not be read")

@@ -29,7 +29,7 @@ from hammerstone.server.telemetry.signals import Signals
 from hammerstone.server.upstream import Upstream, Upstreams
 from hammerstone.settings import ServeSettings, Settings
 from hammerstone.store import open_stores
-from hammerstone.store.keeping import NOTHING
+from hammerstone.store.keeping import KEEP_NOTHING
 from hammerstone.store.masks import open_keeping
 from hammerstone.types import Usage
 
@@ -96,7 +96,7 @@ async def open_tenants(
     `StoreError`, `SandboxError`.
     """
     keeping = open_keeping(settings.serve)
-    models = models or _models(settings, learns=keeping is not NOTHING)
+    models = models or _models(settings, learns=keeping is not KEEP_NOTHING)
     with open_stores(home or default_home(), keeping=keeping) as stores:
         async with (
             open_lasting(

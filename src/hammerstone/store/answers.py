@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RefusedQuestion",
-    "Wanted",
+    "WantedAnswers",
     "add",
     "find",
     "newest",
@@ -42,7 +42,7 @@ _TOOLS = schema.tools
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class WantedAnswers:
     """Which answers; all that is named must hold. `since` and `until` are moments (ISO 8601, UTC).
 
     `text` stands in the question or the answer, in whatever case, or is the request's id.
@@ -118,7 +118,7 @@ def of_tool(connection: Connection, name: str, version: int) -> tuple[Answered, 
     return tuple(_answered(row) for row in connection.execute(rows.order_by(_ANSWERS.c.id.desc())).all())
 
 
-def page(connection: Connection, wanted: Wanted, limit: int) -> tuple[LedgerEntry, ...]:
+def page(connection: Connection, wanted: WantedAnswers, limit: int) -> tuple[LedgerEntry, ...]:
     rows = select(_ANSWERS).order_by(_ANSWERS.c.id.desc()).limit(limit)
     for name in ("request_id", "task", "tool", "route", "model"):
         if (value := getattr(wanted, name)) is not None:

@@ -23,7 +23,7 @@ from hammerstone.evals.report.result_tables import UNKNOWN, number
 from hammerstone.evals.tasks import near_misses, task
 from hammerstone.requests.comparison import agree
 from hammerstone.routes import Answer, AnswerRoute, Asked, Catalog, OneCallRoute, ParserRoute, Refusal, UserRoute
-from hammerstone.routes.one_call import FEW
+from hammerstone.routes.one_call import TOOLS_SHOWN
 from hammerstone.store.accounts import AccountedModel, Bill
 from hammerstone.tools.tool import Tool
 from hammerstone.types import Instance, Role, Route
@@ -125,7 +125,7 @@ async def _notes(
     parsed = sum(isinstance(one, Answer) for one in results)
     live = {one.task for one in catalog.tools}
     return [
-        f"{len(live)} tools are live; a call for both shows the model the {FEW} nearest of them by n-grams. No tool is "
+        f"{len(live)} tools are live; a call for both shows the model the {TOOLS_SHOWN} nearest of them by n-grams. No tool is "
         "held to the users with which it passed the gate.",
         f"Parsers, which the loop asks before any of these methods, take {parsed} of the {len(every)} questions.",
         "A look-alike asks for what no tool does: each one that is answered counts as a false hit.",

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from hammerstone.requests.chats import HARMLESS, chat_of
+from hammerstone.requests.chats import HARMLESS_PARAMETERS, chat_of
 from hammerstone.requests.replies import answer_in
 from hammerstone.requests.rows import UnreadableRowError
 from hammerstone.server.protocols.contract import (
@@ -24,7 +24,7 @@ from hammerstone.types import JSON, Chat, Usage
 
 __all__ = ["OPENAI_ERROR", "ChatCompletions", "openai_error"]
 
-_READ = HARMLESS | {"messages", "modalities", "model", "n", "response_format"}
+_READ = HARMLESS_PARAMETERS | {"messages", "modalities", "model", "n", "response_format"}
 OPENAI_ERROR = {  # the JSON schema of what `openai_error` returns
     "type": "object",
     "properties": {
