@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
 from hammerstone.environment import default_home
-from hammerstone.models.model import Model
+from hammerstone.models import Model
 from hammerstone.settings import RoleSettings, Settings
-from hammerstone.store.records import Answered, Build
+from hammerstone.store import Answered, Build
 from hammerstone.types import Instance, Request
 
 if TYPE_CHECKING:

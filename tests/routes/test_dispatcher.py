@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hammerstone.routes.dispatcher import CLIPPED, LISTED, KnownTask, NewTask, choose_task, dispatch, nearest, read_verdict
+from hammerstone.routes.dispatcher import (
+    CLIPPED,
+    LISTED,
+    KnownTask,
+    NewTask,
+    choose_task,
+    dispatch,
+    nearest,
+    read_verdict,
+)
 from hammerstone.store import Store
 from hammerstone.store.accounts import AccountedModel, Bill
 from hammerstone.store.records import Task
@@ -36,11 +45,17 @@ DYCK = Task(id=2, name="dyck", description="Brackets are given; their end is wan
         ('{"new": "Word sorting", "description": "Words."}', KnownTask(name="word_sorting")),
         ('{"new": "date", "description": "Dates."}', NewTask(name="date", description="Dates.")),
         ('{"kind": null, "new": "date", "description": "Dates."}', NewTask(name="date", description="Dates.")),
-        ('{"new": "Date & Time!", "description": " a\\n b "}', NewTask(name=tool_name("Date & Time!"), description="a b")),
+        (
+            '{"new": "Date & Time!", "description": " a\\n b "}',
+            NewTask(name=tool_name("Date & Time!"), description="a b"),
+        ),
         ('{"new": "8 queens", "description": "d"}', NewTask(name="task_8_queens", description="d")),
         ('{"new": "import", "description": "d"}', NewTask(name="task_import", description="d")),
         ('{"new": "__init__", "description": "d"}', NewTask(name=tool_name("__init__"), description="d")),
-        ('{"new": "../../etc/passwd", "description": "d"}', NewTask(name=tool_name("../../etc/passwd"), description="d")),
+        (
+            '{"new": "../../etc/passwd", "description": "d"}',
+            NewTask(name=tool_name("../../etc/passwd"), description="d"),
+        ),
         ('{"new": "größte Zahl", "description": "d"}', NewTask(name="größte_zahl", description="d")),
         ('{"new": "' + "long " * 40 + '", "description": "d"}', NewTask(name=tool_name("long " * 40), description="d")),
     ],

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hammerstone.requests.comparison import normalise
-from hammerstone.tools.shortlist import MAX_WORDING, GRAM_CHARS, Shortlist, grams, holds_wording, wording
+from hammerstone.tools.shortlist import GRAM_CHARS, MAX_WORDING, Shortlist, grams, holds_wording, wording
 
 few = st.text(alphabet="ab é\n", max_size=14)  # few letters, so that n-grams meet
 questions = st.lists(few | st.text(max_size=14), min_size=1, max_size=4)

@@ -31,9 +31,8 @@ from hammerstone.builder.carrying import carried
 from hammerstone.builder.patience import PATIENCE, ask_until_too_slow
 from hammerstone.builder.probe_drawing import DRAWN, Probe, draw_probes
 from hammerstone.concurrency import map_concurrently
-from hammerstone.sandbox.contract import Sandbox
-from hammerstone.tools.parser import answer
-from hammerstone.tools.shortlist import LEAST_WORDING, phrased_alike, wording
+from hammerstone.sandbox import Sandbox
+from hammerstone.tools import LEAST_WORDING, answer, phrased_alike, wording
 
 __all__ = ["CHANCE", "ENOUGH_ALIKE", "unread"]
 

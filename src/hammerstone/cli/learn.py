@@ -60,9 +60,8 @@ def learn(
     import anyio
 
     from hammerstone.cli.learned import say_build, show
-    from hammerstone.learn import AssumedPrices, Budget, read_log
+    from hammerstone.learn import AssumedPrices, Budget, check_page, read_log, write_findings
     from hammerstone.learn import learn as learn_from
-    from hammerstone.learn.page import check_page, write_findings
     from hammerstone.settings_file import load_settings
 
     if (price_in is None) != (price_out is None):

@@ -136,7 +136,7 @@ def _commands() -> Any:
 def _show_traceback(error: Exception) -> None:
     from traceback import format_exception
 
-    from hammerstone.models.masking import masked
+    from hammerstone.models import masked
 
     show_text(masked("".join(format_exception(error))), stderr=True)
 
@@ -191,7 +191,7 @@ def _tell_retries() -> None:
 
     class Sentence(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            from hammerstone.models.masking import masked
+            from hammerstone.models import masked
 
             waits = getattr(record, "stamina.wait_for", "?")
             talk(f"a model in {waits} s: {masked(str(getattr(record, 'stamina.caused_by', '')))}", "retrying")

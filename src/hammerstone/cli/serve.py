@@ -67,8 +67,7 @@ def serve(
     with serve_extra("serve"):
         from hammerstone.server.serving import open_tenants, open_upstreams
         from hammerstone.server.serving import serve as run_server
-        from hammerstone.server.telemetry.log import open_log
-        from hammerstone.server.telemetry.signals import open_signals
+        from hammerstone.server.telemetry import open_log, open_signals
     from hammerstone.settings_file import load_settings
 
     loaded = load_settings(

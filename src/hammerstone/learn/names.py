@@ -7,10 +7,10 @@ from anyio import to_thread
 from hammerstone.errors import ModelError, RecordingError
 from hammerstone.learn.kinds import LogKind
 from hammerstone.loop import Hammerstone
-from hammerstone.models.model import Model
-from hammerstone.requests.frame import frame_of
-from hammerstone.routes.dispatcher import NewTask, dispatch
-from hammerstone.store.accounts import AccountedModel, Bill
+from hammerstone.models import Model
+from hammerstone.requests import frame_of
+from hammerstone.routes import NewTask, dispatch
+from hammerstone.store import AccountedModel, Bill
 from hammerstone.types import Role
 
 __all__ = ["suggest_name"]

@@ -19,15 +19,12 @@ from hammerstone.learn.log import Log
 from hammerstone.learn.saving import AssumedPrices
 from hammerstone.learn.walk import OnProgress, Walk
 from hammerstone.loop import Models
-from hammerstone.models.model import Model
+from hammerstone.models import Model
 from hammerstone.opening import name_models
-from hammerstone.routes.kinds_of_tasks import KindsOfTasks
+from hammerstone.routes import KindsOfTasks
 from hammerstone.sandbox import open_sandbox
 from hammerstone.settings import Settings
-from hammerstone.store import open_stores
-from hammerstone.store.keeping import KEEP_NOTHING, Keeping
-from hammerstone.store.masks import open_keeping
-from hammerstone.store.records import Build
+from hammerstone.store import KEEP_NOTHING, Build, Keeping, open_keeping, open_stores
 
 __all__ = ["learn"]
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from hammerstone.errors import NotFoundError, SettingsError
-from hammerstone.requests.transcript import ChatPart, parts_of
-from hammerstone.store import Store
-from hammerstone.store.records import Build, BuildState, Disagreement
+from hammerstone.requests import ChatPart, parts_of
+from hammerstone.store import Build, BuildState, Disagreement, Store
 
 __all__ = ["disputed_request", "in_review", "settle"]
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from hammerstone.life.figures import false_hit_rate
 from hammerstone.settings import LifeSettings
-from hammerstone.store.comparisons import MoveRule
-from hammerstone.store.records import Move, StoredTool, ToolState
+from hammerstone.store import Move, MoveRule, StoredTool, ToolState
 
 __all__ = ["after_comparison", "approved_state", "first_state"]
 

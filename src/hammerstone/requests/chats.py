@@ -97,7 +97,9 @@ def unread_parameters(body: Fields) -> list[str]:
 
 
 def _refuse_more_than_text(body: Fields) -> None:
-    others = [name for name, value in body.items() if name not in _READ | HARMLESS_PARAMETERS and not weighs_nothing(value)]
+    others = [
+        name for name, value in body.items() if name not in _READ | HARMLESS_PARAMETERS and not weighs_nothing(value)
+    ]
     many = body.get("n")
     if isinstance(many, Number) and many != "1":
         others.append("n")

@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hammerstone import prompts
-from hammerstone.models.replies import NotJSONError, json_value
+from hammerstone.models import NotJSONError, json_value
 from hammerstone.prompts import quoted
 from hammerstone.settings import USER_TEMPERATURE
-from hammerstone.store.accounts import AccountedModel, Bill, prompt
-from hammerstone.store.records import Task
-from hammerstone.tools.descriptions import one_line, short_description
-from hammerstone.tools.shortlist import grams, likeness
-from hammerstone.tools.tool import is_tool_name, tool_name
+from hammerstone.store import AccountedModel, Bill, Task, prompt
+from hammerstone.tools import grams, is_tool_name, likeness, one_line, short_description, tool_name
 
 __all__ = ["KnownTask", "NewTask", "choose_task", "dispatch", "nearest", "read_verdict"]
 
@@ -37,7 +34,9 @@ class NewTask:
     description: str
 
 
-async def dispatch(model: AccountedModel, tasks: Sequence[Task], question: str, bill: Bill) -> KnownTask | NewTask | None:
+async def dispatch(
+    model: AccountedModel, tasks: Sequence[Task], question: str, bill: Bill
+) -> KnownTask | NewTask | None:
     """The task of a question, or `None` when two replies in a row cannot be read."""
     text = prompts.fill("dispatcher", tasks=_list(tasks), question=quoted(_clip(question)))
     for sample in range(2):

@@ -7,13 +7,12 @@ from dataclasses import replace
 
 from hammerstone.concurrency import map_concurrently
 from hammerstone.faults import contained
-from hammerstone.requests.frame import Form
+from hammerstone.requests import Form
 from hammerstone.routes import dispatcher
 from hammerstone.routes.catalog import Catalog
 from hammerstone.routes.contract import Answer, Asked, Refusal, of_tool
-from hammerstone.sandbox.contract import Sandbox
-from hammerstone.store.accounts import AccountedModel
-from hammerstone.store.records import StoredTool, Task
+from hammerstone.sandbox import Sandbox
+from hammerstone.store import AccountedModel, StoredTool, Task
 from hammerstone.tools import parser
 from hammerstone.types import Route
 

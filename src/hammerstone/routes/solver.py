@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 
 from hammerstone import prompts
-from hammerstone.models.model import Prompt
-from hammerstone.models.replies import LONGEST_REPLY
-from hammerstone.requests.comparison import agree
-from hammerstone.requests.json_text import load_json
+from hammerstone.models import LONGEST_REPLY, Prompt
+from hammerstone.requests import agree, load_json
 from hammerstone.settings import USER_TEMPERATURE
-from hammerstone.store.accounts import AccountedModel, Bill, prompt
+from hammerstone.store import AccountedModel, Bill, prompt
 from hammerstone.templates import nonce
 from hammerstone.types import JSON, Chat
 

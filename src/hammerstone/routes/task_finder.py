@@ -15,16 +15,13 @@ import anyio
 from anyio import to_thread
 
 from hammerstone.errors import ModelError
-from hammerstone.requests.frame import Form, render
+from hammerstone.requests import Form, render
 from hammerstone.routes import dispatcher
 from hammerstone.routes.catalog import Catalog
 from hammerstone.routes.contract import Asked
 from hammerstone.routes.kinds_of_tasks import KindsOfTasks
-from hammerstone.store import Store
-from hammerstone.store.accounts import AccountedModel
-from hammerstone.store.records import Task
-from hammerstone.tools.shortlist import grams
-from hammerstone.tools.tool import task_name, tool_name
+from hammerstone.store import AccountedModel, Store, Task
+from hammerstone.tools import grams, task_name, tool_name
 from hammerstone.types import Chat
 
 __all__ = ["TaskFinder"]

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from hammerstone.tools.shortlist import LEAST_WORDING, GRAM_CHARS, grams
+from hammerstone.tools import GRAM_CHARS, LEAST_WORDING, grams
 
 __all__ = ["YOUNG", "WordingGroup", "WordingGroups"]
 

@@ -14,9 +14,8 @@ from typing import Any
 import anyio
 
 from hammerstone.errors import ModelError
-from hammerstone.models.model import Prompt, Reply
-from hammerstone.models.price import price
-from hammerstone.requests.json_text import as_json
+from hammerstone.models import Prompt, Reply, price
+from hammerstone.requests import as_json
 from hammerstone.server.access.credentials import CREDENTIALS, credentials_for_upstream
 from hammerstone.server.call import Call
 from hammerstone.server.protocols.contract import TextApi

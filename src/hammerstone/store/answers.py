@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, insert, or_, select
 
-from hammerstone.requests.frame import chat_document, chat_from
+from hammerstone.requests import chat_document, chat_from
 from hammerstone.store import schema
 from hammerstone.store.database import timestamp
 from hammerstone.store.records import Answered, Kept, LedgerEntry

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, select, update
 
 from hammerstone.errors import NotFoundError
-from hammerstone.requests.comparison import agree
+from hammerstone.requests import agree
 from hammerstone.store import labels, schema, tools
 from hammerstone.store.database import timestamp
 from hammerstone.store.keeping import ALL

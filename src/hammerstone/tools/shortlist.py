@@ -15,12 +15,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Generic, TypeVar
 
-from hammerstone.requests.comparison import normalise
+from hammerstone.requests import normalise
 
 __all__ = [
+    "GRAM_CHARS",
     "LEAST_WORDING",
     "SHARE",
-    "GRAM_CHARS",
     "Shortlist",
     "forms",
     "grams",

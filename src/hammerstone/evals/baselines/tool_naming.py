@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from hammerstone.routes import Answer, Asked, Catalog, Refusal, UserRoute
-from hammerstone.routes.dispatcher import KnownTask, NewTask, dispatch
-from hammerstone.routes.one_call import nearest_tools
-from hammerstone.store.accounts import AccountedModel
-from hammerstone.store.records import Task
-from hammerstone.tools.parser import Parsed
+from hammerstone.routes import Answer, Asked, Catalog, KnownTask, NewTask, Refusal, UserRoute, dispatch, nearest_tools
+from hammerstone.store import AccountedModel, Task
+from hammerstone.tools import Parsed
 
 __all__ = ["NEW_TASK", "DispatchedUser", "NearestUser"]
 

@@ -17,10 +17,8 @@ from hammerstone.evals.harness.build_trials import tool_for
 from hammerstone.evals.harness.live_tools import catalog_of
 from hammerstone.evals.harness.samples import Samples
 from hammerstone.evals.report.experiment_result import Confusion, Measurement, Result
-from hammerstone.routes import Answer, Asked, Catalog, ParserRoute
-from hammerstone.routes.dispatcher import KnownTask, NewTask, choose_task, dispatch
-from hammerstone.store.accounts import AccountedModel, Bill
-from hammerstone.store.records import Task
+from hammerstone.routes import Answer, Asked, Catalog, KnownTask, NewTask, ParserRoute, choose_task, dispatch
+from hammerstone.store import AccountedModel, Bill, Task
 from hammerstone.types import Role
 
 __all__ = ["check_tasks", "run_dispatch"]

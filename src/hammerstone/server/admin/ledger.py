@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from hammerstone.admin.ledger import Ledger, totals
 from hammerstone.server.admin.actions import MOST, Action, AdminRequest, ListPage, page
-from hammerstone.store.answers import WantedAnswers
-from hammerstone.store.records import LedgerEntry
+from hammerstone.store import LedgerEntry, WantedAnswers
 from hammerstone.types import Route
 
 __all__ = ["ACTIONS"]

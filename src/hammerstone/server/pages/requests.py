@@ -9,14 +9,11 @@ from anyio import to_thread
 from starlette.responses import Response
 
 from hammerstone.errors import NotFoundError
-from hammerstone.requests.comparison import agree
+from hammerstone.requests import agree
 from hammerstone.server.admin.labels import WrongAnswer, correct_answer
 from hammerstone.server.pages.readings import read
 from hammerstone.server.pages.visit import Page, Visit
-from hammerstone.store import Store
-from hammerstone.store.answers import WantedAnswers
-from hammerstone.store.key_records import KeyRole
-from hammerstone.store.records import Kept, LedgerEntry, StoredTool
+from hammerstone.store import Kept, KeyRole, LedgerEntry, Store, StoredTool, WantedAnswers
 from hammerstone.types import Route
 
 __all__ = ["PAGES"]

@@ -6,8 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from hammerstone.requests.chats import chat_of
-from hammerstone.requests.rows import UnreadableRowError
+from hammerstone.requests import UnreadableRowError, chat_of
 from hammerstone.server.protocols.contract import (
     Body,
     Completion,

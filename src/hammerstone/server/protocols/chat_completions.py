@@ -6,9 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from hammerstone.requests.chats import HARMLESS_PARAMETERS, chat_of
-from hammerstone.requests.replies import answer_in
-from hammerstone.requests.rows import UnreadableRowError
+from hammerstone.requests import HARMLESS_PARAMETERS, UnreadableRowError, answer_in, chat_of
 from hammerstone.server.protocols.contract import (
     Body,
     Completion,

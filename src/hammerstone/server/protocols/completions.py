@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from hammerstone.requests.rows import MAX_QUESTION_CHARS
+from hammerstone.requests import MAX_QUESTION_CHARS
 from hammerstone.server.protocols.chat_completions import NO_TOKENS, openai_error
 from hammerstone.server.protocols.contract import (
     Body,

@@ -6,9 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from hammerstone.requests.chats import chat_of
-from hammerstone.requests.json_text import as_json
-from hammerstone.requests.rows import UnreadableRowError
+from hammerstone.requests import UnreadableRowError, as_json, chat_of
 from hammerstone.server.protocols.chat_completions import openai_error
 from hammerstone.server.protocols.contract import (
     Body,
