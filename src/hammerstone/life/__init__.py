@@ -9,7 +9,7 @@ from hammerstone.lazy_names import lazy_names
 if TYPE_CHECKING:
     from hammerstone.life.audit import audit_rate, is_audited
     from hammerstone.life.bounds import upper_bound
-    from hammerstone.life.figures import FalseHitRate, false_hit_rate, together
+    from hammerstone.life.false_hits import FalseHitRate, false_hit_rate, together
     from hammerstone.life.labels import latest, take
     from hammerstone.life.review import disputed_request, in_review, settle
     from hammerstone.life.states import approved_state, first_state
@@ -20,7 +20,7 @@ else:
         {
             "audit": "audit_rate is_audited",
             "bounds": "upper_bound",
-            "figures": "FalseHitRate false_hit_rate together",
+            "false_hits": "FalseHitRate false_hit_rate together",
             "labels": "latest take",
             "review": "disputed_request in_review settle",
             "states": "approved_state first_state",

@@ -7,7 +7,7 @@ gated ─► shadow ─► live ─► replaced            forwards: approval, a
 
 from __future__ import annotations
 
-from hammerstone.life.figures import false_hit_rate
+from hammerstone.life.false_hits import false_hit_rate
 from hammerstone.settings import LifeSettings
 from hammerstone.store import Move, MoveRule, StoredTool, ToolState
 

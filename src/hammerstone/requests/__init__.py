@@ -6,10 +6,10 @@ a line of a batch file, or a call that a gateway or an observability tool has lo
 What is wrong with one line is data (`Unreadable`) and the rest goes on; what is wrong with the whole is an
 `InputError`.
 
-From bytes to requests: `opening` (lines), `formats` with `documents`, `tables` and `parquet` (rows), `log_rows` with
-`chat_bodies`, `replies` and `log_calls` (logs in one form), `fields` with `questions`, `choices` and `answers`, or with
-`chats` (requests). `frame` says what a chat has in common with all of its kind, and
-`comparison` when two answers are the same.
+From bytes to requests: `file_lines`, `formats` with `documents`, `tables` and `parquet` (rows), `log_rows` with
+`chat_bodies`, `logged_replies` and `log_calls` (logs in one form), `fields` with `questions`, `choices` and `answers`,
+or with `chats` (requests). `frame` says what a chat has in common with all of its kind, and `comparison` when two
+answers are the same.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from hammerstone.requests.frame import (
 )
 from hammerstone.requests.json_text import Number, as_json, load_json
 from hammerstone.requests.log_rows import log_row
-from hammerstone.requests.replies import answer_in
+from hammerstone.requests.logged_replies import answer_in
 from hammerstone.requests.rows import (
     MAX_LINE_CHARS,
     MAX_QUESTION_CHARS,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 from hammerstone.requests.answers import ANSWERS
 from hammerstone.requests.json_text import Number, as_json, weighs_nothing
 from hammerstone.requests.log_calls import CALL_FIELDS
-from hammerstone.requests.replies import SEVERAL, TOOLS
+from hammerstone.requests.logged_replies import SEVERAL, TOOLS
 from hammerstone.requests.rows import MAX_QUESTION_CHARS, NotForToolsError, UnreadableRowError
 from hammerstone.types import JSON, Chat, Message, TurnRole
 

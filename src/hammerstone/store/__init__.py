@@ -11,8 +11,8 @@ from hammerstone.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from hammerstone.store.accounts import AccountedModel, Bill, prompt
+    from hammerstone.store.acts import Act
     from hammerstone.store.answers import RefusedQuestion, WantedAnswers
-    from hammerstone.store.audit import Act
     from hammerstone.store.comparisons import MoveRule
     from hammerstone.store.database import timestamp
     from hammerstone.store.keeping import KEEP_NOTHING, Keeping
@@ -73,7 +73,7 @@ else:
         {
             "accounts": "AccountedModel Bill prompt",
             "answers": "RefusedQuestion WantedAnswers",
-            "audit": "Act",
+            "acts": "Act",
             "comparisons": "MoveRule",
             "database": "timestamp",
             "keeping": "KEEP_NOTHING Keeping",

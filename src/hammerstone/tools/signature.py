@@ -12,7 +12,7 @@ from typing import Any
 from hammerstone.tools.annotations import Annotations, SignatureError, constants, default_value
 from hammerstone.tools.arguments import ArgumentsError, fit_arguments
 from hammerstone.tools.fitting import JsonType
-from hammerstone.tools.kinds import NULL, ObjectKind, union
+from hammerstone.tools.json_types import NULL, ObjectKind, union
 from hammerstone.tools.source import SourceError, parse_module
 from hammerstone.types import JSON
 
