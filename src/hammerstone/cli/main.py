@@ -111,13 +111,15 @@ def main() -> None:
 def _commands() -> Any:
     """The commands, with help that is text: typer would take `[generate]` in it for markup, and drop it.
 
-    Every number has a greatest value.
+    Every number has a greatest value, and every path may begin with `~`.
     """
 
     def bound(command: Any) -> None:
         for parameter in command.params:
             if type(parameter.type).__name__ == "IntRange" and parameter.type.max is None:
                 parameter.type.max = MOST
+            if parameter.type.name == "path" and parameter.callback is None:
+                parameter.callback = _from_home
 
     def escape_help(command: Any) -> None:
         bound(command)
@@ -131,6 +133,14 @@ def _commands() -> Any:
     commands = typer.main.get_command(app)
     escape_help(commands)
     return commands
+
+
+def _from_home(context: object, parameter: object, path: str | None) -> str | None:
+    """The path of an option without its `~`; the shell leaves `--out=~/x.json` as it is."""
+    from hammerstone.paths import expanded
+
+    del context, parameter
+    return None if path is None else str(expanded(path))
 
 
 def _show_traceback(error: Exception) -> None:
