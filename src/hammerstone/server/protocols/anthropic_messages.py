@@ -55,6 +55,10 @@ class AnthropicMessages:
     def fits(self, text: str, body: Body) -> bool:
         return fits(text, body, limits=("max_tokens",), stops=("stop_sequences",))
 
+    def tells_end(self, body: Body) -> bool:
+        del body
+        return True
+
     def streams(self, body: Body) -> bool:
         return body.get("stream") is True
 

@@ -58,6 +58,9 @@ class ChatCompletions:
     def fits(self, text: str, body: Body) -> bool:
         return fits(text, body, limits=("max_tokens", "max_completion_tokens"), stops=("stop",))
 
+    def tells_end(self, body: Body) -> bool:
+        return not body.get("stop")
+
     def streams(self, body: Body) -> bool:
         return body.get("stream") is True
 

@@ -52,6 +52,9 @@ class Completions:
     def fits(self, text: str, body: Body) -> bool:
         return fits(text, {"max_tokens": 16, **body}, limits=("max_tokens",), stops=("stop",))  # 16 is OpenAI's default
 
+    def tells_end(self, body: Body) -> bool:
+        return not body.get("stop")
+
     def streams(self, body: Body) -> bool:
         return body.get("stream") is True
 

@@ -66,6 +66,10 @@ class Responses:
     def fits(self, text: str, body: Body) -> bool:
         return fits(text, body, limits=("max_output_tokens",), stops=())
 
+    def tells_end(self, body: Body) -> bool:
+        del body
+        return True
+
     def streams(self, body: Body) -> bool:
         return body.get("stream") is True
 
