@@ -35,9 +35,8 @@ from hammerstone.visible import visible
 __all__ = ["app", "main"]
 
 INTERRUPTED = 130
-MOST = (
-    2**31 - 1
-)  # of an option's number: none of them makes sense beyond, and no database takes more than twice the bits
+# Of an option's number: none of them makes sense beyond, and no database takes more than twice the bits.
+MOST = 2**31 - 1
 
 app = typer.Typer(
     name="hammerstone",

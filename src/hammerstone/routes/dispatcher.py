@@ -49,7 +49,7 @@ async def dispatch(
 
 async def choose_task(model: AccountedModel, tasks: Sequence[Task], question: str, bill: Bill) -> str | None:
     """Which of several tasks, whose parsers all reproduce the question, is the most specific; `None` for neither."""
-    text = prompts.fill("choose_task", tasks=_list(tasks), question=quoted(_clip(question)))
+    text = prompts.fill("choose", tasks=_list(tasks), question=quoted(_clip(question)))
     for sample in range(2):
         asked = prompt(text, temperature=USER_TEMPERATURE, sample=sample)
         verdict = read_verdict(await model.complete(asked, bill), {task.name for task in tasks})
