@@ -11,13 +11,9 @@ import anyio
 from anyio import to_thread
 
 from hammerstone.faults import OnFault, contained, spared
-from hammerstone.requests.comparison import agree
-from hammerstone.requests.frame import question_in
-from hammerstone.routes.contract import Asked
-from hammerstone.routes.router import Routed
-from hammerstone.routes.task_finder import TaskFinder
-from hammerstone.store import Store
-from hammerstone.store.records import Answered, Finished
+from hammerstone.requests import agree, question_in
+from hammerstone.routes import Asked, Routed, TaskFinder
+from hammerstone.store import Answered, Finished, Store
 from hammerstone.types import Instance, Route, Source
 
 __all__ = ["AfterAnswer", "Journal", "Served", "record_of"]

@@ -136,6 +136,12 @@ class Request:
     numbered: bool = field(default=False, compare=False, repr=False)
     logged: LoggedCall | None = field(default=None, compare=False, repr=False)
 
+    def __new__(cls, **fields: object) -> Self:
+        """Raises `TypeError` for a `question`, which is no field since a request is a chat."""
+        if "question" in fields:
+            raise TypeError("Request has no `question`: a question alone is Request.plain(id=..., question=...)")
+        return super().__new__(cls)
+
     @classmethod
     def plain(
         cls,

@@ -13,7 +13,7 @@ import httpx2
 
 from hammerstone.server.controls import HEADER
 from hammerstone.store import open_store, open_stores
-from hammerstone.store.answers import Wanted
+from hammerstone.store.answers import WantedAnswers
 from hammerstone.store.key_records import Amount, Key, KeyLimits
 from hammerstone.store.records import BuildState
 
@@ -121,7 +121,7 @@ def test_a_build_under_way_is_taken_up_and_its_task_has_one_tool(tmp_path: Path)
 def ledger(home: Path) -> list[tuple[str, str | None]]:
     """Id and route of each request that is in it."""
     with open_store(home) as store:
-        return [(one.id, one.route and one.route.value) for one in store.answers(Wanted(), EVERY)]
+        return [(one.id, one.route and one.route.value) for one in store.answers(WantedAnswers(), EVERY)]
 
 
 def prompts(mailbox: Path) -> list[Path]:

@@ -103,8 +103,7 @@ def _serve(settings: Settings, home: str | None, sandbox: str) -> None:
 
     with serve_extra("serve"):
         from hammerstone.server import serving
-        from hammerstone.server.telemetry.log import open_log
-        from hammerstone.server.telemetry.signals import open_signals
+        from hammerstone.server.telemetry import open_log, open_signals
 
     upstreams = serving.open_upstreams(settings.serve)
     signals = open_signals(settings.serve)

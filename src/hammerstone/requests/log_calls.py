@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from hammerstone.requests.json_text import json_within
-from hammerstone.requests.replies import object_of
+from hammerstone.requests.logged_replies import object_of
 from hammerstone.types import LoggedCall, Usage
 
 if TYPE_CHECKING:

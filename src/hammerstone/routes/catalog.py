@@ -15,13 +15,11 @@ from anyio import to_thread
 
 from hammerstone.errors import StoreError
 from hammerstone.escaping import pair_digest, sha256
-from hammerstone.requests.frame import PLAIN, Form, Frame
+from hammerstone.requests import PLAIN, Form, Frame
 from hammerstone.routes.contract import Asked
 from hammerstone.routes.dispatcher import LISTED, nearest
-from hammerstone.store import Store
-from hammerstone.store.records import StoredTool, Task
-from hammerstone.tools.shortlist import Shortlist, holds_wording
-from hammerstone.tools.tool import Tool, task_name
+from hammerstone.store import Store, StoredTool, Task
+from hammerstone.tools import Shortlist, Tool, holds_wording, task_name
 from hammerstone.types import Route
 
 __all__ = ["FEW", "Catalog"]

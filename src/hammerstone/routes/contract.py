@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
-from hammerstone.models.model import Model
-from hammerstone.requests.frame import Form, Frame, frame_of, question_in
-from hammerstone.store.accounts import Bill
-from hammerstone.store.records import PaidCall, StoredTool
-from hammerstone.tools.parser import Parsed
+from hammerstone.models import Model
+from hammerstone.requests import Form, Frame, frame_of, question_in
+from hammerstone.store import Bill, PaidCall, StoredTool
+from hammerstone.tools import Parsed
 from hammerstone.types import Request, Route
 
 __all__ = ["Answer", "AnswerRoute", "Asked", "Refusal", "of_tool", "text_of"]

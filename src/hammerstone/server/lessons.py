@@ -8,14 +8,12 @@ from dataclasses import dataclass
 
 from hammerstone.journal import Served
 from hammerstone.loop import Hammerstone
-from hammerstone.models.price import estimate_tokens, price
+from hammerstone.models import estimate_tokens, price
 from hammerstone.routes import Answer, Asked, Routed
 from hammerstone.server.protocols.contract import TextApi
 from hammerstone.server.tenants import Tenants
 from hammerstone.server.upstream_reply import UpstreamReply
-from hammerstone.store.accounts import Bill
-from hammerstone.store.answers import LONGEST_MODEL
-from hammerstone.store.records import PaidCall
+from hammerstone.store import LONGEST_MODEL, Bill, PaidCall
 from hammerstone.types import Role, Route, Usage
 
 __all__ = ["Lesson", "of_a_tool", "of_another_call", "of_the_upstream", "saved_usd"]

@@ -208,6 +208,8 @@ class Misses:
             return
         if call.record.trace.is_on:
             call.record.trace.answered(*reply.answer(call.api))
+        if not call.api.tells_end(call.fields or {}):
+            return
 
         def kept(loop: Hammerstone, served: Served) -> None:
             asked, routed, _ = served

@@ -17,10 +17,9 @@ from hammerstone.environment import default_home
 from hammerstone.errors import SettingsError, StoreError
 from hammerstone.host import Host
 from hammerstone.loop import Models
-from hammerstone.models.price import price
+from hammerstone.models import price
 from hammerstone.opening import name_models
-from hammerstone.sandbox import open_sandbox
-from hammerstone.sandbox.lasting import open_lasting
+from hammerstone.sandbox import open_lasting, open_sandbox
 from hammerstone.server.access import Access
 from hammerstone.server.app import build_app, build_pages_app
 from hammerstone.server.connection import Connection
@@ -29,9 +28,7 @@ from hammerstone.server.entry import is_loopback
 from hammerstone.server.telemetry.signals import Signals
 from hammerstone.server.upstream import Upstream, Upstreams
 from hammerstone.settings import ServeSettings, Settings
-from hammerstone.store import open_stores
-from hammerstone.store.keeping import NOTHING
-from hammerstone.store.masks import open_keeping
+from hammerstone.store import KEEP_NOTHING, open_keeping, open_stores
 from hammerstone.types import Usage
 
 __all__ = ["check_address", "open_tenants", "open_upstreams", "serve", "serve_pages"]
@@ -97,7 +94,7 @@ async def open_tenants(
     `StoreError`, `SandboxError`.
     """
     keeping = open_keeping(settings.serve)
-    models = models or _models(settings, learns=keeping is not NOTHING)
+    models = models or _models(settings, learns=keeping is not KEEP_NOTHING)
     with open_stores(home or default_home(), keeping=keeping) as stores:
         async with (
             open_lasting(

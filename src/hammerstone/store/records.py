@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from hammerstone.requests.frame import PLAIN, Frame
-from hammerstone.tools.tool import Recipe, Tool
+from hammerstone.requests import PLAIN, Frame
+from hammerstone.tools import Recipe, Tool
 from hammerstone.types import JSON, Chat, Instance, Role, Route, Usage
 
 __all__ = [

@@ -32,10 +32,10 @@ from hammerstone.server.access.prices import Prices
 from hammerstone.server.entry import Administrator, OpenEntry
 from hammerstone.server.protocols.contract import Body, TextApi
 from hammerstone.server.replies import GatewayError
-from hammerstone.store.key_records import DAY, Amount, Key, KeyPeriod, Per, UsageNews, budget_span, day_start
+from hammerstone.store import DAY, Amount, Key, KeyPeriod, Per, UsageNews, budget_span, day_start
 
 if TYPE_CHECKING:
-    from hammerstone.store.keys import Keys
+    from hammerstone.store import Keys
 
 __all__ = ["Access", "Caller"]
 

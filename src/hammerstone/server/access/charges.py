@@ -17,13 +17,13 @@ from typing import Any, cast
 import httpx2
 
 from hammerstone.models.price import CHARACTERS_PER_TOKEN, estimate_tokens
-from hammerstone.requests.json_text import Number
+from hammerstone.requests import Number
 from hammerstone.server.access.prices import Prices
 from hammerstone.server.protocols.contract import Body, TextApi, object_of
 from hammerstone.server.sse import read_events
 from hammerstone.server.upstream import UpstreamError
 from hammerstone.server.upstream_reply import MAX_REPLY, UpstreamReply
-from hammerstone.store.key_records import Amount
+from hammerstone.store import Amount
 from hammerstone.types import Usage
 
 __all__ = ["Charge", "Ended", "NoCharge", "came_to", "estimated", "tokens_of"]

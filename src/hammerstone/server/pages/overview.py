@@ -7,9 +7,7 @@ from starlette.responses import Response
 from hammerstone.admin import overview as figures
 from hammerstone.server.pages.charts import KINDS, SPANS, chart
 from hammerstone.server.pages.visit import Page, Visit
-from hammerstone.store import Store
-from hammerstone.store.standing import Ordering, Standing
-from hammerstone.store.traffic import Stretch
+from hammerstone.store import Ordering, Standing, Store, Stretch
 
 __all__ = ["PAGES"]
 

@@ -17,9 +17,7 @@ from hammerstone.server.replies import GatewayError
 from hammerstone.server.telemetry.health import Health
 from hammerstone.server.tenants import Tenants
 from hammerstone.settings import ServeSettings, Settings
-from hammerstone.store import Store
-from hammerstone.store.audit import Act
-from hammerstone.store.key_records import KeyRole
+from hammerstone.store import Act, KeyRole, Store
 
 __all__ = ["NEVER", "Page", "Place", "Visit", "Visitor"]
 

@@ -6,8 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from hammerstone.requests.chats import chat_of
-from hammerstone.requests.rows import UnreadableRowError
+from hammerstone.requests import UnreadableRowError, chat_of
 from hammerstone.server.protocols.contract import (
     Body,
     Completion,
@@ -55,6 +54,10 @@ class AnthropicMessages:
 
     def fits(self, text: str, body: Body) -> bool:
         return fits(text, body, limits=("max_tokens",), stops=("stop_sequences",))
+
+    def tells_end(self, body: Body) -> bool:
+        del body
+        return True
 
     def streams(self, body: Body) -> bool:
         return body.get("stream") is True

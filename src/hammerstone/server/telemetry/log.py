@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from hammerstone.faults import place_of
-from hammerstone.models.masking import masked
+from hammerstone.models import masked
 from hammerstone.server.telemetry.record import RequestRecord
 from hammerstone.settings import LogFormat
 from hammerstone.visible import visible

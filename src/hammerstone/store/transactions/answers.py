@@ -11,7 +11,7 @@ from hammerstone.store.transactions.opened import Opened
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hammerstone.store.answers import RefusedQuestion, Wanted
+    from hammerstone.store.answers import RefusedQuestion, WantedAnswers
     from hammerstone.store.records import Answered, LedgerEntry, PaidCall
     from hammerstone.types import Instance
 
@@ -74,7 +74,7 @@ class AnswerTransactions(Opened):
         with self._database.read() as connection:
             return answers.served(connection, name)
 
-    def answers(self, wanted: Wanted, limit: int) -> tuple[LedgerEntry, ...]:
+    def answers(self, wanted: WantedAnswers, limit: int) -> tuple[LedgerEntry, ...]:
         """Some of the requests with their answers, newest first."""
         with self._database.read() as connection:
             return answers.page(connection, wanted, limit)
