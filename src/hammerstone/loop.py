@@ -23,9 +23,8 @@ from hammerstone.errors import InputError
 from hammerstone.escaping import sha256
 from hammerstone.faults import OnFault, contained, spared
 from hammerstone.journal import Journal, Served, record_of
-from hammerstone.life.labels import take
-from hammerstone.life.watch import Watch, watches
-from hammerstone.models.model import Model
+from hammerstone.life import Watch, take, watches
+from hammerstone.models import Model
 from hammerstone.ordered import ordered_map
 from hammerstone.routes import (
     Asked,
@@ -39,11 +38,9 @@ from hammerstone.routes import (
     TaskFinder,
     UserRoute,
 )
-from hammerstone.sandbox.contract import Sandbox
+from hammerstone.sandbox import Sandbox
 from hammerstone.settings import Settings
-from hammerstone.store import Store
-from hammerstone.store.accounts import AccountedModel, Bill
-from hammerstone.store.records import Answered, Build, StoredTool
+from hammerstone.store import AccountedModel, Answered, Bill, Build, Store, StoredTool
 from hammerstone.types import Instance, Request, Role
 
 __all__ = ["Hammerstone", "Models"]

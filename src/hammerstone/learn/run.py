@@ -19,15 +19,12 @@ from hammerstone.learn.log import Log
 from hammerstone.learn.saving import AssumedPrices
 from hammerstone.learn.walk import OnProgress, Walk
 from hammerstone.loop import Models
-from hammerstone.models.model import Model
+from hammerstone.models import Model
 from hammerstone.opening import name_models
-from hammerstone.routes.kinds_of_tasks import KindsOfTasks
+from hammerstone.routes import KindsOfTasks
 from hammerstone.sandbox import open_sandbox
 from hammerstone.settings import Settings
-from hammerstone.store import open_stores
-from hammerstone.store.keeping import NOTHING, Keeping
-from hammerstone.store.masks import open_keeping
-from hammerstone.store.records import Build
+from hammerstone.store import KEEP_NOTHING, Build, Keeping, open_keeping, open_stores
 
 __all__ = ["learn"]
 
@@ -59,7 +56,7 @@ async def learn(
     settings, budget, prices = _beside_traffic(settings or Settings()), budget or Budget(), prices or AssumedPrices()
     keeping = open_keeping(settings.serve)
     model = name_models(maker=maker, base_url=base_url, record=record, settings=settings).maker
-    if model is not None and keeping is NOTHING:
+    if model is not None and keeping is KEEP_NOTHING:
         raise SettingsError(
             'no text is stored here (store = "none"), so no tool can be built',
             hint="leave out --maker to see the kinds of requests, or learn in a home of its own with other settings",

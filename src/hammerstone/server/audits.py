@@ -14,9 +14,8 @@ from typing import Any
 import anyio
 
 from hammerstone.errors import ModelError
-from hammerstone.models.model import Prompt, Reply
-from hammerstone.models.price import price
-from hammerstone.requests.json_text import as_json
+from hammerstone.models import Prompt, Reply, price
+from hammerstone.requests import as_json
 from hammerstone.server.access.charges import Charge, NoCharge
 from hammerstone.server.access.credentials import CREDENTIALS, credentials_for_upstream
 from hammerstone.server.call import Call
@@ -49,12 +48,15 @@ class Audits:
         self._limiter = anyio.CapacityLimiter(AT_ONCE)
 
     def model_for(self, call: Call, api: TextApi) -> UpstreamModel | None:
-        """None where it would spend a client's money unasked, or nothing of the request may be kept.
+        """None where it would spend a client's money unasked, nothing of the request may be kept, or a reply would not
+        say whether it is whole.
 
         What it holds of the request, the client's key with it, is in memory alone, and goes with the request.
         """
         named = (call.fields or {}).get("model")
         if call.controls.no_store or call.fields is None or not isinstance(named, str):
+            return None
+        if not api.tells_end(call.fields):
             return None
         upstream = self._upstreams.of(api.path)
         headers = call.http.headers.raw

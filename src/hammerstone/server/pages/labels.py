@@ -6,11 +6,11 @@ from starlette.responses import Response
 
 from hammerstone.errors import InputError
 from hammerstone.escaping import sha256
-from hammerstone.life.review import disputed
-from hammerstone.requests.transcript import parts_of
+from hammerstone.life import disputed_request
+from hammerstone.requests import parts_of
 from hammerstone.server.admin import labels, tasks
 from hammerstone.server.pages.visit import Page, Visit
-from hammerstone.store.key_records import KeyRole
+from hammerstone.store import KeyRole
 
 __all__ = ["PAGES"]
 
@@ -36,7 +36,7 @@ def show(visit: Visit) -> Response:
         unsure=list(dict.fromkeys(unsure)),
         waiting=progress.queued,
         reviews=[
-            (one.task, one.disagreement, disputed(store, one.task, one.disagreement))
+            (one.task, one.disagreement, disputed_request(store, one.task, one.disagreement))
             for one in store.builds_in_review(MOST_REVIEWS)
             if one.disagreement is not None
         ],

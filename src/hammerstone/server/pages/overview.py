@@ -12,9 +12,7 @@ from hammerstone.life.figures import false_hit_rate
 from hammerstone.server.pages.charts import KINDS, SPANS, Chart, Span, chart
 from hammerstone.server.pages.kept_figures import KeptSums
 from hammerstone.server.pages.visit import Page, Visit
-from hammerstone.store import Store
-from hammerstone.store.standing import Ordering, Standing
-from hammerstone.store.traffic import Stretch
+from hammerstone.store import Ordering, Standing, Store, Stretch
 
 __all__ = ["PAGES"]
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hammerstone.requests.frame import question_in
-from hammerstone.sandbox.contract import Sandbox
-from hammerstone.store.records import LedgerEntry
-from hammerstone.tools import parser
-from hammerstone.tools.tool import Tool
+from hammerstone.requests import question_in
+from hammerstone.sandbox import Sandbox
+from hammerstone.store import LedgerEntry
+from hammerstone.tools import Tool, parser
 from hammerstone.types import JSON
 
 __all__ = ["Reading", "read", "written_by"]

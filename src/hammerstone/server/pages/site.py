@@ -41,7 +41,7 @@ from hammerstone.server.pages.sessions import SECONDS, Session, Sessions
 from hammerstone.server.pages.uploads import is_upload, read_upload
 from hammerstone.server.pages.visit import Page, Place, Visit, Visitor
 from hammerstone.server.replies import GatewayError, refusal_of
-from hammerstone.store.key_records import KeyRole
+from hammerstone.store import KeyRole
 
 __all__ = ["PAGES", "Pages"]
 

@@ -11,17 +11,12 @@ from starlette.responses import Response
 from hammerstone.admin.overview import EVER, UNKNOWN, Saving, by_task, saving
 from hammerstone.admin.tasks import find_task, shown_build
 from hammerstone.errors import NotFoundError, ToolRefusedError
-from hammerstone.life.figures import false_hit_rate
+from hammerstone.life import false_hit_rate
 from hammerstone.server.pages.charts import KINDS, SPANS, chart
 from hammerstone.server.pages.differences import of_sources
 from hammerstone.server.pages.tool_actions import DEFAULT
 from hammerstone.server.pages.visit import Page, Visit
-from hammerstone.store import Store
-from hammerstone.store.answers import RefusedQuestion
-from hammerstone.store.key_records import KeyRole
-from hammerstone.store.records import StoredTool, ToolState
-from hammerstone.store.standing import Ordering
-from hammerstone.store.traffic import Stretch
+from hammerstone.store import KeyRole, Ordering, RefusedQuestion, Store, StoredTool, Stretch, ToolState
 
 __all__ = ["PAGES", "grouped"]
 

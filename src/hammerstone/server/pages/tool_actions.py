@@ -13,8 +13,7 @@ from hammerstone.server.admin import tools
 from hammerstone.server.admin.actions import AdminRequest
 from hammerstone.server.bodies import json_value
 from hammerstone.server.pages.visit import Page, Visit
-from hammerstone.store.audit import Act
-from hammerstone.store.key_records import KeyRole
+from hammerstone.store import Act, KeyRole
 from hammerstone.types import JSON
 
 __all__ = ["DEFAULT", "PAGES"]

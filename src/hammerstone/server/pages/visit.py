@@ -23,9 +23,7 @@ from hammerstone.server.telemetry.health import Health
 from hammerstone.server.tenants import Tenants
 from hammerstone.server.upstream import Upstreams
 from hammerstone.settings import ServeSettings, Settings
-from hammerstone.store import Store
-from hammerstone.store.audit import Act
-from hammerstone.store.key_records import Key, KeyRole
+from hammerstone.store import Act, Key, KeyRole, Store
 
 __all__ = ["Page", "Place", "Visit", "Visitor"]
 
