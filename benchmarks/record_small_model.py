@@ -21,7 +21,7 @@ import anyio
 
 from hammerstone.environment import recordings
 from hammerstone.evals.experiments.use_tools import METHODS
-from hammerstone.evals.report.markdown import markdown
+from hammerstone.evals.report.markdown import markdown_of
 from hammerstone.evals.role_models import open_role_models, small_model
 from hammerstone.evals.run_experiments import BenchPlan, run_experiments
 from hammerstone.models import RecordingModel, open_model
@@ -57,7 +57,7 @@ async def main(name: str, url: str, experiment: str, part: str, tasks: str = "")
             recorded="while it was recorded",
             on_progress=progress,
         )
-    print(markdown([result]))
+    print(markdown_of([result]))
 
 
 anyio.run(main, *sys.argv[1:])

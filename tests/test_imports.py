@@ -99,6 +99,36 @@ def test_imports_flow_one_way(path: Path) -> None:
     assert wrong == []
 
 
+# Packages made of rooms: the door is that of a room, or a module beside the rooms. The others have one door each.
+MADE_OF_ROOMS = "admin evals server".split()
+# A command of Toolformer imports the one module that it needs: a room's door would import torch for `--help`.
+WITHOUT_DOORS = ("toolformer",)
+
+
+def past_a_front_door(name: str) -> bool:
+    """Whether a module of another part lies behind its part's door."""
+    _, part, *rest = (*name.split("."), "")
+    is_package = SOURCE.joinpath(*name.split(".")[1:]).is_dir()
+    return not is_package and part not in WITHOUT_DOORS and len(rest) > (2 if part in MADE_OF_ROOMS else 1)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_other_parts_are_imported_through_their_front_doors(path: Path) -> None:
+    own = part_of(name_of(path))
+    wrong = [
+        f"{path.relative_to(SOURCE.parent)}:{line}: {own} imports {name}, past a front door"
+        for line, name in imports_of(path)
+        if part_of(name) != own and past_a_front_door(name)
+    ]
+    assert wrong == []
+
+
+def test_a_front_door_is_a_package_and_not_a_module_in_it() -> None:
+    behind = "store.records evals.report.page server.telemetry.log tools.tool".split()
+    doors = "store errors evals.report evals.demo_run server.telemetry admin.keys sandbox.conformance".split()
+    assert [name for name in (*behind, *doors) if past_a_front_door(f"hammerstone.{name}")] == behind
+
+
 def test_the_check_of_imports_sees_every_kind_of_import(tmp_path: Path) -> None:
     file = tmp_path / "imagined.py"
     file.write_text("""

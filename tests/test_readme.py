@@ -1,5 +1,7 @@
 """The README's figures are those of docs/results.md, which docs/check.py holds to what the experiments print.
 
+Those of `bench improve`, a run of many minutes, are in docs/improve.md, which `docs/check.py --long` holds to it.
+
 Those of the demonstration and of the public files are held by tests/evals/test_demo_run.py. Times are held by nothing:
 each has the command that measures it beside it.
 """
@@ -14,13 +16,17 @@ import pytest
 from .readme import README, numbers, stated
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results.md"
+IMPROVE = RESULTS.with_name("improve.md")
 STREAM, NEAR_MISS = "`hammerstone bench stream`", "`hammerstone bench near-miss`"
 AUDIT, USE = "`hammerstone bench audit`", "`hammerstone bench use`"
+IMPROVING = "`hammerstone bench improve`"
+NOT_ONE = ("all", "false hits")  # rows of no single family
 
 
 def sections() -> dict[str, str]:
     """The section of each experiment, by the experiment's name."""
-    parts = RESULTS.read_text(encoding="utf-8").split("\n## ")[1:]
+    pages = [page.read_text(encoding="utf-8") for page in (RESULTS, IMPROVE) if page.is_file()]
+    parts = [part for page in pages for part in page.split("\n## ")[1:]]
     return {re.findall(r"\n`([a-z-]+)`; ", one)[0]: one for one in parts}
 
 
@@ -125,3 +131,17 @@ def test_streams_in_which_the_bound_holds_are_those_of_the_results() -> None:
     ]
     assert {n for _, n in kept} == {1000}
     assert stated("the bound of the false-hit rate holds", "n = 1,000 each", AUDIT)[:-1] == [held for held, _ in kept]
+
+
+@pytest.mark.skipif(not IMPROVE.is_file(), reason="docs/improve.md is not written: `docs/check.py --long --write` does")
+def test_what_tools_that_get_better_answer_is_that_of_their_page() -> None:
+    better, n = numbers(row("improve", "all", "hammerstone, parser")[2])
+    first, _ = numbers(row("improve", "all", "first version, parser")[2])
+    right, answers = numbers(row("improve", "false hits", "hammerstone, parser")[2])
+    families = [numbers(one[2]) for one in rows("improve") if one[1] == "hammerstone, parser" and one[0] not in NOT_ONE]
+    lowest, of = min(families)
+    assert stated(f"{len(families)} families of chats", f"n = {of:.0f} each", IMPROVING) == [
+        *(better, n, first),
+        *(lowest, of),
+        *(answers, answers - right),
+    ]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from hammerstone.errors import SettingsError
-from hammerstone.settings import BuildSettings, LoopSettings, Numbers, Roles, RoleSettings, Settings
-from hammerstone.settings_file import load_settings
+from hammerstone.settings import BuildSettings, LoopSettings, Numbers, Roles, RoleSettings, ServeSettings, Settings
+from hammerstone.settings_file import load_settings, write_settings
 from hammerstone.toml_sections import read_sections
 
 WHOLE = """
@@ -54,6 +54,14 @@ def problem(text: str) -> SettingsError:
     with pytest.raises(SettingsError) as caught:
         load_settings()
     return caught.value
+
+
+def test_settings_are_read_as_they_were_written() -> None:
+    written(WHOLE)
+    settings = replace(load_settings().settings, serve=ServeSettings(mask=frozenset(('a\\d"b', "é🙂")), keep_days=3))
+    write_settings(settings, Path("again.toml"))
+    assert read_sections(Settings(), Path("again.toml"))[0] == settings
+    assert Path("again.toml").stat().st_mode & 0o077 == 0
 
 
 def test_each_section_is_a_table() -> None:

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
         StoreError,
         ToolRefusedError,
     )
-    from hammerstone.models.model import Message, Model, Prompt, Reply
+    from hammerstone.models import Message, Model, Prompt, Reply
     from hammerstone.opening import BlockingHammerstone, open_blocking, open_hammerstone
     from hammerstone.settings import BuildSettings, LoopSettings, Numbers, Roles, RoleSettings, Settings
     from hammerstone.settings_file import LoadedSettings, load_settings
-    from hammerstone.store.records import Answered, Build
-    from hammerstone.tools.tool import Tool
+    from hammerstone.store import Answered, Build
+    from hammerstone.tools import Tool
     from hammerstone.types import Instance, Request, Role, Route, Source, Usage
 else:
     __getattr__ = lazy_names(
@@ -43,12 +43,12 @@ else:
         {
             "errors": "CallerError HammerstoneError InputError ModelError ModelTimeoutError NotFoundError "
             "OperatorError RecordingError ReplyCutError SandboxError SettingsError StoreError ToolRefusedError",
-            "models.model": "Message Model Prompt Reply",
+            "models": "Message Model Prompt Reply",
             "opening": "BlockingHammerstone open_blocking open_hammerstone",
             "settings": "BuildSettings LoopSettings Numbers RoleSettings Roles Settings",
             "settings_file": "LoadedSettings load_settings",
-            "store.records": "Answered Build",
-            "tools.tool": "Tool",
+            "store": "Answered Build",
+            "tools": "Tool",
             "types": "Instance Request Role Route Source Usage",
         },
     )

@@ -29,10 +29,8 @@ if TYPE_CHECKING:
 
     from hammerstone.builder import OnBuild
     from hammerstone.errors import HammerstoneError
-    from hammerstone.sandbox.contract import Sandbox
-    from hammerstone.store import Stores
-    from hammerstone.store.keys import Keys
-    from hammerstone.store.records import Answered
+    from hammerstone.sandbox import Sandbox
+    from hammerstone.store import Answered, Keys, Stores
 
 __all__ = ["Host"]
 

@@ -11,13 +11,9 @@ import anyio
 from anyio import to_thread
 
 from hammerstone.faults import OnFault, contained, spared
-from hammerstone.requests.comparison import agree
-from hammerstone.requests.frame import question_in
-from hammerstone.routes.contract import Asked
-from hammerstone.routes.router import Routed
-from hammerstone.routes.task_finder import TaskFinder
-from hammerstone.store import Store
-from hammerstone.store.records import Answered, Finished
+from hammerstone.requests import agree, question_in
+from hammerstone.routes import Asked, Routed, TaskFinder
+from hammerstone.store import Answered, Finished, Store
 from hammerstone.types import Instance, Route, Source
 
 __all__ = ["AfterAnswer", "Journal", "Served", "record_of"]
@@ -79,19 +75,19 @@ class Journal:
 
     async def _finished(self, asked: Asked, routed: Routed, ms: float) -> Finished:
         """With what the solver answered as an instance, its question as its task reads it."""
-        answered = record_of(asked, routed, ms)
+        over = Finished(answered=record_of(asked, routed, ms), call=asked.paid)
         answer, name, chat = routed.answer, asked.task, asked.request.chat
         if answer is None or answer.route is not Route.SOLVER or name is None:
-            return Finished(answered=answered)
+            return over
         if chat.plain:
             instance = Instance(question=asked.request.question, answer=answer.text, source=Source.SOLVER)
-            return Finished(answered=answered, task=name, instance=instance)
+            return replace(over, task=name, instance=instance)
         task = await self._finder.known(name)
         if task is None or task.frame != asked.frame(task.frame.form):
-            return Finished(answered=answered)
+            return over
         question = question_in(chat, task.frame.form)
         instance = Instance(question=question, answer=answer.text, source=Source.SOLVER, chat=chat)
-        return Finished(answered=answered, task=name, frame=task.frame, instance=instance)
+        return replace(over, task=name, frame=task.frame, instance=instance)
 
 
 def record_of(asked: Asked, routed: Routed, ms: float) -> Answered:

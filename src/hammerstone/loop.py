@@ -23,9 +23,8 @@ from hammerstone.errors import InputError
 from hammerstone.escaping import sha256
 from hammerstone.faults import OnFault, contained, spared
 from hammerstone.journal import Journal, Served, record_of
-from hammerstone.life.labels import take
-from hammerstone.life.watch import Watch, watches
-from hammerstone.models.model import Model
+from hammerstone.life import Watch, take, watches
+from hammerstone.models import Model
 from hammerstone.ordered import ordered_map
 from hammerstone.routes import (
     Asked,
@@ -34,15 +33,14 @@ from hammerstone.routes import (
     ParserRoute,
     Routed,
     Router,
+    SideBySide,
     SolverRoute,
     TaskFinder,
     UserRoute,
 )
-from hammerstone.sandbox.contract import Sandbox
+from hammerstone.sandbox import Sandbox
 from hammerstone.settings import Settings
-from hammerstone.store import Store
-from hammerstone.store.accounts import AccountedModel, Bill
-from hammerstone.store.records import Answered, Build, StoredTool
+from hammerstone.store import AccountedModel, Answered, Bill, Build, Store, StoredTool
 from hammerstone.types import Instance, Request, Role
 
 __all__ = ["Hammerstone", "Models"]
@@ -105,6 +103,12 @@ class Hammerstone:
         last = LabelerRoute(store) if models.labeler else _solver_route(accounted.get(Role.SOLVER))
         user = UserRoute(catalog, sandbox, accounted.get(Role.USER))
         self.router = Router(catalog=catalog, parser=parser, user=user, finder=finder, last=last)
+        self.side_by_side = SideBySide(
+            catalog=catalog,
+            sandbox=sandbox,
+            user=accounted.get(Role.USER),
+            dispatcher=accounted.get(Role.DISPATCHER),
+        )
         life = self.settings.life
         upstream = accounted.get(Role.SOLVER)
         self._watch = Watch(store, catalog, parser, upstream, life) if watches(life) else None

@@ -10,16 +10,14 @@ import json
 from typing import TYPE_CHECKING, cast
 
 from hammerstone.errors import NotFoundError, SandboxError, ToolRefusedError
-from hammerstone.tools import parser
-from hammerstone.tools.signature import ArgumentsError, SignatureError, read_signature
+from hammerstone.tools import ArgumentsError, SignatureError, parser, read_signature
 from hammerstone.types import JSON
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hammerstone.sandbox import Sandbox
-    from hammerstone.store import Store
-    from hammerstone.store.records import StoredTool
+    from hammerstone.store import Store, StoredTool
 
 __all__ = ["RegistryTool", "find_tool", "read_arguments"]
 

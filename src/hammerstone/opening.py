@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
 from hammerstone.environment import default_home
-from hammerstone.models.model import Model
+from hammerstone.errors import SettingsError
+from hammerstone.models import Model
 from hammerstone.settings import RoleSettings, Settings
-from hammerstone.store.records import Answered, Build
+from hammerstone.store import Answered, Build
 from hammerstone.types import Instance, Request
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ async def open_host(
     from hammerstone.sandbox import open_sandbox
     from hammerstone.store import open_stores
 
-    models, settings = name_models(**names), names.get("settings") or Settings()
+    models, settings = name_models(**names), _settings(names.get("settings"))
     with open_stores(home or default_home()) as stores:
         async with (
             open_sandbox(sandbox, settings=settings.sandbox) as confined,
@@ -92,7 +93,7 @@ def name_models(**names: Unpack[ModelNames]) -> Models:
     unknown = names.keys() - ModelNames.__annotations__.keys()
     if unknown:
         raise TypeError(f"unexpected keyword argument {sorted(unknown)[0]!r}")
-    roles = (names.get("settings") or Settings()).roles
+    roles = _settings(names.get("settings")).roles
     makes, answers = _seat(names.get("maker"), roles.maker), _seat(names.get("solver"), roles.solver)
     labeler = answers.model == LABELER
     strong = makes if labeler else makes.or_else(answers)
@@ -105,6 +106,16 @@ def name_models(**names: Unpack[ModelNames]) -> Models:
         solver=None if labeler else models.open(answers.or_else(strong)),
         labeler=labeler,
     )
+
+
+def _settings(given: object) -> Settings:
+    """All of them by default. Raises `SettingsError` for one section alone, or anything else."""
+    if given is None or isinstance(given, Settings):
+        return given or Settings()
+    own = type(given).__name__
+    sections = {type(section).__name__: name for name, section in vars(Settings()).items()}
+    hint = f"pass settings=Settings({sections[own]}={own}(...))" if own in sections else "pass settings=Settings(...)"
+    raise SettingsError(f"settings are a Settings, not a {own}", hint=hint)
 
 
 class _Seat(NamedTuple):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from hammerstone.environment import model_of
 from hammerstone.paths import expanded
+from hammerstone.private_files import open_private
 from hammerstone.settings import Settings
 from hammerstone.toml_sections import read_sections
 from hammerstone.types import Role
@@ -16,7 +18,7 @@ from hammerstone.types import Role
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["DEFAULT_FILE", "LoadedSettings", "load_settings"]
+__all__ = ["DEFAULT_FILE", "LoadedSettings", "load_settings", "write_settings"]
 
 DEFAULT_FILE = "hammerstone.toml"  # in the folder that a command is run in
 
@@ -64,6 +66,20 @@ def load_settings(config: Path | None = None, flags: Mapping[str, object] | None
     for key, value in (flags or {}).items():
         loaded = loaded if value is None else _with_flag(loaded, key, value)
     return loaded
+
+
+def write_settings(settings: Settings, path: Path) -> None:
+    """As a file that `read_sections` reads the same settings from, whatever the environment says. Raises `OSError`."""
+    with open_private(path, "w", encoding="utf-8") as file:
+        for key, value in _leaves(settings, ""):
+            if value is not None:
+                file.write(f"{key} = {_toml(value)}\n")
+
+
+def _toml(value: object) -> str:
+    """Strings, numbers, truth values and sets of strings are written as in JSON."""
+    listed = sorted(cast("frozenset[str]", value)) if isinstance(value, frozenset) else value
+    return json.dumps(listed, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _from_file(path: Path) -> LoadedSettings:

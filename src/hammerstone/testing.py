@@ -10,12 +10,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeAlias
 
-from hammerstone.models.function_identity import fingerprint
-from hammerstone.models.model import OutOfRepliesError, Prompt, Reply
-from hammerstone.sandbox.contract import Outcome, Status
+from hammerstone.models import OutOfRepliesError, Prompt, Reply, fingerprint
+from hammerstone.sandbox import Outcome, Status
 
 if TYPE_CHECKING:
-    from hammerstone.sandbox.contract import Limits
+    from hammerstone.sandbox import Limits
     from hammerstone.types import JSON
 
 __all__ = ["FakeSandbox", "FunctionModel", "SandboxCall", "ScriptedModel"]

@@ -102,14 +102,20 @@ class LoggedCall:
     """What a log says of a call beside its question and its answer; `None` where it does not.
 
     `time` is when it began, in seconds since 1970 (UTC), `seconds` how long it took, `cost_usd` its price in dollars.
-    `varied` says that it asked for variety (a temperature above 1, penalties), which no tool has.
+    `temperature` is what it asked for, and `penalised` says that repetition was to cost: both ask for variety, which no
+    tool has.
     """
 
     time: float | None = None
     seconds: float | None = None
     usage: Usage = Usage()
     cost_usd: float | None = None
-    varied: bool = False
+    temperature: float | None = None
+    penalised: bool = False
+
+    def asks_for_variety(self, max_temperature: float) -> bool:
+        """As the gateway judges it."""
+        return self.penalised or (self.temperature or 0) > max_temperature
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +135,12 @@ class Request:
     line: int | None = field(default=None, compare=False, repr=False)
     numbered: bool = field(default=False, compare=False, repr=False)
     logged: LoggedCall | None = field(default=None, compare=False, repr=False)
+
+    def __new__(cls, **fields: object) -> Self:
+        """Raises `TypeError` for a `question`, which is no field since a request is a chat."""
+        if "question" in fields:
+            raise TypeError("Request has no `question`: a question alone is Request.plain(id=..., question=...)")
+        return super().__new__(cls)
 
     @classmethod
     def plain(

@@ -108,6 +108,13 @@ def test_the_day_of_the_recording_and_the_seed_are_told(cli: Cli, recorded_bench
     assert about in cli(*recorded_bench.use("--seed", "3")).rows
 
 
+def test_progress_is_said_where_there_is_no_terminal(
+    cli: Cli, recorded_bench: BenchRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hammerstone.cli.shown_progress.EVERY", 0)
+    assert "sum: tool, parser: 4 of 4 steps" in cli(*recorded_bench.use()).err
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_every_line_fits_the_screen(
     cli: Cli, recorded_bench: BenchRun, monkeypatch: pytest.MonkeyPatch, width: int

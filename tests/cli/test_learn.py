@@ -86,11 +86,23 @@ def test_without_a_maker_nothing_is_built_and_kinds_are_shown(cli: Cli, home: Pa
     assert not home.exists()
 
 
-def test_progress_is_said_where_there_is_no_terminal(cli: Cli, log: Path, recorded: Recorded) -> None:
+def test_progress_is_said_where_there_is_no_terminal(
+    cli: Cli, log: Path, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hammerstone.cli.shown_progress.EVERY", 0)
     said = cli("learn", log, "--maker", recorded.strong).err
-    assert "learning: 15 of 30 requests" in said
+    assert "learning from the log: 15 of 30 requests" in said
     assert "building a tool for sum" in said
     assert "built: the tool sum" in said
+
+
+def test_which_temperature_asks_for_variety_is_the_gateways_setting(cli: Cli, tmp_path: Path) -> None:
+    chat = {"messages": [{"role": "user", "content": "1 + 2?"}], "temperature": 0.7}
+    reply = {"choices": [{"message": {"content": "3"}, "finish_reason": "stop"}]}
+    path, settings = write(tmp_path / "log.jsonl", {"request": chat, "response": reply}), tmp_path / "own.toml"
+    settings.write_text("[serve]\nmax_temperature = 0.5\n")
+    assert "1 asks for variety" in cli("learn", path, "--config", settings).err
+    assert cli("learn", path).code == 0
 
 
 def test_bad_lines_are_shown_and_do_not_end_the_run(cli: Cli, tmp_path: Path) -> None:

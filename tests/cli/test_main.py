@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from hammerstone.cli.demo import _fresh
-from hammerstone.cli.main import _commands, app
+from hammerstone.cli.main import _commands, _from_home, app
 from hammerstone.cli.terminal import money, print_json
 from hammerstone.store import open_store
 
@@ -240,6 +240,23 @@ def test_a_path_that_cannot_be_written_is_a_wrong_call_with_a_hint(cli: Cli, com
     done = cli(*command)
     assert done.code == 2
     assert "\nhint: name a " in done.err
+
+
+def test_every_path_may_begin_with_the_home_folder(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "taken.json").write_text("mine")
+    assert f"error: {tmp_path / 'taken.json'} exists" in cli("bench", "use", "--out=~/taken.json").err
+    assert f"{tmp_path / 'nowhere'}" in cli("tools", "import", "~/nowhere").err
+    done = cli("bench", "use", "--report=~no-such-user/page.html")
+    assert (done.code, "is in nobody's home folder" in done.err) == (2, True)
+
+
+def test_no_path_of_a_command_is_without_its_home_folder() -> None:
+    def paths(command: Any) -> list[Any]:
+        inner = [one for each in getattr(command, "commands", {}).values() for one in paths(each)]
+        return [*inner, *(one for one in command.params if "Path" in type(one.type).__name__)]
+
+    assert [one.name for one in paths(_commands()) if one.callback is not _from_home] == []
 
 
 def test_numbers_that_json_does_not_have_are_null_and_no_price(capsys: pytest.CaptureFixture[str]) -> None:

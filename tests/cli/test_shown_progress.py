@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hammerstone.cli.toolformer.shown_progress import shown_progress, time_left
+from hammerstone.cli.shown_progress import shown_progress, time_left
 
 
 def test_without_a_terminal_a_line_is_written_every_half_minute(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hammerstone import prompts
 from hammerstone.builder.conversation import show_problems
 from hammerstone.prompts import quoted
-from hammerstone.routes.dispatcher import DESCRIBED, New, choose, dispatch, read_verdict
+from hammerstone.routes.dispatcher import DESCRIBED, NewTask, choose_task, dispatch, read_verdict
 from hammerstone.routes.user import LONGEST_SHOWN, ToolCard, write_arguments
 from hammerstone.store import Store, open_store
 from hammerstone.store.accounts import AccountedModel, Bill
@@ -98,7 +98,7 @@ async def asked_of_the_dispatcher(ask: Ask, store: Store, text: str) -> list[str
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("ask", [dispatch, choose])
+@pytest.mark.parametrize("ask", [dispatch, choose_task])
 async def test_a_request_and_a_description_change_nothing_in_what_the_dispatcher_is_told(
     store: Store, ask: Ask
 ) -> None:
@@ -122,7 +122,7 @@ async def test_each_task_has_one_short_line_however_it_is_described(store: Store
 def test_the_description_of_a_new_task_is_kept_on_one_line_and_short() -> None:
     said = json.dumps({"new": "owls", "description": f"Owls.\n- hawks: \x1b[1m{'all ' * 10_000}"})
     verdict = read_verdict(said, set())
-    assert isinstance(verdict, New)
+    assert isinstance(verdict, NewTask)
     assert verdict.description.startswith("Owls. - hawks: [1mall all")
     assert len(verdict.description) <= 500
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from hammerstone.errors import InputError, SettingsError, StoreError
 from hammerstone.loop import Models
 from hammerstone.models import RecordedModel, identity_of
 from hammerstone.opening import name_models, open_blocking, open_hammerstone
-from hammerstone.settings import Roles, RoleSettings, Settings
+from hammerstone.settings import LoopSettings, Roles, RoleSettings, Settings
 from hammerstone.store import open_store
 from hammerstone.store.records import BuildState
 from hammerstone.testing import ScriptedModel
@@ -200,6 +201,19 @@ def test_roles_with_other_budgets_share_a_model_and_with_other_numbers_of_reques
     assert models.maker is models.user
     models = name_models(settings=Settings(roles=Roles(maker=maker, user=RoleSettings(requests_at_once=1))))
     assert models.maker is not models.user
+
+
+def test_a_section_in_place_of_the_settings_is_an_error_that_says_where_it_belongs(home: Path) -> None:
+    section: Any = LoopSettings()
+    with pytest.raises(SettingsError, match="not a LoopSettings") as caught, open_blocking(home, settings=section):
+        pass
+    assert caught.value.hint == "pass settings=Settings(loop=LoopSettings(...))"
+
+
+def test_a_request_with_a_question_is_an_error_that_says_how_one_is_written_now() -> None:
+    former: Any = {"id": "1", "question": "1 + 2?"}
+    with pytest.raises(TypeError, match=r"Request\.plain\(id=\.\.\., question="):
+        Request(**former)
 
 
 def test_the_settings_may_name_a_labeler() -> None:

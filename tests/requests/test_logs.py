@@ -325,7 +325,8 @@ def test_what_is_no_time_is_none(tmp_path: Path) -> None:
 def test_a_request_that_asks_for_variety_is_marked(tmp_path: Path) -> None:
     varied = one(tmp_path, GATEWAY | {"request": GATEWAY["request"] | {"temperature": 1.4}}).logged
     assert varied is not None
-    assert varied.varied
+    assert varied.asks_for_variety(1.0)
+    assert not varied.asks_for_variety(1.4)
 
 
 def test_of_a_batchs_two_files_the_output_is_known_by_its_first_row(tmp_path: Path) -> None:

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hammerstone.routes.dispatcher import CLIPPED, LISTED, Known, New, choose, dispatch, nearest, read_verdict
+from hammerstone.routes.dispatcher import (
+    CLIPPED,
+    LISTED,
+    KnownTask,
+    NewTask,
+    choose_task,
+    dispatch,
+    nearest,
+    read_verdict,
+)
 from hammerstone.store import Store
 from hammerstone.store.accounts import AccountedModel, Bill
 from hammerstone.store.records import Task
@@ -24,28 +33,34 @@ DYCK = Task(id=2, name="dyck", description="Brackets are given; their end is wan
 @pytest.mark.parametrize(
     ("reply", "verdict"),
     [
-        ('{"kind": "dyck"}', Known(name="dyck")),
-        ('```json\n{"kind": "dyck"}\n```', Known(name="dyck")),
-        ('This is about brackets: {"kind": "dyck"}.', Known(name="dyck")),
-        ('{"kind": "dyck", "confidence": 0.9}', Known(name="dyck")),
-        ('{"kind": "Word Sorting"}', Known(name="word_sorting")),
-        ('{"kind": " word-sorting "}', Known(name="word_sorting")),
-        ('{"kind": "Old Name"}', Known(name="Old Name")),
-        ('{"kind": "dyck", "new": null}', Known(name="dyck")),
-        ('{"new": "dyck", "description": "Brackets."}', Known(name="dyck")),
-        ('{"new": "Word sorting", "description": "Words."}', Known(name="word_sorting")),
-        ('{"new": "date", "description": "Dates."}', New(name="date", description="Dates.")),
-        ('{"kind": null, "new": "date", "description": "Dates."}', New(name="date", description="Dates.")),
-        ('{"new": "Date & Time!", "description": " a\\n b "}', New(name=tool_name("Date & Time!"), description="a b")),
-        ('{"new": "8 queens", "description": "d"}', New(name="task_8_queens", description="d")),
-        ('{"new": "import", "description": "d"}', New(name="task_import", description="d")),
-        ('{"new": "__init__", "description": "d"}', New(name=tool_name("__init__"), description="d")),
-        ('{"new": "../../etc/passwd", "description": "d"}', New(name=tool_name("../../etc/passwd"), description="d")),
-        ('{"new": "größte Zahl", "description": "d"}', New(name="größte_zahl", description="d")),
-        ('{"new": "' + "long " * 40 + '", "description": "d"}', New(name=tool_name("long " * 40), description="d")),
+        ('{"kind": "dyck"}', KnownTask(name="dyck")),
+        ('```json\n{"kind": "dyck"}\n```', KnownTask(name="dyck")),
+        ('This is about brackets: {"kind": "dyck"}.', KnownTask(name="dyck")),
+        ('{"kind": "dyck", "confidence": 0.9}', KnownTask(name="dyck")),
+        ('{"kind": "Word Sorting"}', KnownTask(name="word_sorting")),
+        ('{"kind": " word-sorting "}', KnownTask(name="word_sorting")),
+        ('{"kind": "Old Name"}', KnownTask(name="Old Name")),
+        ('{"kind": "dyck", "new": null}', KnownTask(name="dyck")),
+        ('{"new": "dyck", "description": "Brackets."}', KnownTask(name="dyck")),
+        ('{"new": "Word sorting", "description": "Words."}', KnownTask(name="word_sorting")),
+        ('{"new": "date", "description": "Dates."}', NewTask(name="date", description="Dates.")),
+        ('{"kind": null, "new": "date", "description": "Dates."}', NewTask(name="date", description="Dates.")),
+        (
+            '{"new": "Date & Time!", "description": " a\\n b "}',
+            NewTask(name=tool_name("Date & Time!"), description="a b"),
+        ),
+        ('{"new": "8 queens", "description": "d"}', NewTask(name="task_8_queens", description="d")),
+        ('{"new": "import", "description": "d"}', NewTask(name="task_import", description="d")),
+        ('{"new": "__init__", "description": "d"}', NewTask(name=tool_name("__init__"), description="d")),
+        (
+            '{"new": "../../etc/passwd", "description": "d"}',
+            NewTask(name=tool_name("../../etc/passwd"), description="d"),
+        ),
+        ('{"new": "größte Zahl", "description": "d"}', NewTask(name="größte_zahl", description="d")),
+        ('{"new": "' + "long " * 40 + '", "description": "d"}', NewTask(name=tool_name("long " * 40), description="d")),
     ],
 )
-def test_a_reply_that_can_be_read_is(reply: str, verdict: Known | New) -> None:
+def test_a_reply_that_can_be_read_is(reply: str, verdict: KnownTask | NewTask) -> None:
     assert read_verdict(reply, KNOWN) == verdict
 
 
@@ -85,7 +100,7 @@ def test_a_reply_that_cannot_be_read_is_no_verdict(reply: str) -> None:
 @given(st.text(), st.text(min_size=1))
 def test_a_new_name_is_always_one_that_a_tool_may_have(name: str, description: str) -> None:
     verdict = read_verdict(json.dumps({"new": name, "description": description}), set())
-    assert verdict is None or (isinstance(verdict, New) and is_tool_name(verdict.name))
+    assert verdict is None or (isinstance(verdict, NewTask) and is_tool_name(verdict.name))
 
 
 # asking
@@ -103,7 +118,7 @@ def model_of(store: Store, model: ScriptedModel | FunctionModel) -> AccountedMod
 @pytest.mark.anyio
 async def test_one_reply_that_can_be_read_is_enough(store: Store, bill: Bill) -> None:
     scripted = ScriptedModel(['{"kind": "dyck"}'])
-    assert await dispatch(model_of(store, scripted), [SORTING, DYCK], "( (", bill) == Known(name="dyck")
+    assert await dispatch(model_of(store, scripted), [SORTING, DYCK], "( (", bill) == KnownTask(name="dyck")
     asked = scripted.prompts[0].messages[0].content
     assert "- word_sorting: Words are given; sorted words are wanted.\n- dyck: " in asked
     assert bill.calls == 1
@@ -112,7 +127,7 @@ async def test_one_reply_that_can_be_read_is_enough(store: Store, bill: Bill) ->
 @pytest.mark.anyio
 async def test_a_reply_that_cannot_be_read_is_asked_for_once_more(store: Store, bill: Bill) -> None:
     scripted = ScriptedModel(["I am not sure.", '{"new": "date", "description": "d"}'])
-    assert await dispatch(model_of(store, scripted), [], "When?", bill) == New(name="date", description="d")
+    assert await dispatch(model_of(store, scripted), [], "When?", bill) == NewTask(name="date", description="d")
     assert [prompt.sample for prompt in scripted.prompts] == [0, 1]
     assert "(none yet)" in scripted.prompts[0].messages[0].content
 
@@ -147,7 +162,7 @@ async def test_only_the_ends_of_a_very_long_question_are_sent(store: Store, bill
 async def test_of_several_tools_one_is_chosen_or_none(
     store: Store, bill: Bill, replies: list[str], chosen: str | None
 ) -> None:
-    assert await choose(model_of(store, ScriptedModel(replies)), [SORTING, DYCK], "( (", bill) == chosen
+    assert await choose_task(model_of(store, ScriptedModel(replies)), [SORTING, DYCK], "( (", bill) == chosen
 
 
 # many tasks

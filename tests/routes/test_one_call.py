@@ -13,7 +13,7 @@ from hammerstone.models.model import Prompt
 from hammerstone.prompts import quoted
 from hammerstone.requests.frame import Form, Frame, frame_of
 from hammerstone.routes import Answer, Asked, Catalog, OneCallRoute, Refusal, text_of
-from hammerstone.routes.one_call import FEW, nearest_tools
+from hammerstone.routes.one_call import TOOLS_SHOWN, nearest_tools
 from hammerstone.routes.user import MODEL_REFUSED
 from hammerstone.sandbox import Sandbox
 from hammerstone.store import Store
@@ -208,4 +208,4 @@ async def test_the_nearest_tool_has_a_demonstration_that_shares_most_with_the_qu
     near = nearest_tools(catalog.tools, Asked.of("The maximum of 3 and 4 is wanted."))
     assert near[0].task == "maximum"
     assert near[-1].task == "none"
-    assert len(near) == len(KINDS) + 1 > FEW
+    assert len(near) == len(KINDS) + 1 > TOOLS_SHOWN

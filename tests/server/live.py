@@ -30,9 +30,10 @@ MODEL = "gpt-4o-mini"
 
 @dataclass(frozen=True, kw_only=True)
 class Listening:
-    """`url` ends before `/v1`."""
+    """`url` ends before `/v1`; `said` is the line with which the gateway began."""
 
     url: str
+    said: str
     upstream: FakeUpstream
     process: subprocess.Popen[str]
 
@@ -85,7 +86,7 @@ def listening(home: Path | str, upstream: FakeUpstream, *options: str) -> Iterat
             else:
                 raise AssertionError("the gateway did not start")
             drain.start()
-            yield Listening(url=found[0], upstream=upstream, process=process)
+            yield Listening(url=found[0], said=line, upstream=upstream, process=process)
         finally:
             process.terminate()
             process.wait()

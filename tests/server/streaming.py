@@ -13,6 +13,8 @@ import anyio
 import httpx2
 from starlette.types import ASGIApp, Message
 
+from hammerstone.server.leaving import left
+
 from .sums import CHAT, body, total
 
 __all__ = ["Client", "HeldReply", "HeldUpstream", "clients"]
@@ -48,14 +50,22 @@ class HeldReply(httpx2.AsyncByteStream):
 
 @dataclass
 class HeldUpstream(httpx2.AsyncBaseTransport):
-    """Answers sums, each reply held back until the test lets it go; unless `holds` is false, or `status` is not 200."""
+    """Answers sums, each reply held back until the test lets it go; unless `holds` is false, or `status` is not 200.
+
+    Not even its head comes before `begins`.
+    """
 
     replies: list[HeldReply] = field(default_factory=list)
+    asked: int = 0
+    begins: anyio.Event | None = None
     holds: bool = True
     status: int = 200
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         asked = json.loads(await request.aread())
+        self.asked += 1
+        if self.begins is not None:
+            await self.begins.wait()
         text = total(asked["messages"][-1]["content"])
         head = {"id": f"up-{len(self.replies)}", "object": "chat.completion.chunk", "created": 1, "model": "m"}
         deltas = [({"content": one}, None) for one in text] + [({}, "stop")]
@@ -86,6 +96,7 @@ class Client:
     ended: bool = False
     failed: bool = False
     over: bool = False
+    scope: dict[str, Any] = field(default_factory=dict[str, Any])
     _gone: anyio.Event = field(default_factory=anyio.Event)
 
     @property
@@ -93,7 +104,9 @@ class Client:
         return b"".join(self.chunks)
 
     def leave(self) -> None:
+        """As the gateway's connections say it."""
         self._gone.set()
+        left(self.scope)
 
     async def run(self, app: ASGIApp, content: bytes, headers: dict[str, str]) -> None:
         sent = [{"type": "http.request", "body": content, "more_body": False}]
@@ -114,7 +127,7 @@ class Client:
                 self.ended = True
 
         head = {"host": "localhost", "content-type": "application/json", **headers}
-        scope: dict[str, Any] = {
+        self.scope = {
             "type": "http",
             "method": "POST",
             "path": CHAT,
@@ -129,7 +142,7 @@ class Client:
             "headers": [(name.encode(), value.encode()) for name, value in head.items()],
         }
         try:
-            await app(scope, receive, send)
+            await app(self.scope, receive, send)
         except Exception:
             self.failed = True
         self.over = True

@@ -11,12 +11,13 @@ from typing import Any
 import httpx2
 import pytest
 
+from hammerstone.models.price import price
 from hammerstone.sandbox import Sandbox
 from hammerstone.server.admin.api import ACTIONS
 from hammerstone.server.controls import HEADER
 from hammerstone.settings import LifeSettings
 from hammerstone.store.records import BuildState, Disagreement
-from hammerstone.types import Instance, Source
+from hammerstone.types import Instance, Source, Usage
 
 from ..samples.sums import SETTINGS, SUM, ask, instances, tool
 from .sums import CHAT, Served, body, open_gateway
@@ -199,6 +200,11 @@ async def test_the_ledger_has_totals_and_requests_that_can_be_filtered(served: S
     await served.ask(NEW)
     totals = await get(served, "/ledger")
     assert {row["route"]: row["requests"] for row in totals["routes"]} == {"parser": 1, "solver": 5}
+    (upstream,) = [row for row in totals["calls"] if row["role"] == "solver"]
+    assert (upstream["model"], upstream["calls"], upstream["input_tokens"]) == ("gpt-4o-mini", 5, 5 * 21)
+    each = price("gpt-4o-mini", Usage(input_tokens=21, output_tokens=2))
+    assert each is not None
+    assert totals["baseline"]["baseline_usd"] == pytest.approx(6 * each)
     (hit,) = (await get(served, "/requests", params={"route": "parser"}))["data"]
     assert (hit["question"], hit["answer"], hit["kept"]) == (NEW, "4321", "whole")
     pages, after = [], None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from hammerstone.sandbox import Sandbox
@@ -19,6 +20,7 @@ from hammerstone.types import Role
 
 from ..samples.sums import SETTINGS
 from .fake_upstream import FakeUpstream, Reply, Seen
+from .streaming import HeldReply
 from .sums import Served, adding, open_gateway
 
 pytestmark = pytest.mark.anyio
@@ -73,7 +75,8 @@ async def compared(served: Served) -> tuple[Comparison, ...]:
 
 
 def paid(store: Store) -> int:
-    return sum(row.calls for row in store.ledger() if row.role is Role.SOLVER)
+    """Calls beside those that requests were answered by."""
+    return sum(row.calls for row in store.ledger() if row.role is Role.SOLVER and row.task is not None)
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -195,6 +198,31 @@ async def test_the_tool_answers_where_the_upstream_cannot_in_its_place(
         response = await served.ask(NEW, headers=CLIENTS_KEY)
         assert response.headers[HEADER + "route"] == "parser"
         assert response.json()["choices"][0]["message"]["content"] == "4321"
+
+
+class BreakingUpstream(httpx2.AsyncBaseTransport):
+    """Adds, until its replies are errors that break off."""
+
+    def __init__(self) -> None:
+        self.breaks = False
+        self._adding = httpx2.ASGITransport(FakeUpstream(adding))
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if not self.breaks:
+            return await self._adding.handle_async_request(request)
+        reply = HeldReply([b"{"])
+        reply.break_off()
+        return httpx2.Response(500, stream=reply)
+
+
+async def test_the_tool_answers_where_the_upstreams_error_breaks_off(opened: Callable[..., Any]) -> None:
+    upstream = BreakingUpstream()
+    async with opened(transport=upstream) as served:
+        await served.learn_sums()
+        upstream.breaks = True
+        response = await served.ask(NEW, headers=CLIENTS_KEY)
+        assert response.headers[HEADER + "route"] == "parser"
+        assert HEADER + "fault" not in response.headers
 
 
 async def test_only_a_hit_is_wanted_and_the_tool_gives_it(opened: Callable[..., Any]) -> None:

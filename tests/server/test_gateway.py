@@ -150,6 +150,15 @@ async def test_what_must_not_be_stored_leaves_nothing(served: Served) -> None:
     assert (await served.ask(NEW)).headers[HEADER + "route"] == "upstream"
 
 
+async def test_nothing_is_learned_from_a_reply_that_a_stop_sequence_may_have_cut(served: Served) -> None:
+    await served.learn_sums(stop=[" because"])
+    loop = await served.loop()
+    assert loop.store.tasks() == ()
+    assert (await served.ask(NEW)).headers[HEADER + "route"] == "upstream"
+    await served.learn_sums(stop=[])
+    assert (await served.ask(NEW, stop=[" because"])).headers[HEADER + "route"] == "parser"
+
+
 async def test_the_caller_may_name_the_task(served: Served) -> None:
     await served.learn_sums(headers={HEADER + "task": "adding"})
     loop = await served.loop()

@@ -88,3 +88,10 @@ async def test_a_budget_that_is_used_up_ends_the_calls_of_the_upstream_but_not_t
     poor = await key(served, "poor", budget_usd=0.0)
     assert (await served.ask("Something else: 1 and 2.", headers=poor)).status_code == 429
     assert (await served.ask(NEW, headers=poor)).headers[HEADER + "route"] == "parser"
+
+
+async def test_what_providers_do_for_nothing_costs_a_budget_nothing(served: Served) -> None:
+    poor = await key(served, "poor", budget_usd=0.0)
+    for path in ("/v1/messages/count_tokens", "/v1/responses/input_tokens", "/v1/moderations"):
+        assert (await served.client.post(path, json=body(NEW), headers=poor)).status_code == 200
+    assert (await served.client.post("/v1/embeddings", json=body(NEW), headers=poor)).status_code == 429

@@ -13,7 +13,7 @@ import httpx2
 
 from hammerstone.server.controls import HEADER
 from hammerstone.store import open_store, open_stores
-from hammerstone.store.answers import Wanted
+from hammerstone.store.answers import WantedAnswers
 from hammerstone.store.key_records import Amount, Key, KeyLimits
 from hammerstone.store.records import BuildState
 
@@ -73,6 +73,7 @@ def test_what_was_accounted_is_neither_lost_nor_doubled(tmp_path: Path) -> None:
     upstream = FakeUpstream(adding)
     with listening(tmp_path, upstream) as gateway:
         clients.ask_some(gateway.url, 40)
+        assert "no keys" not in gateway.said
         eventually(lambda: len(ledger(tmp_path)) == 40 and used(tmp_path, made.key).requests == 40)
         settled = dict(clients.got)
         load = threading.Thread(target=clients.ask_until_it_is_gone, args=(gateway.url,))
@@ -120,7 +121,7 @@ def test_a_build_under_way_is_taken_up_and_its_task_has_one_tool(tmp_path: Path)
 def ledger(home: Path) -> list[tuple[str, str | None]]:
     """Id and route of each request that is in it."""
     with open_store(home) as store:
-        return [(one.id, one.route and one.route.value) for one in store.answers(Wanted(), EVERY)]
+        return [(one.id, one.route and one.route.value) for one in store.answers(WantedAnswers(), EVERY)]
 
 
 def prompts(mailbox: Path) -> list[Path]:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
+import anyio
 import pytest
 
 from hammerstone.sandbox import Sandbox
+from hammerstone.server.connection import Connection
+from hammerstone.server.leaving import while_there
 
+from .fake_upstream import FakeUpstream, Reply
+from .live import listening, upstream_in_thread
 from .streaming import HeldUpstream, clients
 from .sums import Served, eventually, open_gateway
 
@@ -110,3 +119,78 @@ async def test_the_rest_is_not_waited_for_without_end(
         await eventually(lambda: len(client.chunks) == 1)
         client.leave()
         await eventually(lambda: upstream.replies[0].closed)
+
+
+# before the reply has begun
+
+
+class SilentUpstream(FakeUpstream):
+    """Never replies, and notices who leaves."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda _: Reply.of({}))
+        self.asked, self.left = threading.Event(), threading.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        del scope, send
+        while not (await receive()).get("more_body", True):
+            self.asked.set()
+        self.left.set()
+
+
+def post(url: str) -> socket.socket:
+    address = urlsplit(url)
+    client = socket.create_connection((address.hostname, address.port), timeout=20)
+    client.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}")
+    return client
+
+
+def test_who_leaves_before_the_reply_has_begun_ends_the_call_of_the_upstream(tmp_path: Path) -> None:
+    upstream = SilentUpstream()
+    with listening(tmp_path, upstream) as gateway:
+        client = post(gateway.url)
+        assert upstream.asked.wait(20)
+        client.close()
+        assert upstream.left.wait(20)
+
+
+async def test_before_the_reply_begins_too_it_is_kept_while_answers_of_its_kind_are_gathered(
+    served: Served, upstream: HeldUpstream
+) -> None:
+    upstream.begins, upstream.holds = anyio.Event(), False
+    async with clients(served.app) as ask:
+        client = ask(NEW)
+        await eventually(lambda: upstream.asked == 1)
+        client.leave()
+        upstream.begins.set()
+        await eventually(lambda: client.over)
+        await eventually(lambda: bool(upstream.replies) and upstream.replies[0].closed)
+        await served.learner.caught_up()
+        store = (await served.loop()).store
+        assert [one.question for task in store.tasks() for one in store.instances(task.name)] == [NEW]
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_what_is_wanted_all_the_same_goes_on(*, wanted: bool) -> None:
+    asked, gone, go_on = threading.Event(), threading.Event(), threading.Event()
+    ended: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        del receive, send
+
+        def keeps_on() -> bool:
+            gone.set()
+            return wanted
+
+        with while_there(scope, keeps_on) as work:
+            asked.set()
+            await anyio.to_thread.run_sync(go_on.wait, abandon_on_cancel=True)
+        ended.append("given up" if work.cancelled_caught else "done")
+
+    with upstream_in_thread(app, http=Connection) as url:  # pyright: ignore[reportArgumentType] - any application
+        client = post(url)
+        assert asked.wait(20)
+        client.close()
+        assert gone.wait(20)
+        go_on.set()
+    assert ended == ["done" if wanted else "given up"]

@@ -15,7 +15,7 @@ import httpx2
 from hammerstone.server.controls import HEADER
 from hammerstone.server.feedback import FEEDBACK
 from hammerstone.store import open_store, open_stores
-from hammerstone.store.answers import Wanted
+from hammerstone.store.answers import WantedAnswers
 from hammerstone.store.key_records import KeyLimits
 from hammerstone.store.records import BuildState
 
@@ -157,4 +157,4 @@ class Balancer:
 def ledger(where: str) -> list[str]:
     """The id of each request that is in it."""
     with open_store(where) as store:
-        return [one.id for one in store.answers(Wanted(), EVERY)]
+        return [one.id for one in store.answers(WantedAnswers(), EVERY)]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import anyio
 import pytest
 
 from hammerstone.sandbox import Sandbox
+from hammerstone.server.misses import Leading
 from hammerstone.server.relay import Reader, Relay
 from hammerstone.settings import ServeSettings
 
@@ -110,6 +112,34 @@ async def test_a_leader_that_leaves_fails_nobody(served: Served, upstream: HeldU
         await eventually(lambda: follower.ended)
         assert b'"stop"' in follower.body
         assert (len(leader.chunks), len(upstream.replies)) == (1, 1)
+
+
+async def test_a_leader_that_leaves_before_the_reply_begins_fails_nobody_either(
+    served: Served, upstream: HeldUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leading: list[Leading] = []
+
+    class NotedLeading(Leading):
+        def __init__(self, request_id: str) -> None:
+            super().__init__(request_id)
+            leading.append(self)
+
+    monkeypatch.setattr("hammerstone.server.misses.Leading", NotedLeading)
+    upstream.holds = False
+    await served.learn_sums()
+    (task,) = (await served.loop()).store.tasks()
+    known = {**SHARE, "x-hammerstone-task": task.name}  # so that nobody wants the answer of one who has left
+    upstream.begins, before = anyio.Event(), upstream.asked
+    async with clients(served.app) as ask:
+        leader = ask("4000 and 321, please.", known)
+        await eventually(lambda: upstream.asked == before + 1)
+        follower = ask("4000 and 321, please.", known)
+        await eventually(lambda: leading[0].is_awaited)
+        leader.leave()
+        upstream.begins.set()
+        await eventually(lambda: follower.ended)
+        assert b'"4"' in follower.body
+        assert upstream.asked == before + 1
 
 
 async def test_where_the_leaders_reply_breaks_off_one_of_the_others_asks_anew(

@@ -73,6 +73,7 @@ def test_answers_of_tools_are_stored_before_the_end(tmp_path: Path) -> None:
         for number in range(5):
             reply = client.post(CHAT, json=body(f"What is the sum of 1 and {number}?"))
             assert reply.headers["x-hammerstone-route"] == "parser"
+        assert "there are no keys, so this machine alone may ask" in gateway.said
         gateway.process.send_signal(signal.SIGTERM)
         assert gateway.process.wait(60) == 0
     with open_store(tmp_path) as store:
@@ -134,6 +135,20 @@ def test_without_its_database_it_does_not_start_and_says_why() -> None:
     assert "cannot be reached" in done.stderr
     assert "Traceback" not in done.stderr
     assert "secret" not in done.stderr
+
+
+def test_a_taken_port_is_one_error_with_a_hint(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        command = [sys.executable, "-m", "hammerstone", "serve", "--upstream", "http://127.0.0.1:9"]
+        command += ["--port", str(port), "--home", str(tmp_path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    error, hint = done.stderr.splitlines()
+    assert error == f"error: port {port} of 127.0.0.1 cannot be used: address already in use"
+    assert hint.startswith("hint: --port")
 
 
 def _draining(folder: Path, seconds: float) -> tuple[str, str]:

@@ -58,3 +58,10 @@ async def test_a_renamed_task_keeps_its_mark(served: Served) -> None:
     store.mark_task("weather", time_dependent=True)
     store.rename_task("weather", "climate")
     assert [await route(served, WEATHER, "climate") for _ in range(2)] == ["upstream", "upstream"]
+
+
+async def test_what_another_task_may_repeat_is_not_given_to_one_that_may_not(served: Served) -> None:
+    assert await route(served, OTHER, "weather") == "upstream"
+    (await served.loop()).store.mark_task("weather", time_dependent=True)
+    assert [await route(served, WEATHER, "sums") for _ in range(2)] == ["upstream", "exact"]
+    assert await route(served, WEATHER, "Weather") == "upstream"

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from anyio.abc import SocketAttribute, SocketStream
 
-from hammerstone.server.upstream import Upstream, UpstreamError, reply_bytes, reply_headers
+from hammerstone.server.upstream import Upstream, UpstreamError, reply_bytes, reply_headers, whole_body
 
 pytestmark = pytest.mark.anyio
 
@@ -115,6 +115,18 @@ async def test_each_piece_of_a_stream_arrives_before_the_next_is_sent() -> None:
         assert [chunk async for chunk in chunks] == [b"two"]
 
 
+async def test_a_body_that_comes_with_the_head_is_there_at_once() -> None:
+    server = RawUpstream([b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"])
+    async with running(server) as upstream:
+        assert whole_body(await ask(upstream)) == b"ok"
+    server = RawUpstream([b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\no", b"k"])
+    async with running(server) as upstream:
+        reply = await ask(upstream)
+        assert whole_body(reply) is None
+        server.go_on.set()
+        assert await whole(reply) == b"ok"
+
+
 async def test_a_connection_is_used_again() -> None:
     server = RawUpstream([b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"])
     async with running(server) as upstream:
@@ -146,7 +158,9 @@ async def test_a_reply_that_nobody_reads_on_ends_the_call() -> None:
         (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nsome", "upstream_broke_off"),
         (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab", "upstream_broke_off"),
         (b"", "upstream_unreachable"),
-        (b"no HTTP at all\r\n\r\n", "upstream_unreachable"),
+        (b"no HTTP at all\r\n\r\n", "upstream_unreadable"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nmore", "upstream_unreadable"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 4\r\n\r\nsome", "upstream_unreadable"),
     ],
 )
 async def test_what_breaks_off_or_is_no_reply_is_an_error(piece: bytes, code: str) -> None:
@@ -165,9 +179,21 @@ async def test_an_upstream_that_says_nothing_is_too_slow() -> None:
     assert (caught.value.status, caught.value.code) == (504, "upstream_timeout")
 
 
-async def test_a_header_that_is_no_text_is_an_error_and_is_not_changed() -> None:
-    server = RawUpstream([b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"])
+async def test_a_reply_that_breaks_http_comes_with_a_hint_and_on_one_line() -> None:
+    server = RawUpstream([b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nmore"], closes=True)
     async with running(server) as upstream:
-        with pytest.raises(UpstreamError):
-            await ask(upstream, [(b"x-odd", b"\xff")])
-    assert server.read == []
+        with pytest.raises(UpstreamError) as caught:
+            await ask(upstream)
+    assert caught.value.message == "the upstream's reply is not valid HTTP: Bad status line"
+    assert "bytes than it says" in caught.value.hint
+
+
+async def test_a_header_in_latin_1_arrives_as_it_is() -> None:
+    server = RawUpstream([b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"])
+    async with running(server) as upstream:
+        reply = await ask(upstream, [(b"x-title", b"Z\xfcrich"), (b"expect", b"100-continue")])
+        assert await whole(reply) == b"ok"
+    head = server.read[0].partition(b"\r\n\r\n")[0].split(b"\r\n")
+    assert head[0] == b"POST /v1/chat/completions?a=%20&b HTTP/1.1"
+    assert sorted(line.lower().partition(b":")[0] for line in head[1:]) == [b"content-length", b"host", b"x-title"]
+    assert b"x-title: Z\xfcrich" in head

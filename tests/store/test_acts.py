@@ -6,7 +6,7 @@ import pytest
 
 from hammerstone.errors import NotFoundError
 from hammerstone.store import Store, open_stores
-from hammerstone.store.audit import Act
+from hammerstone.store.acts import Act
 from hammerstone.store.records import ToolState
 
 from .examples import a_tool

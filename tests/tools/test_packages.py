@@ -208,6 +208,7 @@ def unparse(TAKEN) -> str:
         ('x: Literal["a", "b"]', "json.dumps({'x': x})", '{"x": "c"}', None),
         ("x: int = 3", "'{\"y\": 1}'", '{"y": 1}', None),
         ("x: int = 3", "'{}'", "{}", "3"),
+        ("x: float = 3", "'{}'", "{}", "3.0"),
         ("x: list[tuple[int, float | None]]", "'{\"x\": [[1, 2]]}'", '{"x": [[1, 2]]}', "[[1, 2.0]]"),
         ("x: dict[Literal['k'], int]", '\'{"x": {"k": 2}}\'', '{"x": {"k": 2}}', "{'k': 2}"),
         ("x: dict[Literal['k'], int]", '\'{"x": {"l": 2}}\'', '{"x": {"l": 2}}', None),

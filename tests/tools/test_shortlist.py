@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hammerstone.requests.comparison import normalise
-from hammerstone.tools.shortlist import MAX_WORDING, N, Shortlist, grams, holds_wording, wording
+from hammerstone.tools.shortlist import GRAM_CHARS, MAX_WORDING, Shortlist, grams, holds_wording, wording
 
 few = st.text(alphabet="ab é\n", max_size=14)  # few letters, so that n-grams meet
 questions = st.lists(few | st.text(max_size=14), min_size=1, max_size=4)
-required = st.lists(few.map(lambda text: text[:N]), unique=True, max_size=6) | questions.map(wording)
+required = st.lists(few.map(lambda text: text[:GRAM_CHARS]), unique=True, max_size=6) | questions.map(wording)
 
 
 @given(st.lists(required, max_size=8), few | st.text(max_size=30))
@@ -43,10 +43,10 @@ def test_a_tool_without_wording_is_never_a_candidate(question: str) -> None:
 @given(st.text(max_size=40))
 def test_the_grams_of_a_text_are_its_windows(text: str) -> None:
     plain = normalise(text)
-    if len(plain) <= N:
+    if len(plain) <= GRAM_CHARS:
         assert grams(text) == {plain}
     else:
-        assert grams(text) == {plain[i : i + N] for i in range(len(plain) - N + 1)}
+        assert grams(text) == {plain[i : i + GRAM_CHARS] for i in range(len(plain) - GRAM_CHARS + 1)}
 
 
 def test_without_questions_there_is_no_wording() -> None:

@@ -173,6 +173,27 @@ def test_a_default_of_none_means_that_none_may_be_given() -> None:
     of("a: str = None").validate({"a": None})
 
 
+@pytest.mark.parametrize(
+    ("parameter", "passed"),
+    [
+        ("b: float = 21", "21.0"),
+        ("b: float | None = 21", "21.0"),
+        ("b: list[float] = [1, 2.5]", "[1.0, 2.5]"),
+        ("b: Mapping[str, float] = {'c': -1}", "{'c': -1.0}"),
+    ],
+)
+def test_leaving_out_a_default_that_stands_for_a_float_is_passing_it(parameter: str, passed: str) -> None:
+    signature = of(f"a: int, {parameter}")
+    left_out = signature.validate({"a": 1})
+    assert repr(left_out["b"]) == passed
+    assert repr(signature.validate({"a": 1, "b": signature.fields[1].default})) == repr(left_out)
+
+
+@pytest.mark.parametrize("parameter", ["b: float = 21.0", "b: float | int = 21", "b: object = 21", "b: list = [1]"])
+def test_a_default_that_is_passed_as_it_is_written_is_left_to_python(parameter: str) -> None:
+    assert of(f"a: int, {parameter}").validate({"a": 1}) == {"a": 1}
+
+
 def test_a_keyword_only_parameter_is_like_any_other() -> None:
     signature = of("a: int, *, b: int, c: int = 3")
     signature.validate({"a": 1, "b": 2})

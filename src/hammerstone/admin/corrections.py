@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hammerstone.store import Store
-from hammerstone.store.records import Answered, Correction
+from hammerstone.store import Answered, Correction, Store
 
 __all__ = ["Corrected", "correct"]
 

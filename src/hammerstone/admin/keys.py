@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from hammerstone.store.key_records import Key, KeyRole
-from hammerstone.store.keys import Keys
+from hammerstone.store import Key, KeyRole, Keys
 
 __all__ = ["ShownKey", "listed", "shown"]
 

@@ -6,10 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from hammerstone.admin.tools import FalseHitFigures, ToolFigures, figures, rates
-from hammerstone.life.figures import together
-from hammerstone.store import LedgerRow, RouteRow, Store
-from hammerstone.store.records import Kept
-from hammerstone.store.summaries import MeanCall
+from hammerstone.life import together
+from hammerstone.store import Kept, LedgerRow, MeanCall, RouteRow, Store
 
 __all__ = ["Baseline", "Ledger", "ToolLedger", "known_sum", "totals"]
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hammerstone.life.figures import FalseHitRate, false_hit_rate
-from hammerstone.store import Store
-from hammerstone.store.standing import Progress
-from hammerstone.store.traffic import Spent, Stretch, StrongModel, Traffic
+from hammerstone.life import FalseHitRate, false_hit_rate
+from hammerstone.store import Progress, Spent, Store, Stretch, StrongModel, Traffic
 from hammerstone.types import Route
 
 __all__ = [

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 
 from hammerstone.admin.tools import find_tool
 from hammerstone.errors import HammerstoneError, SettingsError
-from hammerstone.store import Stores
-from hammerstone.store.records import StoredTool
-from hammerstone.tools.tool import Tool
+from hammerstone.store import StoredTool, Stores
+from hammerstone.tools import Tool
 from hammerstone.types import Route
 
 __all__ = ["EVERYBODY", "Published", "publish"]

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hammerstone.errors import InputError
-from hammerstone.store.database import timestamp
-from hammerstone.store.purging import Purged
-from hammerstone.store.selection import Selection
+from hammerstone.store import Purged, Selection, timestamp
 
 if TYPE_CHECKING:
     from hammerstone.store import Stores

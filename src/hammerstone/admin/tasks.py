@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hammerstone.errors import NotFoundError
-from hammerstone.store import Store
-from hammerstone.store.records import Attempt, Build, BuildState, Disagreement, StoredTool, Task
+from hammerstone.store import Attempt, Build, BuildState, Disagreement, Store, StoredTool, Task
 
 __all__ = ["ListedTask", "ShownBuild", "find_task", "listed", "shown_build"]
 

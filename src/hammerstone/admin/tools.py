@@ -6,10 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 
 from hammerstone.errors import NotFoundError
-from hammerstone.life.figures import false_hit_rate
-from hammerstone.store import Store
-from hammerstone.store.records import Change, StoredTool, Tally
-from hammerstone.store.summaries import ToolRow
+from hammerstone.life import false_hit_rate
+from hammerstone.store import Change, Store, StoredTool, Tally, ToolRow
 from hammerstone.types import JSON
 
 __all__ = [

@@ -11,15 +11,11 @@ from hammerstone.builder.gate import NO_WORDING, foreign_questions, intruders, p
 from hammerstone.builder.splits import spelled_alike
 from hammerstone.builder.verify import Finding, Verdict, check_arguments, check_parser, contradicted
 from hammerstone.errors import ToolRefusedError
-from hammerstone.requests.frame import PLAIN
-from hammerstone.sandbox.contract import Sandbox
+from hammerstone.requests import PLAIN
+from hammerstone.sandbox import Sandbox
 from hammerstone.settings import BuildSettings
-from hammerstone.store import Store
-from hammerstone.store.records import Actor, StoredInstance, StoredTool, ToolState
-from hammerstone.tools.descriptions import few, short_description
-from hammerstone.tools.shortlist import LEAST
-from hammerstone.tools.signature import read_signature
-from hammerstone.tools.tool import Check, Tool
+from hammerstone.store import Actor, Store, StoredInstance, StoredTool, ToolState
+from hammerstone.tools import LEAST_WORDING, Check, Tool, few, read_signature, short_description
 from hammerstone.types import Route, Source
 
 __all__ = ["Admission", "admit", "recheck"]
@@ -96,7 +92,7 @@ def _too_little(tool: Tool, questions: Sequence[str]) -> str:
     if count < LEAST_CHECKS:
         different = "one question" if count == 1 else f"{count} different questions"
         return f"its checks hold only {different}; {LEAST_CHECKS} or more show what its parser reads"
-    if any(len(one) < LEAST for one in tool.wordings):
+    if any(len(one) < LEAST_WORDING for one in tool.wordings):
         return "its questions share too little fixed text to judge whether its parser reads all of them"
     return ""
 

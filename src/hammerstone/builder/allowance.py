@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from hammerstone.settings import ImproveSettings
-from hammerstone.store.records import Build, BuildState
+from hammerstone.store import Build, BuildState
 
 __all__ = ["no_more"]
 

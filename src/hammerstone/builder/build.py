@@ -23,26 +23,26 @@ from hammerstone.concurrency import task_group
 from hammerstone.errors import EndsRun, HammerstoneError, ModelError, NotFoundError
 from hammerstone.escaping import sha256
 from hammerstone.faults import contained, reason_of
-from hammerstone.life.states import first_state
-from hammerstone.requests.comparison import agree
-from hammerstone.routes.solver import second_opinion
-from hammerstone.sandbox.contract import Sandbox
+from hammerstone.life import first_state
+from hammerstone.requests import agree
+from hammerstone.routes import second_opinion
+from hammerstone.sandbox import Sandbox
 from hammerstone.settings import Settings
-from hammerstone.store import Store, this_process
-from hammerstone.store.accounts import AccountedModel, Bill
-from hammerstone.store.records import (
+from hammerstone.store import (
+    AccountedModel,
     Attempt,
+    Bill,
     Build,
     BuildState,
     Disagreement,
+    Store,
     StoredInstance,
     StoredTool,
     Task,
     ToolState,
+    this_process,
 )
-from hammerstone.tools.descriptions import short_description
-from hammerstone.tools.shortlist import forms, wording
-from hammerstone.tools.tool import Provenance, Recipe, Tool
+from hammerstone.tools import Provenance, Recipe, Tool, forms, short_description, wording
 from hammerstone.types import Chat, Route, Source
 
 __all__ = ["Maker"]

@@ -20,10 +20,9 @@ from hammerstone.builder.splits import independent
 from hammerstone.errors import InputError, SettingsError
 from hammerstone.escaping import sha256
 from hammerstone.faults import OnFault, contained, spared
-from hammerstone.requests.frame import PLAIN, Form, Frame, question_in, shared_frame
+from hammerstone.requests import PLAIN, Form, Frame, question_in, shared_frame
 from hammerstone.settings import Settings
-from hammerstone.store import Store
-from hammerstone.store.records import Build, BuildState, StoredTool, Task, ToolState
+from hammerstone.store import Build, BuildState, Store, StoredTool, Task, ToolState
 from hammerstone.types import Instance
 
 __all__ = ["Builder", "OnBuild"]

@@ -13,8 +13,8 @@ from typing import TypeAlias, cast
 
 from hammerstone.builder.probe_drawing import Probe
 from hammerstone.concurrency import map_concurrently
-from hammerstone.sandbox.contract import Sandbox
-from hammerstone.tools.parser import Arguments, answer, call_solve
+from hammerstone.sandbox import Sandbox
+from hammerstone.tools import Arguments, answer, call_solve
 from hammerstone.types import JSON
 
 __all__ = ["carried"]

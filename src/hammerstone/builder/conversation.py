@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from hammerstone.models.model import Message, Prompt
+from hammerstone.models import Message, Prompt
 from hammerstone.prompts import quoted
-from hammerstone.requests.frame import Form, render
+from hammerstone.requests import Form, render
 from hammerstone.settings import MAKER_TEMPERATURE
-from hammerstone.store.accounts import AccountedModel, Bill
-from hammerstone.store.records import StoredInstance, Task
-from hammerstone.tools.descriptions import short_description
+from hammerstone.store import AccountedModel, Bill, StoredInstance, Task
+from hammerstone.tools import short_description
 from hammerstone.types import JSON, Chat
 
 __all__ = [

@@ -15,15 +15,11 @@ from hammerstone.builder.splits import respelled
 from hammerstone.builder.verify import Finding, Verdict, check_parser, checks_of, contradicted, not_refused
 from hammerstone.builder.workbench import Draft, Workbench
 from hammerstone.errors import ModelError
-from hammerstone.requests.comparison import agree
-from hammerstone.requests.frame import PLAIN
+from hammerstone.requests import PLAIN, agree
 from hammerstone.routes import Asked, Refusal, ToolCard, ToolUserRoute
-from hammerstone.sandbox.contract import Sandbox
-from hammerstone.store import Store
-from hammerstone.store.accounts import AccountedModel
-from hammerstone.store.records import StoredInstance
-from hammerstone.tools.shortlist import forms, wording
-from hammerstone.tools.tool import Check
+from hammerstone.sandbox import Sandbox
+from hammerstone.store import AccountedModel, Store, StoredInstance
+from hammerstone.tools import Check, forms, wording
 from hammerstone.types import Route
 
 __all__ = ["NO_WORDING", "GateResult", "foreign_questions", "intruders", "parser_problem", "pass_gate"]

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 from hammerstone.builder.splits import Split, most_varied
 from hammerstone.builder.verify import Verdict, check_parser
-from hammerstone.sandbox.contract import Sandbox
+from hammerstone.sandbox import Sandbox
 from hammerstone.settings import BuildSettings, ImproveSettings
-from hammerstone.store import Store
-from hammerstone.store.records import Build, BuildState, StoredInstance, StoredTool, Task, ToolState
+from hammerstone.store import Build, BuildState, Store, StoredInstance, StoredTool, Task, ToolState
 from hammerstone.types import Source
 
 __all__ = [

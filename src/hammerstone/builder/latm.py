@@ -21,13 +21,10 @@ from hammerstone.builder.conversation import (
 )
 from hammerstone.builder.verify import Finding, Verdict, check_arguments
 from hammerstone.builder.workbench import Draft, Failure, Workbench
-from hammerstone.models.replies import NotJSONError, code_block, json_value
-from hammerstone.sandbox.contract import Limits
-from hammerstone.store.records import StoredInstance
-from hammerstone.tools.code_checks import check_source
-from hammerstone.tools.parser import Arguments
-from hammerstone.tools.signature import ArgumentsError, read_signature
-from hammerstone.tools.tool import Check
+from hammerstone.models import NotJSONError, code_block, json_value
+from hammerstone.sandbox import Limits
+from hammerstone.store import StoredInstance
+from hammerstone.tools import Arguments, ArgumentsError, Check, check_source, read_signature
 from hammerstone.types import JSON
 
 __all__ = ["make_latm"]

@@ -11,11 +11,11 @@ from hammerstone.builder.gate import intruders
 from hammerstone.builder.splits import respelled
 from hammerstone.builder.verify import Finding, Verdict, check_parser, checks_of, contradicted
 from hammerstone.builder.workbench import Draft, Failure, Workbench
-from hammerstone.models.replies import code_block
+from hammerstone.models import code_block
 from hammerstone.prompts import quoted
-from hammerstone.sandbox.contract import Limits
-from hammerstone.store.records import Stage
-from hammerstone.tools.code_checks import check_source
+from hammerstone.sandbox import Limits
+from hammerstone.store import Stage
+from hammerstone.tools import check_source
 
 __all__ = ["make_module"]
 

@@ -31,9 +31,8 @@ from hammerstone.builder.carrying import carried
 from hammerstone.builder.patience import PATIENCE, ask_until_too_slow
 from hammerstone.builder.probe_drawing import DRAWN, Probe, draw_probes
 from hammerstone.concurrency import map_concurrently
-from hammerstone.sandbox.contract import Sandbox
-from hammerstone.tools.parser import answer
-from hammerstone.tools.shortlist import LEAST, phrased_alike, wording
+from hammerstone.sandbox import Sandbox
+from hammerstone.tools import LEAST_WORDING, answer, phrased_alike, wording
 
 __all__ = ["CHANCE", "ENOUGH_ALIKE", "unread"]
 
@@ -78,7 +77,7 @@ async def unread(sandbox: Sandbox, source: str, solved: Sequence[tuple[str, str]
 def _ways(solved: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
     """The questions of each phrasing where they have hardly any wording in common, and in any case all of them."""
     questions = [question for question, _ in solved]
-    if len(wording(questions)) >= LEAST:
+    if len(wording(questions)) >= LEAST_WORDING:
         return [solved]
     groups = [[solved[number] for number in alike] for alike in phrased_alike(questions)]
     return [*(one for one in groups if ENOUGH_ALIKE <= len(one) < len(solved)), solved]

@@ -6,10 +6,10 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hammerstone.requests.comparison import same_label
+from hammerstone.requests import same_label
 from hammerstone.settings import Numbers
-from hammerstone.store.records import StoredInstance
-from hammerstone.tools.shortlist import grams, phrased_alike
+from hammerstone.store import StoredInstance
+from hammerstone.tools import grams, phrased_alike
 from hammerstone.types import Source
 
 __all__ = ["Split", "independent", "most_varied", "respelled", "spelled_alike", "split_instances"]

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hammerstone.builder.patience import PATIENCE, ask_until_too_slow
-from hammerstone.requests.comparison import agree
+from hammerstone.requests import agree
 from hammerstone.routes import Answer, Asked, Refusal, ToolParserRoute, text_of
-from hammerstone.sandbox.contract import Sandbox
-from hammerstone.store.records import StoredInstance
-from hammerstone.tools.parser import Arguments, call_solve
-from hammerstone.tools.tool import Check
+from hammerstone.sandbox import Sandbox
+from hammerstone.store import StoredInstance
+from hammerstone.tools import Arguments, Check, call_solve
 
 __all__ = [
     "Finding",

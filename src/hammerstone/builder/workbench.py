@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from hammerstone.builder.conversation import Conversation
 from hammerstone.builder.splits import Split
 from hammerstone.builder.verify import Finding
-from hammerstone.sandbox.contract import Sandbox
+from hammerstone.sandbox import Sandbox
 from hammerstone.settings import BuildSettings
-from hammerstone.store.accounts import Bill
-from hammerstone.store.records import Attempt, Stage, StoredInstance, Task
-from hammerstone.tools.tool import Check, Demonstration, Recipe, Tool
+from hammerstone.store import Attempt, Bill, Stage, StoredInstance, Task
+from hammerstone.tools import Check, Demonstration, Recipe, Tool
 
 __all__ = ["Draft", "Failure", "Workbench"]
 

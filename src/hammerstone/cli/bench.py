@@ -14,15 +14,16 @@ import typer
 
 from hammerstone.cli.bench_outputs import check_outputs, write_outputs
 from hammerstone.cli.options import Backend, Config, Json, LiveMaker, SandboxName
-from hammerstone.cli.terminal import money, print_json, progress, talk
+from hammerstone.cli.shown_progress import shown_progress
+from hammerstone.cli.terminal import money, print_json, talk
 from hammerstone.errors import RecordingError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from hammerstone.evals.baselines.embeddings import Embedding
-    from hammerstone.evals.harness.bench_run import ExtraModel
-    from hammerstone.evals.report.experiment_result import Result
+    from hammerstone.evals.baselines import Embedding
+    from hammerstone.evals.harness import ExtraModel
+    from hammerstone.evals.report import Result
     from hammerstone.models import Model
     from hammerstone.settings import Roles
     from hammerstone.types import Role
@@ -170,7 +171,7 @@ def bench(
 
 def _embeddings(name: str | None, recordings: Path, *, live: bool) -> tuple[Embedding, ...]:
     """Character n-grams, and beside them the one that is named, or where all is replayed those that are recorded."""
-    from hammerstone.evals.baselines.embeddings import LexicalEmbedding, ProviderEmbedding, recorded_embeddings
+    from hammerstone.evals.baselines import LexicalEmbedding, ProviderEmbedding, recorded_embeddings
 
     if name:
         return LexicalEmbedding(), ProviderEmbedding(name)
@@ -209,7 +210,7 @@ def _run(
     import anyio
 
     from hammerstone.cli.results import show_result
-    from hammerstone.evals.report.experiment_result import write_results
+    from hammerstone.evals.report import write_results
 
     results: list[Result] = []
 
@@ -220,13 +221,15 @@ def _run(
         print_json(result) if json else show_result(result)
 
     async def run() -> None:
-        with progress("benchmark") as bar:
+        spent = ""
+        with shown_progress("benchmark", "steps") as show:
 
             def show_step(what: str, done: int, total: int) -> None:
-                bar.update(bar.task_ids[0], description=what, completed=done, total=total)
+                show(done, total, spent, what=what)
 
             def show_spent(dollars: float | None) -> None:
-                bar.update(bar.task_ids[0], note=money(dollars))
+                nonlocal spent
+                spent = money(dollars)
 
             await run_experiments(on_progress=show_step, on_spent=show_spent, on_result=keep)
 
@@ -240,7 +243,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 def _dates(folder: Path) -> str:
     """When the completions were recorded: a day, or the first and the last."""
-    from hammerstone.models.recordings import read_records
+    from hammerstone.models import read_records
 
     days = sorted({record.recorded for record in read_records(folder).values()})
     return " to ".join(dict.fromkeys((days[0], days[-1]))) if days else ""

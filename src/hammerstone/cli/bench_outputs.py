@@ -9,14 +9,14 @@ from hammerstone.cli.terminal import talk
 from hammerstone.errors import InputError
 
 if TYPE_CHECKING:
-    from hammerstone.evals.report.experiment_result import Result
+    from hammerstone.evals.report import Result
 
 __all__ = ["check_outputs", "write_outputs"]
 
 
 def check_outputs(out: Path | None, report: Path | None, markdown: Path | None) -> None:
     """Checked before anything is paid: each path can be written, and replaces only a file of its own kind."""
-    from hammerstone.evals.report.markdown import MARK
+    from hammerstone.evals.report import MARK
 
     for path, sign in ((out, '[\n {\n  "experiment": "'), (markdown, MARK)):
         if path is not None:
@@ -47,6 +47,6 @@ def write_outputs(results: list[Result], report: Path | None, markdown: Path | N
         write_report(results, report)
         talk(str(report), "written:")
     if markdown is not None:
-        from hammerstone.evals.report.markdown import markdown as written
+        from hammerstone.evals.report import markdown_of
 
-        markdown.write_text(written(results, command=command), encoding="utf-8")
+        markdown.write_text(markdown_of(results, command=command), encoding="utf-8")

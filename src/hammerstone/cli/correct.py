@@ -14,7 +14,7 @@ from hammerstone.cli.terminal import print_json, print_line, talk
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hammerstone.store.records import Answered, Correction
+    from hammerstone.store import Answered, Correction
 
 __all__ = ["correct"]
 

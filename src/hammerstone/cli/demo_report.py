@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hammerstone.evals.demo_run import DemoRun
-    from hammerstone.store.records import Answered
+    from hammerstone.store import Answered
 
 __all__ = ["print_run", "show_run"]
 
@@ -76,7 +76,7 @@ def _route_row(name: str, answers: Sequence[Answered]) -> tuple[str, ...]:
 
 
 def _show_tasks(demonstration: DemoRun) -> None:
-    from hammerstone.evals.traffic.demo_stream import DEMO_TASKS
+    from hammerstone.evals.traffic import DEMO_TASKS
 
     rows: list[tuple[str, ...]] = []
     for task in DEMO_TASKS:

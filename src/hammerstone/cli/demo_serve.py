@@ -37,7 +37,7 @@ def demo_serve(home: Path, recordings: Path | None, sandbox: str, port: int) -> 
     with serve_extra("demo --serve"):
         from hammerstone.server.recorded_upstream import recorded_upstreams
         from hammerstone.server.serving import open_tenants, serve
-        from hammerstone.server.telemetry.signals import open_signals
+        from hammerstone.server.telemetry import open_signals
     from hammerstone.concurrency import task_group
     from hammerstone.environment import recordings as shipped
     from hammerstone.evals.demo_gateway import NearestRecordedModel, recorded_answers
@@ -57,7 +57,8 @@ def demo_serve(home: Path, recordings: Path | None, sandbox: str, port: int) -> 
         async with open_tenants(str(home), settings, sandbox, signals, models) as tenants, task_group() as group:
             client = DemoClient((await tenants.of()).store)
 
-            def on_start(url: str) -> None:
+            def on_start(url: str, needs_key: bool) -> None:
+                del needs_key
                 group.start_soon(client.send_stream, url)
 
             await serve(tenants, upstreams, settings.serve, signals, on_start)
@@ -81,7 +82,7 @@ class DemoClient:
         """The whole stream, then a question of each task that was never recorded."""
         import httpx2
 
-        from hammerstone.evals.traffic.demo_stream import new_questions, stream_items
+        from hammerstone.evals.traffic import new_questions, stream_items
 
         stream, new = stream_items(), new_questions()
         example = next(item.request.question for item in stream if item.task == EXAMPLE)
@@ -136,9 +137,9 @@ class DemoClient:
         import anyio
         from anyio import to_thread
 
-        from hammerstone.store.answers import Wanted
+        from hammerstone.store import WantedAnswers
 
-        wanted = Wanted(request_id=request_id)
+        wanted = WantedAnswers(request_id=request_id)
         with anyio.move_on_after(PATIENCE_SECONDS):
             while not await to_thread.run_sync(self._store.answers, wanted, 1):  # noqa: ASYNC110 - a store sets no event
                 await anyio.sleep(LOOK_SECONDS / 2)
@@ -157,7 +158,7 @@ class DemoClient:
         await self._say_changes()
 
     def _is_being_built(self, task: str) -> bool:
-        from hammerstone.store.records import BuildState
+        from hammerstone.store import BuildState
 
         return any(build.state is BuildState.RUNNING for build in self._store.builds(task))
 
@@ -182,7 +183,7 @@ def _curl(url: str, question: str) -> str:
 
 
 def _verdict(response: httpx2.Response, answer: str | None) -> str:
-    from hammerstone.requests.comparison import agree
+    from hammerstone.requests import agree
 
     if response.status_code != 200:
         return str(response.status_code)

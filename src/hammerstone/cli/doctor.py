@@ -95,7 +95,7 @@ def _show(reports: tuple[BackendReport, ...], chosen: str | None, home: str, wor
 
 def _settings(loaded: LoadedSettings) -> list[tuple[str, object, str]]:
     """Key, value as JSON and origin of each setting, without passwords in addresses."""
-    from hammerstone.models.masking import masked
+    from hammerstone.models import masked
 
     rows: list[tuple[str, object, str]] = []
     for key, value, origin in loaded.rows():

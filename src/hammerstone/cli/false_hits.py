@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from hammerstone.cli.tables import show_table
 from hammerstone.cli.terminal import percent
-from hammerstone.life.figures import false_hit_rate, together
+from hammerstone.life import false_hit_rate, together
 
 if TYPE_CHECKING:
-    from hammerstone.store.records import Tally
-    from hammerstone.store.summaries import ToolRow
+    from hammerstone.store import Tally, ToolRow
 
 __all__ = ["compared", "show_tools"]
 

@@ -49,8 +49,7 @@ def create_key(
     From the first key on, the gateway asks every request for one.
     """
     from hammerstone.environment import default_home
-    from hammerstone.store import open_stores
-    from hammerstone.store.key_records import KeyLimits, KeyRole, Per
+    from hammerstone.store import KeyLimits, KeyRole, Per, open_stores
 
     if per not in {one.value for one in Per}:
         raise InputError(f"a budget is per day or per month, not per {per}", hint="--per day, or --per month")

@@ -12,8 +12,7 @@ from hammerstone.cli.transcripts import lines_in, show_parts
 from hammerstone.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from hammerstone.store import Store
-    from hammerstone.store.records import Queued
+    from hammerstone.store import Queued, Store
 
 __all__ = ["label"]
 
@@ -65,7 +64,7 @@ def _ask(waiting: Queued, number: int, total: int) -> str | None:
     """The answer, empty to skip, `None` to end."""
     from rich.text import Text
 
-    from hammerstone.requests.transcript import parts_of
+    from hammerstone.requests import parts_of
 
     parts = parts_of(waiting.question, waiting.chat)
     lines = f" ({lines_in(waiting.question)})" if len(parts) == 1 and "\n" in waiting.question else ""

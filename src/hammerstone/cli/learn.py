@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hammerstone.cli.options import Answers, Backend, BaseURL, Config, Home, Json, Maker, Record, SandboxName
-from hammerstone.cli.terminal import brief, counted, print_json, progress, talk
+from hammerstone.cli.shown_progress import shown_progress
+from hammerstone.cli.terminal import brief, counted, print_json, talk
 from hammerstone.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,35 +20,36 @@ if TYPE_CHECKING:
 __all__ = ["learn"]
 
 MOST_SHOWN = 5  # lines that cannot be read: the others are likely to be wrong in the same way
-STEPS = 10  # of progress that are said where there is no terminal
+
+
+Files = Annotated[list[str], typer.Argument(help="Logs, exports, or the two files of a batch; `-` is standard input.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, help="Most kinds to build tools for, the most frequent first.")]
+MaxUsd = Annotated[
+    float | None, typer.Option("--max-usd", min=0, help="Start no more builds once they have cost this much.")
+]
+PriceIn = Annotated[
+    float | None,
+    typer.Option("--price-in", min=0, help="US dollars per million tokens read, where a price is unknown."),
+]
+PriceOut = Annotated[
+    float | None,
+    typer.Option("--price-out", min=0, help="US dollars per million tokens written, where a price is unknown."),
+]
+Report = Annotated[Path | None, typer.Option("--report", help="Write the findings as one HTML page to this file.")]
 
 
 def learn(
-    files: Annotated[
-        list[str], typer.Argument(help="Logs, exports, or the two files of a batch; `-` is standard input.")
-    ],
+    files: Files,
     answers: Answers = None,
     home: Home = None,
     maker: Maker = None,
     base_url: BaseURL = None,
     record: Record = None,
-    limit: Annotated[
-        int, typer.Option("--limit", min=1, help="Most kinds to build tools for, the most frequent first.")
-    ] = 10,
-    max_usd: Annotated[
-        float | None, typer.Option("--max-usd", min=0, help="Start no more builds once they have cost this much.")
-    ] = None,
-    price_in: Annotated[
-        float | None,
-        typer.Option("--price-in", min=0, help="US dollars per million tokens read, where a price is unknown."),
-    ] = None,
-    price_out: Annotated[
-        float | None,
-        typer.Option("--price-out", min=0, help="US dollars per million tokens written, where a price is unknown."),
-    ] = None,
-    report: Annotated[
-        Path | None, typer.Option("--report", help="Write the findings as one HTML page to this file.")
-    ] = None,
+    limit: Limit = 10,
+    max_usd: MaxUsd = None,
+    price_in: PriceIn = None,
+    price_out: PriceOut = None,
+    report: Report = None,
     config: Config = None,
     sandbox: SandboxName = Backend.AUTO,
     json: Json = False,
@@ -57,45 +60,41 @@ def learn(
     the log, by time, and they are tested on the rest. They stay in shadow: `hammerstone serve` on the same home goes on
     with them. Without --maker nothing is built.
     """
-    import anyio
-
-    from hammerstone.cli.learned import say_build, show
     from hammerstone.learn import AssumedPrices, Budget, read_log
     from hammerstone.learn import learn as learn_from
-    from hammerstone.learn.page import check_page, write_findings
     from hammerstone.settings_file import load_settings
 
     if (price_in is None) != (price_out is None):
         raise InputError("a price has two parts", hint="give both --price-in and --price-out")
-    if report is not None:
-        check_page(report)
+    _check_report(report)
     settings = load_settings(config, {"roles.maker.model": maker}).settings
-    log = read_log(files, answers, on_bad=_Bad(many=len(files) > 1))
+    bad, hottest = _Bad(many=len(files) > 1), settings.serve.max_temperature
+    log = read_log(files, answers, max_temperature=hottest, on_bad=bad)
     _check(log)
+    budget, prices = Budget(kinds=limit, max_usd=max_usd), AssumedPrices(read=price_in, written=price_out)
+    run = partial(learn_from, log, files, home=home, base_url=base_url, record=record, settings=settings)
+    findings = _run(partial(run, sandbox=sandbox, budget=budget, prices=prices), len(log.lines))
+    _show(findings, home, report, json=json)
+    if log.bad:
+        raise typer.Exit(2)
+
+
+def _run(learn_from: Callable[..., Awaitable[Findings]], lines: int) -> Findings:
+    import anyio
+
+    from hammerstone.cli.learned import say_build
 
     async def run() -> Findings:
-        with progress("reading the log", total=len(log.lines)) as bar:
+        with shown_progress("learning from the log", "requests", total=lines) as progress:
+            return await learn_from(on_progress=progress, on_build=say_build)
 
-            def on_progress(done: int, of: int) -> None:
-                bar.update(bar.task_ids[0], completed=done, description="learning from the log")
-                if not sys.stderr.isatty() and done * STEPS // of > (done - 1) * STEPS // of:
-                    talk(f"{done:,} of {of:,} requests", "learning:")
+    return anyio.run(run)
 
-            return await learn_from(
-                log,
-                files,
-                home=home,
-                base_url=base_url,
-                record=record,
-                settings=settings,
-                sandbox=sandbox,
-                budget=Budget(kinds=limit, max_usd=max_usd),
-                prices=AssumedPrices(read=price_in, written=price_out),
-                on_progress=on_progress,
-                on_build=say_build,
-            )
 
-    findings = anyio.run(run)
+def _show(findings: Findings, home: str | None, report: Path | None, *, json: bool) -> None:
+    from hammerstone.cli.learned import show
+    from hammerstone.learn.page import write_findings
+
     if json:
         print_json(findings.document())
     else:
@@ -103,8 +102,14 @@ def learn(
     if report is not None:
         write_findings(findings, report)
         talk(str(report), "written:")
-    if log.bad:
-        raise typer.Exit(2)
+
+
+def _check_report(report: Path | None) -> None:
+    """Before anything is paid for."""
+    from hammerstone.learn.page import check_page
+
+    if report is not None:
+        check_page(report)
 
 
 class _Bad:

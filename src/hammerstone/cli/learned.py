@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hammerstone.learn import Findings, KindFinding
-    from hammerstone.store.records import Build
+    from hammerstone.store import Build
 
 __all__ = ["say_build", "show"]
 
@@ -32,7 +32,7 @@ def say_build(task: str, build: Build | None) -> None:
 
 def show(findings: Findings, home: str | None) -> None:
     """The main numbers, kinds with and without a tool, disagreements, and what to do next."""
-    from hammerstone.learn.words import facts, headline, limits
+    from hammerstone.learn import facts, headline, limits
 
     print_line("")
     for line in headline(findings):
@@ -52,7 +52,7 @@ def show(findings: Findings, home: str | None) -> None:
 
 
 def _show_kinds(findings: Findings) -> None:
-    from hammerstone.learn.words import estimate
+    from hammerstone.learn import estimate
 
     kinds, tenants = findings.kinds, len({kind.tenant for kind in findings.kinds}) > 1
     with_tool = [kind for kind in kinds if kind.tool]

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from hammerstone.admin.ledger import Baseline
-    from hammerstone.store import LedgerRow, RouteRow
-    from hammerstone.store.summaries import MeanCall
+    from hammerstone.store import LedgerRow, MeanCall, RouteRow
 
 __all__ = ["ledger"]
 

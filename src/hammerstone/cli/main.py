@@ -35,9 +35,8 @@ from hammerstone.visible import visible
 __all__ = ["app", "main"]
 
 INTERRUPTED = 130
-MOST = (
-    2**31 - 1
-)  # of an option's number: none of them makes sense beyond, and no database takes more than twice the bits
+# Of an option's number: none of them makes sense beyond, and no database takes more than twice the bits.
+MOST = 2**31 - 1
 
 app = typer.Typer(
     name="hammerstone",
@@ -111,13 +110,15 @@ def main() -> None:
 def _commands() -> Any:
     """The commands, with help that is text: typer would take `[generate]` in it for markup, and drop it.
 
-    Every number has a greatest value.
+    Every number has a greatest value, and every path may begin with `~`.
     """
 
     def bound(command: Any) -> None:
         for parameter in command.params:
             if type(parameter.type).__name__ == "IntRange" and parameter.type.max is None:
                 parameter.type.max = MOST
+            if parameter.type.name == "path" and parameter.callback is None:
+                parameter.callback = _from_home
 
     def escape_help(command: Any) -> None:
         bound(command)
@@ -133,10 +134,18 @@ def _commands() -> Any:
     return commands
 
 
+def _from_home(context: object, parameter: object, path: str | None) -> str | None:
+    """The path of an option without its `~`; the shell leaves `--out=~/x.json` as it is."""
+    from hammerstone.paths import expanded
+
+    del context, parameter
+    return None if path is None else str(expanded(path))
+
+
 def _show_traceback(error: Exception) -> None:
     from traceback import format_exception
 
-    from hammerstone.models.masking import masked
+    from hammerstone.models import masked
 
     show_text(masked("".join(format_exception(error))), stderr=True)
 
@@ -191,7 +200,7 @@ def _tell_retries() -> None:
 
     class Sentence(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            from hammerstone.models.masking import masked
+            from hammerstone.models import masked
 
             waits = getattr(record, "stamina.wait_for", "?")
             talk(f"a model in {waits} s: {masked(str(getattr(record, 'stamina.caused_by', '')))}", "retrying")

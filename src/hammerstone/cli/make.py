@@ -28,7 +28,7 @@ from hammerstone.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hammerstone.store.records import Build
+    from hammerstone.store import Build
     from hammerstone.types import Instance, Request
 
 __all__ = ["make"]
@@ -58,7 +58,7 @@ def make(
 
     from hammerstone.opening import open_host
     from hammerstone.settings_file import load_settings
-    from hammerstone.tools.tool import is_tool_name, tool_name
+    from hammerstone.tools import is_tool_name, tool_name
 
     loaded = load_settings(
         config,
@@ -106,7 +106,7 @@ def _instances(requests: RequestFile) -> dict[str, list[Instance]]:
 def _latest(solved: Sequence[tuple[Request, str]]) -> list[Instance]:
     """The instances, of which the later ones overrule the earlier ones; that is shown."""
     from hammerstone.builder import framed
-    from hammerstone.life.labels import latest
+    from hammerstone.life import latest
     from hammerstone.types import Instance, Source
 
     given = [

@@ -47,8 +47,7 @@ def purge(
     """
     from hammerstone.admin.purging import Purge, before
     from hammerstone.environment import default_home
-    from hammerstone.store import open_stores
-    from hammerstone.store.selection import Selection
+    from hammerstone.store import Selection, open_stores
 
     if older_than is None and tenant is None and task is None and request is None:
         raise InputError("say what to remove", hint="--older-than 30d, --tenant NAME, --task NAME or --request ID")

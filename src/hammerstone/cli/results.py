@@ -15,7 +15,7 @@ from hammerstone.cli.terminal import WIDE, show_text, talk
 from hammerstone.visible import visible
 
 if TYPE_CHECKING:
-    from hammerstone.evals.report.experiment_result import Result, Table
+    from hammerstone.evals.report import Result, Table
 
 __all__ = ["show_result"]
 
@@ -32,7 +32,7 @@ wrap = partial(wrap_text, break_on_hyphens=False)
 
 def show_result(result: Result) -> None:
     """Where the numbers come from, then the tables."""
-    from hammerstone.evals.report.result_tables import CONFUSION, about, tables
+    from hammerstone.evals.report import CONFUSION, about, tables
 
     width = max(NARROWEST, shutil.get_terminal_size((WIDE, 25)).columns)
     notes = [line for note in result.notes for line in wrap(f"- {visible(note)}", width, subsequent_indent="  ")]

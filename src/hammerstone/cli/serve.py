@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,46 +13,57 @@ from hammerstone.cli.options import Backend, Config, Home, Maker, SandboxName
 from hammerstone.cli.terminal import talk
 from hammerstone.errors import SettingsError
 
+if TYPE_CHECKING:
+    from hammerstone.settings import Settings
+
 __all__ = ["serve", "serve_extra"]
 
 AUDIT = 0.05  # of a new tool's answers are compared with the upstream's, unless the settings say otherwise
 SHADOW = 20  # agreements in a row with the upstream before a tool serves, unless the settings say otherwise
 
 
+Upstream = Annotated[
+    str | None,
+    typer.Option("--upstream", help="The OpenAI-compatible server that answers what no tool does, by its URL."),
+]
+AnthropicUpstream = Annotated[
+    str | None,
+    typer.Option("--anthropic-upstream", help="The server of Anthropic's API, if it is another one."),
+]
+Address = Annotated[str | None, typer.Option("--host", help="Address to listen on. Default: 127.0.0.1.")]
+Port = Annotated[
+    int | None,
+    typer.Option("--port", min=0, max=65_535, help="Port to listen on. Default: 8000. 0 takes a free one."),
+]
+User = Annotated[
+    str | None,
+    typer.Option(
+        "--user",
+        envvar="HAMMERSTONE_USER",
+        help="The cheap model of the user route. Default: none, so that only parsers answer.",
+        rich_help_panel="Models",
+    ),
+]
+Audit = Annotated[
+    float | None,
+    typer.Option(
+        "--audit",
+        min=0.0,
+        max=1.0,
+        help="Share of a new tool's answers that the upstream is asked for, too. Default: 0.05; 0 switches it off.",
+    ),
+]
+
+
 def serve(
-    upstream: Annotated[
-        str | None,
-        typer.Option("--upstream", help="The OpenAI-compatible server that answers what no tool does, by its URL."),
-    ] = None,
-    anthropic_upstream: Annotated[
-        str | None,
-        typer.Option("--anthropic-upstream", help="The server of Anthropic's API, if it is another one."),
-    ] = None,
+    upstream: Upstream = None,
+    anthropic_upstream: AnthropicUpstream = None,
     home: Home = None,
-    host: Annotated[str | None, typer.Option("--host", help="Address to listen on. Default: 127.0.0.1.")] = None,
-    port: Annotated[
-        int | None,
-        typer.Option("--port", min=0, max=65_535, help="Port to listen on. Default: 8000. 0 takes a free one."),
-    ] = None,
+    host: Address = None,
+    port: Port = None,
     maker: Maker = None,
-    user: Annotated[
-        str | None,
-        typer.Option(
-            "--user",
-            envvar="HAMMERSTONE_USER",
-            help="The cheap model of the user route. Default: none, so that only parsers answer.",
-            rich_help_panel="Models",
-        ),
-    ] = None,
-    audit: Annotated[
-        float | None,
-        typer.Option(
-            "--audit",
-            min=0.0,
-            max=1.0,
-            help="Share of a new tool's answers that the upstream is asked for, too. Default: 0.05; 0 switches it off.",
-        ),
-    ] = None,
+    user: User = None,
+    audit: Audit = None,
     config: Config = None,
     sandbox: SandboxName = Backend.AUTO,
 ) -> None:
@@ -60,46 +72,53 @@ def serve(
     Point `base_url` of your clients here. Requests that repeat are learned from beside the traffic, and --maker builds
     tools for them. A new tool serves once it has agreed with the upstream 20 times in a row (the setting life.shadow).
     """
+    given = {
+        "roles.maker.model": maker,
+        "roles.user.model": user,
+        "life.audit": audit,
+        "serve.upstream": upstream,
+        "serve.anthropic_upstream": anthropic_upstream,
+        "serve.host": host,
+        "serve.port": port,
+    }
+    _serve(_settings(config, given), home, sandbox)
+
+
+def _settings(config: Path | None, given: Mapping[str, object]) -> Settings:
+    """Those of the file and of the command line, and the gateway's own defaults where neither says anything."""
+    from hammerstone.settings_file import load_settings
+
+    loaded = load_settings(config, given)
+    for name, value in (("life.shadow", SHADOW), ("life.audit", AUDIT)):
+        if name not in loaded.origins:
+            loaded = loaded.with_value(name, value, "serve")
+    return loaded.settings
+
+
+def _serve(settings: Settings, home: str | None, sandbox: str) -> None:
+    """Until it is told to stop."""
     import logging
 
     import anyio
 
     with serve_extra("serve"):
-        from hammerstone.server.serving import open_tenants, open_upstreams
-        from hammerstone.server.serving import serve as run_server
-        from hammerstone.server.telemetry.log import open_log
-        from hammerstone.server.telemetry.signals import open_signals
-    from hammerstone.settings_file import load_settings
+        from hammerstone.server import serving
+        from hammerstone.server.telemetry import open_log, open_signals
 
-    loaded = load_settings(
-        config,
-        {
-            "roles.maker.model": maker,
-            "roles.user.model": user,
-            "life.audit": audit,
-            "serve.upstream": upstream,
-            "serve.anthropic_upstream": anthropic_upstream,
-            "serve.host": host,
-            "serve.port": port,
-        },
-    )
-    for name, value in (("life.shadow", SHADOW), ("life.audit", AUDIT)):
-        if name not in loaded.origins:
-            loaded = loaded.with_value(name, value, "serve")
-    settings = loaded.settings
-    upstreams = open_upstreams(settings.serve)
+    upstreams = serving.open_upstreams(settings.serve)
     signals = open_signals(settings.serve)
 
-    def say_start(url: str) -> None:
+    def say_start(url: str, needs_key: bool) -> None:
         where = f"{url}/v1 passes on to {upstreams.openai.base_url}; the pages are at {url}"
+        where += "" if needs_key else "; there are no keys, so this machine alone may ask"
         if settings.serve.log == "json":
             logging.getLogger("hammerstone.requests").info("serving: %s", where)
         else:
             talk(f"{where}; stop with Ctrl-C", "serving:")
 
     async def run() -> None:
-        async with open_tenants(home, settings, sandbox, signals) as tenants:
-            await run_server(tenants, upstreams, settings.serve, signals, say_start)
+        async with serving.open_tenants(home, settings, sandbox, signals) as tenants:
+            await serving.serve(tenants, upstreams, settings.serve, signals, say_start)
 
     with open_log(settings.serve.log):
         try:

@@ -29,7 +29,7 @@ from hammerstone.cli.tables import show_table
 from hammerstone.cli.terminal import brief, money, percent, print_json, print_line, progress, talk
 
 if TYPE_CHECKING:
-    from hammerstone.store.records import Answered, Build
+    from hammerstone.store import Answered, Build
     from hammerstone.types import Request
 
 __all__ = ["solve"]

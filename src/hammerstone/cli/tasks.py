@@ -16,8 +16,7 @@ from hammerstone.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hammerstone.store import Store
-    from hammerstone.store.records import Build, Disagreement, Task
+    from hammerstone.store import Build, Disagreement, Store, Task
 
 __all__ = ["app"]
 
@@ -119,8 +118,8 @@ def settle(
     tenant: Tenant = "",
 ) -> None:
     """Say who is right where a tool that needs review and one stored answer differ. Both are shown with the request."""
-    from hammerstone.life.review import in_review
-    from hammerstone.life.review import settle as settle_review
+    from hammerstone.life import in_review
+    from hammerstone.life import settle as settle_review
 
     with open_home(home, tenant) as store:
         held = in_review(store, name)
@@ -208,15 +207,15 @@ def _show_build(store: Store, build: Build) -> None:
 
 def _show_disagreement(store: Store, task: str, differ: Disagreement) -> None:
     """Both answers, and the whole request that they are given to."""
-    from hammerstone.life.review import disputed
+    from hammerstone.life import disputed_request
 
     talk(f"the tool says {differ.tool!r}, the stored answer is {differ.stored!r}, for:", "needs review:")
-    show_parts(disputed(store, task, differ), stderr=True)
+    show_parts(disputed_request(store, task, differ), stderr=True)
 
 
 def _show_frame(task: Task) -> None:
     """What all of its requests have in common."""
-    from hammerstone.requests.transcript import fixed_parts
+    from hammerstone.requests import fixed_parts
 
     parts = fixed_parts(task.frame, task.chat)
     if parts:
@@ -229,7 +228,7 @@ def _document(store: Store, task: Task) -> dict[str, object]:
     from dataclasses import asdict
 
     from hammerstone.admin.tasks import shown_build
-    from hammerstone.requests.transcript import fixed_parts
+    from hammerstone.requests import fixed_parts
 
     return {
         "name": task.name,

@@ -16,9 +16,8 @@ from hammerstone.cli.terminal import ask, money, print_json, print_line, talk
 
 if TYPE_CHECKING:
     from hammerstone.admin.tools import ShownTool
-    from hammerstone.builder.admission import Admission
-    from hammerstone.store import Store
-    from hammerstone.store.records import StoredTool
+    from hammerstone.builder import Admission
+    from hammerstone.store import Store, StoredTool
 
 __all__ = ["app"]
 
@@ -85,7 +84,7 @@ def export(
 ) -> None:
     """Write a tool as an importable module, with a test file that needs no hammerstone."""
     from hammerstone.admin.tools import find_tool
-    from hammerstone.tools.packages import export_tool
+    from hammerstone.tools import export_tool
 
     with open_home(home, tenant) as store:
         stored = find_tool(store, name, version)
@@ -105,10 +104,10 @@ def import_(
     """Check an exported tool as a build is checked. What passes is live; anything else waits for you, disabled."""
     import anyio
 
-    from hammerstone.builder.admission import admit
+    from hammerstone.builder import admit
     from hammerstone.sandbox import open_sandbox
     from hammerstone.settings_file import load_settings
-    from hammerstone.tools.packages import import_tool
+    from hammerstone.tools import import_tool
 
     tool = import_tool(path)
     settings = load_settings(config).settings
@@ -146,7 +145,7 @@ def approve(
     json: Json = False,
 ) -> None:
     """Let a tool that passed the gate and waits for approval come into shadow, or into service."""
-    from hammerstone.life.states import approved_state
+    from hammerstone.life import approved_state
     from hammerstone.settings_file import load_settings
 
     state = approved_state(load_settings(config).settings.life)
@@ -238,7 +237,7 @@ def remove(
 
 
 def _set_state(home: str | None, tenant: str, name: str, state: str, version: int | None = None, *, json: bool) -> None:
-    from hammerstone.store.records import ToolState
+    from hammerstone.store import ToolState
 
     with open_home(home, tenant) as store:
         _tell_state(store.set_tool_state(name, version, ToolState(state)), json=json)

@@ -11,7 +11,7 @@ from hammerstone.cli.terminal import counted, show_line, show_text, talk
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hammerstone.requests.transcript import ChatPart
+    from hammerstone.requests import ChatPart
 
 __all__ = ["lines_in", "show_parts"]
 

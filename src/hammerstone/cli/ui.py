@@ -32,7 +32,7 @@ def ui(
 
     with serve_extra("ui"):
         from hammerstone.server.serving import open_tenants, serve_pages
-        from hammerstone.server.telemetry.signals import open_signals
+        from hammerstone.server.telemetry import open_signals
     from hammerstone.settings_file import load_settings
 
     given = {"roles.maker.model": maker, "serve.host": host, "serve.port": port}

@@ -7,11 +7,8 @@ from pathlib import Path
 from hammerstone.concurrency import map_concurrently
 from hammerstone.errors import RecordingError
 from hammerstone.evals.traffic.demo_stream import stream_items
-from hammerstone.models import RecordedModel
-from hammerstone.models.model import Prompt, Reply
-from hammerstone.models.nearest import nearest
-from hammerstone.models.recordings import read_records
-from hammerstone.routes.solver import read_answer, solver_prompt
+from hammerstone.models import Prompt, RecordedModel, Reply, nearest_prompt, read_records
+from hammerstone.routes import read_answer, solver_prompt
 
 __all__ = ["NearestRecordedModel", "recorded_answers"]
 
@@ -32,7 +29,7 @@ class NearestRecordedModel:
         return f"nearest recorded:{self._file}"
 
     async def complete(self, prompt: Prompt) -> Reply:
-        closest = nearest(prompt, [record.prompt for record in self._records.values()])
+        closest = nearest_prompt(prompt, [record.prompt for record in self._records.values()])
         if closest is None:
             raise RecordingError(f"{self._file} holds no recordings at all")
         return self._records[closest.key].reply

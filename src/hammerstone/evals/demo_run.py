@@ -12,13 +12,12 @@ from hammerstone.concurrency import map_concurrently
 from hammerstone.errors import RecordingError
 from hammerstone.evals.traffic.demo_stream import DEMO_TASKS, StreamItem, stream_items
 from hammerstone.loop import Hammerstone, Models
-from hammerstone.models.model import Model
-from hammerstone.requests.comparison import agree
-from hammerstone.routes.solver import read_answer, solver_prompt
+from hammerstone.models import Model
+from hammerstone.requests import agree
+from hammerstone.routes import read_answer, solver_prompt
 from hammerstone.sandbox import Sandbox, open_sandbox
 from hammerstone.settings import LoopSettings, Roles, Settings
-from hammerstone.store import open_store
-from hammerstone.store.records import Answered, Build, BuildState
+from hammerstone.store import Answered, Build, BuildState, open_store
 from hammerstone.types import Role, Route
 
 __all__ = ["DemoRun", "StrongModelRun", "run_demo"]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hammerstone.models.asking import sound_reply
-from hammerstone.models.model import Model, Prompt, Reply, identity_of
-from hammerstone.models.price import estimate_tokens
+from hammerstone.models import Model, Prompt, Reply, estimate_tokens, identity_of, sound_reply
 from hammerstone.types import Usage
 
 __all__ = ["CHEAP", "OFFERED", "STRONG", "IllustratedModel", "PricePerMillion"]

@@ -22,7 +22,7 @@ from hammerstone.evals.harness.samples import PAPER_TASKS, Samples, generated_sa
 from hammerstone.evals.report.experiment_result import Result
 from hammerstone.evals.tasks import TASKS
 from hammerstone.evals.traffic.one_task_stream import FAMILIES
-from hammerstone.models.model import Model
+from hammerstone.models import Model
 from hammerstone.sandbox import open_sandbox
 from hammerstone.settings import SandboxSettings, Settings
 from hammerstone.store import open_store

@@ -10,7 +10,23 @@ stay in shadow.
 from hammerstone.learn.budget import Budget
 from hammerstone.learn.findings import Findings, KindFinding
 from hammerstone.learn.log import Log, read_log
+from hammerstone.learn.page import check_page, write_findings
 from hammerstone.learn.run import learn
 from hammerstone.learn.saving import AssumedPrices
+from hammerstone.learn.words import estimate, facts, headline, limits
 
-__all__ = ["AssumedPrices", "Budget", "Findings", "KindFinding", "Log", "learn", "read_log"]
+__all__ = [
+    "AssumedPrices",
+    "Budget",
+    "Findings",
+    "KindFinding",
+    "Log",
+    "check_page",
+    "estimate",
+    "facts",
+    "headline",
+    "learn",
+    "limits",
+    "read_log",
+    "write_findings",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hammerstone.store.records import Build, BuildState
+from hammerstone.store import Build, BuildState
 
 __all__ = ["Budget"]
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from hammerstone.life.bounds import upper_bound
+from hammerstone.life import upper_bound
 
 __all__ = ["Findings", "HeldOut", "KindFinding", "LogDisagreement"]
 

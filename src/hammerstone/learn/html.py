@@ -7,11 +7,7 @@ from dataclasses import dataclass
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from hammerstone.evals.report.experiment_result import Series
-from hammerstone.evals.report.plots import draw_lines
-from hammerstone.evals.report.result_tables import percent
-from hammerstone.evals.report.styles import styles_of
-from hammerstone.evals.report.svg import inline
+from hammerstone.evals.report import Series, draw_lines, inline, percent, styles_of
 from hammerstone.learn.findings import Findings, KindFinding
 from hammerstone.learn.words import days_of, dollars, estimate, facts, headline, limits, method
 from hammerstone.visible import visible

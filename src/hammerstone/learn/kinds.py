@@ -6,10 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hammerstone.requests.comparison import normalise
-from hammerstone.routes.kinds import Kind
-from hammerstone.routes.kinds_of_tasks import KindsOfTasks
-from hammerstone.tools.tool import task_name
+from hammerstone.requests import normalise
+from hammerstone.routes import Kind, KindsOfTasks
+from hammerstone.tools import task_name
 from hammerstone.types import Request
 
 __all__ = ["KindKey", "LogKind", "find_kinds"]

@@ -52,11 +52,14 @@ class Log:
         return seconds / 86_400 if seconds > 0 else None
 
 
-def read_log(files: Sequence[str], answers: str | None = None, *, on_bad: OnBad = _ignore) -> Log:
+def read_log(
+    files: Sequence[str], answers: str | None = None, *, max_temperature: float = 1.0, on_bad: OnBad = _ignore
+) -> Log:
     """All files together, each of them once.
 
-    Output files of batches, and `answers`, hold the answers to the requests of the others. Raises `InputError` for a
-    file that cannot be read as a whole.
+    Output files of batches, and `answers`, hold the answers to the requests of the others. A request at a temperature
+    above `max_temperature` asks for variety, as at the gateway. Raises `InputError` for a file that cannot be read as a
+    whole.
     """
     log = Log()
     files = _once(files)
@@ -67,7 +70,7 @@ def read_log(files: Sequence[str], answers: str | None = None, *, on_bad: OnBad 
             if isinstance(item, Unreadable):
                 _count(log, file, item, on_bad)
             else:
-                _take(log, _answered(item, replies))
+                _take(log, _answered(item, replies), max_temperature)
     log.untimed = sum(one.logged is None or one.logged.time is None for one in log.lines)
     log.timed = bool(log.lines) and log.untimed == 0
     if log.timed:
@@ -103,10 +106,10 @@ def _answered(request: Request, replies: dict[str, BatchAnswer]) -> Request:
     return request if reply is None else replace(request, answer=reply.answer, logged=reply.logged)
 
 
-def _take(log: Log, request: Request) -> None:
+def _take(log: Log, request: Request, max_temperature: float) -> None:
     if request.answer is None or not request.answer.strip():
         log.not_for_tools[UNANSWERED] += 1
-    elif request.logged is not None and request.logged.varied:
+    elif request.logged is not None and request.logged.asks_for_variety(max_temperature):
         log.not_for_tools[VARIED] += 1
     else:
         log.lines.append(request)

@@ -7,10 +7,10 @@ from anyio import to_thread
 from hammerstone.errors import ModelError, RecordingError
 from hammerstone.learn.kinds import LogKind
 from hammerstone.loop import Hammerstone
-from hammerstone.models.model import Model
-from hammerstone.requests.frame import frame_of
-from hammerstone.routes.dispatcher import New, dispatch
-from hammerstone.store.accounts import AccountedModel, Bill
+from hammerstone.models import Model
+from hammerstone.requests import frame_of
+from hammerstone.routes import NewTask, dispatch
+from hammerstone.store import AccountedModel, Bill
 from hammerstone.types import Role
 
 __all__ = ["suggest_name"]
@@ -35,7 +35,7 @@ async def suggest_name(loop: Hammerstone, model: Model, kind: LogKind) -> str | 
     there = next((one for one in tasks if verdict is not None and one.name == verdict.name), None)
     if there is not None:
         return there.name if not there.instances and there.frame == frame_of(chat) else None
-    if not isinstance(verdict, New):
+    if not isinstance(verdict, NewTask):
         return None
     first = None if chat.plain else chat
     await to_thread.run_sync(loop.store.add_task, verdict.name, verdict.description, frame_of(chat), first)

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from hammerstone.errors import SettingsError
-from hammerstone.evals.report.page import check_report_path, write_page
+from hammerstone.evals.report import check_report_path, write_page
 from hammerstone.learn.findings import Findings
 from hammerstone.private_files import tighten
 

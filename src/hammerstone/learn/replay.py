@@ -19,9 +19,9 @@ from anyio.abc import TaskGroup
 from hammerstone.builder import Builder
 from hammerstone.escaping import sha256
 from hammerstone.loop import Hammerstone
-from hammerstone.requests.frame import Form, question_in
+from hammerstone.requests import Form, question_in
 from hammerstone.routes import Answer, Asked, ParserRoute, TaskFinder
-from hammerstone.store.records import Build, StoredTool, ToolState
+from hammerstone.store import Build, StoredTool, ToolState
 from hammerstone.types import Instance, Request, Route, Source
 
 __all__ = ["IN_USE", "Replay", "Said"]

@@ -13,21 +13,18 @@ from hammerstone.errors import SettingsError
 from hammerstone.evals.illustrative_prices import IllustratedModel
 from hammerstone.host import Host
 from hammerstone.learn.budget import Budget
-from hammerstone.learn.findings import Findings
+from hammerstone.learn.findings import Findings, KindFinding
 from hammerstone.learn.kinds import find_kinds
 from hammerstone.learn.log import Log
 from hammerstone.learn.saving import AssumedPrices
 from hammerstone.learn.walk import OnProgress, Walk
 from hammerstone.loop import Models
-from hammerstone.models.model import Model
+from hammerstone.models import Model
 from hammerstone.opening import name_models
-from hammerstone.routes.kinds_of_tasks import KindsOfTasks
+from hammerstone.routes import KindsOfTasks
 from hammerstone.sandbox import open_sandbox
 from hammerstone.settings import Settings
-from hammerstone.store import open_stores
-from hammerstone.store.keeping import NOTHING, Keeping
-from hammerstone.store.masks import open_keeping
-from hammerstone.store.records import Build
+from hammerstone.store import KEEP_NOTHING, Build, Keeping, open_keeping, open_stores
 
 __all__ = ["learn"]
 
@@ -48,23 +45,27 @@ async def learn(
     prices: AssumedPrices | None = None,
     on_progress: OnProgress = lambda _done, _of: None,
     on_build: Callable[[str, Build | None], None] = lambda _task, _build: None,
+    on_kinds: Callable[[Sequence[KindFinding]], None] = lambda _kinds: None,
 ) -> Findings:
     """What tools would save of this log. Without a maker its kinds are found, and nothing is built or stored.
 
-    Tools are built in `home`, where they stay in shadow. Raises `SettingsError`, `StoreError`, `SandboxError`,
-    `RecordingError`.
+    Tools are built in `home`, where they stay in shadow. `on_kinds` is called once, when the kinds have their names.
+
+    Raises `SettingsError`, `StoreError`, `SandboxError`, `RecordingError`.
     """
     settings, budget, prices = _beside_traffic(settings or Settings()), budget or Budget(), prices or AssumedPrices()
     keeping = open_keeping(settings.serve)
     model = name_models(maker=maker, base_url=base_url, record=record, settings=settings).maker
-    if model is not None and keeping is NOTHING:
+    if model is not None and keeping is KEEP_NOTHING:
         raise SettingsError(
             'no text is stored here (store = "none"), so no tool can be built',
             hint="leave out --maker to see the kinds of requests, or learn in a home of its own with other settings",
         )
     if model is None:
         keys, kinds = find_kinds(log.lines, log.training, {})
-        return Walk(log, keys, kinds, settings, budget, prices).findings(files)
+        findings = Walk(log, keys, kinds, settings, budget, prices).findings(files)
+        on_kinds(findings.kinds)
+        return findings
     if prices.rates is not None:
         model = IllustratedModel(model, prices.rates, name=model.name)
     async with _open(home, model, settings, sandbox, keeping) as host:
@@ -75,6 +76,7 @@ async def learn(
         keys, kinds = find_kinds(log.lines, log.training, known)
         walk = Walk(log, keys, kinds, settings, budget, prices)
         await walk.name(host, model)
+        on_kinds(walk.findings(files).kinds)
         await walk.through(host, on_progress, on_build)
         findings = walk.findings(files)
         await walk.add_tools(host, findings)

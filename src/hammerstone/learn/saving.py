@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from hammerstone.evals.illustrative_prices import PricePerMillion
-from hammerstone.models.price import estimate_tokens, list_price
+from hammerstone.models import estimate_tokens, list_price
 from hammerstone.types import Request, Usage
 
 __all__ = ["AssumedPrices", "Costs", "estimated_usage"]

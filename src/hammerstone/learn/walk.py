@@ -17,10 +17,10 @@ from hammerstone.learn.names import suggest_name
 from hammerstone.learn.replay import IN_USE, Replay, Said
 from hammerstone.learn.saving import AssumedPrices, Costs, estimated_usage
 from hammerstone.loop import Hammerstone
-from hammerstone.models.model import Model
-from hammerstone.requests.comparison import agree
+from hammerstone.models import Model
+from hammerstone.requests import agree
 from hammerstone.settings import Settings
-from hammerstone.store.records import Build, BuildState, ToolState
+from hammerstone.store import Build, BuildState, ToolState
 from hammerstone.types import Request, Usage
 
 __all__ = ["OnProgress", "Walk"]

@@ -6,7 +6,7 @@ import hashlib
 
 from hammerstone.life.bounds import upper_bound
 from hammerstone.settings import LifeSettings
-from hammerstone.store.records import Tally
+from hammerstone.store import Tally
 
 __all__ = ["audit_rate", "is_audited"]
 

@@ -10,11 +10,10 @@ from anyio import to_thread
 
 from hammerstone.concurrency import map_concurrently
 from hammerstone.faults import contained
-from hammerstone.requests.comparison import agree, normalise, same_label
+from hammerstone.requests import agree, normalise, same_label
 from hammerstone.routes import Asked, ToolParserRoute, text_of
-from hammerstone.sandbox.contract import Sandbox
-from hammerstone.store import Store
-from hammerstone.store.records import Actor, StoredInstance, StoredTool, ToolState
+from hammerstone.sandbox import Sandbox
+from hammerstone.store import Actor, Store, StoredInstance, StoredTool, ToolState
 from hammerstone.types import Instance, Route
 
 __all__ = ["Conflict", "Contradiction", "contradictions", "latest", "take"]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from hammerstone.errors import NotFoundError, SettingsError
-from hammerstone.requests.transcript import ChatPart, parts_of
-from hammerstone.store import Store
-from hammerstone.store.records import Build, BuildState, Disagreement
+from hammerstone.requests import ChatPart, parts_of
+from hammerstone.store import Build, BuildState, Disagreement, Store
 
-__all__ = ["disputed", "in_review", "settle"]
+__all__ = ["disputed_request", "in_review", "settle"]
 
 
 def in_review(store: Store, name: str) -> Build | None:
@@ -17,7 +16,7 @@ def in_review(store: Store, name: str) -> Build | None:
     return last if last is not None and last.disagreement is not None else None
 
 
-def disputed(store: Store, task: str, differ: Disagreement) -> tuple[ChatPart, ...]:
+def disputed_request(store: Store, task: str, differ: Disagreement) -> tuple[ChatPart, ...]:
     """The whole request that a tool and a stored answer of `task` disagree about."""
     chat = next((one.chat for one in store.instances(task) if one.id == differ.instance_id), None)
     return parts_of(differ.question, chat)

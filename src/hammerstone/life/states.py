@@ -7,10 +7,9 @@ gated ─► shadow ─► live ─► replaced            forwards: approval, a
 
 from __future__ import annotations
 
-from hammerstone.life.figures import false_hit_rate
+from hammerstone.life.false_hits import false_hit_rate
 from hammerstone.settings import LifeSettings
-from hammerstone.store.comparisons import Rule
-from hammerstone.store.records import Move, StoredTool, ToolState
+from hammerstone.store import Move, MoveRule, StoredTool, ToolState
 
 __all__ = ["after_comparison", "approved_state", "first_state"]
 
@@ -26,7 +25,7 @@ def approved_state(settings: LifeSettings) -> ToolState:
     return ToolState.SHADOW if is_watched else ToolState.LIVE
 
 
-def after_comparison(settings: LifeSettings) -> Rule:
+def after_comparison(settings: LifeSettings) -> MoveRule:
     """What `Store.add_comparison` asks after each comparison: whether the tool's state changes.
 
     A tool in shadow goes live when it agreed often enough in a row and the bound of its false-hit rate is low enough. A

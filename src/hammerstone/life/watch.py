@@ -17,13 +17,10 @@ from hammerstone.escaping import sha256
 from hammerstone.faults import contained
 from hammerstone.life.audit import is_audited
 from hammerstone.life.states import after_comparison
-from hammerstone.requests.comparison import agree
-from hammerstone.routes import Answer, Asked, Catalog, ParserRoute, Routed
-from hammerstone.routes.solver import second_opinion, solve
+from hammerstone.requests import agree
+from hammerstone.routes import Answer, Asked, Catalog, ParserRoute, Routed, second_opinion, solve
 from hammerstone.settings import LifeSettings
-from hammerstone.store import Store
-from hammerstone.store.accounts import AccountedModel, Bill
-from hammerstone.store.records import Answered, ComparisonKind, Opinion, StoredTool, Tally
+from hammerstone.store import AccountedModel, Answered, Bill, ComparisonKind, Opinion, Store, StoredTool, Tally
 from hammerstone.types import Instance, Role, Route, Source
 
 __all__ = ["Watch"]

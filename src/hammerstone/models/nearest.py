@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     from hammerstone.models.model import Prompt
 
-__all__ = ["difference", "nearest"]
+__all__ = ["difference", "nearest_prompt"]
 
 LINE_WIDTH = 100  # longer lines are folded, so that a change within a long line is seen
 LINES_SHOWN = 24
 
 
-def nearest(prompt: Prompt, candidates: Iterable[Prompt]) -> Prompt | None:
+def nearest_prompt(prompt: Prompt, candidates: Iterable[Prompt]) -> Prompt | None:
     """The candidate that shares most pairs of neighbouring words with `prompt`, or `None` where there is none.
 
     Similarity is the Dice coefficient of the two multisets of word pairs: linear in the text, where an alignment

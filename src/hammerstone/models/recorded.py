@@ -13,7 +13,7 @@ import anyio.to_thread
 from hammerstone.errors import RecordingError, SettingsError
 from hammerstone.models.asking import sound_reply
 from hammerstone.models.model import identity_of
-from hammerstone.models.nearest import difference, nearest
+from hammerstone.models.nearest import difference, nearest_prompt
 from hammerstone.models.recordings import Record, append_record, model_digest, read_records
 from hammerstone.paths import expanded
 from hammerstone.private_files import make_private_folder, open_private
@@ -58,7 +58,7 @@ class RecordedModel:
 
     def _miss(self, prompt: Prompt) -> RecordingError:
         message, details = f"{self._path} has no recording of this prompt (key {prompt.key[:12]}…)", ""
-        closest = nearest(prompt, [record.prompt for record in self._records.values()])
+        closest = nearest_prompt(prompt, [record.prompt for record in self._records.values()])
         if closest is None:
             message += "; it holds no recordings at all"
         else:

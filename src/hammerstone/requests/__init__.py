@@ -6,10 +6,10 @@ a line of a batch file, or a call that a gateway or an observability tool has lo
 What is wrong with one line is data (`Unreadable`) and the rest goes on; what is wrong with the whole is an
 `InputError`.
 
-From bytes to requests: `opening` (lines), `formats` with `documents`, `tables` and `parquet` (rows), `log_rows` with
-`chat_bodies`, `replies` and `log_calls` (logs in one form), `fields` with `questions`, `choices` and `answers`, or with
-`chats` (requests). `frame` says what a chat has in common with all of its kind, and
-`comparison` when two answers are the same.
+From bytes to requests: `file_lines`, `formats` with `documents`, `tables` and `parquet` (rows), `log_rows` with
+`chat_bodies`, `logged_replies` and `log_calls` (logs in one form), `fields` with `questions`, `choices` and `answers`,
+or with `chats` (requests). `frame` says what a chat has in common with all of its kind, and `comparison` when two
+answers are the same.
 """
 
 from __future__ import annotations
@@ -22,10 +22,25 @@ from typing import TYPE_CHECKING
 from hammerstone.errors import InputError
 from hammerstone.paths import expanded
 from hammerstone.requests.batches import BatchAnswer, is_batch_output, read_batch_answers
+from hammerstone.requests.chats import HARMLESS_PARAMETERS, chat_of
+from hammerstone.requests.comparison import agree, normalise, same_label
 from hammerstone.requests.documents import MAX_DOCUMENT_CHARS
 from hammerstone.requests.fields import given_id, ignored_fields, named_fields, request_of
 from hammerstone.requests.formats import rows_of
+from hammerstone.requests.frame import (
+    PLAIN,
+    Form,
+    Frame,
+    chat_document,
+    chat_from,
+    frame_of,
+    question_in,
+    render,
+    shared_frame,
+)
+from hammerstone.requests.json_text import Number, as_json, load_json
 from hammerstone.requests.log_rows import log_row
+from hammerstone.requests.logged_replies import answer_in
 from hammerstone.requests.rows import (
     MAX_LINE_CHARS,
     MAX_QUESTION_CHARS,
@@ -33,6 +48,7 @@ from hammerstone.requests.rows import (
     Unreadable,
     UnreadableRowError,
 )
+from hammerstone.requests.transcript import ChatPart, fixed_parts, parts_of
 from hammerstone.requests.writing import InstanceForm, write_instances
 
 if TYPE_CHECKING:
@@ -43,14 +59,36 @@ if TYPE_CHECKING:
 
 __all__ = [  # noqa: RUF022 - in plain order, as every package's
     "BatchAnswer",
+    "ChatPart",
+    "Form",
+    "Frame",
+    "HARMLESS_PARAMETERS",
     "InstanceForm",
     "MAX_DOCUMENT_CHARS",
     "MAX_LINE_CHARS",
     "MAX_QUESTION_CHARS",
+    "Number",
+    "PLAIN",
     "Unreadable",
+    "UnreadableRowError",
+    "agree",
+    "answer_in",
+    "as_json",
+    "chat_document",
+    "chat_from",
+    "chat_of",
+    "fixed_parts",
+    "frame_of",
     "is_batch_output",
+    "load_json",
+    "normalise",
+    "parts_of",
+    "question_in",
     "read_batch_answers",
     "read_requests",
+    "render",
+    "same_label",
+    "shared_frame",
     "write_instances",
 ]
 

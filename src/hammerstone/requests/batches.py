@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hammerstone.requests.fields import named_fields
 from hammerstone.requests.formats import rows_of
 from hammerstone.requests.log_calls import call_of
-from hammerstone.requests.replies import answer_in, reply_in
+from hammerstone.requests.logged_replies import answer_in, reply_in
 from hammerstone.requests.rows import Unreadable, UnreadableRowError
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 from hammerstone.requests.answers import ANSWERS
 from hammerstone.requests.json_text import Number, as_json, weighs_nothing
 from hammerstone.requests.log_calls import CALL_FIELDS
-from hammerstone.requests.replies import SEVERAL, TOOLS
+from hammerstone.requests.logged_replies import SEVERAL, TOOLS
 from hammerstone.requests.rows import MAX_QUESTION_CHARS, NotForToolsError, UnreadableRowError
 from hammerstone.types import JSON, Chat, Message, TurnRole
 
@@ -35,7 +35,7 @@ BODIES = ("body", "request")
 
 CHAT_FIELDS = frozenset(("messages", "custom_id", "method", "url", "response", *BODIES))
 
-HARMLESS = frozenset(
+HARMLESS_PARAMETERS = frozenset(
     """frequency_penalty logit_bias max_completion_tokens max_tokens metadata parallel_tool_calls presence_penalty
     prediction prompt_cache_key prompt_cache_retention reasoning_effort safety_identifier seed service_tier stop store
     stream stream_options temperature top_k top_p user verbosity""".split()
@@ -97,7 +97,9 @@ def unread_parameters(body: Fields) -> list[str]:
 
 
 def _refuse_more_than_text(body: Fields) -> None:
-    others = [name for name, value in body.items() if name not in _READ | HARMLESS and not weighs_nothing(value)]
+    others = [
+        name for name, value in body.items() if name not in _READ | HARMLESS_PARAMETERS and not weighs_nothing(value)
+    ]
     many = body.get("n")
     if isinstance(many, Number) and many != "1":
         others.append("n")

@@ -8,8 +8,8 @@ from hammerstone.requests.answers import ANSWERS, answer_of
 from hammerstone.requests.chats import CHAT_FIELDS, body_of, chat_of, is_chat, unread_parameters
 from hammerstone.requests.comparison import same_label
 from hammerstone.requests.json_text import Constant, weighs_nothing
+from hammerstone.requests.logged_replies import answer_in
 from hammerstone.requests.questions import PARTS, QUESTIONS, question_of
-from hammerstone.requests.replies import answer_in
 from hammerstone.requests.rows import ROW_EXAMPLE, UnreadableRowError
 from hammerstone.types import Request
 

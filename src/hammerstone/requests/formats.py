@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Literal, TextIO, TypeAlias
 
 from hammerstone.paths import expanded
 from hammerstone.requests.documents import document_rows, is_document
+from hammerstone.requests.file_lines import numbered_lines, opened_text
 from hammerstone.requests.json_text import load_json
-from hammerstone.requests.opening import numbered_lines, opened_text
 from hammerstone.requests.parquet import parquet_rows
 from hammerstone.requests.rows import MAX_LINE_CHARS, MAX_QUESTION_CHARS, Row, UnreadableRowError, not_utf8
 from hammerstone.requests.tables import is_table_header, table_rows

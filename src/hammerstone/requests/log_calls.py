@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from hammerstone.requests.json_text import json_within
-from hammerstone.requests.replies import object_of
+from hammerstone.requests.logged_replies import object_of
 from hammerstone.types import LoggedCall, Usage
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ def call_of(fields: Fields, body: Fields, reply: Fields) -> LoggedCall | None:
         seconds=_duration(fields, began),
         usage=_usage(fields, reply),
         cost_usd=_cost(fields),
-        varied=_asks_for_variety(body),
+        temperature=_number(body.get("temperature")),
+        penalised=_is_penalised(body),
     )
     return None if call == LoggedCall() else call
 
@@ -75,11 +76,10 @@ def _number(value: object) -> float | None:
     return number if 0 <= number < float("inf") else None
 
 
-def _asks_for_variety(body: Fields) -> bool:
-    """Whether a request wants another answer each time, as the gateway judges it."""
-    temperature = _number(body.get("temperature"))
+def _is_penalised(body: Fields) -> bool:
+    """Whether repetition is to cost a model, as the gateway judges it."""
     penalties = (str(body.get(name) or "0") for name in ("frequency_penalty", "presence_penalty"))
-    return (temperature or 0) > 1 or any(one not in {"0", "0.0"} for one in penalties)
+    return any(one not in {"0", "0.0"} for one in penalties)
 
 
 def _duration(fields: Fields, began: float | None) -> float | None:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, cast
 from hammerstone.requests.chat_bodies import as_chat_completion, turns_of
 from hammerstone.requests.json_text import json_within
 from hammerstone.requests.log_calls import call_of
+from hammerstone.requests.logged_replies import FAILED, object_of, objects_of, reply_in
 from hammerstone.requests.questions import QUESTIONS
-from hammerstone.requests.replies import FAILED, object_of, objects_of, reply_in
 from hammerstone.requests.rows import NotForToolsError, UnreadableRowError
 
 if TYPE_CHECKING:

@@ -15,13 +15,11 @@ from anyio import to_thread
 
 from hammerstone.errors import StoreError
 from hammerstone.escaping import pair_digest, sha256
-from hammerstone.requests.frame import PLAIN, Form, Frame
+from hammerstone.requests import PLAIN, Form, Frame
 from hammerstone.routes.contract import Asked
 from hammerstone.routes.dispatcher import LISTED, nearest
-from hammerstone.store import Store
-from hammerstone.store.records import StoredTool, Task
-from hammerstone.tools.shortlist import Shortlist, holds_wording
-from hammerstone.tools.tool import Tool
+from hammerstone.store import Store, StoredTool, Task
+from hammerstone.tools import Shortlist, Tool, holds_wording, task_name
 from hammerstone.types import Route
 
 __all__ = ["FEW", "Catalog"]
@@ -104,8 +102,8 @@ class Catalog:
         tools = self._store.live_tools()
         by_frame: defaultdict[Frame, list[StoredTool]] = defaultdict(list)
         for tool in tools:
-            if Route.PARSER in tool.tool.routes:
-                by_frame[tool.tool.frame].append(tool)
+            by_frame[tool.tool.frame].append(tool)
+        parsers = {frame: list(filter(_has_parser, some)) for frame, some in by_frame.items()}
         fixed = self._frames_of_fixed_turns()
         self._read = _Read(
             revision=revision,
@@ -119,7 +117,7 @@ class Catalog:
                 frame: [tool for tool in some if not tool.tool.wordings and frame != PLAIN]
                 if len(some) > FEW or frame not in fixed
                 else some
-                for frame, some in by_frame.items()
+                for frame, some in parsers.items()
             },
             fixed=fixed,
             labeled=self._store.labeled_digests(),
@@ -155,14 +153,18 @@ class Catalog:
         """
         found: list[StoredTool] = []
         for form in Form:
-            shortlist = self._read.shortlists.get(asked.frame(form))
             found += self._read.always.get(asked.frame(form), [])
-            found += shortlist.candidates(asked.question(form)) if shortlist is not None else []
+            found += filter(_has_parser, self._worded(asked, form))
         return [tool for tool in {one.task: one for one in found}.values() if asked.task in {None, tool.task}]
+
+    def _worded(self, asked: Asked, form: Form) -> list[StoredTool]:
+        """The live tools that have the request's frame and whose wording its question holds."""
+        shortlist = self._read.shortlists.get(asked.frame(form))
+        return shortlist.candidates(asked.question(form)) if shortlist is not None else []
 
     def shadows(self, asked: Asked) -> list[StoredTool]:
         """The tools in shadow that might answer the request."""
-        shadows = [tool for tool in self._read.shadow if Route.PARSER in tool.tool.routes]
+        shadows = filter(_has_parser, self._read.shadow)
         return [tool for tool in shadows if self.may_answer(tool.tool, asked)]
 
     def may_answer(self, tool: Tool, asked: Asked) -> bool:
@@ -175,8 +177,8 @@ class Catalog:
 
     def worded_like(self, asked: Asked) -> str | None:
         """The task of the only tool, live or in shadow, whose frame and wording the request has."""
-        tools = (*self.tools, *self._read.shadow)
-        tasks = {one.task for one in tools if _holds(one.tool, asked)}
+        shadows = (one for one in self._read.shadow if _holds(one.tool, asked))
+        tasks = {one.task for one in (*(tool for form in Form for tool in self._worded(asked, form)), *shadows)}
         return tasks.pop() if len(tasks) == 1 else None
 
     @property
@@ -190,6 +192,10 @@ class Catalog:
         """Whether a cache may give an answer of this task again; of an unknown one only where no task is marked."""
         marked = self._read.time_dependent
         return not marked or (task is not None and task not in marked)
+
+    def depends_on_time(self, name: str | None) -> bool:
+        """Whether a caller names a task of which no cache may repeat an answer."""
+        return name is not None and task_name(name) in self._read.time_dependent
 
     def is_withdrawn(self, question: str, answer: str) -> bool:
         """Whether somebody has said that this answer to this question is wrong: no cache is to give it again."""
@@ -240,6 +246,10 @@ class Catalog:
     def _example(self, task: Task) -> str:
         instances = self._store.instances(task.name)
         return instances[0].question if instances else task.description
+
+
+def _has_parser(tool: StoredTool) -> bool:
+    return Route.PARSER in tool.tool.routes
 
 
 def _holds(tool: Tool, asked: Asked) -> bool:

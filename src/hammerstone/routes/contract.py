@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
-from hammerstone.models.model import Model
-from hammerstone.requests.frame import Form, Frame, frame_of, question_in
-from hammerstone.store.accounts import Bill
-from hammerstone.store.records import StoredTool
-from hammerstone.tools.parser import Parsed
+from hammerstone.models import Model
+from hammerstone.requests import Form, Frame, frame_of, question_in
+from hammerstone.store import Bill, PaidCall, StoredTool
+from hammerstone.tools import Parsed
 from hammerstone.types import Request, Route
 
 __all__ = ["Answer", "AnswerRoute", "Asked", "Refusal", "of_tool", "text_of"]
@@ -25,8 +24,8 @@ class Asked:
     """A request on its way: the task that it was found to be of, and what it has cost so far.
 
     `recognised` says that its task was looked for already, and `refusals` why tools did not answer it. Behind a
-    gateway, `upstream` is who may be asked this very request again, and `withheld` the answer of a live tool in whose
-    place the upstream answers, so that both can be compared.
+    gateway, `upstream` is who may be asked this very request again, `paid` the call by which the upstream answered it,
+    and `withheld` the answer of a live tool in whose place the upstream answers, so that both can be compared.
     """
 
     request: Request
@@ -35,7 +34,9 @@ class Asked:
     recognised: bool = False
     refusals: tuple[str, ...] = ()
     upstream: Model | None = None
+    paid: PaidCall | None = None
     withheld: Answer | None = None
+    _frames: dict[Form, Frame] = field(default_factory=dict[Form, Frame], init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, question: str, bill: Bill | None = None) -> Self:
@@ -43,7 +44,10 @@ class Asked:
         return cls(request=Request.plain(id="", question=question), bill=bill or Bill())
 
     def frame(self, form: Form = Form.LAST) -> Frame:
-        return frame_of(self.request.chat, form)
+        """Of its chat, which is asked for again and again, and never changes."""
+        if form not in self._frames:
+            self._frames[form] = frame_of(self.request.chat, form)
+        return self._frames[form]
 
     def question(self, form: Form = Form.LAST) -> str:
         """What is asked, if so much of the chat is the question."""

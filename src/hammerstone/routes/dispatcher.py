@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hammerstone import prompts
-from hammerstone.models.replies import NotJSONError, json_value
+from hammerstone.models import NotJSONError, json_value
 from hammerstone.prompts import quoted
 from hammerstone.settings import USER_TEMPERATURE
-from hammerstone.store.accounts import AccountedModel, Bill, prompt
-from hammerstone.store.records import Task
-from hammerstone.tools.descriptions import one_line, short_description
-from hammerstone.tools.shortlist import grams, likeness
-from hammerstone.tools.tool import is_tool_name, tool_name
+from hammerstone.store import AccountedModel, Bill, Task, prompt
+from hammerstone.tools import grams, is_tool_name, likeness, one_line, short_description, tool_name
 
-__all__ = ["Known", "New", "choose", "dispatch", "nearest", "read_verdict"]
+__all__ = ["KnownTask", "NewTask", "choose_task", "dispatch", "nearest", "read_verdict"]
 
 LISTED = 40  # tasks named in one prompt; beyond that, those whose instances look most like the question
 DESCRIBED = 300  # characters of a description
@@ -23,21 +20,23 @@ CLIPPED = 6_000  # characters of a question that the dispatcher reads: the kind 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
+class KnownTask:
     """The request is of a task that exists."""
 
     name: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class New:
+class NewTask:
     """The request is of a task that was not seen before."""
 
     name: str
     description: str
 
 
-async def dispatch(model: AccountedModel, tasks: Sequence[Task], question: str, bill: Bill) -> Known | New | None:
+async def dispatch(
+    model: AccountedModel, tasks: Sequence[Task], question: str, bill: Bill
+) -> KnownTask | NewTask | None:
     """The task of a question, or `None` when two replies in a row cannot be read."""
     text = prompts.fill("dispatcher", tasks=_list(tasks), question=quoted(_clip(question)))
     for sample in range(2):
@@ -48,18 +47,18 @@ async def dispatch(model: AccountedModel, tasks: Sequence[Task], question: str, 
     return None
 
 
-async def choose(model: AccountedModel, tasks: Sequence[Task], question: str, bill: Bill) -> str | None:
+async def choose_task(model: AccountedModel, tasks: Sequence[Task], question: str, bill: Bill) -> str | None:
     """Which of several tasks, whose parsers all reproduce the question, is the most specific; `None` for neither."""
     text = prompts.fill("choose", tasks=_list(tasks), question=quoted(_clip(question)))
     for sample in range(2):
         asked = prompt(text, temperature=USER_TEMPERATURE, sample=sample)
         verdict = read_verdict(await model.complete(asked, bill), {task.name for task in tasks})
-        if isinstance(verdict, Known):
+        if isinstance(verdict, KnownTask):
             return verdict.name
     return None
 
 
-def read_verdict(reply: str, known: set[str]) -> Known | New | None:
+def read_verdict(reply: str, known: set[str]) -> KnownTask | NewTask | None:
     """A reply of the dispatcher model; `None` if it is neither a known name nor a new name with a description."""
     try:
         value = json_value(reply)
@@ -67,19 +66,19 @@ def read_verdict(reply: str, known: set[str]) -> Known | New | None:
         return None
     match value:
         case {"kind": str(name)} if name in known:
-            return Known(name=name)
+            return KnownTask(name=name)
         case {"kind": str(name)} if tool_name(name) in known:
-            return Known(name=tool_name(name))
+            return KnownTask(name=tool_name(name))
         case {"new": str(name), "description": str(description)} if one_line(description):
             return _new(tool_name(name), short_description(description), known)
         case _:
             return None
 
 
-def _new(name: str, description: str, known: set[str]) -> Known | New | None:
+def _new(name: str, description: str, known: set[str]) -> KnownTask | NewTask | None:
     if name in known:
-        return Known(name=name)
-    return New(name=name, description=description) if is_tool_name(name) else None
+        return KnownTask(name=name)
+    return NewTask(name=name, description=description) if is_tool_name(name) else None
 
 
 def nearest(tasks: Sequence[Task], examples: Sequence[str], question: str) -> list[Task]:

@@ -6,11 +6,10 @@ import re
 from dataclasses import replace
 
 from hammerstone.escaping import sha256
-from hammerstone.requests.frame import Form, frame_of
+from hammerstone.requests import Form, frame_of
 from hammerstone.routes.kinds import Kind, Kinds
-from hammerstone.store import Store
-from hammerstone.store.records import Task
-from hammerstone.tools.tool import tool_name
+from hammerstone.store import Store, Task
+from hammerstone.tools import tool_name
 from hammerstone.types import Chat
 
 __all__ = ["KindsOfTasks"]

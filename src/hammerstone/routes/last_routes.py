@@ -6,8 +6,7 @@ from anyio import to_thread
 
 from hammerstone.routes.contract import Answer, Asked, Refusal
 from hammerstone.routes.solver import solve
-from hammerstone.store import Store
-from hammerstone.store.accounts import AccountedModel
+from hammerstone.store import AccountedModel, Store
 from hammerstone.types import Route
 
 __all__ = ["LabelerRoute", "SolverRoute"]

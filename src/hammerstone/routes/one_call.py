@@ -13,29 +13,26 @@ from dataclasses import replace
 from hammerstone import prompts
 from hammerstone.faults import contained
 from hammerstone.prompts import quoted
-from hammerstone.requests.frame import Form
+from hammerstone.requests import Form
 from hammerstone.routes.catalog import Catalog
 from hammerstone.routes.contract import Answer, Asked, Refusal, of_tool
 from hammerstone.routes.user import ToolCard, arguments_schema, fitting, reply_object, shown
 from hammerstone.routes.user_route import answer_from
-from hammerstone.sandbox.contract import Sandbox
+from hammerstone.sandbox import Sandbox
 from hammerstone.settings import USER_TEMPERATURE
-from hammerstone.store.accounts import AccountedModel, prompt
-from hammerstone.store.records import StoredTool
-from hammerstone.tools.descriptions import short_description
-from hammerstone.tools.parser import Parsed
-from hammerstone.tools.shortlist import grams, likeness
-from hammerstone.tools.signature import SignatureError, read_signature
-from hammerstone.tools.tool import Tool
+from hammerstone.store import AccountedModel, StoredTool, prompt
+from hammerstone.tools import Parsed, SignatureError, Tool, grams, likeness, read_signature, short_description
 from hammerstone.types import JSON
 
-__all__ = ["FEW", "OneCallRoute", "nearest_tools"]
+__all__ = ["TOOLS_SHOWN", "OneCallRoute", "nearest_tools"]
 
-FEW = 3  # tools that the model may choose from: of 180 reworded questions, all had their tool among them (docs/log.md)
+TOOLS_SHOWN = (
+    3  # tools that the model may choose from: of 180 reworded questions, all had their tool among them (docs/log.md)
+)
 
 
 class OneCallRoute:
-    """One of the `FEW` nearest tools, called with the arguments of the model that named it.
+    """One of the `TOOLS_SHOWN` nearest tools, called with the arguments of the model that named it.
 
     The task of the request is then that of the tool. What follows the arguments is as in `ToolUserRoute`.
     """
@@ -72,7 +69,7 @@ class OneCallRoute:
     def _nearest(self, asked: Asked) -> list[StoredTool]:
         """The nearest that take this model's arguments; all of one form, since one prompt holds one question."""
         near = nearest_tools([one for one in self._catalog.tools if self._may_call(one, asked)], asked)
-        return [one for one in near if one.tool.frame.form is near[0].tool.frame.form][:FEW]
+        return [one for one in near if one.tool.frame.form is near[0].tool.frame.form][:TOOLS_SHOWN]
 
     def _may_call(self, one: StoredTool, asked: Asked) -> bool:
         tool = one.tool

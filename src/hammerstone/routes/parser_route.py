@@ -7,13 +7,12 @@ from dataclasses import replace
 
 from hammerstone.concurrency import map_concurrently
 from hammerstone.faults import contained
-from hammerstone.requests.frame import Form
+from hammerstone.requests import Form
 from hammerstone.routes import dispatcher
 from hammerstone.routes.catalog import Catalog
 from hammerstone.routes.contract import Answer, Asked, Refusal, of_tool
-from hammerstone.sandbox.contract import Sandbox
-from hammerstone.store.accounts import AccountedModel
-from hammerstone.store.records import StoredTool, Task
+from hammerstone.sandbox import Sandbox
+from hammerstone.store import AccountedModel, StoredTool, Task
 from hammerstone.tools import parser
 from hammerstone.types import Route
 
@@ -72,7 +71,7 @@ class ParserRoute:
         if self._dispatcher is None:
             return None, ""
         tasks = [Task(id=0, name=tool.task, description=tool.tool.description) for tool in tools]
-        choice = dispatcher.choose(self._dispatcher, tasks, asked.question(), asked.bill)
+        choice = dispatcher.choose_task(self._dispatcher, tasks, asked.question(), asked.bill)
         failures: list[str] = []
         name = await contained(choice, lambda why: failures.append(f"dispatcher: {why}"))
         return name, "".join(failures)

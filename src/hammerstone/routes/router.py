@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hammerstone.faults import contained
-from hammerstone.requests.comparison import agree
+from hammerstone.requests import agree
 from hammerstone.routes.catalog import Catalog
 from hammerstone.routes.contract import Answer, AnswerRoute, Asked, Refusal
 from hammerstone.routes.last_routes import LabelerRoute, SolverRoute

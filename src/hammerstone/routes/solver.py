@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 
 from hammerstone import prompts
-from hammerstone.models.model import Prompt
-from hammerstone.models.replies import LONGEST_REPLY
-from hammerstone.requests.comparison import agree
-from hammerstone.requests.json_text import load_json
+from hammerstone.models import LONGEST_REPLY, Prompt
+from hammerstone.requests import agree, load_json
 from hammerstone.settings import USER_TEMPERATURE
-from hammerstone.store.accounts import AccountedModel, Bill, prompt
+from hammerstone.store import AccountedModel, Bill, prompt
 from hammerstone.templates import nonce
 from hammerstone.types import JSON, Chat
 
@@ -131,13 +129,11 @@ def _after_label(reply: str) -> str:
 
 def _may_hold_talk(answer: str, *, begins: bool, below: bool) -> bool:
     """Whether the later lines of `answer` may be what the model adds to it. The less its form sets the answer apart,
-    the less is taken for it: all of a reply that is nothing else and begins below its label; else up to an empty line;
-    and of an answer that stands beside its label after other text, one line.
+    the less is taken for it: beside its label one line, since a remark may follow on the next one; below its label all
+    of a reply that is nothing else, or what comes after other text up to an empty line.
     """
     lines = answer.split("\n")
-    if begins or below:
-        return not (begins and below) and any(not line.strip() for line in lines)
-    return len(lines) > 1
+    return len(lines) > 1 if not below else not begins and any(not line.strip() for line in lines)
 
 
 async def second_opinion(model: AccountedModel, chat: Chat, stored: str, bill: Bill, *, first: int = 0) -> str | None:

@@ -15,16 +15,13 @@ import anyio
 from anyio import to_thread
 
 from hammerstone.errors import ModelError
-from hammerstone.requests.frame import Form, render
+from hammerstone.requests import Form, render
 from hammerstone.routes import dispatcher
 from hammerstone.routes.catalog import Catalog
 from hammerstone.routes.contract import Asked
 from hammerstone.routes.kinds_of_tasks import KindsOfTasks
-from hammerstone.store import Store
-from hammerstone.store.accounts import AccountedModel
-from hammerstone.store.records import Task
-from hammerstone.tools.shortlist import grams
-from hammerstone.tools.tool import task_name, tool_name
+from hammerstone.store import AccountedModel, Store, Task
+from hammerstone.tools import grams, task_name, tool_name
 from hammerstone.types import Chat
 
 __all__ = ["TaskFinder"]
@@ -165,12 +162,12 @@ class TaskFinder:
             return known
         tasks = await self._catalog.tasks(question, frame)
         verdict = await dispatcher.dispatch(model, tasks, question, asked.bill)
-        if isinstance(verdict, dispatcher.New):
+        if isinstance(verdict, dispatcher.NewTask):
             async with self._naming:
                 now = await self._catalog.tasks(question, frame)
                 if [task.name for task in now] != [task.name for task in tasks]:
                     verdict = await dispatcher.dispatch(model, now, question, asked.bill)
-                if isinstance(verdict, dispatcher.New):
+                if isinstance(verdict, dispatcher.NewTask):
                     return await self._assign(asked, await self._free(verdict.name, asked), verdict.description)
         if verdict is None:
             raise ModelError("two replies in a row could not be read")

@@ -9,15 +9,22 @@ from dataclasses import dataclass
 from typing import Self
 
 from hammerstone import prompts
-from hammerstone.models.replies import NotJSONError, json_value
+from hammerstone.models import NotJSONError, json_value
 from hammerstone.prompts import quoted
 from hammerstone.settings import USER_TEMPERATURE
-from hammerstone.store.accounts import AccountedModel, Bill, prompt
-from hammerstone.tools.descriptions import short_description
-from hammerstone.tools.parser import Arguments, Parsed
-from hammerstone.tools.rewording import differences
-from hammerstone.tools.signature import ArgumentsError, Signature, SignatureError, read_signature
-from hammerstone.tools.tool import Demonstration, Tool
+from hammerstone.store import AccountedModel, Bill, prompt
+from hammerstone.tools import (
+    Arguments,
+    ArgumentsError,
+    Demonstration,
+    Parsed,
+    Signature,
+    SignatureError,
+    Tool,
+    differences,
+    read_signature,
+    short_description,
+)
 from hammerstone.types import JSON, Route
 
 __all__ = [

@@ -5,17 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from hammerstone.faults import contained
-from hammerstone.requests.frame import Form
+from hammerstone.requests import Form
 from hammerstone.routes.catalog import Catalog
 from hammerstone.routes.contract import Answer, Asked, Refusal, of_tool
 from hammerstone.routes.user import ToolCard, write_arguments
-from hammerstone.sandbox.contract import Sandbox
-from hammerstone.store.accounts import AccountedModel
-from hammerstone.store.records import StoredTool
-from hammerstone.tools import parser
-from hammerstone.tools.parser import Parsed
-from hammerstone.tools.rewording import overlooked
-from hammerstone.tools.shortlist import holds_wording
+from hammerstone.sandbox import Sandbox
+from hammerstone.store import AccountedModel, StoredTool
+from hammerstone.tools import Parsed, holds_wording, overlooked, parser
 from hammerstone.types import Route
 
 __all__ = ["ToolUserRoute", "UserRoute", "answer_from"]

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from hammerstone.tools.shortlist import LEAST, N, grams
+from hammerstone.tools import GRAM_CHARS, LEAST_WORDING, grams
 
 __all__ = ["YOUNG", "WordingGroup", "WordingGroups"]
 
@@ -23,7 +23,7 @@ YOUNG = 8  # members from which on a core is known well enough to be held to
 MAX_GROUPS = 500  # the oldest group of the fewest members makes room
 COUNTED = 100  # members whose n-grams are counted: more would not change the core
 CORE = 0.9  # share of the members that hold an n-gram of the core
-MISSING = N - 2  # n-grams of the core: one fewer than a word put in between destroys
+MISSING = GRAM_CHARS - 2  # n-grams of the core: one fewer than a word put in between destroys
 ALIKE = 0.5  # of the n-grams of the shorter of two texts
 BEGINNING = 20  # characters: questions that begin alike need share less
 ALIKE_AFTER = 0.15
@@ -114,7 +114,7 @@ class WordingGroups:
 
     def _is_like(self, group: WordingGroup, own: frozenset[str], shared: int, masked: str) -> bool:
         alike = self._alike_after if masked[:BEGINNING] == group.first[:BEGINNING] else self._alike
-        return shared >= max(LEAST, alike * min(len(own), len(group.core)))
+        return shared >= max(LEAST_WORDING, alike * min(len(own), len(group.core)))
 
     def _new(self, own: frozenset[str], masked: str) -> WordingGroup:
         if len(self._groups) >= MAX_GROUPS:

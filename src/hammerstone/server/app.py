@@ -55,10 +55,7 @@ def build_app(
     tools = ToolsApi(tenants=tenants, entry=access, learner=learner, settings=settings)
     feedback = Feedback(tenants=tenants, entry=access, learner=learner, settings=settings)
     admin = AdminApi(tenants=tenants, access=access, settings=settings)
-    place = Place(
-        tenants=tenants, settings=settings, health=signals.health, gateway=True, upstream=upstreams.openai.base_url
-    )
-    pages = Pages(place=place, access=access)
+    pages = Pages(Place(tenants=tenants, settings=settings, health=signals.health, access=access, upstreams=upstreams))
     mcp = McpEndpoint(tools.of, access, settings)
     gateway = Gateway(
         tenants=tenants,
@@ -78,7 +75,7 @@ def build_app(
             group.start_soon(learner.run)
             group.start_soon(access.run)
             group.start_soon(keeper.run)
-            async with figures.running(), mcp.running(), gateway.running():
+            async with figures.running(), mcp.running(), gateway.running(), pages.running():
                 yield
             learner.close()
             access.close()
@@ -105,17 +102,18 @@ def build_app(
 
 def build_pages_app(tenants: Tenants, settings: ServeSettings, access: Access, signals: Signals) -> Starlette:
     """The pages alone, without a gateway."""
-    place = Place(tenants=tenants, settings=settings, health=signals.health, gateway=False)
+    pages = Pages(Place(tenants=tenants, settings=settings, health=signals.health, access=access))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None]:
         del app
         async with task_group() as group:
             group.start_soon(access.run)
-            yield
+            async with pages.running():
+                yield
             access.close()
 
-    return Starlette(routes=Pages(place=place, access=access).routes(), lifespan=lifespan)
+    return Starlette(routes=pages.routes(), lifespan=lifespan)
 
 
 async def _not_here(http: Request, error: Exception) -> Response:

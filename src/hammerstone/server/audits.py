@@ -7,16 +7,16 @@ keys, their money is not spent unasked: then the upstream answers the audited re
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
 
 from hammerstone.errors import ModelError
-from hammerstone.models.model import Prompt, Reply
-from hammerstone.models.price import price
-from hammerstone.requests.json_text import as_json
+from hammerstone.models import Prompt, Reply, price
+from hammerstone.requests import as_json
+from hammerstone.server.access.charges import Charge, NoCharge
 from hammerstone.server.access.credentials import CREDENTIALS, credentials_for_upstream
 from hammerstone.server.call import Call
 from hammerstone.server.protocols.contract import TextApi
@@ -34,6 +34,11 @@ _ONCE = frozenset((b"idempotency-key", b"accept-encoding", b"accept"))
 """Headers of the first call that would bring its own reply back, or another form of it."""
 
 
+def _nobodys(body: bytes) -> NoCharge:
+    del body
+    return NoCharge()
+
+
 class Audits:
     """Gives the upstream as a model where a request may be asked again."""
 
@@ -43,12 +48,15 @@ class Audits:
         self._limiter = anyio.CapacityLimiter(AT_ONCE)
 
     def model_for(self, call: Call, api: TextApi) -> UpstreamModel | None:
-        """None where it would spend a client's money unasked, or nothing of the request may be kept.
+        """None where it would spend a client's money unasked, nothing of the request may be kept, or a reply would not
+        say whether it is whole.
 
         What it holds of the request, the client's key with it, is in memory alone, and goes with the request.
         """
         named = (call.fields or {}).get("model")
         if call.controls.no_store or call.fields is None or not isinstance(named, str):
+            return None
+        if not api.tells_end(call.fields):
             return None
         upstream = self._upstreams.of(api.path)
         headers = call.http.headers.raw
@@ -67,7 +75,10 @@ class Audits:
 
 @dataclass(frozen=True, kw_only=True)
 class UpstreamModel:
-    """The upstream, asked one request again: as it came, but not as a stream. Of a prompt it reads nothing."""
+    """The upstream, asked one request: as it came, but not as a stream. Of a prompt it reads nothing.
+
+    `charge` counts a call with such a body in somebody's budget; an audit is in nobody's.
+    """
 
     upstream: Upstream
     api: TextApi
@@ -76,6 +87,7 @@ class UpstreamModel:
     fields: Mapping[str, Any] = field(repr=False)
     model: str
     limiter: anyio.CapacityLimiter = field(repr=False)
+    charge: Callable[[bytes], Charge | NoCharge] = field(default=_nobodys, repr=False)
 
     @property
     def name(self) -> str:
@@ -111,17 +123,19 @@ class UpstreamModel:
         theirs = credentials_for_upstream(self.headers, self.upstream.key_header)
         headers = [(name, value) for name, value in theirs if name.lower() not in _ONCE]
         body = as_json(fields).encode(errors="backslashreplace")  # half a surrogate pair stays an escape
-        reply = await self.upstream.send("POST", self.api.path, self.query, headers, body)
+        charge = self.charge(body)
+        with charge.until_reply():
+            reply = await self.upstream.send("POST", self.api.path, self.query, headers, body)
         chunks: list[bytes] = []
         left = MAX_REPLY
-        async for chunk in reply_bytes(reply):
+        async for chunk in charge.counted(reply_bytes(reply), reply):
             chunks.append(chunk)
             left -= len(chunk)
             if left < 0:
                 await reply.aclose()
                 break
         if reply.status_code != 200:
-            raise ModelError(f"the upstream answered with status {reply.status_code}, asked again")
+            raise ModelError(f"the upstream answered with status {reply.status_code}")
         return UpstreamReply.of(reply, b"".join(chunks))
 
 

@@ -9,7 +9,7 @@ from typing import Any, NoReturn, cast
 import anyio
 from starlette.requests import Request as HttpRequest
 
-from hammerstone.requests.json_text import Number
+from hammerstone.requests import Number
 from hammerstone.server.replies import GatewayError
 from hammerstone.types import JSON
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from asyncio import BaseTransport, TimerHandle, Transport
-from typing import cast
+from collections.abc import MutableMapping
+from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from hammerstone.server.leaving import left
 
 __all__ = ["MAX_HEAD", "Connection"]
 
@@ -25,6 +28,9 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_ends()
         super().connection_lost(exc)
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cycle is not None and not cycle.response_complete:
+            left(cast("MutableMapping[str, Any]", cycle.scope))
 
     def data_received(self, data: bytes) -> None:
         if self._in_head and self._timer is None:  # the next request of a connection that was kept

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hammerstone.requests.json_text import as_json
+from hammerstone.requests import as_json
 
 __all__ = ["SHAPING", "ExactCache", "ExactCaches", "Remembered", "identity"]
 

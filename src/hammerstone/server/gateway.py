@@ -20,7 +20,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from hammerstone.loop import Hammerstone
-from hammerstone.requests.rows import UnreadableRowError
+from hammerstone.requests import UnreadableRowError
 from hammerstone.routes import Answer, Asked, Routed
 from hammerstone.server.access import Access
 from hammerstone.server.audits import Audits
@@ -40,7 +40,7 @@ from hammerstone.server.telemetry.health import Health
 from hammerstone.server.tenants import Tenants
 from hammerstone.server.upstream import Upstreams
 from hammerstone.settings import ServeSettings
-from hammerstone.store.accounts import Bill
+from hammerstone.store import Bill
 from hammerstone.types import Request, Route, Usage
 
 __all__ = ["Gateway"]
@@ -220,7 +220,7 @@ class Gateway:
         if remembered is None:
             return None
         await loop.catalog.refresh()
-        if cache.cleared_for(loop.catalog.forgetting):
+        if cache.cleared_for(loop.catalog.forgetting) or loop.catalog.depends_on_time(asked.request.task):
             return None
         if loop.catalog.is_withdrawn(asked.request.question, remembered.text):
             cache.drop(call.exact_key)

@@ -11,10 +11,7 @@ from anyio import to_thread
 
 from hammerstone.errors import StoreError
 from hammerstone.faults import LogReporter, Reporter, place_of
-from hammerstone.store import Stores
-from hammerstone.store.database import timestamp
-from hammerstone.store.purging import Purged
-from hammerstone.store.selection import Selection
+from hammerstone.store import Purged, Selection, Stores, timestamp
 
 __all__ = ["Keeper"]
 

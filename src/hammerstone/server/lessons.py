@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from hammerstone.journal import Served
 from hammerstone.loop import Hammerstone
-from hammerstone.models.price import estimate_tokens, price
+from hammerstone.models import estimate_tokens, price
 from hammerstone.routes import Answer, Asked, Routed
 from hammerstone.server.protocols.contract import TextApi
 from hammerstone.server.tenants import Tenants
 from hammerstone.server.upstream_reply import UpstreamReply
-from hammerstone.store.accounts import Bill
-from hammerstone.types import Route, Usage
+from hammerstone.store import LONGEST_MODEL, Bill, PaidCall
+from hammerstone.types import Role, Route, Usage
 
 __all__ = ["Lesson", "of_a_tool", "of_another_call", "of_the_upstream", "saved_usd"]
 
@@ -58,12 +58,29 @@ def of_the_upstream(
         text, usage = reply.answer(api)
         if text is None:
             return None
-        cost_usd = price(asked.request.chat.model or "", usage)
-        asked.bill = Bill(request_id=asked.request.id, calls=1, cost_usd=cost_usd, usage=usage)
+        asked.paid = _call(asked, usage, ms)
+        asked.bill = Bill(request_id=asked.request.id, calls=1, cost_usd=asked.paid.cost_usd, usage=usage)
         answer = Answer(text=text, route=Route.SOLVER)
         return asked, Routed(answer=answer, refusals=asked.refusals, route=Route.SOLVER), ms
 
     return Lesson(read=read, loop=_loop_of(tenants, asked), size=_size(asked) + len(reply.body), kept=kept)
+
+
+def _call(asked: Asked, usage: Usage, ms: float) -> PaidCall:
+    """What the upstream was paid for. Its texts are those of the request, and are not stored twice."""
+    model = asked.request.chat.model or ""
+    return PaidCall(
+        key="",
+        role=Role.SOLVER,
+        model=model[:LONGEST_MODEL],
+        prompt={},
+        text="",
+        usage=usage,
+        cost_usd=price(model, usage),
+        seconds=ms / 1000,
+        request_id=asked.request.id,
+        task=None,
+    )
 
 
 def of_another_call(

@@ -19,10 +19,11 @@ from starlette.requests import Request as HttpRequest
 from starlette.types import Receive, Scope, Send
 
 from hammerstone.concurrency import task_group
+from hammerstone.errors import HammerstoneError
 from hammerstone.faults import reason_of
 from hammerstone.server.bodies import MEGABYTE
 from hammerstone.server.entry import Entry
-from hammerstone.server.replies import GatewayError, error_response
+from hammerstone.server.replies import GatewayError, error_response, refusal_of
 from hammerstone.server.tool_calls import ToolCalls
 from hammerstone.settings import ServeSettings
 
@@ -88,8 +89,9 @@ class McpEndpoint:
         try:
             tenant = await self._entry.admit(HttpRequest(scope, receive))
             manager = await self._manager(tenant)
-        except GatewayError as error:
-            await error_response(error, None, {})(scope, receive, send)
+        except (GatewayError, HammerstoneError) as error:
+            refused = error if isinstance(error, GatewayError) else refusal_of(error)
+            await error_response(refused, None, {})(scope, receive, send)
             return
         await manager.handle_request(scope, receive, send)
 

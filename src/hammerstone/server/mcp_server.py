@@ -21,8 +21,8 @@ from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, Too
 from hammerstone.server.replies import GatewayError
 from hammerstone.server.tool_calls import ToolCalls
 from hammerstone.server.tool_documents import tool_description
-from hammerstone.store.records import StoredTool
-from hammerstone.tools.signature import read_signature
+from hammerstone.store import StoredTool
+from hammerstone.tools import read_signature
 
 __all__ = ["PAGE", "ToolServer"]
 

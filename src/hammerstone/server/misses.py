@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import anyio
 import httpx2
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
 from hammerstone.journal import Served
 from hammerstone.loop import Hammerstone
-from hammerstone.server.access import Access, credentials_for_upstream
+from hammerstone.server.access import Access, Charge, credentials_for_upstream
+from hammerstone.server.access.charges import NoCharge
 from hammerstone.server.call import Call
 from hammerstone.server.exact import ExactCaches
 from hammerstone.server.learner import Learner
+from hammerstone.server.leaving import while_there
 from hammerstone.server.lessons import of_another_call, of_the_upstream
 from hammerstone.server.relay import Relay, RelayResponse, Relays
 from hammerstone.server.replies import GatewayError
 from hammerstone.server.sharing import SharedKey, shared_key
 from hammerstone.server.tenants import Tenants
-from hammerstone.server.upstream import UpstreamError, Upstreams, reply_bytes, reply_headers
+from hammerstone.server.upstream import RawHeaders, UpstreamError, Upstreams, reply_bytes, reply_headers, whole_body
 from hammerstone.server.upstream_reply import UpstreamReply
 from hammerstone.types import Route
 
@@ -29,13 +33,19 @@ __all__ = ["Misses"]
 
 @dataclass(frozen=True, kw_only=True)
 class _Replied:
-    """The head of a reply, and its bytes as whoever pays for them counts them."""
+    """The head of a reply, and its body: whole, if it came with the head, or to be read as it comes in."""
 
+    call: Call
     head: httpx2.Response
-    chunks: AsyncIterator[bytes]
+    charge: Charge | NoCharge
+    whole: bytes | None
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """As whoever pays for them counts them."""
+        return self.charge.counted(_noted(self.call, self.head), self.head)
 
 
-class _Leading:
+class Leading:
     """Whoever asks the upstream for all who ask the same at this moment. `relay` is there when `ready`, or never."""
 
     def __init__(self, request_id: str) -> None:
@@ -43,6 +53,11 @@ class _Leading:
         self.ready = anyio.Event()
         self.relay: Relay | None = None
         self.followers: list[Call] = []
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether others wait for the reply to begin."""
+        return self.ready.statistics().tasks_waiting > 0
 
 
 class Misses:
@@ -65,7 +80,7 @@ class Misses:
         self._access = access
         self._exact = exact
         self._shares = shares
-        self._leading: dict[SharedKey, _Leading] = {}
+        self._leading: dict[SharedKey, Leading] = {}
         self.relays = Relays()
 
     async def pass_on(self, call: Call) -> Response:
@@ -89,22 +104,23 @@ class Misses:
             return None
         if replied.head.status_code == 200:
             return self._response(call, replied)
-        async for _ in replied.chunks:
-            pass
+        with suppress(UpstreamError):
+            async for _ in replied.chunks():
+                pass
         return None
 
     # several that ask the same
 
     async def _lead(self, call: Call, key: SharedKey) -> Response:
-        leading = self._leading[key] = _Leading(call.id)
+        leading = self._leading[key] = Leading(call.id)
         try:
-            return self._response(call, await self._send(call), leading)
+            return self._response(call, await self._send(call, leading), leading)
         finally:
             leading.ready.set()
             if leading.relay is None and self._leading.get(key) is leading:
                 del self._leading[key]
 
-    async def _follow(self, call: Call, leading: _Leading) -> Response | None:
+    async def _follow(self, call: Call, leading: Leading) -> Response | None:
         """The same bytes; `None` if whoever leads has failed before the first of them could go out."""
         await leading.ready.wait()
         relay = leading.relay
@@ -128,51 +144,72 @@ class Misses:
 
     # one call
 
-    def _response(self, call: Call, replied: _Replied, leading: _Leading | None = None) -> Response:
+    def _response(self, call: Call, replied: _Replied, leading: Leading | None = None) -> Response:
         """What a tool could have been asked is learned from, once it is whole."""
         head, headers = replied.head, _headers(call, replied.head)
-        if call.asked is None or head.status_code != 200 or call.controls.no_store:
-            response = StreamingResponse(replied.chunks, status_code=head.status_code)
-            response.raw_headers = headers
-            return response
+        teaches = call.asked is not None and head.status_code == 200 and not call.controls.no_store
+        if replied.whole is not None and leading is None:
+            replied.charge.ended(head, replied.whole)
+            if teaches:
+                self._learn(call, UpstreamReply.of(head, replied.whole), None)
+            return _with(headers, Response(replied.whole, status_code=head.status_code))
+        if not teaches:
+            return _with(headers, StreamingResponse(replied.chunks(), status_code=head.status_code))
 
         def end(body: bytes | None) -> None:
             if body is not None:
                 self._learn(call, UpstreamReply.of(head, body), leading)
             self._leading = {key: one for key, one in self._leading.items() if one is not leading}
 
-        relay = Relay(head, replied.chunks, keeps_on=call.gathers, on_end=end)
+        relay = Relay(head, replied.chunks(), keeps_on=call.gathers, on_end=end)
         if leading is not None:
             leading.relay = relay
         reader = relay.join()
         self.relays.start(relay)
         return RelayResponse(reader, status_code=200, headers=headers)
 
-    async def _send(self, call: Call) -> _Replied:
+    async def _send(self, call: Call, leading: Leading | None = None) -> _Replied:
+        """Raises `ClientDisconnect` where the client leaves before the reply begins, and nobody else wants it."""
+
+        def is_wanted() -> bool:
+            return call.gathers() or (leading is not None and leading.is_awaited)
+
         method, query = call.http.method, call.http.scope.get("query_string", b"")
-        charge = self._access.charge(call.caller, method=method, body=call.body, fields=call.fields, api=call.api)
+        charge = self._access.charge(
+            call.caller, method=method, path=call.path, body=call.body, fields=call.fields, api=call.api
+        )
         call.notes.setdefault("route", "upstream")
         try:
             upstream = self._upstreams.of(call.path)
             headers = credentials_for_upstream(call.http.headers.raw, upstream.key_header)
             headers = call.record.trace.upstream_began(upstream.base_url, headers)
-            with charge.until_reply(), call.record.waiting_for_upstream():
+            with (
+                while_there(call.http.scope, is_wanted) as waiting,
+                charge.until_reply(),
+                call.record.waiting_for_upstream(),
+            ):
                 reply = await upstream.send(method, call.raw_path, query, headers, call.body)
+            if waiting.cancelled_caught:
+                raise ClientDisconnect
         except UpstreamError as error:
             call.record.upstream_failed = error.code
-            raise GatewayError(error.message, status=error.status, code=error.code, kind="upstream_error") from error
+            raise GatewayError(
+                error.message, status=error.status, code=error.code, kind="upstream_error", hint=error.hint
+            ) from error
         if not 200 <= reply.status_code < 600:  # HTTP knows no other end of a request, and our server sends none
             await reply.aclose()
             message = f"the upstream replied with status {reply.status_code}, which ends no request"
             raise GatewayError(message, status=502, code="upstream_unreadable", kind="upstream_error")
         call.record.trace.upstream_replied(reply.status_code)
-        return _Replied(head=reply, chunks=charge.counted(_noted(call, reply), reply))
+        return _Replied(call=call, head=reply, charge=charge, whole=whole_body(reply))
 
-    def _learn(self, call: Call, reply: UpstreamReply, leading: _Leading | None) -> None:
+    def _learn(self, call: Call, reply: UpstreamReply, leading: Leading | None) -> None:
         if call.api is None or call.asked is None:
             return
         if call.record.trace.is_on:
             call.record.trace.answered(*reply.answer(call.api))
+        if not call.api.tells_end(call.fields or {}):
+            return
 
         def kept(loop: Hammerstone, served: Served) -> None:
             asked, routed, _ = served
@@ -199,6 +236,12 @@ async def _noted(call: Call, reply: httpx2.Response) -> AsyncIterator[bytes]:
     except UpstreamError as error:
         call.record.upstream_failed = error.code
         raise
+
+
+def _with(headers: RawHeaders, response: Response) -> Response:
+    """The response with these headers and no others."""
+    response.raw_headers = list(headers)
+    return response
 
 
 def _headers(call: Call, head: httpx2.Response) -> list[tuple[bytes, bytes]]:

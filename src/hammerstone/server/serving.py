@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -16,10 +17,9 @@ from hammerstone.environment import default_home
 from hammerstone.errors import SettingsError, StoreError
 from hammerstone.host import Host
 from hammerstone.loop import Models
-from hammerstone.models.price import price
+from hammerstone.models import price
 from hammerstone.opening import name_models
-from hammerstone.sandbox import open_sandbox
-from hammerstone.sandbox.lasting import open_lasting
+from hammerstone.sandbox import open_lasting, open_sandbox
 from hammerstone.server.access import Access
 from hammerstone.server.app import build_app, build_pages_app
 from hammerstone.server.connection import Connection
@@ -28,9 +28,7 @@ from hammerstone.server.entry import is_loopback
 from hammerstone.server.telemetry.signals import Signals
 from hammerstone.server.upstream import Upstream, Upstreams
 from hammerstone.settings import ServeSettings, Settings
-from hammerstone.store import open_stores
-from hammerstone.store.keeping import NOTHING
-from hammerstone.store.masks import open_keeping
+from hammerstone.store import KEEP_NOTHING, open_keeping, open_stores
 from hammerstone.types import Usage
 
 __all__ = ["check_address", "open_tenants", "open_upstreams", "serve", "serve_pages"]
@@ -96,7 +94,7 @@ async def open_tenants(
     `StoreError`, `SandboxError`.
     """
     keeping = open_keeping(settings.serve)
-    models = models or _models(settings, learns=keeping is not NOTHING)
+    models = models or _models(settings, learns=keeping is not KEEP_NOTHING)
     with open_stores(home or default_home(), keeping=keeping) as stores:
         async with (
             open_lasting(
@@ -132,17 +130,18 @@ async def serve(
     upstreams: Upstreams,
     settings: ServeSettings,
     signals: Signals,
-    on_start: Callable[[str], None],
+    on_start: Callable[[str, bool], None],
 ) -> None:
     """Until it is told to stop (SIGINT or SIGTERM): then it finishes the streams under way.
 
-    `on_start` gets the address. Raises `StoreError` if the keys cannot be read, and `SettingsError` if the port is
-    taken, or if others could reach a gateway that has no keys.
+    `on_start` gets the address, and whether a request needs a key. Raises `StoreError` if the keys cannot be read, and
+    `SettingsError` if the port is taken, or if others could reach a gateway that has no keys.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     access = await _access(tenants, settings, signals)
     price("", Usage(input_tokens=0, output_tokens=0))  # the table of prices takes 0.3 s: no request is to wait for it
-    await _listen(build_app(tenants, upstreams, settings, access=access, signals=signals), settings, signals, on_start)
+    app = build_app(tenants, upstreams, settings, access=access, signals=signals)
+    await _listen(app, settings, signals, lambda url: on_start(url, access.required))
 
 
 async def serve_pages(
@@ -178,16 +177,26 @@ async def _listen(app: Starlette, settings: ServeSettings, signals: Signals, on_
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=LAST_SECONDS,
     )
-    try:
-        listening = config.bind_socket()
-    except SystemExit:  # uvicorn has logged why
-        raise SettingsError(
-            f"port {settings.port} of {settings.host} cannot be used", hint="--port names another"
-        ) from None
+    listening = _bound(settings.host, settings.port)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{host}:{listening.getsockname()[1]}"
     server = DrainingServer(config, signals.health, drain_s=settings.drain_s, on_start=lambda: on_start(url))
     await server.serve(sockets=[listening])
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Not by uvicorn, which would log what is wrong beside our own error, and end the process."""
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        why = (error.strerror or str(error)).lower()
+        raise SettingsError(
+            f"port {port} of {host} cannot be used: {why}", hint="--port names another port, --host another address"
+        ) from None
+    return listening
 
 
 def _url(text: str) -> str:

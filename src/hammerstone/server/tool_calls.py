@@ -13,15 +13,12 @@ from anyio import to_thread
 
 from hammerstone.faults import contained
 from hammerstone.loop import Hammerstone
-from hammerstone.requests.comparison import agree
-from hammerstone.requests.frame import PLAIN, Form
+from hammerstone.requests import PLAIN, Form, agree
 from hammerstone.routes import Answer, Asked, Refusal, Routed, ToolParserRoute
 from hammerstone.server.learner import Learner
 from hammerstone.server.replies import GatewayError
-from hammerstone.store.accounts import Bill
-from hammerstone.store.records import StoredTool
-from hammerstone.tools.parser import call_solve
-from hammerstone.tools.signature import ArgumentsError, read_signature
+from hammerstone.store import Bill, StoredTool
+from hammerstone.tools import ArgumentsError, call_solve, read_signature
 from hammerstone.types import JSON, Chat, Message, Request, Route
 
 __all__ = ["Called", "ToolCalls"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hammerstone.server.protocols.chat_completions import OPENAI_ERROR
-from hammerstone.store.records import StoredTool
-from hammerstone.tools.signature import Signature, read_signature
+from hammerstone.store import StoredTool
+from hammerstone.tools import Signature, read_signature
 from hammerstone.types import JSON, Route
 
 __all__ = ["openapi_document", "takes_question", "tool_description", "tool_document"]

@@ -30,7 +30,7 @@ from hammerstone.server.tenants import Tenants
 from hammerstone.server.tool_calls import ToolCalls
 from hammerstone.server.tool_documents import openapi_document, takes_question, tool_document
 from hammerstone.settings import ServeSettings
-from hammerstone.store.records import StoredTool
+from hammerstone.store import StoredTool
 from hammerstone.types import JSON
 
 __all__ = ["MAX_BATCH", "ToolsApi"]

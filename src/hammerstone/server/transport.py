@@ -26,32 +26,58 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
     """Bytes and headers go out and come in as they are: nothing is decoded, followed, added or kept.
 
     As many connections as there are requests under way; idle ones are used again. A reply has `timeout_s` seconds for
-    each of its parts. Raises httpx2's errors.
+    each of its parts. One whose body has come with its head has a `ByteStream`. Raises httpx2's errors.
     """
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=timeout_s)
         self._opened: aiohttp.ClientSession | None = None
+        self._plain: httpx2.AsyncHTTPTransport | None = None
         self._tls: ssl.SSLContext | None = None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        headers = [one for one in request.headers.raw if one[0].lower() != b"expect"]
+        # whoever expects `100 Continue` has had it from us
+        try:
+            texts = [(name.decode(), value.decode()) for name, value in headers]
+        except UnicodeDecodeError:
+            return await self._send_bytes(request, headers)
         with _errors():
             reply = await self._session().request(
                 request.method,
                 URL(str(request.url), encoded=True),
-                headers=[
-                    (name.decode(), value.decode()) for name, value in request.headers.raw if name.lower() != b"expect"
-                ],  # whoever expects `100 Continue` has had it from us
+                headers=texts,
                 data=request.content or None,
                 allow_redirects=False,
                 proxy=_proxy(request.url.scheme, request.url.host),
                 ssl=self._certificates() if request.url.scheme == "https" else True,
             )
-        return httpx2.Response(reply.status, headers=list(reply.raw_headers), stream=_Body(reply), request=request)
+            is_whole = reply.content.is_eof()
+            body = httpx2.ByteStream(await reply.read()) if is_whole else _Body(reply)
+        return httpx2.Response(reply.status, headers=list(reply.raw_headers), stream=body, request=request)
+
+    async def _send_bytes(self, request: httpx2.Request, headers: list[tuple[bytes, bytes]]) -> httpx2.Response:
+        """By httpx2's own client: aiohttp's writes headers as UTF-8, and some clients write theirs as Latin-1."""
+        if self._plain is None:
+            proxy = _proxy(request.url.scheme, request.url.host)
+            self._plain = httpx2.AsyncHTTPTransport(verify=self._certificates(), trust_env=False, proxy=proxy)
+        waits = dict.fromkeys(("read", "write"), self._timeout.sock_read)
+        timeout = {"connect": CONNECT_SECONDS, "pool": CONNECT_SECONDS, **waits}
+        return await self._plain.handle_async_request(
+            httpx2.Request(
+                request.method,
+                request.url,
+                headers=headers,
+                content=request.content,
+                extensions={"timeout": timeout},
+            )
+        )
 
     async def aclose(self) -> None:
         if self._opened is not None:
             await self._opened.close()
+        if self._plain is not None:
+            await self._plain.aclose()
 
     def _session(self) -> aiohttp.ClientSession:
         """Opened by the first request, in the event loop that it belongs to."""
@@ -100,8 +126,10 @@ def _errors() -> Generator[None]:
         raise httpx2.ReadTimeout(str(error)) from error
     except aiohttp.ClientConnectorError as error:
         raise httpx2.ConnectError(str(error)) from error
+    except aiohttp.ClientResponseError as error:  # what came is no reply
+        raise httpx2.RemoteProtocolError(error.message.partition("\n")[0].rstrip(":")) from error
     except (aiohttp.ClientError, OSError) as error:
-        raise httpx2.RemoteProtocolError(str(error) or type(error).__name__) from error
+        raise httpx2.ReadError(str(error) or type(error).__name__) from error
     except ValueError as error:  # of a header that cannot be sent
         raise httpx2.LocalProtocolError(type(error).__name__) from error
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import httpx2
 
 from hammerstone.server.transport import AiohttpTransport
 
-__all__ = ["RawHeaders", "Upstream", "UpstreamError", "Upstreams", "reply_bytes", "reply_headers"]
+__all__ = ["RawHeaders", "Upstream", "UpstreamError", "Upstreams", "reply_bytes", "reply_headers", "whole_body"]
 
 RawHeaders: TypeAlias = "Sequence[tuple[bytes, bytes]]"
 
@@ -29,13 +30,14 @@ OURS = b"x-hammerstone-"
 
 
 class UpstreamError(Exception):
-    """There is no reply. `status` is what a gateway says then; `code` is stable."""
+    """There is no reply. `status` is what a gateway says then; `code` is stable, and `hint` says what repairs it."""
 
-    def __init__(self, message: str, *, status: int, code: str) -> None:
+    def __init__(self, message: str, *, status: int, code: str, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.status = status
         self.code = code
+        self.hint = hint
 
 
 class Upstream:
@@ -71,11 +73,18 @@ class Upstream:
         """
         url = f"{self.base_url}{path}" + (f"?{query.decode('latin-1')}" if query else "")
         try:
-            request = httpx2.Request(method, url, headers=self._headers(headers), content=body)
+            request = httpx2.Request(method, _read_url(url), headers=self._headers(headers), content=body)
             return await self._transport.handle_async_request(request)
         except httpx2.TimeoutException as error:
             raise UpstreamError(
                 f"the upstream did not answer in time ({_what(error)})", status=504, code="upstream_timeout"
+            ) from error
+        except httpx2.RemoteProtocolError as error:
+            raise UpstreamError(
+                f"the upstream's reply is not valid HTTP: {error}",
+                status=502,
+                code="upstream_unreadable",
+                hint="the server, or a proxy before it, sends a wrong header or another number of bytes than it says",
             ) from error
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise UpstreamError(
@@ -110,6 +119,14 @@ class Upstreams:
         await self.openai.aclose()
         if self.anthropic is not None:
             await self.anthropic.aclose()
+
+
+_read_url = lru_cache(maxsize=256)(httpx2.URL)
+
+
+def whole_body(response: httpx2.Response) -> bytes | None:
+    """The body of a reply that has come whole with its head."""
+    return b"".join(response.stream) if isinstance(response.stream, httpx2.ByteStream) else None
 
 
 def reply_headers(response: httpx2.Response) -> list[tuple[bytes, bytes]]:

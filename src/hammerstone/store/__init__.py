@@ -7,24 +7,162 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hammerstone.store.opening import open_store, open_stores
-from hammerstone.store.owner import this_process
-from hammerstone.store.summaries import LedgerRow, MeanCall, RouteRow
+from hammerstone.lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from hammerstone.store.accounts import AccountedModel, Bill, prompt
+    from hammerstone.store.acts import Act
+    from hammerstone.store.answers import RefusedQuestion, WantedAnswers
+    from hammerstone.store.comparisons import MoveRule
+    from hammerstone.store.database import timestamp
+    from hammerstone.store.keeping import KEEP_NOTHING, Keeping
+    from hammerstone.store.key_records import (
+        DAY,
+        KEY_FORM,
+        KEY_MARK,
+        Amount,
+        Key,
+        KeyLimits,
+        KeyPeriod,
+        KeyRole,
+        KeyUsage,
+        Per,
+        UsageNews,
+        budget_span,
+        day_start,
+    )
+    from hammerstone.store.keys import Keys
+    from hammerstone.store.masks import open_keeping
+    from hammerstone.store.opening import open_store, open_stores
+    from hammerstone.store.owner import this_process
+    from hammerstone.store.purging import Purged
+    from hammerstone.store.records import (
+        Actor,
+        Answered,
+        Attempt,
+        Build,
+        BuildState,
+        Change,
+        ComparisonKind,
+        Correction,
+        Disagreement,
+        Finished,
+        GivenCorrection,
+        Kept,
+        LedgerEntry,
+        MergedLabel,
+        Move,
+        Opinion,
+        Queued,
+        Stage,
+        StoredInstance,
+        StoredTool,
+        Tally,
+        Task,
+        ToolState,
+    )
+    from hammerstone.store.selection import Selection
+    from hammerstone.store.standing import Ordering, Progress, Standing
     from hammerstone.store.store import Store
+    from hammerstone.store.summaries import LedgerRow, MeanCall, RouteRow, ToolRow, ToolTally
     from hammerstone.store.tenants import Stores
+    from hammerstone.store.traffic import Bucket, Spent, Stretch, StrongModel, Traffic
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "accounts": "AccountedModel Bill prompt",
+            "answers": "RefusedQuestion WantedAnswers",
+            "acts": "Act",
+            "comparisons": "MoveRule",
+            "database": "timestamp",
+            "keeping": "KEEP_NOTHING Keeping",
+            "key_records": "Amount DAY KEY_FORM KEY_MARK Key KeyLimits KeyPeriod KeyRole KeyUsage Per UsageNews "
+            "budget_span day_start",
+            "keys": "Keys",
+            "masks": "open_keeping",
+            "opening": "open_store open_stores",
+            "owner": "this_process",
+            "purging": "Purged",
+            "records": "Actor Answered Attempt Build BuildState Change ComparisonKind Correction Disagreement "
+            "Finished GivenCorrection Kept LedgerEntry MergedLabel Move Opinion Queued Stage "
+            "StoredInstance StoredTool Tally Task ToolState",
+            "selection": "Selection",
+            "standing": "Ordering Progress Standing",
+            "store": "Store",
+            "summaries": "LedgerRow MeanCall RouteRow ToolRow ToolTally",
+            "tenants": "Stores",
+            "traffic": "Bucket Spent Stretch StrongModel Traffic",
+        },
+    )
 
-__all__ = ["LedgerRow", "MeanCall", "RouteRow", "Store", "Stores", "open_store", "open_stores", "this_process"]
-
-
-def __getattr__(name: str) -> object:
-    if name == "Store":
-        from hammerstone.store.store import Store
-
-        return Store
-    if name == "Stores":
-        from hammerstone.store.tenants import Stores
-
-        return Stores
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__all__ = [  # noqa: RUF022 - in plain order, as every package's
+    "AccountedModel",
+    "Act",
+    "Actor",
+    "Amount",
+    "Answered",
+    "Attempt",
+    "Bill",
+    "Bucket",
+    "Build",
+    "BuildState",
+    "Change",
+    "ComparisonKind",
+    "Correction",
+    "DAY",
+    "Disagreement",
+    "Finished",
+    "GivenCorrection",
+    "KEEP_NOTHING",
+    "KEY_FORM",
+    "KEY_MARK",
+    "Keeping",
+    "Kept",
+    "Key",
+    "KeyLimits",
+    "KeyPeriod",
+    "KeyRole",
+    "KeyUsage",
+    "Keys",
+    "LedgerEntry",
+    "LedgerRow",
+    "MeanCall",
+    "MergedLabel",
+    "Move",
+    "MoveRule",
+    "Opinion",
+    "Ordering",
+    "Per",
+    "Progress",
+    "Purged",
+    "Queued",
+    "RefusedQuestion",
+    "RouteRow",
+    "Selection",
+    "Spent",
+    "Stage",
+    "Standing",
+    "Store",
+    "StoredInstance",
+    "StoredTool",
+    "Stores",
+    "Stretch",
+    "StrongModel",
+    "Tally",
+    "Task",
+    "ToolRow",
+    "ToolState",
+    "ToolTally",
+    "Traffic",
+    "UsageNews",
+    "WantedAnswers",
+    "budget_span",
+    "day_start",
+    "open_keeping",
+    "open_store",
+    "open_stores",
+    "prompt",
+    "this_process",
+    "timestamp",
+]

@@ -9,8 +9,7 @@ import anyio
 from anyio import to_thread
 
 from hammerstone.errors import ModelError, ReplyCutError
-from hammerstone.models.asking import ask
-from hammerstone.models.model import Message, Model, Prompt, Reply, identity_of, may_be_longer
+from hammerstone.models import Message, Model, Prompt, Reply, ask, identity_of, may_be_longer
 from hammerstone.settings import Roles, RoleSettings
 from hammerstone.store.records import PaidCall
 from hammerstone.types import JSON, Role, Usage

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, insert, or_, select
 
-from hammerstone.requests.frame import chat_document, chat_from
+from hammerstone.requests import chat_document, chat_from
 from hammerstone.store import schema
 from hammerstone.store.database import timestamp
 from hammerstone.store.records import Answered, Kept, LedgerEntry
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from hammerstone.store.keeping import Keeping
 
 __all__ = [
+    "LONGEST_MODEL",
     "RefusedQuestion",
-    "Wanted",
+    "WantedAnswers",
     "add",
     "find",
     "newest",
@@ -42,7 +43,7 @@ _TOOLS = schema.tools
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class WantedAnswers:
     """Which answers; all that is named must hold. `since` and `until` are moments (ISO 8601, UTC).
 
     `text` stands in the question or the answer, in whatever case, or is the request's id.
@@ -118,7 +119,7 @@ def of_tool(connection: Connection, name: str, version: int) -> tuple[Answered, 
     return tuple(_answered(row) for row in connection.execute(rows.order_by(_ANSWERS.c.id.desc())).all())
 
 
-def page(connection: Connection, wanted: Wanted, limit: int) -> tuple[LedgerEntry, ...]:
+def page(connection: Connection, wanted: WantedAnswers, limit: int) -> tuple[LedgerEntry, ...]:
     rows = select(_ANSWERS).order_by(_ANSWERS.c.id.desc()).limit(limit)
     for name in ("request_id", "task", "tool", "route", "model"):
         if (value := getattr(wanted, name)) is not None:

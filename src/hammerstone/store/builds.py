@@ -12,7 +12,7 @@ from hammerstone.store import schema, tasks
 from hammerstone.store.database import timestamp
 from hammerstone.store.owner import is_gone
 from hammerstone.store.records import Attempt, Build, BuildState, Disagreement, Task
-from hammerstone.tools.tool import Tool
+from hammerstone.tools import Tool
 from hammerstone.types import Usage
 
 if TYPE_CHECKING:

@@ -14,9 +14,11 @@ from hammerstone.store.records import PaidCall
 from hammerstone.types import Role, Usage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection, Row
 
-__all__ = ["add", "find", "of_request"]
+__all__ = ["add", "add_all", "find", "of_request"]
 
 _CALLS = schema.calls
 
@@ -33,20 +35,29 @@ def of_request(connection: Connection, request_id: str) -> tuple[PaidCall, ...]:
 
 
 def add(connection: Connection, call: PaidCall) -> int:
-    row = insert(_CALLS).values(
-        key=call.key,
-        model=call.model,
-        role=call.role,
-        prompt=dict(call.prompt),
-        text=call.text,
-        cost_usd=call.cost_usd,
-        seconds=call.seconds if math.isfinite(call.seconds) else 0.0,
-        request_id=call.request_id,
-        task=call.task,
-        created=timestamp(),
-        **asdict(call.usage),
-    )
+    row = insert(_CALLS).values(_row(call))
     return connection.execute(row.returning(_CALLS.c.id)).scalar_one()
+
+
+def add_all(connection: Connection, calls: Sequence[PaidCall]) -> None:
+    if calls:
+        connection.execute(insert(_CALLS), [_row(one) for one in calls])
+
+
+def _row(call: PaidCall) -> dict[str, Any]:
+    return {
+        "key": call.key,
+        "model": call.model,
+        "role": call.role,
+        "prompt": dict(call.prompt),
+        "text": call.text,
+        "cost_usd": call.cost_usd,
+        "seconds": call.seconds if math.isfinite(call.seconds) else 0.0,
+        "request_id": call.request_id,
+        "task": call.task,
+        "created": timestamp(),
+        **asdict(call.usage),
+    }
 
 
 def _call(row: Row[Any]) -> PaidCall:

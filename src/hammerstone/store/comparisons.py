@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, select, update
 
 from hammerstone.errors import NotFoundError
-from hammerstone.requests.comparison import agree
+from hammerstone.requests import agree
 from hammerstone.store import labels, schema, tools
 from hammerstone.store.database import timestamp
 from hammerstone.store.keeping import ALL
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from hammerstone.store.keeping import Keeping
 
-__all__ = ["Rule", "add", "add_opinion", "of_request", "of_tool"]
+__all__ = ["MoveRule", "add", "add_opinion", "of_request", "of_tool"]
 
-Rule = Callable[[StoredTool], Move | None]
+MoveRule = Callable[[StoredTool], Move | None]
 
 _COMPARISONS = schema.comparisons
 _TASKS = schema.tasks
@@ -37,7 +37,7 @@ def add(
     kind: ComparisonKind,
     tool_answer: str,
     upstream_answer: str,
-    rule: Rule,
+    rule: MoveRule,
     keeping: Keeping = ALL,
 ) -> Comparison:
     tool = tools.locked(connection, name, version)
@@ -95,7 +95,7 @@ def _count(connection: Connection, tool_id: int, *, agreed: bool) -> None:
     connection.execute(counted)
 
 
-def _follow(connection: Connection, name: str, version: int, rule: Rule) -> None:
+def _follow(connection: Connection, name: str, version: int, rule: MoveRule) -> None:
     """Let the rule decide. A live tool that is to be shadowed on, where a newer one is in shadow, is quarantined."""
     tool = tools.locked(connection, name, version)
     move = rule(tools.stored(tool))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hammerstone.requests.comparison import agree
+from hammerstone.requests import agree
 from hammerstone.store import labels, tools
 from hammerstone.store.records import Actor, Move, ToolState
 

@@ -12,8 +12,7 @@ from sqlalchemy import insert, select, update
 
 from hammerstone.errors import NotFoundError, SettingsError
 from hammerstone.escaping import pair_digest
-from hammerstone.requests.comparison import agree
-from hammerstone.requests.frame import chat_from, question_in
+from hammerstone.requests import agree, chat_from, question_in
 from hammerstone.store import instances, schema, tasks, tools
 from hammerstone.store.database import timestamp
 from hammerstone.store.keeping import ALL

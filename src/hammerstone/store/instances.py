@@ -13,8 +13,7 @@ from sqlalchemy import delete, select, update
 
 from hammerstone.errors import NotFoundError
 from hammerstone.escaping import sha256
-from hammerstone.requests.comparison import agree, same_label
-from hammerstone.requests.frame import chat_document, chat_from
+from hammerstone.requests import agree, chat_document, chat_from, same_label
 from hammerstone.store import contests, schema, tasks, tools
 from hammerstone.store.database import insert_new, timestamp
 from hammerstone.store.records import StoredInstance, Task
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-    from hammerstone.requests.frame import Frame
+    from hammerstone.requests import Frame
     from hammerstone.store.records import Finished
     from hammerstone.types import Instance
 

@@ -17,7 +17,7 @@ from hammerstone.store.records import Answered, Kept, PaidCall
 if TYPE_CHECKING:
     from hammerstone.types import JSON, Chat, Instance, Message
 
-__all__ = ["ALL", "NOTHING", "Keeping", "Mask"]
+__all__ = ["ALL", "KEEP_NOTHING", "Keeping", "Mask"]
 
 Mask = Callable[[str], str]
 
@@ -95,4 +95,4 @@ def _nothing(text: str) -> str:
 
 
 ALL = Keeping()
-NOTHING = Keeping(_nothing)
+KEEP_NOTHING = Keeping(_nothing)

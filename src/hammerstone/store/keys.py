@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from hammerstone.errors import NotFoundError, SettingsError
 from hammerstone.escaping import sha256
-from hammerstone.store import audit, schema
+from hammerstone.store import acts, schema
 from hammerstone.store.database import timestamp
 from hammerstone.store.key_records import (
     DAY,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row
 
-    from hammerstone.store.audit import Act
+    from hammerstone.store.acts import Act
     from hammerstone.store.database import Database
 
 __all__ = ["Keys"]
@@ -60,7 +60,7 @@ class Keys:
 
     def by(self, act: Act) -> Keys:
         """The same, for one act of a person: see `Store.by`."""
-        return Keys(self._database.noting(lambda connection: audit.add(connection, act)))
+        return Keys(self._database.noting(lambda connection: acts.add(connection, act)))
 
     def create(
         self, name: str, *, tenant: str = "", role: KeyRole = KeyRole.CLIENT, limits: KeyLimits | None = None

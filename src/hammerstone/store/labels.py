@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from hammerstone.escaping import sha256
-from hammerstone.requests.comparison import agree
+from hammerstone.requests import agree
 from hammerstone.store import schema
 from hammerstone.types import Source
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from hammerstone.tools.tool import Tool
+    from hammerstone.tools import Tool
 
 __all__ = ["contradicted", "digests", "of_question"]
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 from hammerstone.errors import SettingsError
 from hammerstone.settings import ServeSettings
-from hammerstone.store.keeping import ALL, NOTHING, Keeping
+from hammerstone.store.keeping import ALL, KEEP_NOTHING, Keeping
 
 if TYPE_CHECKING:
     from hammerstone.store.keeping import Mask
@@ -27,7 +27,7 @@ __all__ = ["PATTERNS", "open_keeping", "open_mask"]
 def open_keeping(settings: ServeSettings) -> Keeping:
     """How much of texts is stored. Raises `SettingsError` for a mask that cannot be used."""
     if settings.store == "none":
-        return NOTHING
+        return KEEP_NOTHING
     return Keeping(open_mask(settings.mask)) if settings.mask else ALL
 
 

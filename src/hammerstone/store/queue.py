@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import or_, select, update
 
 from hammerstone.errors import NotFoundError
-from hammerstone.requests.frame import PLAIN, chat_document, chat_from, question_in
+from hammerstone.requests import PLAIN, chat_document, chat_from, question_in
 from hammerstone.store import instances, schema, tasks
 from hammerstone.store.database import insert_new, timestamp
 from hammerstone.store.keeping import ALL
@@ -19,7 +19,7 @@ from hammerstone.types import Instance, Source
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
-    from hammerstone.requests.frame import Frame
+    from hammerstone.requests import Frame
     from hammerstone.store.keeping import Keeping
     from hammerstone.types import JSON, Chat
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from hammerstone.requests.frame import PLAIN, Frame
-from hammerstone.tools.tool import Recipe, Tool
+from hammerstone.requests import PLAIN, Frame
+from hammerstone.tools import Recipe, Tool
 from hammerstone.types import JSON, Chat, Instance, Role, Route, Usage
 
 __all__ = [
@@ -328,9 +328,13 @@ class Answered:
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """A request that is over, and the instance that it gives to a task, as one of this frame, if that is known."""
+    """A request that is over, and the instance that it gives to a task, as one of this frame, if that is known.
+
+    `call` is what was paid for its answer, if nobody has stored it.
+    """
 
     answered: Answered
+    call: PaidCall | None = None
     task: str | None = None
     frame: Frame | None = None
     instance: Instance | None = None

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, select, update
 
 from hammerstone.errors import SettingsError
-from hammerstone.requests.comparison import same_label
+from hammerstone.requests import same_label
 from hammerstone.store import builds, changes, contests, schema, tasks, tools
 from hammerstone.store.records import Actor, BuildState, Merged, MergedLabel, Move, Task, ToolState
-from hammerstone.tools.tool import Tool, is_tool_name, tool_name
+from hammerstone.tools import Tool, is_tool_name, tool_name
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row

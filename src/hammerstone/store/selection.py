@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, false, func, or_, select, true
 
-from hammerstone.requests.frame import Form
+from hammerstone.requests import Form
 from hammerstone.store import schema
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from sqlalchemy import case, func, select, update
 
 from hammerstone.errors import NotFoundError
 from hammerstone.escaping import sha256
-from hammerstone.requests.frame import PLAIN, Form, Frame, chat_document, chat_from, question_in
+from hammerstone.requests import PLAIN, Form, Frame, chat_document, chat_from, question_in
 from hammerstone.store import schema
 from hammerstone.store.database import insert_new, timestamp
 from hammerstone.store.records import Task

@@ -23,7 +23,7 @@ from hammerstone.store.keys import Keys
 from hammerstone.store.opening import opened
 
 if TYPE_CHECKING:
-    from hammerstone.store.audit import Act
+    from hammerstone.store.acts import Act
     from hammerstone.store.database import Database
     from hammerstone.store.keeping import Keeping
     from hammerstone.store.store import Store

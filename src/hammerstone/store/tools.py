@@ -13,7 +13,7 @@ from hammerstone.errors import NotFoundError, SettingsError, ToolRefusedError
 from hammerstone.store import changes, labels, schema, tasks
 from hammerstone.store.database import timestamp
 from hammerstone.store.records import Actor, Move, StoredTool, Tally, Task, ToolState, UnreadableTool
-from hammerstone.tools.tool import Tool, tool_name
+from hammerstone.tools import Tool, tool_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

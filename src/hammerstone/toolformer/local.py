@@ -17,7 +17,7 @@ from typing import Any
 import anyio
 
 from hammerstone.errors import InputError, ModelError
-from hammerstone.models.model import Prompt, Reply, sendable
+from hammerstone.models import Prompt, Reply, sendable
 from hammerstone.paths import expanded
 from hammerstone.toolformer.apis.api import Api
 from hammerstone.toolformer.apis.api_specs import open_api

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from hammerstone.tools.fitting import JsonType
-from hammerstone.tools.kinds import (
+from hammerstone.tools.json_types import (
     ANY,
     BOOLEAN,
     FLOAT,

@@ -13,8 +13,8 @@ from dataclasses import fields, is_dataclass
 from types import ModuleType
 from typing import cast
 
-from hammerstone.tools import arguments, fitting, kinds
-from hammerstone.tools.kinds import ObjectKind
+from hammerstone.tools import arguments, fitting, json_types
+from hammerstone.tools.json_types import ObjectKind
 from hammerstone.tools.signature import SignatureError, read_signature
 from hammerstone.tools.source import MAX_INTEGER_BITS
 
@@ -42,7 +42,7 @@ def guard_source(source: str) -> str:
         taken = read_signature(source).arguments
     except SignatureError:
         taken = ObjectKind(fields={}, required=frozenset())
-    own = "\n\n".join(_own_code(module) for module in (fitting, kinds, arguments))
+    own = "\n\n".join(_own_code(module) for module in (fitting, json_types, arguments))
     return f"{_TITLE}{own}\n\nARGUMENTS = {_written(taken)}\n"
 
 
@@ -51,8 +51,8 @@ def _own_code(module: ModuleType) -> str:
 
 
 def _written(value: object) -> str:
-    """A value of `kinds` as the expression that makes it."""
-    constant = next((name for name in _CONSTANTS if getattr(kinds, name) == value), None)
+    """A value of `json_types` as the expression that makes it."""
+    constant = next((name for name in _CONSTANTS if getattr(json_types, name) == value), None)
     if constant is not None:
         return constant
     if is_dataclass(value):

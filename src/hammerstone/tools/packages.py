@@ -31,7 +31,7 @@ from string import Template
 from textwrap import fill
 
 from hammerstone.errors import InputError, ToolRefusedError
-from hammerstone.models.asking import sound_number
+from hammerstone.models import sound_number
 from hammerstone.private_files import make_private_folder, open_private
 from hammerstone.tools.code_checks import check_source
 from hammerstone.tools.descriptions import few, one_line

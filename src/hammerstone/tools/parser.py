@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hammerstone.sandbox.contract import Limits, Outcome, Sandbox, Status
+from hammerstone.sandbox import Limits, Outcome, Sandbox, Status
 from hammerstone.tools.signature import ArgumentsError, SignatureError, read_signature
 from hammerstone.types import JSON
 

@@ -15,12 +15,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Generic, TypeVar
 
-from hammerstone.requests.comparison import normalise
+from hammerstone.requests import normalise
 
 __all__ = [
-    "LEAST",
+    "GRAM_CHARS",
+    "LEAST_WORDING",
     "SHARE",
-    "N",
     "Shortlist",
     "forms",
     "grams",
@@ -30,12 +30,12 @@ __all__ = [
     "wording",
 ]
 
-N = 5
+GRAM_CHARS = 5
 SHARE = 0.9
 MAX_WORDING = 400  # enough to tell thousands of tasks apart; keeps tools and the index small
 MAX_FORMS = 40
 ALIKE = 0.25  # of the n-grams of a question or of a group: what is left when values and names fall away
-LEAST = 10  # n-grams: two words or three
+LEAST_WORDING = 10  # n-grams: two words or three
 _MOST_GROUPS = 200  # a question that is like none of so many is left out, so that the time is bounded
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ T = TypeVar("T")
 def grams(text: str) -> frozenset[str]:
     """The character n-grams of a normalised text."""
     text = normalise(text)
-    return frozenset(text[i : i + N] for i in range(max(1, len(text) - N + 1)))
+    return frozenset(text[i : i + GRAM_CHARS] for i in range(max(1, len(text) - GRAM_CHARS + 1)))
 
 
 def likeness(example: str, asked: frozenset[str]) -> float:
@@ -84,7 +84,7 @@ def _grouped(questions: Sequence[str]) -> list[tuple[frozenset[str], list[int]]]
         own = grams(question)
         shared = [len(own & common) for common, _ in groups]
         best = max(range(len(groups)), key=shared.__getitem__, default=None)
-        if best is not None and shared[best] >= max(LEAST, ALIKE * min(len(own), len(groups[best][0]))):
+        if best is not None and shared[best] >= max(LEAST_WORDING, ALIKE * min(len(own), len(groups[best][0]))):
             groups[best] = groups[best][0] & own, [*groups[best][1], number]
         elif len(groups) < _MOST_GROUPS:
             groups.append((own, [number]))

@@ -11,8 +11,8 @@ from typing import Any
 
 from hammerstone.tools.annotations import Annotations, SignatureError, constants, default_value
 from hammerstone.tools.arguments import ArgumentsError, fit_arguments
-from hammerstone.tools.fitting import JsonType
-from hammerstone.tools.kinds import NULL, ObjectKind, union
+from hammerstone.tools.fitting import JsonType, TooManyStepsError, TypeWalk
+from hammerstone.tools.json_types import NULL, ObjectKind, union
 from hammerstone.tools.source import SourceError, parse_module
 from hammerstone.types import JSON
 
@@ -32,6 +32,20 @@ class Parameter:
     kind: JsonType
     required: bool
     default: JSON = None
+
+    @property
+    def is_converted(self) -> bool:
+        """Whether the default, written as an argument, would be passed as another value: an integer for a `float`."""
+        return not self.required and repr(self.passed) != repr(self.default)
+
+    @property
+    def passed(self) -> JSON:
+        """The default as its type takes it; one that its type does not take is left to Python."""
+        try:
+            fitted = TypeWalk(explains=False).attempt(self.kind, self.default)
+        except TooManyStepsError:
+            return self.default
+        return self.default if fitted is None else fitted[1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +74,7 @@ class Signature:
         return ObjectKind(
             fields={one.name: one.kind for one in self.fields},
             required=frozenset(one.name for one in self.fields if one.required),
+            converted={one.name: one.passed for one in self.fields if one.is_converted},
         )
 
     @property
@@ -72,7 +87,7 @@ class Signature:
         return schema
 
     def validate(self, arguments: Mapping[str, JSON]) -> dict[str, JSON]:
-        """The arguments as they are to be passed: an integer for a `float` becomes one, also in lists and dicts.
+        """The arguments as they are to be passed: an integer for a `float` becomes one, also in lists, dicts, defaults.
 
         Raises `ArgumentsError` unless the JSON values fit: no missing, no unknown, no other type, no NaN, and not
         more of anything than a question can hold.

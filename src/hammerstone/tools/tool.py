@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 
 from hammerstone.errors import ToolRefusedError
 from hammerstone.escaping import escape, mapped, sha256
-from hammerstone.requests.frame import PLAIN, Form, Frame
+from hammerstone.requests import PLAIN, Form, Frame
 from hammerstone.types import JSON, Route, Usage
 from hammerstone.validation import validator_of
 

@@ -8,7 +8,7 @@ import pytest
 
 from hammerstone.cli.tables import show_table
 from hammerstone.evals.report.experiment_result import Confusion, Measurement, Result, Series
-from hammerstone.evals.report.markdown import markdown
+from hammerstone.evals.report.markdown import markdown_of
 from hammerstone.evals.report.result_tables import money, number, tables
 
 FIGURE = Measurement(
@@ -152,7 +152,7 @@ def test_numbers_are_short_and_whole_ones_are_whole(value: float, said: str) -> 
 
 
 def test_markdown_says_which_command_wrote_it() -> None:
-    assert markdown([RESULT], command="hammerstone bench stream").splitlines()[:3] == [
+    assert markdown_of([RESULT], command="hammerstone bench stream").splitlines()[:3] == [
         "<!-- Written by `hammerstone bench stream`: do not edit. -->",
         "",
         "# Results",
@@ -160,7 +160,7 @@ def test_markdown_says_which_command_wrote_it() -> None:
 
 
 def test_markdown_holds_everything_of_a_result() -> None:
-    text = markdown([replace(RESULT, figures=(FIGURE,), partial="the bound is reached"), RESULT])
+    text = markdown_of([replace(RESULT, figures=(FIGURE,), partial="the bound is reached"), RESULT])
     assert text.count("\n## Users\n") == 2
     assert "`use`; seed 7; completions recorded 2026-11-17; user: made-up:cheap." in text
     assert text.count("**Partial**: the bound is reached\n") == 1
@@ -177,6 +177,6 @@ def test_markdown_shows_names_as_they_are_written() -> None:
     evil = replace(
         FIGURE, task="a|b\n*c*\u202e", method="word_sorting _x_", detail="<b>[link](there)</b> `code` &lt; ~~"
     )
-    text = markdown([replace(RESULT, figures=(evil,))])
+    text = markdown_of([replace(RESULT, figures=(evil,))])
     assert r"| a\|b\\n\*c\*\\u202e | word_sorting \_x\_ |" in text
     assert r"\<b\>\[link\](there)\</b\> \`code\` \&lt; \~\~" in text

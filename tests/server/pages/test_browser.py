@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ from hammerstone.store import Store, open_store
 from hammerstone.store.records import Answered, ComparisonKind, ToolState
 from hammerstone.types import Route
 
-from ...samples.sums import SUM, ask, tool
+from ...samples.sums import SUM, answer, ask, tool
 from ..live import eventually
 from .looking import HOSTILE
 
@@ -33,6 +34,9 @@ PAGES = {
     "task": "/ui/tasks/sum?version=2",
     "form": "/ui/tasks/sum/try",
     "labels": "/ui/labels",
+    "playground": "/ui/playground?request=1",
+    "learn": "/ui/learn",
+    "experiments": "/ui/experiments",
     "health": "/ui/health",
     "log": "/ui/log",
     "import": "/ui/import",
@@ -212,3 +216,24 @@ def test_an_answer_is_said_to_be_wrong_by_its_button(look: Callable[..., Any], s
     tool = store.tool("sum", 1)
     assert tool is not None
     assert tool.state == "quarantined"
+
+
+def test_a_log_is_dropped_and_its_report_opened(look: Callable[..., Any]) -> None:
+    """No maker is set: kinds are found alone. The report runs nothing, and the browser complains of nothing."""
+    page = look("/ui/learn")
+    rows = ({"task": "sum", "question": ask(number), "answer": answer(ask(number))} for number in range(12))
+    log = "".join(f"{json.dumps(row)}\n" for row in rows)
+    page.set_input_files("#log", {"name": "log.jsonl", "mimeType": "text/plain", "buffer": log.encode()})
+    page.get_by_role("button", name="Learn", exact=True).click()
+    page.get_by_role("heading", name="Done").wait_for(timeout=60_000)
+    page.get_by_role("link", name="Open the report").click()
+    page.get_by_role("heading", level=1).wait_for()
+    assert page.evaluate("window.origin") == "null"
+
+
+def test_a_chat_is_asked_by_keyboard_in_the_playground(look: Callable[..., Any]) -> None:
+    page = look("/ui/playground")
+    page.keyboard.press("a")
+    page.keyboard.type(ask(1))
+    page.keyboard.press("Control+Enter")
+    page.get_by_role("heading", name="Parser").wait_for()

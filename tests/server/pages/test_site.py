@@ -18,7 +18,18 @@ from .looking import Person, person, token_in
 
 pytestmark = pytest.mark.anyio
 
-LOOKS = ("", "?span=month", "/requests", "/requests/1", "/tasks", "/labels", "/health", "/log", "/import")
+LOOKS = (
+    "",
+    "?span=month",
+    "/requests",
+    "/requests/1",
+    "/tasks",
+    "/labels",
+    "/playground",
+    "/health",
+    "/log",
+    "/import",
+)
 FORMS = [page for page in PAGES if page.method == "POST"]
 
 

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from hammerstone.cli.options import Json
+from hammerstone.cli.shown_progress import shown_progress, time_left
 from hammerstone.cli.terminal import print_json, talk
 from hammerstone.cli.toolformer.shared import needs_extra
-from hammerstone.cli.toolformer.shown_progress import shown_progress, time_left
 
 __all__ = ["demo"]
 

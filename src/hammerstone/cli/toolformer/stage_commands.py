@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hammerstone.cli.options import Backend, Home, Json, SandboxName
+from hammerstone.cli.shown_progress import shown_progress, time_left
 from hammerstone.cli.tables import show_table
 from hammerstone.cli.terminal import brief, print_json, print_line, progress, talk
 from hammerstone.cli.toolformer.scored_calls import show_explained, show_sweep
 from hammerstone.cli.toolformer.shared import File, Ray, described_apis, needs_extra, read_run, running_apis
-from hammerstone.cli.toolformer.shown_progress import shown_progress, time_left
 
 if TYPE_CHECKING:
     from hammerstone.toolformer.stage_progress import StageProgress

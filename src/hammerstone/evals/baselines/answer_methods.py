@@ -8,18 +8,22 @@ from enum import Enum
 from typing import Protocol
 
 from hammerstone.evals.baselines import prompts
-from hammerstone.models.model import Message, Prompt
-from hammerstone.models.price import estimate_tokens
-from hammerstone.models.replies import code_block
-from hammerstone.routes import Answer, Asked, Refusal, ToolCard, ToolParserRoute, ToolUserRoute, text_of
-from hammerstone.routes.solver import read_answer
-from hammerstone.routes.user import MODEL_REFUSED
+from hammerstone.models import Message, Prompt, code_block, estimate_tokens
+from hammerstone.routes import (
+    MODEL_REFUSED,
+    Answer,
+    Asked,
+    Refusal,
+    ToolCard,
+    ToolParserRoute,
+    ToolUserRoute,
+    read_answer,
+    text_of,
+)
 from hammerstone.sandbox import Limits, Sandbox
 from hammerstone.settings import USER_TEMPERATURE
-from hammerstone.store.accounts import AccountedModel, Bill, prompt
-from hammerstone.tools import parser
-from hammerstone.tools.code_checks import check_source
-from hammerstone.tools.tool import Tool
+from hammerstone.store import AccountedModel, Bill, prompt
+from hammerstone.tools import Tool, check_source, parser
 from hammerstone.types import Instance
 
 __all__ = [

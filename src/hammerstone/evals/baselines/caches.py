@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from hammerstone.evals.baselines.embeddings import Embedding, Vector, cosine
-from hammerstone.requests.comparison import normalise
+from hammerstone.requests import normalise
 
 __all__ = ["Cache", "SemanticCache", "VerbatimCache"]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hammerstone.errors import RecordingError, SettingsError
-from hammerstone.requests.comparison import normalise
+from hammerstone.requests import normalise
 from hammerstone.text_files import read_text
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class ProviderEmbedding:
     async def _ask(self, texts: Sequence[str]) -> list[Vector]:
         from pydantic_ai.exceptions import AgentRunError, UserError
 
-        from hammerstone.models.provider_errors import model_error
+        from hammerstone.models import model_error
 
         try:
             model, provider = self._found

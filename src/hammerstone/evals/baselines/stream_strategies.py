@@ -15,11 +15,9 @@ from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError, for_
 from hammerstone.evals.harness.metered import STRONG_ROLES, Meter, metered_models
 from hammerstone.evals.traffic.mixed_traffic import TrafficItem
 from hammerstone.loop import Hammerstone
-from hammerstone.requests.comparison import agree
-from hammerstone.routes.solver import solve
-from hammerstone.store import open_store
-from hammerstone.store.accounts import Bill
-from hammerstone.store.records import Build, BuildState
+from hammerstone.requests import agree
+from hammerstone.routes import solve
+from hammerstone.store import Bill, Build, BuildState, open_store
 from hammerstone.types import Role, Route
 
 __all__ = ["LoopRun", "StrategyStep", "through_cache", "through_loop", "through_mix", "through_model"]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from hammerstone.routes import Answer, Asked, Catalog, Refusal, UserRoute
-from hammerstone.routes.dispatcher import Known, New, dispatch
-from hammerstone.routes.one_call import nearest_tools
-from hammerstone.store.accounts import AccountedModel
-from hammerstone.store.records import Task
-from hammerstone.tools.parser import Parsed
+from hammerstone.routes import Answer, Asked, Catalog, KnownTask, NewTask, Refusal, UserRoute, dispatch, nearest_tools
+from hammerstone.store import AccountedModel, Task
+from hammerstone.tools import Parsed
 
 __all__ = ["NEW_TASK", "DispatchedUser", "NearestUser"]
 
@@ -24,10 +21,10 @@ class DispatchedUser:
 
     async def attempt(self, asked: Asked) -> Answer | Refusal:
         match await dispatch(self._dispatcher, self._tasks, asked.question(), asked.bill):
-            case Known(name=name):
+            case KnownTask(name=name):
                 asked.task = name
                 return await self._user.attempt(asked)
-            case New():
+            case NewTask():
                 return Refusal(reasons=(NEW_TASK,), parsed=Parsed(refusal=NEW_TASK))
             case None:
                 return Refusal(reasons=("two replies of the dispatcher could not be read",))

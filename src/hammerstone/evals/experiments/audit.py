@@ -17,10 +17,9 @@ from hammerstone.evals.experiments.audit_bounds import FALSE_HIT_RATES, count_he
 from hammerstone.evals.experiments.audit_streams import Found, simulate, through_loop
 from hammerstone.evals.harness.bench_run import BenchRun
 from hammerstone.evals.report.experiment_result import Measurement, Result, Series, Table
-from hammerstone.life.audit import audit_rate
-from hammerstone.life.bounds import upper_bound
+from hammerstone.life import audit_rate, upper_bound
 from hammerstone.settings import LifeSettings
-from hammerstone.store.records import Tally
+from hammerstone.store import Tally
 
 __all__ = ["run_audit"]
 

@@ -14,12 +14,11 @@ from itertools import count
 from hammerstone.evals.harness.bench_run import BenchRun
 from hammerstone.evals.tasks import generate_instances
 from hammerstone.evals.traffic.mixed_traffic import OTHER_RULES
-from hammerstone.life.audit import is_audited
+from hammerstone.life import is_audited
 from hammerstone.loop import Hammerstone, Models
-from hammerstone.models.model import Prompt, Reply
+from hammerstone.models import Prompt, Reply
 from hammerstone.settings import BuildSettings, LifeSettings, LoopSettings, Settings
-from hammerstone.store import open_store
-from hammerstone.store.records import Tally, ToolState
+from hammerstone.store import Tally, ToolState, open_store
 from hammerstone.types import Chat, Instance, Message, Request
 
 __all__ = ["Found", "simulate", "through_loop"]

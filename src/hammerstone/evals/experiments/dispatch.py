@@ -17,10 +17,8 @@ from hammerstone.evals.harness.build_trials import tool_for
 from hammerstone.evals.harness.live_tools import catalog_of
 from hammerstone.evals.harness.samples import Samples
 from hammerstone.evals.report.experiment_result import Confusion, Measurement, Result
-from hammerstone.routes import Answer, Asked, Catalog, ParserRoute
-from hammerstone.routes.dispatcher import Known, New, choose, dispatch
-from hammerstone.store.accounts import AccountedModel, Bill
-from hammerstone.store.records import Task
+from hammerstone.routes import Answer, Asked, Catalog, KnownTask, NewTask, ParserRoute, choose_task, dispatch
+from hammerstone.store import AccountedModel, Bill, Task
 from hammerstone.types import Role
 
 __all__ = ["check_tasks", "run_dispatch"]
@@ -168,10 +166,10 @@ async def _verdicts(
     bill, asked = Bill(), Bill()
     tasks = [Task(id=0, name=known, description=described[known]) for known in case.known]
     verdict = await dispatch(model, tasks, case.question, bill)
-    said = verdict.name if isinstance(verdict, Known) else NEW if isinstance(verdict, New) else UNREAD
+    said = verdict.name if isinstance(verdict, KnownTask) else NEW if isinstance(verdict, NewTask) else UNREAD
     taken = await _parsers(bench, case, catalog)
     several = [task for task in tasks if task.name in taken] if len(taken) > 1 else []
-    chosen = await choose(model, several, case.question, asked) if several else None
+    chosen = await choose_task(model, several, case.question, asked) if several else None
     if len(taken) != 1 and chosen is None:
         asked.add(bill)
     return DispatchVerdicts(model=said, taken=taken, chosen=chosen, bill=bill, asked=asked)

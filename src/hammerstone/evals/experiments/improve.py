@@ -21,12 +21,10 @@ from hammerstone.evals.report.experiment_result import Measurement, Result, Seri
 from hammerstone.evals.report.result_tables import ALL, money
 from hammerstone.evals.traffic.one_task_stream import FAMILIES, one_task_stream
 from hammerstone.loop import Hammerstone
-from hammerstone.models.model import Prompt, Reply
-from hammerstone.requests.comparison import agree
-from hammerstone.store import open_store
-from hammerstone.store.accounts import Bill
-from hammerstone.store.records import Build, BuildState
-from hammerstone.tools.tool import Tool
+from hammerstone.models import Prompt, Reply
+from hammerstone.requests import agree
+from hammerstone.store import Bill, Build, BuildState, open_store
+from hammerstone.tools import Tool
 from hammerstone.types import Instance, Message, Request, Role, Route
 
 __all__ = ["AFTER", "FIRST", "FRESH", "IMPROVED", "check_families", "run_improve"]

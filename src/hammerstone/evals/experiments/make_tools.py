@@ -16,9 +16,9 @@ from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError, for_
 from hammerstone.evals.harness.build_trials import BuildTrial, run_build_trial
 from hammerstone.evals.harness.samples import Samples
 from hammerstone.evals.report.experiment_result import Measurement, Result
-from hammerstone.requests.comparison import agree
-from hammerstone.store.accounts import AccountedModel, Bill
-from hammerstone.tools.tool import Recipe, Tool
+from hammerstone.requests import agree
+from hammerstone.store import AccountedModel, Bill
+from hammerstone.tools import Recipe, Tool
 from hammerstone.types import Role, Route
 
 __all__ = ["PAPER", "run_make"]

@@ -19,9 +19,9 @@ from hammerstone.evals.harness.live_tools import catalog_of
 from hammerstone.evals.harness.samples import Samples, generated_samples
 from hammerstone.evals.report.experiment_result import Measurement, Result
 from hammerstone.evals.tasks import TASKS, near_misses
-from hammerstone.requests.comparison import agree
+from hammerstone.requests import agree
 from hammerstone.routes import AnswerRoute, Asked, ParserRoute, text_of
-from hammerstone.tools.tool import Tool
+from hammerstone.tools import Tool
 from hammerstone.types import Instance, Role
 
 __all__ = ["THRESHOLDS", "check_own", "run_near_miss"]

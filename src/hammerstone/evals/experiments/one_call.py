@@ -21,11 +21,20 @@ from hammerstone.evals.harness.samples import Samples, generated_samples
 from hammerstone.evals.report.experiment_result import Measurement, Result, Table
 from hammerstone.evals.report.result_tables import UNKNOWN, number
 from hammerstone.evals.tasks import near_misses, task
-from hammerstone.requests.comparison import agree
-from hammerstone.routes import Answer, AnswerRoute, Asked, Catalog, OneCallRoute, ParserRoute, Refusal, UserRoute
-from hammerstone.routes.one_call import FEW
-from hammerstone.store.accounts import AccountedModel, Bill
-from hammerstone.tools.tool import Tool
+from hammerstone.requests import agree
+from hammerstone.routes import (
+    TOOLS_SHOWN,
+    Answer,
+    AnswerRoute,
+    Asked,
+    Catalog,
+    OneCallRoute,
+    ParserRoute,
+    Refusal,
+    UserRoute,
+)
+from hammerstone.store import AccountedModel, Bill
+from hammerstone.tools import Tool
 from hammerstone.types import Instance, Role, Route
 
 __all__ = ["LOOK_ALIKES", "METHODS", "PART", "REWORDED", "run_one_call"]
@@ -125,8 +134,8 @@ async def _notes(
     parsed = sum(isinstance(one, Answer) for one in results)
     live = {one.task for one in catalog.tools}
     return [
-        f"{len(live)} tools are live; a call for both shows the model the {FEW} nearest of them by n-grams. No tool is "
-        "held to the users with which it passed the gate.",
+        f"{len(live)} tools are live; a call for both shows the model the {TOOLS_SHOWN} nearest of them by n-grams. No "
+        "tool is held to the users with which it passed the gate.",
         f"Parsers, which the loop asks before any of these methods, take {parsed} of the {len(every)} questions.",
         "A look-alike asks for what no tool does: each one that is answered counts as a false hit.",
         "Seconds are those that the calls took when they were made; the tools take none worth counting.",

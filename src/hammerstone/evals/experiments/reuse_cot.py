@@ -10,8 +10,8 @@ from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError
 from hammerstone.evals.harness.build_trials import tool_for
 from hammerstone.evals.harness.samples import Samples
 from hammerstone.evals.report.experiment_result import Measurement, Result
-from hammerstone.store.accounts import Bill
-from hammerstone.tools.tool import Tool
+from hammerstone.store import Bill
+from hammerstone.tools import Tool
 from hammerstone.types import Role, Route
 
 __all__ = ["run_reuse_cot"]

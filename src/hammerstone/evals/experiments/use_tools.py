@@ -21,8 +21,8 @@ from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError, one_
 from hammerstone.evals.harness.build_trials import tool_for
 from hammerstone.evals.harness.samples import Samples, samples_for
 from hammerstone.evals.report.experiment_result import Measurement, Result, Series
-from hammerstone.store.accounts import AccountedModel, Bill
-from hammerstone.tools.tool import Tool
+from hammerstone.store import AccountedModel, Bill
+from hammerstone.tools import Tool
 from hammerstone.types import Role, Route
 
 __all__ = ["METHODS", "check_methods", "run_use"]

@@ -6,8 +6,8 @@ from hammerstone.evals.baselines.answer_methods import Method, NoAnswer
 from hammerstone.evals.harness.bench_run import BenchRun, for_each, one_bill
 from hammerstone.evals.harness.samples import Samples
 from hammerstone.evals.report.experiment_result import Measurement
-from hammerstone.requests.comparison import agree
-from hammerstone.store.accounts import Bill
+from hammerstone.requests import agree
+from hammerstone.store import Bill
 
 __all__ = ["measure_accuracy"]
 

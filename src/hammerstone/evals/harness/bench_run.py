@@ -13,12 +13,10 @@ from anyio import to_thread
 from hammerstone.concurrency import map_concurrently
 from hammerstone.errors import CallerError, EndsRun, ModelError, OperatorError, ReplyCutError
 from hammerstone.evals.baselines.embeddings import Embedding, LexicalEmbedding
-from hammerstone.models.asking import sound_reply
-from hammerstone.models.model import Model, Prompt, Reply, identity_of
+from hammerstone.models import Model, Prompt, Reply, identity_of, sound_reply
 from hammerstone.sandbox import Sandbox
 from hammerstone.settings import Roles, Settings
-from hammerstone.store import Store
-from hammerstone.store.accounts import AccountedModel, Bill
+from hammerstone.store import AccountedModel, Bill, Store
 from hammerstone.types import Role
 
 __all__ = ["BenchRun", "CostReachedError", "ExtraModel", "OutageError", "for_each", "one_bill"]

@@ -10,10 +10,8 @@ from anyio import to_thread
 from hammerstone.builder import Maker
 from hammerstone.evals.harness.bench_run import BenchRun, one_bill
 from hammerstone.evals.harness.samples import Samples
-from hammerstone.store import open_store
-from hammerstone.store.accounts import AccountedModel, Bill
-from hammerstone.store.records import Attempt, Build, BuildState
-from hammerstone.tools.tool import Recipe, Tool
+from hammerstone.store import AccountedModel, Attempt, Bill, Build, BuildState, open_store
+from hammerstone.tools import Recipe, Tool
 from hammerstone.types import Role
 
 __all__ = ["BuildTrial", "run_build_trial", "tool_for"]

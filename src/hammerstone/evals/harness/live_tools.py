@@ -9,7 +9,7 @@ from anyio import to_thread
 
 from hammerstone.routes import Catalog
 from hammerstone.store import open_store
-from hammerstone.tools.tool import Tool
+from hammerstone.tools import Tool
 
 __all__ = ["catalog_of"]
 

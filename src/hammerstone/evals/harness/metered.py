@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from hammerstone.evals.harness.bench_run import BenchRun
 from hammerstone.loop import Models
-from hammerstone.models.model import Model, Prompt, Reply
-from hammerstone.store.accounts import AccountedModel, Bill
+from hammerstone.models import Model, Prompt, Reply
+from hammerstone.store import AccountedModel, Bill
 from hammerstone.types import Role
 
 __all__ = ["STRONG_ROLES", "Meter", "metered_models"]

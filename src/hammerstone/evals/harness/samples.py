@@ -7,10 +7,9 @@ from pathlib import Path
 
 from hammerstone.errors import InputError
 from hammerstone.evals.tasks import generate_instances, task
-from hammerstone.requests import Unreadable, read_requests
-from hammerstone.requests.comparison import normalise
+from hammerstone.requests import Unreadable, normalise, read_requests
 from hammerstone.settings import BuildSettings
-from hammerstone.tools.tool import tool_name
+from hammerstone.tools import tool_name
 from hammerstone.types import Instance, Request, Source
 
 __all__ = ["PAPER_TASKS", "Samples", "generated_samples", "read_samples", "samples_for"]

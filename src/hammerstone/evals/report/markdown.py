@@ -9,13 +9,13 @@ from hammerstone.evals.report.experiment_result import Result, Table
 from hammerstone.evals.report.result_tables import about, tables
 from hammerstone.visible import visible
 
-__all__ = ["MARK", "markdown"]
+__all__ = ["MARK", "markdown_of"]
 
 COMMAND = "hammerstone bench all"
 MARK = "<!-- Written by `hammerstone bench"  # begins a Markdown document of results
 
 
-def markdown(results: Iterable[Result], *, command: str = COMMAND) -> str:
+def markdown_of(results: Iterable[Result], *, command: str = COMMAND) -> str:
     """A document of all results, whose head says which command wrote it."""
     head = f"<!-- Written by `{command}`: do not edit. -->\n\n# Results\n"
     return "\n".join([head, *(_section(result) for result in results)])

@@ -24,7 +24,7 @@ from starlette.requests import Request as HttpRequest
 
 from hammerstone.escaping import sha256
 from hammerstone.faults import LogReporter, Reporter
-from hammerstone.server.access.charges import Charge, Ended, NoCharge, came_to, estimated
+from hammerstone.server.access.charges import Charge, Ended, NoCharge, came_to, estimated, tokens_of
 from hammerstone.server.access.counts import PART, WINDOW, Counts, part_of
 from hammerstone.server.access.credentials import key_in
 from hammerstone.server.access.limits import check_budget, check_requests, check_tokens, rate_headers
@@ -32,10 +32,10 @@ from hammerstone.server.access.prices import Prices
 from hammerstone.server.entry import Administrator, OpenEntry
 from hammerstone.server.protocols.contract import Body, TextApi
 from hammerstone.server.replies import GatewayError
-from hammerstone.store.key_records import DAY, Amount, Key, KeyPeriod, Per, UsageNews, budget_span, day_start
+from hammerstone.store import DAY, Amount, Key, KeyPeriod, Per, UsageNews, budget_span, day_start
 
 if TYPE_CHECKING:
-    from hammerstone.store.keys import Keys
+    from hammerstone.store import Keys
 
 __all__ = ["Access", "Caller"]
 
@@ -43,6 +43,8 @@ INTERVAL = 0.5  # seconds between two exchanges
 UNKNOWN_PRICE_USD = 0.1
 FREE = frozenset(("GET", "HEAD", "OPTIONS", "DELETE"))
 """No model is asked by these."""
+UNPAID = frozenset(("/v1/messages/count_tokens", "/v1/responses/input_tokens", "/v1/moderations"))
+"""What providers do for nothing."""
 _CHALLENGE = {"www-authenticate": "Bearer"}
 
 
@@ -129,22 +131,38 @@ class Access:
         return bytes.fromhex(await to_thread.run_sync(self._store.page_secret)) if self._store else token_bytes(32)
 
     def charge(
-        self, caller: Caller, *, method: str, body: bytes = b"", fields: Body | None = None, api: TextApi | None = None
+        self,
+        caller: Caller,
+        *,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        fields: Body | None = None,
+        api: TextApi | None = None,
     ) -> Charge | NoCharge:
         """Begin a call of the upstream for a caller.
 
         Raises `GatewayError` 429 where the budget or the minute's tokens are used up.
         """
         key, now = caller.key, self._clock()
-        if key is None or method in FREE:
+        if key is None or method in FREE or path in UNPAID:
             return NoCharge()
         check_budget(key, self._counts, now)
         check_tokens(key, self._counts, now)
         named = (fields or {}).get("model")
         model = named if isinstance(named, str) else None
-        estimate = estimated(body, fields, model, self._prices)
+        read = tokens_of(body)
+        estimate = estimated(read, fields, model, self._prices)
         self._count(key.id, now, estimate)
-        return Charge(key_id=key.id, started=now, model=model, api=api, estimate=estimate, on_end=self._ended.append)
+        return Charge(
+            key_id=key.id,
+            started=now,
+            model=model,
+            api=api,
+            read=read,
+            estimate=estimate,
+            on_end=self._ended.append,
+        )
 
     # beside the traffic
 

@@ -1,8 +1,9 @@
 """One call of the upstream that a key pays for: an estimate when it begins, what it came to when it has ended.
 
 The estimate counts from the first moment on, so that calls under way are part of what is used. What a reply says of
-its tokens is read later, beside the traffic. A call whose price nobody knows counts as the ceiling: also one whose
-reply broke off, or whose client left before its end. A call that the upstream refused, or never got, costs nothing.
+its tokens is read later, beside the traffic. A whole reply that says nothing of them, as a stream does unless it is
+asked to, counts by its length. A call whose price nobody knows counts as the ceiling: also one whose reply broke off,
+or whose client left before its end. A call that the upstream refused, or never got, costs nothing.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ from typing import Any, cast
 
 import httpx2
 
-from hammerstone.requests.json_text import Number
+from hammerstone.models.price import CHARACTERS_PER_TOKEN, estimate_tokens
+from hammerstone.requests import Number
 from hammerstone.server.access.prices import Prices
 from hammerstone.server.protocols.contract import Body, TextApi, object_of
 from hammerstone.server.sse import read_events
 from hammerstone.server.upstream import UpstreamError
 from hammerstone.server.upstream_reply import MAX_REPLY, UpstreamReply
-from hammerstone.store.key_records import Amount
+from hammerstone.store import Amount
 from hammerstone.types import Usage
 
-__all__ = ["Charge", "Ended", "NoCharge", "came_to", "estimated"]
+__all__ = ["Charge", "Ended", "NoCharge", "came_to", "estimated", "tokens_of"]
 
-CHARACTERS_PER_TOKEN = 4
 MOST_READ = 20_000
 """Tokens that a body counts as at most before its reply: it may hold an image, whose length says little."""
 WRITTEN = 500
@@ -46,12 +47,16 @@ class Ended:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Charge:
-    """What key, when, for which model, and the estimate that counts until `on_end` has had what the call came to."""
+    """What key, when, for which model, and the estimate that counts until `on_end` has had what the call came to.
+
+    `read` is about how many tokens its body has.
+    """
 
     key_id: int
     started: float
     model: str | None
     api: TextApi | None
+    read: int
     estimate: Amount
     on_end: Callable[[Ended], None] = field(repr=False)
 
@@ -78,9 +83,12 @@ class Charge:
                 yield chunk
             whole = True
         finally:
-            readable = whole and size <= MAX_REPLY
-            said = UpstreamReply.of(reply, b"".join(kept)) if readable else None
-            self._end(refused=reply.status_code >= 400, reply=said)
+            self.ended(reply, b"".join(kept) if whole and size <= MAX_REPLY else None)
+
+    def ended(self, reply: httpx2.Response, body: bytes | None) -> None:
+        """The call is over. `body` is all of the reply, unless it broke off or is too long to be read."""
+        said = None if body is None else UpstreamReply.of(reply, body)
+        self._end(refused=reply.status_code >= 400, reply=said)
 
     def _end(self, *, refused: bool = False, reply: UpstreamReply | None = None) -> None:
         self.on_end(Ended(charge=self, refused=refused, reply=reply))
@@ -96,10 +104,17 @@ class NoCharge:
         del reply
         return chunks
 
+    def ended(self, reply: httpx2.Response, body: bytes | None) -> None:
+        del reply, body
 
-def estimated(body: bytes, fields: Body | None, model: str | None, prices: Prices) -> Amount:
+
+def tokens_of(body: bytes) -> int:
+    """About how many tokens a body has."""
+    return min(-(-len(body) // CHARACTERS_PER_TOKEN), MOST_READ)
+
+
+def estimated(read: int, fields: Body | None, model: str | None, prices: Prices) -> Amount:
     """What a call will use, about."""
-    read = min(-(-len(body) // CHARACTERS_PER_TOKEN), MOST_READ)
     named = ((fields or {}).get(name) for name in _LIMITS)
     written = min([WRITTEN, *(int(one) for one in named if isinstance(one, Number) and one.isdecimal())])
     return Amount(tokens=read + written, usd=prices.estimate(model, read, written))
@@ -112,6 +127,7 @@ def came_to(ended: Ended, prices: Prices) -> Amount:
     charge = ended.charge
     said = _said_in(ended.reply) if ended.reply is not None else ()
     usage = _usage(said, charge.api)
+    usage = _by_length(said, charge) if usage == Usage() else usage
     cost = _cost(said, charge.model, usage, prices)
     tokens = charge.estimate.tokens if usage == Usage() else (usage.input_tokens or 0) + (usage.output_tokens or 0)
     if cost is None:
@@ -136,6 +152,14 @@ def _usage(said: tuple[Body, ...], api: TextApi | None) -> Usage:
         input_tokens=_count(counted, "prompt_tokens", "input_tokens"),
         output_tokens=_count(counted, "completion_tokens", "output_tokens") or 0 if counted else None,
     )
+
+
+def _by_length(said: tuple[Body, ...], charge: Charge) -> Usage:
+    """About the tokens of a reply that does not count them: its text, or one for each event of a stream."""
+    if charge.api is None or not said:
+        return Usage()
+    text = charge.api.answer_in(said[0]) if len(said) == 1 else charge.api.answer_streamed(said)
+    return Usage(input_tokens=charge.read, output_tokens=max(len(said), estimate_tokens(text or "")))
 
 
 def _count(counted: Mapping[str, Any], *names: str) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 
-from hammerstone.store.key_records import DAY, Amount, KeyPeriod, KeyUsage, Per, budget_span, day_start
+from hammerstone.store import DAY, Amount, KeyPeriod, KeyUsage, Per, budget_span, day_start
 
 __all__ = ["PART", "WINDOW", "Counts", "Window", "part_of"]
 

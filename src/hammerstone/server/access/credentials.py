@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.datastructures import Headers
 
 from hammerstone.server.upstream import OURS, RawHeaders
-from hammerstone.store.key_records import KEY_FORM, KEY_MARK
+from hammerstone.store import KEY_FORM, KEY_MARK
 
 __all__ = ["CREDENTIALS", "UPSTREAM_AUTHORIZATION", "credentials_for_upstream", "key_in"]
 

@@ -7,7 +7,7 @@ from math import ceil
 
 from hammerstone.server.access.counts import Counts, Window
 from hammerstone.server.replies import GatewayError
-from hammerstone.store.key_records import Key, budget_span
+from hammerstone.store import Key, budget_span
 
 __all__ = ["check_budget", "check_requests", "check_tokens", "rate_headers"]
 

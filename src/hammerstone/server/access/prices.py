@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hammerstone.models.price import list_price
+from hammerstone.models import list_price
 from hammerstone.types import Usage
 
 __all__ = ["Prices"]

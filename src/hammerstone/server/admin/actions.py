@@ -19,8 +19,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from hammerstone.server.replies import GatewayError
 from hammerstone.server.tenants import Tenants
 from hammerstone.settings import Settings
-from hammerstone.store import Store, Stores
-from hammerstone.store.audit import Act
+from hammerstone.store import Act, Store, Stores
 from hammerstone.types import JSON
 
 __all__ = ["MOST", "Action", "AdminRequest", "Body", "ListPage", "page"]

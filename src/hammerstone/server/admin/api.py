@@ -26,7 +26,7 @@ from hammerstone.server.entry import Administrator
 from hammerstone.server.replies import GatewayError, error_response, json_response, refusal_of
 from hammerstone.server.tenants import Tenants
 from hammerstone.settings import ServeSettings
-from hammerstone.store.audit import Act
+from hammerstone.store import Act
 
 __all__ = ["ACTIONS", "AdminApi", "tell_of_changes"]
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from hammerstone.admin.keys import ShownKey, listed, shown
 from hammerstone.errors import NotFoundError
 from hammerstone.server.admin.actions import Action, AdminRequest, Body
-from hammerstone.store.key_records import KeyLimits, KeyRole, Per
+from hammerstone.store import KeyLimits, KeyRole, Per
 
 __all__ = ["ACTIONS"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hammerstone.admin.corrections import Corrected, correct
 from hammerstone.server.admin.actions import MOST, Action, AdminRequest, Body, ListPage, page
-from hammerstone.store.records import GivenCorrection, Queued
+from hammerstone.store import GivenCorrection, Queued
 
 __all__ = ["ACTIONS"]
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from hammerstone.admin.ledger import Ledger, totals
 from hammerstone.server.admin.actions import MOST, Action, AdminRequest, ListPage, page
-from hammerstone.store.answers import Wanted
-from hammerstone.store.records import LedgerEntry
+from hammerstone.store import LedgerEntry, WantedAnswers
 from hammerstone.types import Route
 
 __all__ = ["ACTIONS"]
@@ -33,7 +32,7 @@ def list_requests(
     Of an id, a task, a tool or a route; from the moment `since` on and before `until` (ISO 8601, UTC). What was
     answered by the gateway's upstream has the route `solver`.
     """
-    wanted = Wanted(
+    wanted = WantedAnswers(
         request_id=request_id, task=task, tool=tool, route=route, since=since, until=until, before_number=after
     )
     return page(asked.store.answers(wanted, MOST + 1), limit, lambda one: one.number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hammerstone.admin.purging import Purge, PurgedTenant, before, purge
 from hammerstone.errors import InputError
 from hammerstone.server.admin.actions import Action, AdminRequest, Body
-from hammerstone.store.selection import Selection
+from hammerstone.store import Selection
 
 __all__ = ["ACTIONS"]
 

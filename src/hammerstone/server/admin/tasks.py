@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from hammerstone.admin.tasks import ListedTask, ShownBuild, find_task, listed, shown_build
-from hammerstone.life.review import settle
+from hammerstone.life import settle
 from hammerstone.server.admin.actions import MOST, Action, AdminRequest, Body, ListPage, page
-from hammerstone.store.records import BuildState, MergedLabel, StoredInstance
+from hammerstone.store import BuildState, MergedLabel, StoredInstance
 
 __all__ = ["ACTIONS"]
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from hammerstone.admin.publishing import Published, publish
 from hammerstone.admin.tools import ListedTool, ShownTool, ToolSummary, find_tool, listed, shown, summary
-from hammerstone.builder.admission import admit
-from hammerstone.life.states import approved_state
+from hammerstone.builder import admit
+from hammerstone.life import approved_state
 from hammerstone.server.admin.actions import Action, AdminRequest, Body
-from hammerstone.store.records import ToolState
-from hammerstone.tools.packages import package_document, tool_of_document
+from hammerstone.store import ToolState
+from hammerstone.tools import package_document, tool_of_document
 from hammerstone.types import JSON
 
 __all__ = ["ACTIONS"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from hammerstone.store.traffic import Bucket
+from hammerstone.store import Bucket
 from hammerstone.types import Route
 
 __all__ = ["KINDS", "SPANS", "Bar", "Chart", "Segment", "Span", "chart"]

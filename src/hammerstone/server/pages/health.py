@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from hammerstone.admin import keys
 from hammerstone.server.pages.visit import Page, Visit
-from hammerstone.store.key_records import KeyRole
+from hammerstone.store import KeyRole
 
 __all__ = ["PAGES", "sections"]
 

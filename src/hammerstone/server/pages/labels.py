@@ -6,16 +6,18 @@ from starlette.responses import Response
 
 from hammerstone.errors import InputError
 from hammerstone.escaping import sha256
-from hammerstone.life.review import disputed
-from hammerstone.requests.transcript import parts_of
+from hammerstone.life import disputed_request
+from hammerstone.requests import parts_of
 from hammerstone.server.admin import labels, tasks
 from hammerstone.server.pages.visit import Page, Visit
-from hammerstone.store.key_records import KeyRole
+from hammerstone.store import KeyRole
 
 __all__ = ["PAGES"]
 
 HELD_SECONDS = 300.0  # that a question is shown to one person alone
 MOST_REVIEWS = 20
+UNSURE = "unsure_of_queued"
+"""What the log says of whoever is unsure."""
 
 
 def show(visit: Visit) -> Response:
@@ -24,15 +26,17 @@ def show(visit: Visit) -> Response:
     may_label = visit.visitor.role.includes(KeyRole.LABELER)
     queued = store.hold_queued(sha256(visit.visitor.token), HELD_SECONDS) if may_label else None
     task = store.task(queued.task) if queued is not None and queued.task is not None else None
+    unsure = [one.who for one in store.acts_of(UNSURE, str(queued.id))] if queued is not None else []
     progress = store.progress()
     return visit.show(
         "labels.html",
         queued=queued,
         request=parts_of(queued.question, queued.chat) if queued is not None else (),
         task=task,
+        unsure=list(dict.fromkeys(unsure)),
         waiting=progress.queued,
         reviews=[
-            (one.task, one.disagreement, disputed(store, one.task, one.disagreement))
+            (one.task, one.disagreement, disputed_request(store, one.task, one.disagreement))
             for one in store.builds_in_review(MOST_REVIEWS)
             if one.disagreement is not None
         ],
@@ -55,6 +59,13 @@ def take_skip(visit: Visit) -> Response:
     return visit.to("/labels", done="skipped")
 
 
+def take_doubt(visit: Visit) -> Response:
+    """Whoever is unsure says so: it waits behind all others, and the next person is told."""
+    number = visit.http.path_params["number"]
+    labels.skip_queued(visit.asked(UNSURE, str(number)), number)
+    return visit.to("/labels", done="unsure")
+
+
 def take_verdict(visit: Visit) -> Response:
     """The tool is right, and goes live; or the stored answer stands."""
     name = visit.http.path_params["name"]
@@ -67,5 +78,6 @@ PAGES = (
     Page("GET", "/labels", show),
     Page("POST", "/labels/{number:int}/answer", take_answer, KeyRole.LABELER),
     Page("POST", "/labels/{number:int}/skip", take_skip, KeyRole.LABELER),
+    Page("POST", "/labels/{number:int}/unsure", take_doubt, KeyRole.LABELER),
     Page("POST", "/tasks/{name}/settle", take_verdict, KeyRole.LABELER),
 )

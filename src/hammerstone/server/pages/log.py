@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from hammerstone.server.pages.visit import Page, Visit
-from hammerstone.store.key_records import KeyRole
+from hammerstone.store import KeyRole
 
 __all__ = ["PAGES"]
 

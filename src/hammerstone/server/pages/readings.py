@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hammerstone.requests.frame import question_in
-from hammerstone.sandbox.contract import Sandbox
-from hammerstone.store.records import LedgerEntry
-from hammerstone.tools import parser
-from hammerstone.tools.tool import Tool
+from hammerstone.requests import question_in
+from hammerstone.sandbox import Sandbox
+from hammerstone.store import LedgerEntry
+from hammerstone.tools import Tool, parser
 from hammerstone.types import JSON
 
-__all__ = ["Reading", "read"]
+__all__ = ["Reading", "read", "written_by"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +28,15 @@ class Reading:
     refusal: str
 
 
+async def written_by(sandbox: Sandbox, tool: Tool, arguments: Mapping[str, JSON]) -> str | None:
+    """The question that these arguments stand for; `None` where `unparse` writes none. Raises `SandboxError`."""
+    outcome = await sandbox.call(tool.source, "unparse", arguments)
+    return outcome.value if isinstance(outcome.value, str) else None
+
+
 async def read(sandbox: Sandbox, tool: Tool, entry: LedgerEntry) -> Reading:
     """By the code by which it serves. Raises `SandboxError`."""
     question = question_in(entry.chat, tool.frame.form) if entry.chat is not None else entry.question
     parsed, given = await parser.answer(sandbox, tool.source, question)
-    written = None
-    if parsed.arguments is not None:
-        outcome = await sandbox.call(tool.source, "unparse", parsed.arguments)
-        written = outcome.value if isinstance(outcome.value, str) else None
+    written = None if parsed.arguments is None else await written_by(sandbox, tool, parsed.arguments)
     return Reading(question=question, arguments=parsed.arguments, written=written, answer=given, refusal=parsed.refusal)

@@ -49,6 +49,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     filters: dict[str, Callable[..., object]] = {
+        "address": quote,
+        "breakable": _breakable,
         "code": _code,
         "count": count,
         "document": _document,
@@ -135,6 +137,11 @@ def _code(text: str, language: str) -> Markup:
 def _name(text: object) -> str:
     """As a part of an address."""
     return quote(str(text), safe="")
+
+
+def _breakable(name: str) -> Markup:
+    """A task's name, which may go on in the next line after a `_`, and nowhere else."""
+    return Markup("_<wbr>").join(visible(name, lines=True).split("_"))
 
 
 def _static(name: str) -> str:

@@ -9,14 +9,11 @@ from anyio import to_thread
 from starlette.responses import Response
 
 from hammerstone.errors import NotFoundError
-from hammerstone.requests.comparison import agree
+from hammerstone.requests import agree
 from hammerstone.server.admin.labels import WrongAnswer, correct_answer
 from hammerstone.server.pages.readings import read
 from hammerstone.server.pages.visit import Page, Visit
-from hammerstone.store import Store
-from hammerstone.store.answers import Wanted
-from hammerstone.store.key_records import KeyRole
-from hammerstone.store.records import Kept, LedgerEntry, StoredTool
+from hammerstone.store import Kept, KeyRole, LedgerEntry, Store, StoredTool, WantedAnswers
 from hammerstone.types import Route
 
 __all__ = ["PAGES"]
@@ -44,7 +41,7 @@ def show_list(visit: Visit) -> Response:
         return Response(status_code=204)
     before = visit.number("before")
     route = visit.query("route")
-    wanted = Wanted(
+    wanted = WantedAnswers(
         task=visit.query("task") or None,
         model=visit.query("model") or None,
         route=Route(route) if route in set(Route) else None,
@@ -64,7 +61,7 @@ def show_list(visit: Visit) -> Response:
     )
 
 
-def _find(store: Store, wanted: Wanted, newest: int) -> _Found:
+def _find(store: Store, wanted: WantedAnswers, newest: int) -> _Found:
     """A text is looked for in so many requests at a time, so that a page comes at once however many there are."""
     start = min(wanted.before_number or newest + 1, newest + 1)
     end = start - SEARCHED if wanted.text is not None else 0

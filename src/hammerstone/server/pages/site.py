@@ -7,7 +7,8 @@ them, as with the administration. A form is taken with the token of its session 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from hmac import compare_digest
 from typing import cast
@@ -19,16 +20,28 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from hammerstone.errors import HammerstoneError
-from hammerstone.server.access import Access
 from hammerstone.server.admin.api import tell_of_changes
 from hammerstone.server.bodies import read_body
 from hammerstone.server.entry import check_origin
-from hammerstone.server.pages import health, labels, log, overview, requests, tasks, tool_actions, trial
+from hammerstone.server.pages import (
+    experiments,
+    health,
+    labels,
+    learning,
+    log,
+    overview,
+    playground,
+    requests,
+    tasks,
+    tool_actions,
+    trial,
+)
 from hammerstone.server.pages.rendering import STATIC, static_file
 from hammerstone.server.pages.sessions import SECONDS, Session, Sessions
+from hammerstone.server.pages.uploads import is_upload, read_upload
 from hammerstone.server.pages.visit import Page, Place, Visit, Visitor
 from hammerstone.server.replies import GatewayError, refusal_of
-from hammerstone.store.key_records import KeyRole
+from hammerstone.store import KeyRole
 
 __all__ = ["PAGES", "Pages"]
 
@@ -38,7 +51,10 @@ PAGES: tuple[Page, ...] = (
     *tasks.PAGES,
     *tool_actions.PAGES,
     *trial.PAGES,
+    *playground.PAGES,
+    *learning.PAGES,
     *labels.PAGES,
+    *experiments.PAGES,
     *health.PAGES,
     *log.PAGES,
 )
@@ -57,9 +73,9 @@ _A_YEAR = {"cache-control": "public, max-age=31536000, immutable", "x-content-ty
 class Pages:
     """The routes below `/ui`, and `/`, which leads there."""
 
-    def __init__(self, *, place: Place, access: Access) -> None:
+    def __init__(self, place: Place) -> None:
         self._place = place
-        self._access = access
+        self._access = place.access
         self._opened: Sessions | None = None
 
     def routes(self) -> list[Route]:
@@ -71,6 +87,12 @@ class Pages:
             *(Route(f"/ui{page.path}", self._endpoint(page), methods=[page.method]) for page in PAGES),
             Route("/ui/{path:path}", self._unknown, methods=["GET", "POST"]),
         ]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """While there may be something to do beside the looks."""
+        async with self._place.figures.running(), self._place.learning.running():
+            yield
 
     async def _home(self, http: HttpRequest) -> Response:
         del http
@@ -98,8 +120,15 @@ class Pages:
         return await self._guarded(http, refuse, KeyRole.VIEWER)
 
     async def _answer(self, page: Page, visit: Visit) -> Response:
+        if page.upload_mb and is_upload(visit.http):
+            async with read_upload(visit.http, page.upload_mb) as upload:
+                form = _checked(upload.fields, visit.visitor.token)
+                return await self._done(page, replace(visit, form=form, files=upload.files))
         if page.method == "POST":
             visit = replace(visit, form=await self._form(visit.http, visit.visitor.token))
+        return await self._done(page, visit)
+
+    async def _done(self, page: Page, visit: Visit) -> Response:
         if inspect.iscoroutinefunction(page.handle):
             response = cast("Response", await page.handle(visit))
         else:
@@ -142,20 +171,18 @@ class Pages:
         del sessions
         if not self._access.required:
             admin = await self._access.admit_admin(http)
-            return Visitor(name=admin.name, role=KeyRole.ADMIN, scope=admin.scope, token="", signed_in=False)
+            return Visitor(name=admin.name, role=KeyRole.ADMIN, scope=admin.scope, token="")
         key = self._access.key(session.key_id) if session is not None and session.key_id is not None else None
         if key is None:
             return None
-        return Visitor(name=key.name, role=key.role, scope=key.tenant or None, token="", signed_in=True)
+        return Visitor(name=key.name, role=key.role, scope=key.tenant or None, token="", key=key)
 
     async def _form(self, http: HttpRequest, token: str) -> dict[str, str]:
         """Raises `GatewayError` for a form that is not one of this session's pages."""
         body = await read_body(http, FORM_MB)
-        form = dict(parse_qsl(body.decode("utf-8", "surrogateescape"), keep_blank_values=True, max_num_fields=200))
-        if not token or not compare_digest(form.pop("token", "").encode("utf-8", "replace"), token.encode()):
-            message = "this form is of another session: reload the page and send it again"
-            raise GatewayError(message, status=403, code="form_token", kind="permission_error")
-        return form
+        text = body.decode("utf-8", "surrogateescape")
+        fields = parse_qsl(text, keep_blank_values=True, max_num_fields=200)
+        return _checked(dict(fields), token)
 
     # signing in and out
 
@@ -176,7 +203,7 @@ class Pages:
     def _ask_for_key(self, http: HttpRequest, sessions: Sessions, problem: str = "") -> Response:
         """The form has a session of its own, so that nobody is signed in by a page of another site."""
         session = sessions.begin(None)
-        visitor = Visitor(name="", role=KeyRole.CLIENT, scope=None, token=sessions.token(session), signed_in=False)
+        visitor = Visitor(name="", role=KeyRole.CLIENT, scope=None, token=sessions.token(session))
         visit = Visit(http=http, place=self._place, visitor=visitor, tenant="")
         status = 401 if problem else 200
         shown = visit.show("login.html", status=status, problem=problem, after=_local(visit.query("after")))
@@ -207,11 +234,21 @@ class Pages:
 
     @staticmethod
     def _finished(http: HttpRequest, response: Response, cookie: str) -> Response:
-        response.headers.update(_HEADERS)
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
         response.set_cookie(
             COOKIE, cookie, max_age=SECONDS, path="/ui", httponly=True, samesite="strict", secure=_is_https(http)
         )
         return response
+
+
+def _checked(fields: Mapping[str, str], token: str) -> dict[str, str]:
+    """The fields as they were typed. Raises `GatewayError` for a form that does not hold the session's token."""
+    form = {name: value.replace("\r\n", "\n") for name, value in fields.items()}  # browsers send line breaks so
+    if not token or not compare_digest(form.pop("token", "").encode("utf-8", "replace"), token.encode()):
+        message = "this form is of another session: reload the page and send it again"
+        raise GatewayError(message, status=403, code="form_token", kind="permission_error")
+    return form
 
 
 def _is_https(http: HttpRequest) -> bool:

@@ -11,15 +11,12 @@ from starlette.responses import Response
 from hammerstone.admin.overview import EVER, UNKNOWN, Saving, by_task, saving
 from hammerstone.admin.tasks import find_task, shown_build
 from hammerstone.errors import NotFoundError, ToolRefusedError
-from hammerstone.life.figures import false_hit_rate
+from hammerstone.life import false_hit_rate
 from hammerstone.server.pages.charts import KINDS, SPANS, chart
 from hammerstone.server.pages.differences import of_sources
+from hammerstone.server.pages.tool_actions import DEFAULT
 from hammerstone.server.pages.visit import Page, Visit
-from hammerstone.store import Store
-from hammerstone.store.answers import RefusedQuestion
-from hammerstone.store.records import StoredTool, ToolState
-from hammerstone.store.standing import Ordering
-from hammerstone.store.traffic import Stretch
+from hammerstone.store import KeyRole, Ordering, RefusedQuestion, Store, StoredTool, Stretch, ToolState
 
 __all__ = ["PAGES", "grouped"]
 
@@ -101,8 +98,16 @@ def show_one(visit: Visit) -> Response:
         difference=_difference(store, tool, visit.number("against")) if tool else None,
         needed=visit.settings.build.needed,
         shadow=visit.settings.life.shadow,
+        receivers=_receivers(visit) if tool is not None else [],
         has_maker=visit.settings.roles.maker.model is not None or _builds(visit),
     )
+
+
+def _receivers(visit: Visit) -> list[str]:
+    """The other tenants, for whoever may give them a tool."""
+    if visit.visitor.scope is not None or not visit.visitor.role.includes(KeyRole.ADMIN):
+        return []
+    return [one or DEFAULT for one in visit.place.tenants.stores.tenants() if one != visit.tenant]
 
 
 def _builds(visit: Visit) -> bool:

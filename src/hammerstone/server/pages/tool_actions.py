@@ -13,25 +13,31 @@ from hammerstone.server.admin import tools
 from hammerstone.server.admin.actions import AdminRequest
 from hammerstone.server.bodies import json_value
 from hammerstone.server.pages.visit import Page, Visit
-from hammerstone.store.audit import Act
-from hammerstone.store.key_records import KeyRole
+from hammerstone.store import Act, KeyRole
 from hammerstone.types import JSON
 
-__all__ = ["PAGES"]
+__all__ = ["DEFAULT", "PAGES"]
+
+DEFAULT = "(default)"
+"""How forms name the tenant that has no name."""
 
 
 def _change(change: Callable[[AdminRequest, str, int | None, Visit], object], what: str) -> Callable[[Visit], Response]:
     """A form that brings a tool into another state, and leads back to its page."""
 
     def take(visit: Visit) -> Response:
-        name = visit.http.path_params["name"]
-        version = visit.form.get("version", "")
-        number = int(version) if version.isascii() and version.isdecimal() and len(version) < 10 else None
+        name, number = visit.http.path_params["name"], _number(visit)
         about = f"{name} version {number}" if number is not None else name
         change(visit.asked(what, about), name, number, visit)
         return visit.to(f"/tasks/{name}", done="tool")
 
     return take
+
+
+def _number(visit: Visit) -> int | None:
+    """The version that the form names."""
+    version = visit.form.get("version", "")
+    return int(version) if version.isascii() and version.isdecimal() and len(version) < 10 else None
 
 
 def _quarantine(asked: AdminRequest, name: str, version: int | None, visit: Visit) -> None:
@@ -58,6 +64,16 @@ def export(visit: Visit) -> Response:
     file = "".join(one if one.isascii() else "_" for one in name)
     headers = {"content-disposition": f'attachment; filename="{file}.json"'}
     return Response(json.dumps(package, indent=2), media_type="application/json", headers=headers)
+
+
+def publish(visit: Visit) -> Response:
+    """Give a tool to other tenants; what each of them has of it now."""
+    name, to = visit.http.path_params["name"], visit.form.get("to", "")
+    if not to:
+        raise InputError("no tenant is chosen", hint="choose one, or all")
+    body = tools.Receivers(to=["" if to == DEFAULT else to], version=_number(visit))
+    published = tools.publish_tool(visit.asked("publish_tool", f"{name} to {to}"), name, body=body)
+    return visit.show("published.html", name=name, published=published)
 
 
 def show_import(visit: Visit) -> Response:
@@ -102,6 +118,7 @@ PAGES = (
     ),
     Page("POST", "/tasks/{name}/quarantine", _change(_quarantine, "quarantine_tool"), _ADMIN),
     Page("POST", "/tasks/{name}/build", build, _ADMIN),
+    Page("POST", "/tasks/{name}/publish", publish, _ADMIN),
     Page("GET", "/tasks/{name}/package", export, _ADMIN),
     Page("GET", "/import", show_import, _ADMIN),
     Page("POST", "/import", take_import, _ADMIN),

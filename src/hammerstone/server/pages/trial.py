@@ -10,12 +10,11 @@ from anyio import to_thread
 from starlette.responses import Response
 
 from hammerstone.admin.tools import find_tool
-from hammerstone.sandbox.contract import Sandbox
+from hammerstone.sandbox import Sandbox
 from hammerstone.server.bodies import json_value
 from hammerstone.server.pages.visit import Page, Visit
-from hammerstone.store.records import StoredTool
-from hammerstone.tools.parser import answer, call_solve
-from hammerstone.tools.signature import ArgumentsError, Signature, read_signature
+from hammerstone.store import StoredTool
+from hammerstone.tools import ArgumentsError, Signature, answer, call_solve, read_signature
 from hammerstone.types import JSON, Route
 
 __all__ = ["PAGES", "Field", "fields_of"]

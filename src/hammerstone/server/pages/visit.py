@@ -4,43 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlencode
 
+from starlette.datastructures import UploadFile
 from starlette.requests import Request as HttpRequest
 from starlette.responses import RedirectResponse, Response
 
 from hammerstone.loop import Hammerstone
+from hammerstone.server.access import Access
 from hammerstone.server.admin.actions import AdminRequest
+from hammerstone.server.pages.kept_figures import KeptFigures
+from hammerstone.server.pages.learning_processes import LearningProcesses
 from hammerstone.server.pages.rendering import render
 from hammerstone.server.replies import GatewayError
 from hammerstone.server.telemetry.health import Health
 from hammerstone.server.tenants import Tenants
+from hammerstone.server.upstream import Upstreams
 from hammerstone.settings import ServeSettings, Settings
-from hammerstone.store import Store
-from hammerstone.store.audit import Act
-from hammerstone.store.key_records import KeyRole
+from hammerstone.store import Act, Key, KeyRole, Store
 
-__all__ = ["NEVER", "Page", "Place", "Visit", "Visitor"]
-
-NEVER = 286
-"""The status that tells htmx to ask no more; 204 tells it to change nothing."""
+__all__ = ["Page", "Place", "Visit", "Visitor"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """What the pages stand in. `gateway` says whether requests are served here, too, and `upstream` where they go."""
+    """What the pages stand in. `upstreams` are where requests go, if a gateway is here, too.
+
+    `figures` are those that take too long for each look, and `learning` what learns from logs beside the gateway.
+    """
 
     tenants: Tenants
     settings: ServeSettings
     health: Health
-    gateway: bool
-    upstream: str = ""
+    access: Access
+    upstreams: Upstreams | None = None
+    figures: KeptFigures = field(default_factory=KeptFigures)
+    learning: LearningProcesses = field(default_factory=LearningProcesses)
+
+    @property
+    def home(self) -> Path | None:
+        """The folder in which the database is a file; `None` for a database on a server."""
+        where = Path(self.tenants.stores.of("").where)
+        return where.absolute().parent if where.is_file() else None
+
+    @property
+    def upstream(self) -> str:
+        return self.upstreams.openai.base_url if self.upstreams is not None else ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Visitor:
-    """`name` is that of the key, and `scope` the one tenant that it may see, `None` for all.
+    """`name` is that of the `key`, if there is one, and `scope` the one tenant that it may see, `None` for all.
 
     `token` is what its forms hold, and `signed_in` says whether there is anything to sign out of.
     """
@@ -49,7 +65,11 @@ class Visitor:
     role: KeyRole
     scope: str | None
     token: str
-    signed_in: bool
+    key: Key | None = None
+
+    @property
+    def signed_in(self) -> bool:
+        return self.key is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +81,7 @@ class Visit:
     visitor: Visitor
     tenant: str
     form: Mapping[str, str] = field(default_factory=dict[str, str])
+    files: tuple[UploadFile, ...] = ()
 
     @property
     def store(self) -> Store:
@@ -125,9 +146,13 @@ Handler = Callable[[Visit], Response] | Callable[[Visit], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Page:
-    """`path` is below `/ui`. Whoever has not the role may not see it. What is no coroutine runs in a thread."""
+    """`path` is below `/ui`. Whoever has not the role may not see it. What is no coroutine runs in a thread.
+
+    A form may bring files of `upload_mb` megabytes together, if that is set.
+    """
 
     method: Literal["GET", "POST"]
     path: str
     handle: Handler
     role: KeyRole = KeyRole.VIEWER
+    upload_mb: float = 0.0

@@ -6,8 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from hammerstone.requests.chats import chat_of
-from hammerstone.requests.rows import UnreadableRowError
+from hammerstone.requests import UnreadableRowError, chat_of
 from hammerstone.server.protocols.contract import (
     Body,
     Completion,
@@ -55,6 +54,10 @@ class AnthropicMessages:
 
     def fits(self, text: str, body: Body) -> bool:
         return fits(text, body, limits=("max_tokens",), stops=("stop_sequences",))
+
+    def tells_end(self, body: Body) -> bool:
+        del body
+        return True
 
     def streams(self, body: Body) -> bool:
         return body.get("stream") is True
@@ -107,7 +110,13 @@ class AnthropicMessages:
         return text_of(said) if ended and all(kind in ("text", "thinking") for kind in kinds) else None
 
     def usage_in(self, reply: Mapping[str, Any]) -> Usage:
-        return tokens_in(reply.get("usage"), "input_tokens", "output_tokens")
+        """What was read from the provider's cache or written to it is not among `input_tokens`: it was read as well."""
+        counted = tokens_in(reply.get("usage"), "input_tokens", "output_tokens")
+        kept = tokens_in(reply.get("usage"), "cache_creation_input_tokens", "cache_read_input_tokens")
+        if counted.input_tokens is None:
+            return counted
+        read = counted.input_tokens + (kept.input_tokens or 0) + (kept.output_tokens or 0)
+        return Usage(input_tokens=read, output_tokens=counted.output_tokens)
 
     def usage_streamed(self, events: Sequence[Mapping[str, Any]]) -> Usage:
         heads = [self.usage_in(object_of(one.get("message"))) for one in events if one.get("type") == "message_start"]

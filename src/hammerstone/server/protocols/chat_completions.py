@@ -6,9 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from hammerstone.requests.chats import HARMLESS, chat_of
-from hammerstone.requests.replies import answer_in
-from hammerstone.requests.rows import UnreadableRowError
+from hammerstone.requests import HARMLESS_PARAMETERS, UnreadableRowError, answer_in, chat_of
 from hammerstone.server.protocols.contract import (
     Body,
     Completion,
@@ -24,7 +22,7 @@ from hammerstone.types import JSON, Chat, Usage
 
 __all__ = ["OPENAI_ERROR", "ChatCompletions", "openai_error"]
 
-_READ = HARMLESS | {"messages", "modalities", "model", "n", "response_format"}
+_READ = HARMLESS_PARAMETERS | {"messages", "modalities", "model", "n", "response_format"}
 OPENAI_ERROR = {  # the JSON schema of what `openai_error` returns
     "type": "object",
     "properties": {
@@ -59,6 +57,9 @@ class ChatCompletions:
 
     def fits(self, text: str, body: Body) -> bool:
         return fits(text, body, limits=("max_tokens", "max_completion_tokens"), stops=("stop",))
+
+    def tells_end(self, body: Body) -> bool:
+        return not body.get("stop")
 
     def streams(self, body: Body) -> bool:
         return body.get("stream") is True

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from hammerstone.requests.rows import MAX_QUESTION_CHARS
+from hammerstone.requests import MAX_QUESTION_CHARS
 from hammerstone.server.protocols.chat_completions import NO_TOKENS, openai_error
 from hammerstone.server.protocols.contract import (
     Body,
@@ -51,6 +51,9 @@ class Completions:
 
     def fits(self, text: str, body: Body) -> bool:
         return fits(text, {"max_tokens": 16, **body}, limits=("max_tokens",), stops=("stop",))  # 16 is OpenAI's default
+
+    def tells_end(self, body: Body) -> bool:
+        return not body.get("stop")
 
     def streams(self, body: Body) -> bool:
         return body.get("stream") is True

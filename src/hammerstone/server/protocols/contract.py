@@ -59,6 +59,12 @@ class TextApi(Protocol):
         """Whether a model that had this to say would have been let finish it: no stop word, no limit of tokens."""
         ...
 
+    def tells_end(self, body: Body) -> bool:
+        """Whether a reply says that it ended by itself. OpenAI's `finish_reason` is `stop` for one that a stop sequence
+        has cut, too: nothing must be learned from it.
+        """
+        ...
+
     def streams(self, body: Body) -> bool:
         """Whether the client wants server-sent events."""
         ...

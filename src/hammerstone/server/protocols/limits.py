@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, cast
 
-from hammerstone.requests.json_text import Number
+from hammerstone.requests import Number
 from hammerstone.server.protocols.contract import Body, NotServedError
 
 __all__ = ["check_fields", "check_wish", "fits", "temperature_of"]

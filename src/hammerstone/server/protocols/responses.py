@@ -6,9 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from hammerstone.requests.chats import chat_of
-from hammerstone.requests.json_text import as_json
-from hammerstone.requests.rows import UnreadableRowError
+from hammerstone.requests import UnreadableRowError, as_json, chat_of
 from hammerstone.server.protocols.chat_completions import openai_error
 from hammerstone.server.protocols.contract import (
     Body,
@@ -67,6 +65,10 @@ class Responses:
 
     def fits(self, text: str, body: Body) -> bool:
         return fits(text, body, limits=("max_output_tokens",), stops=())
+
+    def tells_end(self, body: Body) -> bool:
+        del body
+        return True
 
     def streams(self, body: Body) -> bool:
         return body.get("stream") is True

@@ -14,10 +14,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from hammerstone.concurrency import task_group
 from hammerstone.errors import StoreError
 from hammerstone.faults import Reporter
-from hammerstone.life.figures import false_hit_rate, together
+from hammerstone.life import false_hit_rate, together
 from hammerstone.loop import Hammerstone
-from hammerstone.store.records import ToolState
-from hammerstone.store.summaries import ToolTally
+from hammerstone.store import ToolState, ToolTally
 
 __all__ = ["Figures", "Loops"]
 

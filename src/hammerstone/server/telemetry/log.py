@@ -1,7 +1,7 @@
 """What the gateway writes to standard error: a line for each request, and what its parts have to say.
 
-A line is one JSON object, or one that people read. Nobody waits for whoever reads them: a thread of its own writes, and
-where 10,000 lines are waiting, the next ones are dropped.
+A line is one JSON object, or one that people read. Nobody waits for whoever reads them: a thread of its own writes what
+has gathered in a moment, and where 10,000 lines are waiting, the next ones are dropped.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import json
 import logging
 import sys
 import threading
+from collections import deque
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from queue import Empty, Full, Queue
 from typing import Any, TextIO
 
 from hammerstone.faults import place_of
-from hammerstone.models.masking import masked
+from hammerstone.models import masked
 from hammerstone.server.telemetry.record import RequestRecord
 from hammerstone.settings import LogFormat
 from hammerstone.visible import visible
@@ -25,6 +25,7 @@ from hammerstone.visible import visible
 __all__ = ["RequestLog", "open_log"]
 
 WAITING = 10_000
+GATHER_SECONDS = 0.05  # that the first of them waits for others
 LAST_SECONDS = 1.0  # that lines may take to be written when all ends
 
 _requests = logging.getLogger("hammerstone.requests")
@@ -84,32 +85,36 @@ class _LineHandler(logging.Handler):
         super().__init__()
         self._line = line
         self._stream = stream
-        self._lines: Queue[str] = Queue(WAITING)
+        self._lines: deque[str] = deque()
+        self._news = threading.Event()
         self._closing = threading.Event()
         self._writer = threading.Thread(target=self._write, name="log", daemon=True)
         self._writer.start()
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._lines.put_nowait(self._line(record))
-        except Full:
-            pass
+            if len(self._lines) < WAITING:
+                self._lines.append(self._line(record))
+                self._news.set()
         except Exception:  # a line is never worth a request
             self.handleError(record)
 
     def _write(self) -> None:
-        while not (self._closing.is_set() and self._lines.empty()):
+        """To wake this thread for each line would cost a request more than its line does."""
+        while not self._closing.is_set() or self._lines:
+            self._news.wait()
+            self._closing.wait(GATHER_SECONDS)
+            self._news.clear()
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
             try:
-                line = self._lines.get(timeout=0.1)
-                self._stream.write(line + "\n")
+                self._stream.write("".join(f"{line}\n" for line in lines))
                 self._stream.flush()
-            except Empty:
-                continue
             except (OSError, ValueError):  # nobody reads any more
                 return
 
     def close(self) -> None:
         self._closing.set()
+        self._news.set()
         self._writer.join(LAST_SECONDS)
         super().close()
 

@@ -12,7 +12,7 @@ from hammerstone.server.telemetry.metrics import Metrics
 from hammerstone.server.telemetry.middleware import Observer
 from hammerstone.server.telemetry.tracing import open_tracing
 from hammerstone.settings import ServeSettings
-from hammerstone.store.records import Build
+from hammerstone.store import Build
 
 if TYPE_CHECKING:
     from hammerstone.server.telemetry.spans import Spans

@@ -17,7 +17,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvid
 
 from hammerstone.server.telemetry.record import RequestRecord
 from hammerstone.server.telemetry.trace import RawHeaders
-from hammerstone.store.records import Build
+from hammerstone.store import Build
 from hammerstone.types import Usage
 
 __all__ = ["Spans"]

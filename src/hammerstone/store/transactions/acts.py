@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Self
 
-from hammerstone.store import audit
+from hammerstone.store import acts
 from hammerstone.store.transactions.opened import Opened
 
 if TYPE_CHECKING:
-    from hammerstone.store.audit import Act, NotedAct
+    from hammerstone.store.acts import Act, NotedAct
 
 __all__ = ["ActTransactions"]
 
@@ -22,15 +22,20 @@ class ActTransactions(Opened):
         same transaction. What changes nothing is not noted.
         """
         other = copy.copy(self)
-        other._database = self._database.noting(lambda connection: audit.add(connection, act))
+        other._database = self._database.noting(lambda connection: acts.add(connection, act))
         return other
 
     def note(self, act: Act) -> None:
         """An act that changes nothing by itself: it has begun something."""
         with self._database.write() as connection:
-            audit.add(connection, act)
+            acts.add(connection, act)
 
     def acts(self, limit: int, before: int | None = None) -> tuple[NotedAct, ...]:
         """What people have changed, newest first, before the act of a number."""
         with self._database.read() as connection:
-            return audit.newest_first(connection, limit, before)
+            return acts.newest_first(connection, limit, before)
+
+    def acts_of(self, what: str, about: str) -> tuple[NotedAct, ...]:
+        """All of one kind that were done to one thing, newest first."""
+        with self._database.read() as connection:
+            return acts.of(connection, what, about)

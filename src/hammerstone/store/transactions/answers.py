@@ -11,7 +11,7 @@ from hammerstone.store.transactions.opened import Opened
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hammerstone.store.answers import RefusedQuestion, Wanted
+    from hammerstone.store.answers import RefusedQuestion, WantedAnswers
     from hammerstone.store.records import Answered, LedgerEntry, PaidCall
     from hammerstone.types import Instance
 
@@ -45,7 +45,7 @@ class AnswerTransactions(Opened):
         self.finish_requests([Finished(answered=answered, task=task, instance=instance)])
 
     def finish_requests(self, finished: Sequence[Finished], *, again: bool = False) -> frozenset[str]:
-        """Store answers and, where given, the instances under their tasks, in one transaction.
+        """Store answers and, where given, what they cost and the instances under their tasks, in one transaction.
 
         Where somebody has removed a task meanwhile, or it reads its chats otherwise, its instances are not stored: the
         names of such tasks. Nor is one of which not all text may be kept. With `again`, a former call has failed and
@@ -56,6 +56,7 @@ class AnswerTransactions(Opened):
             there = answers.there(connection, [one.answered.id for one in finished]) if again else frozenset[str]()
             new = [(one, kept) for one, kept in zip(finished, keeps, strict=True) if one.answered.id not in there]
             answers.add(connection, [one.answered for one, _ in new], self.keeping)
+            calls.add_all(connection, [one.call for one, _ in new if one.call is not None])
             return instances.add_all(connection, [one for one, kept in new if kept])
 
     def refused_questions(self, task_name: str, limit: int) -> tuple[str, ...]:
@@ -73,7 +74,7 @@ class AnswerTransactions(Opened):
         with self._database.read() as connection:
             return answers.served(connection, name)
 
-    def answers(self, wanted: Wanted, limit: int) -> tuple[LedgerEntry, ...]:
+    def answers(self, wanted: WantedAnswers, limit: int) -> tuple[LedgerEntry, ...]:
         """Some of the requests with their answers, newest first."""
         with self._database.read() as connection:
             return answers.page(connection, wanted, limit)

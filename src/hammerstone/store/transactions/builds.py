@@ -11,7 +11,7 @@ from hammerstone.types import Source
 
 if TYPE_CHECKING:
     from hammerstone.store.records import Attempt, Build, BuildState, Disagreement, StoredTool, Task
-    from hammerstone.tools.tool import Tool
+    from hammerstone.tools import Tool
 
 __all__ = ["BuildTransactions"]
 

@@ -33,7 +33,7 @@ class JudgementTransactions(Opened):
         kind: ComparisonKind,
         tool_answer: str,
         upstream_answer: str,
-        rule: comparisons.Rule,
+        rule: comparisons.MoveRule,
     ) -> Comparison:
         """Keep what a version and the upstream answered to one request, count it, and let `rule` change its state.
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hammerstone.requests.frame import PLAIN
+from hammerstone.requests import PLAIN
 from hammerstone.store import queue
 from hammerstone.store.transactions.opened import Opened
 
 if TYPE_CHECKING:
-    from hammerstone.requests.frame import Frame
+    from hammerstone.requests import Frame
     from hammerstone.store.records import Queued
     from hammerstone.types import Chat
 

@@ -10,7 +10,7 @@ from hammerstone.store.transactions.opened import Opened
 
 if TYPE_CHECKING:
     from hammerstone.store.records import Change, StoredTool, UnreadableTool
-    from hammerstone.tools.tool import Tool
+    from hammerstone.tools import Tool
 
 __all__ = ["ToolTransactions"]
 

@@ -14,15 +14,14 @@ import anyio
 
 from hammerstone.concurrency import map_concurrently
 from hammerstone.errors import ModelError
-from hammerstone.models.asking import ask
-from hammerstone.models.model import Message, Prompt
+from hammerstone.models import Message, Prompt, ask
 from hammerstone.templates import fill_template
 from hammerstone.toolformer.annotate.annotation import PAPER_SAMPLING
 from hammerstone.toolformer.call_format import ApiCall, find_calls, remove_calls
 from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
 
 if TYPE_CHECKING:
-    from hammerstone.models.model import Model
+    from hammerstone.models import Model
     from hammerstone.toolformer.annotate.annotation import AnnotateSettings
     from hammerstone.toolformer.apis.api import Api
 

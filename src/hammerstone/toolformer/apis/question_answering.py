@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hammerstone.models.asking import ask
-from hammerstone.models.model import Message, Model, Prompt
+from hammerstone.models import Message, Model, Prompt, ask
 from hammerstone.toolformer.apis import prompts
 from hammerstone.toolformer.apis.api import ApiError, CallContext
 

@@ -12,8 +12,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from hammerstone.errors import SettingsError
-from hammerstone.models.asking import ask
-from hammerstone.models.model import Message, Model, Prompt
+from hammerstone.models import Message, Model, Prompt, ask
 from hammerstone.toolformer.apis import prompts
 from hammerstone.toolformer.apis.api import ApiError, CallContext
 

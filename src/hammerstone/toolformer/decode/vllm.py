@@ -20,7 +20,7 @@ from openai import AsyncOpenAI
 from openai.types import Completion
 
 from hammerstone.errors import ModelError, ModelTimeoutError, SettingsError
-from hammerstone.models.masking import masked
+from hammerstone.models import masked
 
 __all__ = ["StreamedToken", "VllmEndpoint", "open_client", "open_endpoint"]
 

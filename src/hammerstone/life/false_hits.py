@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hammerstone.life.bounds import upper_bound
-from hammerstone.store.records import Tally
+from hammerstone.store import Tally
 
 __all__ = ["FalseHitRate", "false_hit_rate", "together"]
 

@@ -1,4 +1,4 @@
-"""How far a stage is: a bar where a person looks, and otherwise a line now and then, for a log."""
+"""How far a long command is: a bar where a person looks, and otherwise a line now and then, for a log."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -238,10 +238,15 @@ def union(*members: JsonType) -> JsonType:
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectKind:
-    """The arguments of a call: every required one, and none of another name."""
+    """The arguments of a call: every required one, and none of another name.
+
+    `converted` are the defaults that Python would pass as another value than the same one given: 21 for a `float`. They
+    are filled in, so that leaving one out and writing it are one call.
+    """
 
     fields: Mapping[str, JsonType]
     required: frozenset[str]
+    converted: Mapping[str, JSON] = field(default_factory=dict[str, JSON])
     words: str = "an object"
 
     def takes(self, value: JSON) -> bool:
@@ -258,7 +263,8 @@ class ObjectKind:
                 walk.fault((*place, name), "Field required")
         for name in [name for name in value if name not in self.fields]:
             walk.fault((*place, name), "Extra inputs are not permitted")
-        return {name: fitted[name] for name in value if name in fitted}
+        given = {name: fitted[name] for name in value if name in fitted}
+        return given | {name: default for name, default in self.converted.items() if name not in value}
 
     def schema(self) -> dict[str, Any]:
         return {

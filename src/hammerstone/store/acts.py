@@ -13,7 +13,7 @@ from hammerstone.store.database import timestamp
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-__all__ = ["Act", "NotedAct", "add", "newest_first"]
+__all__ = ["Act", "NotedAct", "add", "newest_first", "of"]
 
 _AUDIT = schema.audit
 
@@ -38,6 +38,11 @@ class NotedAct(Act):
 def add(connection: Connection, act: Act) -> None:
     row = {"who": act.who, "what": act.what, "about": act.about, "created": timestamp()}
     connection.execute(insert(_AUDIT).values(row))
+
+
+def of(connection: Connection, what: str, about: str) -> tuple[NotedAct, ...]:
+    rows = select(_AUDIT).where(_AUDIT.c.what == what, _AUDIT.c.about == about).order_by(_AUDIT.c.id.desc())
+    return tuple(NotedAct(**row) for row in connection.execute(rows).mappings().all())
 
 
 def newest_first(connection: Connection, limit: int, before: int | None) -> tuple[NotedAct, ...]:

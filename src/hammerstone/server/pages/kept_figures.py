@@ -1,0 +1,114 @@
+"""Figures that take long to sum up are kept, and summed up again beside whoever looks at them.
+
+What is quick is summed up for each look. Anything else is good for `TIMES` as long as it took, so that it takes a
+twentieth of one processor at most, however many requests there are. After that it is still shown while it is summed up
+again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Callable, Hashable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+import anyio
+from anyio import to_thread
+from anyio.abc import TaskGroup
+
+from hammerstone.concurrency import task_group
+from hammerstone.errors import StoreError
+
+__all__ = ["KeptFigures", "KeptSums"]
+
+TIMES = 20
+QUICK_SECONDS = 0.1
+OLD_SECONDS = 60.0  # that nobody has looked: whoever comes then waits for new ones
+MOST = 200  # of them, each of one page with its filters
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptSums(Generic[T]):
+    """Figures as of the moment `made` (ISO 8601, UTC). Summing them up began so many seconds on the clock of whoever
+    keeps them, and took so many.
+    """
+
+    value: T
+    made: str
+    began: float
+    took: float
+
+    @property
+    def is_quick(self) -> bool:
+        return self.took <= QUICK_SECONDS
+
+    @property
+    def lasts(self) -> float:
+        """For how many seconds they are good."""
+        return TIMES * self.took
+
+    @property
+    def due(self) -> float:
+        """When they are to be summed up again, by the same clock."""
+        return self.began + self.took + self.lasts
+
+
+class KeptFigures:
+    """By any key. `clock` gives seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._kept: dict[Hashable, KeptSums[Any]] = {}
+        self._turns: dict[Hashable, anyio.Lock] = {}
+        self._group: TaskGroup | None = None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """While figures may be summed up beside the looks."""
+        async with task_group() as group:
+            self._group = group
+            yield
+            self._group = None
+            group.cancel_scope.cancel()
+
+    async def look(self, key: Hashable, sum_up: Callable[[], T]) -> KeptSums[T]:
+        """What `sum_up`, which is called in a thread, returns now, or has returned a while ago. Raises what it does."""
+        kept: KeptSums[T] | None = self._kept.get(key)
+        now = self._clock()
+        if kept is None or kept.is_quick or now > kept.due + OLD_SECONDS or self._group is None:
+            return await self._new(key, sum_up)
+        if now > kept.due and key not in self._turns:
+            self._group.start_soon(self._beside, key, sum_up)
+        return kept
+
+    async def _beside(self, key: Hashable, sum_up: Callable[[], object]) -> None:
+        with suppress(StoreError):  # the old ones are shown until somebody has to wait, and is told
+            await self._new(key, sum_up)
+
+    async def _new(self, key: Hashable, sum_up: Callable[[], T]) -> KeptSums[T]:
+        """Those who come while the same figures are summed up wait for these."""
+        before: KeptSums[T] | None = self._kept.get(key)
+        turn = self._turns.setdefault(key, anyio.Lock())
+        try:
+            async with turn:
+                there: KeptSums[T] | None = self._kept.get(key)
+                if there is not None and there is not before:
+                    return there
+                return await self._sum_up(key, sum_up)
+        finally:
+            if not turn.statistics().tasks_waiting:
+                self._turns.pop(key, None)
+
+    async def _sum_up(self, key: Hashable, sum_up: Callable[[], T]) -> KeptSums[T]:
+        began, made = self._clock(), datetime.now(UTC).isoformat(timespec="microseconds")
+        value = await to_thread.run_sync(sum_up, abandon_on_cancel=True)
+        kept = KeptSums(value=value, made=made, began=began, took=self._clock() - began)
+        self._kept.pop(key, None)
+        self._kept[key] = kept
+        while len(self._kept) > MOST:
+            del self._kept[next(iter(self._kept))]
+        return kept
