@@ -93,7 +93,7 @@ def _run(learn_from: Callable[..., Awaitable[Findings]], lines: int) -> Findings
 
 def _show(findings: Findings, home: str | None, report: Path | None, *, json: bool) -> None:
     from hammerstone.cli.learned import show
-    from hammerstone.learn.page import write_findings
+    from hammerstone.learn import write_findings
 
     if json:
         print_json(findings.document())
@@ -106,7 +106,7 @@ def _show(findings: Findings, home: str | None, report: Path | None, *, json: bo
 
 def _check_report(report: Path | None) -> None:
     """Before anything is paid for."""
-    from hammerstone.learn.page import check_page
+    from hammerstone.learn import check_page
 
     if report is not None:
         check_page(report)

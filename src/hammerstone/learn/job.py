@@ -25,7 +25,7 @@ from hammerstone.learn.run import learn
 from hammerstone.learn.saving import AssumedPrices
 from hammerstone.learn.words import headline
 from hammerstone.settings import Settings
-from hammerstone.store.records import Build
+from hammerstone.store import Build
 from hammerstone.toml_sections import read_sections
 
 __all__ = ["run_job"]

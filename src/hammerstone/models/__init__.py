@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hammerstone.lazy_names import lazy_names
-from hammerstone.models.price import estimate_tokens, list_price, price
+from hammerstone.models.price import CHARACTERS_PER_TOKEN, estimate_tokens, list_price, price
 
 if TYPE_CHECKING:
     from hammerstone.models.asking import ask, sound_number, sound_reply
@@ -47,6 +47,7 @@ else:
     )
 
 __all__ = [
+    "CHARACTERS_PER_TOKEN",
     "LONGEST_REPLY",
     "MailboxModel",
     "Message",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hammerstone.routes.parser_route import ParserRoute, ToolParserRoute
     from hammerstone.routes.router import Routed, Router
     from hammerstone.routes.side_by_side import SideBySide
-    from hammerstone.routes.solver import read_answer, second_opinion, solve, solver_prompt
+    from hammerstone.routes.solver import chat_prompt, read_answer, second_opinion, solve, solver_prompt
     from hammerstone.routes.task_finder import TaskFinder
     from hammerstone.routes.user import MODEL_REFUSED, ToolCard
     from hammerstone.routes.user_route import ToolUserRoute, UserRoute
@@ -35,7 +35,7 @@ else:
             "parser_route": "ParserRoute ToolParserRoute",
             "router": "Routed Router",
             "side_by_side": "SideBySide",
-            "solver": "read_answer second_opinion solve solver_prompt",
+            "solver": "chat_prompt read_answer second_opinion solve solver_prompt",
             "task_finder": "TaskFinder",
             "user": "MODEL_REFUSED ToolCard",
             "user_route": "ToolUserRoute UserRoute",
@@ -66,6 +66,7 @@ __all__ = [  # noqa: RUF022 - in plain order, as every package's
     "ToolParserRoute",
     "ToolUserRoute",
     "UserRoute",
+    "chat_prompt",
     "choose_task",
     "dispatch",
     "nearest_tools",

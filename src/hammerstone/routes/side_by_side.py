@@ -14,9 +14,8 @@ from hammerstone.routes.catalog import Catalog
 from hammerstone.routes.contract import Answer, Asked, Refusal
 from hammerstone.routes.parser_route import ParserRoute
 from hammerstone.routes.user_route import UserRoute
-from hammerstone.sandbox.contract import Sandbox
-from hammerstone.store.accounts import AccountedModel
-from hammerstone.store.records import StoredTool
+from hammerstone.sandbox import Sandbox
+from hammerstone.store import AccountedModel, StoredTool
 
 __all__ = ["SideBySide"]
 
@@ -72,7 +71,7 @@ class SideBySide:
         question = asked.question()
         tasks = await self._catalog.tasks(question, asked.frame())
         verdict = await dispatcher.dispatch(self._dispatcher, tasks, question, asked.bill)
-        if isinstance(verdict, dispatcher.Known):
+        if isinstance(verdict, dispatcher.KnownTask):
             return verdict.name
         why = f"a new task, {verdict.name}" if verdict is not None else "nothing that can be read"
         return Refusal(reasons=(f"dispatcher: {why}",))

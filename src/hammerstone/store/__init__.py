@@ -12,7 +12,7 @@ from hammerstone.lazy_names import lazy_names
 if TYPE_CHECKING:
     from hammerstone.store.accounts import AccountedModel, Bill, prompt
     from hammerstone.store.acts import Act
-    from hammerstone.store.answers import RefusedQuestion, WantedAnswers
+    from hammerstone.store.answers import LONGEST_MODEL, RefusedQuestion, WantedAnswers
     from hammerstone.store.comparisons import MoveRule
     from hammerstone.store.database import timestamp
     from hammerstone.store.keeping import KEEP_NOTHING, Keeping
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         MergedLabel,
         Move,
         Opinion,
+        PaidCall,
         Queued,
         Stage,
         StoredInstance,
@@ -72,7 +73,7 @@ else:
         __name__,
         {
             "accounts": "AccountedModel Bill prompt",
-            "answers": "RefusedQuestion WantedAnswers",
+            "answers": "LONGEST_MODEL RefusedQuestion WantedAnswers",
             "acts": "Act",
             "comparisons": "MoveRule",
             "database": "timestamp",
@@ -85,8 +86,8 @@ else:
             "owner": "this_process",
             "purging": "Purged",
             "records": "Actor Answered Attempt Build BuildState Change ComparisonKind Correction Disagreement "
-            "Finished GivenCorrection Kept LedgerEntry MergedLabel Move Opinion Queued Stage "
-            "StoredInstance StoredTool Tally Task ToolState",
+            "Finished GivenCorrection Kept LedgerEntry MergedLabel Move Opinion PaidCall "
+            "Queued Stage StoredInstance StoredTool Tally Task ToolState",
             "selection": "Selection",
             "standing": "Ordering Progress Standing",
             "store": "Store",
@@ -125,6 +126,7 @@ __all__ = [  # noqa: RUF022 - in plain order, as every package's
     "KeyRole",
     "KeyUsage",
     "Keys",
+    "LONGEST_MODEL",
     "LedgerEntry",
     "LedgerRow",
     "MeanCall",
@@ -133,6 +135,7 @@ __all__ = [  # noqa: RUF022 - in plain order, as every package's
     "MoveRule",
     "Opinion",
     "Ordering",
+    "PaidCall",
     "Per",
     "Progress",
     "Purged",

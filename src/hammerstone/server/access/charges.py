@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import httpx2
 
-from hammerstone.models.price import CHARACTERS_PER_TOKEN, estimate_tokens
+from hammerstone.models import CHARACTERS_PER_TOKEN, estimate_tokens
 from hammerstone.requests import Number
 from hammerstone.server.access.prices import Prices
 from hammerstone.server.protocols.contract import Body, TextApi, object_of

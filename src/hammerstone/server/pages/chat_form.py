@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self, get_args
 
 from hammerstone.errors import InputError
-from hammerstone.requests.json_text import as_json
+from hammerstone.requests import as_json
 from hammerstone.server.bodies import fields_in
 from hammerstone.types import Chat, Message, TurnRole
 

@@ -15,8 +15,7 @@ from hammerstone.admin.learning_runs import LearningRun, Order, TenantRuns
 from hammerstone.errors import InputError, SettingsError
 from hammerstone.server.pages.foreign_page import foreign_page
 from hammerstone.server.pages.visit import Page, Visit
-from hammerstone.store.audit import Act
-from hammerstone.store.key_records import KeyRole
+from hammerstone.store import Act, KeyRole
 
 __all__ = ["LOG_MB", "PAGES"]
 

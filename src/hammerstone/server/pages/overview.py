@@ -8,7 +8,7 @@ from anyio import to_thread
 from starlette.responses import Response
 
 from hammerstone.admin import overview as figures
-from hammerstone.life.figures import false_hit_rate
+from hammerstone.life import false_hit_rate
 from hammerstone.server.pages.charts import KINDS, SPANS, Chart, Span, chart
 from hammerstone.server.pages.kept_figures import KeptSums
 from hammerstone.server.pages.visit import Page, Visit

@@ -19,9 +19,8 @@ from hammerstone.concurrency import map_concurrently
 from hammerstone.errors import InputError, NotFoundError
 from hammerstone.faults import contained
 from hammerstone.loop import Hammerstone
-from hammerstone.requests.comparison import agree
-from hammerstone.routes import Answer, Asked, Refusal
-from hammerstone.routes.solver import chat_prompt
+from hammerstone.requests import agree
+from hammerstone.routes import Answer, Asked, Refusal, chat_prompt
 from hammerstone.server.access import Caller
 from hammerstone.server.audits import UpstreamModel
 from hammerstone.server.pages.chat_form import ROLES, ChatForm
@@ -30,11 +29,8 @@ from hammerstone.server.pages.visit import Page, Visit
 from hammerstone.server.protocols import ChatCompletions
 from hammerstone.server.protocols.contract import NotServedError
 from hammerstone.server.structured import has_form
-from hammerstone.store.accounts import AccountedModel, Bill
-from hammerstone.store.audit import Act
-from hammerstone.store.key_records import KeyRole
-from hammerstone.store.records import StoredTool
-from hammerstone.tools.parser import Parsed
+from hammerstone.store import AccountedModel, Act, Bill, KeyRole, StoredTool
+from hammerstone.tools import Parsed
 from hammerstone.types import Chat, Request, Role, Route
 
 __all__ = ["PAGES", "PLAYGROUND"]
@@ -206,7 +202,9 @@ async def _by_upstream(visit: Visit, loop: Hammerstone, chat: Chat, body: Mappin
         fields=body,
         model=chat.model,
         limiter=anyio.CapacityLimiter(1),
-        charge=lambda sent: place.access.charge(caller, method="POST", body=sent, fields=body, api=_API),
+        charge=lambda sent: place.access.charge(
+            caller, method="POST", path=_API.path, body=sent, fields=body, api=_API
+        ),
     )
     accounted = AccountedModel(model, Role.SOLVER, loop.store)
 

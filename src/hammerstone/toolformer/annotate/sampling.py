@@ -141,7 +141,7 @@ class SamplingProposer:
         The third value is the cache: all but the last token of each text, after which no call can help.
         """
         head = self._head(api)
-        rows = [[*(ids if head.texts == 2 else ()), *head.lead, *ids[:-1]] for ids in texts]  # noqa: PLR2004
+        rows = [[*(ids if head.texts == 2 else ()), *head.lead, *ids[:-1]] for ids in texts]
         keep = max(map(len, texts))
         logits, cache = self._lm.forward(rows, head.cache.rows([0] * len(rows)), keep=keep)
         probabilities: list[Tensor] = []
