@@ -51,7 +51,7 @@ def address() -> Iterator[str]:
         try:
             for _ in range(2):
                 cluster.add_node(num_cpus=1, include_dashboard=False, object_store_memory=100_000_000)
-        except Exception as error:  # noqa: BLE001 - whatever keeps Ray itself from starting on this host
+        except Exception as error:  # whatever keeps Ray itself from starting on this host
             pytest.skip(f"Ray does not start here: {error}")
         yield cluster.address
         cluster.shutdown()
