@@ -323,9 +323,8 @@ def test_a_document_of_512_tokens_takes_no_more_than_1110_with_a_prompt_of_330()
     long = " ".join(TEXTS * 9)
     _, spans = lm.encode_with_offsets(long)
     text = long[: spans[511][1]]
-    prompt = long[: spans[329][1] - len("\nInput:\n")] + "\nInput:\n"
-    assert len(lm.encode(text)) == 512
-    assert len(lm.encode(prompt)) == pytest.approx(330, abs=10)
+    prompt = long[: spans[329][1]]
+    assert (len(lm.encode(text)), len(lm.encode(prompt))) == (512, 330)
     asked = AnnotateSettings(tools={"C": SamplingSettings(threshold=0.0)}, call_tokens=2)
     shard = [CorpusDocument(id=str(at), text=text) for at in range(6)]
     _, counts = SamplingProposer(lm, prompt=lambda _: prompt).propose(shard, C, asked)
@@ -334,10 +333,11 @@ def test_a_document_of_512_tokens_takes_no_more_than_1110_with_a_prompt_of_330()
     assert (lm.read - drawn_and_read) / 6 <= 1110
 
 
-def test_a_text_alone_stands_behind_a_prompt_once() -> None:
+def test_a_text_stands_once_behind_annotated_texts_and_twice_behind_other_prompts() -> None:
     lm = language_model(context=2048)
     ids = lm.encode(TEXTS[0])
-    for prompt, read in ((PROMPT, 2 * len(ids) + len(lm.encode("\nOutput:\n")) - 1), (TEXTS_ALONE, len(ids))):
+    twice = 2 * len(ids) + len(lm.encode("\nOutput:\n")) - 1
+    for prompt, read in ((PROMPT, twice), ("Adds:", twice), ("x [D(1)] 1", twice), (TEXTS_ALONE, len(ids))):
         proposer = annotator(lm, prompt)
         proposer.openings(C, [ids])
         before = lm.read

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hammerstone.toolformer.annotate.annotation import AnnotateSettings
     from hammerstone.toolformer.apis.api import Api
 
-__all__ = ["PromptedProposer", "annotation_prompt", "instructions", "read_rewriting", "shows_inputs"]
+__all__ = ["PromptedProposer", "annotation_prompt", "instructions", "is_continued", "read_rewriting"]
 
 PROMPTS = "hammerstone.toolformer.prompts"
 
@@ -37,13 +37,13 @@ def annotation_prompt(api: Api) -> str:
     return fill_template(PROMPTS, "describe_tool", {"name": api.name, "description": api.description})
 
 
-def shows_inputs(prompt: str) -> bool:
-    """Whether the examples of a prompt are pairs, `Input:` and `Output:`; otherwise they are annotated texts alone.
+def is_continued(prompt: str, api: str) -> bool:
+    """Whether a prompt is one of annotated texts alone: it has calls of the tool, and no line `Input:`.
 
-    The paper has pairs (appendix A). A small model that has not been trained to follow instructions does better with
-    texts alone, which it only has to continue.
+    Other prompts are followed by `Input:` and `Output:`, as the paper's are (appendix A). A small model that has not
+    been trained to follow instructions does better with texts alone, which it only has to continue.
     """
-    return "\nInput:\n" in f"\n{prompt}\n"
+    return "\nInput:\n" not in f"\n{prompt}\n" and bool(find_calls(prompt, [api]))
 
 
 def instructions(api: Api) -> str:

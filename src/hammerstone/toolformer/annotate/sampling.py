@@ -8,7 +8,8 @@ A tool's prompt ends with the text twice: as `Input`, and as `Output`, the same 
     Output:
     x                             n tokens: before each of them the model might have written `[`
 
-A prompt without `Input:` is one of annotated texts, to be continued with one more: the text stands there once.
+A prompt that has calls but no line `Input:` is one of annotated texts, to be continued with one more: the text stands
+there once.
 
 One pass over all of this gives p_i = p(`[` | P(x), x_1 … x_{i-1}) at every i. At each of the k likeliest positions
 above τ_s, a call is opened and m calls are drawn, up to `]` (`drawing.py`). Done naively, each of the k · m draws reads
@@ -37,7 +38,7 @@ from torch import Tensor
 from hammerstone.errors import InputError
 from hammerstone.toolformer.annotate.call_tokens import CallName, CallTokens
 from hammerstone.toolformer.annotate.drawing import CallDrawer, CallOpening, DrawnCall
-from hammerstone.toolformer.annotate.prompting import annotation_prompt, shows_inputs
+from hammerstone.toolformer.annotate.prompting import annotation_prompt, is_continued
 from hammerstone.toolformer.call_format import ARROW, CLOSE, OPEN, ApiCall, find_calls
 from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
 from hammerstone.toolformer.gumbel import draw_key
@@ -155,18 +156,18 @@ class SamplingProposer:
         return probabilities, forms, cache
 
     def _head(self, api: Api) -> _Head:
-        prompt = self._prompt(api)
-        if prompt not in self._heads:
-            twice = shows_inputs(prompt)
+        if api.name not in self._heads:
+            prompt = self._prompt(api)
+            twice = not is_continued(prompt, api.name)
             ids = [self._lm.start_id, *self._lm.encode(prompt + (BEFORE if twice else APART))]
             ids, lead = (ids, self._lm.encode(BETWEEN)) if twice else (ids[:-1], ids[-1:])
-            self._heads[prompt] = _Head(self._lm.forward([ids], keep=1)[1], lead, 1 + twice)
-        return self._heads[prompt]
+            self._heads[api.name] = _Head(self._lm.forward([ids], keep=1)[1], lead, 1 + twice)
+        return self._heads[api.name]
 
     def _room(self, api: Api, settings: AnnotateSettings) -> int:
         """How many tokens of a text fit into the context, beside the prompt and a call."""
         prompt = self._prompt(api)
-        twice = shows_inputs(prompt)
+        twice = not is_continued(prompt, api.name)
         taken = 1 + len(self._lm.encode(f"{prompt}{BEFORE}" if twice else f"{prompt}{APART}"))
         taken += len(self._lm.encode(BETWEEN)) if twice else 0
         call = self._opening(api) + settings.call_tokens

@@ -12,7 +12,7 @@ from statistics import fmean
 
 from hammerstone.errors import InputError
 from hammerstone.toolformer.annotate.annotation import AnnotateSettings
-from hammerstone.toolformer.annotate.prompting import shows_inputs
+from hammerstone.toolformer.annotate.prompting import is_continued
 from hammerstone.toolformer.annotate.sampling import SamplingProposer, boundaries
 from hammerstone.toolformer.apis.api import Api
 from hammerstone.toolformer.lm import LanguageModel
@@ -46,7 +46,8 @@ def measure_prompt(
     """
     proposer = SamplingProposer(lm, prompt=lambda _: prompt)
     proposer.prepare(api, settings)
-    room = (lm.context - len(lm.encode(prompt)) - AROUND - settings.call_tokens) // (1 + shows_inputs(prompt))
+    texts = 1 if is_continued(prompt, api.name) else 2
+    room = (lm.context - len(lm.encode(prompt)) - AROUND - settings.call_tokens) // texts
     by_document: dict[str, list[ResultPlace]] = {}
     for place in places:
         if len(lm.encode(place.document.text)) <= room:
