@@ -12,6 +12,11 @@ import pytest
 
 from hammerstone.sandbox import Sandbox
 from hammerstone.server.controls import HEADER
+from hammerstone.server.protocols.anthropic_messages import AnthropicMessages
+from hammerstone.server.protocols.chat_completions import ChatCompletions
+from hammerstone.server.protocols.completions import Completions
+from hammerstone.server.protocols.contract import TextApi
+from hammerstone.server.protocols.responses import Responses
 from hammerstone.settings import LifeSettings, ServeSettings
 
 from ..samples.sums import SETTINGS
@@ -157,6 +162,22 @@ async def test_nothing_is_learned_from_a_reply_that_a_stop_sequence_may_have_cut
     assert (await served.ask(NEW)).headers[HEADER + "route"] == "upstream"
     await served.learn_sums(stop=[])
     assert (await served.ask(NEW, stop=[" because"])).headers[HEADER + "route"] == "parser"
+
+
+@pytest.mark.parametrize(
+    ("api", "stops", "tells"),
+    [
+        (ChatCompletions(), {"stop": ["."]}, False),
+        (Completions(), {"stop": "."}, False),
+        (Completions(), {"stop": []}, True),
+        (AnthropicMessages(), {"stop_sequences": ["."]}, True),
+        (Responses(), {}, True),
+    ],
+)
+def test_only_an_api_that_names_the_stop_sequence_tells_how_a_reply_ended(
+    api: TextApi, stops: dict[str, object], tells: bool
+) -> None:
+    assert api.tells_end({"model": "m", **stops}) is tells
 
 
 async def test_the_caller_may_name_the_task(served: Served) -> None:
