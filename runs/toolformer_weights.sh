@@ -10,9 +10,10 @@
 #   MAWPS     MAWPS as JSON or CSV
 #   FOLDER    of the run. Run the same command again after an interruption: it resumes
 #
-# LIMIT, TAU_S, TAU_F, STEPS, RATE and EXAMPLES in the environment set the documents that are annotated, the least p([) at
-# which a call is drawn, the threshold of the filter, the steps and rate of fine-tuning, and the examples in the prompts
-# that are suggested. The calculator's prompt is runs/calculator.md, unless FOLDER has a Calculator.md.
+# LIMIT, TAU_S, TEMPERATURE, TAU_F, STEPS, RATE, SEED and EXAMPLES in the environment set the documents that are
+# annotated, the least p([) at which calls are drawn, and their temperature, the threshold of the filter, the steps, rate
+# and seed of fine-tuning, and the examples in the prompts that are suggested. The calculator's prompt is
+# runs/calculator.md, unless FOLDER has a Calculator.md.
 #
 # TOOLS="calculator calendar search" adds tools. The calendar needs texts with a "date". The search needs PASSAGES, a
 # text to search, such as WikiText-2's validation set: not PLAIN, or the model would be trained on what measures it.
@@ -47,17 +48,20 @@ sources = ["$(realpath "$texts")"]
 max_tokens = 256
 limit = ${LIMIT:-1000}
 
-$(printf "[annotate.tools.%s]\nthreshold = ${TAU_S:-0.01}\npositions = 5\ndraws = 5\n\n" "${names[@]}")
+[annotate]
+temperature = ${TEMPERATURE:-0.4}
+
+$(printf "[annotate.tools.%s]\nthreshold = ${TAU_S:-0.02}\npositions = 5\ndraws = 5\n\n" "${names[@]}")
 
 [dataset]
 $(printf "tau_f.%s = ${TAU_F:-0.2}\n" "${names[@]}")
-without_calls = true
 
 [finetune]
 lora = true
 learning_rate = ${RATE:-5e-4}
 batch = 4
 length = 256
+seed = ${SEED:-0}
 steps = ${STEPS:-60}
 evaluate_every = $((${STEPS:-60} < 12 ? 1 : 12))
 held_out = 20

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import resource
@@ -73,6 +74,35 @@ async def test_a_note_is_allowed(tmp_path: Path) -> None:
     file.write_text(json.dumps({**json.loads(file.read_text()), "note": "written by hand"}) + "\n")
 
     assert (await RecordedModel(file).complete(ask("q"))).text == "re: q"
+
+
+async def test_a_packed_recording_is_read_under_its_own_name_and_before_what_came_later(tmp_path: Path) -> None:
+    file = tmp_path / "user.jsonl"
+    await record(file, "q")
+    packed = file.with_name("user.jsonl.gz")
+    packed.write_bytes(gzip.compress(file.read_bytes()))
+    file.unlink()
+    for path in (file, packed, tmp_path):
+        assert (await RecordedModel(path).complete(ask("q"))).text == "re: q"
+
+    asked = FunctionModel(repeat)
+    model = RecordingModel(asked, file)
+    for question in ("q", "another"):
+        await model.complete(ask(question))
+    assert [json.loads(line)["prompt"]["messages"][0]["content"] for line in file.read_text().splitlines()] == [
+        "another"
+    ]
+    for question in ("q", "another"):
+        assert (await RecordedModel(tmp_path).complete(ask(question))).text == f"re: {question}"
+
+
+@pytest.mark.parametrize("damage", [lambda whole: whole[:-9], lambda whole: b"no gzip", lambda whole: whole[:20] + b"\xff" * 20])
+def test_a_packed_recording_that_is_damaged_is_one_clear_error(damage: Any, tmp_path: Path) -> None:
+    packed = tmp_path / "user.jsonl.gz"
+    packed.write_bytes(damage(gzip.compress(b'{"key": "0"}\n' * 50)))
+
+    with pytest.raises(RecordingError, match=r"cannot read the recording .*user\.jsonl\.gz"):
+        RecordedModel(tmp_path / "user.jsonl")
 
 
 async def test_what_is_recorded_is_not_paid_again(tmp_path: Path) -> None:

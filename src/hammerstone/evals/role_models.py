@@ -11,7 +11,7 @@ from pathlib import Path
 from hammerstone.evals.experiments.use_tools import METHODS
 from hammerstone.evals.harness.bench_run import ExtraModel
 from hammerstone.evals.illustrative_prices import CHEAP, OFFERED, STRONG, IllustratedModel, PricePerMillion
-from hammerstone.models import Model, RecordedModel, RecordingModel, open_as
+from hammerstone.models import Model, RecordedModel, RecordingModel, open_as, recording_names
 from hammerstone.opening import name_models
 from hammerstone.settings import Roles, RoleSettings, Settings
 from hammerstone.types import Role
@@ -54,7 +54,7 @@ def open_extra_users(
 ) -> tuple[ExtraModel, ...]:
     """Further user models, each with a file of its own: `user2.jsonl`, … Without live ones, those files."""
     if not live:
-        files = sorted(recordings.glob("user[0-9]*.jsonl"))
+        files = [file for file in recording_names(recordings) if re.match(r"user\d", file.stem)]
         recorded = [IllustratedModel(RecordedModel(file), CHEAP, name=f"recorded {file.stem}") for file in files]
         return tuple(ExtraModel(model=model, parts=USER_PARTS) for model in recorded)
     opened = [
@@ -70,7 +70,7 @@ def open_extra_users(
 def open_small_models(recordings: Path) -> tuple[ExtraModel, ...]:
     """The small models that are recorded, the largest first: each a folder of its name, with a file for each part."""
     parts = {
-        file.parent: frozenset(one.stem for one in file.parent.glob("*.jsonl"))
+        file.parent: frozenset(one.stem for one in recording_names(file.parent))
         for file in recordings.glob(f"*/{ABOUT}")
     }
     recorded = sorted(filter(parts.get, parts), key=lambda folder: _billions(folder.name), reverse=True)

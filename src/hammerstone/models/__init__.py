@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hammerstone.models.nearest import nearest_prompt
     from hammerstone.models.provider_errors import model_error
     from hammerstone.models.recorded import RecordedModel, RecordingModel
-    from hammerstone.models.recordings import read_records
+    from hammerstone.models.recordings import read_records, recording_names
     from hammerstone.models.replies import LONGEST_REPLY, NotJSONError, code_block, json_value
     from hammerstone.models.spec import open_as, open_model
 else:
@@ -40,7 +40,7 @@ else:
             "nearest": "nearest_prompt",
             "provider_errors": "model_error",
             "recorded": "RecordedModel RecordingModel",
-            "recordings": "read_records",
+            "recordings": "read_records recording_names",
             "replies": "LONGEST_REPLY NotJSONError code_block json_value",
             "spec": "open_as open_model",
         },
@@ -73,6 +73,7 @@ __all__ = [
     "open_model",
     "price",
     "read_records",
+    "recording_names",
     "sendable",
     "sound_number",
     "sound_reply",

@@ -8,15 +8,20 @@
 versions have none. `note` is optional and free. A reply that was cut short has `"cut": true`. `key` is `Prompt.key` of
 `prompt` and is checked when the line is read, so that a prompt changed by hand is noticed and not silently never found.
 What UTF-8 cannot hold is escaped (`hammerstone.escaping`).
+
+Prompts repeat most of each other, so `gzip FILE.jsonl` makes a file some twenty times smaller. `FILE.jsonl.gz` is read
+wherever `FILE.jsonl` is named, before the lines that were recorded since.
 """
 
 from __future__ import annotations
 
 import codecs
 import fcntl
+import gzip
 import hashlib
 import json
 import os
+import zlib
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -32,7 +37,10 @@ from hammerstone.validation import validator_of
 if TYPE_CHECKING:
     from pydantic_core import SchemaValidator
 
-__all__ = ["Record", "append_record", "model_digest", "read_records"]
+__all__ = ["Record", "append_record", "model_digest", "read_records", "recording_names"]
+
+
+PACKED = ".gz"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,14 +65,14 @@ def model_digest(identity: str) -> str:
 
 
 def read_records(path: Path, *, model: str | None = None) -> dict[str, Record]:
-    """The records by key, in order, of a JSON-lines file, or of every `*.jsonl` file of a folder in name order.
+    """The records by key, in order, of a JSON-lines file, or of every one of a folder in name order, packed or not.
 
     Of two records with one key the first counts, unless it was cut short: then the later one. Given a `model`, those
     of another one are left out. Raises `RecordingError` for a path that is not there or cannot be read, and for a line
     that is no record, with its number.
     """
     records: dict[str, Record] = {}
-    for file in _files(path):
+    for file in (part for name in _names(path) for part in _parts(name)):
         for number, line in enumerate(_lines(file), start=1):
             if line.strip():
                 record = _parse(line, f"{file}, line {number}")
@@ -72,6 +80,12 @@ def read_records(path: Path, *, model: str | None = None) -> dict[str, Record]:
                 if (model is None or record.model in (None, model)) and (former is None or former.reply.cut):
                     records[record.key] = record
     return records
+
+
+def recording_names(folder: Path) -> list[Path]:
+    """The recordings of a folder, in name order: `FILE.jsonl`, also if only `FILE.jsonl.gz` is there."""
+    packed = (file.with_suffix("") for file in folder.glob(f"*.jsonl{PACKED}"))
+    return sorted({*folder.glob("*.jsonl"), *packed})
 
 
 def append_record(path: Path, record: Record) -> None:
@@ -114,23 +128,31 @@ def _line(record: Record) -> bytes:
     return json.dumps(mapped(escape, fields), ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
-def _files(path: Path) -> list[Path]:
+def _names(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    files = sorted(path.glob("*.jsonl"))
-    if not files:
+    names = recording_names(path)
+    if not names:
         raise RecordingError(
             f"the folder {path} holds no recordings", hint="recordings are its *.jsonl files; make one with --record"
         )
-    return files
+    return names
+
+
+def _parts(name: Path) -> list[Path]:
+    """The files of a recording: the packed one, and what came later."""
+    parts = [name.with_name(name.name + PACKED), name]
+    return [part for part in parts if part.exists()] or [name]
 
 
 def _lines(file: Path) -> list[bytes]:
     try:
         content = file.read_bytes()
-    except OSError as error:
+        if file.suffix == PACKED:
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
         raise RecordingError(
-            f"cannot read the recording {file}: {error.strerror}",
+            f"cannot read the recording {file}: {getattr(error, 'strerror', None) or error}",
             hint="check the path after `recorded:`; make a recording of a live model with --record FILE",
         ) from error
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
