@@ -212,9 +212,10 @@ class ServeSettings:
     equal requests at the same moment share one call.
     The upstream has `timeout_s` seconds for each part of a reply. A body may have `max_body_mb` megabytes. When it is
     told to stop, the gateway goes on letting clients in for `drain_s` seconds.
-    A request at a temperature above `max_temperature` asks for variety, which no tool has.
-    Answers to the very same request at temperature 0 are kept for `exact_ttl_s` seconds in `exact_mb` megabytes per
-    tenant; 0 switches this off. In the budgets of keys, a call whose price is unknown counts as `unknown_price_usd`.
+    A request at a temperature above `max_temperature` wants varied answers, so no tool answers it.
+    Answers to the very same request at temperature 0 are kept for `exact_ttl_s` seconds in `exact_mb` megabytes for
+    all tenants together; 0 switches this off. In the budgets of keys, a call whose price is unknown counts as
+    `unknown_price_usd`.
     Where there are keys, `metrics` are shown to admin keys, or to whoever is on this machine (`loopback`), too; with
     `tenant_metrics` they are told apart by tenant. Each request is a line of `log`, with what was asked if
     `log_questions` is set.

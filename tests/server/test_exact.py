@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hammerstone.server.exact import OVERHEAD, ExactCache, identity
+from hammerstone.server.exact import OVERHEAD, ExactCache, ExactCaches, identity
 
 
 class Clock:
@@ -20,8 +20,20 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def cache(clock: Clock) -> ExactCache:
-    return ExactCache(ttl_s=10, max_bytes=3 * (OVERHEAD + 1), clock=clock)
+def caches(clock: Clock) -> ExactCaches:
+    """Room for three answers of one character."""
+    return ExactCaches(ttl_s=10, max_bytes=3 * (OVERHEAD + 1), clock=clock)
+
+
+@pytest.fixture
+def cache(caches: ExactCaches) -> ExactCache:
+    return of(caches, "acme")
+
+
+def of(caches: ExactCaches, tenant: str) -> ExactCache:
+    cache = caches.of(tenant)
+    assert cache is not None
+    return cache
 
 
 def text_of(cache: ExactCache, key: str, max_age: float | None = None) -> str | None:
@@ -45,6 +57,16 @@ def test_the_least_recently_used_answers_make_room(cache: ExactCache) -> None:
     assert [text_of(cache, key) for key in "abcd"] == ["1", None, "1", "1"]
     cache.store("e", "1" * 1000)
     assert cache.look("e") is None
+
+
+def test_all_tenants_share_the_room_and_the_one_that_has_most_of_it_gives_way(caches: ExactCaches) -> None:
+    busy, quiet = of(caches, "busy"), of(caches, "quiet")
+    quiet.store("q", "1")
+    for key in "abc":
+        busy.store(key, "1")
+    assert [text_of(busy, key) for key in "abc"] == [None, "1", "1"]
+    assert text_of(quiet, "q") == "1"
+    assert busy.bytes + quiet.bytes == caches.max_bytes
 
 
 def test_an_answer_comes_with_the_id_of_the_request_that_was_first_answered_so(cache: ExactCache) -> None:

@@ -15,7 +15,7 @@ from hammerstone.server.controls import HEADER
 from hammerstone.server.protocols.anthropic_messages import AnthropicMessages
 from hammerstone.server.protocols.chat_completions import ChatCompletions
 from hammerstone.server.protocols.completions import Completions
-from hammerstone.server.protocols.contract import TextApi
+from hammerstone.server.protocols.contract import NotServedError, TextApi
 from hammerstone.server.protocols.responses import Responses
 from hammerstone.settings import LifeSettings, ServeSettings
 
@@ -178,6 +178,14 @@ def test_only_an_api_that_names_the_stop_sequence_tells_how_a_reply_ended(
     api: TextApi, stops: dict[str, object], tells: bool
 ) -> None:
     assert api.tells_end({"model": "m", **stops}) is tells
+
+
+def test_a_list_of_one_prompt_is_read_as_that_prompt_and_longer_ones_go_to_the_upstream() -> None:
+    api = Completions()
+    assert api.read({"model": "m", "prompt": [NEW]}) == api.read({"model": "m", "prompt": NEW})
+    for prompt in ([NEW, NEW], [], [[1, 2]], [7]):
+        with pytest.raises(NotServedError):
+            api.read({"model": "m", "prompt": prompt})
 
 
 async def test_the_caller_may_name_the_task(served: Served) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -57,6 +58,18 @@ async def test_arguments_that_do_not_fit_are_a_result_that_a_model_can_act_on(se
         result = await client.call_tool("sum", {"left": "40"})
         assert result.is_error
         assert said(result) == "left: Input should be a valid integer; right: Field required"
+
+
+@pytest.mark.parametrize("task", ["größe_in_cm", "日付", "sum_π"])
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_name_beyond_ascii_becomes_one_that_every_client_accepts(
+    served: ToolServer, store: Store, mode: str, task: str
+) -> None:
+    store.publish(tool(task, PRODUCT))
+    async with Client(served.server, mode=mode) as client:
+        [listed] = [one for one in (await client.list_tools()).tools if one.title == task]
+        assert re.fullmatch(r"[a-z0-9_]{1,64}", listed.name)
+        assert said(await client.call_tool(listed.name, {"left": 6, "right": 7})) == "42"
 
 
 async def test_a_tool_that_is_not_live_is_an_error_of_the_protocol(served: ToolServer) -> None:

@@ -37,26 +37,21 @@ class Remembered:
 
 
 class ExactCache:
-    """One tenant's answers in memory, the least recently used ones dropped first.
+    """One tenant's answers in memory. `bytes` is what they take."""
 
-    `ttl_s` is how long an answer is good, in seconds; `max_bytes` bounds them all together.
-    """
-
-    def __init__(self, *, ttl_s: float, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._ttl_s = ttl_s
-        self._max_bytes = max_bytes
-        self._clock = clock
+    def __init__(self, caches: ExactCaches) -> None:
+        self._caches = caches
         self._entries: OrderedDict[str, Remembered] = OrderedDict()
-        self._bytes = 0
         self._cleared_for: object = None
+        self.bytes = 0
 
     def look(self, key: str, *, max_age: float | None = None) -> Remembered | None:
-        """An answer no older than `ttl_s` and `max_age` seconds."""
+        """An answer no older than the caches' `ttl_s` and `max_age` seconds."""
         entry = self._entries.get(key)
         if entry is None:
             return None
-        age = self._clock() - entry.stored
-        if age > self._ttl_s:
+        age = self._caches.clock() - entry.stored
+        if age > self._caches.ttl_s:
             self.drop(key)
             return None
         if max_age is not None and age > max_age:
@@ -68,16 +63,19 @@ class ExactCache:
         """Keep what this request was answered."""
         size = len(text.encode("utf-8", "surrogatepass")) + OVERHEAD
         self.drop(key)
-        if size > self._max_bytes:
+        if size > self._caches.max_bytes:
             return
-        self._entries[key] = Remembered(text=text, request_id=request_id, stored=self._clock(), size=size)
-        self._bytes += size
-        while self._bytes > self._max_bytes:
-            self.drop(next(iter(self._entries)))
+        self._entries[key] = Remembered(text=text, request_id=request_id, stored=self._caches.clock(), size=size)
+        self.bytes += size
+        self._caches.make_room()
 
     def drop(self, key: str) -> None:
         entry = self._entries.pop(key, None)
-        self._bytes -= entry.size if entry is not None else 0
+        self.bytes -= entry.size if entry is not None else 0
+
+    def drop_oldest(self) -> None:
+        """Drop the least recently used answer; there must be one."""
+        self.drop(next(iter(self._entries)))
 
     def cleared_for(self, reason: object) -> bool:
         """Drop everything once for each reason that is not the last one; the first is none. Whether it was done now."""
@@ -86,24 +84,33 @@ class ExactCache:
             return False
         self._cleared_for = reason
         self._entries.clear()
-        self._bytes = 0
+        self.bytes = 0
         return True
 
 
 class ExactCaches:
-    """One for each tenant; none where `ttl_s` or `max_bytes` is 0."""
+    """One for each tenant; none where `ttl_s` or `max_bytes` is 0.
 
-    def __init__(self, *, ttl_s: float, max_bytes: int) -> None:
-        self._ttl_s = ttl_s
-        self._max_bytes = max_bytes
+    `ttl_s` is how long an answer is good, in seconds; `max_bytes` bounds those of all tenants together. Where they take
+    more, the tenant that has most gives up its least recently used ones.
+    """
+
+    def __init__(self, *, ttl_s: float, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.ttl_s = ttl_s
+        self.max_bytes = max_bytes
+        self.clock = clock
         self._caches: dict[str, ExactCache] = {}
 
     def of(self, tenant: str) -> ExactCache | None:
-        if not self._ttl_s or not self._max_bytes:
+        if not self.ttl_s or not self.max_bytes:
             return None
         if tenant not in self._caches:
-            self._caches[tenant] = ExactCache(ttl_s=self._ttl_s, max_bytes=self._max_bytes)
+            self._caches[tenant] = ExactCache(self)
         return self._caches[tenant]
+
+    def make_room(self) -> None:
+        while sum(cache.bytes for cache in self._caches.values()) > self.max_bytes:
+            max(self._caches.values(), key=lambda cache: cache.bytes).drop_oldest()
 
 
 def identity(path: str, body: Mapping[str, Any], beside: Sequence[str] = ()) -> str:

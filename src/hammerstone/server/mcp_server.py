@@ -6,6 +6,8 @@ they have subscribed to it. Importing this module takes a second or two: the pro
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 from weakref import WeakSet
@@ -18,6 +20,7 @@ from mcp.server.lowlevel import NotificationOptions, Server
 from mcp.server.models import InitializationOptions
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ToolsListChanged
 
+from hammerstone.escaping import sha256
 from hammerstone.server.replies import GatewayError
 from hammerstone.server.tool_calls import ToolCalls
 from hammerstone.server.tool_documents import tool_description
@@ -88,10 +91,9 @@ class ToolServer:
     async def _call(self, context: _Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         """A model can act on what a call that fails has to say: it is a result, as the protocol asks for."""
         del context
-        try:
-            tool = await self._calls.find(params.name)
-        except GatewayError as error:
-            raise MCPError(types.INVALID_PARAMS, error.message) from None
+        tool = _named(params.name, await self._calls.live())
+        if tool is None:
+            raise MCPError(types.INVALID_PARAMS, f"there is no live tool {params.name[:80]!r}")
         try:
             called = await self._calls.call(tool, params.arguments or {})
         except GatewayError as error:
@@ -105,7 +107,7 @@ class ToolServer:
         await self.look()
 
     def _schema(self, name: str) -> dict[str, Any] | None:
-        tool = self._calls.known(name)
+        tool = _named(name, self._calls.known)
         return None if tool is None else read_signature(tool.tool.source).schema
 
 
@@ -122,9 +124,22 @@ class _ChangingServer(Server[Any]):
         return super().create_initialization_options(options, experimental_capabilities, extensions)
 
 
+def _client_name(task: str) -> str:
+    """A tool's name for clients: the protocol wants ASCII, and some model providers refuse anything else."""
+    if task.isascii():
+        return task
+    plain = unicodedata.normalize("NFKD", task).encode("ascii", "ignore").decode()
+    return f"{plain.strip('_') or 'tool'}_{sha256(task)[:8]}"
+
+
+def _named(name: str, tools: Sequence[StoredTool]) -> StoredTool | None:
+    return next((tool for tool in tools if _client_name(tool.task) == name), None)
+
+
 def _described(tool: StoredTool) -> types.Tool:
     return types.Tool(
-        name=tool.task,
+        name=_client_name(tool.task),
+        title=tool.task,
         description=tool_description(tool),
         input_schema=read_signature(tool.tool.source).schema,
         annotations=_HINTS,

@@ -53,9 +53,10 @@ class ToolCalls:
             raise GatewayError(f"there is no live tool {name[:80]!r}", status=404, code="tool_not_found")
         return tool
 
-    def known(self, name: str) -> StoredTool | None:
-        """A tool that was live when the catalog was last read."""
-        return self._loop.catalog.tool(name)
+    @property
+    def known(self) -> tuple[StoredTool, ...]:
+        """The tools that were live when the catalog was last read, by name."""
+        return self._loop.catalog.tools
 
     async def call(self, tool: StoredTool, arguments: Mapping[str, JSON]) -> Called:
         """Call `solve` with these arguments.

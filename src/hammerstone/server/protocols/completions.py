@@ -40,6 +40,8 @@ class Completions:
     def read(self, body: Body) -> Chat:
         check_wish(body)
         prompt, model = body.get("prompt"), body.get("model")
+        if type(prompt) is list and len(prompt) == 1:
+            prompt = prompt[0]
         if type(prompt) is not str or not prompt.strip() or len(prompt) > MAX_QUESTION_CHARS:
             raise NotServedError("its prompt is not one text")
         if type(model) is not str:
