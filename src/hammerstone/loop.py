@@ -108,6 +108,7 @@ class Hammerstone:
             sandbox=sandbox,
             user=accounted.get(Role.USER),
             dispatcher=accounted.get(Role.DISPATCHER),
+            strong=accounted.get(Role.SOLVER) or accounted.get(Role.MAKER),
         )
         life = self.settings.life
         upstream = accounted.get(Role.SOLVER)

@@ -96,10 +96,12 @@ async def test_a_packed_recording_is_read_under_its_own_name_and_before_what_cam
         assert (await RecordedModel(tmp_path).complete(ask(question))).text == f"re: {question}"
 
 
-@pytest.mark.parametrize("damage", [lambda whole: whole[:-9], lambda whole: b"no gzip", lambda whole: whole[:20] + b"\xff" * 20])
-def test_a_packed_recording_that_is_damaged_is_one_clear_error(damage: Any, tmp_path: Path) -> None:
-    packed = tmp_path / "user.jsonl.gz"
-    packed.write_bytes(damage(gzip.compress(b'{"key": "0"}\n' * 50)))
+PACKED = gzip.compress(b'{"key": "0"}\n' * 50)
+
+
+@pytest.mark.parametrize("damaged", [PACKED[:-9], b"no gzip", PACKED[:20] + b"\xff" * 20])
+def test_a_packed_recording_that_is_damaged_is_one_clear_error(damaged: bytes, tmp_path: Path) -> None:
+    (tmp_path / "user.jsonl.gz").write_bytes(damaged)
 
     with pytest.raises(RecordingError, match=r"cannot read the recording .*user\.jsonl\.gz"):
         RecordedModel(tmp_path / "user.jsonl")

@@ -1,4 +1,4 @@
-"""The routes that tools answer on, each asked by itself: for a person who wants to see what each of them says, and why.
+"""The routes, each asked by itself: for a person who wants to see what each of them says, and why.
 
 No request, no task and no answer is stored. What models are paid is, as always.
 """
@@ -12,6 +12,7 @@ from hammerstone.faults import contained
 from hammerstone.routes import dispatcher
 from hammerstone.routes.catalog import Catalog
 from hammerstone.routes.contract import Answer, Asked, Refusal
+from hammerstone.routes.last_routes import SolverRoute
 from hammerstone.routes.parser_route import ParserRoute
 from hammerstone.routes.user_route import UserRoute
 from hammerstone.sandbox import Sandbox
@@ -21,7 +22,7 @@ __all__ = ["SideBySide"]
 
 
 class SideBySide:
-    """Both routes over one catalog. Without a `user` model, the second one refuses."""
+    """The routes over one catalog. Those whose model is not there refuse."""
 
     def __init__(
         self,
@@ -30,12 +31,14 @@ class SideBySide:
         sandbox: Sandbox,
         user: AccountedModel | None,
         dispatcher: AccountedModel | None,
+        strong: AccountedModel | None,
     ) -> None:
         self._catalog = catalog
         self._parsers = ParserRoute(catalog, sandbox, None)
         self._users = UserRoute(catalog, sandbox, user)
         self._user = user
         self._dispatcher = dispatcher
+        self._strong = SolverRoute(strong) if strong is not None else None
 
     async def by_parsers(self, asked: Asked) -> list[tuple[StoredTool, Answer | Refusal]]:
         """Each live tool that would be asked, and what it says. Raises `StoreError`, `SandboxError`."""
@@ -64,6 +67,12 @@ class SideBySide:
         result = await self._users.attempt(replace(asked, task=task))
         unsaid = isinstance(result, Refusal) and not result.reasons
         return Refusal(reasons=(f"{task}: it has no live tool that this model may use",)) if unsaid else result
+
+    async def by_strong(self, asked: Asked) -> Answer | Refusal:
+        """What the strong model answers to the request as it came. Raises what the model raises."""
+        if self._strong is None:
+            return Refusal(reasons=("no strong model is set: `--maker`, or [roles.maker] of the settings, names one",))
+        return await self._strong.attempt(asked)
 
     async def _dispatched(self, asked: Asked) -> str | Refusal:
         if self._dispatcher is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -395,6 +396,38 @@ async def test_whoever_labels_is_shown_the_whole_chat(served: Served, store: Sto
     async with person(served, KeyRole.LABELER) as one:
         shown = await one.look("/labels")
     assert all(said in shown for said in ("Count from zero.", ask(0), "response format", "json_object"))
+
+
+async def test_a_draft_of_the_strong_model_is_shown_and_kept_only_by_a_person(served: Served, store: Store) -> None:
+    store.enqueue("q", ask(0), None, replace(RULED, response_format=None))
+    async with person(served, KeyRole.LABELER) as one:
+        token = token_in(await one.look("/labels"))
+        drafted = html.unescape((await one.send("/labels/1/draft", status=200, token=token)).text)
+        assert "The strong model's draft" in drafted
+        assert "```python" in drafted[drafted.index("<textarea") : drafted.index("</textarea>")]
+        assert [one.answer for one in store.queue()] == [None]
+        await one.send("/labels/1/answer", token=token, answer="22")
+    assert [what for _, what, _ in acts(store)] == ["answer_queued", "draft_answer"]
+    assert store.queue() == ()
+
+
+async def test_why_there_is_no_draft_is_said_and_the_question_stays(served: Served, store: Store) -> None:
+    store.enqueue("q", ask(0), None)
+    async with person(served, KeyRole.LABELER) as one:
+        token = token_in(await one.look("/labels"))
+        text = (await one.send("/labels/1/draft", status=200, token=token)).text
+    assert "No draft: the solver gave no answer" in text
+    assert ask(0) in text
+
+
+async def test_a_draft_of_a_question_that_somebody_else_has_is_not_asked_for(served: Served, store: Store) -> None:
+    store.enqueue("q", ask(0), None)
+    async with person(served, KeyRole.LABELER) as one, person(served, KeyRole.LABELER) as other:
+        await one.look("/labels")
+        await other.send("/labels/1/draft", token=token_in(await other.look("/labels")))
+    async with person(served, KeyRole.VIEWER) as viewer:
+        await viewer.send("/labels/1/draft", status=403, token=token_in(await viewer.look("/labels")))
+    assert acts(store) == []
 
 
 async def test_whoever_settles_is_shown_the_whole_chat(me: Person, store: Store) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from anyio import to_thread
 from starlette.responses import Response
 
 from hammerstone.errors import InputError
 from hammerstone.escaping import sha256
+from hammerstone.faults import contained
 from hammerstone.life import disputed_request
 from hammerstone.requests import parts_of
+from hammerstone.routes import Answer, Asked, Refusal
 from hammerstone.server.admin import labels, tasks
 from hammerstone.server.pages.visit import Page, Visit
-from hammerstone.store import KeyRole
+from hammerstone.store import Act, Bill, KeyRole, Queued
+from hammerstone.types import Chat, Request
 
 __all__ = ["PAGES"]
 
@@ -18,13 +22,40 @@ HELD_SECONDS = 300.0  # that a question is shown to one person alone
 MOST_REVIEWS = 20
 UNSURE = "unsure_of_queued"
 """What the log says of whoever is unsure."""
+DRAFTS = "(labels)"
+"""Of which the ledger says that drafts for questions without a task are. No task can have this name."""
 
 
 def show(visit: Visit) -> Response:
     """The next question for this visitor, and below what there is to settle."""
-    store = visit.store
     may_label = visit.visitor.role.includes(KeyRole.LABELER)
-    queued = store.hold_queued(sha256(visit.visitor.token), HELD_SECONDS) if may_label else None
+    return _page(visit, _held(visit) if may_label else None)
+
+
+async def draft(visit: Visit) -> Response:
+    """The same question, with what the strong model answers to it: stored only if the person keeps it."""
+    number = visit.http.path_params["number"]
+    queued = await to_thread.run_sync(_held, visit)
+    if queued is None or queued.id != number:  # somebody else has answered it meanwhile
+        return visit.to("/labels")
+    act = Act(who=visit.visitor.name, what="draft_answer", about=str(number))
+    await to_thread.run_sync(lambda: visit.store.note(act))
+    said = await contained(_drafted(visit, queued), lambda why: Refusal(reasons=(why,)))
+    return await to_thread.run_sync(_page, visit, queued, said)
+
+
+async def _drafted(visit: Visit, queued: Queued) -> Answer | Refusal:
+    request = Request(id="", chat=queued.chat or Chat.of(queued.question), tenant=visit.tenant)
+    asked = Asked(request=request, bill=Bill(task=queued.task or DRAFTS))
+    return await (await visit.loop()).side_by_side.by_strong(asked)
+
+
+def _held(visit: Visit) -> Queued | None:
+    return visit.store.hold_queued(sha256(visit.visitor.token), HELD_SECONDS)
+
+
+def _page(visit: Visit, queued: Queued | None, said: Answer | Refusal | None = None) -> Response:
+    store = visit.store
     task = store.task(queued.task) if queued is not None and queued.task is not None else None
     unsure = [one.who for one in store.acts_of(UNSURE, str(queued.id))] if queued is not None else []
     progress = store.progress()
@@ -34,6 +65,9 @@ def show(visit: Visit) -> Response:
         request=parts_of(queued.question, queued.chat) if queued is not None else (),
         task=task,
         unsure=list(dict.fromkeys(unsure)),
+        drafts=visit.has_maker,
+        draft=said.text if isinstance(said, Answer) else None,
+        no_draft="; ".join(said.reasons) if isinstance(said, Refusal) else "",
         waiting=progress.queued,
         reviews=[
             (one.task, one.disagreement, disputed_request(store, one.task, one.disagreement))
@@ -76,6 +110,7 @@ def take_verdict(visit: Visit) -> Response:
 
 PAGES = (
     Page("GET", "/labels", show),
+    Page("POST", "/labels/{number:int}/draft", draft, KeyRole.LABELER),
     Page("POST", "/labels/{number:int}/answer", take_answer, KeyRole.LABELER),
     Page("POST", "/labels/{number:int}/skip", take_skip, KeyRole.LABELER),
     Page("POST", "/labels/{number:int}/unsure", take_doubt, KeyRole.LABELER),

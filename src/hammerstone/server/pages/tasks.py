@@ -99,7 +99,7 @@ def show_one(visit: Visit) -> Response:
         needed=visit.settings.build.needed,
         shadow=visit.settings.life.shadow,
         receivers=_receivers(visit) if tool is not None else [],
-        has_maker=visit.settings.roles.maker.model is not None or _builds(visit),
+        has_maker=visit.has_maker,
     )
 
 
@@ -108,11 +108,6 @@ def _receivers(visit: Visit) -> list[str]:
     if visit.visitor.scope is not None or not visit.visitor.role.includes(KeyRole.ADMIN):
         return []
     return [one or DEFAULT for one in visit.place.tenants.stores.tenants() if one != visit.tenant]
-
-
-def _builds(visit: Visit) -> bool:
-    """Whether the loop of this tenant, if it is open, has a maker."""
-    return any(loop.builder.builds for loop in visit.place.tenants.loops if loop.tenant == visit.tenant)
 
 
 def _tool(store: Store, name: str, version: int | None) -> tuple[StoredTool | None, str]:

@@ -93,6 +93,13 @@ class Visit:
     def settings(self) -> Settings:
         return self.place.tenants.settings
 
+    @property
+    def has_maker(self) -> bool:
+        """Whether the settings name a maker, or the loop of this tenant, if it is open, has one."""
+        loops = self.place.tenants.loops
+        named = self.settings.roles.maker.model is not None
+        return named or any(loop.builder.builds for loop in loops if loop.tenant == self.tenant)
+
     async def loop(self) -> Hammerstone:
         return await self.place.tenants.of(self.tenant)
 
