@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hammerstone.cli.home import open_home
+from hammerstone.cli.home import by_hand, open_home
 from hammerstone.cli.options import Home, Json, Tenant
 from hammerstone.cli.tables import show_table
 from hammerstone.cli.terminal import print_json, print_line, talk
@@ -35,7 +35,7 @@ def correct(
     """
     from hammerstone.admin.corrections import correct as correct_answer
 
-    with open_home(home, tenant) as store:
+    with open_home(home, tenant, by_hand("correct_answer", request_id)) as store:
         corrected = correct_answer(store, request_id, answer)
     correction, others = corrected.correction, corrected.others
     if json:

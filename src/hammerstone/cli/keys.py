@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hammerstone.cli.home import by_hand, open_homes
 from hammerstone.cli.options import Home, Json
 from hammerstone.cli.tables import show_table
 from hammerstone.cli.terminal import money, print_json, print_line, talk
@@ -48,8 +49,7 @@ def create_key(
 
     From the first key on, the gateway asks every request for one.
     """
-    from hammerstone.environment import default_home
-    from hammerstone.store import KeyLimits, KeyRole, Per, open_stores
+    from hammerstone.store import KeyLimits, KeyRole, Per
 
     if per not in {one.value for one in Per}:
         raise InputError(f"a budget is per day or per month, not per {per}", hint="--per day, or --per month")
@@ -61,7 +61,7 @@ def create_key(
         requests_per_minute=requests_per_minute,
         tokens_per_minute=tokens_per_minute,
     )
-    with open_stores(home or default_home()) as stores:
+    with open_homes(home, by_hand("create_key", name)) as stores:
         made = stores.keys.create(name, tenant=tenant, role=KeyRole.ADMIN if admin else KeyRole(role), limits=limits)
     talk("keep it safe: it is not shown again")
     print_line(made.secret)
@@ -71,10 +71,8 @@ def create_key(
 def list_keys(home: Home = None, json: Json = False) -> None:
     """The keys, their limits, and what each has used of its budget."""
     from hammerstone.admin.keys import listed
-    from hammerstone.environment import default_home
-    from hammerstone.store import open_stores
 
-    with open_stores(home or default_home()) as stores:
+    with open_homes(home) as stores:
         keys = listed(stores.keys)
     if json:
         for key in keys:
@@ -88,10 +86,7 @@ def list_keys(home: Home = None, json: Json = False) -> None:
 @app.command("revoke")
 def revoke_key(name: Name, home: Home = None) -> None:
     """Let a key be of no use any more: within a second at every running gateway."""
-    from hammerstone.environment import default_home
-    from hammerstone.store import open_stores
-
-    with open_stores(home or default_home()) as stores:
+    with open_homes(home, by_hand("revoke_key", name)) as stores:
         key = stores.keys.revoke(name)
     print_line(f"{key.name} is revoked")
 

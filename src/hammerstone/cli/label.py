@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from hammerstone.cli.home import open_home
+from hammerstone.cli.home import by_hand, open_home
 from hammerstone.cli.options import Home, Json, Tenant
 from hammerstone.cli.terminal import ask, print_json, shown, talk
 from hammerstone.cli.transcripts import lines_in, show_parts
@@ -47,7 +47,7 @@ def label(home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
 def _label(store: Store, waiting: Queued, answer: str) -> bool:
     """Whether it was still waiting; else somebody else's answer stays, and is shown."""
     try:
-        store.label(waiting.id, answer)
+        store.by(by_hand("answer_queued", str(waiting.id))).label(waiting.id, answer)
     except NotFoundError:
         other = store.queued(waiting.id)
         talk(f"{waiting.request_id} is answered already: {other.answer if other else ''}", "skipped:")
@@ -57,7 +57,7 @@ def _label(store: Store, waiting: Queued, answer: str) -> bool:
 
 def _skip(store: Store, waiting: Queued) -> None:
     with suppress(NotFoundError):  # somebody else has answered it meanwhile
-        store.skip(waiting.id)
+        store.by(by_hand("skip_queued", str(waiting.id))).skip(waiting.id)
 
 
 def _ask(waiting: Queued, number: int, total: int) -> str | None:

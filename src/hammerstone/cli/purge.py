@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hammerstone.cli.home import by_hand, open_homes
 from hammerstone.cli.options import Home, Json
 from hammerstone.cli.tables import show_table
 from hammerstone.cli.terminal import ask, print_json, print_line, talk
@@ -46,13 +47,12 @@ def purge(
     given. A running gateway goes on meanwhile.
     """
     from hammerstone.admin.purging import Purge, before
-    from hammerstone.environment import default_home
-    from hammerstone.store import Selection, open_stores
+    from hammerstone.store import Selection
 
     if older_than is None and tenant is None and task is None and request is None:
         raise InputError("say what to remove", hint="--older-than 30d, --tenant NAME, --task NAME or --request ID")
     selection = Selection(before=None if older_than is None else before(older_than), task=task, request_id=request)
-    with open_stores(home or default_home()) as stores:
+    with open_homes(home, by_hand("purge_text", ", ".join(filter(None, (older_than, task, request))))) as stores:
         tenants = _tenants(stores, tenant, all_of_them=task is None and request is None)
         would_go = _run(stores, tenants, Purge(selection=selection, tools=tools, dry_run=True))
         if dry_run or not any(any(_counts(one)) for one in would_go):

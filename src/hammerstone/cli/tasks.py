@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hammerstone.cli.home import open_home
+from hammerstone.cli.home import by_hand, open_home
 from hammerstone.cli.options import Home, Json, Tenant
 from hammerstone.cli.tables import show_facts, show_table
 from hammerstone.cli.terminal import ask, brief, counted, money, print_json, print_line, talk
@@ -99,7 +99,7 @@ def mark(
     json: Json = False,
 ) -> None:
     """Say that a task's answers depend on the time: the gateway's exact cache then repeats none of them."""
-    with open_home(home, tenant) as store:
+    with open_home(home, tenant, by_hand("mark_task", name)) as store:
         task = store.mark_task(name, time_dependent=time_dependent)
     if json:
         print_json({"name": task.name, "time_dependent": task.time_dependent})
@@ -121,7 +121,7 @@ def settle(
     from hammerstone.life import in_review
     from hammerstone.life import settle as settle_review
 
-    with open_home(home, tenant) as store:
+    with open_home(home, tenant, by_hand("settle_task", name)) as store:
         held = in_review(store, name)
         if held is not None and held.disagreement is not None:
             _show_disagreement(store, name, held.disagreement)
@@ -143,7 +143,7 @@ def merge(
 
     Tools and builds of FROM are kept as replaced.
     """
-    with open_home(home, tenant) as store:
+    with open_home(home, tenant, by_hand("merge_task", source)) as store:
         merged = store.merge_tasks(source, target)
     if json:
         print_json(
@@ -168,7 +168,7 @@ def rename(
     json: Json = False,
 ) -> None:
     """Give a task another name. Its tools, builds, answers and costs follow it."""
-    with open_home(home, tenant) as store:
+    with open_home(home, tenant, by_hand("rename_task", old)) as store:
         store.rename_task(old, new)
     print_json({"name": new, "former_name": old}) if json else print_line(f"{old}: renamed to {new}")
 
@@ -184,7 +184,7 @@ def remove(
     """Delete a task with its instances, builds and tools. Paid calls and answers stay."""
     from hammerstone.admin.tasks import find_task
 
-    with open_home(home, tenant) as store:
+    with open_home(home, tenant, by_hand("remove_task", name)) as store:
         task = find_task(store, name)
         what = f"the task {name}, its {task.instances} instances, its builds and its tools"
         if not yes and ask(f"Delete {what}? [y/N]") not in ("y", "Y", "yes"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hammerstone.cli.home import open_home
+from hammerstone.cli.home import by_hand, open_home, open_homes
 from hammerstone.cli.options import Backend, Config, Home, Json, SandboxName, Tenant
 from hammerstone.cli.source import show_source
 from hammerstone.cli.tables import show_facts, show_table
@@ -17,7 +17,7 @@ from hammerstone.cli.terminal import ask, money, print_json, print_line, talk
 if TYPE_CHECKING:
     from hammerstone.admin.tools import ShownTool
     from hammerstone.builder import Admission
-    from hammerstone.store import Store, StoredTool
+    from hammerstone.store import Act, Store, StoredTool
 
 __all__ = ["app"]
 
@@ -116,7 +116,7 @@ def import_(
         async with open_sandbox(sandbox, settings=settings.sandbox) as confined:
             return await admit(store, confined, tool)
 
-    with open_home(home, tenant) as store:
+    with open_home(home, tenant, by_hand("import_tool", tool.name)) as store:
         admission = anyio.run(run, store)
     _show_admission(admission, len(tool.checks), json)
     if set(tool.routes) - set(admission.stored.tool.routes):
@@ -126,13 +126,13 @@ def import_(
 @app.command()
 def disable(name: Name, home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
     """Take a tool out of service, and keep it. No other is built in its place."""
-    _set_state(home, tenant, name, "disabled", json=json)
+    _set_state(home, tenant, by_hand("disable_tool", name), "disabled", json=json)
 
 
 @app.command()
 def enable(name: Name, version: Version = None, home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
     """Put a disabled tool, or an earlier version, into service."""
-    _set_state(home, tenant, name, "live", version, json=json)
+    _set_state(home, tenant, by_hand("enable_tool", name), "live", version, json=json)
 
 
 @app.command()
@@ -149,7 +149,7 @@ def approve(
     from hammerstone.settings_file import load_settings
 
     state = approved_state(load_settings(config).settings.life)
-    with open_home(home, tenant) as store:
+    with open_home(home, tenant, by_hand("approve_tool", name)) as store:
         _tell_state(store.approve(name, version, state), json=json)
 
 
@@ -163,7 +163,7 @@ def quarantine(
     json: Json = False,
 ) -> None:
     """Take a tool out of service because it is wrong."""
-    with open_home(home, tenant) as store:
+    with open_home(home, tenant, by_hand("quarantine_tool", name)) as store:
         _tell_state(store.quarantine(name, version, reason), json=json)
 
 
@@ -178,7 +178,7 @@ def rollback(
     json: Json = False,
 ) -> None:
     """Put the version that was live before into service again, in place of the present one."""
-    with open_home(home, tenant) as store:
+    with open_home(home, tenant, by_hand("roll_back_tool", name)) as store:
         _tell_state(store.roll_back(name, version), json=json)
 
 
@@ -198,10 +198,8 @@ def publish(
     Its program crosses, and no question: neither its checks nor its demonstrations, nor any instance.
     """
     from hammerstone.admin.publishing import publish as publish_tool
-    from hammerstone.environment import default_home
-    from hammerstone.store import open_stores
 
-    with open_stores(home or default_home()) as stores:
+    with open_homes(home, by_hand("publish_tool", name)) as stores:
         stores.known(tenant)
         published = publish_tool(stores, tenant, name, version, to)
     for one in published:
@@ -226,7 +224,7 @@ def remove(
     """Delete all versions of a tool. Its task's instances stay, and a new tool may be built from them."""
     from hammerstone.admin.tools import find_tool
 
-    with open_home(home, tenant) as store:
+    with open_home(home, tenant, by_hand("remove_tool", name)) as store:
         if name not in {one.task for one in store.unreadable_tools()}:
             find_tool(store, name)
         if not yes and ask(f"Delete all versions of {name}? [y/N]") not in ("y", "Y", "yes"):
@@ -236,11 +234,11 @@ def remove(
     print_json({"name": name, "state": "removed"}) if json else print_line(f"{name}: removed")
 
 
-def _set_state(home: str | None, tenant: str, name: str, state: str, version: int | None = None, *, json: bool) -> None:
+def _set_state(home: str | None, tenant: str, act: Act, state: str, version: int | None = None, *, json: bool) -> None:
     from hammerstone.store import ToolState
 
-    with open_home(home, tenant) as store:
-        _tell_state(store.set_tool_state(name, version, ToolState(state)), json=json)
+    with open_home(home, tenant, act) as store:
+        _tell_state(store.set_tool_state(act.about, version, ToolState(state)), json=json)
 
 
 def _tell_state(stored: StoredTool, *, json: bool) -> None:

@@ -20,7 +20,9 @@ _AUDIT = schema.audit
 
 @dataclass(frozen=True, kw_only=True)
 class Act:
-    """`who` is the name of a key, `what` the name of an action of the administration, `about` what it was done to."""
+    """`who` is the name of a key or of a user of the command line, `what` the name of an action of the administration,
+    `about` what it was done to.
+    """
 
     who: str
     what: str
