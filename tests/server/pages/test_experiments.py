@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from hammerstone.evals.report import write_report
-from hammerstone.sandbox import Sandbox
 from hammerstone.server.pages.experiments import FOLDER
 from hammerstone.store.key_records import KeyRole
 
-from ..sums import Served, open_gateway
+from ..sums import Served
 from .looking import HOSTILE, Person, person
 
 pytestmark = pytest.mark.anyio
 
 PAGE = '<!DOCTYPE html><meta name="generator" content="hammerstone bench"><title>TITLE</title><script>alert(1)</script>'
-
-
-@pytest.fixture
-async def served(tmp_path: Path, sandbox: Sandbox) -> AsyncIterator[Served]:
-    async with open_gateway(tmp_path / "home", sandbox) as one:
-        yield one
-
-
-@pytest.fixture
-async def me(served: Served) -> AsyncIterator[Person]:
-    async with person(served) as one:
-        yield one
 
 
 @pytest.fixture

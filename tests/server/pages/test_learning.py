@@ -30,23 +30,10 @@ LOG = "".join(
 
 
 @pytest.fixture
-async def served(tmp_path: Path, sandbox: Sandbox) -> AsyncIterator[Served]:
-    """Without a maker in its settings: kinds are found alone."""
-    async with open_gateway(tmp_path / "home", sandbox) as one:
-        yield one
-
-
-@pytest.fixture
 async def waiting(tmp_path: Path, sandbox: Sandbox) -> AsyncIterator[Served]:
     """Its maker is a person who never answers."""
     roles = Roles(maker=RoleSettings(model=f"mailbox:{tmp_path / 'box'}"))
     async with open_gateway(tmp_path / "home", sandbox, settings=replace(SETTINGS, roles=roles)) as one:
-        yield one
-
-
-@pytest.fixture
-async def me(served: Served) -> AsyncIterator[Person]:
-    async with person(served) as one:
         yield one
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,18 +24,6 @@ pytestmark = pytest.mark.anyio
 
 NEW = "What is the sum of 4000 and 321?"
 OTHER = "Add 4000 to 321, please."
-
-
-@pytest.fixture
-async def served(tmp_path: Path, sandbox: Sandbox) -> AsyncIterator[Served]:
-    async with open_gateway(tmp_path / "home", sandbox) as one:
-        yield one
-
-
-@pytest.fixture
-async def me(served: Served) -> AsyncIterator[Person]:
-    async with person(served) as one:
-        yield one
 
 
 @pytest.fixture

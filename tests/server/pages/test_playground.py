@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from hammerstone.sandbox import Sandbox
 from hammerstone.server.pages.playground import PLAYGROUND
 from hammerstone.store import Store
 from hammerstone.store.key_records import KeyLimits, KeyRole
 from hammerstone.types import Instance, Source
 
 from ..fake_upstream import Reply
-from ..sums import Served, body, open_gateway
+from ..sums import Served, body
 from .looking import HOSTILE, Person, person, token_in
 
 pytestmark = pytest.mark.anyio
@@ -26,16 +23,10 @@ NEW = "What is the sum of 4000 and 321?"
 
 
 @pytest.fixture
-async def served(tmp_path: Path, sandbox: Sandbox) -> AsyncIterator[Served]:
-    async with open_gateway(tmp_path / "home", sandbox) as one:
-        await one.learn_sums()
-        yield one
-
-
-@pytest.fixture
-async def me(served: Served) -> AsyncIterator[Person]:
-    async with person(served) as one:
-        yield one
+async def served(served: Served) -> Served:
+    """Its default tenant has learned to add."""
+    await served.learn_sums()
+    return served
 
 
 @pytest.fixture

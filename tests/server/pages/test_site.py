@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from hammerstone.sandbox import Sandbox
 from hammerstone.server.pages.site import COOKIE, PAGES
 from hammerstone.store.key_records import KeyRole
 
 from ...samples.sums import ask
-from ..sums import Served, open_gateway
+from ..sums import Served
 from .looking import Person, person, token_in
 
 pytestmark = pytest.mark.anyio
@@ -34,17 +31,10 @@ FORMS = [page for page in PAGES if page.method == "POST"]
 
 
 @pytest.fixture
-async def served(tmp_path: Path, sandbox: Sandbox) -> AsyncIterator[Served]:
-    """A gateway whose default tenant has learned to add."""
-    async with open_gateway(tmp_path / "home", sandbox) as one:
-        await one.learn_sums()
-        yield one
-
-
-@pytest.fixture
-async def me(served: Served) -> AsyncIterator[Person]:
-    async with person(served) as one:
-        yield one
+async def served(served: Served) -> Served:
+    """Its default tenant has learned to add."""
+    await served.learn_sums()
+    return served
 
 
 async def name_of(served: Served) -> str:
