@@ -15,6 +15,9 @@ from typing import Any
 
 import pytest
 
+from hammerstone.models import Reply
+from hammerstone.models.recordings import Record, append_record
+from hammerstone.routes import solver_prompt
 from hammerstone.store import Store, open_store
 from hammerstone.store.records import Answered, ComparisonKind, ToolState
 from hammerstone.types import Route
@@ -70,9 +73,9 @@ def fill(store: Store) -> None:
 
 
 @contextmanager
-def pages_of(home: Path) -> Iterator[str]:
+def pages_of(home: Path, *options: str) -> Iterator[str]:
     """`hammerstone ui` in a process of its own; its address."""
-    command = [sys.executable, "-m", "hammerstone", "ui", "--home", str(home), "--port", "0"]
+    command = [sys.executable, "-m", "hammerstone", "ui", "--home", str(home), "--port", "0", *options]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     try:
@@ -180,6 +183,28 @@ def test_questions_are_labeled_by_keyboard_alone(look: Callable[..., Any], store
     assert second is not None
     assert (first.answer, second.answer) == ("8", None)
     assert [one.what for one in store.acts(2)] == ["skip_queued", "answer_queued"]
+
+
+def test_a_draft_is_asked_for_by_a_key_and_kept_by_another(browser: Any, tmp_path: Path) -> None:
+    prompt, replies = solver_prompt("40 and 2?"), tmp_path / "replies.jsonl"
+    reply = Reply(text="Answer: 42", model="strong")
+    append_record(replies, Record(key=prompt.key, prompt=prompt, reply=reply, recorded="2026-11-30"))
+    with open_store(tmp_path / "home") as store:
+        number = store.enqueue("q", "40 and 2?", None).id
+        with pages_of(tmp_path / "home", "--maker", f"recorded:{replies}") as address:
+            page = browser.new_context().new_page()
+            page.goto(f"{address}/ui/labels")
+            page.keyboard.press("Escape")
+            page.keyboard.press("d")
+            page.get_by_text("The strong model's draft").wait_for()
+            assert page.get_by_label("What is right").input_value() == "42"
+            page.get_by_label("What is right").focus()
+            page.keyboard.press("Control+Enter")
+            page.get_by_text("Kept.").wait_for()
+        queued = store.queued(number)
+        assert queued is not None
+        assert queued.answer == "42"
+        assert [one.what for one in store.acts(9)] == ["answer_queued", "draft_answer"]
 
 
 def test_a_tool_is_tried_by_its_form(look: Callable[..., Any]) -> None:
