@@ -11,9 +11,12 @@
 #   FOLDER    of the run. Run the same command again after an interruption: it resumes
 #
 # LIMIT, TAU_S, TEMPERATURE, TAU_F, STEPS, RATE, SEED and EXAMPLES in the environment set the documents that are
-# annotated, the least p([) at which calls are drawn, and their temperature, the threshold of the filter, the steps, rate
-# and seed of fine-tuning, and the examples in the prompts that are suggested. The calculator's prompt is
-# runs/calculator.md, unless FOLDER has a Calculator.md.
+# annotated, the least p([) at which calls are drawn, and their temperature, the threshold of the filter, the steps and
+# rate of fine-tuning, the seed of everything, and the examples in the prompts that are suggested. The calculator's prompt
+# is runs/calculator.md, unless FOLDER has a Calculator.md.
+#
+# BY=local:FORMER/finetune/model lets the model that a former run has taught propose the calls: a second round of
+# self-teaching. The weights that are scored and fine-tuned are still WEIGHTS. Give it another SEED, for other texts.
 #
 # TOOLS="calculator calendar search" adds tools. The calendar needs texts with a "date". The search needs PASSAGES, a
 # text to search, such as WikiText-2's validation set: not PLAIN, or the model would be trained on what measures it.
@@ -37,6 +40,7 @@ fi
 
 # The run. Short documents, few positions and draws: a small model proposes few good calls, wherever it is asked.
 if [ ! -e "$folder/run.toml" ]; then
+    [[ ${BY:-} != local:* ]] || BY=local:$(realpath -e "${BY#local:}")
     specs=$(printf '"%s", ' "${tools[@]/#search/search:index}")
     cat > "$folder/run.toml" <<TOML
 model = "$(realpath -e "$weights" 2> /dev/null || echo "$weights")"
@@ -47,9 +51,12 @@ tools = [${specs%, }]
 sources = ["$(realpath "$texts")"]
 max_tokens = 256
 limit = ${LIMIT:-1000}
+seed = ${SEED:-0}
 
 [annotate]
 temperature = ${TEMPERATURE:-0.4}
+seed = ${SEED:-0}
+${BY:+by = \"$BY\"}
 
 $(printf "[annotate.tools.%s]\nthreshold = ${TAU_S:-0.02}\npositions = 5\ndraws = 5\n\n" "${names[@]}")
 

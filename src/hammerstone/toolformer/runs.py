@@ -201,7 +201,12 @@ def run_finetune(
     """Fine-tune the model, or its control on the same texts without calls. Raises as `finetune`."""
     file = "train.jsonl" if what == "finetune" else "control.jsonl"
     report = finetune(
-        config.model, config.stage("dataset") / file, config.stage(what), config.finetune, on_progress=on_step
+        config.model,
+        config.stage("dataset") / file,
+        config.stage(what),
+        config.finetune,
+        dtype=config.dtype,
+        on_progress=on_step,
     )
     if what == "finetune" and PartialState().is_main_process:
         write_tools(config.stage(what) / "model", [resolve_spec(spec, Path.cwd()) for spec in config.tools])

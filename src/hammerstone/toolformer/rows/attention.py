@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, AttentionMaskInterface
 
 from hammerstone.toolformer.rows.softmax_parts import (
@@ -178,12 +179,15 @@ def _attention(
     scale = size**-0.5 if scaling is None else scaling
     # Query heads that share a head of the keys are queries of it, one after the other.
     asked = (query * scale).reshape(rows, heads, -1, size)
-    parts = [_own_part(asked, key, value, mask.own, softcap)]
-    parts += _prefix_parts(asked, reading.groups, mask.prefixes, module.layer_idx, softcap)
-    if s_aux is not None:
-        sink = s_aux.float().reshape(1, heads, -1, 1).expand(rows, -1, -1, new).reshape(rows, heads, -1, 1)
-        parts.append(SoftmaxPart(sink, torch.ones_like(sink), torch.zeros_like(parts[0].values)))
-    result = merge_parts(parts).to(query.dtype)  # (rows, heads, group · new, size)
+    prefixes = _prefix_parts(asked, reading.groups, mask.prefixes, module.layer_idx, softcap)
+    if not prefixes and softcap is None and s_aux is None:
+        result = _own_alone(asked, key, value, mask.own)
+    else:
+        parts = [_own_part(asked, key, value, mask.own, softcap), *prefixes]
+        if s_aux is not None:
+            sink = s_aux.float().reshape(1, heads, -1, 1).expand(rows, -1, -1, new).reshape(rows, heads, -1, 1)
+            parts.append(SoftmaxPart(sink, torch.ones_like(sink), torch.zeros_like(parts[0].values)))
+        result = merge_parts(parts).to(query.dtype)  # (rows, heads, group · new, size)
     return result.reshape(rows, query_heads, new, -1).transpose(1, 2).contiguous(), None
 
 
@@ -211,6 +215,14 @@ def _prefix_parts(
         for all_rows, some in zip(whole, part, strict=True):
             all_rows[rows] = some
     return [whole]
+
+
+def _own_alone(asked: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
+    """The whole attention of rows without a prefix, by torch's own kernel: (rows, heads, group · new, size)."""
+    rows, _, queries, _ = asked.shape
+    new, width = bias.shape[-2:]
+    each = bias.to(asked.dtype)[:, :, None].expand(-1, -1, queries // new, -1, -1)
+    return scaled_dot_product_attention(asked, key, value, attn_mask=each.reshape(rows, 1, queries, width), scale=1.0)
 
 
 def _own_part(asked: Tensor, key: Tensor, value: Tensor, bias: Tensor, softcap: float | None) -> SoftmaxPart:

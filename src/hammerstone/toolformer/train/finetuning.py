@@ -7,8 +7,8 @@ out/
   report.json     written last: a finished run is not repeated
 
 Several documents share a row (TRL's packing) without seeing each other: the library's attention masks separate them.
-On a GPU the arithmetic is bfloat16 with float32 weights, since bfloat16's eight bits lose a step of 1e-5; with LoRA
-the frozen weights are bfloat16 too.
+On a GPU the arithmetic is bfloat16 with float32 weights, since bfloat16's eight bits lose a step of 1e-5. With LoRA the
+frozen weights are bfloat16 too, also on a processor that multiplies it.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -67,12 +67,14 @@ def finetune(
     out: Path,
     settings: FinetuneSettings = FinetuneSettings(),  # noqa: B008 - frozen
     *,
+    dtype: DtypeName = "auto",
     on_progress: Callable[[TrainingStep], None] = lambda _: None,
 ) -> FinetuneReport:
     """Train on `train.jsonl` (or `control.jsonl`) of the dataset stage, and write the best model to `out/model`.
 
-    `model` is a folder or a name, or a model, which is copied and not changed. An interrupted run resumes from its last
-    checkpoint; of a finished one, only the report is read. Under `accelerate launch` every process calls this.
+    `model` is a folder or a name, or a model, which is copied and not changed. `dtype` is that of the weights that LoRA
+    leaves as they are, if they are read from a folder; trained weights are float32. An interrupted run resumes from its
+    last checkpoint; of a finished one, only the report is read. Under `accelerate launch` every process calls this.
 
     Raises `InputError` for texts that cannot be trained on and for a folder of another configuration; `SettingsError`
     for settings that do not fit the model or the machine, for a non-finite loss, and if the extra is not installed;
@@ -85,7 +87,7 @@ def finetune(
             f"fine-tuning needs {error.name}, which is not installed", hint="uv run --extra toolformer hammerstone …"
         ) from error
     with trainer.one_after_another():
-        lm = _own(model, dtype="auto" if settings.lora else "float32")
+        lm = _own(model, dtype=dtype if settings.lora else "float32")
         _check_length(lm, settings)
         _claim(out, _manifest(lm, train_file, settings))
         if (out / REPORT).exists():

@@ -134,11 +134,10 @@ def _trainer(
 ) -> _Trainer:
     if lm.tokenizer.pad_token is None:  # TRL requires one; rows are packed, so it is never read
         lm.tokenizer.pad_token = lm.tokenizer.eos_token or lm.tokenizer.bos_token
-    cuda = _on_gpu()
-    frozen = torch.bfloat16 if cuda and settings.lora else torch.float32
+    half = _on_gpu() or (settings.lora and lm.model.dtype == torch.bfloat16)
     trainer = _Trainer(
-        model=_placed(lm.model, frozen),
-        args=_arguments(checkpoints, settings, cuda=cuda, resumed=resumed),
+        model=_placed(lm.model, torch.bfloat16 if half and settings.lora else torch.float32),
+        args=_arguments(checkpoints, settings, half=half, resumed=resumed),
         train_dataset=Dataset.from_dict({"input_ids": rows.rows}),
         eval_dataset=Dataset.from_dict({"input_ids": held_out.rows}),
         processing_class=lm.tokenizer,
@@ -154,7 +153,8 @@ def _placed(model: Any, dtype: torch.dtype) -> Any:
     return model.to(device="cpu", dtype=dtype)
 
 
-def _arguments(checkpoints: Path, settings: FinetuneSettings, *, cuda: bool, resumed: bool) -> SFTConfig:
+def _arguments(checkpoints: Path, settings: FinetuneSettings, *, half: bool, resumed: bool) -> SFTConfig:
+    cuda = _on_gpu()
     return SFTConfig(
         output_dir=str(checkpoints),
         seed=settings.seed,
@@ -179,7 +179,8 @@ def _arguments(checkpoints: Path, settings: FinetuneSettings, *, cuda: bool, res
         metric_for_best_model="eval_loss",
         greater_is_better=False,
         # the machine
-        bf16=cuda,
+        bf16=half,
+        use_cpu=half and not cuda,
         gradient_checkpointing=cuda,
         dataloader_pin_memory=cuda,
         ddp_find_unused_parameters=False,
