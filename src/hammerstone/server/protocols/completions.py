@@ -39,10 +39,8 @@ class Completions:
 
     def read(self, body: Body) -> Chat:
         check_wish(body)
-        prompt, model = body.get("prompt"), body.get("model")
-        if type(prompt) is list and len(prompt) == 1:
-            prompt = prompt[0]
-        if type(prompt) is not str or not prompt.strip() or len(prompt) > MAX_QUESTION_CHARS:
+        prompt, model = _one_text(body.get("prompt")), body.get("model")
+        if not prompt.strip() or len(prompt) > MAX_QUESTION_CHARS:
             raise NotServedError("its prompt is not one text")
         if type(model) is not str:
             raise NotServedError("its model is not named")
@@ -111,3 +109,12 @@ def _head(completion: Completion) -> dict[str, Any]:
 
 def _choice(text: str, reason: str | None) -> dict[str, Any]:
     return {"index": 0, "text": text, "logprobs": None, "finish_reason": reason}
+
+
+def _one_text(prompt: object) -> str:
+    """A prompt, which may be a list of one; empty for anything else."""
+    match prompt:
+        case str(text) | [str(text)]:
+            return text
+        case _:
+            return ""
