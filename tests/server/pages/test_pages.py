@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -492,6 +493,42 @@ async def test_a_tool_that_waits_for_approval_comes_into_shadow_where_settings_s
         await me.send(f"/tasks/{name}/approve", version="1")
         assert store.tools()[0].state == "shadow"
         assert "0 of 2 agreements in a row" in await me.look(f"/tasks/{name}")
+
+
+async def test_an_admin_creates_a_key_that_is_shown_once_and_revokes_it(served: Served, store: Store) -> None:
+    async with person(served, KeyRole.ADMIN) as admin:
+        fields = {"name": "ada/1 <b>", "role": "labeler", "budget_usd": "2.5", "budget_per": "day"}
+        text = html.unescape((await admin.send("/keys", status=200, **fields, requests_per_minute="")).text)
+        found = re.search(r'id="secret">([^<]+)</pre>', text)
+        assert found is not None
+        async with person(served) as ada:
+            await ada.sign_in(found[1])
+            assert "Labels" in await ada.look("/labels")
+            await ada.send("/keys", status=403, name="mine", token=token_in(await ada.look("/labels")))
+        shown = html.unescape(await admin.look("/health"))
+        assert found[1] not in shown
+        assert "$0 of $2.50 per day" in shown
+        await admin.send("/keys/ada%2F1%20%3Cb%3E/revoke")
+    [made] = [one for one in served.host.keys.every() if one.name == "ada/1 <b>"]
+    assert (made.role, made.revoked is not None) == (KeyRole.LABELER, True)
+    assert [(what, about) for _, what, about in acts(store)] == [("revoke_key", made.name), ("create_key", made.name)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"name": " "}, "name"),
+        ({"name": "a", "budget_usd": "much"}, "budget_usd"),
+        ({"name": "a", "requests_per_minute": "0"}, "requests_per_minute"),
+        ({"name": "a", "role": "king"}, "role"),
+    ],
+)
+async def test_a_key_that_cannot_be_is_refused_with_the_reason(
+    served: Served, me: Person, fields: dict[str, str], said: str
+) -> None:
+    text = (await me.send("/keys", status=422, **fields)).text
+    assert said in text
+    assert served.host.keys.every() == ()
 
 
 async def test_health_shows_parts_settings_and_keys_to_whom_they_are_for(served: Served, store: Store) -> None:

@@ -1,4 +1,4 @@
-"""Whether the parts work, and what is set: settings are read here, and written in their file."""
+"""Whether the parts work, who has a key, and what is set: settings are read here, and written in their file."""
 
 from __future__ import annotations
 
@@ -10,20 +10,25 @@ from anyio import to_thread
 from starlette.responses import Response
 
 from hammerstone.admin import keys
+from hammerstone.server.admin.keys import CreatedKey
 from hammerstone.server.pages.visit import Page, Visit
-from hammerstone.store import KeyRole
+from hammerstone.store import KeyRole, Per
 
-__all__ = ["PAGES", "sections"]
+__all__ = ["PAGES", "page", "sections"]
 
 
 async def show(visit: Visit) -> Response:
-    """For whoever may change something, with keys and settings."""
+    return await page(visit)
+
+
+async def page(visit: Visit, *, made: CreatedKey | None = None) -> Response:
+    """For whoever may change something, with keys and settings, and a key that was just `made`."""
     loop = await visit.loop()
     sandbox = loop.sandbox.name
-    return await to_thread.run_sync(_page, visit, sandbox)
+    return await to_thread.run_sync(_page, visit, sandbox, made)
 
 
-def _page(visit: Visit, sandbox: str) -> Response:
+def _page(visit: Visit, sandbox: str, made: CreatedKey | None) -> Response:
     store, visitor = visit.store, visit.visitor
     is_admin = visitor.role.includes(KeyRole.ADMIN)
     stores = visit.place.tenants.stores
@@ -35,6 +40,9 @@ def _page(visit: Visit, sandbox: str) -> Response:
         where=store.where,
         progress=store.progress(),
         keys=shown,
+        made=made,
+        roles=list(KeyRole),
+        periods=list(Per),
         tenants=stores.tenants() if visitor.scope is None else [visitor.scope],
         sections=list(sections(visit.settings)) if is_admin else [],
     )

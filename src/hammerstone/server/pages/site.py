@@ -26,6 +26,7 @@ from hammerstone.server.entry import check_origin
 from hammerstone.server.pages import (
     experiments,
     health,
+    keys,
     labels,
     learning,
     log,
@@ -56,6 +57,7 @@ PAGES: tuple[Page, ...] = (
     *labels.PAGES,
     *experiments.PAGES,
     *health.PAGES,
+    *keys.PAGES,
     *log.PAGES,
 )
 COOKIE = "hammerstone_session"
