@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 _NUMBER = r"[($]*\.?\d[\d,]*(?:\.\d+)?%?(?: [a-z]+)?\)*"
-_SUM = re.compile(rf"{_NUMBER}(?:\s*[-−+*/x÷×]\s*{_NUMBER})+\s*=\s*(?=\$?\.?\d)")
+_SUM = re.compile(rf"{_NUMBER}(?:\s*[-\u2212+*/x\u00f7\u00d7]\s*{_NUMBER})+\s*=\s*(?=\$?\.?\d)")
 
 
 def main(train: Path, texts: Path) -> None:
