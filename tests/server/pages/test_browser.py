@@ -18,7 +18,7 @@ import pytest
 from hammerstone.models import Reply
 from hammerstone.models.recordings import Record, append_record
 from hammerstone.routes import solver_prompt
-from hammerstone.store import Store, open_store
+from hammerstone.store import Store, open_store, open_stores
 from hammerstone.store.records import Answered, ComparisonKind, ToolState
 from hammerstone.types import Route
 
@@ -205,6 +205,23 @@ def test_a_draft_is_asked_for_by_a_key_and_kept_by_another(browser: Any, tmp_pat
         assert queued is not None
         assert queued.answer == "42"
         assert [one.what for one in store.acts(9)] == ["answer_queued", "draft_answer"]
+
+
+def test_the_first_key_is_created_signed_in_with_and_revoked(browser: Any, tmp_path: Path) -> None:
+    with open_stores(tmp_path / "home") as stores, pages_of(tmp_path / "home") as address:
+        stores.of("")
+        page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
+        page.goto(f"{address}/ui/health")
+        page.get_by_label("Name").fill("ada")
+        page.get_by_role("button", name="Create").click()
+        secret = page.locator("#secret").inner_text()
+        page.goto(f"{address}/ui/health")
+        page.get_by_label("Key").fill(secret)
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="Health").wait_for()
+        page.once("dialog", lambda dialog: dialog.accept())
+        page.get_by_role("button", name="Revoke ada").click()
+        eventually(lambda: [one.name for one in stores.keys.every() if one.revoked] == ["ada"])
 
 
 def test_a_tool_is_tried_by_its_form(look: Callable[..., Any]) -> None:
