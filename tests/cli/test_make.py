@@ -23,10 +23,14 @@ def twelve(tmp_path: Path) -> Path:
     return write_lines(tmp_path / "solved.jsonl", instances(12))
 
 
-def test_a_tool_is_made_from_a_file_of_solved_instances(cli: Cli, twelve: Path, models: tuple[str, ...]) -> None:
+def test_a_tool_is_made_from_a_file_of_solved_instances(
+    cli: Cli, home: Path, twelve: Path, models: tuple[str, ...]
+) -> None:
     done = cli("make", twelve, "--name", "sum", *models)
     assert (done.code, done.out) == (0, "sum: live by parser and user after 1 attempt\n")
     assert cli("solve", "-", stdin=ask(13)).out == "1\tparser\t134\n"
+    with open_store(home) as store:
+        assert [(one.what, one.about) for one in store.acts(9)] == [("build_tool", "sum")]
 
 
 def test_with_json_the_build_is_one_line(cli: Cli, twelve: Path, models: tuple[str, ...]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hammerstone.cli.home import by_hand
 from hammerstone.cli.options import (
     Answers,
     Backend,
@@ -82,6 +83,7 @@ def make(
                 loop = await host.of(tenant)
                 with progress(f"building {name} from {len(given)} instances"):
                     builds.append(await loop.make(given, name=name, description=description))
+                loop.store.note(by_hand("build_tool", name))
                 _show(builds[-1], tenant, json)
         return builds
 
