@@ -96,10 +96,14 @@ async def test_a_packed_recording_is_read_under_its_own_name_and_before_what_cam
         assert (await RecordedModel(tmp_path).complete(ask(question))).text == f"re: {question}"
 
 
-PACKED = gzip.compress(b'{"key": "0"}\n' * 50)
+PACKED = gzip.compress(b'{"key": "0"}\n' * 50, mtime=0)
 
 
-@pytest.mark.parametrize("damaged", [PACKED[:-9], b"no gzip", PACKED[:20] + b"\xff" * 20])
+@pytest.mark.parametrize(
+    "damaged",
+    [PACKED[:-9], b"no gzip", PACKED[:20] + b"\xff" * 20],
+    ids=["cut short", "no gzip", "overwritten in the middle"],
+)
 def test_a_packed_recording_that_is_damaged_is_one_clear_error(damaged: bytes, tmp_path: Path) -> None:
     (tmp_path / "user.jsonl.gz").write_bytes(damaged)
 
