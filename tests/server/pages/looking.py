@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx2
 
+from hammerstone.store import Store
 from hammerstone.store.key_records import KeyRole
+from hammerstone.store.records import BuildState, Disagreement
+from hammerstone.types import Chat
 
+from ...samples.sums import ask, instances, tool
 from ..sums import Served
 
-__all__ = ["HOSTILE", "Person", "person", "token_in"]
+__all__ = ["HOSTILE", "Person", "disagree", "person", "token_in"]
 
 HOSTILE = "<script>alert(1)</script> [/quote] root:x:0:0 \u202e \"'><img src=x onerror=alert(2)> {{ 7 * 7 }} \udc80"
 """What breaks out of a page, of a template or of a line, if anything lets it."""
@@ -62,3 +66,15 @@ async def person(served: Served, role: KeyRole | None = None, tenant: str = "") 
             await served.access.exchange()
             await one.sign_in(made.secret)
         yield one
+
+
+def disagree(store: Store, chat: Chat | None = None) -> None:
+    """A tool of the task `sum` says 8 where 7 is stored."""
+    store.add_task("sum", "")
+    one = store.add_instance("sum", replace(instances(1)[0], answer="7", chat=chat), request_id="r")
+    build = store.start_build("sum", owner="x:1:1")
+    assert one is not None
+    assert build is not None
+    differ = Disagreement(instance_id=one.id, question=ask(0), stored="7", tool="8")
+    unchecked = replace(tool(), checks=())
+    store.end_build(build, BuildState.NEEDS_REVIEW, reason="?", tool=unchecked, disagreement=differ)

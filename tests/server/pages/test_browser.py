@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,15 +17,14 @@ import pytest
 from hammerstone.models import Reply
 from hammerstone.models.recordings import Record, append_record
 from hammerstone.routes import solver_prompt
-from hammerstone.store import Store, open_store, open_stores
+from hammerstone.store import Store, open_store
 from hammerstone.store.records import Answered, ComparisonKind, ToolState
 from hammerstone.types import Route
 
 from ...samples.sums import SUM, answer, ask, tool
-from ..live import eventually
+from .desk import CHROMIUM
 from .looking import HOSTILE
 
-CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here: apt-get install chromium")
 
 PAGES = {
@@ -102,16 +100,6 @@ def url(home: Path, store: Store) -> Iterator[str]:
     del store
     with pages_of(home) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture
@@ -205,59 +193,6 @@ def test_a_draft_is_asked_for_by_a_key_and_kept_by_another(browser: Any, tmp_pat
         assert queued is not None
         assert queued.answer == "42"
         assert [one.what for one in store.acts(9)] == ["answer_queued", "draft_answer"]
-
-
-def test_the_first_key_is_created_signed_in_with_and_revoked(browser: Any, tmp_path: Path) -> None:
-    with open_stores(tmp_path / "home") as stores, pages_of(tmp_path / "home") as address:
-        stores.of("")
-        page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
-        page.goto(f"{address}/ui/health")
-        page.get_by_label("Name").fill("ada")
-        page.get_by_role("button", name="Create").click()
-        secret = page.locator("#secret").inner_text()
-        page.goto(f"{address}/ui/health")
-        page.get_by_label("Key").fill(secret)
-        page.keyboard.press("Enter")
-        page.get_by_role("heading", name="Health").wait_for()
-        page.once("dialog", lambda dialog: dialog.accept())
-        page.get_by_role("button", name="Revoke ada").click()
-        eventually(lambda: [one.name for one in stores.keys.every() if one.revoked] == ["ada"])
-
-
-def test_a_tool_is_tried_by_its_form(look: Callable[..., Any]) -> None:
-    page = look("/ui/tasks/sum/try")
-    page.get_by_label("left").fill("4000")
-    page.get_by_label("right").fill("321")
-    page.get_by_role("button", name="Call").click()
-    assert page.get_by_role("heading", name="Its answer").is_visible()
-    assert page.locator("pre.question").inner_text() == "4321"
-
-
-def test_a_tool_is_taken_out_of_service_once_that_is_confirmed(look: Callable[..., Any], store: Store) -> None:
-    page = look("/ui/tasks/sum")
-    page.once("dialog", lambda dialog: dialog.dismiss())
-    page.get_by_role("button", name="Take out of service").click()
-    assert store.tools()[0].state == "live"
-    page.once("dialog", lambda dialog: dialog.accept())
-    page.get_by_role("button", name="Take out of service").click()
-    page.get_by_text("What follows is in the history below").wait_for()
-    assert {one.state.value for one in store.tools(all_versions=True)} == {"disabled"}
-    page.goto(page.url.partition("?")[0] + "?version=1")
-    page.get_by_role("button", name="Put version 1 into service").click()
-    eventually(lambda: store.tools()[0].state == "live")
-
-
-def test_an_answer_is_said_to_be_wrong_by_its_button(look: Callable[..., Any], store: Store) -> None:
-    page = look("/ui/requests/1")
-    page.get_by_text("Say whether it is right").click()
-    page.get_by_label("What is right, if you know it").fill("eight")
-    page.once("dialog", lambda dialog: dialog.accept())
-    page.get_by_role("button", name="It is wrong").click()
-    page.get_by_text("Noted").wait_for()
-    assert store.person_label("sum", ask(0)) == "eight"
-    tool = store.tool("sum", 1)
-    assert tool is not None
-    assert tool.state == "quarantined"
 
 
 def test_a_log_is_dropped_and_its_report_opened(look: Callable[..., Any]) -> None:

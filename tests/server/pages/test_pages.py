@@ -14,12 +14,12 @@ from hammerstone.sandbox import Sandbox
 from hammerstone.settings import LifeSettings
 from hammerstone.store import Store
 from hammerstone.store.key_records import KeyRole
-from hammerstone.store.records import Answered, BuildState, ComparisonKind, Disagreement, ToolState
+from hammerstone.store.records import Answered, ComparisonKind, ToolState
 from hammerstone.types import Chat, Instance, Message, Route, Source
 
-from ...samples.sums import SETTINGS, SUM, ask, instances, tool
+from ...samples.sums import SETTINGS, SUM, ask, tool
 from ..sums import Served, eventually, open_gateway
-from .looking import HOSTILE, Person, person, token_in
+from .looking import HOSTILE, Person, disagree, person, token_in
 
 pytestmark = pytest.mark.anyio
 
@@ -359,18 +359,6 @@ async def test_a_viewer_holds_no_question(served: Served, store: Store) -> None:
     async with person(served, KeyRole.VIEWER) as viewer, person(served, KeyRole.LABELER) as labeler:
         assert "Your key may look, and not label" in await viewer.look("/labels")
         assert ask(0) in await labeler.look("/labels")
-
-
-def disagree(store: Store, chat: Chat | None = None) -> None:
-    """A tool of the task `sum` says 8 where 7 is stored."""
-    store.add_task("sum", "")
-    one = store.add_instance("sum", replace(instances(1)[0], answer="7", chat=chat), request_id="r")
-    build = store.start_build("sum", owner="x:1:1")
-    assert one is not None
-    assert build is not None
-    differ = Disagreement(instance_id=one.id, question=ask(0), stored="7", tool="8")
-    unchecked = replace(tool(), checks=())
-    store.end_build(build, BuildState.NEEDS_REVIEW, reason="?", tool=unchecked, disagreement=differ)
 
 
 RULED = Chat(
