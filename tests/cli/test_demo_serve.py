@@ -9,6 +9,7 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2
 
@@ -59,6 +60,22 @@ def test_without_a_key_tools_are_built_beside_the_traffic_and_answer_what_nobody
         process.send_signal(signal.SIGINT)
         assert "Traceback" not in process.stderr.read()
         assert process.wait() == 0
+
+
+def test_the_pages_show_it_from_the_first_request_to_live_tools(browser: Any, tmp_path: Path) -> None:
+    with hurried_demo(tmp_path / "demo") as process:
+        assert process.stderr is not None
+        found = re.search(r"serving: (http://127\.0\.0\.1:\d+)/v1", process.stderr.readline())
+        assert found
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(120_000)
+        page.goto(found[1])
+        page.get_by_role("heading", name="Overview").wait_for()
+        page.get_by_role("link", name="Requests", exact=True).click()
+        page.locator("#rows .badge", has_text="parser").first.wait_for()
+        page.get_by_role("link", name="Tasks", exact=True).click()
+        page.locator("main .badge.live").first.wait_for()
+        page.close()
 
 
 def test_live_models_have_no_place_behind_the_recorded_gateway(cli: Cli, tmp_path: Path) -> None:

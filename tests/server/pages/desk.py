@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -26,9 +25,8 @@ from ...samples.sums import SETTINGS
 from ..live import eventually
 from ..sums import CHAT, body, open_gateway
 
-__all__ = ["CHROMIUM", "PRESSED", "Desk", "desk_at", "presses"]
+__all__ = ["PRESSED", "Desk", "desk_at", "presses"]
 
-CHROMIUM = shutil.which("chromium")
 PRESSED: set[str] = set()  # the forms whose buttons some test presses, by the paths of the pages
 
 

@@ -22,10 +22,7 @@ from hammerstone.store.records import Answered, ComparisonKind, ToolState
 from hammerstone.types import Route
 
 from ...samples.sums import SUM, answer, ask, tool
-from .desk import CHROMIUM
 from .looking import HOSTILE
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here: apt-get install chromium")
 
 PAGES = {
     "overview": "/ui",
@@ -42,6 +39,7 @@ PAGES = {
     "log": "/ui/log",
     "import": "/ui/import",
 }
+EXAMPLES = Path(__file__).parents[3] / "examples"
 SIZES = {"phone": (390, 844), "desk": (1280, 900)}
 
 
@@ -206,6 +204,23 @@ def test_a_log_is_dropped_and_its_report_opened(look: Callable[..., Any]) -> Non
     page.get_by_role("link", name="Open the report").click()
     page.get_by_role("heading", level=1).wait_for()
     assert page.evaluate("window.origin") == "null"
+
+
+def test_tools_are_built_from_a_log_while_one_watches(browser: Any, tmp_path: Path) -> None:
+    """The example of the guide, whose maker is recorded."""
+    with pages_of(tmp_path / "home", "--maker", f"recorded:{EXAMPLES / 'recordings' / 'bench' / 'maker.jsonl'}") as url:
+        page = browser.new_page()
+        page.goto(f"{url}/ui/learn")
+        page.set_input_files("#log", EXAMPLES / "learn" / "log.jsonl")
+        page.get_by_role("button", name="Learn", exact=True).click()
+        page.get_by_text("cost so far").wait_for()
+        page.get_by_role("heading", name="Done").wait_for(timeout=300_000)
+        assert page.locator("ul.learning .badge", has_text="passed").count() == 2
+        page.get_by_role("link", name="Open the report").click()
+        page.get_by_role("heading", level=1).wait_for()
+        page.close()
+    with open_store(tmp_path / "home") as store:
+        assert {one.state for one in store.tools()} == {ToolState.SHADOW}
 
 
 def test_a_chat_is_asked_by_keyboard_in_the_playground(look: Callable[..., Any]) -> None:

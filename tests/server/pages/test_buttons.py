@@ -17,10 +17,8 @@ from hammerstone.types import Chat, Message, Route
 
 from ...samples.sums import ask, tool
 from ..live import eventually
-from .desk import CHROMIUM, PRESSED, Desk, desk_at, presses
+from .desk import PRESSED, Desk, desk_at, presses
 from .looking import disagree
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here: apt-get install chromium")
 
 NEW = "What is the sum of 4000 and 321?"
 LOG = "".join(
