@@ -124,26 +124,32 @@ def look(browser: Any, url: str) -> Iterator[Callable[..., Any]]:
 
 def test_the_first_page_goes_on_by_itself_when_a_request_has_come(look: Callable[..., Any], store: Store) -> None:
     """This home is empty until now: the tests below look at what is filled in here."""
-    page = look("/ui")
+    page = look("/ui", "phone")
     assert page.locator("h1").inner_text() == "Waiting for the first request"
+    everybody_can_use(page)
     fill(store)
     page.locator("h1", has_text="Overview").wait_for()
     assert page.locator(".value").first.inner_text() == "3"
 
 
+def everybody_can_use(page: Any) -> None:
+    """It fits the screen, and axe has found nothing serious."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "it is wider than the screen"
+    found = [one for one in Axe().run(page).response["violations"] if one["impact"] in {"serious", "critical"}]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_fits_and_everybody_can_use_it(look: Callable[..., Any], name: str, size: str) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     dialogs: list[str] = []
     page = look(PAGES[name], size, color_scheme="dark" if size == "phone" else "light")
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     if name == "request":
         page.get_by_text("proved").wait_for()
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "it is wider than the screen"
-    found = [one for one in Axe().run(page).response["violations"] if one["impact"] in {"serious", "critical"}]
-    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+    everybody_can_use(page)
     assert dialogs == []
 
 
@@ -153,22 +159,6 @@ def test_requests_come_in_while_one_looks_until_the_list_is_paused(look: Callabl
     page.get_by_role("link", name="Live?").wait_for()
     page.get_by_role("link", name="Pause").click()
     assert page.locator("#rows").get_attribute("hx-get") is None
-
-
-def test_questions_are_labeled_by_keyboard_alone(look: Callable[..., Any], store: Store) -> None:
-    ids = [store.enqueue(f"mine{number}", f"{number}?", "sum").id for number in range(2)]
-    page = look("/ui/labels")
-    page.keyboard.type("8")
-    page.keyboard.press("Control+Enter")
-    page.get_by_text("Kept.").wait_for()
-    page.keyboard.press("Escape")
-    page.keyboard.press("s")
-    page.get_by_text("Put off").wait_for()
-    first, second = map(store.queued, ids)
-    assert first is not None
-    assert second is not None
-    assert (first.answer, second.answer) == ("8", None)
-    assert [one.what for one in store.acts(2)] == ["skip_queued", "answer_queued"]
 
 
 def test_a_draft_is_asked_for_by_a_key_and_kept_by_another(browser: Any, tmp_path: Path) -> None:
@@ -216,6 +206,9 @@ def test_tools_are_built_from_a_log_while_one_watches(browser: Any, tmp_path: Pa
         page.get_by_text("cost so far").wait_for()
         page.get_by_role("heading", name="Done").wait_for(timeout=300_000)
         assert page.locator("ul.learning .badge", has_text="passed").count() == 2
+        for width, height in SIZES.values():
+            page.set_viewport_size({"width": width, "height": height})
+            everybody_can_use(page)
         page.get_by_role("link", name="Open the report").click()
         page.get_by_role("heading", level=1).wait_for()
         page.close()
@@ -229,3 +222,4 @@ def test_a_chat_is_asked_by_keyboard_in_the_playground(look: Callable[..., Any])
     page.keyboard.type(ask(1))
     page.keyboard.press("Control+Enter")
     page.get_by_role("heading", name="Parser").wait_for()
+    everybody_can_use(page)

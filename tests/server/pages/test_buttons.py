@@ -252,6 +252,18 @@ def test_somebody_is_unsure_of_a_question(desk: Desk) -> None:
     assert desk.acts() == ["unsure_of_queued"]
 
 
+def test_questions_are_labeled_by_keyboard_alone(desk: Desk) -> None:
+    waiting(desk)
+    desk.page.keyboard.type("8")
+    desk.page.keyboard.press("Control+Enter")
+    desk.reads("Kept.")
+    desk.page.keyboard.press("Escape")
+    desk.page.keyboard.press("s")
+    desk.reads("Put off")
+    assert (label(desk, 1), label(desk, 2)) == ("8", None)
+    assert desk.acts() == ["skip_queued", "answer_queued"]
+
+
 @presses("/labels/{number:int}/draft")
 def test_the_strong_model_s_draft_is_asked_for_and_not_kept_by_itself(desk: Desk) -> None:
     desk.store.enqueue("q", ask(0), "sum", RULED)
