@@ -29,7 +29,7 @@ from hammerstone.toolformer.evaluate.perplexity import Perplexity, perplexity
 from hammerstone.toolformer.lm import LanguageModel, load_model
 from hammerstone.toolformer.train.packing import hold_out, read_texts
 
-__all__ = ["Evaluation", "EvaluationProgress", "answerer", "benchmark_files", "run_evaluate"]
+__all__ = ["Evaluation", "EvaluationProgress", "answerer", "benchmark_files", "perplexity_texts", "run_evaluate"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,14 +146,19 @@ def _text(line: str, where: str) -> str:
     return value
 
 
+def perplexity_texts(config: RunConfig) -> list[str]:
+    """Those that the configuration names for the perplexity; empty if it names none. Raises `InputError`."""
+    if config.evaluate.texts is None:
+        return []
+    path = Path(config.evaluate.texts)
+    if path.suffix == ".txt":
+        return [_plain_text(path)]
+    return [_text(line, f"{path}, line {number}") for number, line in enumerate(text_lines(path), 1) if line.strip()]
+
+
 def _held_out(config: RunConfig) -> list[str]:
     """Plain texts that no model was trained on."""
     if config.evaluate.texts is not None:
-        path = Path(config.evaluate.texts)
-        if path.suffix == ".txt":
-            return [_plain_text(path)]
-        return [
-            _text(line, f"{path}, line {number}") for number, line in enumerate(text_lines(path), 1) if line.strip()
-        ]
+        return perplexity_texts(config)
     texts = read_texts(config.stage("dataset") / "control.jsonl")
     return [one.text for one in hold_out(texts, config.finetune.held_out, config.finetune.seed)[1]]

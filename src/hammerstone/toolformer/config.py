@@ -206,6 +206,7 @@ def _placed(config: RunConfig, base: Path) -> RunConfig:
         folder=base / config.folder,
         tools=tuple(resolve_spec(spec, base) for spec in config.tools),
         corpus=replace(config.corpus, sources=tuple(_source(base, source) for source in config.corpus.sources)),
+        dataset=replace(config.dataset, plain=_source(base, config.dataset.plain) if config.dataset.plain else None),
         evaluate=replace(
             config.evaluate,
             files={form: tuple(map(existing, files)) for form, files in config.evaluate.files.items()},

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -17,12 +18,13 @@ from hammerstone.toolformer.annotate.annotation import annotate
 from hammerstone.toolformer.annotate.execution import ExecuteSettings, execute
 from hammerstone.toolformer.apis.api import Api
 from hammerstone.toolformer.apis.api_specs import resolve_spec
-from hammerstone.toolformer.comparison import benchmark_files
+from hammerstone.toolformer.comparison import benchmark_files, perplexity_texts
 from hammerstone.toolformer.config import LOCAL, RunConfig
 from hammerstone.toolformer.data.corpus import build_corpus
 from hammerstone.toolformer.data.dataset import build_dataset
 from hammerstone.toolformer.data.heuristics import fasttext_language_id
 from hammerstone.toolformer.data.piece_selection import NearText
+from hammerstone.toolformer.data.plain_texts import plain_pieces
 from hammerstone.toolformer.data.sources import find_sources, open_dataset, read_rows
 from hammerstone.toolformer.lm import load_model, load_tokenizer
 from hammerstone.toolformer.local import write_tools
@@ -85,7 +87,11 @@ def run_corpus(
 
 
 def _questions(config: RunConfig) -> EvaluationQuestions:
-    return EvaluationQuestions(one.prompt for benchmark in benchmark_files(config) for one in benchmark.questions)
+    return EvaluationQuestions(_asked(config))
+
+
+def _asked(config: RunConfig) -> Iterator[str]:
+    return (one.prompt for benchmark in benchmark_files(config) for one in benchmark.questions)
 
 
 def index_documents(sources: Sequence[str], folder: Path) -> int:
@@ -191,8 +197,15 @@ def run_sweep(config: RunConfig, examples: int) -> tuple[KeptCalls, ...]:
 
 
 def run_dataset(config: RunConfig) -> Counter[str]:
-    """Raises as `build_dataset`."""
-    return build_dataset(config.stage("filter"), config.stage("dataset"), config.dataset)
+    """No plain text is near to a question of the evaluation, nor to the text for its perplexity.
+
+    Raises as `build_dataset`, `plain_pieces`, `read_benchmark` and `perplexity_texts`.
+    """
+    settings = config.dataset
+    plain: Iterator[str] = iter(())
+    if settings.plain:
+        plain = plain_pieces(settings.plain, EvaluationQuestions(chain(_asked(config), perplexity_texts(config))))
+    return build_dataset(config.stage("filter"), config.stage("dataset"), settings, plain)
 
 
 def run_finetune(

@@ -3,6 +3,7 @@
 target/
   train.jsonl      {"id", "text", "calls"}: x*, with e(c, r) at each position
   control.jsonl    the same documents without calls: what a model learns from the text alone (the paper's "+ CC")
+                   both have the same plain texts beside them, if the settings name some
   messages.jsonl   the same as chat messages with tool calls, for other fine-tuning tools
   manifest.json    settings, hashes and counts
 """
@@ -12,14 +13,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from hammerstone.errors import InputError, OperatorError
-from hammerstone.toolformer.call_format import ApiCall, insert_calls
+from hammerstone.toolformer.call_format import ApiCall, find_calls, insert_calls
 from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
+from hammerstone.toolformer.data.plain_texts import sample
 from hammerstone.toolformer.score.selection import is_selected, tau_f
 from hammerstone.toolformer.shards import read_shards
 from hammerstone.types import JSON
@@ -35,12 +38,14 @@ MANIFEST = "manifest.json"
 class DatasetSettings:
     """`tau_f` overrides the thresholds of some tools. `most` limits the documents with calls of one tool.
 
-    `without_calls` also keeps, unchanged, the documents in which no call is selected.
+    `without_calls` also keeps, unchanged, the documents in which no call is selected. `plain` is a source of general
+    texts: as many pieces of it as there are documents with calls go into both training files, unchanged.
     """
 
     tau_f: Mapping[str, float] = field(default_factory=dict[str, float])
     most: int = MOST
     without_calls: bool = False
+    plain: str | None = None
 
 
 def selected_calls(document: CorpusDocument, settings: DatasetSettings) -> tuple[Proposal, ...]:
@@ -54,8 +59,8 @@ def selected_calls(document: CorpusDocument, settings: DatasetSettings) -> tuple
     return tuple(best[position] for position in sorted(best))
 
 
-def build_dataset(source: Path, target: Path, settings: DatasetSettings) -> Counter[str]:
-    """Write the files above from scored shards; the same shards and settings give the same bytes.
+def build_dataset(source: Path, target: Path, settings: DatasetSettings, plain: Iterable[str] = ()) -> Counter[str]:
+    """Write the files above from scored shards; the same shards, settings and `plain` pieces give the same bytes.
 
     If a tool has too many documents, those whose calls help most are used. Raises `InputError` if no call is selected,
     and for a target that contains anything else; `OperatorError` if it cannot be written.
@@ -75,14 +80,32 @@ def build_dataset(source: Path, target: Path, settings: DatasetSettings) -> Coun
                 calls = [one for one in selected_calls(document, settings) if document.id in taken[one.api]]
                 _count(calls, settings, counts)
                 if calls or settings.without_calls:
-                    for file, line in zip(files, _lines(document, calls), strict=True):
-                        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                    _write(files, document, calls)
+            for number, piece in enumerate(_beside(plain, counts["documents with calls"], taken)):
+                _write(files, CorpusDocument(id=f"plain:{number}", text=piece), ())
+                counts["plain texts"] += 1
+            if settings.plain and not counts["plain texts"]:
+                raise InputError(
+                    f"no text of {settings.plain} can be mixed in",
+                    hint="a piece has 30 words or more, and none of 8 words in a row with what is evaluated",
+                )
         _finish(target, settings, counts)
     except OSError as error:
         raise OperatorError(
             f"cannot write the dataset into {target}: {error.strerror}", hint="free some space, or give another folder"
         ) from error
     return counts
+
+
+def _beside(plain: Iterable[str], count: int, apis: Iterable[str]) -> list[str]:
+    """The plain pieces, without those that show a call of these tools."""
+    names = tuple(apis)
+    return sample((piece for piece in plain if not find_calls(piece, names)), count)
+
+
+def _write(files: Sequence[TextIO], document: CorpusDocument, calls: Sequence[Proposal]) -> None:
+    for file, line in zip(files, _lines(document, calls), strict=True):
+        file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 def _count(calls: Sequence[Proposal], settings: DatasetSettings, counts: Counter[str]) -> None:
@@ -150,7 +173,7 @@ def _finish(target: Path, settings: DatasetSettings, counts: Counter[str]) -> No
         unfinished.replace(target / name)
     manifest = {
         "stage": "dataset",
-        "settings": {**asdict(settings), "tau_f": dict(settings.tau_f)},
+        "settings": {**asdict(settings), "tau_f": dict(settings.tau_f), "plain": settings.plain is not None},
         "counts": dict(sorted(counts.items())),
         "sha256": hashes,
     }
