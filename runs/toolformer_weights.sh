@@ -18,8 +18,11 @@
 # BY=local:FORMER/finetune/model lets the model that a former run has taught propose the calls: a second round of
 # self-teaching. The weights that are scored and fine-tuned are still WEIGHTS. Give it another SEED, for other texts.
 #
-# TOOLS="calculator calendar search" adds tools. The calendar needs texts with a "date". The search needs PASSAGES, a
-# text to search, such as WikiText-2's validation set: not PLAIN, or the model would be trained on what measures it.
+# PASSAGES is a general text, such as WikiText-2's validation set. Pieces of it go, without calls, into the training texts
+# of the fine-tuned model and of its control: without them, both lose what the texts do not show, and the fine-tuned one
+# more. Nothing of it that is near to PLAIN or to a question is taken.
+#
+# TOOLS="calculator calendar search" adds tools. The calendar needs texts with a "date". The search finds PASSAGES.
 set -euo pipefail
 weights=$1 texts=$2 plain=$3 svamp=$4 mawps=$5 folder=$6
 read -ra tools <<< "${TOOLS:-calculator}"
@@ -61,6 +64,7 @@ ${BY:+by = \"$BY\"}
 $(printf "[annotate.tools.%s]\nthreshold = ${TAU_S:-0.02}\npositions = 5\ndraws = 5\n\n" "${names[@]}")
 
 [dataset]
+${PASSAGES:+plain = \"$(realpath "$PASSAGES")\"}
 $(printf "tau_f.%s = ${TAU_F:-0.2}\n" "${names[@]}")
 
 [finetune]
