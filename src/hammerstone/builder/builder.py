@@ -185,7 +185,7 @@ class Builder:
             different = "instance" if count == 1 else "different instances"
             raise InputError(
                 f"{name} has {count} {different}; a tool is made from {self._settings.build.needed} or more",
-                hint="questions that differ only in spaces or Unicode form count once; give more and run again",
+                hint="questions that differ only in spaces or Unicode form count once",
             )
         return task
 

@@ -163,7 +163,7 @@ def quarantine(
     json: Json = False,
 ) -> None:
     """Take a tool out of service because it is wrong."""
-    with open_home(home, tenant, by_hand("quarantine_tool", name)) as store:
+    with open_home(home, tenant, by_hand("quarantine_tool", f"{name}: {reason}")) as store:
         _tell_state(store.quarantine(name, version, reason), json=json)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         DAY,
         KEY_FORM,
         KEY_MARK,
+        KEY_NAME_LENGTH,
         Amount,
         Key,
         KeyLimits,
@@ -78,8 +79,8 @@ else:
             "comparisons": "MoveRule",
             "database": "timestamp",
             "keeping": "KEEP_NOTHING Keeping",
-            "key_records": "Amount DAY KEY_FORM KEY_MARK Key KeyLimits KeyPeriod KeyRole KeyUsage Per UsageNews "
-            "budget_span day_start",
+            "key_records": "Amount DAY KEY_FORM KEY_MARK KEY_NAME_LENGTH Key KeyLimits KeyPeriod KeyRole KeyUsage Per "
+            "UsageNews budget_span day_start",
             "keys": "Keys",
             "masks": "open_keeping",
             "opening": "open_store open_stores",
@@ -118,6 +119,7 @@ __all__ = [  # noqa: RUF022 - in plain order, as every package's
     "KEEP_NOTHING",
     "KEY_FORM",
     "KEY_MARK",
+    "KEY_NAME_LENGTH",
     "Keeping",
     "Kept",
     "Key",

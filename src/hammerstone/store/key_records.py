@@ -13,6 +13,7 @@ __all__ = [
     "DAY",
     "KEY_FORM",
     "KEY_MARK",
+    "KEY_NAME_LENGTH",
     "Amount",
     "Key",
     "KeyLimits",
@@ -30,6 +31,7 @@ __all__ = [
 KEY_MARK = "hs-"
 SECRET_BYTES = 32
 PREFIX = 8  # characters of a key that are kept, so that a person recognises it
+KEY_NAME_LENGTH = 100  # characters at most
 KEY_FORM = re.compile(rf"{KEY_MARK}[A-Za-z0-9_-]{{43}}")
 DAY = 86_400  # seconds
 

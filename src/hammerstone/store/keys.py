@@ -20,6 +20,7 @@ from hammerstone.store import acts, schema
 from hammerstone.store.database import timestamp
 from hammerstone.store.key_records import (
     DAY,
+    KEY_NAME_LENGTH,
     PREFIX,
     Amount,
     Key,
@@ -65,14 +66,16 @@ class Keys:
     def create(
         self, name: str, *, tenant: str = "", role: KeyRole = KeyRole.CLIENT, limits: KeyLimits | None = None
     ) -> NewKey:
-        """A new key. Raises `SettingsError` if there is one of this name, even if it is revoked, if the name is blank,
-        or if its budget is no number.
+        """A new key. Raises `SettingsError` if there is one of this name, even if it is revoked, if the name is blank
+        or too long, or if its budget is no finite amount.
         """
         limits = limits or KeyLimits()
         if not name.strip():
             raise SettingsError("a key needs a name", hint="it is what the key is listed and revoked by")
+        if len(name) > KEY_NAME_LENGTH:
+            raise SettingsError(f"a key's name has at most {KEY_NAME_LENGTH} characters", hint="choose a shorter one")
         if limits.budget_usd is not None and not isfinite(limits.budget_usd):
-            raise SettingsError(f"{limits.budget_usd} is no budget", hint="leave it out for a key without one")
+            raise SettingsError("a budget is a finite amount", hint="leave it out for a key without one")
         secret = new_secret()
         values = {
             "name": name,

@@ -10,7 +10,7 @@ from pydantic import Field
 from hammerstone.admin.keys import ShownKey, listed, shown
 from hammerstone.errors import NotFoundError
 from hammerstone.server.admin.actions import Action, AdminRequest, Body
-from hammerstone.store import KeyLimits, KeyRole, Per
+from hammerstone.store import KEY_NAME_LENGTH, KeyLimits, KeyRole, Per
 
 __all__ = ["ACTIONS"]
 
@@ -18,7 +18,7 @@ __all__ = ["ACTIONS"]
 class NewKeyOf(Body):
     """The name of a key of the tenant that is asked for, and what it may do and use. `admin` is short for the role."""
 
-    name: str = Field(min_length=1)
+    name: str = Field(min_length=1, max_length=KEY_NAME_LENGTH)
     admin: bool = False
     role: Literal["client", "viewer", "labeler", "admin"] = "client"
     budget_usd: float | None = Field(default=None, ge=0)

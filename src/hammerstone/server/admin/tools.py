@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hammerstone.admin.publishing import Published, publish
 from hammerstone.admin.tools import ListedTool, ShownTool, ToolSummary, find_tool, listed, shown, summary
@@ -74,8 +74,9 @@ def disable_tool(asked: AdminRequest, name: str) -> ToolSummary:
 
 
 def quarantine_tool(asked: AdminRequest, name: str, *, body: Quarantine) -> ToolSummary:
-    """Take a tool out of service because it is wrong."""
-    return summary(asked.store.quarantine(name, body.version, body.reason))
+    """Take a tool out of service because it is wrong. The reason is noted in the log, too."""
+    noted = replace(asked, act=replace(asked.act, about=f"{asked.act.about}: {body.reason}"))
+    return summary(noted.store.quarantine(name, body.version, body.reason))
 
 
 def roll_back_tool(asked: AdminRequest, name: str, *, body: OneVersion) -> ToolSummary:

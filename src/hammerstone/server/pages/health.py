@@ -12,7 +12,7 @@ from starlette.responses import Response
 from hammerstone.admin import keys
 from hammerstone.server.admin.keys import CreatedKey
 from hammerstone.server.pages.visit import Page, Visit
-from hammerstone.store import KeyRole, Per
+from hammerstone.store import KEY_NAME_LENGTH, KeyRole, Per
 
 __all__ = ["PAGES", "page", "sections"]
 
@@ -41,7 +41,8 @@ def _page(visit: Visit, sandbox: str, made: CreatedKey | None) -> Response:
         progress=store.progress(),
         keys=shown,
         made=made,
-        roles=list(KeyRole),
+        roles=list(KeyRole) if shown else [KeyRole.ADMIN],
+        longest_name=KEY_NAME_LENGTH,
         periods=list(Per),
         tenants=stores.tenants() if visitor.scope is None else [visitor.scope],
         sections=list(sections(visit.settings)) if is_admin else [],

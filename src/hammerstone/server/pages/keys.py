@@ -10,38 +10,56 @@ from hammerstone.errors import InputError
 from hammerstone.server.admin import keys
 from hammerstone.server.pages import health
 from hammerstone.server.pages.visit import Page, Visit
-from hammerstone.store import KeyRole
+from hammerstone.store import KEY_NAME_LENGTH, KeyRole
 
 __all__ = ["PAGES"]
 
-_NUMBERS = ("budget_usd", "requests_per_minute", "tokens_per_minute")
+_PER_MINUTE = "a whole number from 1 on, such as 60"
+_FIELDS = {
+    "name": ("Name", f"1 to {KEY_NAME_LENGTH} characters"),
+    "role": ("Role", ", ".join(KeyRole)),
+    "budget_usd": ("Budget, in US dollars", "an amount such as 10.50, at least 0"),
+    "budget_per": ("per", "day or month"),
+    "requests_per_minute": ("Requests per minute", _PER_MINUTE),
+    "tokens_per_minute": ("Tokens per minute", _PER_MINUTE),
+}
+"""The form's fields, as they are labelled there, and what each takes."""
+_LONGEST = 40  # characters of a value that are shown again
 
 
 async def create(visit: Visit) -> Response:
-    """The health page once more, with the new key."""
+    """The health page once more, with the new key.
+
+    The first one is an admin's for all tenants: with any other, nobody could create the next one here.
+    """
     body = _body(visit)
+    is_first = not await to_thread.run_sync(visit.place.tenants.stores.keys.every)
+    if is_first and (body.role != KeyRole.ADMIN or visit.tenant):
+        raise InputError("the first key is an admin's, for all tenants", hint="with it, create keys of other roles")
     made = await to_thread.run_sync(lambda: keys.create_key(visit.asked("create_key", body.name), body=body))
     return await health.page(visit, made=made)
 
 
 def revoke(visit: Visit) -> Response:
-    name = visit.http.path_params["name"]
+    """The form holds the name: in a path, a name such as `..` would lead elsewhere."""
+    name = visit.form.get("name", "")
     keys.revoke_key(visit.asked("revoke_key", name), name)
     return visit.to("/health", done="revoked")
 
 
 def _body(visit: Visit) -> keys.NewKeyOf:
-    """What the form says. An empty number is no limit."""
-    said = {name: visit.form[name].strip() for name in ("name", "role", "budget_per") if visit.form.get(name)}
-    limits = {name: visit.form[name].strip() for name in _NUMBERS if visit.form.get(name, "").strip()}
+    """What the form says. What is left empty is left out."""
+    said = {name: visit.form[name].strip() for name in _FIELDS if visit.form.get(name, "").strip()}
     try:
-        return keys.NewKeyOf.model_validate(said | limits, strict=False)
+        return keys.NewKeyOf.model_validate(said, strict=False)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(f"{first['loc'][0]}: {first['msg']}", hint="a key needs a name; limits are numbers") from error
+        field = str(error.errors()[0]["loc"][0])
+        label, takes = _FIELDS[field]
+        given = repr(said[field][:_LONGEST]) if field in said else "nothing"
+        raise InputError(f"{label}: {given} is not valid here", hint=f"it takes {takes}") from None
 
 
 PAGES = (
-    Page("POST", "/keys", create, KeyRole.ADMIN),
-    Page("POST", "/keys/{name:path}/revoke", revoke, KeyRole.ADMIN),
+    Page("POST", "/health/keys", create, KeyRole.ADMIN),
+    Page("POST", "/health/keys/revoke", revoke, KeyRole.ADMIN),
 )

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from anyio import to_thread
 from starlette.responses import Response
 
-from hammerstone.errors import NotFoundError
+from hammerstone.errors import NotFoundError, ToolRefusedError
 from hammerstone.requests import agree
 from hammerstone.server.admin.labels import WrongAnswer, correct_answer
 from hammerstone.server.pages.readings import read
 from hammerstone.server.pages.visit import Page, Visit
-from hammerstone.store import Kept, KeyRole, LedgerEntry, Store, StoredTool, WantedAnswers
+from hammerstone.store import Kept, KeyRole, LedgerEntry, Store, StoredTool, ToolState, WantedAnswers
 from hammerstone.types import Route
 
-__all__ = ["PAGES"]
+__all__ = ["PAGES", "number_of"]
 
 ROWS = 50
 SEARCHED = 10_000
@@ -76,6 +76,7 @@ def show_one(visit: Visit) -> Response:
     store = visit.store
     entry = _entry(visit)
     tool = _reader(store, entry)
+    answered_by = _answered_by(store, entry)
     return visit.show(
         "request.html",
         entry=entry,
@@ -84,6 +85,8 @@ def show_one(visit: Visit) -> Response:
         corrections=store.corrections_of(entry.number),
         calls=store.calls_for(entry.id),
         tool=tool,
+        answered_by=answered_by,
+        serves=answered_by is not None and answered_by.state in (ToolState.LIVE, ToolState.SHADOW),
         whole=entry.kept is Kept.WHOLE,
     )
 
@@ -119,12 +122,26 @@ def take_confirmation(visit: Visit) -> Response:
     return visit.to(f"/requests/{entry.number}", done="confirmed")
 
 
+def number_of(store: Store, request_id: str) -> int | None:
+    """Where the newest answer to the request of this id has its page."""
+    found = store.answers(WantedAnswers(request_id=request_id), 1)
+    return found[0].number if found else None
+
+
 def _entry(visit: Visit) -> LedgerEntry:
     number = visit.http.path_params["number"]
     entry = visit.store.answer_numbered(number) if number < 2**63 else None
     if entry is None:
         raise NotFoundError(f"there is no request {number}", hint="the list of requests has them all")
     return entry
+
+
+def _answered_by(store: Store, entry: LedgerEntry) -> StoredTool | None:
+    """The version that has answered, as it is now; `None` if it is not there any more, or cannot be read."""
+    try:
+        return store.tool(entry.tool, entry.version) if entry.tool is not None else None
+    except ToolRefusedError:
+        return None
 
 
 def _reader(store: Store, entry: LedgerEntry) -> StoredTool | None:

@@ -12,12 +12,12 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from hmac import compare_digest
 from typing import cast
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from anyio import to_thread
 from starlette.requests import Request as HttpRequest
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, compile_path
 
 from hammerstone.errors import HammerstoneError
 from hammerstone.server.admin.api import tell_of_changes
@@ -60,6 +60,8 @@ PAGES: tuple[Page, ...] = (
     *keys.PAGES,
     *log.PAGES,
 )
+_TO_SEE = [compile_path(f"/ui{page.path}")[0] for page in PAGES if page.method == "GET"]
+_FORMS = [compile_path(f"/ui{page.path}")[0] for page in PAGES if page.method == "POST"]
 COOKIE = "hammerstone_session"
 FORM_MB = 1.0
 _HEADERS = {
@@ -117,7 +119,10 @@ class Pages:
 
     async def _unknown(self, http: HttpRequest) -> Response:
         async def refuse(visit: Visit) -> Response:
-            raise GatewayError(f"there is no page {visit.http.scope['path'][:80]}", status=404, code="not_found")
+            path = visit.http.scope["path"]
+            if http.method == "GET" and any(form.fullmatch(path) for form in _FORMS):  # as after a reload
+                return RedirectResponse(_page_above(path), status_code=303)
+            raise GatewayError(f"there is no page {path[:80]}", status=404, code="not_found")
 
         return await self._guarded(http, refuse, KeyRole.VIEWER)
 
@@ -195,33 +200,37 @@ class Pages:
             if not self._access.required:
                 return RedirectResponse("/ui", status_code=303, headers=_HEADERS)
             if http.method == "GET":
-                return self._ask_for_key(http, sessions)
+                return self._ask_for_key(http, sessions, _local(http.query_params.get("after", "")))
             return await self._sign_in(http, sessions)
         except HammerstoneError as error:
             return _failed(None, refusal_of(error))
         except GatewayError as error:
             return _failed(None, error)
 
-    def _ask_for_key(self, http: HttpRequest, sessions: Sessions, problem: str = "") -> Response:
-        """The form has a session of its own, so that nobody is signed in by a page of another site."""
+    def _ask_for_key(self, http: HttpRequest, sessions: Sessions, after: str, problem: str = "") -> Response:
+        """The form has a session of its own, so that nobody is signed in by a page of another site.
+
+        `after` is the page to go to then.
+        """
         session = sessions.begin(None)
         visitor = Visitor(name="", role=KeyRole.CLIENT, scope=None, token=sessions.token(session))
         visit = Visit(http=http, place=self._place, visitor=visitor, tenant="")
         status = 401 if problem else 200
-        shown = visit.show("login.html", status=status, problem=problem, after=_local(visit.query("after")))
+        shown = visit.show("login.html", status=status, problem=problem, after=after)
         return self._finished(http, shown, sessions.cookie(session))
 
     async def _sign_in(self, http: HttpRequest, sessions: Sessions) -> Response:
         session = sessions.read(http.cookies.get(COOKIE, ""))
         form = await self._form(http, sessions.token(session) if session is not None else "")
+        after = _local(form.get("after", ""))
         try:
             key = self._access.sign_in(form.get("key", "").strip())
         except GatewayError as error:
-            return self._ask_for_key(http, sessions, error.message)
+            return self._ask_for_key(http, sessions, after, error.message)
         if not key.role.includes(KeyRole.VIEWER):
-            return self._ask_for_key(http, sessions, "this key sends requests, and sees no pages")
+            return self._ask_for_key(http, sessions, after, "this key sends requests, and sees no pages")
         cookie = sessions.cookie(sessions.begin(key.id))
-        return self._finished(http, RedirectResponse(_local(form.get("after", "")), status_code=303), cookie)
+        return self._finished(http, RedirectResponse(after, status_code=303), cookie)
 
     async def _logout(self, http: HttpRequest) -> Response:
         async def leave(visit: Visit) -> Response:
@@ -283,11 +292,26 @@ def _local(address: str) -> str:
     return address if address.startswith(("/ui/", "/ui?")) and "\\" not in address else "/ui"
 
 
+def _page_above(path: str) -> str:
+    """The nearest page that there is to see above this address."""
+    while not any(page.fullmatch(path) for page in _TO_SEE):
+        path = path.rpartition("/")[0]
+    return path
+
+
+def _came_from(http: HttpRequest) -> str:
+    """The page of ours that led here, or else the overview."""
+    referer = urlsplit(http.headers.get("referer", ""))
+    is_ours = referer.netloc == http.headers.get("host")
+    return _local(referer.path + (f"?{referer.query}" if referer.query else "")) if is_ours else "/ui"
+
+
 def _failed(visit: Visit | None, error: GatewayError) -> Response:
     """A page that says what is wrong; of one who has not come in, without the rest of the site."""
     if visit is None:
         text = f"error: {error.message}\n" + (f"hint: {error.hint}\n" if error.hint else "")
         return Response(text, status_code=error.status, media_type="text/plain", headers=_HEADERS)
-    shown = visit.show("problem.html", status=error.status, message=error.message, hint=error.hint)
+    values = {"message": error.message, "hint": error.hint, "back": _came_from(visit.http)}
+    shown = visit.show("problem.html", status=error.status, **values)
     shown.headers.update(_HEADERS)
     return shown

@@ -10,19 +10,22 @@ from starlette.responses import Response
 
 from hammerstone.admin.overview import EVER, UNKNOWN, Saving, by_task, saving
 from hammerstone.admin.tasks import find_task, shown_build
+from hammerstone.builder.splits import independent
 from hammerstone.errors import NotFoundError, ToolRefusedError
 from hammerstone.life import false_hit_rate
 from hammerstone.server.pages.charts import KINDS, SPANS, chart
 from hammerstone.server.pages.differences import of_sources
+from hammerstone.server.pages.requests import number_of
 from hammerstone.server.pages.tool_actions import DEFAULT
 from hammerstone.server.pages.visit import Page, Visit
-from hammerstone.store import KeyRole, Ordering, RefusedQuestion, Store, StoredTool, Stretch, ToolState
+from hammerstone.store import Change, KeyRole, Ordering, RefusedQuestion, Store, StoredTool, Stretch, Task, ToolState
 
 __all__ = ["PAGES", "grouped"]
 
 ROWS = 50
 MOST_DISAGREEMENTS, MOST_REFUSED, MOST_BUILDS = 10, 200, 20
 STATES = (*(state.value for state in ToolState), "building", "collecting")
+_ANSWER_TO = re.compile(r"its answer to '([^']+)'")
 _NOT_FORM = re.compile(r"\d+(?:[.,]\d+)*|\"[^\"]*\"|'[^']*'")
 
 
@@ -77,6 +80,8 @@ def show_one(visit: Visit) -> Response:
     builds = [shown_build(store, one) for one in store.builds(name)[:MOST_BUILDS]]
     costs = [one.cost_usd for one in builds if one.state != "running"]
     changes = store.changes(name)
+    needed, gathered = visit.settings.build.needed, task.instances if tool else _gathered(store, task)
+    is_building = any(one.state == "running" for one in builds)
     return visit.show(
         "task.html",
         task=task,
@@ -84,6 +89,7 @@ def show_one(visit: Visit) -> Response:
         damage=damage,
         versions=sorted({one.version for one in changes}, reverse=True),
         changes=changes,
+        reasons=[_reason(store, one) for one in changes],
         span=span,
         spans=SPANS.values(),
         chart=chart(span, store.buckets(stretch, span.characters)),
@@ -96,11 +102,26 @@ def show_one(visit: Visit) -> Response:
         groups=grouped(store.refused_lately(name, MOST_REFUSED)),
         disagreements=store.comparisons(name, tool.version, agreed=False, limit=MOST_DISAGREEMENTS) if tool else (),
         difference=_difference(store, tool, visit.number("against")) if tool else None,
-        needed=visit.settings.build.needed,
+        needed=needed,
+        gathered=gathered,
         shadow=visit.settings.life.shadow,
         receivers=_receivers(visit) if tool is not None else [],
-        has_maker=visit.has_maker,
+        may_build=visit.has_maker and gathered >= needed and not is_building,
     )
+
+
+def _gathered(store: Store, task: Task) -> int:
+    """How many instances a first build counts: spellings of one question are one."""
+    return len(independent(store.instances(task.name)))
+
+
+def _reason(store: Store, change: Change) -> tuple[str, int | None, str]:
+    """A change's reason; where it names a request that has a page, the text before, its number, and the text after."""
+    named = _ANSWER_TO.search(change.reason)
+    number = number_of(store, named[1]) if named is not None else None
+    if named is None or number is None:
+        return change.reason, None, ""
+    return change.reason[: named.start(1) - 1], number, change.reason[named.end(1) + 1 :]
 
 
 def _receivers(visit: Visit) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from anyio import to_thread
 from starlette.responses import Response
 
+from hammerstone.admin.tools import ToolSummary
 from hammerstone.errors import InputError
 from hammerstone.server.admin import tools
 from hammerstone.server.admin.actions import AdminRequest
@@ -22,14 +23,17 @@ DEFAULT = "(default)"
 """How forms name the tenant that has no name."""
 
 
-def _change(change: Callable[[AdminRequest, str, int | None, Visit], object], what: str) -> Callable[[Visit], Response]:
-    """A form that brings a tool into another state, and leads back to its page."""
+_Change = Callable[[AdminRequest, str, int | None, Visit], ToolSummary]
+
+
+def _change(change: _Change, what: str) -> Callable[[Visit], Response]:
+    """A form that brings a tool into another state, and leads to the page of this version, which says so."""
 
     def take(visit: Visit) -> Response:
         name, number = visit.http.path_params["name"], _number(visit)
         about = f"{name} version {number}" if number is not None else name
-        change(visit.asked(what, about), name, number, visit)
-        return visit.to(f"/tasks/{name}", done="tool")
+        changed = change(visit.asked(what, about), name, number, visit)
+        return visit.to(f"/tasks/{name}", done=changed.state, version=changed.version)
 
     return take
 
@@ -40,11 +44,11 @@ def _number(visit: Visit) -> int | None:
     return int(version) if version.isascii() and version.isdecimal() and len(version) < 10 else None
 
 
-def _quarantine(asked: AdminRequest, name: str, version: int | None, visit: Visit) -> None:
+def _quarantine(asked: AdminRequest, name: str, version: int | None, visit: Visit) -> ToolSummary:
     reason = visit.form.get("reason", "").strip()
     if not reason:
         raise InputError("say what is wrong with it", hint="the reason is kept in the history of the tool")
-    tools.quarantine_tool(asked, name, body=tools.Quarantine(version=version, reason=reason))
+    return tools.quarantine_tool(asked, name, body=tools.Quarantine(version=version, reason=reason))
 
 
 async def build(visit: Visit) -> Response:

@@ -65,7 +65,7 @@ class ToolTransactions(Opened):
         version: int | None,
         state: ToolState,
         *,
-        reason: str = "a person said so",
+        reason: str = "no reason given",
         who: Actor = Actor.PERSON,
     ) -> StoredTool:
         """Change the state of one version (`None`: the live one, or else the newest), and return it.
