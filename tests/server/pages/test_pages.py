@@ -12,7 +12,7 @@ import pytest
 
 from hammerstone.sandbox import Sandbox
 from hammerstone.settings import LifeSettings
-from hammerstone.store import Store
+from hammerstone.store import Act, Store
 from hammerstone.store.key_records import KeyRole
 from hammerstone.store.records import Answered, ComparisonKind, ToolState
 from hammerstone.types import Chat, Instance, Message, Route, Source
@@ -36,6 +36,11 @@ async def store(served: Served) -> Store:
 
 def acts(store: Store) -> list[tuple[str, str, str]]:
     return [(one.who, one.what, one.about) for one in store.acts(100)]
+
+
+def read_aloud(text: str) -> str:
+    """What a page says, without its marks."""
+    return html.unescape(re.sub(r"<[^>]+>", "", text))
 
 
 # the overview
@@ -150,7 +155,16 @@ async def test_an_answer_that_is_wrong_takes_the_tool_out_of_service_and_is_note
     await me.send(f"/requests/{number}/wrong", answer="4322")
     assert store.tools()[0].state == "quarantined"
     assert acts(store) == [("this machine", "correct_answer", entry.id)]
-    assert "4322" in await me.look(f"/requests/{number}")
+    text = await me.look(f"/requests/{number}?done=corrected")
+    assert "4322" in text
+    name = store.tasks()[0].name
+    assert f"{name} version 1 is quarantined" in text
+    assert f'href="/ui/tasks/{name}?version=1">put it back into service' in text
+    assert "is quarantined at once" not in text
+    assert "Bypass the tool" not in text
+    assert f'its answer to <a href="/ui/requests/{number}">request {number}</a> was corrected' in await me.look(
+        f"/tasks/{name}"
+    )
     assert (await served.ask(NEW)).json()["choices"][0]["message"]["content"] == "4322"
 
 
@@ -195,24 +209,33 @@ async def test_tasks_are_listed_searched_and_filtered_by_state(me: Person, store
 
 
 @pytest.mark.parametrize(
-    ("action", "before", "after"),
+    ("action", "before", "after", "line", "said"),
     [
-        ("disable", ToolState.LIVE, ToolState.DISABLED),
-        ("enable", ToolState.DISABLED, ToolState.LIVE),
-        ("quarantine", ToolState.LIVE, ToolState.QUARANTINED),
-        ("approve", ToolState.GATED, ToolState.LIVE),
+        ("disable", ToolState.LIVE, ToolState.DISABLED, "took out of service NAME version 1", "It is out of service"),
+        ("enable", ToolState.DISABLED, ToolState.LIVE, "put into service NAME version 1", "It is live"),
+        (
+            "quarantine",
+            ToolState.LIVE,
+            ToolState.QUARANTINED,
+            "quarantined NAME version 1: wrong since May",
+            "It is quarantined",
+        ),
+        ("approve", ToolState.GATED, ToolState.LIVE, "approved NAME version 1", "It is live"),
     ],
 )
 async def test_a_tool_is_brought_into_another_state_and_who_did_it_is_noted(
-    me: Person, store: Store, action: str, before: ToolState, after: ToolState
+    me: Person, store: Store, action: str, before: ToolState, after: ToolState, line: str, said: str
 ) -> None:
     name = store.tasks()[0].name
     store.set_tool_state(name, 1, before)
-    await me.send(f"/tasks/{name}/{action}", version="1", reason="wrong since May")
+    done = await me.send(f"/tasks/{name}/{action}", version="1", reason="wrong since May")
     assert store.tools()[0].state == after
-    ((who, what, about),) = acts(store)
-    assert (who, what, about) == ("this machine", f"{action}_tool", f"{name} version 1")
-    assert f"{action} tool" in await me.look("/log")
+    ((who, what, _),) = acts(store)
+    assert (who, what) == ("this machine", f"{action}_tool")
+    text = await me.look("/log")
+    assert f'<a href="/ui/tasks/{name}">' in text
+    assert line.replace("NAME", name) in read_aloud(text)
+    assert said in await me.look(done.headers["location"].removeprefix("/ui"))
 
 
 async def test_the_version_before_is_brought_back(me: Person, store: Store) -> None:
@@ -241,6 +264,7 @@ async def test_a_build_is_begun_and_a_tool_comes_of_it(served: Served, me: Perso
     await eventually(lambda: any(one.state == "live" for one in store.tools()))
     assert acts(store) == [("this machine", "build_tool", name)]
     store.add_task("empty", "")
+    assert "Build now" not in await me.look("/tasks/empty"), "it has too few instances"
     assert "has 0 different instances" in (await me.send("/tasks/empty/build", status=422)).text
     await eventually(lambda: served.host.loops[0].builder.running == 0)
 
@@ -292,6 +316,35 @@ async def test_refused_questions_are_grouped_by_their_form(served: Served, me: P
     assert "parse returned None" in text
 
 
+async def test_two_spellings_of_one_question_are_one_instance_of_a_first_build(me: Person, store: Store) -> None:
+    store.add_task("sum", "")
+    for number in range(SETTINGS.build.needed):
+        one = Instance(question=f"1{' ' * (number + 1)}+ 1?", answer="2", source=Source.SOLVER)
+        store.add_instance("sum", one, request_id=f"r{number}")
+    text = await me.look("/tasks/sum")
+    assert f"No tool yet: 1 of {SETTINGS.build.needed} instances" in text
+    assert "Build now" not in text
+
+
+# the log
+
+
+async def test_the_log_reads_as_sentences_and_leads_to_what_was_changed(me: Person, store: Store) -> None:
+    entry = store.answer_numbered(1)
+    assert entry is not None
+    store.enqueue(entry.id, entry.question, None)
+    await me.look("/labels")
+    await me.send("/labels/1/unsure")
+    await me.send("/labels/1/answer", answer="43")
+    await me.send("/requests/1/right")
+    store.note(Act(who="ada", what="disable_tool", about="gone version 2"))
+    text = await me.look("/log")
+    assert 'labelled question <a href="/ui/requests/1">1</a>' in text
+    assert 'was unsure of question <a href="/ui/requests/1">1</a>' in text
+    assert 'marked right: the answer to <a href="/ui/requests/1">request 1</a>' in text
+    assert "took out of service gone version 2</td>" in text, "a task that is gone has no page"
+
+
 # a tool's form
 
 
@@ -310,7 +363,7 @@ async def test_a_tool_answers_arguments_and_questions_by_hand_and_nothing_is_sto
     ("fields", "said"),
     [
         ({"argument-left": "x", "argument-right": "1"}, "left: "),
-        ({"argument-left": "1"}, "right"),
+        ({"argument-left": "1"}, "right: nothing is filled in"),
         ({"argument-left": '"1"', "argument-right": "1"}, "left"),
         ({"question": OTHER}, "parse returned None"),
     ],
@@ -486,36 +539,70 @@ async def test_a_tool_that_waits_for_approval_comes_into_shadow_where_settings_s
 async def test_an_admin_creates_a_key_that_is_shown_once_and_revokes_it(served: Served, store: Store) -> None:
     async with person(served, KeyRole.ADMIN) as admin:
         fields = {"name": "ada/1 <b>", "role": "labeler", "budget_usd": "2.5", "budget_per": "day"}
-        text = html.unescape((await admin.send("/keys", status=200, **fields, requests_per_minute="")).text)
+        text = html.unescape((await admin.send("/health/keys", status=200, **fields, requests_per_minute="")).text)
         found = re.search(r'id="secret">([^<]+)</pre>', text)
         assert found is not None
         async with person(served) as ada:
             await ada.sign_in(found[1])
             assert "Labels" in await ada.look("/labels")
-            await ada.send("/keys", status=403, name="mine", token=token_in(await ada.look("/labels")))
+            await ada.send("/health/keys", status=403, name="mine", token=token_in(await ada.look("/labels")))
         shown = html.unescape(await admin.look("/health"))
         assert found[1] not in shown
         assert "$0 of $2.50 per day" in shown
-        await admin.send("/keys/ada%2F1%20%3Cb%3E/revoke")
+        await admin.send("/health/keys/revoke", name="ada/1 <b>")
     [made] = [one for one in served.host.keys.every() if one.name == "ada/1 <b>"]
     assert (made.role, made.revoked is not None) == (KeyRole.LABELER, True)
     assert [(what, about) for _, what, about in acts(store)] == [("revoke_key", made.name), ("create_key", made.name)]
 
 
+async def test_a_key_of_any_name_is_revoked(served: Served) -> None:
+    async with person(served, KeyRole.ADMIN) as admin:
+        for name in ("..", "a/../b", "a?b#c"):
+            await admin.send("/health/keys", status=200, name=name)
+            assert f'name="name" value="{name}"' in await admin.look("/health")
+            await admin.send("/health/keys/revoke", name=name)
+    assert all(one.revoked for one in served.host.keys.every() if one.role is KeyRole.CLIENT)
+
+
+async def test_the_first_key_is_an_admin_s_so_that_nobody_is_locked_out(served: Served, me: Person) -> None:
+    served.host.stores.of("acme")
+    roles = re.search(r'name="role">(.*?)</select>', await me.look("/health?tenant=acme"))
+    assert roles is not None
+    assert re.findall(r"<option[^>]*>(\w+)", roles[1]) == ["admin"]
+    token = token_in(await me.look("/health"))
+    for path, role in (("/health/keys", "client"), ("/health/keys", "labeler"), ("/health/keys?tenant=acme", "admin")):
+        refused = await me.send(path, status=422, token=token, name="first", role=role)
+        assert "the first key is an admin" in refused.text
+    assert served.host.keys.every() == ()
+    done = await me.send("/health/keys", status=200, token=token, name="first", role="admin")
+    assert "From now on everybody signs in" in done.text
+    assert 'href="/ui/login?after=/ui/health"' in done.text
+
+
+BUDGET = "Budget, in US dollars"
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"name": " "}, "name"),
-        ({"name": "a", "budget_usd": "much"}, "budget_usd"),
-        ({"name": "a", "requests_per_minute": "0"}, "requests_per_minute"),
-        ({"name": "a", "role": "king"}, "role"),
+        ({"name": " "}, "Name: nothing is not valid"),
+        ({"name": "a" * 101}, "it takes 1 to 100 characters"),
+        ({"name": "a", "budget_usd": "$10"}, f"{BUDGET}: '$10' is not valid"),
+        ({"name": "a", "budget_usd": "10,50"}, "it takes an amount such as 10.50"),
+        ({"name": "a", "budget_usd": "-1"}, f"{BUDGET}: '-1' is not valid"),
+        ({"name": "a", "budget_usd": "nan"}, f"{BUDGET}: 'nan' is not valid"),
+        ({"name": "a", "budget_usd": "inf", "role": "admin"}, "a budget is a finite amount"),
+        ({"name": "a", "requests_per_minute": "0"}, "Requests per minute: '0' is not valid"),
+        ({"name": "a", "tokens_per_minute": "1.5"}, "it takes a whole number from 1 on"),
+        ({"name": "a", "role": "king"}, "Role: 'king' is not valid"),
     ],
 )
-async def test_a_key_that_cannot_be_is_refused_with_the_reason(
+async def test_a_key_that_cannot_be_is_refused_in_the_words_of_the_form(
     served: Served, me: Person, fields: dict[str, str], said: str
 ) -> None:
-    text = (await me.send("/keys", status=422, **fields)).text
+    text = html.unescape((await me.send("/health/keys", status=422, **fields)).text)
     assert said in text
+    assert "should" not in text
     assert served.host.keys.every() == ()
 
 

@@ -154,6 +154,16 @@ async def test_a_key_that_is_wrong_revoked_or_a_client_s_signs_nobody_in(served:
     assert (await me.client.get("/ui")).status_code == 303
 
 
+async def test_one_wrong_key_does_not_forget_where_one_was_going(served: Served, me: Person) -> None:
+    secret = served.host.keys.create("eve", role=KeyRole.VIEWER).secret
+    await served.access.exchange()
+    again = (await me.sign_in("hs-" + "x" * 43, status=401, after="/ui/health")).text
+    assert 'name="after" value="/ui/health"' in again
+    done = await me.client.post("/ui/login", data={"token": token_in(again), "key": secret, "after": "/ui/health"})
+    assert done.headers["location"] == "/ui/health"
+    assert "evil" not in (await me.sign_in("hs-x", status=401, after="https://evil.example/ui/")).text
+
+
 async def test_a_session_ends_with_its_key_and_by_signing_out(served: Served) -> None:
     async with person(served, KeyRole.ADMIN) as first, person(served, KeyRole.ADMIN) as second:
         await first.send("/logout", token=token_in(await first.look()))
@@ -216,6 +226,38 @@ async def test_a_tenant_that_is_not_there_and_a_page_that_is_not_are_said(me: Pe
     assert "there is no page" in await me.look("/nowhere", status=404)
     assert "there is no request 999" in await me.look("/requests/999", status=404)
     assert "before is a number" in await me.look("/requests?before=x", status=422)
+
+
+@pytest.mark.parametrize(
+    ("referer", "back"),
+    [
+        ("http://localhost/ui/health?tenant=", "/ui/health?tenant="),
+        ("http://evil.example/ui/health", "/ui"),
+        ("http://localhost/admin/keys", "/ui"),
+        ("http://localhost//evil.example", "/ui"),
+        ("", "/ui"),
+    ],
+)
+async def test_what_did_not_work_leads_back_to_the_page_it_came_from(me: Person, referer: str, back: str) -> None:
+    token = token_in(await me.look("/import"))
+    headers = {"referer": referer} if referer else {}
+    refused = await me.client.post("/ui/health/keys", data={"token": token}, headers=headers)
+    assert refused.status_code == 422
+    assert f'<p><a href="{back}">Back to' in refused.text
+
+
+@pytest.mark.parametrize(
+    ("form", "page"),
+    [
+        ("/health/keys", "/health"),
+        ("/health/keys/revoke", "/health"),
+        ("/requests/1/wrong", "/requests/1"),
+        ("/labels/1/skip", "/labels"),
+    ],
+)
+async def test_a_form_s_address_leads_to_the_page_above_it(me: Person, form: str, page: str) -> None:
+    response = await me.client.get(f"/ui{form}")
+    assert (response.status_code, response.headers["location"]) == (303, f"/ui{page}")
 
 
 async def test_links_keep_the_tenant(served: Served, me: Person) -> None:

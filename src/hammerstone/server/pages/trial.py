@@ -81,7 +81,7 @@ async def _solved(sandbox: Sandbox, tool: StoredTool, form: Mapping[str, str]) -
 
 
 def _arguments(signature: Signature, form: Mapping[str, str]) -> dict[str, JSON]:
-    """Raises `ValueError` for what is no JSON where it has to be."""
+    """Raises `ValueError` for what is missing, or no JSON where it has to be."""
     arguments: dict[str, JSON] = {}
     for one in fields_of(signature, {name.removeprefix("argument-"): value for name, value in form.items()}):
         if one.kind == "string":
@@ -91,6 +91,8 @@ def _arguments(signature: Signature, form: Mapping[str, str]) -> dict[str, JSON]
                 arguments[one.name] = json_value(one.value)
             except ValueError as error:
                 raise ValueError(f"{one.name}: {error}") from None
+        elif one.required:
+            raise ValueError(f"{one.name}: nothing is filled in")
     return arguments
 
 
