@@ -316,7 +316,8 @@ async def test_refused_questions_are_grouped_by_their_form(served: Served, me: P
     assert "parse returned None" in text
 
 
-async def test_two_spellings_of_one_question_are_one_instance_of_a_first_build(me: Person, store: Store) -> None:
+async def test_two_spellings_of_one_question_are_one_instance_of_a_first_build(served: Served, me: Person) -> None:
+    store = (await served.loop()).store
     store.add_task("sum", "")
     for number in range(SETTINGS.build.needed):
         one = Instance(question=f"1{' ' * (number + 1)}+ 1?", answer="2", source=Source.SOLVER)
@@ -329,13 +330,13 @@ async def test_two_spellings_of_one_question_are_one_instance_of_a_first_build(m
 # the log
 
 
-async def test_the_log_reads_as_sentences_and_leads_to_what_was_changed(me: Person, store: Store) -> None:
-    entry = store.answer_numbered(1)
-    assert entry is not None
-    store.enqueue(entry.id, entry.question, None)
+async def test_the_log_reads_as_sentences_and_leads_to_what_was_changed(served: Served, me: Person) -> None:
+    store = (await served.loop()).store
+    store.add_answer(Answered(id="r1", question="Which?", answer="this", route=Route.SOLVER))
+    store.enqueue("r1", "Which?", None)
     await me.look("/labels")
     await me.send("/labels/1/unsure")
-    await me.send("/labels/1/answer", answer="43")
+    await me.send("/labels/1/answer", answer="this")
     await me.send("/requests/1/right")
     store.note(Act(who="ada", what="disable_tool", about="gone version 2"))
     text = await me.look("/log")

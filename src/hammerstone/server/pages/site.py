@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from hmac import compare_digest
 from typing import cast
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote
 
 from anyio import to_thread
 from starlette.requests import Request as HttpRequest
@@ -301,9 +301,10 @@ def _page_above(path: str) -> str:
 
 def _came_from(http: HttpRequest) -> str:
     """The page of ours that led here, or else the overview."""
-    referer = urlsplit(http.headers.get("referer", ""))
-    is_ours = referer.netloc == http.headers.get("host")
-    return _local(referer.path + (f"?{referer.query}" if referer.query else "")) if is_ours else "/ui"
+    scheme, _, rest = http.headers.get("referer", "").partition("://")
+    host, slash, path = rest.partition("/")
+    is_ours = scheme in ("http", "https") and host == http.headers.get("host")
+    return _local(slash + path) if is_ours else "/ui"
 
 
 def _failed(visit: Visit | None, error: GatewayError) -> Response:
