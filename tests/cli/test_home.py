@@ -24,7 +24,7 @@ def acts(home: Path) -> list[tuple[str, str]]:
     ("arguments", "what", "about"),
     [
         (("tools", "disable", "sum"), "disable_tool", "sum"),
-        (("tools", "quarantine", "sum", "--reason", "wrong"), "quarantine_tool", "sum"),
+        (("tools", "quarantine", "sum", "--reason", "wrong"), "quarantine_tool", "sum: wrong"),
         (("tools", "remove", "sum", "--yes"), "remove_tool", "sum"),
         (("tasks", "rename", "sum", "total"), "rename_task", "sum"),
         (("tasks", "mark", "sum", "--time-dependent"), "mark_task", "sum"),
