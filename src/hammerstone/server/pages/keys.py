@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 from anyio import to_thread
 from pydantic import ValidationError
 from starlette.responses import Response
@@ -41,8 +43,10 @@ async def create(visit: Visit) -> Response:
 
 
 def revoke(visit: Visit) -> Response:
-    """The form holds the name: in a path, a name such as `..` would lead elsewhere."""
-    name = visit.form.get("name", "")
+    """The form holds the name: in a path, `..` would lead elsewhere. It is quoted there, since pages show no marks that
+    cannot be seen.
+    """
+    name = unquote(visit.form.get("name", ""))
     keys.revoke_key(visit.asked("revoke_key", name), name)
     return visit.to("/health", done="revoked")
 
