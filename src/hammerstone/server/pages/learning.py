@@ -28,7 +28,7 @@ _BACKENDS = frozenset(("sandlock", "bubblewrap", "monty"))
 def show(visit: Visit) -> Response:
     """What was learned from before, and a form for another log."""
     _ = visit.store  # which there has to be
-    runs = _runs(visit)
+    runs = runs_of(visit)
     if runs is not None:
         _forget_old(visit, runs)
     return visit.show(
@@ -48,7 +48,7 @@ async def take(visit: Visit) -> Response:
 
 
 def _begin(visit: Visit, sandbox: str) -> Response:
-    runs, why_not = _runs(visit), _why_not(visit)
+    runs, why_not = runs_of(visit), _why_not(visit)
     if runs is None or why_not:
         raise SettingsError(why_not, hint="`hammerstone learn` takes another home")
     if not visit.files:
@@ -112,15 +112,15 @@ def take_removal(visit: Visit) -> Response:
     return visit.to("/learn", done="removed")
 
 
-def _runs(visit: Visit) -> TenantRuns | None:
-    """`None` where the home is a database without a folder."""
+def runs_of(visit: Visit) -> TenantRuns | None:
+    """Those of the visit's tenant; `None` where the home is a database without a folder."""
     home = visit.place.home
     return TenantRuns(home=home, tenant=visit.tenant) if home is not None else None
 
 
 def _run(visit: Visit) -> tuple[TenantRuns, LearningRun]:
     _ = visit.store  # which there has to be
-    runs = _runs(visit)
+    runs = runs_of(visit)
     if runs is None:
         raise SettingsError(_why_not(visit))
     return runs, runs.run(visit.http.path_params["number"])

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
+from hammerstone.server.pages.learning import runs_of
 from hammerstone.server.pages.requests import number_of
 from hammerstone.server.pages.visit import Page, Visit
 from hammerstone.store import KeyRole, NotedAct, Store
@@ -64,25 +65,26 @@ def show(visit: Visit) -> Response:
     """The newest first."""
     store, acts = visit.store, visit.store.acts(ROWS + 1, visit.number("before"))
     more = acts[ROWS - 1].id if len(acts) > ROWS else None
-    return visit.show("log.html", lines=[_line(store, one) for one in acts[:ROWS]], more=more)
+    runs = frozenset(f"run {one.number}" for one in runs_of(visit) or ())
+    return visit.show("log.html", lines=[_line(store, runs, one) for one in acts[:ROWS]], more=more)
 
 
-def _line(store: Store, act: NotedAct) -> _Line:
+def _line(store: Store, runs: frozenset[str], act: NotedAct) -> _Line:
     words = _WORDS.get(act.what, act.what.replace("_", " "))
-    linked, page = _linked(store, act)
+    linked, page = _linked(store, runs, act)
     if not page:
         return _Line(act=act, words=words, rest=act.about)
     rest = act.about.removeprefix(linked) if act.what in _OF_TASKS else ""
     return _Line(act=act, words=words, linked=linked, page=page, rest=rest)
 
 
-def _linked(store: Store, act: NotedAct) -> tuple[str, str]:
+def _linked(store: Store, runs: frozenset[str], act: NotedAct) -> tuple[str, str]:
     """What leads to a page, and to which; no page where there is none, or none any more."""
     what, about = act.what, act.about
     if what in _OF_KEYS:
         return about, "/health"
     if what in _OF_RUNS:
-        return about, f"/learn/{about.removeprefix('run ')}"
+        return about, f"/learn/{about.removeprefix('run ')}" if about in runs else ""
     if what in _OF_TASKS:
         name = _AFTER_NAME.sub("", about)
         return name, f"/tasks/{quote(name, safe='')}" if name and store.task(name) is not None else ""

@@ -121,7 +121,7 @@ class Pages:
         async def refuse(visit: Visit) -> Response:
             path = visit.http.scope["path"]
             if http.method == "GET" and any(form.fullmatch(path) for form in _FORMS):  # as after a reload
-                return RedirectResponse(_page_above(path), status_code=303)
+                return visit.to(_page_above(path).removeprefix("/ui"))
             raise GatewayError(f"there is no page {path[:80]}", status=404, code="not_found")
 
         return await self._guarded(http, refuse, KeyRole.VIEWER)
