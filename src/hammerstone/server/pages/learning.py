@@ -17,7 +17,7 @@ from hammerstone.server.pages.foreign_page import foreign_page
 from hammerstone.server.pages.visit import Page, Visit
 from hammerstone.store import Act, KeyRole
 
-__all__ = ["LOG_MB", "PAGES"]
+__all__ = ["LOG_MB", "PAGES", "runs_of"]
 
 LOG_MB = 200.0  # of all files of one log together
 MOST = 50  # runs that are listed
