@@ -27,6 +27,7 @@ __all__ = [
     "add",
     "find",
     "newest",
+    "numbers",
     "of_tool",
     "page",
     "refused",
@@ -46,14 +47,17 @@ _TOOLS = schema.tools
 class WantedAnswers:
     """Which answers; all that is named must hold. `since` and `until` are moments (ISO 8601, UTC).
 
-    `text` stands in the question or the answer, in whatever case, or is the request's id.
+    `text` stands in the question or the answer, in whatever case, or is the request's id. `reported` are those of tools
+    that somebody has said are wrong.
     """
 
     request_id: str | None = None
     task: str | None = None
     tool: str | None = None
+    version: int | None = None
     route: Route | None = None
     model: str | None = None
+    reported: bool = False
     text: str | None = None
     since: str | None = None
     until: str | None = None
@@ -121,9 +125,12 @@ def of_tool(connection: Connection, name: str, version: int) -> tuple[Answered, 
 
 def page(connection: Connection, wanted: WantedAnswers, limit: int) -> tuple[LedgerEntry, ...]:
     rows = select(_ANSWERS).order_by(_ANSWERS.c.id.desc()).limit(limit)
-    for name in ("request_id", "task", "tool", "route", "model"):
+    for name in ("request_id", "task", "tool", "version", "route", "model"):
         if (value := getattr(wanted, name)) is not None:
             rows = rows.where(_ANSWERS.c[name] == value)
+    if wanted.reported:
+        rows = rows.where(_ANSWERS.c.id.in_(select(schema.corrections.c.answer_id)))
+        rows = rows.where(_ANSWERS.c.correct.is_(False), _ANSWERS.c.tool.is_not(None))
     if wanted.since is not None:
         rows = rows.where(_ANSWERS.c.created >= wanted.since)
     if wanted.until is not None:
@@ -136,6 +143,12 @@ def page(connection: Connection, wanted: WantedAnswers, limit: int) -> tuple[Led
         held = (_ANSWERS.c[name].icontains(wanted.text, autoescape=True) for name in ("question", "answer"))
         rows = rows.where(or_(*held, _ANSWERS.c.request_id == wanted.text))
     return tuple(map(_entry, connection.execute(rows).all()))
+
+
+def numbers(connection: Connection, request_ids: Sequence[str]) -> dict[str, int]:
+    rows = select(_ANSWERS.c.request_id, func.max(_ANSWERS.c.id).label("number"))
+    rows = rows.where(_ANSWERS.c.request_id.in_(request_ids)).group_by(_ANSWERS.c.request_id)
+    return {row.request_id: row.number for row in connection.execute(rows).all()}
 
 
 def find(connection: Connection, number: int) -> LedgerEntry | None:

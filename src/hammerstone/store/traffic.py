@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Bucket",
+    "Figures",
     "Means",
     "Spent",
     "Stretch",
     "StrongModel",
     "Traffic",
     "buckets",
+    "figures",
     "learning",
     "strong_model",
     "sums",
@@ -69,11 +71,15 @@ class Traffic:
 
 
 class Bucket(NamedTuple):
-    """The requests of one route within a stretch of time, which `start` begins (a prefix of ISO 8601)."""
+    """The requests of one route within a stretch of time, which `start` begins (a prefix of ISO 8601).
+
+    `unanswered` counts those that failed, or wait for a person.
+    """
 
     start: str
     route: Route | None
     requests: int
+    unanswered: int = 0
 
 
 class Means(NamedTuple):
@@ -95,6 +101,23 @@ class StrongModel(NamedTuple):
     def of(self, task: str | None) -> Means | None:
         """For the same task, or else for any."""
         return self.means.get(task) or self.means.get(None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What is summed up over the requests, as of one moment: they count the same requests."""
+
+    traffic: tuple[Traffic, ...]
+    buckets: tuple[Bucket, ...]
+    strong: StrongModel
+
+
+def figures(connection: Connection, stretch: Stretch, bars: Stretch, characters: int) -> Figures:
+    return Figures(
+        traffic=sums(connection, stretch),
+        buckets=buckets(connection, bars, characters),
+        strong=strong_model(connection, ""),  # which sorts before every moment
+    )
 
 
 def sums(connection: Connection, stretch: Stretch) -> tuple[Traffic, ...]:
@@ -133,9 +156,16 @@ def _unanswered(connection: Connection, stretch: Stretch) -> dict[tuple[str | No
 def buckets(connection: Connection, stretch: Stretch, characters: int) -> tuple[Bucket, ...]:
     """By so many first characters of the moment: 16 are minutes, 13 hours, 10 days."""
     start = func.substr(_ANSWERS.c.created, 1, characters).label("start")
-    rows = _within(select(start, _ANSWERS.c.route, func.count().label("requests")), stretch)
-    found = connection.execute(rows.group_by("start", _ANSWERS.c.route).order_by("start")).all()
-    return tuple(Bucket(row.start, Route(row.route) if row.route else None, row.requests) for row in found)
+    rows = select(start, _ANSWERS.c.route, func.count().label("requests"))
+    grouped = _within(rows, stretch).group_by("start", _ANSWERS.c.route).order_by("start")
+    without = _within(rows.where(_ANSWERS.c.answer.is_(None)), stretch, _SCANNED).group_by("start", _ANSWERS.c.route)
+    unanswered = {(row.start, row.route): row.requests for row in connection.execute(without).all()}
+    return tuple(
+        Bucket(
+            row.start, Route(row.route) if row.route else None, row.requests, unanswered.get((row.start, row.route), 0)
+        )
+        for row in connection.execute(grouped).all()
+    )
 
 
 def strong_model(connection: Connection, since: str) -> StrongModel:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
-from hammerstone.admin.overview import EVER, UNKNOWN, Saving, by_task, saving
+from hammerstone.admin.overview import EVER, UNKNOWN, by_task, saving
 from hammerstone.admin.tasks import find_task, shown_build
 from hammerstone.errors import NotFoundError, ToolRefusedError
 from hammerstone.life import false_hit_rate
@@ -16,13 +16,14 @@ from hammerstone.server.pages.charts import KINDS, SPANS, chart
 from hammerstone.server.pages.differences import of_sources
 from hammerstone.server.pages.tool_actions import DEFAULT
 from hammerstone.server.pages.visit import Page, Visit
-from hammerstone.store import KeyRole, Ordering, RefusedQuestion, Store, StoredTool, Stretch, ToolState
+from hammerstone.store import Change, KeyRole, Ordering, RefusedQuestion, Store, StoredTool, Stretch, ToolState
 
 __all__ = ["PAGES", "grouped"]
 
 ROWS = 50
 MOST_DISAGREEMENTS, MOST_REFUSED, MOST_BUILDS = 10, 200, 20
 STATES = (*(state.value for state in ToolState), "building", "collecting")
+_NAMED = re.compile(r"(.*its answer to )'(.+)'( (?:was|is) .+)")
 _NOT_FORM = re.compile(r"\d+(?:[.,]\d+)*|\"[^\"]*\"|'[^']*'")
 
 
@@ -73,10 +74,10 @@ def show_one(visit: Visit) -> Response:
     task = find_task(store, name)
     tool, damage = _tool(store, name, visit.number("version"))
     span = SPANS.get(visit.query("span"), SPANS["week"])
-    stretch = Stretch(since=span.since, task=name)
     builds = [shown_build(store, one) for one in store.builds(name)[:MOST_BUILDS]]
     costs = [one.cost_usd for one in builds if one.state != "running"]
     changes = store.changes(name)
+    sums = store.figures(Stretch(since=EVER, task=name), span.characters, bars=Stretch(since=span.since, task=name))
     return visit.show(
         "task.html",
         task=task,
@@ -86,11 +87,13 @@ def show_one(visit: Visit) -> Response:
         changes=changes,
         span=span,
         spans=SPANS.values(),
-        chart=chart(span, store.buckets(stretch, span.characters)),
+        answered=_answered(store, changes),
+        chart=chart(span, sums.buckets),
         kinds=KINDS,
-        ever=_saving(store, name),
+        ever=saving(sums.traffic, sums.strong),
         served=store.served(name),
         rate=false_hit_rate(tool.tally) if tool else None,
+        reported=store.reported_wrong(name, tool.version) if tool else 0,
         build_usd=None if None in costs else sum(cost or 0 for cost in costs),
         builds=builds,
         groups=grouped(store.refused_lately(name, MOST_REFUSED)),
@@ -121,8 +124,11 @@ def _tool(store: Store, name: str, version: int | None) -> tuple[StoredTool | No
     return tool, ""
 
 
-def _saving(store: Store, name: str) -> Saving:
-    return saving(store.traffic(Stretch(since=EVER, task=name)), store.strong_model(EVER))
+def _answered(store: Store, changes: Sequence[Change]) -> dict[str, tuple[str, int, str]]:
+    """The reasons that name a request, by the moment of the change: what stands before it, its number, and the rest."""
+    named = {one.when: said.groups() for one in changes if (said := _NAMED.fullmatch(one.reason))}
+    numbers = store.answer_numbers([request_id for _, request_id, _ in named.values()])
+    return {when: (before, numbers[it], after) for when, (before, it, after) in named.items() if it in numbers}
 
 
 def _difference(store: Store, tool: StoredTool, against: int | None) -> tuple[int, str] | None:

@@ -83,6 +83,11 @@ class AnswerTransactions(Opened):
         with self._database.read() as connection:
             return answers.find(connection, number)
 
+    def answer_numbers(self, request_ids: Sequence[str]) -> dict[str, int]:
+        """The number of the newest answer to each of these requests that has one."""
+        with self._database.read() as connection:
+            return answers.numbers(connection, request_ids)
+
     def newest_answer(self) -> int:
         """The number of the newest answer; 0 before the first."""
         with self._database.read() as connection:
