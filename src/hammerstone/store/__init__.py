@@ -11,7 +11,7 @@ from hammerstone.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from hammerstone.store.accounts import AccountedModel, Bill, prompt
-    from hammerstone.store.acts import Act
+    from hammerstone.store.acts import Act, NotedAct
     from hammerstone.store.answers import LONGEST_MODEL, RefusedQuestion, WantedAnswers
     from hammerstone.store.comparisons import MoveRule
     from hammerstone.store.database import timestamp
@@ -74,7 +74,7 @@ else:
         {
             "accounts": "AccountedModel Bill prompt",
             "answers": "LONGEST_MODEL RefusedQuestion WantedAnswers",
-            "acts": "Act",
+            "acts": "Act NotedAct",
             "comparisons": "MoveRule",
             "database": "timestamp",
             "keeping": "KEEP_NOTHING Keeping",
@@ -113,6 +113,7 @@ __all__ = [  # noqa: RUF022 - in plain order, as every package's
     "Correction",
     "DAY",
     "Disagreement",
+    "Figures",
     "Finished",
     "GivenCorrection",
     "KEEP_NOTHING",
@@ -133,6 +134,7 @@ __all__ = [  # noqa: RUF022 - in plain order, as every package's
     "MergedLabel",
     "Move",
     "MoveRule",
+    "NotedAct",
     "Opinion",
     "Ordering",
     "PaidCall",
