@@ -111,7 +111,9 @@ async def test_the_overview_says_how_many_tools_are_live_and_how_far_each_task_i
     assert ">1 other task</a>" in text
 
 
-async def test_figures_that_lag_behind_say_by_how_much(me: Person, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_figures_that_lag_behind_say_by_how_much(
+    me: Person, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from hammerstone.server.pages import kept_figures
 
     monkeypatch.setattr(kept_figures, "QUICK_SECONDS", -1.0)
@@ -323,7 +325,7 @@ async def test_a_tool_is_brought_into_another_state_and_who_did_it_is_noted(
     assert store.tools()[0].state == after
     ((who, what, about),) = acts(store)
     assert (who, what, about) == ("this machine", f"{action}_tool", f"{name} version 1")
-    assert f"{action} tool" in await me.look("/log")
+    assert f'title="{action}_tool"' in await me.look("/log")
 
 
 async def test_the_version_before_is_brought_back(me: Person, store: Store) -> None:
