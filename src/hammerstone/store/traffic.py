@@ -161,9 +161,7 @@ def buckets(connection: Connection, stretch: Stretch, characters: int) -> tuple[
     grouped = _within(rows, stretch).group_by("start", _ANSWERS.c.route).order_by("start")
     unanswered = _unanswered_over_time(connection, stretch, start)
     return tuple(
-        Bucket(
-            row.start, Route(row.route) if row.route else None, row.requests, unanswered[row.start, row.route or ""]
-        )
+        Bucket(row.start, Route(row.route) if row.route else None, row.requests, unanswered[row.start, row.route or ""])
         for row in connection.execute(grouped).all()
     )
 

@@ -114,8 +114,6 @@ async def test_the_overview_says_how_many_tools_are_live_and_how_far_each_task_i
 async def test_figures_that_lag_behind_say_by_how_much(
     me: Person, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    me: Person, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
     from hammerstone.server.pages import kept_figures
 
     monkeypatch.setattr(kept_figures, "QUICK_SECONDS", -1.0)
