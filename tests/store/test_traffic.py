@@ -61,6 +61,13 @@ def test_requests_are_counted_over_time(store: Store) -> None:
     assert sum(one.requests for one in store.buckets(replace(EVER, task="sum"), 16)) == 1
 
 
+def test_what_is_not_answered_is_counted_over_time_too(store: Store) -> None:
+    store.add_answers([answered(1, Route.LABELER, answer=None), answered(2, Route.LABELER)])
+    assert [(one.route, one.requests, one.unanswered) for one in store.buckets(EVER, 4)] == [(Route.LABELER, 2, 1)]
+    together = store.figures(EVER, 4)
+    assert (together.traffic, together.buckets) == (store.traffic(EVER), store.buckets(EVER, 4))
+
+
 def test_a_long_name_of_a_model_is_cut(store: Store) -> None:
     store.add_answer(answered(1, Route.SOLVER, chat=chat("m" * 5_000)))
     assert [len(one.model or "") for one in store.traffic(EVER)] == [100]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hammerstone.life import FalseHitRate, false_hit_rate
-from hammerstone.store import Progress, Spent, Store, Stretch, StrongModel, Traffic
+from hammerstone.store import Bucket, Progress, Spent, Store, Stretch, StrongModel, Traffic
 from hammerstone.types import Route
 
 __all__ = [
@@ -65,7 +65,9 @@ class TaskSaving:
 
 @dataclass(frozen=True, kw_only=True)
 class Overview:
-    """All of it. `learning` is what builds and comparisons have cost in the same time."""
+    """All of it. `learning` is what builds and comparisons have cost in the same time, and `buckets` are the same
+    requests over time.
+    """
 
     all: Saving
     learning: Spent
@@ -73,6 +75,7 @@ class Overview:
     models: tuple[TaskSaving, ...]
     progress: Progress
     false_hits: FalseHitRate
+    buckets: tuple[Bucket, ...]
 
     @property
     def paid(self) -> Spent:
@@ -84,10 +87,11 @@ class Overview:
         return None if self.all.saved_usd is None or self.learning.unpriced else self.all.saved_usd - self.learning.usd
 
 
-def overview(store: Store, stretch: Stretch) -> Overview:
-    """Raises `StoreError`."""
-    rows, strong, progress = store.traffic(stretch), store.strong_model(EVER), store.progress()
-    parts = [_of_row(row, strong) for row in rows]
+def overview(store: Store, stretch: Stretch, characters: int = 10) -> Overview:
+    """With buckets of so many characters (see `Store.buckets`). Raises `StoreError`."""
+    figures, progress = store.figures(stretch, characters), store.progress()
+    rows = figures.traffic
+    parts = [_of_row(row, figures.strong) for row in rows]
     return Overview(
         all=_together(parts),
         learning=store.spent_learning(stretch),
@@ -95,6 +99,7 @@ def overview(store: Store, stretch: Stretch) -> Overview:
         models=_grouped([row.model for row in rows], parts),
         progress=progress,
         false_hits=false_hit_rate(progress.tally),
+        buckets=figures.buckets,
     )
 
 

@@ -20,7 +20,7 @@ class FalseHitRate:
     confidence: float
 
     def __str__(self) -> str:
-        return f"false-hit rate at most {100 * self.upper:.2f} %"
+        return f"false-hit rate at most {100 * self.upper:.3g} %"
 
 
 def false_hit_rate(tally: Tally, confidence: float = 0.95) -> FalseHitRate:

@@ -40,7 +40,7 @@ def after_comparison(settings: LifeSettings) -> MoveRule:
             agreed = f"it agreed with the upstream {tool.tally.in_a_row} times in a row"
             return Move(to=ToolState.LIVE, reason=f"{agreed}; {rate}")
         if tool.state is ToolState.LIVE and not is_bounded:
-            return Move(to=ToolState.SHADOW, reason=f"{rate}, above {100 * most:.2f} %")
+            return Move(to=ToolState.SHADOW, reason=f"{rate}, above {100 * most:.3g} %")
         return None
 
     return rule

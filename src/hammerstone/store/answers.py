@@ -46,14 +46,17 @@ _TOOLS = schema.tools
 class WantedAnswers:
     """Which answers; all that is named must hold. `since` and `until` are moments (ISO 8601, UTC).
 
-    `text` stands in the question or the answer, in whatever case, or is the request's id.
+    `text` stands in the question or the answer, in whatever case, or is the request's id. `reported` are those of tools
+    that somebody has said are wrong.
     """
 
     request_id: str | None = None
     task: str | None = None
     tool: str | None = None
+    version: int | None = None
     route: Route | None = None
     model: str | None = None
+    reported: bool = False
     text: str | None = None
     since: str | None = None
     until: str | None = None
@@ -121,9 +124,12 @@ def of_tool(connection: Connection, name: str, version: int) -> tuple[Answered, 
 
 def page(connection: Connection, wanted: WantedAnswers, limit: int) -> tuple[LedgerEntry, ...]:
     rows = select(_ANSWERS).order_by(_ANSWERS.c.id.desc()).limit(limit)
-    for name in ("request_id", "task", "tool", "route", "model"):
+    for name in ("request_id", "task", "tool", "version", "route", "model"):
         if (value := getattr(wanted, name)) is not None:
             rows = rows.where(_ANSWERS.c[name] == value)
+    if wanted.reported:
+        rows = rows.where(_ANSWERS.c.id.in_(select(schema.corrections.c.answer_id)))
+        rows = rows.where(_ANSWERS.c.correct.is_(False), _ANSWERS.c.tool.is_not(None))
     if wanted.since is not None:
         rows = rows.where(_ANSWERS.c.created >= wanted.since)
     if wanted.until is not None:

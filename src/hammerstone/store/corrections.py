@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from hammerstone.errors import NotFoundError, SettingsError
 from hammerstone.escaping import pair_digest
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from hammerstone.store.keeping import Keeping
 
-__all__ = ["confirm", "correct", "newest_first", "of_answer", "withdrawn"]
+__all__ = ["confirm", "correct", "newest_first", "of_answer", "reported", "withdrawn"]
 
 _ANSWERS = schema.answers
 _CORRECTIONS = schema.corrections
@@ -95,6 +95,15 @@ def _given_correction(row: Row[Any]) -> GivenCorrection:
         version=row.answer_version,
         created=row.created,
     )
+
+
+def reported(connection: Connection, tool: str | None, version: int | None) -> int:
+    rows = select(func.count()).where(_ANSWERS.c.id.in_(select(_CORRECTIONS.c.answer_id)))
+    rows = rows.where(_ANSWERS.c.correct.is_(False), _ANSWERS.c.tool.is_not(None))
+    for name, value in (("tool", tool), ("version", version)):
+        if value is not None:
+            rows = rows.where(_ANSWERS.c[name] == value)
+    return connection.execute(rows).scalar_one()
 
 
 def withdrawn(connection: Connection) -> frozenset[bytes]:

@@ -102,6 +102,13 @@ class Database:
             yield connection
 
     @contextmanager
+    def read_one_moment(self) -> Generator[Connection]:
+        """The same, in which all that is read is as of one moment. (In SQLite it always is.)"""
+        engine = self._engine if self._is_sqlite else self._engine.execution_options(isolation_level="REPEATABLE READ")
+        with self._translated(), self._connected(engine) as connection:
+            yield connection
+
+    @contextmanager
     def write(self, *, durable: bool = True) -> Generator[Connection]:
         """A transaction that commits at the end of the block, or leaves no trace."""
         engine = self._writer if durable else self._quick_writer

@@ -17,13 +17,15 @@ from hammerstone.store.records import Queued
 from hammerstone.types import Instance, Source
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Connection, Row
 
     from hammerstone.requests import Frame
     from hammerstone.store.keeping import Keeping
     from hammerstone.types import JSON, Chat
 
-__all__ = ["add", "find", "hold", "label", "skip", "waiting"]
+__all__ = ["add", "find", "hold", "label", "labels", "skip", "waiting"]
 
 _QUEUE = schema.queue
 
@@ -70,6 +72,12 @@ def _sha256(*parts: JSON) -> str:
 def find(connection: Connection, queued_id: int) -> Queued | None:
     row = connection.execute(select(_QUEUE).where(_QUEUE.c.id == queued_id)).first()
     return _queued(row) if row else None
+
+
+def labels(connection: Connection, request_ids: Sequence[str]) -> dict[tuple[str, str], str]:
+    rows = select(_QUEUE.c.request_id, _QUEUE.c.question, _QUEUE.c.answer).order_by(_QUEUE.c.labeled)
+    rows = rows.where(_QUEUE.c.request_id.in_(request_ids), _QUEUE.c.answer.is_not(None))
+    return {(row.request_id, row.question): row.answer for row in connection.execute(rows).all()}
 
 
 def waiting(connection: Connection) -> tuple[Queued, ...]:

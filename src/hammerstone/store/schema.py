@@ -60,7 +60,7 @@ __all__ = [
     "versions",
 ]
 
-HEAD = "0008"  # the newest migration; known here so that opening an up-to-date store need not import Alembic
+HEAD = "0009"  # the newest migration; known here so that opening an up-to-date store need not import Alembic
 VERSION_TABLE = "hammerstone_schema"
 
 
@@ -365,6 +365,8 @@ queue = Table(
     Column("held_by", Words),  # who looks at it at present, so that nobody else is shown it
     Column("held_until", Text),
 )
+
+Index("ix_queue_request_id", queue.c.request_id, postgresql_using="hash")  # of any length
 
 tenants = Table(
     "tenants",

@@ -42,11 +42,13 @@ class Standing:
 
 @dataclass(frozen=True, kw_only=True)
 class Ordering:
-    """Which tasks: those whose name or description holds `text`, in one state, those with most instances first.
+    """Which tasks: those whose name or description holds `text`, in one state, those with most instances first; or of
+    these `tasks` alone.
 
     `state` is a tool's, or `collecting` for tasks without one, or `building`.
     """
 
+    tasks: tuple[str, ...] | None = None
     text: str = ""
     state: str = ""
     limit: int = 50
@@ -73,6 +75,8 @@ class Progress:
 def page(connection: Connection, wanted: Ordering) -> tuple[Standing, ...]:
     now, running = _present(wanted.state), _running()
     rows = _standings(now, running)
+    if wanted.tasks is not None:
+        rows = rows.where(_TASKS.c.name.in_(wanted.tasks))
     if wanted.text:
         held = (_TASKS.c[name].icontains(wanted.text, autoescape=True) for name in ("name", "description"))
         rows = rows.where(or_(*held))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Bucket",
+    "Figures",
     "Means",
     "Spent",
     "Stretch",
     "StrongModel",
     "Traffic",
     "buckets",
+    "figures",
     "learning",
     "strong_model",
     "sums",
@@ -69,11 +72,15 @@ class Traffic:
 
 
 class Bucket(NamedTuple):
-    """The requests of one route within a stretch of time, which `start` begins (a prefix of ISO 8601)."""
+    """The requests of one route within a stretch of time, which `start` begins (a prefix of ISO 8601).
+
+    `unanswered` counts those that failed, or wait for a person.
+    """
 
     start: str
     route: Route | None
     requests: int
+    unanswered: int = 0
 
 
 class Means(NamedTuple):
@@ -95,6 +102,23 @@ class StrongModel(NamedTuple):
     def of(self, task: str | None) -> Means | None:
         """For the same task, or else for any."""
         return self.means.get(task) or self.means.get(None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What is summed up over the requests, as of one moment: they count the same requests."""
+
+    traffic: tuple[Traffic, ...]
+    buckets: tuple[Bucket, ...]
+    strong: StrongModel
+
+
+def figures(connection: Connection, stretch: Stretch, bars: Stretch, characters: int) -> Figures:
+    return Figures(
+        traffic=sums(connection, stretch),
+        buckets=buckets(connection, bars, characters),
+        strong=strong_model(connection, ""),  # which sorts before every moment
+    )
 
 
 def sums(connection: Connection, stretch: Stretch) -> tuple[Traffic, ...]:
@@ -133,9 +157,23 @@ def _unanswered(connection: Connection, stretch: Stretch) -> dict[tuple[str | No
 def buckets(connection: Connection, stretch: Stretch, characters: int) -> tuple[Bucket, ...]:
     """By so many first characters of the moment: 16 are minutes, 13 hours, 10 days."""
     start = func.substr(_ANSWERS.c.created, 1, characters).label("start")
-    rows = _within(select(start, _ANSWERS.c.route, func.count().label("requests")), stretch)
-    found = connection.execute(rows.group_by("start", _ANSWERS.c.route).order_by("start")).all()
-    return tuple(Bucket(row.start, Route(row.route) if row.route else None, row.requests) for row in found)
+    rows = select(start, _ANSWERS.c.route, func.count().label("requests"))
+    grouped = _within(rows, stretch).group_by("start", _ANSWERS.c.route).order_by("start")
+    unanswered = _unanswered_over_time(connection, stretch, start)
+    return tuple(
+        Bucket(row.start, Route(row.route) if row.route else None, row.requests, unanswered[row.start, row.route or ""])
+        for row in connection.execute(grouped).all()
+    )
+
+
+def _unanswered_over_time(connection: Connection, stretch: Stretch, start: Any) -> Counter[tuple[str, str]]:
+    """By start and route. Grouped in the order of the index of what has no answer, so that no other one is read."""
+    groups = (_ANSWERS.c.task, _ANSWERS.c.route, _ANSWERS.c.model, start)
+    rows = select(*groups, func.count().label("requests")).where(_ANSWERS.c.answer.is_(None))
+    found: Counter[tuple[str, str]] = Counter()
+    for row in connection.execute(_within(rows, stretch, _SCANNED).group_by(*groups)).all():
+        found[row.start, row.route or ""] += row.requests
+    return found
 
 
 def strong_model(connection: Connection, since: str) -> StrongModel:

@@ -153,6 +153,19 @@ def test_a_page_fits_and_everybody_can_use_it(look: Callable[..., Any], name: st
     assert dialogs == []
 
 
+def test_nothing_touches_is_cut_or_stands_apart(look: Callable[..., Any]) -> None:
+    page = look("/ui", "phone")
+    cut = "[...document.querySelectorAll('.scroll')].filter(one => one.scrollWidth > one.clientWidth).length"
+    assert page.evaluate(cut) == 0, "a table is wider than its card"
+    page = look("/ui/requests")
+    tops = {page.locator(f"#{name}").bounding_box()["y"] for name in ("text", "route", "task", "model")}
+    assert len(tops) == 1, "a field stands lower than the others"
+    page = look("/ui/requests/1")
+    page.get_by_text("Say whether it is right").click()
+    wrong, right = (page.get_by_role("button", name=f"It is {one}").bounding_box() for one in ("wrong", "right"))
+    assert right["y"] - wrong["y"] - wrong["height"] >= 8
+
+
 def test_requests_come_in_while_one_looks_until_the_list_is_paused(look: Callable[..., Any], store: Store) -> None:
     page = look("/ui/requests")
     store.add_answer(Answered(id="live", question="Live?", answer="yes", route=Route.SOLVER))

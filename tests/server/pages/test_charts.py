@@ -39,6 +39,11 @@ def test_requests_are_in_the_bar_of_their_time_one_kind_above_the_other() -> Non
     assert last.text == "29 Nov 17:00: 30 without a model, 10 strong model"
 
 
+def test_what_failed_or_waits_for_a_person_is_not_answered() -> None:
+    found = [Bucket("2026-11-29T17", Route.LABELER, 5, 4), Bucket("2026-11-29T17", Route.SOLVER, 3, 1)]
+    assert chart(SPANS["day"], found, NOW).totals == {"tool": 1, "cheap": 0, "strong": 2, "none": 5}
+
+
 @given(st.lists(st.integers(0, 10**9), min_size=24, max_size=24))
 def test_no_bar_is_higher_than_the_chart(numbers: list[int]) -> None:
     starts = SPANS["day"].starts(NOW)

@@ -90,6 +90,45 @@ async def test_what_there_is_to_decide_stands_on_top(me: Person, store: Store) -
     assert "waits for approval" in text
 
 
+async def test_cards_and_chart_count_the_same_requests_though_others_come_meanwhile(
+    me: Person, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hammerstone.store import traffic
+
+    in_buckets = traffic.buckets
+
+    def later(*arguments: object) -> object:
+        store.add_answer(Answered(id="late", question="?", answer="!", route=Route.SOLVER))
+        return in_buckets(*arguments)  # pyright: ignore[reportArgumentType] - passed on
+
+    monkeypatch.setattr(traffic, "buckets", later)
+    text = await me.look()
+    assert 'value">5</span><span class="label">requests' in text
+    assert "strong model <b>5</b>" in text
+
+
+async def test_the_overview_says_how_many_tools_are_live_and_how_far_each_task_is(me: Person, store: Store) -> None:
+    store.add_task("rare", "")
+    store.add_instance("rare", Instance(question="?", answer="!", source=Source.CALLER), request_id="r")
+    text = await me.look()
+    assert 'value">1</span><span class="label">tool live</span><span class="soft">of 2 tasks' in text
+    assert '<span class="badge live">live</span>' in text
+    assert "rare" not in text, "one instance is not being learned yet"
+    assert ">1 other task</a>" in text
+
+
+async def test_figures_that_lag_behind_say_by_how_much(
+    me: Person, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hammerstone.server.pages import kept_figures
+
+    monkeypatch.setattr(kept_figures, "QUICK_SECONDS", -1.0)
+    monkeypatch.setattr(kept_figures, "TIMES", 10_000)
+    assert "Updated" not in await me.look(), "nothing has come since"
+    store.add_answer(Answered(id="late", question="?", answer="!", route=Route.SOLVER))
+    assert re.search(r"Updated [\d.]+ s ago\.", await me.look())
+
+
 # requests
 
 
@@ -167,6 +206,80 @@ async def test_an_answer_that_is_wrong_takes_the_tool_out_of_service_and_is_note
         f"/tasks/{name}"
     )
     assert (await served.ask(NEW)).json()["choices"][0]["message"]["content"] == "4322"
+
+
+async def test_what_people_report_stands_beside_the_false_hits_and_leads_there(
+    served: Served, me: Person, store: Store
+) -> None:
+    name = store.tasks()[0].name
+    await served.ask(NEW)
+    number = store.newest_answer()
+    assert "reported wrong" not in await me.look() + await me.look(f"/tasks/{name}")
+    await me.send(f"/requests/{number}/wrong")
+    await me.send("/requests/1/wrong")  # of the strong model: no hit of a tool
+    for path in ("", f"/tasks/{name}"):
+        text = html.unescape(await me.look(path))
+        found = re.search(r'href="/ui([^"]+)">and 1 answer reported wrong</a>', text)
+        assert found is not None, path
+        reported = await me.look(found[1])
+        assert (f"/ui/requests/{number}" in reported, "/ui/requests/1" in reported) == (True, False)
+        assert "answers reported wrong of" in reported
+
+
+async def test_a_label_that_came_after_the_request_is_shown_with_it(me: Person, store: Store) -> None:
+    question = "Which city?"
+    store.add_answer(Answered(id="q7", question=question, answer=None, route=Route.LABELER))
+    queued, number = store.enqueue("q7", question, None), store.newest_answer()
+    waiting = await me.look(f"/requests/{number}")
+    assert "It waits for a person" in waiting
+    assert 'href="/ui/labels"' in waiting
+    store.label(queued.id, "Paris")
+    shown = await me.look(f"/requests/{number}")
+    assert "Paris" in shown
+    assert "waits for a person" not in shown
+    assert "answered by a person: Paris" in await me.look("/requests")
+
+
+async def test_the_strong_model_is_called_so_everywhere(me: Person, store: Store) -> None:
+    del store
+    badge = '<span class="badge solver" title="solver">strong model</span>'
+    assert badge in await me.look("/requests/1")
+    requests = await me.look("/requests")
+    assert badge in requests
+    assert '<option value="solver" title="solver">strong model</option>' in requests
+    assert "strong model <b>5</b>" in await me.look()
+
+
+async def test_one_is_one_and_an_unknown_cost_says_of_what(me: Person, store: Store) -> None:
+    store.add_answer(Answered(id="1", question="?", answer="!", route=Route.SOLVER, model_calls=1, cost_usd=None))
+    text = await me.look(f"/requests/{store.newest_answer()}")
+    assert "1 model call, cost unknown" in text
+    assert "cost unknown</p>" in text
+    assert "1 attempt<" in await me.look(f"/tasks/{store.tasks()[0].name}")
+
+
+async def test_the_log_reads_as_sentences_that_lead_to_what_they_are_about(
+    served: Served, me: Person, store: Store
+) -> None:
+    name = store.tasks()[0].name
+    queued = store.enqueue("q7", "Which city?", None)
+    store.add_answer(Answered(id="q7", question="Which city?", answer=None, route=Route.LABELER))
+    waited = store.newest_answer()
+    await me.look("/labels")
+    await me.send(f"/labels/{queued.id}/answer", answer="Paris")
+    await me.send(f"/tasks/{name}/quarantine", version="1", reason="it rounds")
+    await me.send(f"/tasks/{name}/enable", version="1")
+    await served.ask(NEW)
+    number = store.newest_answer()
+    await me.send(f"/requests/{number}/wrong")
+    text = await me.look("/log")
+    assert f'labelled <a href="/ui/requests/{waited}">question {queued.id}</a>' in text
+    assert f'marked as wrong <a href="/ui/requests/{number}">the answer to request {number}</a>' in text
+    quarantined = f'quarantined <a href="/ui/tasks/{name}">{name} version 1</a><div class="soft">it rounds</div>'
+    assert quarantined in text
+    life = await me.look(f"/tasks/{name}")
+    assert f'its answer to <a href="/ui/requests/{number}">request {number}</a> was corrected' in life
+    assert "a person said so" not in life
 
 
 async def test_an_answer_that_is_right_becomes_a_label(me: Person, store: Store) -> None:

@@ -100,7 +100,8 @@ def chart(span: Span, found: Sequence[Bucket], now: datetime | None = None) -> C
     for one in found:
         at = (_moment(one.start) - starts[0]) // span.step
         if 0 <= at < len(counts):
-            counts[at][_KIND_OF[one.route]] += one.requests
+            counts[at][_KIND_OF[one.route]] += one.requests - one.unanswered
+            counts[at]["none"] += one.unanswered
     top = _round_up(max(sum(one.values()) for one in counts))
     width = WIDTH / span.bars
     every = max(1, span.bars // 6)

@@ -18,6 +18,7 @@ __all__ = ["PAGES"]
 
 MOST_ROWS = 10  # of tasks and of models
 MOST_LEARNING = 6
+LEAST_INSTANCES = 3  # of a task that counts as being learned: with fewer, it may be a one-off
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +44,9 @@ async def show(visit: Visit) -> Response:
     span = SPANS.get(visit.query("span"), SPANS["day"])
     stretch = Stretch(since=span.since, task=visit.query("task") or None, model=visit.query("model") or None)
     key = (visit.tenant, span.name, stretch.task, stretch.model)
-    kept = await visit.place.figures.look(key, lambda: _sum_up(store, span, stretch))
-    if is_part and visit.query("state") == kept.value.state:
-        return Response(status_code=204)
-    return await to_thread.run_sync(_page, visit, store, span, stretch, kept)
+    kept = await visit.place.figures.look(key, lambda: _sum_up(store, span, stretch, visit.settings.build.needed))
+    is_behind = not kept.is_quick and kept.value.state != state
+    return await to_thread.run_sync(lambda: _page(visit, store, span, stretch, kept, is_behind=is_behind))
 
 
 def _look(visit: Visit) -> tuple[Store, str, bool]:
@@ -60,46 +60,59 @@ def _state(store: Store) -> str:
     return f"{store.newest_answer()}-{store.tools_revision()}"
 
 
-def _sum_up(store: Store, span: Span, stretch: Stretch) -> _Sums:
+def _sum_up(store: Store, span: Span, stretch: Stretch, needed: int) -> _Sums:
+    state = _state(store)
+    found = figures.overview(store, stretch, span.characters)
     return _Sums(
-        state=_state(store),
-        found=figures.overview(store, stretch),
-        chart=chart(span, store.buckets(stretch, span.characters)),
-        learning=_learning(store),
+        state=state,
+        found=found,
+        chart=chart(span, found.buckets),
+        learning=_learning(store, min(LEAST_INSTANCES, needed)),
     )
 
 
-def _page(visit: Visit, store: Store, span: Span, stretch: Stretch, kept: KeptSums[_Sums]) -> Response:
+def _page(
+    visit: Visit, store: Store, span: Span, stretch: Stretch, kept: KeptSums[_Sums], *, is_behind: bool
+) -> Response:
     """With what there is to decide as it is now: nobody is asked for what they have just decided."""
-    progress = store.progress()
+    progress, learning = store.progress(), kept.value.learning
     found = replace(kept.value.found, progress=progress, false_hits=false_hit_rate(progress.tally))
     return visit.show(
         "overview_live.html" if "hx-request" in visit.http.headers else "overview.html",
         state=kept.value.state,
-        kept=None if kept.is_quick else kept,
+        made=kept.made if is_behind else None,
         spans=SPANS.values(),
         span=span,
         task=stretch.task,
         model=stretch.model,
         found=found,
         tasks=found.tasks[:MOST_ROWS],
+        standings=_standings(store, [one.name for one in found.tasks[:MOST_ROWS] if one.name is not None]),
+        reported=store.reported_wrong(),
         models=[one for one in found.models if one.name] if stretch.model is None else [],
         chart=kept.value.chart,
         kinds=KINDS,
-        learning=kept.value.learning,
+        learning=learning,
+        others=max(0, progress.collecting - sum(state == "collecting" for state, _ in learning)),
         tenants=visit.place.tenants.stores.tenants() if visit.visitor.scope is None else (visit.tenant,),
         needed=visit.settings.build.needed,
         shadow=visit.settings.life.shadow,
     )
 
 
-def _learning(store: Store) -> list[tuple[str, Standing]]:
-    """What happens now, and next: builds under way, tools in shadow, tasks that gather instances."""
+def _standings(store: Store, names: list[str]) -> dict[str, Standing]:
+    """How far these tasks are."""
+    return {one.task: one for one in store.standings(Ordering(tasks=tuple(names), limit=len(names)))}
+
+
+def _learning(store: Store, least: int) -> list[tuple[str, Standing]]:
+    """What happens now, and next: builds under way, tools in shadow, tasks that have gathered so many instances."""
     found: list[tuple[str, Standing]] = []
     for state in ("building", "shadow", "collecting"):
         wanted = Ordering(state=state, limit=MOST_LEARNING - len(found))
         seen = {one.task for _, one in found}
         found += [(state, one) for one in store.standings(wanted) if one.task not in seen]
+    found = [(state, one) for state, one in found if state != "collecting" or one.instances >= least]
     return found[:MOST_LEARNING]
 
 

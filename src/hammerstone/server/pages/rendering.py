@@ -12,7 +12,7 @@ from typing import cast
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name  # pyright: ignore[reportUnknownVariableType] - of any options
@@ -20,11 +20,13 @@ from pygments.lexers import get_lexer_by_name  # pyright: ignore[reportUnknownVa
 from hammerstone.server.pages.differences import halves
 from hammerstone.visible import visible
 
-__all__ = ["STATIC", "count", "dollars", "duration", "milliseconds", "percent", "render", "static_file"]
+__all__ = ["STATIC", "count", "counted", "dollars", "duration", "milliseconds", "percent", "render", "static_file"]
 
 STATIC = {"css": "text/css", "js": "text/javascript", "txt": "text/plain", "svg": "image/svg+xml"}
 LINE = 80  # characters of JSON that stay together
 MINUS = "\N{MINUS SIGN}"
+_WORDS = {"solver": "strong model"}
+"""What people call a route or a role, where that is not the API's name."""
 
 
 def render(template: str, **values: object) -> str:
@@ -50,15 +52,20 @@ def _environment() -> Environment:
     )
     filters: dict[str, Callable[..., object]] = {
         "address": quote,
+        "ago": _ago,
         "breakable": _breakable,
         "code": _code,
+        "cost": _cost,
         "count": count,
+        "counted": counted,
         "document": _document,
         "dollars": dollars,
         "duration": duration,
         "milliseconds": milliseconds,
         "name": _name,
         "percent": percent,
+        "route": _route,
+        "unbroken": _unbroken,
         "when": _when,
     }
     environment.filters.update(filters)  # pyright: ignore[reportUnknownMemberType] - Jinja2's is untyped
@@ -68,6 +75,11 @@ def _environment() -> Environment:
 
 def count(number: float) -> str:
     return f"{number:,}"
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 request`, `1,234 requests`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def dollars(amount: float | None) -> str:
@@ -81,6 +93,11 @@ def dollars(amount: float | None) -> str:
         return f"{sign}<$0.0001"
     digits = 0 if size >= 1_000 else 2 if size >= 1 else 4
     return f"{sign}${size:,.{digits}f}"
+
+
+def _cost(amount: float | None) -> str:
+    """An amount that stands in a sentence, without a heading."""
+    return "cost unknown" if amount is None else dollars(amount)
 
 
 def percent(share: float | None) -> str:
@@ -106,6 +123,11 @@ def _when(moment: str) -> Markup:
     today = datetime.now(UTC).date() == at.date()
     text = at.strftime("%H:%M:%S" if today else "%-d %b %H:%M" if at.year == datetime.now(UTC).year else "%-d %b %Y")
     return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(moment, f"{at:%Y-%m-%d %H:%M:%S}", text)
+
+
+def _ago(moment: str) -> str:
+    """How long ago a moment was."""
+    return f"{duration(max(0.0, (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()))} ago"
 
 
 def _document(value: object) -> str:
@@ -142,6 +164,16 @@ def _name(text: object) -> str:
 def _breakable(name: str) -> Markup:
     """A task's name, which may go on in the next line after a `_`, and nowhere else."""
     return Markup("_<wbr>").join(visible(name, lines=True).split("_"))
+
+
+def _route(name: str) -> str:
+    """The word for a route, or for a role."""
+    return _WORDS.get(name, name)
+
+
+def _unbroken(text: str) -> Markup:
+    """A number stays with its percent sign."""
+    return escape(visible(text, lines=True)).replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def _static(name: str) -> str:

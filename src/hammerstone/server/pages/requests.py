@@ -44,14 +44,20 @@ def show_list(visit: Visit) -> Response:
     wanted = WantedAnswers(
         task=visit.query("task") or None,
         model=visit.query("model") or None,
+        tool=visit.query("tool") or None,
+        version=visit.number("version"),
         route=Route(route) if route in set(Route) else None,
+        reported=visit.query("reported") == "wrong",
         text=visit.query("text").strip() or None,
         before_number=before,
     )
-    filters = {"task": wanted.task, "model": wanted.model, "route": wanted.route, "text": wanted.text}
+    filters = {name: getattr(wanted, name) for name in ("task", "tool", "version", "model", "route", "text")}
+    filters["reported"] = "wrong" if wanted.reported else None
+    found = _find(store, wanted, newest)
     return visit.show(
         "requests_rows.html" if is_part else "requests.html",
-        found=_find(store, wanted, newest),
+        found=found,
+        labels=_labels(store, found.rows),
         filters=filters,
         before=before,
         newest=newest,
@@ -71,6 +77,13 @@ def _find(store: Store, wanted: WantedAnswers, newest: int) -> _Found:
     return _Found(rows=rows, more=end if end > 1 else None, searched=end > 1)
 
 
+def _labels(store: Store, entries: Sequence[LedgerEntry]) -> dict[int, str]:
+    """What people have answered since, by the number of the request that waited for them."""
+    waited = [one for one in entries if one.route is Route.LABELER and one.answer is None and one.error is None]
+    given = store.labels_of([one.id for one in waited]) if waited else {}
+    return {one.number: given[one.id, one.question] for one in waited if (one.id, one.question) in given}
+
+
 def show_one(visit: Visit) -> Response:
     """One request, with all that is stored of it."""
     store = visit.store
@@ -83,6 +96,7 @@ def show_one(visit: Visit) -> Response:
         refusals=[_named(reason) for reason in entry.refusals],
         comparisons=store.comparisons_of_request(entry.id),
         corrections=store.corrections_of(entry.number),
+        label=_labels(store, [entry]).get(entry.number),
         calls=store.calls_for(entry.id),
         tool=tool,
         answered_by=answered_by,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
-from hammerstone.admin.overview import EVER, UNKNOWN, Saving, by_task, saving
+from hammerstone.admin.overview import EVER, UNKNOWN, by_task, saving
 from hammerstone.admin.tasks import find_task, shown_build
 from hammerstone.builder.splits import independent
 from hammerstone.errors import NotFoundError, ToolRefusedError
@@ -76,12 +76,12 @@ def show_one(visit: Visit) -> Response:
     task = find_task(store, name)
     tool, damage = _tool(store, name, visit.number("version"))
     span = SPANS.get(visit.query("span"), SPANS["week"])
-    stretch = Stretch(since=span.since, task=name)
     builds = [shown_build(store, one) for one in store.builds(name)[:MOST_BUILDS]]
     costs = [one.cost_usd for one in builds if one.state != "running"]
     changes = store.changes(name)
     needed, gathered = visit.settings.build.needed, task.instances if tool else _gathered(store, task)
     is_building = any(one.state == "running" for one in builds)
+    sums = store.figures(Stretch(since=EVER, task=name), span.characters, bars=Stretch(since=span.since, task=name))
     return visit.show(
         "task.html",
         task=task,
@@ -92,11 +92,12 @@ def show_one(visit: Visit) -> Response:
         reasons=[_reason(store, one) for one in changes],
         span=span,
         spans=SPANS.values(),
-        chart=chart(span, store.buckets(stretch, span.characters)),
+        chart=chart(span, sums.buckets),
         kinds=KINDS,
-        ever=_saving(store, name),
+        ever=saving(sums.traffic, sums.strong),
         served=store.served(name),
         rate=false_hit_rate(tool.tally) if tool else None,
+        reported=store.reported_wrong(name, tool.version) if tool else 0,
         build_usd=None if None in costs else sum(cost or 0 for cost in costs),
         builds=builds,
         groups=grouped(store.refused_lately(name, MOST_REFUSED)),
@@ -140,10 +141,6 @@ def _tool(store: Store, name: str, version: int | None) -> tuple[StoredTool | No
     if tool is None and version is not None:
         raise NotFoundError(f"there is no version {version} of {name}")
     return tool, ""
-
-
-def _saving(store: Store, name: str) -> Saving:
-    return saving(store.traffic(Stretch(since=EVER, task=name)), store.strong_model(EVER))
 
 
 def _difference(store: Store, tool: StoredTool, against: int | None) -> tuple[int, str] | None:

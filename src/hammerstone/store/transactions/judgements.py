@@ -102,6 +102,11 @@ class JudgementTransactions(Opened):
         with self._database.read() as connection:
             return corrections.newest_first(connection, limit, before)
 
+    def reported_wrong(self, tool: str | None = None, version: int | None = None) -> int:
+        """How many answers of tools, of one, or of one version, somebody has said are wrong."""
+        with self._database.read() as connection:
+            return corrections.reported(connection, tool, version)
+
     def withdrawn(self) -> frozenset[bytes]:
         """The digests (`pair_digest`) of questions with the answers that somebody said are wrong."""
         with self._database.read() as connection:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from hammerstone.store.records import Kept
     from hammerstone.store.standing import Ordering, Progress, Standing
     from hammerstone.store.summaries import LedgerRow, MeanCall, RouteRow, ToolRow, ToolTally
-    from hammerstone.store.traffic import Bucket, Spent, Stretch, StrongModel, Traffic
+    from hammerstone.store.traffic import Bucket, Figures, Spent, Stretch, StrongModel, Traffic
 
 __all__ = ["LedgerTransactions"]
 
@@ -58,6 +58,11 @@ class LedgerTransactions(Opened):
         """The same over time, by so many first characters of the moment: 16 are minutes, 13 hours, 10 days."""
         with self._database.read() as connection:
             return traffic.buckets(connection, stretch, characters)
+
+    def figures(self, stretch: Stretch, characters: int, *, bars: Stretch | None = None) -> Figures:
+        """`traffic`, `buckets` (of `bars`, if that is another stretch) and `strong_model` ever, as of one moment."""
+        with self._database.read_one_moment() as connection:
+            return traffic.figures(connection, stretch, bars or stretch, characters)
 
     def strong_model(self, since: str) -> StrongModel:
         """What an answer of the strong model has taken on average since a moment."""

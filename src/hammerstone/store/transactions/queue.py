@@ -9,6 +9,8 @@ from hammerstone.store import queue
 from hammerstone.store.transactions.opened import Opened
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hammerstone.requests import Frame
     from hammerstone.store.records import Queued
     from hammerstone.types import Chat
@@ -43,6 +45,11 @@ class QueueTransactions(Opened):
         """An entry of the queue, which may have been answered."""
         with self._database.read() as connection:
             return queue.find(connection, queued_id)
+
+    def labels_of(self, request_ids: Sequence[str]) -> dict[tuple[str, str], str]:
+        """What people have answered to these requests in the queue, by the request's id and its question."""
+        with self._database.read() as connection:
+            return queue.labels(connection, request_ids)
 
     def label(self, queued_id: int, answer: str) -> Queued:
         """Take an entry off the queue and store it as an instance of its task, if it has one, in one transaction.
