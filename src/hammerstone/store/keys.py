@@ -72,7 +72,7 @@ class Keys:
         if not name.strip():
             raise SettingsError("a key needs a name", hint="it is what the key is listed and revoked by")
         if limits.budget_usd is not None and not isfinite(limits.budget_usd):
-            raise SettingsError(f"{limits.budget_usd} is no budget", hint="leave it out for a key without one")
+            raise SettingsError("a budget is a finite amount, zero or more", hint="leave it out for a key without one")
         secret = new_secret()
         values = {
             "name": name,

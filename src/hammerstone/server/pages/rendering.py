@@ -18,9 +18,10 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name  # pyright: ignore[reportUnknownVariableType] - of any options
 
 from hammerstone.server.pages.differences import halves
+from hammerstone.store import Spent
 from hammerstone.visible import visible
 
-__all__ = ["STATIC", "count", "dollars", "duration", "milliseconds", "percent", "render", "static_file"]
+__all__ = ["STATIC", "count", "dollars", "duration", "milliseconds", "paid", "percent", "render", "static_file"]
 
 STATIC = {"css": "text/css", "js": "text/javascript", "txt": "text/plain", "svg": "image/svg+xml"}
 LINE = 80  # characters of JSON that stay together
@@ -58,6 +59,7 @@ def _environment() -> Environment:
         "duration": duration,
         "milliseconds": milliseconds,
         "name": _name,
+        "paid": paid,
         "percent": percent,
         "when": _when,
     }
@@ -71,7 +73,7 @@ def count(number: float) -> str:
 
 
 def dollars(amount: float | None) -> str:
-    """`$1,234`, `$1.23`, `$0.0031`; an unknown price stays unknown."""
+    """`$1,234`, `$1.23`, `$0.12`, `$0.0031`; an unknown price stays unknown."""
     if amount is None:
         return "unknown"
     sign, size = (MINUS if amount < 0 else ""), abs(amount)
@@ -79,8 +81,15 @@ def dollars(amount: float | None) -> str:
         return "$0"
     if size < 0.0001:
         return f"{sign}<$0.0001"
-    digits = 0 if size >= 1_000 else 2 if size >= 1 else 4
+    digits = 0 if size >= 1_000 else 2 if size >= 0.0995 else 3 if size >= 0.00995 else 4
     return f"{sign}${size:,.{digits}f}"
+
+
+def paid(spent: Spent) -> str:
+    """In dollars: at least those that are known."""
+    if not spent.unpriced:
+        return dollars(spent.usd)
+    return f"≥ {dollars(spent.usd)}" if spent.usd else "unknown"
 
 
 def percent(share: float | None) -> str:
