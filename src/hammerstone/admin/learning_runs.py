@@ -78,7 +78,8 @@ class RunProgress:
     """How far a run is: so many of the lines. `headline` says in the end what came of it, `problem` why nothing did.
 
     The state is `waiting`, `reading` or `learning`; then `done`, `stopped`, `failed`, or, where its process died,
-    `interrupted`. `bad` lines could not be read, and `apart` are not for tools. `has_maker` is `None` until it is known.
+    `interrupted`. `bad` lines could not be read, and `apart` are not for tools. `has_maker` is `None` until that is
+    known.
     """
 
     state: str = "waiting"
