@@ -87,7 +87,8 @@ def method(findings: Findings) -> str:
     return (
         f"{found} From the first {findings.training:,}, tools were built and improved as the gateway does it: the "
         "answers of the log stand for those of the model. The last ones were not learned from. There each tool "
-        "answered alone, by reproducing the whole question or not at all, and its answers were compared with those in the log."
+        "answered alone, by reproducing the whole question or not at all, and its answers were compared with "
+        "those in the log."
     )
 
 
