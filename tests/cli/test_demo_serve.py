@@ -57,6 +57,11 @@ def test_without_a_key_tools_are_built_beside_the_traffic_and_answer_what_nobody
         mine = asked(found[1], "Sort the following words alphabetically: List: zebra apple quince mango")
         assert mine.headers["x-hammerstone-route"] == "parser"
         assert mine.json()["choices"][0]["message"]["content"] == "apple mango quince zebra"
+        assert float(mine.headers["x-hammerstone-saved-usd"]) > 0
+        for path in ("", "/tasks/word_sorting"):
+            text = httpx2.get(f"{found[1]}/ui{path}", timeout=60).text
+            assert "unknown" not in text
+            assert "Prices are illustrations: $5 and $25 per million tokens" in text
         process.send_signal(signal.SIGINT)
         assert "Traceback" not in process.stderr.read()
         assert process.wait() == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,16 @@ def test_nothing_that_others_wrote_is_markup_on_the_page(tmp_path: Path) -> None
     assert "\u202e" not in text
     assert "&lt;script&gt;alert(1)" in text
     assert "{{ 7 * 7 }}" in text
+
+
+def test_without_a_maker_the_page_claims_neither_a_saving_nor_a_test(tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    write_findings(replace(findings(), built=False, maker=""), page)
+    text = page.read_text()
+    assert "<title>What could become tools</title>" in text
+    assert "No maker was set" in text
+    assert "would save</h1>" not in text
+    assert "tools were built and improved" not in text
 
 
 def test_the_same_findings_give_the_same_page_for_its_owner_alone(tmp_path: Path) -> None:

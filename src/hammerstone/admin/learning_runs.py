@@ -78,13 +78,16 @@ class RunProgress:
     """How far a run is: so many of the lines. `headline` says in the end what came of it, `problem` why nothing did.
 
     The state is `waiting`, `reading` or `learning`; then `done`, `stopped`, `failed`, or, where its process died,
-    `interrupted`. `bad` lines could not be read.
+    `interrupted`. `bad` lines could not be read, and `apart` are not for tools. `has_maker` is `None` until that is
+    known.
     """
 
     state: str = "waiting"
     done: int = 0
     of: int = 0
     bad: int = 0
+    apart: int = 0
+    has_maker: bool | None = None
     kinds: tuple[KindNote, ...] = ()
     builds: tuple[BuildNote, ...] = ()
     headline: tuple[str, ...] = ()

@@ -38,9 +38,11 @@ def demo_serve(home: Path, recordings: Path | None, sandbox: str, port: int) -> 
         from hammerstone.server.recorded_upstream import recorded_upstreams
         from hammerstone.server.serving import open_tenants, serve
         from hammerstone.server.telemetry import open_signals
+        from hammerstone.server.upstream import Prices
     from hammerstone.concurrency import task_group
     from hammerstone.environment import recordings as shipped
-    from hammerstone.evals.demo_gateway import NearestRecordedModel, recorded_answers
+    from hammerstone.evals.demo_gateway import PRICES, recorded_maker, recorded_replies
+    from hammerstone.evals.illustrative_prices import STRONG
     from hammerstone.loop import Models
     from hammerstone.settings import ImproveSettings, LifeSettings, ServeSettings, Settings
 
@@ -48,12 +50,13 @@ def demo_serve(home: Path, recordings: Path | None, sandbox: str, port: int) -> 
     settings = Settings(
         improve=ImproveSettings(after=0), life=LifeSettings(shadow=SHADOW), serve=ServeSettings(port=port)
     )
-    models = Models(maker=NearestRecordedModel(folder / "maker.jsonl"))
+    models = Models(maker=recorded_maker(folder / "maker.jsonl"))
+    prices = Prices(of=lambda _, usage: STRONG.cost(usage), note=PRICES)
     signals = open_signals(settings.serve)
 
     async def run() -> None:
-        answers = await recorded_answers(folder / "solver.jsonl")
-        upstreams = recorded_upstreams(answers, think_s=THINK_SECONDS)
+        replies = await recorded_replies(folder / "solver.jsonl")
+        upstreams = recorded_upstreams(replies, think_s=THINK_SECONDS, prices=prices)
         async with open_tenants(str(home), settings, sandbox, signals, models) as tenants, task_group() as group:
             client = DemoClient((await tenants.of()).store)
 
@@ -82,12 +85,14 @@ class DemoClient:
         """The whole stream, then a question of each task that was never recorded."""
         import httpx2
 
+        from hammerstone.evals.demo_gateway import PRICES
         from hammerstone.evals.traffic import new_questions, stream_items
 
         stream, new = stream_items(), new_questions()
         example = next(item.request.question for item in stream if item.task == EXAMPLE)
         talk(f"{url}/v1, with recorded answers behind it, {THINK_SECONDS} s each; stop with Ctrl-C", "serving:")
         talk(f"{url}/ui in a browser shows what happens", "pages:")
+        talk(PRICES)
         talk("Ask one of the recorded questions yourself, now and when its tool is live:")
         talk(f"  {_curl(url, example)}")
         talk(f"The {len(stream)} requests of the demonstration are sent now, one after the other. Each line:")

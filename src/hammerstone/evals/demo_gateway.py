@@ -1,16 +1,23 @@
-"""What `hammerstone demo --serve` stands on: the recorded answers to the demonstration's questions, and its maker."""
+"""What `hammerstone demo --serve` stands on: the recorded replies to the demonstration's questions, and its maker."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from hammerstone.concurrency import map_concurrently
 from hammerstone.errors import RecordingError
+from hammerstone.evals.illustrative_prices import STRONG, IllustratedModel
 from hammerstone.evals.traffic.demo_stream import stream_items
-from hammerstone.models import Prompt, RecordedModel, Reply, nearest_prompt, read_records
+from hammerstone.models import Model, Prompt, RecordedModel, Reply, nearest_prompt, read_records
 from hammerstone.routes import read_answer, solver_prompt
 
-__all__ = ["NearestRecordedModel", "recorded_answers"]
+__all__ = ["PRICES", "NearestRecordedModel", "recorded_maker", "recorded_replies"]
+
+PRICES = (
+    f"Prices are illustrations: ${STRONG.input:g} and ${STRONG.output:g} per million tokens in and out, "
+    "with tokens estimated from characters."
+)
 
 
 class NearestRecordedModel:
@@ -35,15 +42,21 @@ class NearestRecordedModel:
         return self._records[closest.key].reply
 
 
-async def recorded_answers(file: Path) -> dict[str, str]:
-    """What the strong model answered to each question of the demonstration's stream.
+def recorded_maker(file: Path) -> Model:
+    """The demonstration's maker, at illustrative prices."""
+    return IllustratedModel(NearestRecordedModel(file), STRONG, name="recorded maker")
 
-    Raises `RecordingError` where one is not in the recording.
+
+async def recorded_replies(file: Path) -> dict[str, Reply]:
+    """What the strong model replied to each question of the demonstration's stream: its answer alone for a text.
+
+    The tokens are those of all that was written, estimated from characters. Raises `RecordingError` where one is not in
+    the recording.
     """
-    solver = RecordedModel(file)
+    solver = IllustratedModel(RecordedModel(file), STRONG, name="recorded solver")
 
-    async def answer(question: str) -> tuple[str, str]:
+    async def answer(question: str) -> tuple[str, Reply]:
         reply = await solver.complete(solver_prompt(question))
-        return question, read_answer(reply.text, question) or ""
+        return question, replace(reply, text=read_answer(reply.text, question) or "")
 
     return dict(await map_concurrently(answer, [item.request.question for item in stream_items()]))

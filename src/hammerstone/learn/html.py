@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from hammerstone.evals.report import Series, draw_lines, inline, percent, styles_of
 from hammerstone.learn.findings import Findings, KindFinding
-from hammerstone.learn.words import days_of, dollars, estimate, facts, headline, limits, method
+from hammerstone.learn.words import days_of, dollars, estimate, facts, headline, limits, method, title
 from hammerstone.visible import visible
 
 __all__ = ["render"]
@@ -42,6 +42,7 @@ def render(findings: Findings) -> str:
         findings=findings,
         tested=findings.tested,
         numbers=_numbers(findings),
+        title=title(findings),
         headline=headline(findings),
         facts=facts(findings),
         plot=_plot(findings),

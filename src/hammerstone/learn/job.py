@@ -60,7 +60,8 @@ async def _learn(run: LearningRun, noted: _Noted) -> Findings:
     settings, _ = read_sections(Settings(), run.settings)
     noted.change(state="reading")
     log = await anyio.to_thread.run_sync(read_log, [str(one) for one in run.logs], abandon_on_cancel=True)
-    noted.change(state="learning", bad=log.bad, of=len(log.lines))
+    apart, has_maker = sum(log.not_for_tools.values()), settings.roles.maker.model is not None
+    noted.change(state="learning", bad=log.bad, apart=apart, of=len(log.lines), has_maker=has_maker)
     _check(log)
     log.lines = [replace(one, tenant=order.tenant) for one in log.lines]  # whatever tenant a line may name
     return await learn(

@@ -6,9 +6,13 @@ from statistics import median
 
 from hammerstone.learn.findings import Findings, KindFinding
 
-__all__ = ["days_of", "dollars", "estimate", "facts", "headline", "limits", "method"]
+__all__ = ["days_of", "dollars", "estimate", "facts", "headline", "limits", "method", "title"]
 
 UNKNOWN = "unknown"
+
+
+def title(findings: Findings) -> str:
+    return "What hammerstone would save" if findings.built else "What could become tools"
 
 
 def headline(findings: Findings) -> list[str]:
@@ -75,11 +79,16 @@ def facts(findings: Findings) -> list[tuple[str, str]]:
 def method(findings: Findings) -> str:
     """How it was measured, in a few sentences."""
     order = "by their times" if findings.timed else "as they stand in the files"
+    found = (
+        f"The requests were put in order {order}. Kinds were found by what requests have in common, without a model."
+    )
+    if not findings.built:
+        return f"{found} No maker was set, so no tool was built or tested: name one to see what tools would save."
     return (
-        f"The requests were put in order {order}. Kinds were found by what requests have in common, without a model. "
-        f"From the first {findings.training:,}, tools were built and improved as the gateway does it: the answers of "
-        "the log stand for those of the model. The last ones were not learned from. There each tool answered alone, by "
-        "reproducing the whole question or not at all, and its answers were compared with those in the log."
+        f"{found} From the first {findings.training:,}, tools were built and improved as the gateway does it: the "
+        "answers of the log stand for those of the model. The last ones were not learned from. There each tool "
+        "answered alone, by reproducing the whole question or not at all, and its answers were compared with "
+        "those in the log."
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import anyio
 
 from hammerstone.errors import ModelError
-from hammerstone.models import Prompt, Reply, price
+from hammerstone.models import Prompt, Reply
 from hammerstone.requests import as_json
 from hammerstone.server.access.charges import Charge, NoCharge
 from hammerstone.server.access.credentials import CREDENTIALS, credentials_for_upstream
@@ -113,7 +113,7 @@ class UpstreamModel:
             text=text or "",
             model=self.model,
             usage=usage,
-            cost_usd=price(self.model, usage),
+            cost_usd=self.upstream.prices.of(self.model, usage),
             seconds=time.perf_counter() - began,
             cut=text is None,
         )

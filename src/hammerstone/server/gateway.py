@@ -69,6 +69,7 @@ class Gateway:
         self._settings = settings
         megabytes = settings.exact_mb if settings.store == "all" else 0.0
         self._exact = ExactCaches(ttl_s=settings.exact_ttl_s, max_bytes=int(megabytes * MEGABYTE))
+        self._upstreams = upstreams
         self._audits = Audits(upstreams, settings)
         self._misses = Misses(
             tenants=tenants,
@@ -207,7 +208,8 @@ class Gateway:
         return True
 
     def _answer(self, call: Call, api: TextApi, text: str, route: str, notes: Mapping[str, str]) -> Response:
-        call.notes.update({"route": route, **notes, "saved-usd": saved_usd(call.asked, text)})
+        prices = self._upstreams.of(api.path).prices
+        call.notes.update({"route": route, **notes, "saved-usd": saved_usd(call.asked, text, prices)})
         call.record.trace.answered(text, NO_TOKENS)
         return answer_response(api, text, request_id=call.id, body=call.fields or {}, headers=call.headers)
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from hammerstone.journal import Served
 from hammerstone.loop import Hammerstone
-from hammerstone.models import estimate_tokens, price
+from hammerstone.models import estimate_tokens
 from hammerstone.routes import Answer, Asked, Routed
 from hammerstone.server.protocols.contract import TextApi
 from hammerstone.server.tenants import Tenants
+from hammerstone.server.upstream import Prices
 from hammerstone.server.upstream_reply import UpstreamReply
 from hammerstone.store import LONGEST_MODEL, Bill, PaidCall
 from hammerstone.types import Role, Route, Usage
@@ -50,15 +51,16 @@ def of_the_upstream(
     reply: UpstreamReply,
     ms: float,
     kept: Callable[[Hammerstone, Served], None],
+    prices: Prices,
 ) -> Lesson:
-    """The upstream's answer has gone out."""
+    """The upstream's answer has gone out, which cost what `prices` say."""
 
     @functools.cache
     def read() -> Served | None:
         text, usage = reply.answer(api)
         if text is None:
             return None
-        asked.paid = _call(asked, usage, ms)
+        asked.paid = _call(asked, usage, ms, prices)
         asked.bill = Bill(request_id=asked.request.id, calls=1, cost_usd=asked.paid.cost_usd, usage=usage)
         answer = Answer(text=text, route=Route.SOLVER)
         return asked, Routed(answer=answer, refusals=asked.refusals, route=Route.SOLVER), ms
@@ -66,7 +68,7 @@ def of_the_upstream(
     return Lesson(read=read, loop=_loop_of(tenants, asked), size=_size(asked) + len(reply.body), kept=kept)
 
 
-def _call(asked: Asked, usage: Usage, ms: float) -> PaidCall:
+def _call(asked: Asked, usage: Usage, ms: float, prices: Prices) -> PaidCall:
     """What the upstream was paid for. Its texts are those of the request, and are not stored twice."""
     model = asked.request.chat.model or ""
     return PaidCall(
@@ -76,7 +78,7 @@ def _call(asked: Asked, usage: Usage, ms: float) -> PaidCall:
         prompt={},
         text="",
         usage=usage,
-        cost_usd=price(model, usage),
+        cost_usd=prices.of(model, usage),
         seconds=ms / 1000,
         request_id=asked.request.id,
         task=None,
@@ -97,12 +99,12 @@ def of_another_call(
     return Lesson(read=read, loop=_loop_of(tenants, asked), size=_size(asked))
 
 
-def saved_usd(asked: Asked | None, text: str) -> str:
+def saved_usd(asked: Asked | None, text: str, prices: Prices) -> str:
     """About what the upstream's answer would have cost in US dollars, its tokens estimated; or `unknown`."""
     if asked is None or asked.request.chat.model is None:
         return "unknown"
     read = sum(estimate_tokens(one.content) for one in asked.request.chat.messages)
-    dollars = price(asked.request.chat.model, Usage(input_tokens=read, output_tokens=estimate_tokens(text)))
+    dollars = prices.of(asked.request.chat.model, Usage(input_tokens=read, output_tokens=estimate_tokens(text)))
     return "unknown" if dollars is None else f"{dollars:.6f}"
 
 

@@ -220,7 +220,8 @@ class Misses:
             if loop.catalog.may_repeat(asked.task):
                 cache.store(call.exact_key, routed.answer.text, request_id=call.id)
 
-        lesson = of_the_upstream(self._tenants, call.asked, call.api, reply, call.ms, kept)
+        prices = self._upstreams.of(call.api.path).prices
+        lesson = of_the_upstream(self._tenants, call.asked, call.api, reply, call.ms, kept, prices)
         self._learner.take(call.tenant, lesson)
         for one in leading.followers if leading is not None else ():
             if one.asked is not None:

@@ -72,7 +72,12 @@ def error_response(error: GatewayError, api: TextApi | None, headers: Mapping[st
 def answer_response(api: TextApi, text: str, *, request_id: str, body: Body, headers: Mapping[str, str]) -> Response:
     """An answer without a model, whole or as a stream, as the client asks for it."""
     completion = Completion(id=request_id, text=text, created=int(time.time()), body=body)
-    if not api.streams(body):
+    return completion_response(api, completion, headers)
+
+
+def completion_response(api: TextApi, completion: Completion, headers: Mapping[str, str]) -> Response:
+    """The same of a completion, which may count tokens."""
+    if not api.streams(completion.body):
         return json_response(api.whole(completion), headers=headers)
     events = b"".join(api.events(completion))
     return Response(

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
 import httpx2
 
+from hammerstone.models import price
 from hammerstone.server.transport import AiohttpTransport
+from hammerstone.types import Usage
 
-__all__ = ["RawHeaders", "Upstream", "UpstreamError", "Upstreams", "reply_bytes", "reply_headers", "whole_body"]
+__all__ = [
+    "Prices",
+    "RawHeaders",
+    "Upstream",
+    "UpstreamError",
+    "Upstreams",
+    "reply_bytes",
+    "reply_headers",
+    "whole_body",
+]
 
 RawHeaders: TypeAlias = "Sequence[tuple[bytes, bytes]]"
 
@@ -40,6 +51,17 @@ class UpstreamError(Exception):
         self.hint = hint
 
 
+@dataclass(frozen=True, kw_only=True)
+class Prices:
+    """What calls cost. `of` gives US dollars by model and tokens, or `None` where that is unknown.
+
+    `note` is shown wherever amounts are: what there is to say of prices that are no list prices.
+    """
+
+    of: Callable[[str, Usage], float | None] = price
+    note: str = ""
+
+
 class Upstream:
     """One server, over as many connections as there are requests under way. Use as `async with`."""
 
@@ -51,10 +73,12 @@ class Upstream:
         key_header: str = "authorization",
         timeout_s: float = 600.0,
         transport: httpx2.AsyncBaseTransport | None = None,
+        prices: Prices | None = None,
     ) -> None:
         """`base_url` ends before `/v1`, or with it. With `api_key`, the client's own key does not go there."""
         self.base_url = base_url.rstrip("/").removesuffix("/v1")
         self.key_header = key_header
+        self.prices = prices or Prices()
         self._key = _key_header(key_header, api_key) if api_key else None
         self._transport = transport or AiohttpTransport(timeout_s)
 

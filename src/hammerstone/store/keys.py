@@ -75,7 +75,7 @@ class Keys:
         if len(name) > KEY_NAME_LENGTH:
             raise SettingsError(f"a key's name has at most {KEY_NAME_LENGTH} characters", hint="choose a shorter one")
         if limits.budget_usd is not None and not isfinite(limits.budget_usd):
-            raise SettingsError("a budget is a finite amount", hint="leave it out for a key without one")
+            raise SettingsError("a budget is a finite amount, zero or more", hint="leave it out for a key without one")
         secret = new_secret()
         values = {
             "name": name,

@@ -186,7 +186,7 @@ def test_a_tool_is_exported_and_imported_again(desk: Desk) -> None:
         desk.page.get_by_role("link", name="Export").click()
     desk.store.remove_tool("sum")
     desk.look("/import")
-    desk.page.get_by_label("The file of an export").fill(Path(file.value.path()).read_text())
+    desk.page.get_by_label("Exported tool (JSON)").fill(Path(file.value.path()).read_text())
     desk.press("Import")
     desk.reads("is live; its 5 checks were run.")
     assert desk.store.tools()[0].tool.source == tool().source

@@ -63,6 +63,10 @@ async def test_a_log_is_learned_from_and_its_report_is_opened(me: Person, tmp_pa
     text = await me.look("/learn/1")
     assert "Done" in text
     assert '<th scope="row">sum<' in text
+    assert "20 requests read." in text
+    assert "No maker is set, so no tool was built." in text
+    assert "<progress" not in text
+    assert "cost so far" not in text
     assert run.logs == ()
     response = await me.client.get("/ui/learn/1/report")
     assert response.headers["content-security-policy"].startswith("sandbox; default-src 'none'")

@@ -70,7 +70,20 @@ async def test_why_a_tool_refuses_is_said_with_what_differs(me: Person) -> None:
 
 async def test_a_chat_that_no_tool_is_for_is_said_to_be_one(me: Person) -> None:
     for other in ({"content-0": "You multiply."}, {"model": "another"}, {"response_format": '{"type": "json_object"}'}):
-        assert "the one live tool is not for such a chat" in await asked(me, **chat(NEW, **other))
+        said = cards(await asked(me, **chat(NEW, **other)))[0]
+        assert "the one live tool is not for such a chat" in said or f"serve model `{MODEL}`; you named" in said
+
+
+async def test_a_chat_for_another_model_is_told_which_one_the_tools_serve(me: Person) -> None:
+    for named, said in (("", "none"), ("another", "`another`")):
+        text = cards(await asked(me, **chat(NEW, model=named)))[0]
+        assert f"the tools for such chats serve model `{MODEL}`; you named {said}" in text
+
+
+async def test_the_model_that_is_asked_for_most_stands_in_the_empty_form(me: Person) -> None:
+    text = await me.look("/playground")
+    assert f'name="model" value="{MODEL}"' in text
+    assert f'<option value="{MODEL}">' in text
 
 
 async def test_the_upstream_is_asked_once_and_what_it_costs_is_in_the_ledger(
@@ -99,7 +112,9 @@ async def test_answers_that_differ_and_a_person_s_label_are_said(me: Person, sto
 
 async def test_an_upstream_that_refuses_is_a_reason_and_no_error(served: Served, me: Person) -> None:
     served.upstream.answer = lambda _: Reply.of({"error": {"message": "no key"}}, status=401)
-    assert "the upstream answered with status 401" in cards(await asked(me, "/playground/models", **chat(NEW)))[2]
+    said = cards(await asked(me, "/playground/models", **chat(NEW)))[2]
+    assert "the upstream answered with status 401" in said
+    assert ">failed<" in said
 
 
 async def test_whoever_may_only_look_asks_no_model(served: Served) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 
 from anyio import to_thread
@@ -40,7 +41,7 @@ async def show(visit: Visit) -> Response:
     if is_part and visit.query("first"):
         return Response(status_code=204, headers={"hx-refresh": "true"})
     if is_empty:
-        return visit.show("first.html", state=state, base_url=_base_url(visit))
+        return visit.show("first.html", state=state, base_url=_base_url(visit), home=_home_option(visit))
     span = SPANS.get(visit.query("span"), SPANS["day"])
     stretch = Stretch(since=span.since, task=visit.query("task") or None, model=visit.query("model") or None)
     key = (visit.tenant, span.name, stretch.task, stretch.model)
@@ -114,6 +115,12 @@ def _learning(store: Store, least: int) -> list[tuple[str, Standing]]:
         found += [(state, one) for one in store.standings(wanted) if one.task not in seen]
     found = [(state, one) for state, one in found if state != "collecting" or one.instances >= least]
     return found[:MOST_LEARNING]
+
+
+def _home_option(visit: Visit) -> str:
+    """What commands for this home end with: a database's URL may hold a password, and is left to be filled in."""
+    home = visit.place.home
+    return f" --home {shlex.quote(str(home)) if home is not None else 'URL'}"
 
 
 def _base_url(visit: Visit) -> str:

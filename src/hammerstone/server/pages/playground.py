@@ -7,8 +7,9 @@ the ledger, as calls of the task `(playground)`, and in the budget of the key wh
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import anyio
@@ -19,7 +20,7 @@ from hammerstone.concurrency import map_concurrently
 from hammerstone.errors import InputError, NotFoundError
 from hammerstone.faults import contained
 from hammerstone.loop import Hammerstone
-from hammerstone.requests import agree
+from hammerstone.requests import Form, Frame, agree, frame_of
 from hammerstone.routes import Answer, Asked, Refusal, chat_prompt
 from hammerstone.server.access import Caller
 from hammerstone.server.audits import UpstreamModel
@@ -29,7 +30,7 @@ from hammerstone.server.pages.visit import Page, Visit
 from hammerstone.server.protocols import ChatCompletions
 from hammerstone.server.protocols.contract import NotServedError
 from hammerstone.server.structured import has_form
-from hammerstone.store import AccountedModel, Act, Bill, KeyRole, StoredTool
+from hammerstone.store import AccountedModel, Act, Bill, KeyRole, StoredTool, WantedAnswers
 from hammerstone.tools import Parsed
 from hammerstone.types import Chat, Request, Role, Route
 
@@ -38,6 +39,7 @@ __all__ = ["PAGES", "PLAYGROUND"]
 PLAYGROUND = "(playground)"
 """Of which the ledger says that the calls are. No task can have this name."""
 _API = ChatCompletions()
+SEEN = 200  # of the last requests, for the models that are named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,13 +56,17 @@ class _Read:
 
 @dataclass(frozen=True, kw_only=True)
 class _Said:
-    """What one route says, how long that took and what it cost: nothing where the same was asked before."""
+    """What one route says, how long that took and what it cost: nothing where the same was asked before.
+
+    `failed` says that nobody refused: there is no answer because of a fault.
+    """
 
     answer: str | None
     reasons: Sequence[str]
     ms: float
     tool: StoredTool | None = None
     bill: Bill | None = None
+    failed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,18 +92,19 @@ async def show(visit: Visit) -> Response:
     """An empty form, or that of a stored request."""
     number = visit.number("request")
     if number is None:
-        return _page(visit, ChatForm())
+        models = await to_thread.run_sync(_models, visit)
+        return await _page(visit, ChatForm(model=models[0] if models else ""))
     entry = await to_thread.run_sync(lambda: visit.store.answer_numbered(number))
     if entry is None:
         raise NotFoundError(f"there is no request {number}", hint="the list of requests has them all")
-    return _page(visit, ChatForm.of(entry.question, entry.chat))
+    return await _page(visit, ChatForm.of(entry.question, entry.chat))
 
 
 async def ask_tools(visit: Visit) -> Response:
     """What the tools' parsers say, which costs nothing."""
     form = ChatForm.read(visit.form)
     if "add" in visit.form:
-        return _page(visit, form.with_a_turn())
+        return await _page(visit, form.with_a_turn())
     return await _asked(visit, form, _by_parsers)
 
 
@@ -115,10 +122,10 @@ async def _asked(
         body = form.body()
         chat = _API.read(body)
     except InputError as error:
-        return _page(visit, form, problem=f"{error.message}: {error.hint}")
+        return await _page(visit, form, problem=f"{error.message}: {error.hint}")
     except NotServedError as error:
-        return _page(visit, form, problem=f"no tool answers this: {error}")
-    return _page(visit, form, answers=await ask(visit, await visit.loop(), chat, body))
+        return await _page(visit, form, problem=f"no tool answers this: {error}")
+    return await _page(visit, form, answers=await ask(visit, await visit.loop(), chat, body))
 
 
 async def _by_parsers(visit: Visit, loop: Hammerstone, chat: Chat, body: Mapping[str, Any]) -> _Answers:
@@ -127,7 +134,8 @@ async def _by_parsers(visit: Visit, loop: Hammerstone, chat: Chat, body: Mapping
     results = await loop.side_by_side.by_parsers(asked)
     ms = (time.perf_counter() - began) * 1000
     reads = [await _read(loop, asked, tool, result) for tool, result in results]
-    said, label = await _served(loop, asked, reads, ms)
+    models = await to_thread.run_sync(_models, visit)
+    said, label = await _served(loop, asked, reads, ms, models)
     return _Answers(reads=reads, parser=said, label=label)
 
 
@@ -156,14 +164,17 @@ async def _read(loop: Hammerstone, asked: Asked, tool: StoredTool, result: Answe
     )
 
 
-async def _served(loop: Hammerstone, asked: Asked, reads: Sequence[_Read], ms: float) -> tuple[_Said, str | None]:
+async def _served(
+    loop: Hammerstone, asked: Asked, reads: Sequence[_Read], ms: float, models: Sequence[str]
+) -> tuple[_Said, str | None]:
     """What would be served by a parser, and what a person says."""
     sure = [one for one in reads if one.answer is not None]
     if len(sure) > 1:
         names = ", ".join(one.tool.task for one in sure)
         return _Said(answer=None, reasons=(f"{names} all reproduce the question: the dispatcher chooses",), ms=ms), None
     if not sure or sure[0].answer is None:
-        reasons = tuple(reason for one in reads for reason in one.reasons) or (_none_for(loop),)
+        reasons = tuple(reason for one in reads for reason in one.reasons)
+        reasons = reasons or (_none_for(loop, asked.request.chat, models),)
         return _Said(answer=None, reasons=reasons, ms=ms), await loop.catalog.label_of(asked)
     one, given = sure[0], sure[0].answer
     label = await loop.catalog.person_label(asked, one.tool.task)
@@ -173,12 +184,31 @@ async def _served(loop: Hammerstone, asked: Asked, reads: Sequence[_Read], ms: f
     return _Said(answer=given, reasons=(), ms=ms, tool=one.tool), label
 
 
-def _none_for(loop: Hammerstone) -> str:
-    live = len(loop.catalog.tools)
+def _none_for(loop: Hammerstone, chat: Chat, models: Sequence[str]) -> str:
+    """Whether another model would do, of those that are asked for here; else all that it may be."""
+    live = loop.catalog.tools
     if not live:
         return "no tool is live"
-    tools = "the one live tool is not" if live == 1 else f"none of {live:,} live tools is"
+    frames = {tool.tool.frame for tool in live}
+    fitting = [one for one in models if one != chat.model and frames & _frames(replace(chat, model=one))]
+    if fitting and not frames & _frames(chat):
+        named = f"`{chat.model[:80]}`" if chat.model else "none"
+        return (
+            f"the tools for such chats serve model {' or '.join(f'`{one}`' for one in fitting[:3])}; you named {named}"
+        )
+    tools = "the one live tool is not" if len(live) == 1 else f"none of {len(live):,} live tools is"
     return f"{tools} for such a chat: of this model, these turns before the last, this response format, and worded so"
+
+
+def _frames(chat: Chat) -> set[Frame]:
+    return {frame_of(chat, form) for form in Form}
+
+
+def _models(visit: Visit) -> list[str]:
+    """Those that the last requests named, the most frequent ones first."""
+    seen = visit.store.answers(WantedAnswers(), SEEN)
+    named = Counter(one.chat.model for one in seen if one.chat is not None and one.chat.model)
+    return [model for model, _ in named.most_common()]
 
 
 async def _by_user(visit: Visit, loop: Hammerstone, chat: Chat) -> _Said:
@@ -211,7 +241,9 @@ async def _by_upstream(visit: Visit, loop: Hammerstone, chat: Chat, body: Mappin
     async def ask() -> Answer | Refusal:
         return Answer(text=await accounted.complete(chat_prompt(chat), bill), route=Route.SOLVER)
 
-    return _said(await contained(ask(), lambda why: Refusal(reasons=(why,))), bill, began)
+    failed: list[str] = []
+    said = _said(await contained(ask(), lambda why: failed.append(why) or Refusal(reasons=(why,))), bill, began)
+    return replace(said, failed=bool(failed))
 
 
 def _new(visit: Visit, chat: Chat) -> Asked:
@@ -226,8 +258,17 @@ def _said(result: Answer | Refusal, bill: Bill, began: float) -> _Said:
     return _Said(answer=None, reasons=result.reasons, ms=ms, bill=bill)
 
 
-def _page(visit: Visit, form: ChatForm, *, answers: _Answers | None = None, problem: str = "") -> Response:
-    return visit.show("playground.html", form=form, answers=answers, problem=problem, roles=ROLES)
+async def _page(visit: Visit, form: ChatForm, *, answers: _Answers | None = None, problem: str = "") -> Response:
+    has_models = visit.place.upstreams is not None or visit.settings.roles.user.model is not None
+    return visit.show(
+        "playground.html",
+        form=form,
+        answers=answers,
+        problem=problem,
+        roles=ROLES,
+        models=await to_thread.run_sync(_models, visit),
+        may_ask=visit.visitor.role.includes(KeyRole.ADMIN) and has_models,
+    )
 
 
 PAGES = (

@@ -18,9 +18,21 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name  # pyright: ignore[reportUnknownVariableType] - of any options
 
 from hammerstone.server.pages.differences import halves
+from hammerstone.store import Spent
 from hammerstone.visible import visible
 
-__all__ = ["STATIC", "count", "counted", "dollars", "duration", "milliseconds", "percent", "render", "static_file"]
+__all__ = [
+    "STATIC",
+    "count",
+    "counted",
+    "dollars",
+    "duration",
+    "milliseconds",
+    "paid",
+    "percent",
+    "render",
+    "static_file",
+]
 
 STATIC = {"css": "text/css", "js": "text/javascript", "txt": "text/plain", "svg": "image/svg+xml"}
 LINE = 80  # characters of JSON that stay together
@@ -63,6 +75,7 @@ def _environment() -> Environment:
         "duration": duration,
         "milliseconds": milliseconds,
         "name": _name,
+        "paid": paid,
         "percent": percent,
         "route": _route,
         "unbroken": _unbroken,
@@ -83,7 +96,7 @@ def counted(number: int, thing: str) -> str:
 
 
 def dollars(amount: float | None) -> str:
-    """`$1,234`, `$1.23`, `$0.0031`; an unknown price stays unknown."""
+    """`$1,234`, `$1.23`, `$0.12`, `$0.0031`; an unknown price stays unknown."""
     if amount is None:
         return "unknown"
     sign, size = (MINUS if amount < 0 else ""), abs(amount)
@@ -91,13 +104,20 @@ def dollars(amount: float | None) -> str:
         return "$0"
     if size < 0.0001:
         return f"{sign}<$0.0001"
-    digits = 0 if size >= 1_000 else 2 if size >= 1 else 4
+    digits = 0 if size >= 1_000 else 2 if size >= 0.0995 else 3 if size >= 0.00995 else 4
     return f"{sign}${size:,.{digits}f}"
 
 
 def _cost(amount: float | None) -> str:
     """An amount that stands in a sentence, without a heading."""
     return "cost unknown" if amount is None else dollars(amount)
+
+
+def paid(spent: Spent) -> str:
+    """In dollars: at least those that are known."""
+    if not spent.unpriced:
+        return dollars(spent.usd)
+    return f"≥ {dollars(spent.usd)}" if spent.usd else "unknown"
 
 
 def percent(share: float | None) -> str:

@@ -32,7 +32,7 @@ _KINDS = {
     "insufficient_quota": "rate_limit_error",
 }
 """What is an error's `type` here, and its `code` in OpenAI's APIs."""
-NO_TOKENS = {"input_tokens": 0, "output_tokens": 0, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0}
+_NOT_CACHED = {"cache_creation_input_tokens": 0, "cache_read_input_tokens": 0}
 
 
 class AnthropicMessages:
@@ -76,7 +76,7 @@ class AnthropicMessages:
                 for piece in pieces(completion.text)
             ),
             {"type": "content_block_stop", "index": 0},
-            {"type": "message_delta", "delta": ended, "usage": {"output_tokens": 0}},
+            {"type": "message_delta", "delta": ended, "usage": {"output_tokens": completion.written}},
             {"type": "message_stop"},
         ]
         return [server_event(json.dumps(one), one["type"]) for one in events]
@@ -160,5 +160,5 @@ def _head(completion: Completion) -> dict[str, Any]:
         "role": "assistant",
         "model": completion.model,
         "stop_sequence": None,
-        "usage": NO_TOKENS,
+        "usage": {"input_tokens": completion.read, "output_tokens": completion.written, **_NOT_CACHED},
     }

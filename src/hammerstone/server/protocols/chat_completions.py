@@ -20,7 +20,7 @@ from hammerstone.server.protocols.contract import (
 from hammerstone.server.protocols.limits import check_fields, check_wish, fits
 from hammerstone.types import JSON, Chat, Usage
 
-__all__ = ["OPENAI_ERROR", "ChatCompletions", "openai_error"]
+__all__ = ["OPENAI_ERROR", "ChatCompletions", "openai_error", "usage_of"]
 
 _READ = HARMLESS_PARAMETERS | {"messages", "modalities", "model", "n", "response_format"}
 OPENAI_ERROR = {  # the JSON schema of what `openai_error` returns
@@ -32,7 +32,6 @@ OPENAI_ERROR = {  # the JSON schema of what `openai_error` returns
         }
     },
 }
-NO_TOKENS = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
 
 class ChatCompletions:
@@ -67,7 +66,7 @@ class ChatCompletions:
     def whole(self, completion: Completion) -> Mapping[str, Any]:
         message: JSON = {"role": "assistant", "content": completion.text, "refusal": None, "annotations": []}
         choice: JSON = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
-        return {**_head(completion, "chat.completion"), "choices": [choice], "usage": NO_TOKENS}
+        return {**_head(completion, "chat.completion"), "choices": [choice], "usage": usage_of(completion)}
 
     def events(self, completion: Completion) -> Sequence[bytes]:
         head = _head(completion, "chat.completion.chunk")
@@ -79,7 +78,7 @@ class ChatCompletions:
             return server_event(json.dumps({**head, "choices": [choice], **usage}))
 
         said = [chunk({"content": piece}) for piece in pieces(completion.text)]
-        last = [server_event(json.dumps({**head, "choices": [], "usage": NO_TOKENS}))] if counted else []
+        last = [server_event(json.dumps({**head, "choices": [], "usage": usage_of(completion)}))] if counted else []
         return [
             chunk({"role": "assistant", "content": ""}),
             *said,
@@ -122,6 +121,12 @@ class ChatCompletions:
 def openai_error(message: str, *, kind: str, code: str) -> Mapping[str, Any]:
     """As OpenAI's clients read errors, whatever the endpoint."""
     return {"error": {"message": message, "type": kind, "param": None, "code": code}}
+
+
+def usage_of(completion: Completion) -> dict[str, int]:
+    """As both APIs of completions count tokens."""
+    read, written = completion.read, completion.written
+    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
 
 
 def _head(completion: Completion, kind: str) -> dict[str, Any]:

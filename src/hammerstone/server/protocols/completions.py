@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from hammerstone.requests import MAX_QUESTION_CHARS
-from hammerstone.server.protocols.chat_completions import NO_TOKENS, openai_error
+from hammerstone.server.protocols.chat_completions import openai_error, usage_of
 from hammerstone.server.protocols.contract import (
     Body,
     Completion,
@@ -59,7 +59,7 @@ class Completions:
         return body.get("stream") is True
 
     def whole(self, completion: Completion) -> Mapping[str, Any]:
-        return {**_head(completion), "choices": [_choice(completion.text, "stop")], "usage": NO_TOKENS}
+        return {**_head(completion), "choices": [_choice(completion.text, "stop")], "usage": usage_of(completion)}
 
     def events(self, completion: Completion) -> Sequence[bytes]:
         head = _head(completion)
@@ -67,7 +67,10 @@ class Completions:
         said = [_choice(piece, None) for piece in pieces(completion.text)]
         chunks: list[Mapping[str, Any]] = [{**head, "choices": [one]} for one in (*said, _choice("", "stop"))]
         if counted:
-            chunks = [*({**one, "usage": None} for one in chunks), {**head, "choices": [], "usage": NO_TOKENS}]
+            chunks = [
+                *({**one, "usage": None} for one in chunks),
+                {**head, "choices": [], "usage": usage_of(completion)},
+            ]
         return [*(server_event(json.dumps(one)) for one in chunks), server_event("[DONE]")]
 
     def answer_in(self, reply: Mapping[str, Any]) -> str | None:

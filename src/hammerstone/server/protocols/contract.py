@@ -33,12 +33,17 @@ class NotServedError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Completion:
-    """An answer without a model, on its way to a client. `created` is in seconds since 1970, `body` what was asked."""
+    """An answer without a model, on its way to a client. `created` is in seconds since 1970, `body` what was asked.
+
+    `read` and `written` are tokens: none, but for a recorded answer of a model.
+    """
 
     id: str
     text: str
     created: int
     body: Body
+    read: int = 0
+    written: int = 0
 
     @property
     def model(self) -> str:
@@ -70,7 +75,7 @@ class TextApi(Protocol):
         ...
 
     def whole(self, completion: Completion) -> Mapping[str, Any]:
-        """The reply in one piece, with no model's tokens in its usage."""
+        """The reply in one piece, with the completion's tokens in its usage."""
         ...
 
     def events(self, completion: Completion) -> Sequence[bytes]:

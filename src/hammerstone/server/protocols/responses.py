@@ -30,13 +30,6 @@ _HARMLESS = frozenset(
 )
 _WISHES = ("instructions", "max_output_tokens", "metadata", "reasoning", "temperature", "text", "top_p", "truncation")
 _OF_MESSAGE = frozenset(("type", "role", "content", "id", "status"))
-NO_TOKENS = {
-    "input_tokens": 0,
-    "input_tokens_details": {"cached_tokens": 0},
-    "output_tokens": 0,
-    "output_tokens_details": {"reasoning_tokens": 0},
-    "total_tokens": 0,
-}
 
 
 class Responses:
@@ -200,7 +193,17 @@ def _response(completion: Completion, status: str, output: Sequence[Mapping[str,
         "truncation": "disabled",
         **told,
         "text": {"format": {"type": "text"}, **object_of(told.get("text"))},
-        "usage": NO_TOKENS if status == "completed" else None,
+        "usage": _usage(completion) if status == "completed" else None,
+    }
+
+
+def _usage(completion: Completion) -> Mapping[str, Any]:
+    return {
+        "input_tokens": completion.read,
+        "input_tokens_details": {"cached_tokens": 0},
+        "output_tokens": completion.written,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": completion.read + completion.written,
     }
 
 
