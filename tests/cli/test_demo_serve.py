@@ -60,7 +60,7 @@ def test_without_a_key_tools_are_built_beside_the_traffic_and_answer_what_nobody
         assert float(mine.headers["x-hammerstone-saved-usd"]) > 0
         for path in ("", "/tasks/word_sorting"):
             text = httpx2.get(f"{found[1]}/ui{path}", timeout=60).text
-            assert "unknown" not in text
+            assert ">unknown<" not in text
             assert "Prices are illustrations: $5 and $25 per million tokens" in text
         process.send_signal(signal.SIGINT)
         assert "Traceback" not in process.stderr.read()

@@ -188,7 +188,7 @@ def test_a_tool_is_exported_and_imported_again(desk: Desk) -> None:
     desk.look("/import")
     desk.page.get_by_label("Exported tool (JSON)").fill(Path(file.value.path()).read_text())
     desk.press("Import")
-    desk.reads("is live; its 5 checks were run.")
+    desk.reads("is live; 5 checks were run.")
     assert desk.store.tools()[0].tool.source == tool().source
 
 
@@ -309,7 +309,7 @@ def test_the_upstream_is_asked_in_the_playground(desk: Desk) -> None:
     desk.page.get_by_label("Text of turn 2").fill(NEW)
     desk.page.get_by_label("Model, as a client would name it").fill("gpt-4o-mini")
     desk.press("Ask the models, too")
-    desk.page.get_by_role("heading", name="Upstream").wait_for()
+    desk.page.get_by_role("heading", name="Strong model", exact=True).wait_for()
     assert desk.page.locator("section", has=desk.page.locator("#by-upstream")).get_by_text("4321").is_visible()
 
 

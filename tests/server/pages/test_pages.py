@@ -258,30 +258,6 @@ async def test_one_is_one_and_an_unknown_cost_says_of_what(me: Person, store: St
     assert "1 attempt<" in await me.look(f"/tasks/{store.tasks()[0].name}")
 
 
-async def test_the_log_reads_as_sentences_that_lead_to_what_they_are_about(
-    served: Served, me: Person, store: Store
-) -> None:
-    name = store.tasks()[0].name
-    queued = store.enqueue("q7", "Which city?", None)
-    store.add_answer(Answered(id="q7", question="Which city?", answer=None, route=Route.LABELER))
-    waited = store.newest_answer()
-    await me.look("/labels")
-    await me.send(f"/labels/{queued.id}/answer", answer="Paris")
-    await me.send(f"/tasks/{name}/quarantine", version="1", reason="it rounds")
-    await me.send(f"/tasks/{name}/enable", version="1")
-    await served.ask(NEW)
-    number = store.newest_answer()
-    await me.send(f"/requests/{number}/wrong")
-    text = await me.look("/log")
-    assert f'labelled <a href="/ui/requests/{waited}">question {queued.id}</a>' in text
-    assert f'marked as wrong <a href="/ui/requests/{number}">the answer to request {number}</a>' in text
-    quarantined = f'quarantined <a href="/ui/tasks/{name}">{name} version 1</a><div class="soft">it rounds</div>'
-    assert quarantined in text
-    life = await me.look(f"/tasks/{name}")
-    assert f'its answer to <a href="/ui/requests/{number}">request {number}</a> was corrected' in life
-    assert "a person said so" not in life
-
-
 async def test_an_answer_that_is_right_becomes_a_label(me: Person, store: Store) -> None:
     await me.send("/requests/1/right")
     entry = store.answer_numbered(1)
@@ -502,7 +478,7 @@ async def test_two_people_are_shown_different_questions_and_neither_answers_twic
         await one.send("/labels/1/answer", token=token_in(mine), answer="22")
         late = await other.send("/labels/1/answer", status=404, token=token_in(theirs), answer="23")
         assert "nothing waits under 1" in late.text
-        assert "Others are at what waits" in await one.look("/labels")
+        assert "Others are working on the remaining questions" in await one.look("/labels")
         await other.send("/labels/2/skip", token=token_in(theirs))
     assert store.person_label(store.tasks()[0].name, ask(0)) == "22"
     assert [one.id for one in store.queue()] == [2]
