@@ -53,7 +53,7 @@ tools = [${specs%, }]
 [corpus]
 sources = ["$(realpath "$texts")"]
 max_tokens = 256
-limit = ${LIMIT:-1000}
+limit = ${LIMIT:-600}
 seed = ${SEED:-0}
 
 [annotate]
@@ -73,8 +73,8 @@ learning_rate = ${RATE:-5e-4}
 batch = 4
 length = 256
 seed = ${SEED:-0}
-steps = ${STEPS:-60}
-evaluate_every = $((${STEPS:-60} < 12 ? 1 : 12))
+steps = ${STEPS:-96}
+evaluate_every = $((${STEPS:-96} < 12 ? 1 : 12))
 held_out = 20
 
 [generate]
