@@ -3,6 +3,7 @@
 from hammerstone.builder.admission import Admission, admit
 from hammerstone.builder.build import Maker
 from hammerstone.builder.builder import Builder, OnBuild, framed
+from hammerstone.builder.splits import independent
 
 __all__ = [
     "Admission",
@@ -11,4 +12,5 @@ __all__ = [
     "OnBuild",
     "admit",
     "framed",
+    "independent",
 ]

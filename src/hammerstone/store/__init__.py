@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from hammerstone.store.store import Store
     from hammerstone.store.summaries import LedgerRow, MeanCall, RouteRow, ToolRow, ToolTally
     from hammerstone.store.tenants import Stores
-    from hammerstone.store.traffic import Bucket, Figures, Spent, Stretch, StrongModel, Traffic
+    from hammerstone.store.traffic import Bucket, Spent, Stretch, StrongModel, Traffic, TrafficFigures
 else:
     __getattr__ = lazy_names(
         __name__,
@@ -94,7 +94,7 @@ else:
             "store": "Store",
             "summaries": "LedgerRow MeanCall RouteRow ToolRow ToolTally",
             "tenants": "Stores",
-            "traffic": "Bucket Figures Spent Stretch StrongModel Traffic",
+            "traffic": "Bucket TrafficFigures Spent Stretch StrongModel Traffic",
         },
     )
 
@@ -114,7 +114,7 @@ __all__ = [  # noqa: RUF022 - in plain order, as every package's
     "Correction",
     "DAY",
     "Disagreement",
-    "Figures",
+    "TrafficFigures",
     "Finished",
     "GivenCorrection",
     "KEEP_NOTHING",

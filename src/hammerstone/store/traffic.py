@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Bucket",
-    "Figures",
     "Means",
     "Spent",
     "Stretch",
     "StrongModel",
     "Traffic",
+    "TrafficFigures",
     "buckets",
     "figures",
     "learning",
@@ -105,7 +105,7 @@ class StrongModel(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figures:
+class TrafficFigures:
     """What is summed up over the requests, as of one moment: they count the same requests."""
 
     traffic: tuple[Traffic, ...]
@@ -113,8 +113,8 @@ class Figures:
     strong: StrongModel
 
 
-def figures(connection: Connection, stretch: Stretch, bars: Stretch, characters: int) -> Figures:
-    return Figures(
+def figures(connection: Connection, stretch: Stretch, bars: Stretch, characters: int) -> TrafficFigures:
+    return TrafficFigures(
         traffic=sums(connection, stretch),
         buckets=buckets(connection, bars, characters),
         strong=strong_model(connection, ""),  # which sorts before every moment

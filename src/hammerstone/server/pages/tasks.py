@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from hammerstone.admin.overview import EVER, UNKNOWN, by_task, saving
 from hammerstone.admin.tasks import find_task, shown_build
-from hammerstone.builder.splits import independent
+from hammerstone.builder import independent
 from hammerstone.errors import NotFoundError, ToolRefusedError
 from hammerstone.life import false_hit_rate
 from hammerstone.server.pages.charts import KINDS, SPANS, chart

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from hammerstone.store.records import Kept
     from hammerstone.store.standing import Ordering, Progress, Standing
     from hammerstone.store.summaries import LedgerRow, MeanCall, RouteRow, ToolRow, ToolTally
-    from hammerstone.store.traffic import Bucket, Figures, Spent, Stretch, StrongModel, Traffic
+    from hammerstone.store.traffic import Bucket, Spent, Stretch, StrongModel, Traffic, TrafficFigures
 
 __all__ = ["LedgerTransactions"]
 
@@ -59,7 +59,7 @@ class LedgerTransactions(Opened):
         with self._database.read() as connection:
             return traffic.buckets(connection, stretch, characters)
 
-    def figures(self, stretch: Stretch, characters: int, *, bars: Stretch | None = None) -> Figures:
+    def figures(self, stretch: Stretch, characters: int, *, bars: Stretch | None = None) -> TrafficFigures:
         """`traffic`, `buckets` (of `bars`, if that is another stretch) and `strong_model` ever, as of one moment."""
         with self._database.read_one_moment() as connection:
             return traffic.figures(connection, stretch, bars or stretch, characters)
