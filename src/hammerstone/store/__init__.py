@@ -94,7 +94,7 @@ else:
             "store": "Store",
             "summaries": "LedgerRow MeanCall RouteRow ToolRow ToolTally",
             "tenants": "Stores",
-            "traffic": "Bucket TrafficFigures Spent Stretch StrongModel Traffic",
+            "traffic": "Bucket Spent Stretch StrongModel Traffic TrafficFigures",
         },
     )
 
@@ -114,7 +114,6 @@ __all__ = [  # noqa: RUF022 - in plain order, as every package's
     "Correction",
     "DAY",
     "Disagreement",
-    "TrafficFigures",
     "Finished",
     "GivenCorrection",
     "KEEP_NOTHING",
@@ -162,6 +161,7 @@ __all__ = [  # noqa: RUF022 - in plain order, as every package's
     "ToolState",
     "ToolTally",
     "Traffic",
+    "TrafficFigures",
     "UsageNews",
     "WantedAnswers",
     "budget_span",
