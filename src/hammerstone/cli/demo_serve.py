@@ -38,7 +38,7 @@ def demo_serve(home: Path, recordings: Path | None, sandbox: str, port: int) -> 
         from hammerstone.server.recorded_upstream import recorded_upstreams
         from hammerstone.server.serving import open_tenants, serve
         from hammerstone.server.telemetry import open_signals
-        from hammerstone.server.upstream import ListPrices
+        from hammerstone.server.upstream import UpstreamPrices
     from hammerstone.concurrency import task_group
     from hammerstone.environment import recordings as shipped
     from hammerstone.evals.demo_gateway import PRICES, recorded_maker, recorded_replies
@@ -51,7 +51,7 @@ def demo_serve(home: Path, recordings: Path | None, sandbox: str, port: int) -> 
         improve=ImproveSettings(after=0), life=LifeSettings(shadow=SHADOW), serve=ServeSettings(port=port)
     )
     models = Models(maker=recorded_maker(folder / "maker.jsonl"))
-    prices = ListPrices(of=lambda _, usage: STRONG.cost(usage), note=PRICES)
+    prices = UpstreamPrices(of=lambda _, usage: STRONG.cost(usage), note=PRICES)
     signals = open_signals(settings.serve)
 
     async def run() -> None:

@@ -12,7 +12,7 @@ from hammerstone.models import estimate_tokens
 from hammerstone.routes import Answer, Asked, Routed
 from hammerstone.server.protocols.contract import TextApi
 from hammerstone.server.tenants import Tenants
-from hammerstone.server.upstream import ListPrices
+from hammerstone.server.upstream import UpstreamPrices
 from hammerstone.server.upstream_reply import UpstreamReply
 from hammerstone.store import LONGEST_MODEL, Bill, PaidCall
 from hammerstone.types import Role, Route, Usage
@@ -51,7 +51,7 @@ def of_the_upstream(
     reply: UpstreamReply,
     ms: float,
     kept: Callable[[Hammerstone, Served], None],
-    prices: ListPrices,
+    prices: UpstreamPrices,
 ) -> Lesson:
     """The upstream's answer has gone out, which cost what `prices` say."""
 
@@ -68,7 +68,7 @@ def of_the_upstream(
     return Lesson(read=read, loop=_loop_of(tenants, asked), size=_size(asked) + len(reply.body), kept=kept)
 
 
-def _call(asked: Asked, usage: Usage, ms: float, prices: ListPrices) -> PaidCall:
+def _call(asked: Asked, usage: Usage, ms: float, prices: UpstreamPrices) -> PaidCall:
     """What the upstream was paid for. Its texts are those of the request, and are not stored twice."""
     model = asked.request.chat.model or ""
     return PaidCall(
@@ -99,7 +99,7 @@ def of_another_call(
     return Lesson(read=read, loop=_loop_of(tenants, asked), size=_size(asked))
 
 
-def saved_usd(asked: Asked | None, text: str, prices: ListPrices) -> str:
+def saved_usd(asked: Asked | None, text: str, prices: UpstreamPrices) -> str:
     """About what the upstream's answer would have cost in US dollars, its tokens estimated; or `unknown`."""
     if asked is None or asked.request.chat.model is None:
         return "unknown"

@@ -18,14 +18,14 @@ from hammerstone.server.bodies import fields_in, read_body
 from hammerstone.server.protocols import AnthropicMessages, ChatCompletions, Completions, Responses, TextApi
 from hammerstone.server.protocols.contract import Completion, NotServedError
 from hammerstone.server.replies import GatewayError, completion_response, error_response
-from hammerstone.server.upstream import ListPrices, Upstream, Upstreams
+from hammerstone.server.upstream import Upstream, UpstreamPrices, Upstreams
 
 __all__ = ["recorded_upstreams"]
 
 MAX_MB = 1.0
 
 
-def recorded_upstreams(replies: Mapping[str, Reply], *, think_s: float, prices: ListPrices) -> Upstreams:
+def recorded_upstreams(replies: Mapping[str, Reply], *, think_s: float, prices: UpstreamPrices) -> Upstreams:
     """Replies by question, each of which takes `think_s` seconds; for another question an error of status 404.
 
     It stands in this process, and nothing goes over a network.

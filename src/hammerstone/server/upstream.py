@@ -14,10 +14,10 @@ from hammerstone.server.transport import AiohttpTransport
 from hammerstone.types import Usage
 
 __all__ = [
-    "ListPrices",
     "RawHeaders",
     "Upstream",
     "UpstreamError",
+    "UpstreamPrices",
     "Upstreams",
     "reply_bytes",
     "reply_headers",
@@ -52,7 +52,7 @@ class UpstreamError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ListPrices:
+class UpstreamPrices:
     """What calls cost. `of` gives US dollars by model and tokens, or `None` where that is unknown.
 
     `note` is shown wherever amounts are: what there is to say of prices that are no list prices.
@@ -73,12 +73,12 @@ class Upstream:
         key_header: str = "authorization",
         timeout_s: float = 600.0,
         transport: httpx2.AsyncBaseTransport | None = None,
-        prices: ListPrices | None = None,
+        prices: UpstreamPrices | None = None,
     ) -> None:
         """`base_url` ends before `/v1`, or with it. With `api_key`, the client's own key does not go there."""
         self.base_url = base_url.rstrip("/").removesuffix("/v1")
         self.key_header = key_header
-        self.prices = prices or ListPrices()
+        self.prices = prices or UpstreamPrices()
         self._key = _key_header(key_header, api_key) if api_key else None
         self._transport = transport or AiohttpTransport(timeout_s)
 
