@@ -89,13 +89,20 @@ def test_documents_without_calls_are_dropped_or_kept_by_choice(tmp_path: Path) -
 def test_as_many_plain_texts_as_documents_with_calls_go_into_both_files(tmp_path: Path) -> None:
     documents = [document(propose(30, 0.6), name=str(k)) for k in range(2)]
     write_shards(tmp_path / "in", documents, settings={})
-    pieces = ["One.", "Two.", "Two.", "Three [Calculator(1 + 1) -> 2] 2.", "Four."]
+    pieces = ["One.", "Two.", "Two.", "Four."]
     counts = build_dataset(tmp_path / "in", tmp_path / "out", DatasetSettings(plain="some.txt"), pieces)
     trained, control = rows(tmp_path / "out" / "train.jsonl"), rows(tmp_path / "out" / "control.jsonl")
     assert [row["calls"] for row in trained] == [1, 1, 0, 0]
     assert trained[2:] == control[2:]
-    assert {row["text"] for row in trained[2:]} < {"One.", "Two.", "Four."}
+    assert {row["text"] for row in trained[2:]} < {*pieces}
     assert counts["plain texts"] == 2
+
+
+def test_a_plain_text_that_shows_a_call_is_left_out(tmp_path: Path) -> None:
+    write_shards(tmp_path / "in", [document(propose(30, 0.6), name=str(k)) for k in range(3)], settings={})
+    pieces = ["One.", "Two [Calculator(1 + 1) -> 2] 2.", "Three [Other(1)]."]
+    build_dataset(tmp_path / "in", tmp_path / "out", DatasetSettings(plain="some.txt"), pieces)
+    assert {row["text"] for row in rows(tmp_path / "out" / "control.jsonl")[3:]} == {"One.", "Three [Other(1)]."}
 
 
 def test_where_no_plain_text_is_left_it_is_said(tmp_path: Path) -> None:
