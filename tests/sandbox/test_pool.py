@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import select
@@ -25,6 +24,8 @@ from hammerstone.sandbox.interpreter import find_interpreter
 from hammerstone.sandbox.process import Launch
 from hammerstone.settings import ALLOWED_IMPORTS
 from hammerstone.types import JSON
+
+from ..processes import kill_and_await
 
 pytestmark = pytest.mark.anyio
 
@@ -83,17 +84,6 @@ async def processes_of_a_new_call(before: set[int]) -> tuple[int, int]:
                 if worker in before and worker in parent:
                     return parent[worker], worker
             await anyio.lowlevel.checkpoint()
-
-
-def kill_and_await(pids: set[int]) -> None:
-    ends: list[int] = []
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):  # the end of one may have been the end of another
-            ends.append(os.pidfd_open(pid))
-            os.kill(pid, signal.SIGKILL)
-    for end in ends:
-        assert select.select([end], [], [], 120)[0]
-        os.close(end)
 
 
 @pytest.mark.parametrize("victim", [0, 1], ids=["template", "worker"])

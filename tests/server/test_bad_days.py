@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from hammerstone.settings import ServeSettings
 from hammerstone.store import open_stores
 from hammerstone.types import Route
 
+from ..processes import kill_and_await
 from ..samples.flaky import Outage
 from .sums import CHAT, Served, body, eventually, open_gateway
 
@@ -203,8 +203,7 @@ async def test_killed_workers_cost_one_answer_and_no_request(tmp_path: Path) -> 
     async with open_sandbox() as sandbox, open_gateway(tmp_path, sandbox) as served:
         await served.learn_sums()
         assert (await post(served, NEW))[1] == "parser"
-        for pid in _children():
-            os.kill(pid, signal.SIGKILL)
+        kill_and_await(_children())
         assert (await post(served, "What is the sum of 5 and 6?"))[0] == 200
         assert (await post(served, "What is the sum of 7 and 8?"))[1] == "parser"
 
