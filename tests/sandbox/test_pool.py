@@ -25,7 +25,7 @@ from hammerstone.sandbox.process import Launch
 from hammerstone.settings import ALLOWED_IMPORTS
 from hammerstone.types import JSON
 
-from ..processes import kill_and_await
+from ..processes import family, kill_and_await, parents, processes_of_a_new_call
 
 pytestmark = pytest.mark.anyio
 
@@ -50,40 +50,6 @@ async def fresh(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
         pytest.skip(error.message)
     yield sandbox
     await opened.__aexit__(None, None, None)
-
-
-def parents() -> dict[int, int]:
-    """The parent of every living process."""
-    found: dict[int, int] = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
-        except OSError:
-            continue
-        if state != "Z":
-            found[int(folder.name)] = int(parent)
-    return found
-
-
-def family() -> set[int]:
-    """The living descendants of this process."""
-    all_parents = parents()
-    found = [os.getpid()]
-    for pid in found:
-        found += [child for child, parent in all_parents.items() if parent == pid]
-    return set(found[1:])
-
-
-async def processes_of_a_new_call(before: set[int]) -> tuple[int, int]:
-    """Wait until a call runs whose worker was there before; the template and the worker."""
-    with anyio.fail_after(120):
-        while True:
-            new, parent = family() - before, parents()
-            for call in new:
-                worker = parent.get(call, 0)
-                if worker in before and worker in parent:
-                    return parent[worker], worker
-            await anyio.lowlevel.checkpoint()
 
 
 @pytest.mark.parametrize("victim", [0, 1], ids=["template", "worker"])
@@ -169,7 +135,7 @@ import json, os, sys
 import anyio
 from hammerstone.sandbox import Limits, open_sandbox
 sys.path.insert(0, sys.argv[2])
-from test_pool import family, processes_of_a_new_call
+from processes import family, processes_of_a_new_call
 
 async def main():
     async with open_sandbox(sys.argv[1]) as sandbox:
@@ -188,7 +154,7 @@ anyio.run(main)
 
 
 async def test_when_the_host_is_killed_no_process_of_it_is_left(cpython: Sandbox) -> None:
-    command = [sys.executable, "-c", HOST, cpython.name, str(Path(__file__).parent)]
+    command = [sys.executable, "-c", HOST, cpython.name, str(Path(__file__).parents[1])]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as host:  # noqa: ASYNC220 - nothing else runs; our own script
         assert host.stdout is not None
         pids: list[int] = json.loads(host.stdout.readline())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from hammerstone.settings import ServeSettings
 from hammerstone.store import open_stores
 from hammerstone.types import Route
 
-from ..processes import kill_and_await
+from ..processes import family, kill_and_await
 from ..samples.flaky import Outage
 from .sums import CHAT, Served, body, eventually, open_gateway
 
@@ -203,10 +202,6 @@ async def test_killed_workers_cost_one_answer_and_no_request(tmp_path: Path) -> 
     async with open_sandbox() as sandbox, open_gateway(tmp_path, sandbox) as served:
         await served.learn_sums()
         assert (await post(served, NEW))[1] == "parser"
-        kill_and_await(_children())
+        kill_and_await(family())
         assert (await post(served, "What is the sum of 5 and 6?"))[0] == 200
         assert (await post(served, "What is the sum of 7 and 8?"))[1] == "parser"
-
-
-def _children() -> list[int]:
-    return [int(one) for one in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
