@@ -27,7 +27,7 @@ _OF_KEYS = {"create_key": "created the key", "revoke_key": "revoked the key"}
 _OF_RUNS = {
     "learn_from_log": "began to learn from a log:",
     "stop_learning": "stopped learning from a log:",
-    "remove_learning": "removed what was learned from a log:",
+    "remove_learning": "removed the report of",
 }
 _OF_TASKS = {
     "approve_tool": "approved",
