@@ -37,6 +37,9 @@ class Pretender:
     ) -> Outcome:
         return self.answers[function]
 
+    def rest(self) -> None:
+        pass
+
     async def aclose(self) -> None:
         self.closed = True
 

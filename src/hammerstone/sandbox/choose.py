@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
     from contextlib import AbstractAsyncContextManager
 
+    from hammerstone.sandbox.backends.monty import MontySandbox
     from hammerstone.sandbox.contract import Outcome, Sandbox
+    from hammerstone.sandbox.cpython import CPythonSandbox
 
 __all__ = ["BACKENDS", "BackendReport", "open_sandbox", "survey"]
 
@@ -42,8 +44,8 @@ def read(path):
         return file.read()
 
 def connect():
-    import socket
-    return socket.socket(socket.AF_INET, socket.SOCK_STREAM).fileno()
+    import _socket
+    return _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM).fileno()
 
 def start():
     import os
@@ -124,10 +126,11 @@ async def _proved(name: str, workers: int, limits: Limits) -> Sandbox:
     except BaseException:
         await sandbox.aclose()
         raise
+    sandbox.rest()  # one worker of the proof has loaded everything, and nobody needs it again
     return sandbox
 
 
-async def _make(name: str, workers: int, limits: Limits) -> Sandbox:
+async def _make(name: str, workers: int, limits: Limits) -> CPythonSandbox | MontySandbox:
     # One import for each branch: a backend's library is loaded only when that backend is tried.
     if name == "monty":
         from hammerstone.sandbox.backends.monty import MontySandbox

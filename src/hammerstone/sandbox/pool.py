@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -17,6 +18,7 @@ from hammerstone.sandbox.transport import Gone, Transport
 __all__ = ["Warm", "WorkerPool"]
 
 IDLE_WORKERS = 64
+IDLE_SECONDS = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +42,7 @@ class WorkerPool:
         self._launch = launch
         self._starting = anyio.Lock()
         self._templates: dict[int, Template] = {}
-        self._idle: OrderedDict[_Key, list[Warm]] = OrderedDict()
+        self._idle: OrderedDict[_Key, list[tuple[float, Warm]]] = OrderedDict()  # each with when it was given back
         self.closed = False
 
     async def open(
@@ -51,7 +53,7 @@ class WorkerPool:
             raise SandboxError("the sandbox is closed")
         key = (hash_seed, limits, whole, source)
         while idle := self._idle.pop(key, []):
-            warm = idle.pop()
+            _, warm = idle.pop()
             if idle:
                 self._idle[key] = idle
             try:
@@ -70,11 +72,23 @@ class WorkerPool:
             warm.worker.close()
             return
         key = (warm.hash_seed, warm.limits, warm.whole, warm.source)
-        self._idle.setdefault(key, []).append(warm)
+        self._idle.setdefault(key, []).append((time.monotonic(), warm))
         self._idle.move_to_end(key)
+        self.retire(IDLE_SECONDS)
         while sum(len(idle) for idle in self._idle.values()) > IDLE_WORKERS:
-            for one in self._idle.popitem(last=False)[1]:
+            for _, one in self._idle.popitem(last=False)[1]:
                 one.worker.close()
+
+    def retire(self, idle_s: float = 0.0) -> None:
+        """End the workers that have been idle for so long: each holds about 3 MB."""
+        latest = time.monotonic() - idle_s
+        for key, idle in list(self._idle.items()):
+            for since, warm in idle:
+                if since <= latest:
+                    warm.worker.close()
+            idle[:] = [one for one in idle if one[0] > latest]
+            if not idle:
+                del self._idle[key]
 
     async def _fork(self, hash_seed: int) -> tuple[Transport, BinaryIO]:
         """A new worker: see `Template.fork`. A template that has just ended is replaced, once. Raises `Gone`."""
@@ -97,9 +111,7 @@ class WorkerPool:
     def close(self) -> None:
         """End the idle workers, and take no more."""
         self.closed = True
-        while self._idle:
-            for warm in self._idle.popitem()[1]:
-                warm.worker.close()
+        self.retire()
 
     async def end(self) -> None:
         """End everything, also what is at work."""

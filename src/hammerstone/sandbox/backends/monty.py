@@ -78,6 +78,9 @@ class MontySandbox:
     async def __aexit__(self, *exc: object) -> None:
         await self.aclose()
 
+    def rest(self) -> None:
+        """Nothing is kept between calls."""
+
     async def aclose(self) -> None:
         pool, self._pool = self._pool, None
         if pool is not None:
