@@ -86,13 +86,13 @@ async def test_a_tool_that_fails_its_checks_is_counted_as_a_failed_build(store: 
     assert not any(step.right(item) for step, item in zip(run.steps, items, strict=True))
 
 
-async def test_everything_to_one_model_pays_each_request_and_counts_calls_of_strong_roles(
+async def test_everything_to_one_model_pays_each_request_and_counts_calls_of_the_strong_one(
     store: Store, sandbox: Sandbox
 ) -> None:
     items = own(3)
     bench = new_bench(store, sandbox, models(items))
-    strong = await through_model(bench, items, Role.SOLVER)
-    cheap = await through_model(bench, items, Role.USER)
+    strong = await through_model(bench, items, bench.model(Role.SOLVER), strong=True)
+    cheap = await through_model(bench, items, bench.model(Role.USER), strong=False)
     assert [(step.strong, step.bill.cost_usd, step.hit) for step in strong] == [(1, PRICE, False)] * 3
     assert [(step.strong, step.bill.cost_usd, step.hit) for step in cheap] == [(0, PRICE, False)] * 3
     assert all(step.right(item) for step, item in zip(strong, items, strict=True))

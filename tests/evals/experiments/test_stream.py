@@ -9,9 +9,20 @@ from pathlib import Path
 import pytest
 
 from hammerstone.errors import InputError
-from hammerstone.evals.experiments.stream import BLOCK, CHEAP, MIX, OURS, STREAM_SHARES, STRONG, run_stream
+from hammerstone.evals.experiments.stream import (
+    BLOCK,
+    CHEAP,
+    MIX,
+    OURS,
+    PART,
+    STREAM_SHARES,
+    STRONG,
+    WITHOUT_USER,
+    run_stream,
+)
 from hammerstone.evals.experiments.stream import _break_even as break_even
 from hammerstone.evals.experiments.stream import check_requests as check
+from hammerstone.evals.harness.bench_run import ExtraModel
 from hammerstone.evals.report.experiment_result import Measurement, Result, Series
 from hammerstone.evals.traffic.mixed_traffic import generate_traffic
 from hammerstone.models.model import Prompt, Reply
@@ -50,12 +61,31 @@ def series(result: Result, plot: str) -> dict[str, Series]:
 async def test_every_way_answers_the_whole_stream(store: Store, sandbox: Sandbox) -> None:
     result = await run(store, sandbox)
     over_all = figures(result, "all")
-    assert list(over_all) == [OURS, STRONG, *CACHES, CHEAP, MIX]
+    assert list(over_all) == [OURS, STRONG, *CACHES, WITHOUT_USER, CHEAP, MIX]
     assert {one.n for one in over_all.values()} == {COUNTED}
     assert over_all[STRONG].right == COUNTED
     assert over_all[CHEAP].right == 0
     assert over_all[OURS].right == COUNTED
     assert (result.partial, set(result.models)) == ("", {role.value for role in Role})
+
+
+async def test_without_the_user_route_no_model_writes_arguments(store: Store, sandbox: Sandbox) -> None:
+    result = await run(store, sandbox)
+    with_user, without = (figures(result, "all")[one] for one in (OURS, WITHOUT_USER))
+    assert without.right == COUNTED
+    assert (without.model_calls or 0) < (with_user.model_calls or 0)  # this user refuses, which costs a call
+
+
+async def test_small_models_answer_the_stream_alone_and_in_a_mix(store: Store, sandbox: Sandbox) -> None:
+    tiny = priced(lambda _: f"Answer: {ITEMS[0].request.answer}", "tiny")
+    extra = ExtraModel(model=tiny, parts=frozenset({PART}))
+    other = ExtraModel(model=priced(lambda _: "", "unrecorded"), parts=frozenset({"use"}))
+    over_all = figures(await run(store, sandbox, extra=(extra, other)), "all")
+    alone, mixed = list(over_all)[-2:]
+    assert (alone, mixed) == ("everything to tiny", "mix of strong and tiny, by chance, at hammerstone's cost")
+    same = sum(item.request.answer == ITEMS[0].request.answer for item in ITEMS if not item.rule_changed)
+    assert (over_all[alone].right, over_all[mixed].n) == (same, COUNTED)
+    assert len(tiny.prompts) == len({item.request.question for item in ITEMS})
 
 
 async def test_each_kind_of_request_has_a_figure_of_its_own(store: Store, sandbox: Sandbox) -> None:
@@ -86,11 +116,12 @@ async def test_false_hits_are_counted_of_what_can_hit_alone(store: Store, sandbo
     """A cache that sees no difference is wrong on all but the first list and its repeats; the tool never is."""
     bench = new_bench(store, sandbox, models(ITEMS), embeddings=(Alike(),))
     found = figures(await run_stream(bench, [NAME], N), "false hits")
-    assert list(found) == [OURS, "exact cache", *(f"semantic cache of all alike, {one:g}" for one in (0.8, 0.9, 0.95))]
+    alike = [f"semantic cache of all alike, {one:g}" for one in (0.8, 0.9, 0.95)]
+    assert list(found) == [OURS, "exact cache", *alike, WITHOUT_USER]
     assert found[OURS].right == COUNTED
     assert found["exact cache"].right == COUNTED
     same = sum(item.request.answer == ITEMS[0].request.answer for item in ITEMS)
-    assert {found[f"semantic cache of all alike, {one:g}"].right for one in (0.8, 0.9, 0.95)} == {same}
+    assert {found[one].right for one in alike} == {same}
     repeats = sum(item.kind == "repeat" for item in ITEMS)
     assert found["exact cache"].detail == f"{repeats} of {COUNTED} hit"
 
@@ -162,7 +193,7 @@ async def test_without_prices_there_is_no_mix_and_no_cost(store: Store, sandbox:
         return FunctionModel(reply, name=role)
 
     result = await run(store, sandbox, {role: free(role) for role in Role})
-    assert list(figures(result, "all")) == [OURS, STRONG, *CACHES, CHEAP]
+    assert list(figures(result, "all")) == [OURS, STRONG, *CACHES, WITHOUT_USER, CHEAP]
     assert series(result, "cost") == {}
     assert "There is no mix at hammerstone's cost: prices are unknown." in result.notes
 

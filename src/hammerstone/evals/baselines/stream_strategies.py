@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 
 from hammerstone.evals.baselines.caches import Cache
 from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError, for_each
-from hammerstone.evals.harness.metered import STRONG_ROLES, Meter, metered_models
+from hammerstone.evals.harness.metered import Meter, metered_models
 from hammerstone.evals.traffic.mixed_traffic import TrafficItem
 from hammerstone.loop import Hammerstone
 from hammerstone.requests import agree
 from hammerstone.routes import solve
-from hammerstone.store import Bill, Build, BuildState, open_store
+from hammerstone.store import AccountedModel, Bill, Build, BuildState, open_store
 from hammerstone.types import Role, Route
 
 __all__ = ["LoopRun", "StrategyStep", "through_cache", "through_loop", "through_mix", "through_model"]
@@ -55,12 +55,14 @@ class LoopRun:
     partial: str = ""
 
 
-async def through_loop(bench: BenchRun, items: Sequence[TrafficItem]) -> LoopRun:
+async def through_loop(bench: BenchRun, items: Sequence[TrafficItem], *, user: bool = True) -> LoopRun:
     """The closed loop with an empty store, one request at a time; builds hold the stream, so that it repeats exactly.
 
-    A bound on the cost that is reached leaves the steps so far.
+    Without `user` no model writes arguments: what no parser takes goes to the solver. A bound on the cost that is
+    reached leaves the steps so far.
     """
     run = LoopRun()
+    roles = [role for role in Role if user or role is not Role.USER]
     meter = Meter()
 
     def note(task: str, build: Build | None) -> None:
@@ -72,7 +74,7 @@ async def through_loop(bench: BenchRun, items: Sequence[TrafficItem]) -> LoopRun
         async with Hammerstone(
             store=store,
             sandbox=bench.sandbox,
-            models=metered_models(bench, meter),
+            models=metered_models(bench, meter, roles),
             settings=replace(bench.settings, loop=replace(bench.settings.loop, background=False)),
             on_build=note,
         ) as hammerstone:
@@ -92,21 +94,24 @@ async def through_loop(bench: BenchRun, items: Sequence[TrafficItem]) -> LoopRun
                     tool=answered.tool,
                 )
                 run.steps.append(step)
-                bench.on_progress("stream: hammerstone", number, len(items))
+                what = "hammerstone" if user else "hammerstone without the user route"
+                bench.on_progress(f"stream: {what}", number, len(items))
     return run
 
 
-async def through_model(bench: BenchRun, items: Sequence[TrafficItem], role: Role) -> list[StrategyStep]:
-    """Everything to the model of a role, asked as the loop's solver is. Raises `CostReachedError`."""
+async def through_model(
+    bench: BenchRun, items: Sequence[TrafficItem], model: AccountedModel, *, strong: bool
+) -> list[StrategyStep]:
+    """Everything to one model, asked as the loop's solver is. Raises `CostReachedError`."""
     done = 0
 
     async def one(item: TrafficItem) -> StrategyStep:
         nonlocal done
         bill = Bill()
-        answer = await solve(bench.model(role), item.request.chat, bill)
+        answer = await solve(model, item.request.chat, bill)
         done += 1
-        bench.on_progress(f"stream: everything to the {role}", done, len(items))
-        return StrategyStep(answer=answer, hit=False, bill=bill, strong=bill.calls if role in STRONG_ROLES else 0)
+        bench.on_progress(f"stream: everything to {model.name}", done, len(items))
+        return StrategyStep(answer=answer, hit=False, bill=bill, strong=bill.calls if strong else 0)
 
     return await for_each(one, items)
 

@@ -41,8 +41,11 @@ STREAM_SHARES: Mapping[TrafficKind, float] = MappingProxyType(
 )
 """No tool can serve near-misses and one-offs: together they bound what can be saved, so they are few here."""
 
-OURS, STRONG, CHEAP = "hammerstone", "everything to the strong model", "everything to the cheap model"
-MIX = "mix of strong and cheap, by chance, at hammerstone's cost"
+PART = "stream"  # the file of recordings of a model that is measured beside those of the roles
+OURS, WITHOUT_USER = "hammerstone", "hammerstone without the user route"
+ONE_MODEL, BY_CHANCE = "everything to ", "mix of strong and "
+STRONG, CHEAP = f"{ONE_MODEL}the strong model", f"{ONE_MODEL}the cheap model"
+MIX = f"{BY_CHANCE}cheap, by chance, at hammerstone's cost"
 RULE_CHANGED = "rule changed"
 BLOCK = 40  # requests that a point of a plot sums up
 EVERY = 10  # requests between two points of a running mean
@@ -87,13 +90,22 @@ async def _add_baselines(
     bench: BenchRun, items: Sequence[TrafficItem], strategies: dict[str, Sequence[StrategyStep]]
 ) -> None:
     """Raises `CostReachedError`; what was paid for until then is there."""
-    strategies[STRONG] = await through_model(bench, items, Role.SOLVER)
+    strategies[STRONG] = await through_model(bench, items, bench.model(Role.SOLVER), strong=True)
     for cache in (VerbatimCache(), *(SemanticCache(of, one) for of in bench.embeddings for one in THRESHOLDS)):
         strategies[cache.name] = await through_cache(cache, items, strategies[STRONG])
-    strategies[CHEAP] = await through_model(bench, items, Role.USER)
-    costs = [one_bill([step.bill for step in strategies[name]]).cost_usd for name in (OURS, STRONG, CHEAP)]
-    if None not in costs:
-        strategies[MIX] = through_mix(strategies[STRONG], strategies[CHEAP], costs[0] or 0.0, bench.seed)
+    without = await through_loop(bench, items, user=False)
+    if without.partial:
+        raise CostReachedError(without.partial)
+    strategies[WITHOUT_USER] = without.steps
+    cheap, *small = bench.models_of(Role.USER, PART)
+    for model, alone, mixed in (
+        (cheap, CHEAP, MIX),
+        *((one, f"{ONE_MODEL}{one.name}", MIX.replace("cheap", one.name)) for one in small),
+    ):
+        strategies[alone] = await through_model(bench, items, model, strong=False)
+        costs = [one_bill([step.bill for step in strategies[name]]).cost_usd for name in (OURS, STRONG, alone)]
+        if None not in costs:
+            strategies[mixed] = through_mix(strategies[STRONG], strategies[alone], costs[0] or 0.0, bench.seed)
 
 
 # measurements
@@ -135,6 +147,7 @@ def _measurement(
         output_tokens=bill.usage.output_tokens,
         cost_usd=bill.cost_usd,
         model_calls=bill.calls,
+        seconds=bill.seconds or None,
         detail=detail,
     )
 
@@ -147,7 +160,7 @@ def _strong_calls(steps: Sequence[StrategyStep], half: int) -> str:
 
 
 def _may_hit(name: str) -> bool:
-    return name not in (STRONG, CHEAP, MIX)
+    return not name.startswith((ONE_MODEL, BY_CHANCE))
 
 
 def _false_hits(
@@ -191,7 +204,7 @@ def _series(items: Sequence[TrafficItem], strategies: _Strategies) -> tuple[Seri
     return (
         *(one for name, steps in strategies.items() if (one := _cost(name, steps, strategies.get(STRONG)))),
         *_routes(strategies[OURS]),
-        *(_strong(name, steps) for name, steps in strategies.items() if name not in (CHEAP, MIX)),
+        *(_strong(name, steps) for name, steps in strategies.items() if name == STRONG or _may_hit(name)),
         *(_accuracy(name, items, steps) for name, steps in strategies.items()),
     )
 
