@@ -46,7 +46,8 @@ from hammerstone.types import Chat, Message
 
 MODEL = "gpt-4o-mini"
 CONNECTIONS = 16
-SATURATING_MS, PACED_MS = 50, 200  # of the upstream, in the measurement of misses
+MISSES = (("saturated", 50, CONNECTIONS), ("paced", 200, CONNECTIONS), ("alone", 50, 1))
+"""How misses are measured: the upstream's delay in ms, and how many requests are under way at once."""
 FRESH = 60_000  # different questions: more than any run asks
 LITELLM = {
     "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",  # neither gateway checks keys here
@@ -110,19 +111,22 @@ def measure_hits(bench: Bench, tools: Sequence[Tool], litellm: Path | None) -> N
 
 
 def measure_misses(bench: Bench, tools: Sequence[Tool]) -> None:
-    """Requests that a tool might be asked, but none answers: with the process saturated, and at a pace like that of
-    real traffic. In a closed loop a process that takes s ms of CPU for a miss adds at least 16 s - delay.
+    """Requests that a tool might be asked, but none answers: with the process saturated, at a slower pace, and one at
+    a time. In a closed loop 16 requests come in step: one that takes s ms of CPU waits for 8 s in the median.
     """
-    for delay_ms, pace in ((SATURATING_MS, "saturated"), (PACED_MS, "paced")):
+    for pace, delay_ms, connections in MISSES:
         with ExitStack() as stack:
             upstream = stack.enter_context(bench.upstream(delay_ms))
             ours = stack.enter_context(bench.gateway(f"misses-{pace}", tools, upstream))
             asked = [UNKNOWN.format(number) for number in range(FRESH)]
             for name, stream in (("whole replies", False), ("streams", True)):
                 script = bench.script(f"{pace}-{stream}", asked, stream=stream)
-                bench.load(ours, script)  # its first requests find everything new
+                bench.load(ours, script, connections)  # its first requests find everything new
                 before = ours.cpu_seconds()
-                rounds = [(bench.load(ours, script), bench.load(upstream, script)) for _ in range(bench.rounds)]
+                rounds = [
+                    (bench.load(ours, script, connections), bench.load(upstream, script, connections))
+                    for _ in range(bench.rounds)
+                ]
                 count = sum(own.per_second for own, _ in rounds) * bench.seconds
                 report(f"misses, {name}, upstream of {delay_ms} ms ({pace})", [own for own, _ in rounds])
                 report("the same upstream directly", [direct for _, direct in rounds])
@@ -278,8 +282,8 @@ class Bench:
         path.write_text(LUA.replace("BODIES", str(bodies)).replace("PLACE", str(self.folder / f"{name}.place")))
         return path
 
-    def load(self, server: Server, script: Path) -> Load:
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{self.seconds}s", "--latency", "-s", str(script), server.url]
+    def load(self, server: Server, script: Path, connections: int = CONNECTIONS) -> Load:
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{self.seconds}s", "--latency", "-s", str(script), server.url]
         return read_wrk(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
