@@ -1,4 +1,4 @@
-"""Record the vectors that the semantic caches of `hammerstone bench near-miss` compare questions by.
+"""Record the vectors by which the semantic caches of `hammerstone bench near-miss` and `stream` compare questions.
 
     uv run --extra toolformer python benchmarks/record_embedding.py FOLDER
 
@@ -53,7 +53,7 @@ async def main(folder: Path) -> None:
     embedding = SentenceEmbedding(folder, RecordedEmbedding(kept))
     with tempfile.TemporaryDirectory() as home:
         await run_experiments(
-            BenchPlan(experiments=("near-miss",), tasks=(), n=20),
+            BenchPlan(experiments=("near-miss", "stream"), tasks=(), n=20),
             open_role_models(recordings("bench"), maker=None, user=None, record=False),
             home,
             embeddings=(embedding,),
