@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from hammerstone.errors import InputError
+from hammerstone.errors import InputError, RecordingError
 from hammerstone.evals.experiments.stream import (
     BLOCK,
     CHEAP,
-    MIX,
     OURS,
     PART,
     STREAM_SHARES,
     STRONG,
     WITHOUT_USER,
+    mix_of,
     run_stream,
 )
 from hammerstone.evals.experiments.stream import _break_even as break_even
@@ -61,7 +61,7 @@ def series(result: Result, plot: str) -> dict[str, Series]:
 async def test_every_way_answers_the_whole_stream(store: Store, sandbox: Sandbox) -> None:
     result = await run(store, sandbox)
     over_all = figures(result, "all")
-    assert list(over_all) == [OURS, STRONG, *CACHES, WITHOUT_USER, CHEAP, MIX]
+    assert list(over_all) == [OURS, STRONG, *CACHES, WITHOUT_USER, CHEAP, mix_of("cheap")]
     assert {one.n for one in over_all.values()} == {COUNTED}
     assert over_all[STRONG].right == COUNTED
     assert over_all[CHEAP].right == 0
@@ -82,10 +82,18 @@ async def test_small_models_answer_the_stream_alone_and_in_a_mix(store: Store, s
     other = ExtraModel(model=priced(lambda _: "", "unrecorded"), parts=frozenset({"use"}))
     over_all = figures(await run(store, sandbox, extra=(extra, other)), "all")
     alone, mixed = list(over_all)[-2:]
-    assert (alone, mixed) == ("everything to tiny", "mix of strong and tiny, by chance, at hammerstone's cost")
+    assert (alone, mixed) == ("everything to tiny", mix_of("tiny"))
     same = sum(item.request.answer == ITEMS[0].request.answer for item in ITEMS if not item.rule_changed)
     assert (over_all[alone].right, over_all[mixed].n) == (same, COUNTED)
     assert len(tiny.prompts) == len({item.request.question for item in ITEMS})
+
+
+async def test_a_small_model_that_is_recorded_on_other_requests_is_left_out(store: Store, sandbox: Sandbox) -> None:
+    def unrecorded(_: Prompt) -> str:
+        raise RecordingError("no recording of this prompt")
+
+    extra = ExtraModel(model=priced(unrecorded, "tiny"), parts=frozenset({PART}))
+    assert list(figures(await run(store, sandbox, extra=(extra,)), "all"))[-1] == mix_of("cheap")
 
 
 async def test_each_kind_of_request_has_a_figure_of_its_own(store: Store, sandbox: Sandbox) -> None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 
-from hammerstone.errors import InputError
+from hammerstone.errors import InputError, RecordingError
 from hammerstone.evals.baselines.caches import SemanticCache, VerbatimCache
 from hammerstone.evals.baselines.stream_strategies import (
     LoopRun,
@@ -24,6 +25,7 @@ from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError, one_
 from hammerstone.evals.report.experiment_result import Measurement, Result, Series
 from hammerstone.evals.report.result_tables import ALL
 from hammerstone.evals.traffic.mixed_traffic import TrafficItem, TrafficKind, generate_traffic
+from hammerstone.store import AccountedModel
 from hammerstone.types import Role, Route
 
 __all__ = ["STREAM_SHARES", "check_requests", "run_stream"]
@@ -45,7 +47,6 @@ PART = "stream"  # the file of recordings of a model that is measured beside tho
 OURS, WITHOUT_USER = "hammerstone", "hammerstone without the user route"
 ONE_MODEL, BY_CHANCE = "everything to ", "mix of strong and "
 STRONG, CHEAP = f"{ONE_MODEL}the strong model", f"{ONE_MODEL}the cheap model"
-MIX = f"{BY_CHANCE}cheap, by chance, at hammerstone's cost"
 RULE_CHANGED = "rule changed"
 BLOCK = 40  # requests that a point of a plot sums up
 EVERY = 10  # requests between two points of a running mean
@@ -98,14 +99,32 @@ async def _add_baselines(
         raise CostReachedError(without.partial)
     strategies[WITHOUT_USER] = without.steps
     cheap, *small = bench.models_of(Role.USER, PART)
-    for model, alone, mixed in (
-        (cheap, CHEAP, MIX),
-        *((one, f"{ONE_MODEL}{one.name}", MIX.replace("cheap", one.name)) for one in small),
-    ):
-        strategies[alone] = await through_model(bench, items, model, strong=False)
-        costs = [one_bill([step.bill for step in strategies[name]]).cost_usd for name in (OURS, STRONG, alone)]
-        if None not in costs:
-            strategies[mixed] = through_mix(strategies[STRONG], strategies[alone], costs[0] or 0.0, bench.seed)
+    await _add_cheap(bench, items, strategies, cheap, "cheap", alone=CHEAP)
+    for one in small:
+        with suppress(RecordingError):  # of one that was asked other requests
+            await _add_cheap(bench, items, strategies, one, one.name, alone=f"{ONE_MODEL}{one.name}")
+
+
+async def _add_cheap(
+    bench: BenchRun,
+    items: Sequence[TrafficItem],
+    strategies: dict[str, Sequence[StrategyStep]],
+    model: AccountedModel,
+    name: str,
+    *,
+    alone: str,
+) -> None:
+    """Everything to one cheap model, and the mix of it with the strong one, if their prices are known."""
+    strategies[alone] = await through_model(bench, items, model, strong=False)
+    costs = [one_bill([step.bill for step in strategies[one]]).cost_usd for one in (OURS, STRONG, alone)]
+    if None not in costs:
+        mixed = through_mix(strategies[STRONG], strategies[alone], costs[0] or 0.0, bench.seed)
+        strategies[mix_of(name)] = mixed
+
+
+def mix_of(name: str) -> str:
+    """The strategy that sends a request to the strong model or to this one by chance."""
+    return f"{BY_CHANCE}{name}, by chance, at hammerstone's cost"
 
 
 # measurements
@@ -306,7 +325,7 @@ def _notes(items: Sequence[TrafficItem], strategies: _Strategies, run: LoopRun) 
 
 
 def _mixed(strategies: _Strategies) -> list[str]:
-    if MIX not in strategies:
+    if mix_of("cheap") not in strategies:
         return ["There is no mix at hammerstone's cost: prices are unknown."]
     ours, strong = (one_bill([step.bill for step in strategies[name]]).cost_usd or 0.0 for name in (OURS, STRONG))
     return [
