@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import gc
+import socket
+from collections.abc import Sequence
+
 import pytest
+from starlette.applications import Starlette
 
 from hammerstone.errors import SettingsError
+from hammerstone.server.draining import DrainingServer
+from hammerstone.server.serving import _listen as listen
 from hammerstone.server.serving import check_address, open_upstreams
+from hammerstone.server.telemetry.signals import open_signals
 from hammerstone.settings import ServeSettings
 
 
@@ -54,3 +62,21 @@ def test_without_keys_no_other_machine_is_listened_to(host: str) -> None:
     check_address(ServeSettings(host=host), has_keys=True)
     with pytest.raises(SettingsError):
         check_address(ServeSettings(host=host), has_keys=False)
+
+
+@pytest.mark.anyio
+async def test_no_search_for_garbage_looks_through_what_was_there_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    frozen: list[int] = []
+
+    async def serve(_: DrainingServer, sockets: Sequence[socket.socket]) -> None:
+        frozen.append(gc.get_freeze_count())
+        for one in sockets:
+            one.close()
+
+    monkeypatch.setattr(DrainingServer, "serve", serve)
+    settings = ServeSettings(host="127.0.0.1", port=0)
+    try:
+        await listen(Starlette(), settings, open_signals(settings), lambda _: None)
+    finally:
+        gc.unfreeze()
+    assert frozen[0] > 10_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import sys
@@ -181,6 +182,8 @@ async def _listen(app: Starlette, settings: ServeSettings, signals: Signals, on_
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{host}:{listening.getsockname()[1]}"
     server = DrainingServer(config, signals.health, drain_s=settings.drain_s, on_start=lambda: on_start(url))
+    gc.collect()
+    gc.freeze()  # what is here now stays: looking through it for garbage would keep all requests waiting for some 50 ms
     await server.serve(sockets=[listening])
 
 
