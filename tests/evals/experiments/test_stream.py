@@ -88,6 +88,16 @@ async def test_small_models_answer_the_stream_alone_and_in_a_mix(store: Store, s
     assert len(tiny.prompts) == len({item.request.question for item in ITEMS})
 
 
+async def test_seconds_are_stated_only_where_every_call_was_timed(store: Store, sandbox: Sandbox) -> None:
+    async def timed(_: Prompt) -> Reply:
+        return Reply(text="Answer: it", model="tiny", seconds=2.0, cost_usd=0.0)
+
+    extra = ExtraModel(model=FunctionModel(timed, name="tiny"), parts=frozenset({PART}))
+    over_all = figures(await run(store, sandbox, extra=(extra,)), "all")
+    assert over_all["everything to tiny"].seconds == 2.0 * COUNTED
+    assert over_all[mix_of("tiny")].seconds is None
+
+
 async def test_a_small_model_that_is_recorded_on_other_requests_is_left_out(store: Store, sandbox: Sandbox) -> None:
     def unrecorded(_: Prompt) -> str:
         raise RecordingError("no recording of this prompt")

@@ -156,6 +156,7 @@ def _measurement(
     detail: str = "",
 ) -> Measurement:
     bill = one_bill([steps[k].bill for k in ks])
+    timed = all(steps[k].bill.seconds or not steps[k].bill.calls for k in ks)  # the frontier model's calls are not
     return Measurement(
         task=task,
         method=method,
@@ -166,7 +167,7 @@ def _measurement(
         output_tokens=bill.usage.output_tokens,
         cost_usd=bill.cost_usd,
         model_calls=bill.calls,
-        seconds=bill.seconds or None,
+        seconds=bill.seconds or None if timed else None,
         detail=detail,
     )
 
