@@ -103,6 +103,19 @@ def test_the_break_even_is_that_of_the_results() -> None:
     assert stated("break-even", STREAM)[-1] == mark
 
 
+def test_false_hits_of_the_stream_are_those_of_the_results() -> None:
+    def wrong_hits(method: str) -> float:
+        right, n = numbers(row("stream", "false hits", method)[2])
+        return n - right
+
+    caches = [
+        wrong_hits(f"semantic cache of {of}, {threshold:g}")
+        for of in ("character 4-grams", "all-minilm-l6-v2")
+        for threshold in (0.8, 0.9, 0.95)
+    ]
+    assert stated("false hits of hammerstone", STREAM) == [wrong_hits("hammerstone"), *caches]
+
+
 def test_hits_on_look_alikes_are_those_of_the_results() -> None:
     def wrong_hits(method: str) -> float:
         right, n = numbers(row("near-miss", "all", method)[3])
