@@ -249,3 +249,12 @@ def test_accuracy_is_drawn_first_against_the_cost_of_a_request_a_point_for_each_
 
 def test_without_a_cost_no_accuracy_is_drawn_against_it() -> None:
     assert "Accuracy against cost" not in [plot.title for plot in draw(replace(use(), series=()), "x")]
+
+
+def test_a_long_word_breaks_after_a_hyphen_and_a_short_one_nowhere() -> None:
+    (one, *_) = use().figures
+    long = replace(one, method="everything to qwen2.5-coder-0.5b-instruct", model="")
+    short = replace(one, method="dispatcher, then look-alike", model="")
+    drawn = [word for plot in draw(replace(use(), figures=(long, short), series=()), "x") for word in words(plot)]
+    assert {"everything to", "qwen2.5-coder-", "0.5b-instruct"} <= set(drawn)
+    assert "look-alike" in drawn

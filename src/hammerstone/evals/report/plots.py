@@ -222,7 +222,10 @@ def _drawn(paint: Callable[[Axes], None], *, height: float = _HEIGHT, left: floa
 
 
 def _lines(name: str) -> str:
-    """At most three lines of 20 letters, the last one cut; a name may break after its underscores."""
-    parts = visible(name, lines=True).expandtabs(1).replace("_", "_ ").split("\n")  # SVG allows no control characters
-    lines = [line.replace("_ ", "_") for part in parts for line in wrap(part, _LETTERS)]
+    """At most three lines of 20 letters, the last one cut; a name may break after its underscores, and a long word after
+    its hyphens.
+    """
+    parts = visible(name, lines=True).expandtabs(1).replace("_", "_\0 ").split("\n")  # SVG allows no control characters
+    words = [[w.replace("-", "-\0 ") if len(w) > _LETTERS else w for w in part.split(" ")] for part in parts]
+    lines = [line.replace("\0 ", "").replace("\0", "") for one in words for line in wrap(" ".join(one), _LETTERS)]
     return "\n".join(lines if len(lines) < 4 else [*lines[:2], f"{lines[2][: _LETTERS - 1]}…"])
