@@ -222,8 +222,8 @@ def _drawn(paint: Callable[[Axes], None], *, height: float = _HEIGHT, left: floa
 
 
 def _lines(name: str) -> str:
-    """At most three lines of 20 letters, the last one cut; a name may break after its underscores, and a long word after
-    its hyphens.
+    """At most three lines of 20 letters, the last one cut; a name may break after its underscores, a long word after its
+    hyphens.
     """
     parts = visible(name, lines=True).expandtabs(1).replace("_", "_\0 ").split("\n")  # SVG allows no control characters
     words = [[w.replace("-", "-\0 ") if len(w) > _LETTERS else w for w in part.split(" ")] for part in parts]
