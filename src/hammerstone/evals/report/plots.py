@@ -222,9 +222,7 @@ def _drawn(paint: Callable[[Axes], None], *, height: float = _HEIGHT, left: floa
 
 
 def _lines(name: str) -> str:
-    """At most three lines of 20 letters, the last one cut; a name may break after its underscores, a long word after its
-    hyphens.
-    """
+    """At most three lines of 20 letters, the last one cut. Names break after underscores, long words after hyphens."""
     parts = visible(name, lines=True).expandtabs(1).replace("_", "_\0 ").split("\n")  # SVG allows no control characters
     words = [[w.replace("-", "-\0 ") if len(w) > _LETTERS else w for w in part.split(" ")] for part in parts]
     lines = [line.replace("\0 ", "").replace("\0", "") for one in words for line in wrap(" ".join(one), _LETTERS)]
