@@ -155,7 +155,7 @@ def measure_many_tools(bench: Bench, tools: Sequence[Tool]) -> None:
 def measure_memory(bench: Bench, tools: Sequence[Tool], litellm: Path | None) -> None:
     """Proportional memory of the gateway and its workers with 50 live tools, before and after a load, and LiteLLM's.
 
-    Each is started twice: a start that finds no bytecode compiles its modules, and keeps 25 MB or more from that.
+    Each is started twice: a start that finds no bytecode compiles its modules, and keeps memory from that.
     """
     others = [renamed(tools[number % len(tools)], number) for number in range(50 - len(tools))]
     with ExitStack() as stack:

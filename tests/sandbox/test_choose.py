@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -9,6 +10,8 @@ import pytest
 
 from hammerstone.errors import SandboxError, SettingsError
 from hammerstone.sandbox import Limits, Outcome, Status, choose, open_sandbox, survey
+from hammerstone.sandbox.choose import PROBE
+from hammerstone.sandbox.inside.modules import NATIVE
 
 pytestmark = pytest.mark.anyio
 
@@ -132,3 +135,9 @@ def test_importing_the_package_loads_no_backend() -> None:
     command = [sys.executable, "-c", script]
     found = subprocess.run(command, capture_output=True, text=True, check=True)
     assert found.stdout.split() == []
+
+
+def test_what_the_proof_tries_is_there_to_be_tried() -> None:
+    """Or a missing module would pass for confinement."""
+    imported = {name.name for node in ast.walk(ast.parse(PROBE)) if isinstance(node, ast.Import) for name in node.names}
+    assert imported <= {"os", *NATIVE}

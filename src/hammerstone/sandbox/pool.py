@@ -80,7 +80,7 @@ class WorkerPool:
                 one.worker.close()
 
     def retire(self, idle_s: float = 0.0) -> None:
-        """End the workers that have been idle for so long: each holds about 3 MB."""
+        """End the workers that have been idle for so many seconds."""
         latest = time.monotonic() - idle_s
         for key, idle in list(self._idle.items()):
             for since, warm in idle:

@@ -183,7 +183,7 @@ async def _listen(app: Starlette, settings: ServeSettings, signals: Signals, on_
     url = f"http://{host}:{listening.getsockname()[1]}"
     server = DrainingServer(config, signals.health, drain_s=settings.drain_s, on_start=lambda: on_start(url))
     gc.collect()
-    gc.freeze()  # what is here now stays: looking through it for garbage would keep all requests waiting for some 50 ms
+    gc.freeze()  # what is here now stays: a search through it for garbage would keep all requests waiting
     await server.serve(sockets=[listening])
 
 
