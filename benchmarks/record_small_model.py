@@ -1,6 +1,6 @@
 """Record a small model beside the recorded ones, in one part of an experiment.
 
-    uv run python benchmarks/record_small_model.py MODEL URL EXPERIMENT PART [TASKS]
+    uv run python benchmarks/record_small_model.py MODEL URL EXPERIMENT PART [--tasks A,B] [--at-once 2]
 
 MODEL names a folder in examples/recordings/real with a model.toml, and the model of a server at URL that speaks
 OpenAI's API. The replies go to PART.jsonl in that folder: those that are there already are not asked for again, so an
@@ -9,12 +9,12 @@ interrupted run resumes. The other models of the experiment are replayed. For ex
     uv run python benchmarks/record_small_model.py smollm2-135m-instruct http://127.0.0.1:8080/v1 use direct
 
 PART is a method of `use` (direct, cot, user, pot) or the name of what the model does in another experiment: reuse-cot,
-dispatcher, maker, stream, one-call.
+dispatcher, maker, stream, one-call. `--at-once` is how many requests the server has slots for.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 import tempfile
 
 import anyio
@@ -26,13 +26,12 @@ from hammerstone.evals.role_models import open_role_models, small_model
 from hammerstone.evals.run_experiments import BenchPlan, run_experiments
 from hammerstone.models import RecordingModel, open_model
 
-AT_ONCE = 2  # as many as the server has slots
 QUEUED_S = 1800.0  # a slow machine may take minutes for one reply
 
 
-async def main(name: str, url: str, experiment: str, part: str, tasks: str = "") -> None:
+async def main(name: str, url: str, experiment: str, part: str, tasks: str, at_once: int) -> None:
     folder = recordings("real") / name
-    live = open_model(f"openai:{name}@{url}", timeout_seconds=QUEUED_S, concurrency=AT_ONCE)
+    live = open_model(f"openai:{name}@{url}", timeout_seconds=QUEUED_S, concurrency=at_once)
     model = RecordingModel(live, folder / f"{part}.jsonl")
     plan = BenchPlan(
         experiments=(experiment,),
@@ -60,4 +59,11 @@ async def main(name: str, url: str, experiment: str, part: str, tasks: str = "")
     print(markdown_of([result]))
 
 
-anyio.run(main, *sys.argv[1:])
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for what in ("model", "url", "experiment", "part"):
+        parser.add_argument(what, metavar=what.upper())
+    parser.add_argument("--tasks", default="", help="comma-separated; all of the experiment's without it")
+    parser.add_argument("--at-once", type=int, default=2, help="as many as the server has slots")
+    given = parser.parse_args()
+    anyio.run(main, given.model, given.url, given.experiment, given.part, given.tasks, given.at_once)
