@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from hammerstone.evals.baselines.caches import SemanticCache, VerbatimCache
 from hammerstone.evals.baselines.stream_strategies import (
+    LoopRun,
     StrategyStep,
     through_cache,
     through_loop,
     through_mix,
     through_model,
 )
+from hammerstone.evals.harness.bench_run import BenchRun
 from hammerstone.evals.traffic.mixed_traffic import TrafficItem
 from hammerstone.sandbox import Sandbox
 from hammerstone.store import Store
@@ -34,6 +37,10 @@ def paid(*prices: float | None, answer: str | None = "x", strong: int = 0) -> li
     ]
 
 
+async def loop(bench: BenchRun, items: Sequence[TrafficItem]) -> LoopRun:
+    return await through_loop(bench, items, bench.every_role(), "the loop")
+
+
 def repeated(item: TrafficItem, times: int) -> list[TrafficItem]:
     return [item] * times
 
@@ -42,7 +49,7 @@ async def test_the_loop_calls_strong_models_until_its_tool_is_live_and_none_afte
     store: Store, sandbox: Sandbox
 ) -> None:
     items = own(9)
-    run = await through_loop(new_bench(store, sandbox, models(items)), items)
+    run = await loop(new_bench(store, sandbox, models(items)), items)
     routes = [step.route for step in run.steps]
     assert routes == [Route.SOLVER] * MADE_AT + [Route.PARSER] * 4
     assert [step.strong for step in run.steps] == [1] * (MADE_AT - 1) + [2] + [0] * 4
@@ -53,7 +60,7 @@ async def test_the_loop_calls_strong_models_until_its_tool_is_live_and_none_afte
 
 async def test_a_build_is_billed_to_the_request_that_started_it(store: Store, sandbox: Sandbox) -> None:
     items = own(7)
-    run = await through_loop(new_bench(store, sandbox, models(items)), items)
+    run = await loop(new_bench(store, sandbox, models(items)), items)
     bills = [step.bill for step in run.steps]
     assert [bill.cost_usd for bill in bills[: MADE_AT - 1]] == [2 * PRICE] * (MADE_AT - 1)  # dispatcher and solver
     assert bills[MADE_AT - 1].calls > 2
@@ -63,8 +70,8 @@ async def test_a_build_is_billed_to_the_request_that_started_it(store: Store, sa
 async def test_the_loop_runs_in_a_store_of_its_own_and_what_is_paid_is_kept(store: Store, sandbox: Sandbox) -> None:
     items = own(7)
     first, again = models(items), models(items)
-    one = await through_loop(new_bench(store, sandbox, first), items)
-    two = await through_loop(new_bench(store, sandbox, again), items)
+    one = await loop(new_bench(store, sandbox, first), items)
+    two = await loop(new_bench(store, sandbox, again), items)
     assert two == one  # the bills as well
     assert sum(len(model.prompts) for model in again.values()) == 0
     assert store.tasks() == ()
@@ -72,7 +79,7 @@ async def test_the_loop_runs_in_a_store_of_its_own_and_what_is_paid_is_kept(stor
 
 async def test_a_bound_on_the_cost_leaves_the_steps_until_then(store: Store, sandbox: Sandbox) -> None:
     items = own(9)
-    run = await through_loop(new_bench(store, sandbox, models(items), max_cost=6 * PRICE), items)
+    run = await loop(new_bench(store, sandbox, models(items), max_cost=6 * PRICE), items)
     assert len(run.steps) == 3
     assert run.partial == "$1.50 spent, the bound is $1.50"
 
@@ -80,7 +87,7 @@ async def test_a_bound_on_the_cost_leaves_the_steps_until_then(store: Store, san
 async def test_a_tool_that_fails_its_checks_is_counted_as_a_failed_build(store: Store, sandbox: Sandbox) -> None:
     items = own(6)
     given = models(items, solver=lambda question: f"wrong {len(question)}")
-    run = await through_loop(new_bench(store, sandbox, given), items)
+    run = await loop(new_bench(store, sandbox, given), items)
     assert run.live_at == {}
     assert run.failed_builds == 1
     assert not any(step.right(item) for step, item in zip(run.steps, items, strict=True))

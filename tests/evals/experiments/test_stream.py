@@ -12,6 +12,7 @@ from hammerstone.errors import InputError, RecordingError
 from hammerstone.evals.experiments.stream import (
     BLOCK,
     CHEAP,
+    LOOP,
     OURS,
     PART,
     STREAM_SHARES,
@@ -19,6 +20,7 @@ from hammerstone.evals.experiments.stream import (
     WITHOUT_USER,
     mix_of,
     run_stream,
+    with_cheap,
 )
 from hammerstone.evals.experiments.stream import _break_even as break_even
 from hammerstone.evals.experiments.stream import check_requests as check
@@ -86,6 +88,18 @@ async def test_small_models_answer_the_stream_alone_and_in_a_mix(store: Store, s
     same = sum(item.request.answer == ITEMS[0].request.answer for item in ITEMS if not item.rule_changed)
     assert (over_all[alone].right, over_all[mixed].n) == (same, COUNTED)
     assert len(tiny.prompts) == len({item.request.question for item in ITEMS})
+
+
+async def test_small_models_play_the_cheap_roles_of_the_loop(store: Store, sandbox: Sandbox) -> None:
+    """This one knows the task as the dispatcher does, and writes no arguments: what no parser takes is solved."""
+    given = models(ITEMS)
+    tiny = FunctionModel(given[Role.DISPATCHER].complete, name="tiny")
+    extra = ExtraModel(model=tiny, parts=frozenset({LOOP}))
+    result = await run(store, sandbox, given, extra=(extra,))
+    ours, small = (figures(result, "all")[one] for one in (OURS, with_cheap("tiny")))
+    assert (small.right, small.model_calls) == (COUNTED, ours.model_calls)
+    assert list(figures(result, f"{with_cheap('tiny')}, by route")) == ["parser", "solver"]
+    assert list(figures(result, "all"))[-2:] == [CHEAP, mix_of("cheap")]  # it is not asked to answer by itself
 
 
 async def test_seconds_are_stated_only_where_every_call_was_timed(store: Store, sandbox: Sandbox) -> None:

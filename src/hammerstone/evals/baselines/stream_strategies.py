@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hammerstone.evals.baselines.caches import Cache
@@ -55,14 +55,15 @@ class LoopRun:
     partial: str = ""
 
 
-async def through_loop(bench: BenchRun, items: Sequence[TrafficItem], *, user: bool = True) -> LoopRun:
+async def through_loop(
+    bench: BenchRun, items: Sequence[TrafficItem], models: Mapping[Role, AccountedModel], name: str
+) -> LoopRun:
     """The closed loop with an empty store, one request at a time; builds hold the stream, so that it repeats exactly.
 
-    Without `user` no model writes arguments: what no parser takes goes to the solver. A bound on the cost that is
-    reached leaves the steps so far.
+    `models` play their roles; without a user no model writes arguments, and what no parser takes goes to the solver.
+    `name` is the strategy's, for the progress. A bound on the cost that is reached leaves the steps so far.
     """
     run = LoopRun()
-    roles = [role for role in Role if user or role is not Role.USER]
     meter = Meter()
 
     def note(task: str, build: Build | None) -> None:
@@ -74,7 +75,7 @@ async def through_loop(bench: BenchRun, items: Sequence[TrafficItem], *, user: b
         async with Hammerstone(
             store=store,
             sandbox=bench.sandbox,
-            models=metered_models(bench, meter, roles),
+            models=metered_models(models, meter),
             settings=replace(bench.settings, loop=replace(bench.settings.loop, background=False)),
             on_build=note,
         ) as hammerstone:
@@ -94,8 +95,7 @@ async def through_loop(bench: BenchRun, items: Sequence[TrafficItem], *, user: b
                     tool=answered.tool,
                 )
                 run.steps.append(step)
-                what = "hammerstone" if user else "hammerstone without the user route"
-                bench.on_progress(f"stream: {what}", number, len(items))
+                bench.on_progress(f"stream: {name}", number, len(items))
     return run
 
 

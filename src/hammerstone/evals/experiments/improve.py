@@ -126,7 +126,7 @@ async def _grow(bench: BenchRun, family: str, requests: int, fresh: int) -> _Gro
         async with Hammerstone(
             store=store,
             sandbox=bench.sandbox,
-            models=replace(metered_models(bench, meter, (Role.MAKER,)), solver=_Rule(drawn)),
+            models=replace(metered_models({Role.MAKER: bench.model(Role.MAKER)}, meter), solver=_Rule(drawn)),
             settings=replace(bench.settings, loop=replace(bench.settings.loop, background=False)),
             on_build=note,
         ) as hammerstone:

@@ -43,7 +43,10 @@ STREAM_SHARES: Mapping[TrafficKind, float] = MappingProxyType(
 )
 """No tool can serve near-misses and one-offs: together they bound what can be saved, so they are few here."""
 
-PART = "stream"  # the file of recordings of a model that is measured beside those of the roles
+PART, LOOP = "stream", "loop"
+"""The files of recordings of a model that is measured beside those of the roles: it answers everything by itself, or
+plays the cheap roles of the loop."""
+
 OURS, WITHOUT_USER = "hammerstone", "hammerstone without the user route"
 ONE_MODEL, BY_CHANCE = "everything to ", "mix of strong and "
 STRONG, CHEAP = f"{ONE_MODEL}the strong model", f"{ONE_MODEL}the cheap model"
@@ -61,7 +64,7 @@ async def run_stream(bench: BenchRun, tasks: Sequence[str], requests: int) -> Re
     Raises the errors of models, store and sandbox.
     """
     items = generate_traffic(requests, bench.seed, tasks=tasks, shares=STREAM_SHARES)
-    run = await through_loop(bench, items)
+    run = await through_loop(bench, items, bench.every_role(), OURS)
     items = items[: len(run.steps)]
     strategies: dict[str, Sequence[StrategyStep]] = {OURS: run.steps}
     partial = run.partial
@@ -87,6 +90,30 @@ def check_requests(requests: int) -> None:
         raise InputError(f"a stream of {requests} requests is too short", hint=f"ask for {BLOCK} or more: --requests")
 
 
+async def _add_loops(
+    bench: BenchRun, items: Sequence[TrafficItem], strategies: dict[str, Sequence[StrategyStep]]
+) -> None:
+    """The loop without the user route, and with each small model in the cheap roles. Raises `CostReachedError`."""
+    everyone = bench.every_role()
+
+    async def add(name: str, models: Mapping[Role, AccountedModel]) -> None:
+        run = await through_loop(bench, items, models, name)
+        if run.partial:
+            raise CostReachedError(run.partial)
+        strategies[name] = run.steps
+
+    await add(WITHOUT_USER, {role: one for role, one in everyone.items() if role is not Role.USER})
+    small = zip(bench.models_of(Role.USER, LOOP)[1:], bench.models_of(Role.DISPATCHER, LOOP)[1:], strict=True)
+    for user, dispatcher in small:
+        with suppress(RecordingError):  # of one that was asked other requests
+            await add(with_cheap(user.name), {**everyone, Role.USER: user, Role.DISPATCHER: dispatcher})
+
+
+def with_cheap(name: str) -> str:
+    """The loop whose cheap roles, dispatcher and user, this model plays."""
+    return f"{OURS} with {name}"
+
+
 async def _add_baselines(
     bench: BenchRun, items: Sequence[TrafficItem], strategies: dict[str, Sequence[StrategyStep]]
 ) -> None:
@@ -94,10 +121,7 @@ async def _add_baselines(
     strategies[STRONG] = await through_model(bench, items, bench.model(Role.SOLVER), strong=True)
     for cache in (VerbatimCache(), *(SemanticCache(of, one) for of in bench.embeddings for one in THRESHOLDS)):
         strategies[cache.name] = await through_cache(cache, items, strategies[STRONG])
-    without = await through_loop(bench, items, user=False)
-    if without.partial:
-        raise CostReachedError(without.partial)
-    strategies[WITHOUT_USER] = without.steps
+    await _add_loops(bench, items, strategies)
     cheap, *small = bench.models_of(Role.USER, PART)
     await _add_cheap(bench, items, strategies, cheap, "cheap", alone=CHEAP)
     for one in small:
@@ -144,7 +168,7 @@ def _measurements(items: Sequence[TrafficItem], strategies: _Strategies, run: Lo
         if ks
     ]
     measurements += [_false_hits(name, items, steps, counted) for name, steps in strategies.items() if _may_hit(name)]
-    return (*measurements, *_by_route(items, run, counted), *_by_tool(items, run, counted))
+    return (*measurements, *_by_route(items, strategies, counted), *_by_tool(items, run, counted))
 
 
 def _measurement(
@@ -199,9 +223,14 @@ def _false_hits(
     )
 
 
-def _by_route(items: Sequence[TrafficItem], run: LoopRun, counted: Sequence[int]) -> list[Measurement]:
-    served = {route: [k for k in counted if run.steps[k].route is route] for route in Route}
-    return [_measurement(f"{OURS}, by route", route, items, run.steps, ks) for route, ks in served.items() if ks]
+def _by_route(items: Sequence[TrafficItem], strategies: _Strategies, counted: Sequence[int]) -> list[Measurement]:
+    """Of the loop, whoever plays its roles: no other strategy has routes."""
+    return [
+        _measurement(f"{name}, by route", route, items, steps, ks)
+        for name, steps in strategies.items()
+        for route in Route
+        if (ks := [k for k in counted if steps[k].route is route])
+    ]
 
 
 def _by_tool(items: Sequence[TrafficItem], run: LoopRun, counted: Sequence[int]) -> list[Measurement]:

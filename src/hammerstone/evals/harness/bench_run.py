@@ -90,6 +90,9 @@ class BenchRun:
             self._opened[role] = self._counted(self.models[role], role)
         return self._opened[role]
 
+    def every_role(self) -> dict[Role, AccountedModel]:
+        return {role: self.model(role) for role in Role}
+
     def models_of(self, role: Role, *parts: str) -> list[AccountedModel]:
         """The model of a role, and those that are measured beside it in all of these parts."""
         extra = [k for k, one in enumerate(self.extra) if one.parts.issuperset(parts)]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hammerstone.evals.harness.bench_run import BenchRun
 from hammerstone.loop import Models
 from hammerstone.models import Model, Prompt, Reply
 from hammerstone.store import AccountedModel, Bill
@@ -27,11 +26,11 @@ class Meter:
         self.bill, self.strong = Bill(), 0
 
 
-def metered_models(bench: BenchRun, meter: Meter, roles: Sequence[Role] = tuple(Role)) -> Models:
-    """The bench's models of these roles. Their calls are added to `meter`."""
+def metered_models(models: Mapping[Role, AccountedModel], meter: Meter) -> Models:
+    """The models of these roles; nobody plays the others. Their calls are added to `meter`."""
 
     def of(role: Role) -> Model | None:
-        return _MeteredModel(bench.model(role), role, meter) if role in roles else None
+        return _MeteredModel(models[role], role, meter) if role in models else None
 
     return Models(maker=of(Role.MAKER), user=of(Role.USER), dispatcher=of(Role.DISPATCHER), solver=of(Role.SOLVER))
 
