@@ -9,7 +9,7 @@ interrupted run resumes. The other models of the experiment are replayed. For ex
     uv run python benchmarks/record_small_model.py smollm2-135m-instruct http://127.0.0.1:8080/v1 use direct
 
 PART is a method of `use` (direct, cot, user, pot) or the name of what the model does in another experiment: reuse-cot,
-dispatcher, maker, stream, one-call. `--at-once` is how many requests the server has slots for.
+dispatcher, maker, stream, loop, one-call. `--at-once` is how many requests the server has slots for.
 """
 
 from __future__ import annotations
