@@ -1,4 +1,7 @@
-"""The only reader of hammerstone's environment."""
+"""What hammerstone's own variables say, and the keys in variables that its settings name.
+
+The variables of providers, proxies and OpenTelemetry are read where they are used.
+"""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import pytest
 from starlette.applications import Starlette
 
 from hammerstone.errors import SettingsError
+from hammerstone.models.masking import masked
 from hammerstone.server.draining import DrainingServer
 from hammerstone.server.serving import _listen as listen
 from hammerstone.server.serving import check_address, open_upstreams
@@ -55,6 +56,12 @@ def test_the_upstreams_key_may_end_in_a_line_end(monkeypatch: pytest.MonkeyPatch
         open_upstreams(settings)
     monkeypatch.setenv("THE_KEY", "sk-1\n")
     assert open_upstreams(settings).openai.has_key
+
+
+def test_the_upstreams_key_is_never_shown_whatever_its_variable_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPSTREAM_PW", "correct horse battery")
+    open_upstreams(ServeSettings(upstream="http://x", api_key_env="UPSTREAM_PW"))
+    assert "horse" not in masked("refused: correct horse battery")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "8.8.8.8", "example.com", ""])  # noqa: S104 - it is refused

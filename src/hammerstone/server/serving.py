@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import socket
 import sys
 from collections.abc import AsyncGenerator, Callable
@@ -14,7 +13,7 @@ import uvicorn
 from anyio import to_thread
 from starlette.applications import Starlette
 
-from hammerstone.environment import default_home
+from hammerstone.environment import default_home, secret
 from hammerstone.errors import SettingsError, StoreError
 from hammerstone.host import Host
 from hammerstone.loop import Models
@@ -48,14 +47,7 @@ def open_upstreams(settings: ServeSettings) -> Upstreams:
             "the gateway needs an upstream: the server that answers what no tool does",
             hint="--upstream https://api.openai.com, or upstream of [serve] in hammerstone.toml",
         )
-    key = None
-    if settings.api_key_env is not None:
-        key = os.environ.get(settings.api_key_env, "").strip()
-        if not key:
-            raise SettingsError(
-                f"the environment variable {settings.api_key_env} is not set",
-                hint="set it to the key of the upstream, or leave out api_key_env: then clients send their own",
-            )
+    key = secret(settings.api_key_env) if settings.api_key_env is not None else None
     anthropic = settings.anthropic_upstream
     return Upstreams(
         openai=Upstream(_url(settings.upstream), api_key=key, timeout_s=settings.timeout_s),
