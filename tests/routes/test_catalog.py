@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from hammerstone.errors import StoreError
-from hammerstone.routes import Asked, Catalog
+from hammerstone.routes import Answer, Asked, Catalog
 from hammerstone.routes.catalog import FEW
 from hammerstone.routes.dispatcher import LISTED
 from hammerstone.store import Store
@@ -218,3 +218,16 @@ async def eventually(holds: Callable[[], bool]) -> None:
     with anyio.fail_after(20):
         while not holds():  # noqa: ASYNC110 - it comes from a thread
             await anyio.sleep(0.005)
+
+
+async def test_a_persons_label_wins_over_a_tools_answer_and_keeps_why_other_tools_refused(store: Store) -> None:
+    store.publish(a_tool())
+    catalog = Catalog(store)
+    await catalog.refresh()
+    answer = Answer(text="a b", route=Route.PARSER, tool=catalog.tool("word_sorting"), refusals=("other: no",))
+    assert await catalog.unless_labeled(answer, asked(ASK)) is answer
+    store.add_instance("word_sorting", Instance(question=ASK, answer="b, a", source=Source.LABELER), request_id="1")
+    await catalog.refresh()
+    labeled = await catalog.unless_labeled(answer, asked(ASK))
+    assert (labeled.text, labeled.route) == ("b, a", Route.LABELER)
+    assert labeled.refusals == ("other: no", "word_sorting: a person's label says otherwise")

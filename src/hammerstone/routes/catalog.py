@@ -15,8 +15,8 @@ from anyio import to_thread
 
 from hammerstone.errors import StoreError
 from hammerstone.escaping import pair_digest, sha256
-from hammerstone.requests import PLAIN, Form, Frame
-from hammerstone.routes.contract import Asked
+from hammerstone.requests import PLAIN, Form, Frame, agree
+from hammerstone.routes.contract import Answer, Asked
 from hammerstone.routes.dispatcher import LISTED, nearest
 from hammerstone.store import Store, StoredTool, Task
 from hammerstone.tools import Shortlist, Tool, holds_wording, task_name
@@ -233,6 +233,15 @@ class Catalog:
             return self._store.person_label(task, asked.question(frame.form))
 
         return await to_thread.run_sync(read)
+
+    async def unless_labeled(self, answer: Answer, asked: Asked) -> Answer:
+        """A tool's answer, or the label of a person who has said otherwise for this very question."""
+        task = answer.tool.task if answer.tool is not None else None
+        label = await self.person_label(asked, task) if task is not None else None
+        if label is None or agree(answer.text, label):
+            return answer
+        reason = f"{task}: a person's label says otherwise"
+        return Answer(text=label, route=Route.LABELER, refusals=(*answer.refusals, reason))
 
     async def tasks(self, question: str, frame: Frame = PLAIN) -> list[Task]:
         """The tasks of this frame that the dispatcher is told of: all, or the most similar where there are many."""

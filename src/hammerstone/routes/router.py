@@ -89,25 +89,16 @@ class Router:
         await self._catalog.refresh()
         result = await self._parser.attempt(asked)
         if isinstance(result, Answer):
-            return await self._unless_labeled(result, asked)
+            return await self._catalog.unless_labeled(result, asked)
         refusals += result.reasons
         if not self._user.may_answer(asked):
             return None  # nobody needs to know its task before it is answered
         await contained(self._finder.find(asked), lambda why: refusals.append(f"dispatcher: {why}"))
         result = await self._user.attempt(asked)
         if isinstance(result, Answer):
-            return await self._unless_labeled(result, asked)
+            return await self._catalog.unless_labeled(result, asked)
         refusals += result.reasons
         return None
-
-    async def _unless_labeled(self, answer: Answer, asked: Asked) -> Answer:
-        """What a tool says, unless a person has said otherwise for this very question."""
-        task = answer.tool.task if answer.tool is not None else None
-        label = await self._catalog.person_label(asked, task) if task is not None else None
-        if label is None or agree(answer.text, label):
-            return answer
-        reason = f"{task}: a person's label says otherwise"
-        return Answer(text=label, route=Route.LABELER, refusals=(*answer.refusals, reason))
 
     async def _label(self, asked: Asked) -> tuple[str | None, str]:
         """What a person has answered to this very question, or why nobody could look."""

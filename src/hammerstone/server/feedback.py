@@ -15,11 +15,11 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from hammerstone.admin.corrections import correct
-from hammerstone.errors import HammerstoneError, NotFoundError
+from hammerstone.errors import NotFoundError
 from hammerstone.server.bodies import json_body
 from hammerstone.server.entry import Entry
 from hammerstone.server.learner import Learner
-from hammerstone.server.replies import GatewayError, error_response, json_response, refusal_of
+from hammerstone.server.replies import GatewayError, answered
 from hammerstone.server.tenants import Tenants
 from hammerstone.settings import ServeSettings
 from hammerstone.store import Store
@@ -52,16 +52,11 @@ class Feedback:
         self._settings = settings
 
     async def take(self, http: HttpRequest) -> Response:
-        try:
-            tenant = await self._entry.admit(http)
-            said = _read(await json_body(http, self._settings.max_body_mb))
-            return json_response(await self._take(tenant, said))
-        except HammerstoneError as error:
-            return error_response(refusal_of(error), None, {})
-        except GatewayError as error:
-            return error_response(error, None, {})
+        return await answered(self._take(http), {})
 
-    async def _take(self, tenant: str, said: _Said) -> dict[str, Any]:
+    async def _take(self, http: HttpRequest) -> dict[str, Any]:
+        tenant = await self._entry.admit(http)
+        said = _read(await json_body(http, self._settings.max_body_mb))
         loop = await self._tenants.of(tenant)
         is_flushed = await self._learner.flushed(tenant, OWN_SECONDS)
         deadline = time.monotonic() + OTHERS_SECONDS

@@ -90,8 +90,7 @@ class McpEndpoint:
             tenant = await self._entry.admit(HttpRequest(scope, receive))
             manager = await self._manager(tenant)
         except (GatewayError, HammerstoneError) as error:
-            refused = error if isinstance(error, GatewayError) else refusal_of(error)
-            await error_response(refused, None, {})(scope, receive, send)
+            await error_response(refusal_of(error), None, {})(scope, receive, send)
             return
         await manager.handle_request(scope, receive, send)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from email.utils import formatdate
 from math import ceil
 
@@ -14,7 +14,7 @@ from hammerstone.errors import HammerstoneError, NotFoundError, OperatorError
 from hammerstone.server.protocols.chat_completions import openai_error
 from hammerstone.server.protocols.contract import Body, Completion, TextApi
 
-__all__ = ["GatewayError", "answer_response", "error_response", "json_response", "refusal_of"]
+__all__ = ["GatewayError", "answer_response", "answered", "error_response", "json_response", "refusal_of"]
 
 
 class GatewayError(Exception):
@@ -44,8 +44,10 @@ class GatewayError(Exception):
         self.headers = headers or {}
 
 
-def refusal_of(error: HammerstoneError) -> GatewayError:
-    """An error of hammerstone's as a client of the gateway gets it."""
+def refusal_of(error: HammerstoneError | GatewayError) -> GatewayError:
+    """The error as a client of the gateway gets it."""
+    if isinstance(error, GatewayError):
+        return error
     if isinstance(error, OperatorError):
         return GatewayError(
             error.message, status=503, code=error.code, kind="hammerstone_error", hint=error.hint, retry_after=1
@@ -67,6 +69,14 @@ def error_response(error: GatewayError, api: TextApi | None, headers: Mapping[st
     message = error.message if not error.hint else f"{error.message} ({error.hint})"
     body = write(message, kind=error.kind, code=error.code)
     return json_response(body, status=error.status, headers={**headers, **error.headers, **retry})
+
+
+async def answered(work: Awaitable[object], headers: Mapping[str, str]) -> Response:
+    """What `work` returns, as JSON, or its error in OpenAI's form; either with these headers."""
+    try:
+        return json_response(await work, headers=headers)
+    except (GatewayError, HammerstoneError) as error:
+        return error_response(refusal_of(error), None, headers)
 
 
 def answer_response(api: TextApi, text: str, *, request_id: str, body: Body, headers: Mapping[str, str]) -> Response:

@@ -13,8 +13,8 @@ from anyio import to_thread
 
 from hammerstone.faults import contained
 from hammerstone.loop import Hammerstone
-from hammerstone.requests import PLAIN, Form, agree
-from hammerstone.routes import Answer, Asked, Refusal, Routed, ToolParserRoute
+from hammerstone.requests import PLAIN, Form
+from hammerstone.routes import Asked, Refusal, Routed, ToolParserRoute
 from hammerstone.server.learner import Learner
 from hammerstone.server.replies import GatewayError
 from hammerstone.store import Bill, StoredTool
@@ -91,17 +91,10 @@ class ToolCalls:
         if isinstance(result, Refusal):
             message = f"{tool.task} refuses this question: {'; '.join(result.reasons)}"
             raise GatewayError(message, status=422, code="refused", kind="tool_error")
-        answer = await self._unless_labeled(replace(result, tool=tool), asked)
+        answer = await self._loop.catalog.unless_labeled(replace(result, tool=tool), asked)
         routed = Routed(answer=answer, refusals=answer.refusals, route=answer.route)
         self._learner.served(self._loop, asked, routed, (time.perf_counter() - started) * 1000)
         return Called(tool=tool, answer=answer.text, labeled=answer.route is Route.LABELER)
-
-    async def _unless_labeled(self, answer: Answer, asked: Asked) -> Answer:
-        """A person's label of this very question wins over every tool."""
-        label = await self._loop.catalog.person_label(asked, asked.task) if asked.task is not None else None
-        if label is None or agree(answer.text, label):
-            return answer
-        return Answer(text=label, route=Route.LABELER, refusals=(f"{asked.task}: a person's label says otherwise",))
 
     async def _chat(self, tool: StoredTool, question: str) -> Chat:
         """The request that this question stands for: with the other turns that all requests of its task have."""

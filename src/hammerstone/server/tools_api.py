@@ -19,13 +19,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hammerstone.concurrency import map_concurrently
-from hammerstone.errors import OperatorError
 from hammerstone.server.bodies import json_body
 from hammerstone.server.entry import Entry
 from hammerstone.server.learner import Learner
 from hammerstone.server.protocols.chat_completions import openai_error
-from hammerstone.server.replies import GatewayError, error_response, json_response
-from hammerstone.server.telemetry.record import record_of
+from hammerstone.server.replies import GatewayError, answered
+from hammerstone.server.telemetry.record import RequestRecord, record_of
 from hammerstone.server.tenants import Tenants
 from hammerstone.server.tool_calls import ToolCalls
 from hammerstone.server.tool_documents import openapi_document, takes_question, tool_document
@@ -66,23 +65,20 @@ class ToolsApi:
         return self._calls.setdefault(tenant, ToolCalls(loop, self._learner))
 
     def _answered(self, handle: Callable[[_Asked], Awaitable[JSON]]) -> Callable[[HttpRequest], Awaitable[Response]]:
-        """What `handle` answers to whoever may come in; its error as one of OpenAI's."""
+        """An endpoint that lets the caller in, then answers what `handle` returns."""
 
         async def endpoint(http: HttpRequest) -> Response:
-            headers = {_ID: uuid.uuid4().hex}
             record = record_of(http.scope)
-            record.id = headers[_ID]
-            try:
-                record.tenant = await self._entry.admit(http)
-                calls = await self.of(record.tenant)
-                asked = _Asked(http=http, calls=calls, id=headers[_ID])
-                return json_response(await handle(asked), headers=headers)
-            except GatewayError as error:
-                return error_response(error, None, headers)
-            except OperatorError as error:
-                return error_response(_unavailable(error), None, headers)
+            record.id = uuid.uuid4().hex
+            return await answered(self._let_in(http, record, handle), {_ID: record.id})
 
         return endpoint
+
+    async def _let_in(
+        self, http: HttpRequest, record: RequestRecord, handle: Callable[[_Asked], Awaitable[JSON]]
+    ) -> JSON:
+        record.tenant = await self._entry.admit(http)
+        return await handle(_Asked(http=http, calls=await self.of(record.tenant), id=record.id))
 
     async def _list(self, asked: _Asked) -> JSON:
         return {"object": "list", "data": [tool_document(tool) for tool in await asked.calls.live()]}
@@ -124,12 +120,6 @@ class _Asked:
     async def tool(self) -> StoredTool:
         """The one in the path. Raises `GatewayError` 404."""
         return await self.calls.find(self.http.path_params["name"])
-
-
-def _unavailable(error: OperatorError) -> GatewayError:
-    """There is no upstream that could answer in a tool's place."""
-    message = f"a part of hammerstone has failed ({type(error).__name__}): try again later"
-    return GatewayError(message, status=503, code="tool_unavailable", kind="hammerstone_error", retry_after=5)
 
 
 async def _result(calls: ToolCalls, tool: StoredTool, given: JSON, request_id: str) -> dict[str, Any]:

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, NoReturn
 
 from anyio import to_thread
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hammerstone.errors import HammerstoneError
 from hammerstone.server.access import Access
 from hammerstone.server.admin import keys, labels, ledger, purging, tasks, tools
 from hammerstone.server.admin.actions import Action, AdminRequest, document_of
 from hammerstone.server.admin.document import openapi_document
 from hammerstone.server.bodies import json_body
 from hammerstone.server.entry import Administrator
-from hammerstone.server.replies import GatewayError, error_response, json_response, refusal_of
+from hammerstone.server.replies import GatewayError, answered
 from hammerstone.server.tenants import Tenants
 from hammerstone.settings import ServeSettings
 from hammerstone.store import Act
@@ -50,44 +49,32 @@ class AdminApi:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/admin/openapi.json", self._describe, methods=["GET"]),
-            *(Route(f"/admin{one.path}", self._endpoint(one), methods=[one.method]) for one in ACTIONS),
-            Route("/admin/{path:path}", self._unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+            Route("/admin/openapi.json", _answering(self._describe), methods=["GET"]),
+            *(Route(f"/admin{one.path}", _answering(partial(self._do, one)), methods=[one.method]) for one in ACTIONS),
+            Route("/admin/{path:path}", _answering(self._refuse), methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ]
 
     @cached_property
     def _document(self) -> dict[str, Any]:
         return openapi_document(ACTIONS)
 
-    async def _describe(self, http: HttpRequest) -> Response:
-        async def describe() -> Any:
-            await self._access.admit_admin(http)
-            return self._document
+    async def _describe(self, http: HttpRequest) -> dict[str, Any]:
+        await self._access.admit_admin(http)
+        return self._document
 
-        return await _answered(describe)
+    async def _refuse(self, http: HttpRequest) -> NoReturn:
+        await self._access.admit_admin(http)
+        path = http.scope["path"][:80]
+        hint = "GET /admin/openapi.json lists what there is"
+        raise GatewayError(f"there is no {http.method} {path}", status=404, code="not_found", hint=hint)
 
-    async def _unknown(self, http: HttpRequest) -> Response:
-        async def refuse() -> Any:
-            await self._access.admit_admin(http)
-            path = http.scope["path"][:80]
-            hint = "GET /admin/openapi.json lists what there is"
-            raise GatewayError(f"there is no {http.method} {path}", status=404, code="not_found", hint=hint)
-
-        return await _answered(refuse)
-
-    def _endpoint(self, action: Action) -> Callable[[HttpRequest], Awaitable[Response]]:
-        async def endpoint(http: HttpRequest) -> Response:
-            async def act() -> Any:
-                who = await self._access.admit_admin(http)
-                given = action.read(http.path_params, http.query_params)
-                asked = self._asked(http, who, Act(who=who.name, what=action.name, about=_about(http)))
-                if action.body is not None:
-                    given |= action.read_body(await json_body(http, self._settings.max_body_mb))
-                return await self._act(action, asked, given)
-
-            return await _answered(act)
-
-        return endpoint
+    async def _do(self, action: Action, http: HttpRequest) -> Any:
+        who = await self._access.admit_admin(http)
+        given = action.read(http.path_params, http.query_params)
+        asked = self._asked(http, who, Act(who=who.name, what=action.name, about=_about(http)))
+        if action.body is not None:
+            given |= action.read_body(await json_body(http, self._settings.max_body_mb))
+        return await self._act(action, asked, given)
 
     async def _act(self, action: Action, asked: AdminRequest, given: dict[str, Any]) -> Any:
         if inspect.iscoroutinefunction(action.handle):
@@ -107,6 +94,13 @@ class AdminApi:
         return AdminRequest(tenants=self._tenants, settings=self._tenants.settings, act=act, tenant=tenant, scope=scope)
 
 
+def _answering(handle: Callable[[HttpRequest], Awaitable[object]]) -> Callable[[HttpRequest], Awaitable[Response]]:
+    async def endpoint(http: HttpRequest) -> Response:
+        return await answered(handle(http), {"cache-control": "no-store"})
+
+    return endpoint
+
+
 def _about(http: HttpRequest) -> str:
     """What an action is done to, as its path names it."""
     return ", ".join(map(str, http.path_params.values()))
@@ -118,12 +112,3 @@ async def tell_of_changes(tenants: Tenants, access: Access, tenant: str) -> None
     for loop in tenants.loops:
         if loop.tenant == tenant:
             await loop.catalog.refresh(at_once=True)
-
-
-async def _answered(act: Callable[[], Awaitable[Any]]) -> Response:
-    try:
-        return json_response(await act(), headers={"cache-control": "no-store"})
-    except HammerstoneError as error:
-        return error_response(refusal_of(error), None, {})
-    except GatewayError as error:
-        return error_response(error, None, {})
