@@ -31,7 +31,7 @@ LAYERS = (
     ("loop",),
     ("host",),
     ("opening",),
-    ("made_tools",),
+    ("registry_tools",),
     ("admin",),
     ("evals", "server"),
     ("learn",),

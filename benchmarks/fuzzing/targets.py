@@ -100,7 +100,7 @@ def open_user(_folder: Path) -> Read:
 
 
 def open_calls(_folder: Path) -> Read:
-    from hammerstone.made_tools import read_arguments
+    from hammerstone.registry_tools import read_arguments
 
     return lambda text: [read_arguments(text, source) for source in seeds.SOURCES]
 

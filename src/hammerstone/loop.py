@@ -17,7 +17,7 @@ from typing import Self
 from anyio import to_thread
 from anyio.abc import TaskGroup
 
-from hammerstone.builder import Builder, Maker, OnBuild, framed
+from hammerstone.builder import Builder, Maker, OnBuild
 from hammerstone.concurrency import task_group
 from hammerstone.errors import InputError
 from hammerstone.escaping import sha256
@@ -26,6 +26,7 @@ from hammerstone.journal import Journal, Served, record_of
 from hammerstone.life import Watch, take, watches
 from hammerstone.models import Model
 from hammerstone.ordered import ordered_map
+from hammerstone.requests import framed
 from hammerstone.routes import (
     Asked,
     Catalog,

@@ -16,8 +16,8 @@ from hammerstone.server.feedback import FEEDBACK
 from hammerstone.store.records import ToolState
 from hammerstone.types import Source
 
+from .access.test_access import key
 from .sums import Served, open_gateway
-from .test_keys import key
 
 pytestmark = pytest.mark.anyio
 

@@ -177,7 +177,7 @@ async def test_nothing_is_learned_from_a_reply_that_a_stop_sequence_may_have_cut
 def test_only_an_api_that_names_the_stop_sequence_tells_how_a_reply_ended(
     api: TextApi, stops: dict[str, object], tells: bool
 ) -> None:
-    assert api.tells_end({"model": "m", **stops}) is tells
+    assert api.reports_end({"model": "m", **stops}) is tells
 
 
 def test_a_list_of_one_prompt_is_read_as_that_prompt_and_longer_ones_go_to_the_upstream() -> None:

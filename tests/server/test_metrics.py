@@ -14,9 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from hammerstone.errors import SandboxError, StoreError
 from hammerstone.sandbox import Sandbox
-from hammerstone.server.telemetry.figures import Figures
 from hammerstone.server.telemetry.health import STALE_SECONDS, Health
 from hammerstone.server.telemetry.record import RequestRecord
+from hammerstone.server.telemetry.tool_gauges import ToolGauges
 from hammerstone.settings import LifeSettings, ServeSettings
 from hammerstone.store import open_stores
 from hammerstone.store.key_records import KeyRole
@@ -90,7 +90,7 @@ async def test_builds_and_bounds_of_live_tools_are_shown(tmp_path: Path, sandbox
     settings = replace(SETTINGS, life=LifeSettings(shadow=3))
     async with open_gateway(tmp_path, sandbox, settings=settings) as served:
         await served.learn_sums(count=8)
-        figures = Figures(served.host, served.signals.health.store("reading tools"))
+        figures = ToolGauges(served.host, served.signals.health.store("reading tools"))
         served.signals.metrics.show(served.learner, figures)
         await figures.look()
         seen = await scrape(served)
@@ -109,7 +109,7 @@ async def test_tools_of_two_tenants_with_one_name_share_the_larger_bound(tmp_pat
                 for number in range(count):
                     headers = {"authorization": f"Bearer {secret}"}
                     await served.ask(f"What is the sum of {number} and 7?", headers=headers)
-            figures = Figures(served.host, served.signals.health.store("reading tools"))
+            figures = ToolGauges(served.host, served.signals.health.store("reading tools"))
             await figures.look()
             (shared,) = [one for one in figures.metrics(by_tenant=False) if one.name == "hammerstone_false_hit_bound"]
             (apart,) = [one for one in figures.metrics(by_tenant=True) if one.name == "hammerstone_false_hit_bound"]
@@ -245,7 +245,7 @@ async def test_the_guide_names_every_metric_and_no_other(served: Served) -> None
     guide = (Path(__file__).parents[2] / "docs" / "guides" / "operating.md").read_text(encoding="utf-8")
     await served.learn_sums()
     await served.ask(NEW)
-    figures = Figures(served.host, served.signals.health.store("reading tools"))
+    figures = ToolGauges(served.host, served.signals.health.store("reading tools"))
     served.signals.metrics.show(served.learner, figures)
     await figures.look()
     shown = {re.sub("_(total|bucket|count|sum|created)$", "", name) for name, *_ in await scrape(served)}

@@ -13,8 +13,8 @@ from hammerstone.server.controls import HEADER
 from hammerstone.settings import LifeSettings
 
 from ..samples.sums import SETTINGS
+from .access.test_access import key
 from .sums import open_gateway
-from .test_keys import key
 
 pytestmark = pytest.mark.anyio
 

@@ -2,7 +2,7 @@
 
 from hammerstone.builder.admission import Admission, admit
 from hammerstone.builder.build import Maker
-from hammerstone.builder.builder import Builder, OnBuild, framed
+from hammerstone.builder.builder import Builder, OnBuild
 from hammerstone.builder.splits import independent
 
 __all__ = [
@@ -11,6 +11,5 @@ __all__ = [
     "Maker",
     "OnBuild",
     "admit",
-    "framed",
     "independent",
 ]

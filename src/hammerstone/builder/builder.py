@@ -8,7 +8,7 @@ what its task is allowed: see `allowance`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 
 from anyio import to_thread
 from anyio.abc import TaskGroup
@@ -20,10 +20,8 @@ from hammerstone.builder.splits import independent
 from hammerstone.errors import InputError, SettingsError
 from hammerstone.escaping import sha256
 from hammerstone.faults import OnFault, contained, spared
-from hammerstone.requests import PLAIN, Form, Frame, question_in, shared_frame
 from hammerstone.settings import Settings
 from hammerstone.store import Build, BuildState, Store, StoredTool, Task, ToolState
-from hammerstone.types import Instance
 
 __all__ = ["Builder", "OnBuild"]
 
@@ -205,25 +203,3 @@ class Builder:
 
 def _running(name: str) -> SettingsError:
     return SettingsError(f"a build of {name} is running already", hint=f"hammerstone tasks show {name}")
-
-
-def framed(instances: Sequence[Instance]) -> tuple[Frame, list[Instance]]:
-    """The frame that these instances share, and their questions as they stand in it.
-
-    Raises `InputError` for chats of several shapes: they are not of one task.
-    """
-    chats = [one.chat for one in instances if one.chat is not None]
-    if not chats:
-        return PLAIN, list(instances)
-    frame = shared_frame(chats) if len(chats) == len(instances) else None
-    if frame is None:
-        raise InputError(
-            "these requests have several shapes: other roles, models or response formats",
-            hint="a tool serves one kind of request; give each kind its own --name",
-        )
-    form = Form(frame.form)
-    return frame, [
-        Instance(question=question_in(one.chat, form), answer=one.answer, source=one.source, chat=one.chat)
-        for one in instances
-        if one.chat is not None
-    ]

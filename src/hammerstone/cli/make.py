@@ -107,8 +107,8 @@ def _instances(requests: RequestFile) -> dict[str, list[Instance]]:
 
 def _latest(solved: Sequence[tuple[Request, str]]) -> list[Instance]:
     """The instances, of which the later ones overrule the earlier ones; that is shown."""
-    from hammerstone.builder import framed
     from hammerstone.life import latest
+    from hammerstone.requests import framed
     from hammerstone.types import Instance, Source
 
     given = [

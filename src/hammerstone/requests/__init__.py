@@ -8,25 +8,16 @@ What is wrong with one line is data (`Unreadable`) and the rest goes on; what is
 
 From bytes to requests: `file_lines`, `formats` with `documents`, `tables` and `parquet` (rows), `log_rows` with
 `chat_bodies`, `logged_replies` and `log_calls` (logs in one form), `fields` with `questions`, `choices` and `answers`,
-or with `chats` (requests). `frame` says what a chat has in common with all of its kind, and `comparison` when two
-answers are the same.
+or with `chats` (requests); `reading` goes through all of them. `frame` says what a chat has in common with all of its
+kind, and `comparison` when two answers are the same.
 """
 
 from __future__ import annotations
 
-import re
-from contextlib import suppress
-from dataclasses import replace
-from typing import TYPE_CHECKING
-
-from hammerstone.errors import InputError
-from hammerstone.paths import expanded
 from hammerstone.requests.batches import BatchAnswer, is_batch_output, read_batch_answers
 from hammerstone.requests.chats import HARMLESS_PARAMETERS, chat_of
 from hammerstone.requests.comparison import agree, normalise, same_label
 from hammerstone.requests.documents import MAX_DOCUMENT_CHARS
-from hammerstone.requests.fields import given_id, ignored_fields, named_fields, request_of
-from hammerstone.requests.formats import rows_of
 from hammerstone.requests.frame import (
     PLAIN,
     Form,
@@ -34,28 +25,22 @@ from hammerstone.requests.frame import (
     chat_document,
     chat_from,
     frame_of,
+    framed,
     question_in,
     render,
     shared_frame,
 )
-from hammerstone.requests.json_text import Number, as_json, load_json
-from hammerstone.requests.log_rows import log_row
+from hammerstone.requests.json_text import Number, as_json, json_object, load_json, object_of, objects_of
 from hammerstone.requests.logged_replies import answer_in
+from hammerstone.requests.reading import read_requests
 from hammerstone.requests.rows import (
     MAX_LINE_CHARS,
     MAX_QUESTION_CHARS,
-    NotForToolsError,
     Unreadable,
     UnreadableRowError,
 )
 from hammerstone.requests.transcript import ChatPart, fixed_parts, parts_of
 from hammerstone.requests.writing import InstanceForm, write_instances
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Sequence
-    from pathlib import Path
-
-    from hammerstone.types import Request
 
 __all__ = [  # noqa: RUF022 - in plain order, as every package's
     "BatchAnswer",
@@ -79,9 +64,13 @@ __all__ = [  # noqa: RUF022 - in plain order, as every package's
     "chat_of",
     "fixed_parts",
     "frame_of",
+    "framed",
     "is_batch_output",
+    "json_object",
     "load_json",
     "normalise",
+    "object_of",
+    "objects_of",
     "parts_of",
     "question_in",
     "read_batch_answers",
@@ -91,70 +80,3 @@ __all__ = [  # noqa: RUF022 - in plain order, as every package's
     "shared_frame",
     "write_instances",
 ]
-
-_MOST_NAMES = 50  # of ignored fields: a file with more has no fixed names
-_NUMBER = re.compile(r"(line )*\d+")  # what `_apart` makes
-
-
-def read_requests(
-    source: str | Path, *, on_ignored: Callable[[Sequence[str]], object] | None = None
-) -> Iterator[Request | Unreadable]:
-    """Read the requests of a file, or of standard input if `source` is `-`.
-
-    The suffix tells the format; the first line does for any other suffix and for standard input, and tells a .json
-    file of JSON lines from one that is a single value. A request without an id gets the number of its line (or its
-    position) as id, and makes room for those that have one; an id that the file gives is kept, and is unreadable only
-    where the file gives it twice. A stream is read once: there, an id that an earlier line got as its number counts as
-    given. `on_ignored` is given the names of the fields that are passed over, each once.
-
-    Raises `InputError`, at the first item asked for, if the file is missing, not allowed, binary, in UTF-32 or in
-    UTF-16 without a byte order mark, or not of its format as a whole. Raises `SettingsError` for a path in
-    the home folder of no user.
-    """
-    taken: dict[str, int] = {}  # where each id was
-    reserved: frozenset[str] | None = None  # read for the first request without an id
-    passed: set[str] = set()
-    for line, row in rows_of(source):
-        try:
-            fields, logged = log_row(named_fields(row))
-            ignored = [name for name in ignored_fields(fields) if name not in passed]
-            request = request_of(fields, line)
-            if given_id(fields) is None:
-                reserved = _numbers_given(source) if reserved is None else reserved
-                request = _apart(request, taken, reserved)
-            _take(request, taken)
-        except UnreadableRowError as error:
-            yield Unreadable(line=line, why=str(error), group=error.group)
-            continue
-        if on_ignored and ignored and len(passed) < _MOST_NAMES:
-            passed.update(ignored)
-            on_ignored(ignored)
-        yield replace(request, logged=logged)
-
-
-def _numbers_given(source: str | Path) -> frozenset[str]:
-    """The ids in a file that a line without one could get as well; none of a stream, which cannot be read twice."""
-    found: set[str] = set()
-    if str(source).lower().endswith(".txt"):  # a question a line
-        return frozenset()
-    with suppress(InputError):  # said where the requests themselves are read
-        for _, row in rows_of(source) if str(source) != "-" and expanded(source).is_file() else ():
-            with suppress(UnreadableRowError):
-                found.add(given_id(log_row(named_fields(row))[0]) or "")
-    return frozenset(filter(_NUMBER.fullmatch, found))
-
-
-def _apart(request: Request, *taken: Container[str]) -> Request:
-    """The request with the number of its line as id, or what makes it differ from all ids that are taken."""
-    own = request.id
-    while any(own in ids for ids in taken):
-        own = f"line {own}"
-    return replace(request, id=own, numbered=True)
-
-
-def _take(request: Request, taken: dict[str, int]) -> None:
-    """Raises `NotForToolsError` for an id that another request has."""
-    first = taken.setdefault(request.id, request.line or 0)
-    if first != request.line:
-        why = f"its id {request.id!r} is that of line {first} already: ids must differ"
-        raise NotForToolsError(why, "an id that was used before")

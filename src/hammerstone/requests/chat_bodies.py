@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from hammerstone.requests.logged_replies import object_of, objects_of
+from hammerstone.requests.json_text import object_of, objects_of
 
 if TYPE_CHECKING:
     from hammerstone.requests.rows import Fields

@@ -21,9 +21,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from hammerstone.types import JSON, Chat, Message
+from hammerstone.errors import InputError
+from hammerstone.types import JSON, Chat, Instance, Message
 
-__all__ = ["PLAIN", "Form", "Frame", "chat_document", "chat_from", "frame_of", "question_in", "render", "shared_frame"]
+__all__ = [
+    "PLAIN",
+    "Form",
+    "Frame",
+    "chat_document",
+    "chat_from",
+    "frame_of",
+    "framed",
+    "question_in",
+    "render",
+    "shared_frame",
+]
 
 
 class Form(StrEnum):
@@ -68,6 +80,27 @@ def shared_frame(chats: Sequence[Chat]) -> Frame | None:
 def question_in(chat: Chat, form: Form = Form.LAST) -> str:
     """The question of a chat, read in this form."""
     return chat.messages[-1].content if form is Form.LAST or chat.plain else render(chat.messages)
+
+
+def framed(instances: Sequence[Instance]) -> tuple[Frame, list[Instance]]:
+    """The frame that these instances share, and their questions as they stand in it.
+
+    Raises `InputError` for chats of several shapes: they are not of one task.
+    """
+    chats = [one.chat for one in instances if one.chat is not None]
+    if not chats:
+        return PLAIN, list(instances)
+    frame = shared_frame(chats) if len(chats) == len(instances) else None
+    if frame is None:
+        raise InputError(
+            "these requests have several shapes: other roles, models or response formats",
+            hint="a tool serves one kind of request; give each kind its own --name",
+        )
+    return frame, [
+        Instance(question=question_in(one.chat, frame.form), answer=one.answer, source=one.source, chat=one.chat)
+        for one in instances
+        if one.chat is not None
+    ]
 
 
 _HEADING = re.compile(r"^(\\*\[(?:system|developer|user|assistant)\]\r?)$", re.MULTILINE)

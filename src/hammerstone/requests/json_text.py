@@ -1,14 +1,24 @@
-"""JSON read without losing anything, and written back as it stood."""
+"""JSON read without losing anything and written back as it stood, and the objects in it."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from hammerstone.requests.rows import UnreadableRowError
 
-__all__ = ["Constant", "Number", "as_json", "json_within", "load_json", "weighs_nothing"]
+__all__ = [
+    "Constant",
+    "Number",
+    "as_json",
+    "json_object",
+    "json_within",
+    "load_json",
+    "object_of",
+    "objects_of",
+    "weighs_nothing",
+]
 
 _Fields: TypeAlias = "dict[str, object]"
 
@@ -77,6 +87,25 @@ def _written(value: object) -> str:
             return f"[{','.join(map(_written, cast('list[object]', value)))}]"
         case _:
             return json.dumps(value, ensure_ascii=False)
+
+
+def json_object(text: str) -> dict[str, Any] | None:
+    """The object that a JSON text is, with Python's numbers; `None` for any other text."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def object_of(value: object) -> dict[str, Any]:
+    """The value, if it is an object, and else an empty one."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def objects_of(value: object) -> list[dict[str, Any]]:
+    """The objects of a list, with an empty one for anything else in it; none if the value is no list."""
+    return [object_of(one) for one in cast("list[object]", value)] if isinstance(value, list) else []
 
 
 def weighs_nothing(value: object) -> bool:

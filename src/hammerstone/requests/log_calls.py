@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from hammerstone.requests.json_text import json_within
-from hammerstone.requests.logged_replies import object_of
+from hammerstone.requests.json_text import json_within, object_of
 from hammerstone.types import LoggedCall, Usage
 
 if TYPE_CHECKING:

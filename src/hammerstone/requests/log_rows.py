@@ -15,9 +15,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from hammerstone.requests.chat_bodies import as_chat_completion, turns_of
-from hammerstone.requests.json_text import json_within
+from hammerstone.requests.json_text import json_within, object_of, objects_of
 from hammerstone.requests.log_calls import call_of
-from hammerstone.requests.logged_replies import FAILED, object_of, objects_of, reply_in
+from hammerstone.requests.logged_replies import FAILED, reply_in
 from hammerstone.requests.questions import QUESTIONS
 from hammerstone.requests.rows import NotForToolsError, UnreadableRowError
 

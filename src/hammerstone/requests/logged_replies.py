@@ -9,29 +9,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, cast
 
-from hammerstone.requests.json_text import load_json
+from hammerstone.requests.json_text import load_json, object_of, objects_of
 from hammerstone.requests.rows import NotForToolsError, UnreadableRowError
 
 if TYPE_CHECKING:
     from hammerstone.requests.rows import Fields
 
-__all__ = ["CUT", "FAILED", "SEVERAL", "TOOLS", "answer_in", "object_of", "objects_of", "reply_in"]
+__all__ = ["CUT", "FAILED", "SEVERAL", "TOOLS", "answer_in", "reply_in"]
 
 FAILED, CUT, TOOLS, SEVERAL = "the call failed", "cut short or filtered", "calls of tools", "several answers"
 
 _ENDED = (None, "stop", "end_turn", "completed", "stop_sequence")
 _CALLED = ("tool_calls", "function_call", "tool_use")
 _EVENT = re.compile(r"^data: *(.+)$", re.MULTILINE)
-
-
-def object_of(value: object) -> Fields:
-    """The value, if it is an object, and else an empty one."""
-    return cast("Fields", value) if isinstance(value, dict) else {}
-
-
-def objects_of(value: object) -> list[Fields]:
-    """The objects of a list; none for anything else."""
-    return [object_of(one) for one in cast("list[object]", value)] if isinstance(value, list) else []
 
 
 def reply_in(response: object) -> Fields:

@@ -24,10 +24,10 @@ from hammerstone.server.pages import Pages
 from hammerstone.server.pages.visit import Place
 from hammerstone.server.protocols import AnthropicMessages, ChatCompletions, Completions, Responses, TextApi
 from hammerstone.server.replies import GatewayError, error_response
-from hammerstone.server.telemetry.figures import Figures
 from hammerstone.server.telemetry.middleware import Telemetry
 from hammerstone.server.telemetry.routes import telemetry_routes
 from hammerstone.server.telemetry.signals import Signals, open_signals
+from hammerstone.server.telemetry.tool_gauges import ToolGauges
 from hammerstone.server.tenants import Tenants
 from hammerstone.server.tools_api import ToolsApi
 from hammerstone.server.upstream import Upstreams
@@ -50,8 +50,8 @@ def build_app(
     signals = signals or open_signals(settings)
     learner = learner or Learner(reporter=signals.health.store("writing answers"))
     access = access or Access(reporter=signals.health.store("exchanging keys"))
-    figures = Figures(tenants, signals.health.store("reading tools"))
-    signals.metrics.show(learner, figures)
+    gauges = ToolGauges(tenants, signals.health.store("reading tools"))
+    signals.metrics.show(learner, gauges)
     tools = ToolsApi(tenants=tenants, entry=access, learner=learner, settings=settings)
     feedback = Feedback(tenants=tenants, entry=access, learner=learner, settings=settings)
     admin = AdminApi(tenants=tenants, access=access, settings=settings)
@@ -75,7 +75,7 @@ def build_app(
             group.start_soon(learner.run)
             group.start_soon(access.run)
             group.start_soon(keeper.run)
-            async with figures.running(), mcp.running(), gateway.running(), pages.running():
+            async with gauges.running(), mcp.running(), gateway.running(), pages.running():
                 yield
             learner.close()
             access.close()

@@ -56,7 +56,7 @@ class Audits:
         named = (call.fields or {}).get("model")
         if call.controls.no_store or call.fields is None or not isinstance(named, str):
             return None
-        if not api.tells_end(call.fields):
+        if not api.reports_end(call.fields):
             return None
         upstream = self._upstreams.of(api.path)
         headers = call.http.headers.raw

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, cast
@@ -10,7 +9,7 @@ from typing import Any, cast
 import httpx2
 
 from hammerstone.errors import SettingsError
-from hammerstone.server.protocols.contract import object_of
+from hammerstone.requests import json_object, object_of, objects_of
 from hammerstone.types import JSON
 
 __all__ = ["CheckupResult", "check_gateway"]
@@ -108,7 +107,7 @@ def _upstream(models: _Reply) -> CheckupResult:
 
 async def _hit(client: httpx2.AsyncClient, tools: _Reply) -> CheckupResult:
     """Calls a live tool with whatever fits its arguments: that it refuses them says that it was asked."""
-    listed = [object_of(one) for one in tools.fields.get("data", [])]
+    listed = objects_of(tools.fields.get("data"))
     if not listed:
         return CheckupResult(name="hit", ok=True, said="no tool is live yet, so every request goes to the upstream")
     tool = listed[0]
@@ -126,8 +125,4 @@ def _arguments(schema: object) -> dict[str, JSON]:
 
 async def _ask(client: httpx2.AsyncClient, path: str, body: dict[str, JSON] | None = None) -> _Reply:
     reply = await (client.get(path) if body is None else client.post(path, json=body))
-    try:
-        value: object = json.loads(reply.text)
-    except (ValueError, RecursionError):
-        value = None
-    return _Reply(status=reply.status_code, fields=dict(object_of(value)))
+    return _Reply(status=reply.status_code, fields=json_object(reply.text) or {})

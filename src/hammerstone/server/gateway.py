@@ -157,6 +157,16 @@ class Gateway:
         call.notes["fault"] = type(error).__name__
 
     async def _hit(self, call: Call, api: TextApi) -> Response | None:
+        asked = self._ask(call, api)
+        if asked is None or call.controls.upstream_answers:
+            return None
+        loop = await self._tenants.of(call.tenant)
+        call.gathers = partial(loop.gathers, asked)
+        routed = await loop.router.corrected(await self._route(call, loop, asked), asked)
+        return await self._serve(call, api, loop, routed)
+
+    def _ask(self, call: Call, api: TextApi) -> Asked | None:
+        """What a tool could be asked; `None` for a request that only the upstream may answer."""
         if call.fields is None:
             return None
         try:
@@ -169,33 +179,35 @@ class Gateway:
         request = Request(id=call.id, chat=chat, tenant=call.tenant, task=call.controls.task)
         call.asked = Asked(request=request, bill=Bill(request_id=call.id), upstream=self._audits.model_for(call, api))
         call.exact_key = _exact_key(call, api, call.fields)
-        if call.controls.upstream_answers:
-            return None
-        loop = await self._tenants.of(call.tenant)
-        call.gathers = partial(loop.gathers, call.asked)
+        return call.asked
+
+    async def _route(self, call: Call, loop: Hammerstone, asked: Asked) -> Routed:
+        """The answer to an identical request, else that of a tool."""
         remembered = await self._look_exact(call, loop)
         if remembered is not None:
             exact = Answer(text=remembered.text, route=Route.EXACT, origin=remembered.request_id)
-            routed = Routed(answer=exact, refusals=())
-        else:
-            call.record.trace.tools_began()
-            routed = await loop.router.cheaply(call.asked)
-            tool = routed.answer.tool if routed.answer is not None else None
-            call.record.trace.tools_ended(tool.task if tool is not None else None)
-            call.asked.refusals = routed.refusals
-        routed = await loop.router.corrected(routed, call.asked)
-        answer = routed.answer
-        if answer is None or not api.fits(answer.text, call.fields):
+            return Routed(answer=exact, refusals=())
+        call.record.trace.tools_began()
+        routed = await loop.router.cheaply(asked)
+        tool = routed.answer.tool if routed.answer is not None else None
+        call.record.trace.tools_ended(tool.task if tool is not None else None)
+        asked.refusals = routed.refusals
+        return routed
+
+    async def _serve(self, call: Call, api: TextApi, loop: Hammerstone, routed: Routed) -> Response | None:
+        """The response with this answer, or with the upstream's where it is audited; `None` if it may not be served."""
+        answer, asked = routed.answer, call.asked
+        if answer is None or asked is None or not api.fits(answer.text, call.fields or {}):
             return None
-        if answer.tool is not None and not has_form(answer.text, chat.response_format):
+        if answer.tool is not None and not has_form(answer.text, asked.request.chat.response_format):
             return None
         if self._is_withheld(loop, call, answer):
             instead = await self._misses.audit(call)
             if instead is not None:
                 return instead
-        self._learner.served(loop, call.asked, routed, call.ms)
-        tool = {"tool": f"{answer.tool.task}@{answer.tool.version}"} if answer.tool is not None else {}
-        return self._answer(call, api, answer.text, answer.route.value, tool)
+        self._learner.served(loop, asked, routed, call.ms)
+        notes = {"tool": f"{answer.tool.task}@{answer.tool.version}"} if answer.tool is not None else {}
+        return self._answer(call, api, answer.text, answer.route.value, notes)
 
     def _is_withheld(self, loop: Hammerstone, call: Call, answer: Answer) -> bool:
         """Whether the upstream answers in a tool's place, as an audit: nobody may ask it again for this request."""

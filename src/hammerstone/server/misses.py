@@ -208,7 +208,7 @@ class Misses:
             return
         if call.record.trace.is_on:
             call.record.trace.answered(*reply.answer(call.api))
-        if not call.api.tells_end(call.fields or {}):
+        if not call.api.reports_end(call.fields or {}):
             return
 
         def kept(loop: Hammerstone, served: Served) -> None:

@@ -74,7 +74,7 @@ class Relay:
     def left(self, reader: Reader) -> None:
         """A reader wants no more."""
         self._readers.discard(reader)
-        self.tell()
+        self.notify()
         if self._readers or self.ended:
             return
         if self._size <= MAX_REPLY and self._keeps_on():
@@ -99,7 +99,7 @@ class Relay:
     async def _add(self, chunk: bytes) -> None:
         self._chunks.append(chunk)
         self._size += len(chunk)
-        self.tell()
+        self.notify()
         if self._size <= MAX_REPLY:
             return
         if not self._readers:
@@ -115,9 +115,9 @@ class Relay:
         self.error = error
         self._on_end(b"".join(self._chunks) if error is None and not self._dropped else None)
         self.ended = True
-        self.tell()
+        self.notify()
 
-    def tell(self) -> None:
+    def notify(self) -> None:
         """Wake whoever waits for news."""
         self._news.set()
         self._news = anyio.Event()
@@ -150,7 +150,7 @@ class Reader:
                 yield chunk
             if relay.ended:
                 break
-            relay.tell()  # a long reply is read on when all have read what is there
+            relay.notify()  # a long reply is read on when all have read what is there
             await relay.news()
         if relay.error is not None:
             raise relay.error

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
+
+from hammerstone.requests import json_object
 
 __all__ = ["read_events"]
 
@@ -26,16 +27,8 @@ def read_events(text: str) -> list[Mapping[str, Any]] | None:
         joined, data = "\n".join(data), []
         if not joined or joined == DONE:
             continue
-        event = _object(joined)
+        event = json_object(joined)
         if event is None:
             return None
         events.append(event)
     return events
-
-
-def _object(text: str) -> Mapping[str, Any] | None:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else None

@@ -10,8 +10,8 @@ from jsonschema import validators
 from jsonschema.validators import Draft202012Validator
 from referencing import Registry
 
+from hammerstone.requests import object_of
 from hammerstone.server.bodies import json_value
-from hammerstone.server.protocols.contract import object_of
 from hammerstone.types import JSON
 
 __all__ = ["has_form"]

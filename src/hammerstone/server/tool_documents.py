@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hammerstone.server.openapi import operation
 from hammerstone.server.protocols.chat_completions import OPENAI_ERROR
 from hammerstone.store import StoredTool
 from hammerstone.tools import Signature, read_signature
@@ -88,20 +89,7 @@ _RESULT = {
 
 
 def _operation(name: str, summary: str, body: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
-    errors = {
-        status: {"description": text, "content": _json({"$ref": "#/components/schemas/Error"})}
-        for status, text in _STATUSES.items()
-    }
-    return {
-        "operationId": name,
-        "summary": summary,
-        "requestBody": {"required": True, "content": _json(body)},
-        "responses": {"200": {"description": "The answer.", "content": _json(result)}, **errors},
-    }
-
-
-def _json(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"application/json": {"schema": schema}}
+    return operation(name, summary, body=body, result=result, done="The answer.", statuses=_STATUSES)
 
 
 def _signature(tool: StoredTool) -> Signature:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any, cast
 
 import httpx2
 
-from hammerstone.server.protocols.contract import TextApi
+from hammerstone.requests import json_object
+from hammerstone.server.protocols.contract import Body, TextApi
 from hammerstone.server.sse import read_events
 from hammerstone.types import Usage
 
@@ -30,6 +29,11 @@ class UpstreamReply:
         head = response.headers
         return cls(content_type=head.get("content-type", ""), encoding=head.get("content-encoding", ""), body=body)
 
+    @property
+    def is_stream(self) -> bool:
+        """Whether it is a stream of events."""
+        return self.content_type.startswith("text/event-stream")
+
     def text(self) -> str | None:
         """Decoded; `None` if it cannot be, or is longer than `MAX_REPLY` then: a few kilobytes can become gigabytes."""
         headers = {"content-encoding": self.encoding} if self.encoding else {}
@@ -46,19 +50,22 @@ class UpstreamReply:
         except (httpx2.DecodingError, UnicodeDecodeError):
             return None
 
+    def objects(self) -> tuple[Body, ...] | None:
+        """The JSON object of the reply, or those of its events; `None` if it is neither."""
+        text = self.text()
+        if text is None:
+            return None
+        if self.is_stream:
+            events = read_events(text)
+            return None if events is None else tuple(events)
+        whole = json_object(text)
+        return None if whole is None else (whole,)
+
     def answer(self, api: TextApi) -> tuple[str | None, Usage]:
         """The text of an answer that is whole, and the tokens that it counts."""
-        text = self.text() if len(self.body) <= MAX_REPLY else None
-        if text is None:
+        said = self.objects() if len(self.body) <= MAX_REPLY else None
+        if said is None:
             return None, Usage()
-        if self.content_type.startswith("text/event-stream"):
-            events = read_events(text)
-            return (None, Usage()) if events is None else (api.answer_streamed(events), api.usage_streamed(events))
-        try:
-            whole: Any = json.loads(text)
-        except (ValueError, RecursionError):
-            return None, Usage()
-        if not isinstance(whole, dict):
-            return None, Usage()
-        fields = cast("dict[str, Any]", whole)
-        return api.answer_in(fields), api.usage_in(fields)
+        if self.is_stream:
+            return api.answer_streamed(said), api.usage_streamed(said)
+        return api.answer_in(said[0]), api.usage_in(said[0])

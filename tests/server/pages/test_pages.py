@@ -120,10 +120,10 @@ async def test_the_overview_says_how_many_tools_are_live_and_how_far_each_task_i
 async def test_figures_that_lag_behind_say_by_how_much(
     me: Person, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hammerstone.server.pages import kept_figures
+    from hammerstone.server.pages import cached_totals
 
-    monkeypatch.setattr(kept_figures, "QUICK_SECONDS", -1.0)
-    monkeypatch.setattr(kept_figures, "TIMES", 10_000)
+    monkeypatch.setattr(cached_totals, "QUICK_SECONDS", -1.0)
+    monkeypatch.setattr(cached_totals, "TIMES", 10_000)
     assert "Updated" not in await me.look(), "nothing has come since"
     store.add_answer(Answered(id="late", question="?", answer="!", route=Route.SOLVER))
     assert re.search(r"Updated [\d.]+ s ago\.", await me.look())

@@ -46,12 +46,12 @@ def read_run(path: Path) -> RunConfig:
 def described_apis(config: RunConfig, home: str | None = None) -> list[Api]:
     """The tools, for their descriptions only: they cannot be run."""
     from hammerstone.cli.home import open_home
-    from hammerstone.made_tools import find_tool
+    from hammerstone.registry_tools import live_tool
     from hammerstone.toolformer.apis.api_specs import open_api
 
     def described(name: str) -> LiveTool:
         with open_home(home) as store:
-            return find_tool(store, name)
+            return live_tool(store, name)
 
     return [open_api(spec, open_live_tool=described) for spec in config.tools]
 
@@ -60,7 +60,7 @@ def described_apis(config: RunConfig, home: str | None = None) -> list[Api]:
 async def running_apis(specs: Sequence[str], home: str | None, sandbox: str) -> AsyncGenerator[list[Api]]:
     """The tools, ready to run; a sandbox is opened only for built ones."""
     from hammerstone.cli.home import open_home
-    from hammerstone.made_tools import find_tool
+    from hammerstone.registry_tools import live_tool
     from hammerstone.sandbox import open_sandbox
     from hammerstone.toolformer.apis.api_specs import open_api
 
@@ -72,6 +72,6 @@ async def running_apis(specs: Sequence[str], home: str | None, sandbox: str) -> 
         def open_live_tool(name: str) -> LiveTool:
             if store is None:
                 raise AssertionError("opened for every spec that names a built tool")
-            return find_tool(store, name, confined)
+            return live_tool(store, name, confined)
 
         yield [open_api(spec, open_live_tool=open_live_tool) for spec in specs]

@@ -12,7 +12,7 @@ for itself; if the process is killed, what it counted since the last exchange is
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hmac import compare_digest
 from secrets import token_bytes
@@ -64,8 +64,7 @@ class Access:
     """The front door. Without `keys`, or while there are none, everybody on this machine may ask.
 
     Where a key exists, even a revoked one, a request needs one. A call whose price is not known counts as
-    `unknown_price_usd`. `clock` gives seconds since 1970, and `reporter` hears
-    whether the exchange with the store works.
+    `unknown_price_usd`. `reporter` hears whether the exchange with the store works.
     """
 
     def __init__(
@@ -73,12 +72,10 @@ class Access:
         keys: Keys | None = None,
         *,
         unknown_price_usd: float = UNKNOWN_PRICE_USD,
-        clock: Callable[[], float] = time.time,
         reporter: Reporter | None = None,
     ) -> None:
         self._store = keys
         self._prices = Prices(unknown_price_usd)
-        self._clock = clock
         self._reporter = reporter or LogReporter()
         self._open = OpenEntry()
         self._keys: dict[str, Key] = {}
@@ -99,7 +96,7 @@ class Access:
         """Let a request in by its head, and count it. Raises `GatewayError` 401, or 429 where its minute is full."""
         if not self._keys:
             return Caller(tenant=await self._open.admit(http))
-        key, now = self._known(http), self._clock()
+        key, now = self._known(http), time.time()
         check_requests(key, self._counts, now)
         self._count(key.id, now, Amount(requests=1))
         return Caller(tenant=key.tenant, key=key, headers=rate_headers(key, self._counts, now))
@@ -144,7 +141,7 @@ class Access:
 
         Raises `GatewayError` 429 where the budget or the minute's tokens are used up.
         """
-        key, now = caller.key, self._clock()
+        key, now = caller.key, time.time()
         if key is None or method in FREE or path in UNPAID:
             return NoCharge()
         check_budget(key, self._counts, now)
@@ -207,7 +204,7 @@ class Access:
         """In the part of a minute that it was counted in; once that is over, only what it used beyond the estimate."""
         more = amount - charge.estimate
         self._counts.add(KeyPeriod(charge.key_id, DAY, day_start(charge.started)), more)
-        tokens, now = Amount(tokens=more.tokens), self._clock()
+        tokens, now = Amount(tokens=more.tokens), time.time()
         part = part_of(charge.started)
         if part > now - WINDOW:
             self._counts.add(KeyPeriod(charge.key_id, PART, part), tokens)
@@ -215,7 +212,7 @@ class Access:
             self._counts.add(KeyPeriod(charge.key_id, PART, part_of(now)), tokens)
 
     async def _exchange(self, store: Keys) -> None:
-        now, sent = self._clock(), self._counts.send()
+        now, sent = time.time(), self._counts.send()
         month, _ = budget_span(Per.MONTH, now)
         forget = int(now - 2 * WINDOW)
 

@@ -8,19 +8,17 @@ or whose client left before its end. A call that the upstream refused, or never 
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import httpx2
 
 from hammerstone.models import CHARACTERS_PER_TOKEN, estimate_tokens
-from hammerstone.requests import Number
+from hammerstone.requests import Number, object_of
 from hammerstone.server.access.prices import Prices
-from hammerstone.server.protocols.contract import Body, TextApi, object_of
-from hammerstone.server.sse import read_events
+from hammerstone.server.protocols.contract import Body, TextApi
 from hammerstone.server.upstream import UpstreamError
 from hammerstone.server.upstream_reply import MAX_REPLY, UpstreamReply
 from hammerstone.store import Amount
@@ -125,7 +123,7 @@ def came_to(ended: Ended, prices: Prices) -> Amount:
     if ended.refused:
         return Amount()
     charge = ended.charge
-    said = _said_in(ended.reply) if ended.reply is not None else ()
+    said = (ended.reply.objects() if ended.reply is not None else None) or ()
     usage = _usage(said, charge.api)
     usage = _by_length(said, charge) if usage == Usage() else usage
     cost = _cost(said, charge.model, usage, prices)
@@ -165,17 +163,3 @@ def _by_length(said: tuple[Body, ...], charge: Charge) -> Usage:
 def _count(counted: Mapping[str, Any], *names: str) -> int | None:
     values = (counted.get(name) for name in names)
     return next((one for one in values if isinstance(one, int) and not isinstance(one, bool) and one >= 0), None)
-
-
-def _said_in(reply: UpstreamReply) -> tuple[Body, ...]:
-    """The JSON object of a reply, or those of its events; nothing for any other reply."""
-    text = reply.text()
-    if text is None:
-        return ()
-    if reply.content_type.startswith("text/event-stream"):
-        return tuple(read_events(text) or ())
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return ()
-    return (cast("Body", value),) if isinstance(value, dict) else ()

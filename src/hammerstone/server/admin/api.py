@@ -27,7 +27,7 @@ from hammerstone.server.tenants import Tenants
 from hammerstone.settings import ServeSettings
 from hammerstone.store import Act
 
-__all__ = ["ACTIONS", "AdminApi", "tell_of_changes"]
+__all__ = ["ACTIONS", "AdminApi", "apply_changes"]
 
 ACTIONS: tuple[Action, ...] = (
     *tools.ACTIONS,
@@ -82,7 +82,7 @@ class AdminApi:
         else:
             done = await to_thread.run_sync(lambda: action.handle(asked, **given))
         if action.method != "GET":
-            await tell_of_changes(self._tenants, self._access, asked.tenant)
+            await apply_changes(self._tenants, self._access, asked.tenant)
         return document_of(done)
 
     def _asked(self, http: HttpRequest, who: Administrator, act: Act) -> AdminRequest:
@@ -106,7 +106,7 @@ def _about(http: HttpRequest) -> str:
     return ", ".join(map(str, http.path_params.values()))
 
 
-async def tell_of_changes(tenants: Tenants, access: Access, tenant: str) -> None:
+async def apply_changes(tenants: Tenants, access: Access, tenant: str) -> None:
     """What was changed here holds here at once; elsewhere within a second."""
     await access.exchange()
     for loop in tenants.loops:

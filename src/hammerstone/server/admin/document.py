@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from hammerstone.server.admin.actions import Action
+from hammerstone.server.openapi import operation
 from hammerstone.server.protocols.chat_completions import OPENAI_ERROR
 
 __all__ = ["openapi_document"]
@@ -36,8 +37,8 @@ def openapi_document(actions: Sequence[Action]) -> dict[str, Any]:
     for one in actions:
         body = schemas.get(((one, "body"), "validation"))
         given = {name: schemas[(one, f"?{name}"), "validation"] for name in one.parameters}
-        operation = _operation(one, schemas[(one, "reply"), "serialization"], body, _parameters(one, given))
-        paths.setdefault(f"/admin{one.template}", {})[one.method.lower()] = operation
+        described = _operation(one, schemas[(one, "reply"), "serialization"], body, _parameters(one, given))
+        paths.setdefault(f"/admin{one.template}", {})[one.method.lower()] = described
     return {
         "openapi": "3.1.0",
         "info": {
@@ -58,17 +59,10 @@ def _operation(one: Action, reply: Any, body: Any, parameters: Sequence[Any]) ->
     summary, _, description = one.summary.partition("\n\n")
     if reply.get("type") == "array":
         reply = {"type": "object", "properties": {"data": reply}, "required": ["data"]}
-    errors = {
-        status: {"description": text, "content": _json({"$ref": "#/components/schemas/Error"})}
-        for status, text in _STATUSES.items()
-    }
     return {
-        "operationId": one.name,
-        "summary": summary,
+        **operation(one.name, summary, body=body, result=reply, done="Done.", statuses=_STATUSES),
         **({"description": description} if description else {}),
         "parameters": [*parameters, _TENANT],
-        **({"requestBody": {"required": True, "content": _json(body)}} if body is not None else {}),
-        "responses": {"200": {"description": "Done.", "content": _json(reply)}, **errors},
     }
 
 
@@ -92,7 +86,3 @@ _TENANT = {
     "schema": {"type": "string"},
     "description": "Whose. Default: the key's own tenant, and for a key of all tenants the default one.",
 }
-
-
-def _json(schema: Any) -> dict[str, Any]:
-    return {"application/json": {"schema": schema}}

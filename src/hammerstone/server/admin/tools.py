@@ -107,8 +107,8 @@ async def import_tool(asked: AdminRequest, *, body: dict[str, JSON]) -> Imported
     tool = tool_of_document(body, "the body")
     loop = await asked.tenants.of(asked.tenant)
     admission = await admit(asked.store, loop.sandbox, tool)
-    told = vars(summary(admission.stored))
-    return Imported(**told, checks=len(tool.checks), reasons=admission.reasons)
+    stored = vars(summary(admission.stored))
+    return Imported(**stored, checks=len(tool.checks), reasons=admission.reasons)
 
 
 ACTIONS = (

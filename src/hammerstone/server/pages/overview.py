@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from hammerstone.admin import overview as figures
 from hammerstone.life import false_hit_rate
+from hammerstone.server.pages.cached_totals import CachedTotal
 from hammerstone.server.pages.charts import KINDS, SPANS, Chart, Span, chart
-from hammerstone.server.pages.kept_figures import KeptSums
 from hammerstone.server.pages.visit import Page, Visit
 from hammerstone.store import Ordering, Standing, Store, Stretch
 
@@ -73,7 +73,7 @@ def _sum_up(store: Store, span: Span, stretch: Stretch, needed: int) -> _Sums:
 
 
 def _page(
-    visit: Visit, store: Store, span: Span, stretch: Stretch, kept: KeptSums[_Sums], *, is_behind: bool
+    visit: Visit, store: Store, span: Span, stretch: Stretch, kept: CachedTotal[_Sums], *, is_behind: bool
 ) -> Response:
     """With what there is to decide as it is now: nobody is asked for what they have just decided."""
     progress, learning = store.progress(), kept.value.learning

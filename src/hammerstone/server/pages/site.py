@@ -20,7 +20,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, compile_path
 
 from hammerstone.errors import HammerstoneError
-from hammerstone.server.admin.api import tell_of_changes
+from hammerstone.server.admin.api import apply_changes
 from hammerstone.server.bodies import read_body
 from hammerstone.server.entry import check_origin
 from hammerstone.server.pages import (
@@ -141,7 +141,7 @@ class Pages:
         else:
             response = cast("Response", await to_thread.run_sync(page.handle, visit))
         if page.method == "POST":
-            await tell_of_changes(self._place.tenants, self._access, visit.tenant)
+            await apply_changes(self._place.tenants, self._access, visit.tenant)
         return response
 
     async def _guarded(self, http: HttpRequest, act: Callable[[Visit], Awaitable[Response]], role: KeyRole) -> Response:

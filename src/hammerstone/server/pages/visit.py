@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from hammerstone.loop import Hammerstone
 from hammerstone.server.access import Access
 from hammerstone.server.admin.actions import AdminRequest
-from hammerstone.server.pages.kept_figures import KeptFigures
+from hammerstone.server.pages.cached_totals import CachedTotals
 from hammerstone.server.pages.learning_processes import LearningProcesses
 from hammerstone.server.pages.rendering import render
 from hammerstone.server.replies import GatewayError
@@ -40,7 +40,7 @@ class Place:
     health: Health
     access: Access
     upstreams: Upstreams | None = None
-    figures: KeptFigures = field(default_factory=KeptFigures)
+    figures: CachedTotals = field(default_factory=CachedTotals)
     learning: LearningProcesses = field(default_factory=LearningProcesses)
 
     @property

@@ -6,12 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from hammerstone.requests import UnreadableRowError, chat_of
+from hammerstone.requests import UnreadableRowError, chat_of, object_of, objects_of
 from hammerstone.server.protocols.contract import (
     Body,
     Completion,
     NotServedError,
-    object_of,
     pieces,
     server_event,
     text_of,
@@ -55,7 +54,7 @@ class AnthropicMessages:
     def fits(self, text: str, body: Body) -> bool:
         return fits(text, body, limits=("max_tokens",), stops=("stop_sequences",))
 
-    def tells_end(self, body: Body) -> bool:
+    def reports_end(self, body: Body) -> bool:
         del body
         return True
 
@@ -82,11 +81,12 @@ class AnthropicMessages:
         return [server_event(json.dumps(one), one["type"]) for one in events]
 
     def answer_in(self, reply: Mapping[str, Any]) -> str | None:
-        content = reply.get("content")
-        if reply.get("stop_reason") != "end_turn" or not isinstance(content, list):
-            return None
-        blocks = [one for one in map(object_of, cast("list[object]", content)) if one.get("type") != "thinking"]
-        if not blocks or any(one.get("type") != "text" or one.get("citations") for one in blocks):
+        blocks = [one for one in objects_of(reply.get("content")) if one.get("type") != "thinking"]
+        if (
+            reply.get("stop_reason") != "end_turn"
+            or not blocks
+            or any(one.get("type") != "text" or one.get("citations") for one in blocks)
+        ):
             return None
         return text_of(one.get("text") for one in blocks)
 
@@ -139,7 +139,7 @@ def _system(value: object) -> list[Mapping[str, Any]]:
 def _turns(value: object) -> list[Mapping[str, Any]]:
     if not isinstance(value, list):
         raise NotServedError("its messages are not a list")
-    turns = [object_of(one) for one in cast("list[object]", value)]
+    turns = objects_of(cast("list[object]", value))
     for turn in turns:
         check_fields(turn, {"role", "content"})
     return [{name: _texts(field) if name == "content" else field for name, field in one.items()} for one in turns]
@@ -149,7 +149,7 @@ def _texts(content: object) -> object:
     """Text blocks without their `cache_control`; other blocks stay, and are refused as what they are."""
     if not isinstance(content, list):
         return content
-    blocks = [object_of(one) for one in cast("list[object]", content)]
+    blocks = objects_of(cast("list[object]", content))
     return [{name: field for name, field in one.items() if name != "cache_control"} for one in blocks]
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
-from hammerstone.requests import HARMLESS_PARAMETERS, UnreadableRowError, answer_in, chat_of
+from hammerstone.requests import HARMLESS_PARAMETERS, UnreadableRowError, answer_in, chat_of, object_of, objects_of
 from hammerstone.server.protocols.contract import (
     Body,
     Completion,
     NotServedError,
-    object_of,
     pieces,
     server_event,
     text_of,
@@ -44,7 +43,7 @@ class ChatCompletions:
         check_fields(body, _READ)
         if body.get("store"):
             raise NotServedError("it is to be stored at the upstream")
-        for turn in _objects(body.get("messages")):
+        for turn in objects_of(body.get("messages")):
             check_fields(turn, {"role", "content"})
         try:
             chat, answer = chat_of(dict(body))
@@ -57,7 +56,7 @@ class ChatCompletions:
     def fits(self, text: str, body: Body) -> bool:
         return fits(text, body, limits=("max_tokens", "max_completion_tokens"), stops=("stop",))
 
-    def tells_end(self, body: Body) -> bool:
+    def reports_end(self, body: Body) -> bool:
         return not body.get("stop")
 
     def streams(self, body: Body) -> bool:
@@ -97,7 +96,7 @@ class ChatCompletions:
         parts: list[object] = []
         reason = None
         for event in events:
-            choices = _objects(event.get("choices"))
+            choices = objects_of(event.get("choices"))
             if event.get("error") or not isinstance(event.get("choices"), list) or len(choices) > 1:
                 return None
             for choice in choices:
@@ -139,12 +138,8 @@ def _head(completion: Completion, kind: str) -> dict[str, Any]:
     }
 
 
-def _objects(value: object) -> list[Mapping[str, Any]]:
-    return [object_of(one) for one in cast("list[object]", value)] if isinstance(value, list) else []
-
-
 def _says_text_alone(reply: Mapping[str, Any]) -> bool:
-    choices = _objects(reply.get("choices"))
+    choices = objects_of(reply.get("choices"))
     if len(choices) != 1 or choices[0].get("finish_reason") != "stop":
         return False
     message = object_of(choices[0].get("message"))

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
-from hammerstone.requests import MAX_QUESTION_CHARS
+from hammerstone.requests import MAX_QUESTION_CHARS, object_of, objects_of
 from hammerstone.server.protocols.chat_completions import openai_error, usage_of
 from hammerstone.server.protocols.contract import (
     Body,
     Completion,
     NotServedError,
-    object_of,
     pieces,
     server_event,
     text_of,
@@ -52,7 +51,7 @@ class Completions:
     def fits(self, text: str, body: Body) -> bool:
         return fits(text, {"max_tokens": 16, **body}, limits=("max_tokens",), stops=("stop",))  # 16 is OpenAI's default
 
-    def tells_end(self, body: Body) -> bool:
+    def reports_end(self, body: Body) -> bool:
         return not body.get("stop")
 
     def streams(self, body: Body) -> bool:
@@ -80,10 +79,10 @@ class Completions:
         parts: list[object] = []
         reason = None
         for event in events:
-            choices = event.get("choices")
-            if not isinstance(choices, list) or len(cast("list[object]", choices)) > 1 or event.get("error"):
+            choices = objects_of(event.get("choices"))
+            if event.get("error") or not isinstance(event.get("choices"), list) or len(choices) > 1:
                 return None
-            for choice in map(object_of, cast("list[object]", choices)):
+            for choice in choices:
                 if reason is not None:
                     return None
                 parts.append(choice.get("text"))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, Protocol, TypeAlias
 
+from hammerstone.requests import object_of
 from hammerstone.types import Chat, Usage
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "Completion",
     "NotServedError",
     "TextApi",
-    "object_of",
     "pieces",
     "server_event",
     "text_of",
@@ -23,7 +22,6 @@ __all__ = [
 
 Body: TypeAlias = "Mapping[str, Any]"
 
-_EMPTY: Mapping[str, Any] = MappingProxyType({})
 PIECE = 24  # characters of a streamed answer, about as many as a model's chunk of a few tokens
 
 
@@ -64,7 +62,7 @@ class TextApi(Protocol):
         """Whether a model that had this to say would have been let finish it: no stop word, no limit of tokens."""
         ...
 
-    def tells_end(self, body: Body) -> bool:
+    def reports_end(self, body: Body) -> bool:
         """Whether a reply says that it ended by itself. OpenAI's `finish_reason` is `stop` for one that a stop sequence
         has cut, too: nothing must be learned from it.
         """
@@ -112,11 +110,6 @@ def server_event(data: str, event: str = "") -> bytes:
     """One event of a stream (WHATWG HTML, section 9.2): `data` is a single line."""
     head = f"event: {event}\n" if event else ""
     return f"{head}data: {data}\n\n".encode()
-
-
-def object_of(value: object) -> Mapping[str, Any]:
-    """A JSON object, or an empty one in place of anything else."""
-    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else _EMPTY
 
 
 def text_of(parts: Iterable[object]) -> str | None:

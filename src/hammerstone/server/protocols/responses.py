@@ -6,13 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from hammerstone.requests import UnreadableRowError, as_json, chat_of
+from hammerstone.requests import UnreadableRowError, as_json, chat_of, object_of, objects_of
 from hammerstone.server.protocols.chat_completions import openai_error
 from hammerstone.server.protocols.contract import (
     Body,
     Completion,
     NotServedError,
-    object_of,
     pieces,
     server_event,
     text_of,
@@ -59,7 +58,7 @@ class Responses:
     def fits(self, text: str, body: Body) -> bool:
         return fits(text, body, limits=("max_output_tokens",), stops=())
 
-    def tells_end(self, body: Body) -> bool:
+    def reports_end(self, body: Body) -> bool:
         del body
         return True
 
@@ -98,15 +97,10 @@ class Responses:
 
     def answer_in(self, reply: Mapping[str, Any]) -> str | None:
         """Its only message; reasoning beside it is no part of the answer."""
-        output = reply.get("output")
-        if reply.get("status") != "completed" or reply.get("error") or not isinstance(output, list):
+        said = [one for one in objects_of(reply.get("output")) if one.get("type") != "reasoning"]
+        if reply.get("status") != "completed" or reply.get("error") or [one.get("type") for one in said] != ["message"]:
             return None
-        items = [object_of(one) for one in cast("list[object]", output)]
-        said = [one for one in items if one.get("type") != "reasoning"]
-        content = said[0].get("content") if len(said) == 1 and said[0].get("type") == "message" else None
-        if not isinstance(content, list):
-            return None
-        parts = [object_of(one) for one in cast("list[object]", content)]
+        parts = objects_of(said[0].get("content"))
         if any(one.get("type") != "output_text" or one.get("annotations") for one in parts):
             return None
         return text_of(one.get("text") for one in parts)
@@ -141,7 +135,7 @@ def _input(value: object) -> list[Mapping[str, Any]]:
     if not isinstance(value, list):
         raise NotServedError("its input is neither a text nor messages")
     turns: list[Mapping[str, Any]] = []
-    for item in map(object_of, cast("list[object]", value)):
+    for item in objects_of(cast("list[object]", value)):
         if item.get("type", "message") != "message":
             raise NotServedError("its input holds more than messages")
         check_fields(item, _OF_MESSAGE)
@@ -153,7 +147,7 @@ def _texts(content: object) -> object:
     """Parts of this API as those of chat completions. An assistant's are `output_text`."""
     if not isinstance(content, list):
         return content
-    parts = [object_of(one) for one in cast("list[object]", content)]
+    parts = objects_of(cast("list[object]", content))
     return [{**one, "type": "text"} if one.get("type") in ("input_text", "output_text") else one for one in parts]
 
 
@@ -171,7 +165,7 @@ def _format(text: object) -> object:
 def _response(completion: Completion, status: str, output: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """With the wishes of the request, as OpenAI's have them."""
     wishes = {name: completion.body[name] for name in _WISHES if completion.body.get(name) is not None}
-    told: Mapping[str, Any] = json.loads(as_json(wishes))
+    echoed: Mapping[str, Any] = json.loads(as_json(wishes))
     return {
         "id": f"resp_{completion.id}",
         "object": "response",
@@ -191,8 +185,8 @@ def _response(completion: Completion, status: str, output: Sequence[Mapping[str,
         "tools": [],
         "top_p": 1.0,
         "truncation": "disabled",
-        **told,
-        "text": {"format": {"type": "text"}, **object_of(told.get("text"))},
+        **echoed,
+        "text": {"format": {"type": "text"}, **object_of(echoed.get("text"))},
         "usage": _usage(completion) if status == "completed" else None,
     }
 

@@ -1,6 +1,6 @@
-"""`GET /metrics`: the gateway's figures in Prometheus' text format.
+"""`GET /metrics`: the gateway's gauges in Prometheus' text format.
 
-What happens is counted as it happens. What the store alone knows is read beside the traffic (`figures`) and shown as
+What happens is counted as it happens. What the store alone knows is read beside the traffic (`gauges`) and shown as
 it was last seen: a scrape never waits for the store.
 """
 
@@ -19,9 +19,9 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from hammerstone.server.learner import Learner
-from hammerstone.server.telemetry.figures import Figures
 from hammerstone.server.telemetry.health import Health
 from hammerstone.server.telemetry.record import NO_ROUTE, RequestRecord
+from hammerstone.server.telemetry.tool_gauges import ToolGauges
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
 
@@ -39,7 +39,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._health = health
         self._learner: Learner | None = None
-        self._figures: Figures | None = None
+        self._gauges: ToolGauges | None = None
         self._tenant = ("tenant",) if by_tenant else ()
         self._requests = Counter(
             "hammerstone_requests",
@@ -109,9 +109,9 @@ class Metrics:
 
     # what is
 
-    def show(self, learner: Learner, figures: Figures) -> None:
+    def show(self, learner: Learner, gauges: ToolGauges) -> None:
         """From now on with what these know."""
-        self._learner, self._figures = learner, figures
+        self._learner, self._gauges = learner, gauges
 
     def page(self) -> bytes:
         """The text of a scrape."""
@@ -128,8 +128,8 @@ class Metrics:
         for part in self._health.watched():
             up.add_metric([part.name], float(part.ok))
         yield from (faults, up)
-        if self._figures is not None:
-            yield from self._figures.metrics(by_tenant=bool(self._tenant))
+        if self._gauges is not None:
+            yield from self._gauges.metrics(by_tenant=bool(self._tenant))
 
 
 def _queue(learner: Learner) -> Iterator[Metric]:

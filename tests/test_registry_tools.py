@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hammerstone.errors import NotFoundError, SandboxError, ToolRefusedError
-from hammerstone.made_tools import find_tool, read_arguments
+from hammerstone.registry_tools import live_tool, read_arguments
 from hammerstone.sandbox import Sandbox
 from hammerstone.store import Store
 from hammerstone.toolformer.apis.api import ApiError, CallContext
@@ -30,13 +30,13 @@ def made(store: Store) -> Store:
     "text", ["What is the sum of 3 and 4?", '{"left": 3, "right": 4}'], ids=["its question", "its arguments"]
 )
 async def test_a_made_tool_answers_a_call(made: Store, sandbox: Sandbox, text: str) -> None:
-    api = open_api("registry:sum", open_live_tool=lambda name: find_tool(made, name, sandbox))
+    api = open_api("registry:sum", open_live_tool=lambda name: live_tool(made, name, sandbox))
     assert api.name == "sum"
     assert await api(text, CallContext()) == "7"
 
 
 async def test_what_it_does_not_understand_has_no_result(made: Store, sandbox: Sandbox) -> None:
-    api = open_api("registry:sum", open_live_tool=lambda name: find_tool(made, name, sandbox))
+    api = open_api("registry:sum", open_live_tool=lambda name: live_tool(made, name, sandbox))
     with pytest.raises(ApiError, match="not understood"):
         await api("three and four", CallContext())
 
@@ -66,7 +66,7 @@ def test_arguments_that_may_all_be_left_out_are_arguments() -> None:
 
 
 def test_its_description_says_what_to_write(made: Store) -> None:
-    description = find_tool(made, "sum").description
+    description = live_tool(made, "sum").description
     assert description.startswith("The sum of two numbers. ")
     assert '{"left": 3, "right": 4}' in description
 
@@ -75,15 +75,15 @@ def test_a_stored_tool_that_is_beyond_todays_bounds_is_refused(store: Store) -> 
     store.add_task("sum", "The sum of two numbers.")
     store.publish(tool(source=SUM.replace("right: int", f"right: int = 0x{'f' * 4_000}")))
     with pytest.raises(ToolRefusedError, match="sum cannot be called: the source has an integer"):
-        find_tool(store, "sum")
+        live_tool(store, "sum")
 
 
 async def test_one_that_was_opened_to_be_described_is_not_run(made: Store) -> None:
     with pytest.raises(SandboxError, match="to be described alone"):
-        await find_tool(made, "sum").answer("What is the sum of 3 and 4?")
+        await live_tool(made, "sum").answer("What is the sum of 3 and 4?")
 
 
 def test_a_name_without_a_live_tool_is_told_with_those_that_there_are(made: Store) -> None:
     with pytest.raises(NotFoundError, match="no live tool 'product'") as told:
-        find_tool(made, "product")
+        live_tool(made, "product")
     assert told.value.hint == "live are: sum"

@@ -21,7 +21,7 @@ from anyio.abc import TaskGroup
 from hammerstone.concurrency import task_group
 from hammerstone.errors import StoreError
 
-__all__ = ["KeptFigures", "KeptSums"]
+__all__ = ["CachedTotal", "CachedTotals"]
 
 TIMES = 20
 QUICK_SECONDS = 0.1
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeptSums(Generic[T]):
+class CachedTotal(Generic[T]):
     """Figures as of the moment `made` (ISO 8601, UTC). Summing them up began so many seconds on the clock of whoever
     keeps them, and took so many.
     """
@@ -57,12 +57,12 @@ class KeptSums(Generic[T]):
         return self.began + self.took + self.lasts
 
 
-class KeptFigures:
+class CachedTotals:
     """By any key. `clock` gives seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._kept: dict[Hashable, KeptSums[Any]] = {}
+        self._kept: dict[Hashable, CachedTotal[Any]] = {}
         self._turns: dict[Hashable, anyio.Lock] = {}
         self._group: TaskGroup | None = None
 
@@ -75,9 +75,9 @@ class KeptFigures:
             self._group = None
             group.cancel_scope.cancel()
 
-    async def look(self, key: Hashable, sum_up: Callable[[], T]) -> KeptSums[T]:
+    async def look(self, key: Hashable, sum_up: Callable[[], T]) -> CachedTotal[T]:
         """What `sum_up`, which is called in a thread, returns now, or has returned a while ago. Raises what it does."""
-        kept: KeptSums[T] | None = self._kept.get(key)
+        kept: CachedTotal[T] | None = self._kept.get(key)
         now = self._clock()
         if kept is None or kept.is_quick or now > kept.due + OLD_SECONDS or self._group is None:
             return await self._new(key, sum_up)
@@ -89,13 +89,13 @@ class KeptFigures:
         with suppress(StoreError):  # the old ones are shown until somebody has to wait, and is told
             await self._new(key, sum_up)
 
-    async def _new(self, key: Hashable, sum_up: Callable[[], T]) -> KeptSums[T]:
+    async def _new(self, key: Hashable, sum_up: Callable[[], T]) -> CachedTotal[T]:
         """Those who come while the same figures are summed up wait for these."""
-        before: KeptSums[T] | None = self._kept.get(key)
+        before: CachedTotal[T] | None = self._kept.get(key)
         turn = self._turns.setdefault(key, anyio.Lock())
         try:
             async with turn:
-                there: KeptSums[T] | None = self._kept.get(key)
+                there: CachedTotal[T] | None = self._kept.get(key)
                 if there is not None and there is not before:
                     return there
                 return await self._sum_up(key, sum_up)
@@ -103,10 +103,10 @@ class KeptFigures:
             if not turn.statistics().tasks_waiting:
                 self._turns.pop(key, None)
 
-    async def _sum_up(self, key: Hashable, sum_up: Callable[[], T]) -> KeptSums[T]:
+    async def _sum_up(self, key: Hashable, sum_up: Callable[[], T]) -> CachedTotal[T]:
         began, made = self._clock(), datetime.now(UTC).isoformat(timespec="microseconds")
         value = await to_thread.run_sync(sum_up, abandon_on_cancel=True)
-        kept = KeptSums(value=value, made=made, began=began, took=self._clock() - began)
+        kept = CachedTotal(value=value, made=made, began=began, took=self._clock() - began)
         self._kept.pop(key, None)
         self._kept[key] = kept
         while len(self._kept) > MOST:

@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from hammerstone.errors import StoreError
-from hammerstone.server.pages.kept_figures import OLD_SECONDS, QUICK_SECONDS, TIMES, KeptFigures
+from hammerstone.server.pages.cached_totals import OLD_SECONDS, QUICK_SECONDS, TIMES, CachedTotals
 
 from ..sums import eventually
 
@@ -33,21 +33,21 @@ class Sums:
 
 
 @pytest.fixture
-async def slow() -> AsyncIterator[tuple[Sums, KeptFigures]]:
+async def slow() -> AsyncIterator[tuple[Sums, CachedTotals]]:
     sums = Sums(seconds=2.0)
-    figures = KeptFigures(sums.clock)
+    figures = CachedTotals(sums.clock)
     async with figures.running():
         yield sums, figures
 
 
 async def test_what_is_quick_is_summed_up_for_each_look() -> None:
     sums = Sums(seconds=QUICK_SECONDS / 2)
-    figures = KeptFigures(sums.clock)
+    figures = CachedTotals(sums.clock)
     async with figures.running():
         assert [(await figures.look("day", sums)).value for _ in range(3)] == [1, 2, 3]
 
 
-async def test_what_is_slow_is_kept_as_many_times_as_long_as_it_took(slow: tuple[Sums, KeptFigures]) -> None:
+async def test_what_is_slow_is_kept_as_many_times_as_long_as_it_took(slow: tuple[Sums, CachedTotals]) -> None:
     sums, figures = slow
     assert (await figures.look("day", sums)).value == 1
     sums.now += TIMES * sums.seconds
@@ -55,7 +55,7 @@ async def test_what_is_slow_is_kept_as_many_times_as_long_as_it_took(slow: tuple
     assert sums.times == 1
 
 
-async def test_after_that_it_is_shown_while_it_is_summed_up_beside_the_look(slow: tuple[Sums, KeptFigures]) -> None:
+async def test_after_that_it_is_shown_while_it_is_summed_up_beside_the_look(slow: tuple[Sums, CachedTotals]) -> None:
     sums, figures = slow
     await figures.look("day", sums)
     sums.now += TIMES * sums.seconds + 1
@@ -65,14 +65,14 @@ async def test_after_that_it_is_shown_while_it_is_summed_up_beside_the_look(slow
     assert (await figures.look("day", sums)).value == 2
 
 
-async def test_what_nobody_has_looked_at_for_long_is_waited_for(slow: tuple[Sums, KeptFigures]) -> None:
+async def test_what_nobody_has_looked_at_for_long_is_waited_for(slow: tuple[Sums, CachedTotals]) -> None:
     sums, figures = slow
     await figures.look("day", sums)
     sums.now += TIMES * sums.seconds + OLD_SECONDS + 1
     assert (await figures.look("day", sums)).value == 2
 
 
-async def test_other_figures_are_others(slow: tuple[Sums, KeptFigures]) -> None:
+async def test_other_figures_are_others(slow: tuple[Sums, CachedTotals]) -> None:
     sums, figures = slow
     assert [(await figures.look(key, sums)).value for key in ("day", "week", "day")] == [1, 2, 1]
 
@@ -87,7 +87,7 @@ async def test_those_who_come_while_figures_are_summed_up_wait_for_these() -> No
         may_end.wait()
         return times
 
-    figures, seen = KeptFigures(), list[int]()
+    figures, seen = CachedTotals(), list[int]()
 
     async def look() -> None:
         seen.append((await figures.look("day", sum_up)).value)
@@ -102,7 +102,7 @@ async def test_those_who_come_while_figures_are_summed_up_wait_for_these() -> No
     assert (seen, times) == ([1] * 5, 1)
 
 
-async def test_what_fails_beside_a_look_is_said_to_whoever_has_to_wait(slow: tuple[Sums, KeptFigures]) -> None:
+async def test_what_fails_beside_a_look_is_said_to_whoever_has_to_wait(slow: tuple[Sums, CachedTotals]) -> None:
     sums, figures = slow
     await figures.look("day", sums)
     sums.fails = True

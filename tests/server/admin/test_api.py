@@ -19,9 +19,9 @@ from hammerstone.settings import LifeSettings
 from hammerstone.store.records import BuildState, Disagreement
 from hammerstone.types import Instance, Source, Usage
 
-from ..samples.sums import SETTINGS, SUM, ask, instances, tool
-from .sums import CHAT, Served, body, open_gateway
-from .test_keys import key
+from ...samples.sums import SETTINGS, SUM, ask, instances, tool
+from ..access.test_access import key
+from ..sums import CHAT, Served, body, open_gateway
 
 pytestmark = pytest.mark.anyio
 

@@ -1,4 +1,4 @@
-"""Tools that the closed loop has made, as tools that Toolformer teaches a model to call: `registry:NAME`.
+"""Tools that the closed loop has built, as tools that Toolformer teaches a model to call: `registry:NAME`.
 
 The text of a call is the tool's question in its own form, or the arguments as a JSON object, or, where the tool takes
 one argument, that argument alone: `[word_sorting(pear apple)]`. Every run of it is in the sandbox.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hammerstone.sandbox import Sandbox
     from hammerstone.store import Store, StoredTool
 
-__all__ = ["RegistryTool", "find_tool", "read_arguments"]
+__all__ = ["RegistryTool", "live_tool", "read_arguments"]
 
 
 class RegistryTool:
@@ -79,7 +79,7 @@ def _fitted(arguments: Mapping[str, JSON], source: str) -> Mapping[str, JSON] | 
         return None
 
 
-def find_tool(store: Store, name: str, sandbox: Sandbox | None = None) -> RegistryTool:
+def live_tool(store: Store, name: str, sandbox: Sandbox | None = None) -> RegistryTool:
     """Raises `NotFoundError` for a name without a live tool, `ToolRefusedError` and `StoreError`."""
     tool = store.tool(name)
     if tool is None or tool.state != "live":
@@ -88,5 +88,5 @@ def find_tool(store: Store, name: str, sandbox: Sandbox | None = None) -> Regist
     try:
         read_signature(tool.tool.source)
     except SignatureError as error:  # it was stored when more was allowed
-        raise ToolRefusedError(f"{name} cannot be called: {error}", hint="make it afresh") from None
+        raise ToolRefusedError(f"{name} cannot be called: {error}", hint="build it again") from None
     return RegistryTool(tool, sandbox)

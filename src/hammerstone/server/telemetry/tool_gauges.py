@@ -18,7 +18,7 @@ from hammerstone.life import false_hit_rate, together
 from hammerstone.loop import Hammerstone
 from hammerstone.store import ToolState, ToolTally
 
-__all__ = ["Figures", "Loops"]
+__all__ = ["Loops", "ToolGauges"]
 
 LOOK_SECONDS = 5.0  # between two looks
 
@@ -30,7 +30,7 @@ class Loops(Protocol):
     def loops(self) -> tuple[Hammerstone, ...]: ...
 
 
-class Figures:
+class ToolGauges:
     """Looks into each tenant's store every few seconds. It is also how the gateway hears whether the store is there."""
 
     def __init__(self, tenants: Loops, reporter: Reporter) -> None:

@@ -11,7 +11,7 @@ from hammerstone.sandbox import Sandbox
 from hammerstone.server.controls import HEADER
 from hammerstone.store.key_records import KeyLimits, KeyRole
 
-from .sums import CHAT, Served, body, open_gateway
+from ..sums import CHAT, Served, body, open_gateway
 
 pytestmark = pytest.mark.anyio
 
