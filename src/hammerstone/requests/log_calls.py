@@ -99,7 +99,7 @@ def _cost(fields: Fields) -> float | None:
 
 
 def _usage(fields: Fields, reply: Fields) -> Usage:
-    """Of the row itself, or of the reply. A row's own `input` and `output` are no tokens but texts."""
+    """The tokens that the row itself counts, or the reply. A row's own `input` and `output` are no tokens but texts."""
     for counts in (
         *(object_of(json_within(fields.get(name))) for name in _USAGE),
         object_of(reply.get("usage")),

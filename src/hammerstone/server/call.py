@@ -59,19 +59,19 @@ class Call:
             self.body = await read_body(self.http, max_mb)
 
     def read_fields(self) -> None:
-        """Of the body; none if two readers could think differently of it."""
+        """Read the fields of the body; there are none if two readers could understand it differently."""
         self.fields = fields_in(self.body)
         model = (self.fields or {}).get("model")
         self.record.model = model[:LONGEST_MODEL] if isinstance(model, str) else None
 
     @property
     def path(self) -> str:
-        """Decoded, as routes match it."""
+        """The decoded path, as routes match it."""
         return self.http.scope["path"]
 
     @property
     def raw_path(self) -> str:
-        """As it came, with its escapes."""
+        """The path as it came, with its escapes."""
         return self.http.scope["raw_path"].decode("latin-1")
 
     @property
@@ -80,7 +80,7 @@ class Call:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Those of the gateway's own in its response: what is not ASCII, as a tool's name may be, percent-encoded."""
+        """The gateway's own response headers. What is not ASCII, as a tool's name may be, is percent-encoded."""
         ours = {
             HEADER + name: quote(value, safe=_ASCII) for name, value in {"request-id": self.id, **self.notes}.items()
         }

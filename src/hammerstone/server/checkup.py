@@ -34,7 +34,7 @@ class _Reply:
 
     @property
     def message(self) -> str:
-        """Of an error."""
+        """The error's message, or the status."""
         return str(object_of(self.fields.get("error")).get("message", f"status {self.status}"))[:200]
 
 

@@ -70,7 +70,7 @@ class DrainingServer(uvicorn.Server):
         await super().shutdown(sockets)  # closes those that are idle before it waits for anything
 
     def _say_close(self) -> None:
-        """In each reply that has not begun."""
+        """Close the connection after each reply that has not begun."""
         self.server_state.default_headers = [*self.server_state.default_headers, CLOSE]
         for connection in self._connections():
             cycle = _cycle(connection)

@@ -81,7 +81,7 @@ class Gateway:
         )
 
     def running(self) -> AbstractAsyncContextManager[None]:
-        """While replies of the upstream may be read."""
+        """The gateway reads replies of the upstream within this block."""
         return self._misses.relays.running()
 
     async def text(self, http: HttpRequest, api: TextApi) -> Response:
@@ -122,7 +122,7 @@ class Gateway:
     # reading
 
     async def _enter(self, call: Call) -> None:
-        """By its head alone: nobody reads the body of one who may not come in."""
+        """Let the caller in by the head alone: the body of a refused request is never read."""
         call.come_from(await self._access.enter(call.http))
 
     async def _read(self, call: Call) -> None:

@@ -33,7 +33,7 @@ class Keeper:
         self._closing = anyio.Event()
 
     async def run(self) -> None:
-        """Until `close` is called; a purge under way then ends with its batch."""
+        """Purge until `close` is called; a purge under way then ends with its batch."""
         while self._keep_days is not None and not self._closing.is_set():
             await self.purge(self._keep_days)
             with anyio.move_on_after(INTERVAL):

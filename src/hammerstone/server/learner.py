@@ -62,7 +62,7 @@ class Learner:
         self.dropped = 0
 
     async def run(self) -> None:
-        """Until `close` is called, and all that waits then is done, or cannot be."""
+        """Work until `close` is called and all that waits then is done, or cannot be."""
         while self._waiting or not self._closed:
             if not self._waiting:
                 self._rest.set()
@@ -202,7 +202,7 @@ class Learner:
         return sum(isinstance(one, Lesson) and one.is_of_a_tool for some in self._waiting.values() for one in some)
 
     def _add(self, tenant: str, one: Waiting) -> None:
-        """At the end of what waits. Where too much does, the last of whoever has most waiting is dropped."""
+        """Put it at the end of the queue. If too much waits, the last item of the longest queue is dropped."""
         self._waiting.setdefault(tenant, deque()).append(one)
         self._count += 1
         self._bytes += one.size

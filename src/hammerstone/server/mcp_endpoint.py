@@ -117,7 +117,7 @@ class McpEndpoint:
 
 
 def _import() -> None:
-    """In a thread, since it takes a second or two. Raises `GatewayError` where the package is not installed."""
+    """Run in a thread: it takes a second or two. Raises `GatewayError` where the package is not installed."""
     try:
         import_module("hammerstone.server.mcp_server")
     except ModuleNotFoundError as error:

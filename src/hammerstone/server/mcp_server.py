@@ -59,7 +59,7 @@ class ToolServer:
         self.server.add_notification_handler("notifications/initialized", types.NotificationParams, self._joined)
 
     async def look(self) -> None:
-        """Tell the clients if other tools or versions are live than at the last look. Raises `StoreError`."""
+        """Notify the clients if other tools or versions are live than at the last look. Raises `StoreError`."""
         former = self._seen
         if former is None or self._note(await self._calls.live()) == former:
             return
@@ -76,7 +76,7 @@ class ToolServer:
         return self._seen
 
     async def _list(self, context: _Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        """In order of their names; a cursor is the last name of the page before."""
+        """The live tools by name; a cursor is the last name of the previous page."""
         del context
         tools = await self._calls.live()
         if self._seen is None:

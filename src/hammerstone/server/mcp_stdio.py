@@ -19,8 +19,8 @@ __all__ = ["serve_stdio"]
 
 
 async def serve_stdio(store: Store, sandbox: str, settings: Settings, tenant: str) -> None:
-    """Until the client closes our standard input. Meanwhile standard output is the protocol's, and what else would
-    be written there goes to standard error. Raises `SandboxError`, `StoreError`.
+    """Serve until the client closes our standard input. Meanwhile standard output is the protocol's, and what else
+    would be written there goes to standard error. Raises `SandboxError`, `StoreError`.
     """
     async with (
         open_sandbox(sandbox, settings=settings.sandbox) as confined,

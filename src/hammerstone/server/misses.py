@@ -41,7 +41,7 @@ class _Replied:
     whole: bytes | None
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """As whoever pays for them counts them."""
+        """The body's chunks, counted against the caller's budget."""
         return self.charge.counted(_noted(self.call, self.head), self.head)
 
 

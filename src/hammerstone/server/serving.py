@@ -114,7 +114,7 @@ async def open_tenants(
 async def _open_known(host: Host) -> None:
     """The tools of all tenants are read before anybody asks for them."""
     for tenant in (await to_thread.run_sync(host.tenants))[:KNOWN_TENANTS]:
-        with suppress(StoreError):  # which its first request is told
+        with suppress(StoreError):  # reported to its first request
             await host.of(tenant)
 
 
@@ -125,7 +125,7 @@ async def serve(
     signals: Signals,
     on_start: Callable[[str, bool], None],
 ) -> None:
-    """Until it is told to stop (SIGINT or SIGTERM): then it finishes the streams under way.
+    """Serve until SIGINT or SIGTERM, then finish the streams under way.
 
     `on_start` gets the address, and whether a request needs a key. Raises `StoreError` if the keys cannot be read, and
     `SettingsError` if the port is taken, or if others could reach a gateway that has no keys.
@@ -140,7 +140,7 @@ async def serve(
 async def serve_pages(
     tenants: Host, settings: ServeSettings, signals: Signals, on_start: Callable[[str], None]
 ) -> None:
-    """As `serve`, the pages alone."""
+    """Like `serve`, but the pages alone."""
     access = await _access(tenants, settings, signals)
     await _listen(build_pages_app(tenants, settings, access, signals), settings, signals, on_start)
 

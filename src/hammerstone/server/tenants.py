@@ -21,7 +21,7 @@ class Tenants(Protocol):
 
     @property
     def loops(self) -> tuple[Hammerstone, ...]:
-        """Those that are open."""
+        """The loops that are open."""
         ...
 
     settings: Settings

@@ -42,7 +42,7 @@ class ToolCalls:
         self._chats: dict[str, Chat | None] = {}  # the first request of a tool's task, by the tool's digest
 
     async def live(self) -> tuple[StoredTool, ...]:
-        """By name. Raises `StoreError`."""
+        """The live tools, by name. Raises `StoreError`."""
         await self._loop.catalog.refresh()
         return self._loop.catalog.tools
 

@@ -57,7 +57,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         return httpx2.Response(reply.status, headers=list(reply.raw_headers), stream=body, request=request)
 
     async def _send_bytes(self, request: httpx2.Request, headers: list[tuple[bytes, bytes]]) -> httpx2.Response:
-        """By httpx2's own client: aiohttp's writes headers as UTF-8, and some clients write theirs as Latin-1."""
+        """Send by httpx2's own client: aiohttp's writes headers as UTF-8, and some clients write theirs as Latin-1."""
         if self._plain is None:
             proxy = _proxy(request.url.scheme, request.url.host)
             self._plain = httpx2.AsyncHTTPTransport(verify=self._certificates(), trust_env=False, proxy=proxy)

@@ -50,7 +50,7 @@ _CHALLENGE = {"www-authenticate": "Bearer"}
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Whose request it is. Without a key: anybody's on this machine, who is the default tenant.
+    """Who sent a request. Without a key it is anybody on this machine, as the default tenant.
 
     `headers` of the response say what is left of the key's limits.
     """
@@ -201,7 +201,7 @@ class Access:
         return [came_to(one, self._prices) for one in ended]
 
     def _correct(self, charge: Charge, amount: Amount) -> None:
-        """In the part of a minute that it was counted in; once that is over, only what it used beyond the estimate."""
+        """Replace the estimate in its part of a minute; once that is over, add only what exceeds the estimate."""
         more = amount - charge.estimate
         self._counts.add(KeyPeriod(charge.key_id, DAY, day_start(charge.started)), more)
         tokens, now = Amount(tokens=more.tokens), time.time()

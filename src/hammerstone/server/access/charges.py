@@ -60,7 +60,7 @@ class Charge:
 
     @contextmanager
     def until_reply(self) -> Generator[None]:
-        """While the upstream's reply is waited for."""
+        """Covers the wait for the upstream's reply."""
         try:
             yield
         except UpstreamError as error:
@@ -134,7 +134,7 @@ def came_to(ended: Ended, prices: Prices) -> Amount:
 
 
 def _cost(said: tuple[Body, ...], model: str | None, usage: Usage, prices: Prices) -> float | None:
-    """By the model that was asked for, or the one that the reply names."""
+    """The price by the model that was asked for, or else by the one that the reply names."""
     named = next((one["model"] for one in said if isinstance(one.get("model"), str)), None)
     costs = (prices.cost(one, usage) for one in (model, named) if one)
     return next((one for one in costs if one is not None), None)

@@ -78,6 +78,6 @@ def _headers(what: str, limit: int, window: Window) -> Mapping[str, str]:
 
 
 def _duration(seconds: float) -> str:
-    """As OpenAI writes it: `6m0s`, `1s`."""
+    """The duration as OpenAI writes it: `6m0s`, `1s`."""
     minutes, rest = divmod(ceil(seconds), 60)
     return f"{minutes}m{rest}s" if minutes else f"{rest}s"

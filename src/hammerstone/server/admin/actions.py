@@ -68,7 +68,7 @@ class AdminRequest:
 
     @property
     def store(self) -> Store:
-        """That of the tenant. Raises `NotFoundError` for one that has none; its own admin hears of no other one."""
+        """The tenant's store. Raises `NotFoundError` if it has none, unless the admin is the tenant's own."""
         return self.stores.known(self.tenant) if self.scope is None else self.stores.of(self.tenant)
 
     def check_all(self) -> None:

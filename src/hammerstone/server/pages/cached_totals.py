@@ -1,7 +1,7 @@
-"""Figures that take long to sum up are kept, and summed up again beside whoever looks at them.
+"""Totals that take long to compute are kept, and computed again in the background.
 
-What is quick is summed up for each look. Anything else is good for `TIMES` as long as it took, so that it takes a
-twentieth of one processor at most, however many requests there are. After that it is still shown while it is summed up
+What is quick is computed for each look. Anything else is good for `TIMES` as long as it took, so that it takes a
+twentieth of one processor at most, however many requests there are. After that it is still shown while it is computed
 again.
 """
 
@@ -33,8 +33,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class CachedTotal(Generic[T]):
-    """Figures as of the moment `made` (ISO 8601, UTC). Summing them up began so many seconds on the clock of whoever
-    keeps them, and took so many.
+    """Totals as of the moment `made` (ISO 8601, UTC). Computing them began at `began` on the clock of `CachedTotals`,
+    and took `took`, both in seconds.
     """
 
     value: T
@@ -48,17 +48,17 @@ class CachedTotal(Generic[T]):
 
     @property
     def lasts(self) -> float:
-        """For how many seconds they are good."""
+        """How many seconds they are good for."""
         return TIMES * self.took
 
     @property
     def due(self) -> float:
-        """When they are to be summed up again, by the same clock."""
+        """When they are to be computed again, by the same clock."""
         return self.began + self.took + self.lasts
 
 
 class CachedTotals:
-    """By any key. `clock` gives seconds."""
+    """Totals by any hashable key. `clock` gives seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -68,7 +68,7 @@ class CachedTotals:
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
-        """While figures may be summed up beside the looks."""
+        """Totals may be computed in the background within this block."""
         async with task_group() as group:
             self._group = group
             yield
@@ -86,11 +86,11 @@ class CachedTotals:
         return kept
 
     async def _beside(self, key: Hashable, sum_up: Callable[[], object]) -> None:
-        with suppress(StoreError):  # the old ones are shown until somebody has to wait, and is told
+        with suppress(StoreError):  # the old ones are shown until somebody has to wait, who gets the error
             await self._new(key, sum_up)
 
     async def _new(self, key: Hashable, sum_up: Callable[[], T]) -> CachedTotal[T]:
-        """Those who come while the same figures are summed up wait for these."""
+        """Compute the totals; others who ask for the same ones meanwhile wait for them."""
         before: CachedTotal[T] | None = self._kept.get(key)
         turn = self._turns.setdefault(key, anyio.Lock())
         try:

@@ -47,7 +47,7 @@ class Span:
         return self.starts(datetime.now(UTC))[0].isoformat(timespec="microseconds")
 
     def starts(self, now: datetime) -> list[datetime]:
-        """Of each bar, the present one last."""
+        """The start of each bar, the present one last."""
         seconds = self.step.total_seconds()
         last = datetime.fromtimestamp(now.timestamp() // seconds * seconds, UTC)
         return [last - self.step * back for back in reversed(range(self.bars))]
@@ -119,7 +119,7 @@ def chart(span: Span, found: Sequence[Bucket], now: datetime | None = None) -> C
 
 
 def _moment(start: str) -> datetime:
-    """Of a prefix of ISO 8601."""
+    """The moment that a prefix of an ISO 8601 timestamp stands for."""
     return datetime.fromisoformat(start + _MIDNIGHT[len(start) :]).replace(tzinfo=UTC)
 
 
@@ -140,7 +140,7 @@ def _text(start: str, counts: dict[str, int]) -> str:
 
 
 def _round_up(number: int) -> int:
-    """To an even number that is easy to read off."""
+    """The next even number that is easy to read off an axis."""
     size = 1
     while True:
         for factor in (2, 4, 6, 8, 10, 12, 16):

@@ -29,7 +29,7 @@ class ChatForm:
 
     @classmethod
     def read(cls, form: Mapping[str, str]) -> Self:
-        """Of `role-0`, `content-0`, `role-1`, …, as far as they go."""
+        """Read the fields `role-0`, `content-0`, `role-1`, …, as far as they go."""
         turns: list[Message] = []
         while (content := form.get(f"content-{len(turns)}")) is not None and len(turns) < MOST_TURNS:
             role = form.get(f"role-{len(turns)}", "")
@@ -39,7 +39,7 @@ class ChatForm:
 
     @classmethod
     def of(cls, question: str, chat: Chat | None) -> Self:
-        """That of a stored request."""
+        """The form of a stored request."""
         if chat is None:
             return cls(turns=(Message(role="user", content=question),))
         wanted = chat.response_format
@@ -47,14 +47,14 @@ class ChatForm:
         return cls(model=chat.model or "", turns=chat.messages, response_format=response_format)
 
     def with_a_turn(self) -> Self:
-        """With one more, of the other side."""
+        """The same form with one more turn, the other side's."""
         if len(self.turns) >= MOST_TURNS:
             return self
         follows = self.turns and self.turns[-1].role == "user"
         return replace(self, turns=(*self.turns, Message(role="assistant" if follows else "user", content="")))
 
     def body(self) -> Mapping[str, Any]:
-        """As a client of the API would send it. Raises `InputError`."""
+        """The request body that a client of the API would send. Raises `InputError`."""
         turns = [{"role": one.role, "content": one.content} for one in self.turns if one.content]
         if not turns:
             raise InputError("there is nothing in any turn", hint="write a question")

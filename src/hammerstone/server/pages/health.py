@@ -22,7 +22,7 @@ async def show(visit: Visit) -> Response:
 
 
 async def page(visit: Visit, *, made: CreatedKey | None = None) -> Response:
-    """For whoever may change something, with keys and settings, and a key that was just `made`."""
+    """The page of health; visitors who may change something also see keys, settings and a key that was just `made`."""
     loop = await visit.loop()
     sandbox = loop.sandbox.name
     return await to_thread.run_sync(_page, visit, sandbox, made)

@@ -78,7 +78,7 @@ def _page(visit: Visit, queued: Queued | None, said: Answer | Refusal | None = N
 
 
 def take_answer(visit: Visit) -> Response:
-    """What is right. Whoever comes second is told so, and changes nothing."""
+    """What is right. Whoever comes second sees that, and changes nothing."""
     number, answer = visit.http.path_params["number"], visit.form.get("answer", "")
     if not answer.strip():
         raise InputError("there is no answer in the form", hint="write what is right, or skip the question")
@@ -94,7 +94,7 @@ def take_skip(visit: Visit) -> Response:
 
 
 def take_doubt(visit: Visit) -> Response:
-    """Whoever is unsure says so: it waits behind all others, and the next person is told."""
+    """Whoever is unsure says so: it waits behind all others, and the next person sees that."""
     number = visit.http.path_params["number"]
     labels.skip_queued(visit.asked(UNSURE, str(number)), number)
     return visit.to("/labels", done="unsure")

@@ -113,7 +113,7 @@ def take_removal(visit: Visit) -> Response:
 
 
 def runs_of(visit: Visit) -> TenantRuns | None:
-    """Those of the visit's tenant; `None` where the home is a database without a folder."""
+    """The runs of the visit's tenant; `None` if the home is a database without a folder."""
     home = visit.place.home
     return TenantRuns(home=home, tenant=visit.tenant) if home is not None else None
 
@@ -137,7 +137,7 @@ def _why_not(visit: Visit) -> str:
 
 
 def _forget_old(visit: Visit, runs: TenantRuns) -> None:
-    """As old as requests become here."""
+    """Remove runs that are older than requests may become here."""
     days = visit.settings.serve.keep_days
     if days is None:
         return

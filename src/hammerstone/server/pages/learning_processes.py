@@ -27,7 +27,7 @@ LAST_SECONDS = 5.0  # that a process has to end in good order
 
 
 class LearningProcesses:
-    """Those that this process has begun."""
+    """The learning runs that this process has started."""
 
     def __init__(self) -> None:
         self._begun: list[subprocess.Popen[bytes]] = []

@@ -75,7 +75,7 @@ def _sum_up(store: Store, span: Span, stretch: Stretch, needed: int) -> _Sums:
 def _page(
     visit: Visit, store: Store, span: Span, stretch: Stretch, kept: CachedTotal[_Sums], *, is_behind: bool
 ) -> Response:
-    """With what there is to decide as it is now: nobody is asked for what they have just decided."""
+    """What there is to decide is read anew: nobody is asked for what they have just decided."""
     progress, learning = store.progress(), kept.value.learning
     found = replace(kept.value.found, progress=progress, false_hits=false_hit_rate(progress.tally))
     return visit.show(

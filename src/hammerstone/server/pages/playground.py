@@ -71,7 +71,7 @@ class _Said:
 
 @dataclass(frozen=True, kw_only=True)
 class _Answers:
-    """Of all routes. `label` is what a person has answered to this very question, which wins over tools.
+    """The answers of all routes. `label` is a person's answer to this very question, which wins over tools.
 
     `user` and `upstream` are `None` where no model was asked.
     """
@@ -205,7 +205,7 @@ def _frames(chat: Chat) -> set[Frame]:
 
 
 def _models(visit: Visit) -> list[str]:
-    """Those that the last requests named, the most frequent ones first."""
+    """The models that the last requests named, the most frequent first."""
     seen = visit.store.answers(WantedAnswers(), SEEN)
     named = Counter(one.chat.model for one in seen if one.chat is not None and one.chat.model)
     return [model for model, _ in named.most_common()]

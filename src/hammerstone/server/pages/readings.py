@@ -35,7 +35,7 @@ async def written_by(sandbox: Sandbox, tool: Tool, arguments: Mapping[str, JSON]
 
 
 async def read(sandbox: Sandbox, tool: Tool, entry: LedgerEntry) -> Reading:
-    """By the code by which it serves. Raises `SandboxError`."""
+    """How the tool reads the question, by the code that serves. Raises `SandboxError`."""
     question = question_in(entry.chat, tool.frame.form) if entry.chat is not None else entry.question
     parsed, given = await parser.answer(sandbox, tool.source, question)
     written = None if parsed.arguments is None else await written_by(sandbox, tool, parsed.arguments)

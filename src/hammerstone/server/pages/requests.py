@@ -168,7 +168,7 @@ def _reader(store: Store, entry: LedgerEntry) -> StoredTool | None:
 
 
 def _named(reason: str) -> tuple[str, str]:
-    """Whose reason it is, and what it says."""
+    """The tool that a reason is of, or an empty name, and the reason itself."""
     name, colon, said = reason.partition(": ")
     return (name, said) if colon and " " not in name else ("", reason)
 

@@ -94,7 +94,7 @@ class Pages:
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
-        """While there may be something to do beside the looks."""
+        """Work in the background runs within this block."""
         async with self._place.figures.running(), self._place.learning.running():
             yield
 
@@ -263,7 +263,7 @@ def _checked(fields: Mapping[str, str], token: str) -> dict[str, str]:
 
 
 def _is_https(http: HttpRequest) -> bool:
-    """Also behind a proxy that ends TLS. Who lies about that keeps the cookie from themselves alone."""
+    """Whether the visitor uses HTTPS, also through a proxy that ends TLS. A false header only harms its sender."""
     return "https" in (http.scope["scheme"], http.headers.get("x-forwarded-proto", ""))
 
 

@@ -40,7 +40,7 @@ class _Outcome:
 
 
 def fields_of(signature: Signature, given: Mapping[str, str]) -> list[Field]:
-    """With what was given before."""
+    """The form's fields, filled with what was given before."""
     properties: dict[str, dict[str, Any]] = signature.schema["properties"]
     return [
         Field(

@@ -85,7 +85,7 @@ class Visit:
 
     @property
     def store(self) -> Store:
-        """To look at."""
+        """The tenant's store, for reading."""
         stores = self.place.tenants.stores
         return stores.known(self.tenant) if self.visitor.scope is None else stores.of(self.tenant)
 
@@ -104,7 +104,7 @@ class Visit:
         return await self.place.tenants.of(self.tenant)
 
     def asked(self, what: str, about: str = "") -> AdminRequest:
-        """For the functions of the administration: what they change is noted as this visitor's."""
+        """A request to the administration, whose changes are recorded as this visitor's."""
         act = Act(who=self.visitor.name, what=what, about=about)
         visitor, tenants = self.visitor, self.place.tenants
         return AdminRequest(
@@ -144,7 +144,7 @@ class Visit:
         return Response(text, status_code=status, media_type="text/html")
 
     def to(self, path: str, **query: object) -> Response:
-        """On to another page, after a form was taken."""
+        """A redirect to another page, after a form was taken."""
         return RedirectResponse(self.link(path, **query), status_code=303)
 
 

@@ -118,12 +118,12 @@ class ChatCompletions:
 
 
 def openai_error(message: str, *, kind: str, code: str) -> Mapping[str, Any]:
-    """As OpenAI's clients read errors, whatever the endpoint."""
+    """An error as OpenAI's clients read it, whatever the endpoint."""
     return {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
 
 def usage_of(completion: Completion) -> dict[str, int]:
-    """As both APIs of completions count tokens."""
+    """The usage object of both completions APIs."""
     read, written = completion.read, completion.written
     return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
 

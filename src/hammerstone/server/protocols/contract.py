@@ -45,7 +45,7 @@ class Completion:
 
     @property
     def model(self) -> str:
-        """As the client has named it."""
+        """The model as the client named it."""
         return str(self.body.get("model") or "")
 
 

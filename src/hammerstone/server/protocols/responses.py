@@ -163,7 +163,7 @@ def _format(text: object) -> object:
 
 
 def _response(completion: Completion, status: str, output: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """With the wishes of the request, as OpenAI's have them."""
+    """The response object, which repeats the request's parameters as OpenAI's do."""
     wishes = {name: completion.body[name] for name in _WISHES if completion.body.get(name) is not None}
     echoed: Mapping[str, Any] = json.loads(as_json(wishes))
     return {

@@ -22,7 +22,7 @@ STALE_SECONDS = 15.0  # without a word from the store, after which it counts as 
 
 @dataclass(frozen=True)
 class Use:
-    """Of a part: a disk may be full for what writes, and not for what reads; and each tenant has a store."""
+    """One use of a part: a full disk stops what writes, not what reads; and each tenant has a store."""
 
     name: str
     tenant: str | None = None
@@ -122,7 +122,7 @@ class Health:
         """Status and body of `GET /readyz`.
 
         A gateway whose parts have failed still passes every request on, so it stays in a load balancer's rotation
-        (200, `degraded`). One that is told to stop leaves it (503).
+        (200, `degraded`). One that is stopping leaves it (503).
         """
         parts: dict[str, JSON] = {part.name: "ok" if part.ok else "failed" for part in self.watched()}
         works = set(parts.values()) == {"ok"}

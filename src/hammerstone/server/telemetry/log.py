@@ -100,7 +100,7 @@ class _LineHandler(logging.Handler):
             self.handleError(record)
 
     def _write(self) -> None:
-        """To wake this thread for each line would cost a request more than its line does."""
+        """Write the lines in groups: waking this thread for each would cost a request more than the line itself."""
         while not self._closing.is_set() or self._lines:
             self._news.wait()
             self._closing.wait(GATHER_SECONDS)

@@ -1,7 +1,7 @@
-"""`GET /metrics`: the gateway's gauges in Prometheus' text format.
+"""`GET /metrics`: the gateway's metrics in Prometheus' text format.
 
-What happens is counted as it happens. What the store alone knows is read beside the traffic (`gauges`) and shown as
-it was last seen: a scrape never waits for the store.
+What happens is counted as it happens. What the store alone knows is read beside the traffic (`tool_gauges`) and shown
+as it was last seen: a scrape never waits for the store.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class Metrics:
     # what is
 
     def show(self, learner: Learner, gauges: ToolGauges) -> None:
-        """From now on with what these know."""
+        """Include what these know from now on."""
         self._learner, self._gauges = learner, gauges
 
     def page(self) -> bytes:

@@ -46,7 +46,7 @@ class RequestRecord:
 
     @contextmanager
     def waiting(self) -> Generator[None]:
-        """While somebody else is waited for."""
+        """Count the time in this block as waiting for somebody else."""
         began = time.perf_counter()
         try:
             yield
@@ -55,7 +55,7 @@ class RequestRecord:
 
     @contextmanager
     def waiting_for_upstream(self) -> Generator[None]:
-        """Until the upstream has begun its reply, or failed."""
+        """Count the time in this block as the upstream's, until its reply begins or it fails."""
         began = time.perf_counter()
         try:
             with self.waiting():
@@ -79,7 +79,7 @@ class RequestRecord:
 
 
 def record_of(scope: MutableMapping[str, Any]) -> RequestRecord:
-    """That of the request with this ASGI scope, begun if there is none."""
+    """The record of the request with this ASGI scope; a new one if there is none."""
     record = scope.get(_KEY)
     if not isinstance(record, RequestRecord):
         record = scope[_KEY] = RequestRecord(api=_api(scope["path"]), method=scope["method"])

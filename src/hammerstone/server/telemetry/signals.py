@@ -22,7 +22,7 @@ __all__ = ["Signals", "open_signals"]
 
 @dataclass(frozen=True, kw_only=True)
 class Signals:
-    """Of one process. Without `spans` nothing is traced."""
+    """The signals of one process. Without `spans` nothing is traced."""
 
     health: Health = field(default_factory=Health)
     metrics: Metrics

@@ -40,7 +40,7 @@ class Spans:
         self._content = content
 
     def begin(self, record: RequestRecord, headers: RawHeaders) -> None:
-        """From now on `record.trace` makes spans, below that which the client's headers name."""
+        """Let `record.trace` make spans from now on, below the one that the client's headers name."""
         carrier = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
         span = self._tracer.start_span(
             f"{record.method} {record.api}", context=propagate.extract(carrier), kind=SpanKind.SERVER

@@ -31,7 +31,7 @@ class Loops(Protocol):
 
 
 class ToolGauges:
-    """Looks into each tenant's store every few seconds. It is also how the gateway hears whether the store is there."""
+    """Looks into each tenant's store every few seconds, which also shows whether the store can be reached."""
 
     def __init__(self, tenants: Loops, reporter: Reporter) -> None:
         self._tenants = tenants
@@ -55,7 +55,7 @@ class ToolGauges:
             await anyio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
-        """Now. What cannot be read stays as it was."""
+        """Read the stores now. What cannot be read stays as it was."""
         for loop in self._tenants.loops:
             self._confidence = loop.settings.life.confidence  # the same of all
             try:
@@ -77,7 +77,7 @@ class ToolGauges:
         self._whole = false_hit_rate(tally, self._confidence).upper if self._tallies else None
 
     def metrics(self, *, by_tenant: bool) -> Iterator[Metric]:
-        """As of the last look."""
+        """The gauges as of the last look."""
         running = GaugeMetricFamily("hammerstone_builds_running", "Builds under way in this process.")
         running.add_metric([], sum(loop.builder.running for loop in self._tenants.loops))
         yield running
@@ -95,7 +95,7 @@ class ToolGauges:
 
 
 def _grouped(bounds: dict[tuple[str, str], float], *, by_tenant: bool) -> dict[tuple[str, ...], Sequence[float]]:
-    """By the labels' values. Tools of several tenants that have one name come under it together."""
+    """The bounds by their labels' values. Tools of several tenants with one name are grouped under it."""
     groups: defaultdict[tuple[str, ...], list[float]] = defaultdict(list)
     for (tenant, tool), bound in bounds.items():
         groups[(tool, tenant) if by_tenant else (tool,)].append(bound)
