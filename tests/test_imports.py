@@ -19,7 +19,7 @@ PACKAGES = [path for path in MODULES if path.name == "__init__.py"]
 LAYERS = (
     ("errors", "types"),
     ("environment", "faults", "lazy_names", "paths", "settings", "text_files", "visible"),
-    ("concurrency", "escaping", "private_files", "templates", "toml_sections", "validation"),
+    ("concurrency", "digests", "escaping", "private_files", "templates", "toml_sections", "validation"),
     ("ordered", "prompts", "requests", "settings_file"),
     ("models", "sandbox"),
     ("tools", "toolformer"),

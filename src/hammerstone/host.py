@@ -17,8 +17,8 @@ import anyio
 from anyio import to_thread
 
 from hammerstone.concurrency import task_group
+from hammerstone.digests import sha256
 from hammerstone.errors import StoreError
-from hammerstone.escaping import sha256
 from hammerstone.loop import Hammerstone, Models
 from hammerstone.ordered import ordered_map
 from hammerstone.settings import Settings

@@ -19,8 +19,8 @@ from anyio.abc import TaskGroup
 
 from hammerstone.builder import Builder, Maker, OnBuild, framed
 from hammerstone.concurrency import task_group
+from hammerstone.digests import sha256
 from hammerstone.errors import InputError
-from hammerstone.escaping import sha256
 from hammerstone.faults import OnFault, contained, spared
 from hammerstone.journal import Journal, Served, record_of
 from hammerstone.life import Watch, take, watches

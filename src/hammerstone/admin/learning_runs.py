@@ -23,8 +23,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from hammerstone.digests import sha256
 from hammerstone.errors import InputError, NotFoundError
-from hammerstone.escaping import sha256
 from hammerstone.private_files import make_private_folder, open_private
 
 __all__ = ["BuildNote", "KindNote", "LearningRun", "Order", "RunProgress", "TenantRuns"]

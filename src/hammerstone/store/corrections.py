@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, insert, select, update
 
+from hammerstone.digests import pair_digest
 from hammerstone.errors import NotFoundError, SettingsError
-from hammerstone.escaping import pair_digest
 from hammerstone.requests import agree, chat_from, question_in
 from hammerstone.store import instances, schema, tasks, tools
 from hammerstone.store.database import timestamp

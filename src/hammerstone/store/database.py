@@ -22,8 +22,8 @@ from sqlalchemy import create_engine, event, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
+from hammerstone.digests import sha256
 from hammerstone.errors import SettingsError, StoreError
-from hammerstone.escaping import sha256
 from hammerstone.private_files import make_private_folder, open_private, tighten
 from hammerstone.store.schema import metadata
 from hammerstone.store.storage_errors import busy, store_error

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select, update
 
+from hammerstone.digests import sha256
 from hammerstone.errors import NotFoundError
-from hammerstone.escaping import sha256
 from hammerstone.requests import agree, chat_document, chat_from, same_label
 from hammerstone.store import contests, schema, tasks, tools
 from hammerstone.store.database import insert_new, timestamp

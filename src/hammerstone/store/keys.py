@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from hammerstone.digests import sha256
 from hammerstone.errors import NotFoundError, SettingsError
-from hammerstone.escaping import sha256
 from hammerstone.store import acts, schema
 from hammerstone.store.database import timestamp
 from hammerstone.store.key_records import (

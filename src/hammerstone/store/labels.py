@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from hammerstone.escaping import sha256
+from hammerstone.digests import sha256
 from hammerstone.requests import agree
 from hammerstone.store import schema
 from hammerstone.types import Source

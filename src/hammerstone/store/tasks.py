@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import case, func, select, update
 
+from hammerstone.digests import sha256
 from hammerstone.errors import NotFoundError
-from hammerstone.escaping import sha256
 from hammerstone.requests import PLAIN, Form, Frame, chat_document, chat_from, question_in
 from hammerstone.store import schema
 from hammerstone.store.database import insert_new, timestamp

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import select
 
+from hammerstone.digests import sha256
 from hammerstone.errors import NotFoundError
-from hammerstone.escaping import sha256
 from hammerstone.store import schema
 from hammerstone.store.database import insert_new, timestamp
 from hammerstone.store.keeping import ALL

@@ -5,8 +5,8 @@ from __future__ import annotations
 from anyio import to_thread
 from starlette.responses import Response
 
+from hammerstone.digests import sha256
 from hammerstone.errors import InputError
-from hammerstone.escaping import sha256
 from hammerstone.faults import contained
 from hammerstone.life import disputed_request
 from hammerstone.requests import parts_of
