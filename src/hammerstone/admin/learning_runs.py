@@ -25,6 +25,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from hammerstone.digests import sha256
 from hammerstone.errors import InputError, NotFoundError
+from hammerstone.models import known_sum
 from hammerstone.private_files import make_private_folder, open_private
 
 __all__ = ["BuildNote", "KindNote", "LearningRun", "Order", "RunProgress", "TenantRuns"]
@@ -97,8 +98,7 @@ class RunProgress:
     @property
     def cost_usd(self) -> float | None:
         """What its builds have cost so far, without the one under way; `None` if that of one is unknown."""
-        costs = [one.cost_usd for one in self.builds if one.state != "building"]
-        return None if None in costs else sum(cost for cost in costs if cost is not None)
+        return known_sum(one.cost_usd for one in self.builds if one.state != "building")
 
     @property
     def is_under_way(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hammerstone.life import FalseHitRate, false_hit_rate
+from hammerstone.models import known_sum
 from hammerstone.store import Bucket, Progress, Spent, Store, Stretch, StrongModel, Traffic
 from hammerstone.types import Route
 
@@ -141,12 +142,11 @@ def _of_row(row: Traffic, strong: StrongModel) -> Saving:
 
 
 def _together(parts: Sequence[Saving]) -> Saving:
-    baselines = [one.baseline_usd for one in parts]
     return Saving(
         requests=sum([one.requests for one in parts]),
         without_model=sum([one.without_model for one in parts]),
         unanswered=sum([one.unanswered for one in parts]),
-        baseline_usd=None if None in baselines else sum([one or 0.0 for one in baselines]),
+        baseline_usd=known_sum(one.baseline_usd for one in parts),
         paid=Spent(sum([one.paid.usd for one in parts]), sum([one.paid.unpriced for one in parts])),
         seconds=sum([one.seconds for one in parts]),
     )

@@ -68,9 +68,10 @@ def _break_even(demonstration: DemoRun) -> str:
 
 
 def _route_row(name: str, answers: Sequence[Answered]) -> tuple[str, ...]:
+    from hammerstone.models import known_sum
+
     right = sum(bool(one.correct) for one in answers)
-    costs = [one.cost_usd for one in answers]
-    cost = None if None in costs else sum(cost or 0.0 for cost in costs)
+    cost = known_sum(one.cost_usd for one in answers)
     calls = sum(one.model_calls for one in answers)
     return name, str(len(answers)), str(right), percent(right, len(answers)), str(calls), money(cost)
 

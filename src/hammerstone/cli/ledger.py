@@ -11,7 +11,7 @@ from hammerstone.cli.tables import show_table
 from hammerstone.cli.terminal import counted, money, percent, print_json, print_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from hammerstone.admin.ledger import Baseline
     from hammerstone.store import LedgerRow, MeanCall, RouteRow
@@ -63,12 +63,14 @@ def _recorded(calls: Sequence[LedgerRow]) -> str:
 
 
 def _call_row(by: str, rows: Sequence[LedgerRow]) -> tuple[str, ...]:
+    from hammerstone.models import known_sum
+
     return (
         by,
         str(sum(row.calls for row in rows)),
-        _count(_sum(row.input_tokens for row in rows)),
-        _count(_sum(row.output_tokens for row in rows)),
-        money(_sum(row.cost_usd for row in rows)),
+        _count(known_sum(row.input_tokens for row in rows)),
+        _count(known_sum(row.output_tokens for row in rows)),
+        money(known_sum(row.cost_usd for row in rows)),
         f"{sum(row.seconds for row in rows):.1f}",
     )
 
@@ -85,13 +87,15 @@ def _show_routes(routes: Sequence[RouteRow]) -> None:
 
 
 def _route_row(by: str, rows: Sequence[RouteRow]) -> tuple[str, ...]:
+    from hammerstone.models import known_sum
+
     return (
         by,
         str(sum(row.requests for row in rows)),
         percent(sum(row.correct for row in rows), sum(row.known for row in rows)),
         str(sum(row.refused for row in rows)),
         str(sum(row.model_calls for row in rows)),
-        money(_sum(row.cost_usd for row in rows)),
+        money(known_sum(row.cost_usd for row in rows)),
     )
 
 
@@ -103,12 +107,6 @@ def _show_baseline(told: Baseline, mean: MeanCall) -> None:
     if mean.calls:
         calls = counted(mean.calls, "call")
         print_line(f"(an estimate: the baseline is {told.requests} times the mean of the solver's {calls})")
-
-
-def _sum(values: Iterable[float | None]) -> float | None:
-    from hammerstone.admin.ledger import known_sum
-
-    return known_sum(values)
 
 
 def _count(tokens: float | None) -> str:

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from hammerstone.models import Model, Prompt, Reply, estimate_tokens, identity_of, sound_reply
+from hammerstone.models import Model, PricePerMillion, Prompt, Reply, estimate_tokens, identity_of, sound_reply
 from hammerstone.types import Usage
 
-__all__ = ["CHEAP", "OFFERED", "STRONG", "IllustratedModel", "PricePerMillion"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class PricePerMillion:
-    """US dollars per million tokens."""
-
-    input: float
-    output: float
-
-    def cost(self, usage: Usage) -> float:
-        return ((usage.input_tokens or 0) * self.input + (usage.output_tokens or 0) * self.output) / 1e6
+__all__ = ["CHEAP", "OFFERED", "STRONG", "IllustratedModel"]
 
 
 STRONG = PricePerMillion(input=5.0, output=25.0)  # the order of a frontier model's list price in 2026

@@ -21,7 +21,7 @@ from hammerstone.evals.report.experiment_result import Measurement, Result, Seri
 from hammerstone.evals.report.result_tables import ALL, money
 from hammerstone.evals.traffic.one_task_stream import FAMILIES, one_task_stream
 from hammerstone.loop import Hammerstone
-from hammerstone.models import Prompt, Reply
+from hammerstone.models import Prompt, Reply, known_sum
 from hammerstone.requests import agree
 from hammerstone.store import Bill, Build, BuildState, open_store
 from hammerstone.tools import Tool
@@ -206,10 +206,9 @@ def _over_all(covered: Sequence[Measurement]) -> list[Measurement]:
 
 
 def _total(of: Sequence[Measurement]) -> dict[str, float | int | None]:
-    costs, calls = [one.cost_usd for one in of], [one.model_calls for one in of]
     return {
-        "cost_usd": None if None in costs else sum(cost for cost in costs if cost is not None),
-        "model_calls": None if None in calls else sum(call for call in calls if call is not None),
+        "cost_usd": known_sum(one.cost_usd for one in of),
+        "model_calls": known_sum(one.model_calls for one in of),
     }
 
 
