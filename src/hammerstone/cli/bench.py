@@ -15,8 +15,9 @@ import typer
 from hammerstone.cli.bench_outputs import check_outputs, write_outputs
 from hammerstone.cli.options import Backend, Config, Json, LiveMaker, SandboxName
 from hammerstone.cli.shown_progress import shown_progress
-from hammerstone.cli.terminal import money, print_json, talk
+from hammerstone.cli.terminal import print_json, talk
 from hammerstone.errors import RecordingError, SettingsError
+from hammerstone.formatting import exact_dollars
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -229,7 +230,7 @@ def _run(
 
             def show_spent(dollars: float | None) -> None:
                 nonlocal spent
-                spent = money(dollars)
+                spent = exact_dollars(dollars)
 
             await run_experiments(on_progress=show_step, on_spent=show_spent, on_result=keep)
 

@@ -6,7 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from hammerstone.cli.tables import show_table
-from hammerstone.cli.terminal import money, percent, print_json, print_line, shown, talk
+from hammerstone.cli.terminal import print_json, print_line, shown, talk
+from hammerstone.formatting import exact_dollars, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,14 +42,14 @@ def show_run(demonstration: DemoRun, folder: Path, *, live: str) -> None:
 def _show_routes(demonstration: DemoRun, origin: str) -> None:
     answers = demonstration.answers
     rows = [_route_row(route, [one for one in answers if one.route == route]) for route in ("parser", "user", "solver")]
-    build = (str(demonstration.build_calls), money(demonstration.build_usd))
+    build = (str(demonstration.build_calls), exact_dollars(demonstration.build_usd))
     rows.append((f"building {len(demonstration.live_at)} tools", "", "", "", *build))
     whole = _route_row("hammerstone, all of it", answers)
-    rows.append((*whole[:4], str(demonstration.paid_calls), money(demonstration.paid_usd)))
+    rows.append((*whole[:4], str(demonstration.paid_calls), exact_dollars(demonstration.paid_usd)))
     baseline = demonstration.baseline
     if baseline is not None:
         count, right = baseline.requests, baseline.right
-        cost = money(baseline.cost_usd)
+        cost = exact_dollars(baseline.cost_usd)
         rows.append(("all to the strong model", str(count), str(right), percent(right, count), str(count), cost))
     show_table(
         "By route",
@@ -73,7 +74,7 @@ def _route_row(name: str, answers: Sequence[Answered]) -> tuple[str, ...]:
     right = sum(bool(one.correct) for one in answers)
     cost = known_sum(one.cost_usd for one in answers)
     calls = sum(one.model_calls for one in answers)
-    return name, str(len(answers)), str(right), percent(right, len(answers)), str(calls), money(cost)
+    return name, str(len(answers)), str(right), percent(right, len(answers)), str(calls), exact_dollars(cost)
 
 
 def _show_tasks(demonstration: DemoRun) -> None:

@@ -10,7 +10,8 @@ import typer
 from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Backend, Config, Home, Json, SandboxName
 from hammerstone.cli.tables import show_table
-from hammerstone.cli.terminal import counted, print_json, print_line, progress, show_text, tell_error
+from hammerstone.cli.terminal import print_json, print_line, progress, show_text, tell_error
+from hammerstone.formatting import counted
 
 if TYPE_CHECKING:
     from hammerstone.sandbox import BackendReport

@@ -11,8 +11,9 @@ import typer
 
 from hammerstone.cli.options import Answers, Backend, BaseURL, Config, Home, Json, Maker, Record, SandboxName
 from hammerstone.cli.shown_progress import shown_progress
-from hammerstone.cli.terminal import brief, counted, print_json, talk
+from hammerstone.cli.terminal import brief, print_json, talk
 from hammerstone.errors import InputError
+from hammerstone.formatting import counted
 
 if TYPE_CHECKING:
     from hammerstone.learn import Findings, Log

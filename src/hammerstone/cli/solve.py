@@ -26,7 +26,8 @@ from hammerstone.cli.options import (
 )
 from hammerstone.cli.requests import MOST_SHOWN, RequestFile
 from hammerstone.cli.tables import show_table
-from hammerstone.cli.terminal import brief, money, percent, print_json, print_line, progress, talk
+from hammerstone.cli.terminal import brief, print_json, print_line, progress, talk
+from hammerstone.formatting import exact_dollars, percent
 
 if TYPE_CHECKING:
     from hammerstone.store import Answered, Build
@@ -138,7 +139,7 @@ class SolveTally:
                 f"{self.correct[route]} of {self.known[route]}" if self.known[route] else "-",
                 percent(self.correct[route], self.known[route]),
                 str(self.calls[route]),
-                money(self.cost[route]),
+                exact_dollars(self.cost[route]),
             )
             for route, count in self.routes.most_common()
         ]

@@ -9,9 +9,10 @@ import typer
 from hammerstone.cli.home import by_hand, open_home
 from hammerstone.cli.options import Home, Json, Tenant
 from hammerstone.cli.tables import show_facts, show_table
-from hammerstone.cli.terminal import ask, brief, counted, money, print_json, print_line, talk
+from hammerstone.cli.terminal import ask, brief, print_json, print_line, talk
 from hammerstone.cli.transcripts import show_parts
 from hammerstone.errors import SettingsError
+from hammerstone.formatting import counted, day_and_time, exact_dollars
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -196,8 +197,10 @@ def remove(
 
 def _show_build(store: Store, build: Build) -> None:
     attempts = store.attempts(build.id)
-    rows = [(one.recipe, str(one.number), one.stage, money(one.cost_usd), _first(one.problems)) for one in attempts]
-    when = build.started[:19].replace("T", " ")
+    rows = [
+        (one.recipe, str(one.number), one.stage, exact_dollars(one.cost_usd), _first(one.problems)) for one in attempts
+    ]
+    when = day_and_time(build.started)
     title = f"Build of {when} UTC, from {build.instances} instances: {build.state}"
     show_table(title, ("recipe", "#attempt", "ended at", "#cost", "problems¶"), rows, caption=build.reason)
     if build.disagreement is not None and build.state == "needs-review":

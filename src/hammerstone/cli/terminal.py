@@ -27,9 +27,6 @@ __all__ = [
     "ask",
     "brief",
     "console",
-    "counted",
-    "money",
-    "percent",
     "prepare_streams",
     "print_json",
     "print_line",
@@ -166,23 +163,9 @@ def progress(description: str, total: int | None = None) -> Generator[Progress]:
         yield bar
 
 
-def money(dollars: float | None) -> str:
-    """US dollars, or the word unknown: an unknown price is never shown as nothing."""
-    return f"${dollars:,.4f}" if dollars is not None and 0 <= dollars < math.inf else "unknown"
-
-
 def brief(text: str, limit: int = 300) -> str:
     """The beginning, and how much is left out."""
     return text if len(text) <= limit else f"{text[:limit]} … ({len(text) - limit:,} more characters)"
-
-
-def counted(number: int, noun: str) -> str:
-    """The number with its noun, in the plural but for one."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f} %" if whole else "-"
 
 
 def show_laid_out(*parts: RenderableType, stderr: bool = False) -> None:

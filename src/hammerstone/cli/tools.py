@@ -12,7 +12,8 @@ from hammerstone.cli.home import by_hand, open_home, open_homes
 from hammerstone.cli.options import Backend, Config, Home, Json, SandboxName, Tenant
 from hammerstone.cli.source import show_source
 from hammerstone.cli.tables import show_facts, show_table
-from hammerstone.cli.terminal import ask, money, print_json, print_line, talk
+from hammerstone.cli.terminal import ask, print_json, print_line, talk
+from hammerstone.formatting import day_and_time, exact_dollars
 
 if TYPE_CHECKING:
     from hammerstone.admin.tools import ShownTool
@@ -278,13 +279,13 @@ def _show(stored: StoredTool, shown: ShownTool) -> None:
         ("digest", tool.digest),
         ("made", f"{made.made} by {made.maker}, recipe {made.recipe}, prompts {made.prompts}"),
         ("instances", f"{made.shown} shown, {made.verified} verified, {made.held_out} held out"),
-        ("replies of the maker", f"{made.attempts}, {money(made.cost_usd)}"),
+        ("replies of the maker", f"{made.attempts}, {exact_dollars(made.cost_usd)}"),
         ("checks", f"{len(tool.checks)} questions with the answers it gave"),
         ("served", f"{shown.served} answers, of which {shown.corrected} were corrected"),
         ("compared", compared(stored.tally)),
     )
     show_facts(facts)
     print_line("")
-    rows = [(one.when[:19].replace("T", " "), one.after, one.who, one.reason) for one in shown.changes]
+    rows = [(day_and_time(one.when), one.after, one.who, one.reason) for one in shown.changes]
     show_table("States", ("UTC", "state", "by", "reason¶"), rows)
     show_source(tool.source)

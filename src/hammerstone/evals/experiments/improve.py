@@ -18,8 +18,9 @@ from hammerstone.evals.baselines.answer_methods import ToolWithParser
 from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError
 from hammerstone.evals.harness.metered import Meter, metered_models
 from hammerstone.evals.report.experiment_result import Measurement, Result, Series, Table
-from hammerstone.evals.report.result_tables import ALL, money
+from hammerstone.evals.report.result_tables import ALL
 from hammerstone.evals.traffic.one_task_stream import FAMILIES, one_task_stream
+from hammerstone.formatting import exact_dollars
 from hammerstone.loop import Hammerstone
 from hammerstone.models import Prompt, Reply, known_sum
 from hammerstone.requests import agree
@@ -251,7 +252,7 @@ def _table(families: Sequence[_Growth], counts: Sequence[int]) -> Table:
                 *(f"{100 * one.share(count, improved=True):.1f}" for count in counts),
                 f"{100 * one.share(counts[-1], improved=False):.1f}",
                 str(one.builds),
-                money(one.bill.cost_usd),
+                exact_dollars(one.bill.cost_usd),
                 str(one.served),
                 str(one.wrong + sum(version.answered - version.right for version in one.versions)),
             )
