@@ -13,7 +13,7 @@ from sqlalchemy import func, insert, select, update
 from hammerstone.digests import pair_digest
 from hammerstone.errors import NotFoundError, SettingsError
 from hammerstone.requests import agree, chat_from, question_in
-from hammerstone.store import instances, schema, tasks, tools
+from hammerstone.store import counters, instances, schema, tasks, tools
 from hammerstone.store.database import timestamp
 from hammerstone.store.keeping import ALL
 from hammerstone.store.records import Actor, Agreement, Correction, GivenCorrection, Kept, ToolState
@@ -62,7 +62,7 @@ def confirm(connection: Connection, request_id: str) -> Agreement:
     given = _newest(connection, request_id)
     source = _source(connection, given)
     connection.execute(update(_ANSWERS).where(_ANSWERS.c.id == given.id).values(correct=True))
-    tools.count_up(connection)  # what was said to be wrong before is so no more
+    counters.count_up(connection, counters.TOOLS)  # what was said to be wrong before is so no more
     labeled, _ = _label(connection, source, given.answer)
     return Agreement(request_id=request_id, task=source.task, labeled=labeled)
 
@@ -114,7 +114,9 @@ def withdrawn(connection: Connection) -> frozenset[bytes]:
 def _keep(connection: Connection, given: Row[Any], answer: str | None) -> bool:
     """Keep what was said; whether it is new."""
     connection.execute(update(_ANSWERS).where(_ANSWERS.c.id == given.id).values(correct=False))
-    tools.count_up(connection)  # what is known to be wrong is served from no cache: all must know of it
+    counters.count_up(
+        connection, counters.TOOLS
+    )  # what is known to be wrong is served from no cache: all must know of it
     before = select(_CORRECTIONS.c.answer).where(_CORRECTIONS.c.answer_id == given.id)
     said = connection.execute(before.order_by(_CORRECTIONS.c.id.desc()).limit(1)).first()
     if said is not None and said.answer == answer:

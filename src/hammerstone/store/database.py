@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, ColumnElement, Connection, Engine, Table
 
-__all__ = ["Database", "insert_new", "timestamp"]
+__all__ = ["Database", "insert_into", "insert_new", "timestamp"]
 
 _MIGRATING = 0x68616D6D6572  # PostgreSQL's key for the lock under which one process migrates
 _TENANT = "tenant_"  # before the key of a schema
@@ -270,12 +270,16 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql(options.get("begin", "BEGIN"))
 
 
+def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that can say what to do where a row is there already."""
+    return (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table)
+
+
 def insert_new(
-    connection: Connection, table: Table, values: Mapping[str, object], returning: ColumnElement[int] | None = None
-) -> int | None:
-    """Insert a row and return its id; `None` if a unique constraint says that it is there already."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table).values(values).on_conflict_do_nothing()
+    connection: Connection, table: Table, values: Mapping[str, object], returning: ColumnElement[Any] | None = None
+) -> Any:
+    """Insert a row and return its id, or the column `returning`; `None` if a unique constraint says it is there."""
+    statement = insert_into(connection, table).values(values).on_conflict_do_nothing()
     return connection.execute(statement.returning(table.c.id if returning is None else returning)).scalar()
 
 

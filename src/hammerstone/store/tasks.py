@@ -88,7 +88,7 @@ def locked(connection: Connection, name: str) -> Task:
     """The task, whose row is ours until the transaction ends: whatever changes one task queues up here."""
     row = connection.execute(select(_TASKS).where(_TASKS.c.name == name).with_for_update()).first()
     if row is None:
-        raise NotFoundError(f"there is no task {name!r}", hint="`hammerstone tasks` lists them")
+        raise NotFoundError(f"there is no task {name!r}", hint="`hammerstone tasks list` lists them")
     return _task(row)
 
 

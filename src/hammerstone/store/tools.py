@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Select, delete, func, insert, select, update
 
 from hammerstone.errors import NotFoundError, SettingsError, ToolRefusedError
-from hammerstone.store import changes, labels, schema, tasks
+from hammerstone.store import changes, counters, labels, schema, tasks
 from hammerstone.store.database import timestamp
 from hammerstone.store.records import Actor, Move, StoredTool, Tally, Task, ToolState, UnreadableTool
 from hammerstone.tools import Tool, tool_name
@@ -25,7 +25,6 @@ __all__ = [
     "adopt",
     "approve",
     "change",
-    "count_up",
     "current",
     "delete_all",
     "every",
@@ -36,7 +35,6 @@ __all__ = [
     "publish",
     "quarantine",
     "remove",
-    "revision",
     "roll_back",
     "serving",
     "set_state",
@@ -45,7 +43,6 @@ __all__ = [
     "unreadable",
 ]
 
-_COUNTERS = schema.counters
 _TASKS = schema.tasks
 _TOOLS = schema.tools
 
@@ -148,7 +145,7 @@ def roll_back(connection: Connection, name: str, version: int | None) -> StoredT
 def remove(connection: Connection, name: str) -> None:
     if not delete_all(connection, _locked_task(connection, name).id):
         raise _missing(name)
-    count_up(connection)
+    counters.count_up(connection, counters.TOOLS)
 
 
 def delete_all(connection: Connection, task_id: int) -> int:
@@ -157,15 +154,6 @@ def delete_all(connection: Connection, task_id: int) -> int:
     for table in (schema.changes, schema.comparisons):
         connection.execute(delete(table).where(table.c.tool_id.in_(versions)))
     return connection.execute(delete(_TOOLS).where(_TOOLS.c.task_id == task_id)).rowcount
-
-
-def revision(connection: Connection) -> int:
-    return connection.execute(select(_COUNTERS.c.value).where(_COUNTERS.c.name == "tools")).scalar_one()
-
-
-def count_up(connection: Connection) -> None:
-    """Let every process read the tools again."""
-    connection.execute(update(_COUNTERS).where(_COUNTERS.c.name == "tools").values(value=_COUNTERS.c.value + 1))
 
 
 def locked(connection: Connection, name: str, version: int | None, state: ToolState | None = None) -> Row[Any]:
@@ -209,7 +197,7 @@ def _move(connection: Connection, row: Row[Any], move: Move, who: Actor, *, is_n
         values |= {"in_a_row": 0} if move.to is ToolState.SHADOW else {}
         connection.execute(update(_TOOLS).where(_TOOLS.c.id == row.id).values(values))
         changes.add(connection, row.id, None if is_new else ToolState(row.state), move, who)
-    count_up(connection)
+    counters.count_up(connection, counters.TOOLS)
 
 
 def stored(row: Row[Any]) -> StoredTool:

@@ -71,7 +71,7 @@ def _page(visit: Visit, queued: Queued | None, said: Answer | Refusal | None = N
         waiting=progress.queued,
         reviews=[
             (one.task, one.disagreement, disputed_request(store, one.task, one.disagreement))
-            for one in store.builds_in_review(MOST_REVIEWS)
+            for one in store.builds_in_review(limit=MOST_REVIEWS)
             if one.disagreement is not None
         ],
     )
