@@ -13,6 +13,8 @@ from hammerstone.types import Role
 
 __all__ = [
     "ALLOWED_IMPORTS",
+    "GATEWAY_AUDIT",
+    "GATEWAY_SHADOW",
     "MAKER_TEMPERATURE",
     "USER_TEMPERATURE",
     "Approval",
@@ -159,6 +161,10 @@ class ImproveSettings:
     builds_per_day: int = bounded(8, least=1)
     max_usd: float | None = bounded(None, least=0.0)
     give_up: int = bounded(2, least=1)
+
+
+GATEWAY_AUDIT = 0.05  # `audit` of a gateway, unless the settings say otherwise
+GATEWAY_SHADOW = 20  # `shadow` of a gateway, unless the settings say otherwise; `learn` predicts it
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -66,8 +66,8 @@ def listed(store: Store) -> tuple[ListedTask, ...]:
 
 
 def shown_build(store: Store, build: Build) -> ShownBuild:
-    told = {name: value for name, value in vars(build).items() if name != "tool"}
-    return ShownBuild(**told, attempts=store.attempts(build.id))
+    fields = {name: value for name, value in vars(build).items() if name != "tool"}
+    return ShownBuild(**fields, attempts=store.attempts(build.id))
 
 
 def _standing(tool: StoredTool | None, build: Build | None) -> str:

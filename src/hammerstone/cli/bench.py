@@ -36,16 +36,6 @@ LONG = "improve"  # takes ten minutes: it runs only by its own name
 HOW_TO_RECORD = (
     "to record it, run the same command with live models: --maker MODEL --user MODEL --recordings {} --record"
 )
-RECORDED_NOTE = (
-    "Recorded completions. The recorded maker, user, dispatcher and solver are one frontier chat model. It could "
-    "reason before it wrote, so what it gets right by prompting alone is an upper bound; its tokens are estimated "
-    "from characters, and its prices are illustrations. Models with another name are small open ones, with the tokens "
-    "that they took, at $0.01 and $0.03 per million in and out (see examples/recordings/README.md)."
-)
-ESTIMATES_NOTE = (
-    "Where a model reports no tokens or no price, estimates stand in: tokens from characters, at $5 and $25 per "
-    "million in and out in the strong roles, $0.25 and $2 in the cheap ones."
-)
 
 
 def bench(
@@ -66,7 +56,7 @@ def bench(
     methods: Annotated[
         str, typer.Option("--methods", help="For use: comma-separated, any of direct, cot, user, pot, parser.")
     ] = ("direct,cot,user,parser"),
-    trials: Annotated[int, typer.Option("--tries", min=1, help="For make: builds per task and recipe.")] = 5,
+    trials: Annotated[int, typer.Option("--trials", min=1, help="For make: builds per task and recipe.")] = 5,
     sets: Annotated[int, typer.Option("--sets", min=1, help="For dispatch: number of sets of 100 questions.")] = 1,
     requests: Annotated[
         int, typer.Option("--requests", min=1, help="For stream and improve: number of requests.")
@@ -120,6 +110,7 @@ def bench(
     Without --maker and --user, recorded completions of a strong model are replayed: no key, no network.
     """
     from hammerstone.environment import recordings as shipped
+    from hammerstone.evals.illustrative_prices import ESTIMATES_NOTE, RECORDED_NOTE
     from hammerstone.evals.role_models import open_small_models
     from hammerstone.evals.run_experiments import (
         EXPERIMENTS,
@@ -162,7 +153,7 @@ def bench(
         recorded=models.recorded,
         notes=(ESTIMATES_NOTE if live or recordings else RECORDED_NOTE,),
     )
-    with _store(home, temporary=record or not live) as where, _told_how_to_record(folder):
+    with _store(home, temporary=record or not live) as where, _with_recording_hint(folder):
         results = _run(partial(run, home=where), out=out, json=json)
     write_outputs(results, report, markdown, command=f"hammerstone bench {experiment}")
     if max_cost is not None and any(result.partial not in {"", NOT_RECORDED} for result in results):
@@ -263,7 +254,7 @@ def _store(home: str | None, *, temporary: bool) -> Generator[str]:
 
 
 @contextmanager
-def _told_how_to_record(folder: Path) -> Generator[None]:
+def _with_recording_hint(folder: Path) -> Generator[None]:
     """A recording's own hint speaks of the files and the option of `solve`."""
     try:
         yield

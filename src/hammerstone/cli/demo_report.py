@@ -18,18 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["print_run", "show_run"]
 
-RATES = "per million tokens in and out, $5 and $25 for the strong roles, $0.25 and $2 for the cheap ones."
-RECORDED = (
-    "Recorded completions of a frontier chat model, the same model in every role. "
-    f"Tokens are estimated from characters. Prices are illustrations: {RATES}"
-)
-LIVE = f"Completions of {{}}. Where a price is unknown, an illustration stands in: {RATES}"
-
 
 def show_run(demonstration: DemoRun, folder: Path, *, live: str) -> None:
     """The tables; `live` names the models that were asked, where none was a recording."""
     print_line("")
-    _show_routes(demonstration, LIVE.format(live) if live else RECORDED)
+    _show_routes(demonstration, _origin(live))
     _show_tasks(demonstration)
     _show_calls(demonstration)
     _show_reached(demonstration)
@@ -37,6 +30,18 @@ def show_run(demonstration: DemoRun, folder: Path, *, live: str) -> None:
     talk(f"The tools are in {folder}. Try them on your own file, without any model:")
     talk(f"  hammerstone solve FILE --home {folder}")
     talk(f"  hammerstone tools list --home {folder}")
+
+
+def _origin(live: str) -> str:
+    """Where the completions come from, and what their prices are."""
+    from hammerstone.evals.illustrative_prices import RATES
+
+    if live:
+        return f"Completions of {live}. Where a price is unknown, an illustration stands in: {RATES}."
+    return (
+        "Recorded completions of a frontier chat model, the same model in every role. "
+        f"Tokens are estimated from characters. Prices are illustrations: {RATES}."
+    )
 
 
 def _show_routes(demonstration: DemoRun, origin: str) -> None:
@@ -112,11 +117,13 @@ def _show_calls(demonstration: DemoRun) -> None:
 
 
 def _show_reached(demonstration: DemoRun) -> None:
+    from hammerstone.evals.traffic import DEMO_TASKS
+
     parser, later = demonstration.parser_share
     by_parser = sum(one.route == "parser" for one in demonstration.answers)
     reworded, one_offs = demonstration.of_kind("paraphrase"), demonstration.of_kind("one-off")
     rows = [
-        ("tasks with a live tool that has a parser", f"{len(_with_parser(demonstration))} of 6"),
+        ("tasks with a live tool that has a parser", f"{len(_with_parser(demonstration))} of {len(DEMO_TASKS)}"),
         ("own form, tool live: answered by parser", f"{parser} of {later} ({percent(parser, later)})"),
         ("wrong answers by parser", f"{demonstration.wrong_by_parser} of {by_parser}"),
         ("reworded: by user or solver", f"{sum(a.route in ('user', 'solver') for a in reworded)} of {len(reworded)}"),

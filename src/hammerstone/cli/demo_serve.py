@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from hammerstone.cli.serve import serve_extra
+from hammerstone.cli.extras import needs_extra
 from hammerstone.cli.tables import show_table
 from hammerstone.cli.terminal import print_line, talk
 
@@ -34,7 +34,7 @@ def demo_serve(home: Path, recordings: Path | None, sandbox: str, port: int) -> 
     """Serve on 127.0.0.1 until Ctrl-C, and walk through the demonstration's stream meanwhile."""
     import anyio
 
-    with serve_extra("demo --serve"):
+    with needs_extra("the gateway", "demo --serve"):
         from hammerstone.server.recorded_upstream import recorded_upstreams
         from hammerstone.server.serving import open_tenants, serve
         from hammerstone.server.telemetry import open_signals

@@ -9,7 +9,7 @@ import typer
 from hammerstone.cli.home import by_hand, open_home
 from hammerstone.cli.options import Home, Json, Tenant
 from hammerstone.cli.tables import show_facts, show_table
-from hammerstone.cli.terminal import ask, brief, print_json, print_line, talk
+from hammerstone.cli.terminal import brief, confirm, print_json, print_line, talk
 from hammerstone.cli.transcripts import show_parts
 from hammerstone.errors import SettingsError
 from hammerstone.formatting import counted, day_and_time, exact_dollars
@@ -188,9 +188,8 @@ def remove(
     with open_home(home, tenant, by_hand("remove_task", name)) as store:
         task = find_task(store, name)
         what = f"the task {name}, its {task.instances} instances, its builds and its tools"
-        if not yes and ask(f"Delete {what}? [y/N]") not in ("y", "Y", "yes"):
-            talk("nothing was deleted")
-            raise typer.Exit(1)
+        if not yes:
+            confirm(f"Delete {what}?", "nothing was deleted")
         store.remove_task(name)
     print_json({"name": name, "state": "removed"}) if json else print_line(f"{name}: removed")
 

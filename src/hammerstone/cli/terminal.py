@@ -14,6 +14,8 @@ from dataclasses import asdict, is_dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
+import typer
+
 from hammerstone.text_files import typed_line
 from hammerstone.visible import pieces, visible, visible_json
 
@@ -26,17 +28,18 @@ if TYPE_CHECKING:
 __all__ = [
     "ask",
     "brief",
+    "confirm",
     "console",
     "prepare_streams",
     "print_json",
     "print_line",
     "progress",
+    "show_error",
     "show_laid_out",
     "show_line",
     "show_text",
     "shown",
     "talk",
-    "tell_error",
     "write_text",
 ]
 
@@ -75,7 +78,7 @@ def talk(text: str | Text, label: str = "") -> None:
     _print(Text.assemble((f"{label} ", LABELS.get(label, "yellow")), line) if label else line, stderr=True)
 
 
-def tell_error(message: str, hint: str = "", details: str = "") -> None:
+def show_error(message: str, hint: str = "", details: str = "") -> None:
     """What happened, and what repairs it, in a line each for the person; details stand between, set in."""
     talk(message, "error:")
     for line in details.split("\n") if details else ():
@@ -91,6 +94,13 @@ def ask(question: str | Text) -> str | None:
         return typed_line().strip()
     except EOFError:
         return None
+
+
+def confirm(question: str, otherwise: str) -> None:
+    """Ask whether to go on. Unless the person says yes, say `otherwise` and end the command with exit code 1."""
+    if ask(f"{question} [y/N]") not in ("y", "Y", "yes"):
+        talk(otherwise)
+        raise typer.Exit(1)
 
 
 def print_line(*cells: str) -> None:

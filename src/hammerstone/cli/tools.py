@@ -12,7 +12,7 @@ from hammerstone.cli.home import by_hand, open_home, open_homes
 from hammerstone.cli.options import Backend, Config, Home, Json, SandboxName, Tenant
 from hammerstone.cli.source import show_source
 from hammerstone.cli.tables import show_facts, show_table
-from hammerstone.cli.terminal import ask, print_json, print_line, talk
+from hammerstone.cli.terminal import confirm, print_json, print_line, talk
 from hammerstone.formatting import day_and_time, exact_dollars
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def approve(
 
     state = approved_state(load_settings(config).settings.life)
     with open_home(home, tenant, by_hand("approve_tool", name)) as store:
-        _tell_state(store.approve(name, version, state), json=json)
+        _show_state(store.approve(name, version, state), json=json)
 
 
 @app.command()
@@ -165,7 +165,7 @@ def quarantine(
 ) -> None:
     """Take a tool out of service because it is wrong."""
     with open_home(home, tenant, by_hand("quarantine_tool", f"{name}: {reason}")) as store:
-        _tell_state(store.quarantine(name, version, reason), json=json)
+        _show_state(store.quarantine(name, version, reason), json=json)
 
 
 @app.command()
@@ -180,7 +180,7 @@ def rollback(
 ) -> None:
     """Put the version that was live before into service again, in place of the present one."""
     with open_home(home, tenant, by_hand("roll_back_tool", name)) as store:
-        _tell_state(store.roll_back(name, version), json=json)
+        _show_state(store.roll_back(name, version), json=json)
 
 
 @app.command()
@@ -228,9 +228,8 @@ def remove(
     with open_home(home, tenant, by_hand("remove_tool", name)) as store:
         if name not in {one.task for one in store.unreadable_tools()}:
             find_tool(store, name)
-        if not yes and ask(f"Delete all versions of {name}? [y/N]") not in ("y", "Y", "yes"):
-            talk("nothing was deleted")
-            raise typer.Exit(1)
+        if not yes:
+            confirm(f"Delete all versions of {name}?", "nothing was deleted")
         store.remove_tool(name)
     print_json({"name": name, "state": "removed"}) if json else print_line(f"{name}: removed")
 
@@ -239,10 +238,10 @@ def _set_state(home: str | None, tenant: str, act: Act, state: str, version: int
     from hammerstone.store import ToolState
 
     with open_home(home, tenant, act) as store:
-        _tell_state(store.set_tool_state(act.about, version, ToolState(state)), json=json)
+        _show_state(store.set_tool_state(act.about, version, ToolState(state)), json=json)
 
 
-def _tell_state(stored: StoredTool, *, json: bool) -> None:
+def _show_state(stored: StoredTool, *, json: bool) -> None:
     said = f"{stored.task}: version {stored.version} is {stored.state}"
     print_json(_summary(stored)) if json else print_line(said)
 

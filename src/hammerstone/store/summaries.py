@@ -1,4 +1,4 @@
-"""What the ledger tells, as frozen values. An unknown price or token count makes a sum `None`, never too low."""
+"""What the ledger shows, as frozen values. An unknown price or token count makes a sum `None`, never too low."""
 
 from __future__ import annotations
 
