@@ -199,7 +199,7 @@ class Hammerstone:
         await self.builder.start(name, self._tasks)
 
     def gathers(self, asked: Asked) -> bool:
-        """Whether answers to requests like this one are still gathered for a first tool, as far as memory tells."""
+        """Whether answers to requests like this one are gathered for a first tool, according to the tools in memory."""
         kind = asked.request.task or self.catalog.worded_like(asked)
         return self.builder.builds and self.catalog.tool(kind) is None
 
@@ -208,7 +208,7 @@ class Hammerstone:
         return self._watch is not None and self._watch.is_audited(asked, tool)
 
     async def _compare(self, asked: Asked, routed: Routed, answered: Answered) -> None:
-        """In shadow or for an audit; beside the stream, unless settings say otherwise."""
+        """Compare with the upstream, in shadow or for an audit; beside the stream, unless settings say otherwise."""
         watch = self._watch
         if watch is None:
             return

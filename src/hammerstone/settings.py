@@ -81,7 +81,7 @@ class RoleSettings:
     requests_at_once: int = bounded(8, least=1)
 
     def played_by(self, model: str) -> RoleSettings:
-        """With another model: the server and the key of the former one do not go with it."""
+        """The role with another model, without the server and the key of the former one."""
         if self.model in (None, model):
             return replace(self, model=model)
         return replace(self, model=model, base_url=None, api_key_env=None)

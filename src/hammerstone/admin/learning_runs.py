@@ -141,7 +141,7 @@ class LearningRun:
         return tuple(sorted(self.folder.glob("log-*"), key=lambda one: int(one.name[4:].split(".")[0])))
 
     def add_log(self, number: int, name: str) -> Path:
-        """Where a file of the log is to lie, with the ending of its own name."""
+        """The path for a file of the log, which keeps the ending of its name."""
         ending = re.fullmatch(r".*?(\.[a-z0-9]{1,8})?", name.lower(), re.DOTALL)
         return self.folder / f"log-{number}{(ending[1] if ending is not None else '') or '.jsonl'}"
 
@@ -154,7 +154,7 @@ class LearningRun:
         _write_json(self.folder / "progress.json", asdict(progress))
 
     def progress(self) -> RunProgress:
-        """As it was written last, and `waiting` before."""
+        """The progress as it was last written; `waiting` before that."""
         try:
             return _PROGRESS.validate_json((self.folder / "progress.json").read_bytes())
         except (OSError, ValidationError):

@@ -47,7 +47,7 @@ def find_task(store: Store, name: str) -> Task:
 
 
 def listed(store: Store) -> tuple[ListedTask, ...]:
-    """In order of creation."""
+    """All tasks in order of creation."""
     builds = {build.task: build for build in reversed(store.builds())}
     tools = {tool.task: tool for tool in store.tools()}
     unreadable = {tool.task for tool in store.unreadable_tools()} - tools.keys()

@@ -96,7 +96,7 @@ def summary(tool: StoredTool) -> ToolSummary:
 
 
 def listed(store: Store, *, all_versions: bool = False) -> tuple[ListedTool, ...]:
-    """By name: each current version, or all versions."""
+    """Tools by name: each current version, or all versions."""
     used: dict[str, int] = {}
     for row in store.routes():
         if row.tool is not None:

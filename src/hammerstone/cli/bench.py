@@ -234,7 +234,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _dates(folder: Path) -> str:
-    """When the completions were recorded: a day, or the first and the last."""
+    """The days on which the completions were recorded: one, or the first and the last."""
     from hammerstone.models import read_records
 
     days = sorted({record.recorded for record in read_records(folder).values()})
@@ -243,7 +243,7 @@ def _dates(folder: Path) -> str:
 
 @contextmanager
 def _store(home: str | None, *, temporary: bool) -> Generator[str]:
-    """Where completions are kept: in a temporary folder where they are replayed or recorded in files."""
+    """The folder for completions: a temporary one if they are replayed, or recorded in files."""
     from platformdirs import user_data_path
 
     if home is None and temporary:

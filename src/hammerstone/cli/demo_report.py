@@ -139,7 +139,7 @@ def _with_parser(demonstration: DemoRun) -> set[str]:
 
 
 def print_run(demonstration: DemoRun, folder: Path) -> None:
-    """As JSON: a line for each request, then one of the whole."""
+    """Print JSON: a line for each request, then one for the whole run."""
     from hammerstone.cli.solve import line
 
     for answered in demonstration.answers:

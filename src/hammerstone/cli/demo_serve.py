@@ -168,7 +168,7 @@ class DemoClient:
         return any(build.state is BuildState.RUNNING for build in self._store.builds(task))
 
     async def _say_changes(self) -> None:
-        """Of the tools' states."""
+        """Report changes of the tools' states."""
         from anyio import to_thread
 
         for tool in await to_thread.run_sync(self._store.tools):

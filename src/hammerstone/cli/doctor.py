@@ -113,7 +113,7 @@ def _show_settings(loaded: LoadedSettings) -> None:
 
 
 def _written(value: object) -> str:
-    """As in TOML, but for what is not set."""
+    """The value as in TOML; `-` if it is not set."""
     if isinstance(value, list):
         return ", ".join(cast("list[str]", value))
     return "-" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

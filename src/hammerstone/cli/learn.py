@@ -105,7 +105,7 @@ def _show(findings: Findings, home: str | None, report: Path | None, *, json: bo
 
 
 def _check_report(report: Path | None) -> None:
-    """Before anything is paid for."""
+    """Check the path of the report before anything is paid for."""
     from hammerstone.learn import check_page
 
     if report is not None:

@@ -31,7 +31,7 @@ wrap = partial(wrap_text, break_on_hyphens=False)
 
 
 def show_result(result: Result) -> None:
-    """Where the numbers come from, then the tables."""
+    """Show where the numbers come from, then the tables."""
     from hammerstone.evals.report import CONFUSION, about, tables
 
     width = max(NARROWEST, shutil.get_terminal_size((WIDE, 25)).columns)

@@ -1,4 +1,4 @@
-"""From a name such as `anthropic:claude-sonnet-5-5` to pydantic-ai's model for it."""
+"""pydantic-ai's model for a name such as `anthropic:claude-sonnet-5-5`."""
 
 from __future__ import annotations
 

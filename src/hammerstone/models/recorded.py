@@ -45,7 +45,7 @@ class RecordedModel:
 
     @property
     def identity(self) -> str:
-        """With a digest of the replies: another recording at this path is another model."""
+        """The name with a digest of the replies: another recording at this path is another model."""
         return f"{self.name}#{self._digest}"
 
     async def complete(self, prompt: Prompt) -> Reply:

@@ -183,7 +183,7 @@ def _parse(line: bytes, where: str) -> Record:
 
 
 def _restored(record: Record) -> Record:
-    """With the characters that UTF-8 cannot hold, and without numbers that are no price, count or time."""
+    """The record with the characters that UTF-8 cannot hold, and without numbers that are no price, count or time."""
     messages = tuple(replace(message, content=restore(message.content)) for message in record.prompt.messages)
     sound = sound_reply(record.reply)
     reply = replace(sound, text=restore(sound.text), model=restore(sound.model))

@@ -55,10 +55,11 @@ _NOTICES_LOSS = {
 class Database:
     """A pool of connections, safe to use from any thread. Every error of the database is raised as `StoreError`.
 
-    `schema` is PostgreSQL's in which it is; `None` for the one that the URL leads to.
+    `schema` is PostgreSQL's in which it is; `None` for the one that the URL leads to. A method waits `busy_seconds` for
+    another process that is writing.
     """
 
-    def __init__(self, url: URL, *, busy_seconds: float) -> None:
+    def __init__(self, url: URL, *, busy_seconds: float = 30) -> None:
         self.schema: str | None = None
         self._url = url
         self._is_sqlite = url.get_backend_name() == "sqlite"

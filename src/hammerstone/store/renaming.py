@@ -137,7 +137,7 @@ def _move_builds(connection: Connection, gone: Task, task: Task, versions: dict[
 
 
 def _merge_labels(connection: Connection, gone: Task, task: Task) -> tuple[MergedLabel, ...]:
-    """Where a question is in both tasks, the label of the one that stays is kept, and the other as its former one."""
+    """Unite the instances of a question that both tasks have: `task`'s label is kept, the other as its former one."""
     one, other = _INSTANCES.alias(), _INSTANCES.alias()
     pairs = (
         select(one.c.id, one.c.question, one.c.answer, other.c.id.label("other_id"), other.c.answer.label("former"))

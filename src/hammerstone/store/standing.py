@@ -41,8 +41,8 @@ class Standing:
 
 @dataclass(frozen=True, kw_only=True)
 class Ordering:
-    """Which tasks: those whose name or description holds `text`, in one state, those with most instances first; or of
-    these `tasks` alone.
+    """A filter of tasks: those whose name or description holds `text`, in one state, or these `tasks`
+    alone; those with most instances first.
 
     `state` is a tool's, or `collecting` for tasks without one, or `building`.
     """
@@ -133,7 +133,7 @@ def _present(state: str = "") -> Any:
 
 
 def _running() -> Any:
-    """Builds that are under way, as far as their leases tell."""
+    """Builds that are under way, according to their leases."""
     held = (_BUILDS.c.state == BuildState.RUNNING, _BUILDS.c.lease_until >= timestamp())
     return select(_BUILDS.c.task_id, _BUILDS.c.started).where(*held).subquery()
 

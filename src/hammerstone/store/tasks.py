@@ -93,7 +93,7 @@ def locked(connection: Connection, name: str) -> Task:
 
 
 def recount(connection: Connection, task_id: int) -> None:
-    """After instances were removed: a task was last built from no more than there are now."""
+    """Count a task's instances again after some were removed; it was last built from no more than are left."""
     there = select(func.count()).where(_INSTANCES.c.task_id == task_id).scalar_subquery()
     built_at = case((_TASKS.c.built_at > there, there), else_=_TASKS.c.built_at)
     connection.execute(update(_TASKS).where(_TASKS.c.id == task_id).values(instances=there, built_at=built_at))

@@ -97,7 +97,10 @@ def keep(connection: Connection, tool: Tool) -> StoredTool:
 
 
 def adopt(connection: Connection, tool: Tool, reason: str) -> StoredTool:
-    """Into shadow, or as it is if it is there. Where a task of another frame has its name, it gets another one."""
+    """Put a tool into shadow; one that is stored already stays as it is.
+
+    It gets another name if a task of another frame has its own.
+    """
     named = tasks.find(connection, tool.name)
     if named is not None and named.frame != tool.frame:
         tool = replace(tool, name=tool_name(f"{tool.name}_{tool.frame.digest[:6] or 'plain'}"))
@@ -109,7 +112,7 @@ def adopt(connection: Connection, tool: Tool, reason: str) -> StoredTool:
 
 
 def set_state(connection: Connection, name: str, version: int | None, move: Move, who: Actor) -> StoredTool:
-    """Without a version, what is disabled is all that serves, or would one day by itself."""
+    """Set the state of a version. Disabling without a version disables all that serves, or would one day by itself."""
     row = locked(connection, name, version)
     if version is None and move.to is ToolState.DISABLED:
         for other in _others(connection, row, _TOOLS.c.state.in_((ToolState.LIVE, ToolState.SHADOW))):
@@ -219,7 +222,7 @@ def stored(row: Row[Any]) -> StoredTool:
 
 
 def _readable(rows: Sequence[Row[Any]]) -> tuple[StoredTool, ...]:
-    """Without those that cannot be read: one damaged tool takes no other out of service."""
+    """The versions that can be read: one damaged tool takes no other out of service."""
     readable: list[StoredTool] = []
     for row in rows:
         with suppress(ToolRefusedError):

@@ -38,7 +38,7 @@ class BuildTransactions(Opened):
             return builds.start(connection, task_name, owner, lease_seconds, improves, decided_on)
 
     def settle(self, task: Task, left: int) -> None:
-        """Of the instances that this task has had so far, only so many are `left` to make a tool better by."""
+        """Record that only `left` of the task's instances can still improve its tool."""
         with self._database.write() as connection:
             builds.settle(connection, task, left)
 

@@ -29,7 +29,7 @@ class ToolTransactions(Opened):
             return tools.in_state(connection, ToolState.SHADOW)
 
     def tools(self, all_versions: bool = False) -> tuple[StoredTool, ...]:
-        """By name: each task's current version (the live one, or else its newest), or all versions, oldest first."""
+        """Tools by name: each task's current version (the live one, else the newest), or all versions, oldest first."""
         with self._database.read() as connection:
             return tools.every(connection) if all_versions else tools.current(connection)
 
