@@ -38,69 +38,82 @@ HOW_TO_RECORD = (
 )
 
 
+Experiment = Annotated[str, typer.Argument(help=f"{EXPERIMENT_NAMES}; or all, which leaves out improve.")]
+Tasks = Annotated[
+    str,
+    typer.Option(
+        "--tasks",
+        help="Comma-separated task names, files, or NAME=FILE (that task's tool on a file). Default: the paper's "
+        "six tasks; for improve, all families that there are.",
+    ),
+]
+SampleCount = Annotated[
+    int, typer.Option("-n", min=1, help="Samples per task; for one-call a quarter of it reworded, a tenth look-alikes.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Random seed.")]
+Methods = Annotated[
+    str, typer.Option("--methods", help="For use: comma-separated, any of direct, cot, user, pot, parser.")
+]
+Trials = Annotated[int, typer.Option("--trials", min=1, help="For make: builds per task and recipe.")]
+Sets = Annotated[int, typer.Option("--sets", min=1, help="For dispatch: number of sets of 100 questions.")]
+RequestCount = Annotated[int, typer.Option("--requests", min=1, help="For stream and improve: number of requests.")]
+LiveUsers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--user",
+        help="Live cheap model (default: the maker). Repeatable: use, reuse-cot and one-call measure each.",
+        rich_help_panel="Models",
+    ),
+]
+EmbeddingName = Annotated[
+    str | None,
+    typer.Option(
+        "--embedding",
+        help="Embedding of further semantic caches, such as openai:text-embedding-3-small.",
+        rich_help_panel="Models",
+    ),
+]
+Recordings = Annotated[
+    Path | None, typer.Option("--recordings", help="Folder of recorded completions: read, or written with --record.")
+]
+RecordsLive = Annotated[bool, typer.Option("--record", help="Record the completions of --maker and --user.")]
+CallsFolder = Annotated[
+    str | None,
+    typer.Option(
+        "--home",
+        help="Folder where completions of live models are kept, so that an interrupted run resumes (default: bench "
+        "in the user's data folder).",
+    ),
+]
+MaxCost = Annotated[
+    float | None, typer.Option("--max-cost", min=0, help="Stop once this run has spent this many US dollars.")
+]
+Out = Annotated[Path | None, typer.Option("--out", help="Also write the results to this JSON file.")]
+Report = Annotated[
+    Path | None, typer.Option("--report", help="Write the results as one HTML page with plots to this file.")
+]
+Markdown = Annotated[Path | None, typer.Option("--markdown", help="Write the results as tables to this Markdown file.")]
+
+
 def bench(
-    experiment: Annotated[str, typer.Argument(help=f"{EXPERIMENT_NAMES}; or all, which leaves out improve.")],
-    tasks: Annotated[
-        str,
-        typer.Option(
-            "--tasks",
-            help="Comma-separated task names, files, or NAME=FILE (that task's tool on a file). Default: the paper's "
-            "six tasks; for improve, all families that there are.",
-        ),
-    ] = "",
-    n: Annotated[
-        int,
-        typer.Option("-n", min=1, help="Samples per task; for one-call a quarter of it reworded, a tenth look-alikes."),
-    ] = 20,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed.")] = 0,
-    methods: Annotated[
-        str, typer.Option("--methods", help="For use: comma-separated, any of direct, cot, user, pot, parser.")
-    ] = ("direct,cot,user,parser"),
-    trials: Annotated[int, typer.Option("--trials", min=1, help="For make: builds per task and recipe.")] = 5,
-    sets: Annotated[int, typer.Option("--sets", min=1, help="For dispatch: number of sets of 100 questions.")] = 1,
-    requests: Annotated[
-        int, typer.Option("--requests", min=1, help="For stream and improve: number of requests.")
-    ] = 400,
+    experiment: Experiment,
+    tasks: Tasks = "",
+    n: SampleCount = 20,
+    seed: Seed = 0,
+    methods: Methods = "direct,cot,user,parser",
+    trials: Trials = 5,
+    sets: Sets = 1,
+    requests: RequestCount = 400,
     maker: LiveMaker = None,
-    user: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--user",
-            help="Live cheap model (default: the maker). Repeatable: use, reuse-cot and one-call measure each.",
-            rich_help_panel="Models",
-        ),
-    ] = None,
-    embedding: Annotated[
-        str | None,
-        typer.Option(
-            "--embedding",
-            help="Embedding of further semantic caches, such as openai:text-embedding-3-small.",
-            rich_help_panel="Models",
-        ),
-    ] = None,
-    recordings: Annotated[
-        Path | None,
-        typer.Option("--recordings", help="Folder of recorded completions: read, or written with --record."),
-    ] = None,
-    record: Annotated[bool, typer.Option("--record", help="Record the completions of --maker and --user.")] = False,
-    home: Annotated[
-        str | None,
-        typer.Option(
-            "--home",
-            help="Folder where completions of live models are kept, so that an interrupted run resumes (default: bench "
-            "in the user's data folder).",
-        ),
-    ] = None,
-    max_cost: Annotated[
-        float | None, typer.Option("--max-cost", min=0, help="Stop once this run has spent this many US dollars.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Also write the results to this JSON file.")] = None,
-    report: Annotated[
-        Path | None, typer.Option("--report", help="Write the results as one HTML page with plots to this file.")
-    ] = None,
-    markdown: Annotated[
-        Path | None, typer.Option("--markdown", help="Write the results as tables to this Markdown file.")
-    ] = None,
+    user: LiveUsers = None,
+    embedding: EmbeddingName = None,
+    recordings: Recordings = None,
+    record: RecordsLive = False,
+    home: CallsFolder = None,
+    max_cost: MaxCost = None,
+    out: Out = None,
+    report: Report = None,
+    markdown: Markdown = None,
     config: Config = None,
     sandbox: SandboxName = Backend.AUTO,
     json: Json = False,
