@@ -109,7 +109,7 @@ def name_models(**names: Unpack[ModelOptions]) -> Models:
 
 
 def _settings(given: object) -> Settings:
-    """All of them by default. Raises `SettingsError` for one section alone, or anything else."""
+    """The given settings, or the defaults. Raises `SettingsError` for one section alone, or anything else."""
     if given is None or isinstance(given, Settings):
         return given or Settings()
     own = type(given).__name__

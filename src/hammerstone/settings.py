@@ -146,7 +146,7 @@ class BuildSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ImproveSettings:
-    """When a tool with a parser is built again, from questions that it refused and that were answered since.
+    """When a tool with a parser is rebuilt, from questions that it refused and that were answered since.
 
     The first such build needs `after` of them, and each later one `growth` times as many, at most `most`; 0 switches
     this off. The maker is shown at most `most_chars` characters of them. None follows `give_up` in a row that added
@@ -210,7 +210,7 @@ class LoopSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ServeSettings:
-    """The gateway.
+    """Settings of the gateway.
 
     Requests that no tool answers go to `upstream`, an OpenAI-compatible server, and those of Anthropic's API to
     `anthropic_upstream`, with the client's own key or, if `api_key_env` names a variable, with the gateway's.
@@ -259,7 +259,7 @@ class ServeSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """All of them."""
+    """All settings, by section."""
 
     roles: Roles = field(default_factory=Roles)
     build: BuildSettings = field(default_factory=BuildSettings)

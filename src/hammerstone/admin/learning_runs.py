@@ -121,7 +121,7 @@ class LearningRun:
 
     @property
     def order(self) -> Order:
-        """Raises `NotFoundError` where it is gone or cannot be read."""
+        """The order. Raises `NotFoundError` if it is gone or cannot be read."""
         try:
             return _ORDER.validate_json((self.folder / "order.json").read_bytes())
         except (OSError, ValidationError):
@@ -150,7 +150,7 @@ class LearningRun:
             one.unlink(missing_ok=True)
 
     def write(self, progress: RunProgress) -> None:
-        """All at once: whoever reads sees the former, or this one. Raises `OSError`."""
+        """Write the progress in one step: readers see the former, or this one. Raises `OSError`."""
         _write_json(self.folder / "progress.json", asdict(progress))
 
     def progress(self) -> RunProgress:
@@ -185,7 +185,7 @@ class TenantRuns:
         object.__setattr__(self, "folder", self.home / "learning" / sha256(self.tenant)[:24])
 
     def __iter__(self) -> Iterator[LearningRun]:
-        """The newest first."""
+        """The runs, newest first."""
         found = [path for path in self.folder.glob("*") if path.name.isascii() and path.name.isdecimal()]
         return (LearningRun(folder=path) for path in sorted(found, key=lambda one: -int(one.name)))
 
@@ -245,7 +245,7 @@ class TenantRuns:
         return run
 
     def remove(self, run: LearningRun) -> None:
-        """Raises `InputError` for one that is under way."""
+        """Remove a run. Raises `InputError` for one that is under way."""
         if self.progress(run).is_under_way:
             raise InputError("this run is under way", hint="stop it first")
         shutil.rmtree(run.folder, ignore_errors=True)

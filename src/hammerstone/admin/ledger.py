@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from hammerstone.admin.tools import FalseHitFigures, ToolFigures, figures, rates
+from hammerstone.admin.tools import FalseHitSummary, ToolFigures, figures, rates
 from hammerstone.life import together
 from hammerstone.models import known_sum
 from hammerstone.store import Kept, LedgerRow, MeanCall, RouteRow, Store
@@ -40,7 +40,7 @@ class Ledger:
     calls: tuple[LedgerRow, ...]
     routes: tuple[RouteRow, ...]
     tools: tuple[ToolLedger, ...]
-    all_tools: FalseHitFigures
+    all_tools: FalseHitSummary
     baseline: Baseline
     kept: dict[Kept, int]
 

@@ -66,7 +66,7 @@ class TaskSaving:
 
 @dataclass(frozen=True, kw_only=True)
 class Overview:
-    """All of it. `learning` is what builds and comparisons have cost in the same time, and `buckets` are the same
+    """The overview. `learning` is what builds and comparisons have cost in the same time, and `buckets` are the same
     requests over time.
     """
 
@@ -89,7 +89,7 @@ class Overview:
 
 
 def overview(store: Store, stretch: Stretch, characters: int = 10) -> Overview:
-    """Everything the overview shows; `characters` is the length of its periods (see `Store.buckets`).
+    """Read the overview; `characters` is the length of its periods (see `Store.buckets`).
 
     Raises `StoreError`.
     """

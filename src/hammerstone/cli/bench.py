@@ -268,7 +268,7 @@ def _store(home: str | None, *, temporary: bool) -> Generator[str]:
 
 @contextmanager
 def _with_recording_hint(folder: Path) -> Generator[None]:
-    """A recording's own hint speaks of the files and the option of `solve`."""
+    """Replace the hint of a recording, which names the files and the option of `solve`."""
     try:
         yield
     except RecordingError as error:

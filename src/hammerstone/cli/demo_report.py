@@ -20,7 +20,7 @@ __all__ = ["print_run", "show_run"]
 
 
 def show_run(demonstration: DemoRun, folder: Path, *, live: str) -> None:
-    """The tables; `live` names the models that were asked, where none was a recording."""
+    """Show the tables; `live` names the models that were asked, where none was a recording."""
     print_line("")
     _show_routes(demonstration, _origin(live))
     _show_tasks(demonstration)

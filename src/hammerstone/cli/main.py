@@ -173,14 +173,14 @@ def _show(error: Exception) -> int:
 
 
 def _show_misuse(error: Any) -> int:
-    """A command or an option that is not there. Where a bare command has shown its help, nothing is left to say."""
+    """Show an unknown command or option. Where a bare command has shown its help, nothing is left to say."""
     if message := error.format_message():
         show_error(message, f"{error.ctx.command_path} --help" if error.ctx else "")
     return error.exit_code
 
 
 def _abandon_full_output() -> None:
-    """What is still in the buffer of a full output would fail once more, with a traceback, when the process ends."""
+    """Drop what is buffered for a full output: it would fail again, with a traceback, at the end of the process."""
     try:
         sys.stdout.flush()
     except OSError:

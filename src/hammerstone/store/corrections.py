@@ -112,7 +112,7 @@ def withdrawn(connection: Connection) -> frozenset[bytes]:
 
 
 def _keep(connection: Connection, given: Row[Any], answer: str | None) -> bool:
-    """Keep what was said; whether it is new."""
+    """Store a correction; whether it is new."""
     connection.execute(update(_ANSWERS).where(_ANSWERS.c.id == given.id).values(correct=False))
     counters.count_up(
         connection, counters.TOOLS
@@ -143,7 +143,7 @@ def _source(connection: Connection, given: Row[Any]) -> Row[Any]:
 
 
 def _quarantine(connection: Connection, given: Row[Any]) -> bool:
-    """Whether the version that gave the answer is out of service by this."""
+    """Take the version that gave the answer out of service; whether it was in service."""
     tool = tools.find(connection, given.tool, given.version) if given.tool is not None else None
     if tool is None or tool.state is ToolState.QUARANTINED:
         return False
@@ -163,7 +163,7 @@ def _label(connection: Connection, given: Row[Any], answer: str | None) -> tuple
 
 
 def _drop(connection: Connection, given: Row[Any]) -> bool:
-    """Let the wrong answer be no instance any more; whether it was one."""
+    """Remove the instance that holds the wrong answer; whether there was one."""
     asked = _question(connection, given)
     return asked is not None and instances.drop(connection, given.task, asked, given.answer)
 

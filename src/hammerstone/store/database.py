@@ -86,7 +86,7 @@ class Database:
 
     @property
     def name(self) -> str:
-        """What tells it from others of its folder or its server's database."""
+        """The part of its address that differs from others in its folder, or on its server."""
         if self._is_sqlite:
             return Path(self.where).name
         with self.read() as connection:
@@ -133,7 +133,7 @@ class Database:
             yield connection
 
     def give_back(self, *, whole: bool) -> None:
-        """Let what was deleted be nowhere in SQLite's files; with `whole`, the space is given back too, which rewrites
+        """Remove what was deleted from SQLite's files; with `whole`, the space is given back too, which rewrites
         the database. In PostgreSQL the space is free for new rows.
         """
         with self._translated():
@@ -254,7 +254,7 @@ def _tighten_sqlite(file: str) -> None:
 
 @contextmanager
 def _folder_lock(folder: Path) -> Generator[None]:
-    """One process at a time: SQLite's busy time-out does not cover the switch to WAL, which fails at once instead."""
+    """Let one process in at a time: SQLite's busy time-out does not cover the switch to WAL, which fails at once."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -110,7 +110,7 @@ class Keys:
             return connection.execute(named).scalar_one()
 
     def revoke(self, name: str) -> Key:
-        """Let a key be of no use from now on; one that is revoked stays as it is. Raises `NotFoundError`."""
+        """Revoke a key; one that is revoked already stays as it is. Raises `NotFoundError`."""
         with self._database.write() as connection:
             counters.count_up(connection, counters.KEYS)
             row = _find(connection, name)
