@@ -137,9 +137,13 @@ def newest_first(connection: Connection, task_name: str | None) -> tuple[Build, 
 
 
 def needs_review() -> ColumnElement[bool]:
-    """Condition for builds that need review: none after them has ended with a tool. A failed one ends no review."""
+    """Condition for builds that need review: none after them has ended with a tool. A failed one ends no review.
+
+    Where the text was purged, there is nothing left to review.
+    """
     last = select(func.max(_BUILDS.c.id)).where(_BUILDS.c.state.in_(_WITH_TOOL)).group_by(_BUILDS.c.task_id)
-    return and_(_BUILDS.c.id.in_(last), _BUILDS.c.state == BuildState.NEEDS_REVIEW)
+    is_whole = _BUILDS.c.document.is_not(None)
+    return and_(_BUILDS.c.id.in_(last), _BUILDS.c.state == BuildState.NEEDS_REVIEW, is_whole)
 
 
 def in_review(connection: Connection, *, task: str | None, limit: int | None) -> tuple[Build, ...]:
