@@ -50,7 +50,7 @@ class RouteRow:
 class ToolRow:
     """One version of a tool: the requests that it `served`, its comparisons, and how many answers were corrected.
 
-    Corrections are not among its false hits: those are of a random sample, and a rate can be told of them.
+    Corrections are not among its false hits: those are of a random sample, and a rate can be computed from them.
     """
 
     tool: str
