@@ -18,8 +18,8 @@ PACKAGES = [path for path in MODULES if path.name == "__init__.py"]
 # Each part may import those above its own line, and itself; parts in one line know nothing of each other.
 LAYERS = (
     ("errors", "types"),
-    ("environment", "faults", "lazy_names", "paths", "settings", "text_files", "visible"),
-    ("concurrency", "escaping", "private_files", "templates", "toml_sections", "validation"),
+    ("environment", "faults", "formatting", "lazy_names", "paths", "settings", "text_files", "visible"),
+    ("concurrency", "digests", "escaping", "private_files", "templates", "toml_sections", "validation"),
     ("ordered", "prompts", "requests", "settings_file"),
     ("models", "sandbox"),
     ("tools", "toolformer"),
@@ -43,7 +43,7 @@ RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 
 HEAVY = "alembic anthropic genai_prices httpx numpy openai pydantic pydantic_ai pyflakes sqlalchemy torch typer".split()
 HEAVY_FOR_HELP = "anyio asyncio email importlib.metadata rich sqlite3 zipfile".split()
-CLI_STANDS_ON = "errors lazy_names text_files visible".split()
+CLI_STANDS_ON = "errors formatting lazy_names text_files visible".split()
 LIGHT_PACKAGES = "hammerstone requests models sandbox tools store life evals evals.tasks testing".split()
 
 

@@ -20,7 +20,7 @@ _named_as_secret: set[str] = set()  # variables that a person has named as holdi
 
 
 def default_home() -> str:
-    """Where everything is kept: `HAMMERSTONE_HOME` (a folder, or a database URL), or the user's data folder."""
+    """The place of all data: `HAMMERSTONE_HOME` (a folder, or a database URL), or the user's data folder."""
     from platformdirs import user_data_path
 
     return os.environ.get("HAMMERSTONE_HOME") or str(user_data_path("hammerstone"))

@@ -56,7 +56,7 @@ class HammerstoneError(Exception):
 
 
 class EndsRun(Exception):  # noqa: N818 - beside an error's place in the tree, not an error of its own
-    """It concerns the whole run: nothing that contains the faults of one request, reply or build holds it back."""
+    """An error of the whole run: nothing that contains the faults of one request, reply or build holds it back."""
 
 
 class CallerError(HammerstoneError):
@@ -87,7 +87,7 @@ class ToolRefusedError(CallerError):
 
 
 class OperatorError(HammerstoneError):
-    """Whoever runs this machine, or the provider, can repair this."""
+    """The operator of this machine, or the provider, can repair this."""
 
     code = "operator"
 

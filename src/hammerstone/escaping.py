@@ -7,7 +7,6 @@ hexadecimal digits; so is U+FDD0 itself. All other text stays as it is, and equa
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import TYPE_CHECKING, cast
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
     from hammerstone.types import JSON
 
-__all__ = ["escape", "mapped", "pair_digest", "restore", "sha256"]
+__all__ = ["escape", "mapped", "restore"]
 
 _MARK = "\ufdd0"
 _UNSTORABLE = re.compile(f"[\x00\ud800-\udfff{_MARK}]")
@@ -30,16 +29,6 @@ def escape(text: str) -> str:
 def restore(text: str) -> str:
     """The inverse of `escape`. A mark that begins no escape stays: an earlier release stored it as it was."""
     return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
-
-
-def sha256(text: str) -> str:
-    """The digest of any text, in 64 hexadecimal digits."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def pair_digest(one: str, other: str) -> bytes:
-    """The first 8 bytes of a digest of two texts, which tells them from any other two."""
-    return bytes.fromhex(sha256(f"{sha256(one)}{other}")[:16])
 
 
 def mapped(function: Callable[[str], str], value: JSON) -> JSON:

@@ -36,7 +36,7 @@ class Reporter(Protocol):
 
 
 class LogReporter:
-    """Where nobody else listens, failures are logged."""
+    """Logs failures where nobody else listens."""
 
     def failed(self, error: Exception, tenant: str | None = None) -> None:
         del tenant
@@ -79,7 +79,7 @@ def reason_of(error: Exception) -> str:
 
 
 def place_of(error: BaseException) -> str:
-    """Its kind, and where it was raised: for a log, which must not hold what an exception may quote."""
+    """The kind of an error and where it was raised: for a log, which must not hold what an exception may quote."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f" in {PurePath(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__}{where}"

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from contextlib import AsyncExitStack
-from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import anyio
 from anyio import to_thread
 
 from hammerstone.concurrency import task_group
+from hammerstone.digests import sha256
 from hammerstone.errors import StoreError
-from hammerstone.escaping import sha256
 from hammerstone.loop import Hammerstone, Models
 from hammerstone.ordered import ordered_map
 from hammerstone.settings import Settings
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup, TaskStatus
 
     from hammerstone.builder import OnBuild
-    from hammerstone.errors import HammerstoneError
+    from hammerstone.faults import OnFault
     from hammerstone.sandbox import Sandbox
     from hammerstone.store import Answered, Keys, Stores
 
@@ -50,11 +49,11 @@ class Host:
         settings: Settings | None = None,
         on_build: OnBuild | None = None,
         fresh_s: float = 0.0,
-        on_fault: Callable[[str, HammerstoneError], None] | None = None,
+        on_fault: OnFault | None = None,
     ) -> None:
         """`on_build(task, build)` is called as `Hammerstone` calls it, for the builds of every tenant.
 
-        `fresh_s` is that of every loop. `on_fault` gets the tenant, too.
+        `fresh_s` and `on_fault` are those of every loop.
         """
         self._fresh_s = fresh_s
         self._on_fault = on_fault
@@ -103,7 +102,7 @@ class Host:
 
     @property
     def loops(self) -> tuple[Hammerstone, ...]:
-        """Those that are open."""
+        """The loops that are open."""
         return tuple(self._loops.values())
 
     @property
@@ -157,7 +156,7 @@ class Host:
             on_build=self._on_build,
             tenant=tenant,
             fresh_s=self._fresh_s,
-            on_fault=partial(self._on_fault, tenant) if self._on_fault is not None else None,
+            on_fault=self._on_fault,
         )
         if self._fresh_s:
             await loop.catalog.refresh(at_once=True)  # before anybody asks, and not in the way of a request

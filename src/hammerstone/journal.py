@@ -74,7 +74,7 @@ class Journal:
         return replace(routed, refusals=(*routed.refusals, *failures))
 
     async def _finished(self, asked: Asked, routed: Routed, ms: float) -> Finished:
-        """With what the solver answered as an instance, its question as its task reads it."""
+        """The request to store, with the solver's answer as an instance, whose question is as its task reads it."""
         over = Finished(answered=record_of(asked, routed, ms), call=asked.paid)
         answer, name, chat = routed.answer, asked.task, asked.request.chat
         if answer is None or answer.route is not Route.SOLVER or name is None:

@@ -19,8 +19,8 @@ from anyio.abc import TaskGroup
 
 from hammerstone.builder import Builder, Maker, OnBuild
 from hammerstone.concurrency import task_group
+from hammerstone.digests import sha256
 from hammerstone.errors import InputError
-from hammerstone.escaping import sha256
 from hammerstone.faults import OnFault, contained, spared
 from hammerstone.journal import Journal, Served, record_of
 from hammerstone.life import Watch, take, watches
@@ -87,36 +87,29 @@ class Hammerstone:
         self.tenant = tenant
         self.settings = settings or Settings()
         self.sandbox = sandbox
-        roles = {
-            Role.MAKER: models.maker,
-            Role.USER: models.user,
-            Role.DISPATCHER: models.dispatcher,
-            Role.SOLVER: models.solver,
-        }
-        accounted = {
-            role: AccountedModel(model, role, store, self.settings.roles.of(role))
-            for role, model in roles.items()
-            if model is not None
-        }
+        accounted = _accounted(models, store, self.settings)
+        user, dispatcher, solver, maker = map(accounted.get, (Role.USER, Role.DISPATCHER, Role.SOLVER, Role.MAKER))
         catalog = self.catalog = Catalog(store, fresh_s=fresh_s)
-        parser = ParserRoute(catalog, sandbox, accounted.get(Role.DISPATCHER))
-        finder = TaskFinder(store, catalog, accounted.get(Role.DISPATCHER))
-        last = LabelerRoute(store) if models.labeler else _solver_route(accounted.get(Role.SOLVER))
-        user = UserRoute(catalog, sandbox, accounted.get(Role.USER))
-        self.router = Router(catalog=catalog, parser=parser, user=user, finder=finder, last=last)
-        self.side_by_side = SideBySide(
+        parser = ParserRoute(catalog, sandbox, dispatcher)
+        finder = TaskFinder(store, catalog, dispatcher)
+        self.router = Router(
             catalog=catalog,
-            sandbox=sandbox,
-            user=accounted.get(Role.USER),
-            dispatcher=accounted.get(Role.DISPATCHER),
-            strong=accounted.get(Role.SOLVER) or accounted.get(Role.MAKER),
+            parser=parser,
+            user=UserRoute(catalog, sandbox, user),
+            finder=finder,
+            last=LabelerRoute(store) if models.labeler else _solver_route(solver),
+        )
+        self.side_by_side = SideBySide(
+            catalog=catalog, sandbox=sandbox, user=user, dispatcher=dispatcher, strong=solver or maker
         )
         life = self.settings.life
-        upstream = accounted.get(Role.SOLVER)
-        self._watch = Watch(store, catalog, parser, upstream, life) if watches(life) else None
-        maker = _maker(store, sandbox, accounted, self.settings)
+        self._watch = Watch(store, catalog, parser, solver, life) if watches(life) else None
         self.builder = Builder(
-            store=store, maker=maker, settings=self.settings, on_build=on_build or _ignore, on_fault=on_fault
+            store=store,
+            maker=_maker(store, sandbox, accounted, self.settings),
+            settings=self.settings,
+            on_build=on_build or _ignore,
+            on_fault=on_fault,
         )
         self.journal = Journal(store, finder, after=(self._compare, self._build_if_due), on_fault=on_fault)
         self._on_fault = on_fault
@@ -200,7 +193,7 @@ class Hammerstone:
         await self.builder.start(name, self._tasks)
 
     def gathers(self, asked: Asked) -> bool:
-        """Whether answers to requests like this one are still gathered for a first tool, as far as memory tells."""
+        """Whether answers to requests like this one are gathered for a first tool, according to the tools in memory."""
         kind = asked.request.task or self.catalog.worded_like(asked)
         return self.builder.builds and self.catalog.tool(kind) is None
 
@@ -209,7 +202,7 @@ class Hammerstone:
         return self._watch is not None and self._watch.is_audited(asked, tool)
 
     async def _compare(self, asked: Asked, routed: Routed, answered: Answered) -> None:
-        """In shadow or for an audit; beside the stream, unless settings say otherwise."""
+        """Compare with the upstream, in shadow or for an audit; beside the stream, unless settings say otherwise."""
         watch = self._watch
         if watch is None:
             return
@@ -237,6 +230,21 @@ class Hammerstone:
         if self._group is None:
             raise RuntimeError("use `async with Hammerstone(...)`")
         return self._group
+
+
+def _accounted(models: Models, store: Store, settings: Settings) -> dict[Role, AccountedModel]:
+    """The models of the roles that are played, whose calls are stored and paid once."""
+    roles = {
+        Role.MAKER: models.maker,
+        Role.USER: models.user,
+        Role.DISPATCHER: models.dispatcher,
+        Role.SOLVER: models.solver,
+    }
+    return {
+        role: AccountedModel(model, role, store, settings.roles.of(role))
+        for role, model in roles.items()
+        if model is not None
+    }
 
 
 def _solver_route(model: AccountedModel | None) -> SolverRoute | None:

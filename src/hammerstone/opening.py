@@ -28,7 +28,7 @@ LABELER = "labeler"
 Named = Model | str | None
 
 
-class ModelNames(TypedDict, total=False):
+class ModelOptions(TypedDict, total=False):
     """Who plays which role.
 
     `maker` is the strong model and `user` the cheap one: `solver` is the maker and `dispatcher` the user unless named;
@@ -47,7 +47,7 @@ class ModelNames(TypedDict, total=False):
     settings: Settings | None
 
 
-class Opening(ModelNames, total=False):
+class Opening(ModelOptions, total=False):
     """How a loop is opened. `on_build(task, build)` is called with `None` when a build starts, and when it ends."""
 
     sandbox: str
@@ -60,11 +60,11 @@ async def open_host(
     *,
     sandbox: str = "auto",
     on_build: Callable[[str, Build | None], None] | None = None,
-    **names: Unpack[ModelNames],
+    **names: Unpack[ModelOptions],
 ) -> AsyncGenerator[Host]:
     """The loops of all tenants over `home` (a folder or a database URL; default `HAMMERSTONE_HOME`).
 
-    Who plays which role: see `ModelNames`. Raises `SettingsError`, `StoreError`, `SandboxError`.
+    Who plays which role: see `ModelOptions`. Raises `SettingsError`, `StoreError`, `SandboxError`.
     """
     from hammerstone.host import Host
     from hammerstone.sandbox import open_sandbox
@@ -86,11 +86,11 @@ async def open_hammerstone(home: str | Path | None = None, **opening: Unpack[Ope
         yield await host.of()
 
 
-def name_models(**names: Unpack[ModelNames]) -> Models:
+def name_models(**names: Unpack[ModelOptions]) -> Models:
     """The models of the four roles, each opened once however many roles it plays."""
     from hammerstone.loop import Models
 
-    unknown = names.keys() - ModelNames.__annotations__.keys()
+    unknown = names.keys() - ModelOptions.__annotations__.keys()
     if unknown:
         raise TypeError(f"unexpected keyword argument {sorted(unknown)[0]!r}")
     roles = _settings(names.get("settings")).roles
@@ -109,7 +109,7 @@ def name_models(**names: Unpack[ModelNames]) -> Models:
 
 
 def _settings(given: object) -> Settings:
-    """All of them by default. Raises `SettingsError` for one section alone, or anything else."""
+    """The given settings, or the defaults. Raises `SettingsError` for one section alone, or anything else."""
     if given is None or isinstance(given, Settings):
         return given or Settings()
     own = type(given).__name__
@@ -125,7 +125,7 @@ class _Seat(NamedTuple):
     role: RoleSettings
 
     def or_else(self, other: _Seat) -> _Seat:
-        """Where nobody plays it, who plays the other one, there where that one is."""
+        """This seat; if nobody plays it, the one who plays the other, at that one's server."""
         if self.model is not None:
             return self
         role, there = self.role, other.role

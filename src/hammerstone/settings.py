@@ -13,6 +13,8 @@ from hammerstone.types import Role
 
 __all__ = [
     "ALLOWED_IMPORTS",
+    "GATEWAY_AUDIT",
+    "GATEWAY_SHADOW",
     "MAKER_TEMPERATURE",
     "USER_TEMPERATURE",
     "Approval",
@@ -79,7 +81,7 @@ class RoleSettings:
     requests_at_once: int = bounded(8, least=1)
 
     def played_by(self, model: str) -> RoleSettings:
-        """With another model: the server and the key of the former one do not go with it."""
+        """The role with another model, without the server and the key of the former one."""
         if self.model in (None, model):
             return replace(self, model=model)
         return replace(self, model=model, base_url=None, api_key_env=None)
@@ -144,7 +146,7 @@ class BuildSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ImproveSettings:
-    """When a tool with a parser is built again, from questions that it refused and that were answered since.
+    """When a tool with a parser is rebuilt, from questions that it refused and that were answered since.
 
     The first such build needs `after` of them, and each later one `growth` times as many, at most `most`; 0 switches
     this off. The maker is shown at most `most_chars` characters of them. None follows `give_up` in a row that added
@@ -159,6 +161,10 @@ class ImproveSettings:
     builds_per_day: int = bounded(8, least=1)
     max_usd: float | None = bounded(None, least=0.0)
     give_up: int = bounded(2, least=1)
+
+
+GATEWAY_AUDIT = 0.05  # `audit` of a gateway, unless the settings say otherwise
+GATEWAY_SHADOW = 20  # `shadow` of a gateway, unless the settings say otherwise; `learn` predicts it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,7 +210,7 @@ class LoopSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ServeSettings:
-    """The gateway.
+    """Settings of the gateway.
 
     Requests that no tool answers go to `upstream`, an OpenAI-compatible server, and those of Anthropic's API to
     `anthropic_upstream`, with the client's own key or, if `api_key_env` names a variable, with the gateway's.
@@ -253,7 +259,7 @@ class ServeSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """All of them."""
+    """All settings, by section."""
 
     roles: Roles = field(default_factory=Roles)
     build: BuildSettings = field(default_factory=BuildSettings)

@@ -1,4 +1,4 @@
-"""Which settings hold: a flag's, else the environment's, else those of a settings file in TOML, else the defaults."""
+"""The settings in force: a flag's, else the environment's, else those of a settings file in TOML, else defaults."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class LoadedSettings:
             yield key, value, self.origins.get(key, "default")
 
     def with_value(self, key: str, value: object, origin: str) -> LoadedSettings:
-        """With one more value, which counts before the former one."""
+        """The settings with one more value, which takes precedence."""
         settings = _with(self.settings, key.split("."), value)
         return LoadedSettings(settings=settings, origins={**self.origins, key: origin})
 
     def with_model(self, role: Role, model: str, origin: str) -> LoadedSettings:
-        """With another model in a role, which leaves the server and the key of the former one behind."""
+        """The settings with another model in a role, without the server and the key of the former one."""
         former = self.settings.roles.of(role)
         played = former.played_by(model)
         settings = _with(self.settings, ["roles", role.value], played)
@@ -69,7 +69,10 @@ def load_settings(config: Path | None = None, flags: Mapping[str, object] | None
 
 
 def write_settings(settings: Settings, path: Path) -> None:
-    """As a file that `read_sections` reads the same settings from, whatever the environment says. Raises `OSError`."""
+    """Write a file from which `read_sections` reads the same settings, whatever the environment says.
+
+    Raises `OSError`.
+    """
     with open_private(path, "w", encoding="utf-8") as file:
         for key, value in _leaves(settings, ""):
             if value is not None:

@@ -50,7 +50,7 @@ def read_sections(tree: S, path: Path) -> tuple[S, tuple[str, ...]]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Place:
-    """Where in a file something stands."""
+    """A place in a settings file."""
 
     file: str
     keys: tuple[str, ...] = ()

@@ -29,7 +29,7 @@ else:
 
 
 class Role(StrEnum):
-    """In whose name a model is called."""
+    """The part that a model plays in the loop."""
 
     MAKER = "maker"
     USER = "user"
@@ -114,7 +114,7 @@ class LoggedCall:
     penalised: bool = False
 
     def asks_for_variety(self, max_temperature: float) -> bool:
-        """As the gateway judges it."""
+        """Whether the call asks for varied answers, as the gateway judges it."""
         return self.penalised or (self.temperature or 0) > max_temperature
 
 

@@ -22,7 +22,7 @@ def validator_of(kind: Any) -> SchemaValidator:
 
 
 def _stopping(schema: Any) -> Any:
-    """The same schema, with every list and tuple in it told to stop early."""
+    """The same schema, in which every list and tuple stops at its first fault."""
     if isinstance(schema, list):
         return [_stopping(one) for one in cast("list[Any]", schema)]
     if not isinstance(schema, dict):

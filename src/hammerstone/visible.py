@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from unicodedata import category
 
-__all__ = ["pieces", "visible", "visible_json"]
+__all__ = ["pieces", "seen", "visible", "visible_json"]
 
 LINES = "\n\t"  # what a block of text may hold and a name may not
 JOINER, KEYCAP = "\u200d", "\u20e3"
@@ -30,6 +30,14 @@ def visible(text: str, *, lines: bool = False) -> str:
 def visible_json(document: str) -> str:
     """The same JSON value, with every character that would not be seen as an escape of JSON's."""
     return _escaped(document, LINES, _json_escape)
+
+
+def seen(value: object, *, lines: bool = False) -> object:
+    """What a template puts into a page: text as `visible` shows it, anything else (markup too) as it is.
+
+    A browser would obey bidirectional marks, and drop what cannot be seen.
+    """
+    return visible(value, lines=lines) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def pieces(text: str, *, lines: bool = False) -> Iterator[tuple[str, bool]]:

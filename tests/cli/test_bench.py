@@ -13,7 +13,6 @@ import pytest
 
 from hammerstone.cli import bench
 from hammerstone.errors import RecordingError
-from hammerstone.evals.illustrative_prices import CHEAP, STRONG
 from hammerstone.evals.report.experiment_result import Result, read_results
 from hammerstone.evals.run_experiments import EXPERIMENTS, BenchPlan, run_experiments
 from hammerstone.models import RecordedModel, RecordingModel
@@ -201,11 +200,6 @@ def test_only_the_shipped_recordings_are_described_as_such(cli: Cli, recorded_be
         out = cli(*recorded_bench.use(*options, "--methods", "parser")).out
         assert "frontier" not in out
         assert "- Where a model reports no tokens or no price, estimates stand in" in out
-
-
-def test_the_prices_of_the_estimates_are_those_that_are_used() -> None:
-    strong, cheap = (f"${rates.input:g} and ${rates.output:g}" for rates in (STRONG, CHEAP))
-    assert f"at {strong} per million in and out in the strong roles, {cheap} in the cheap ones" in bench.ESTIMATES_NOTE
 
 
 # bad input

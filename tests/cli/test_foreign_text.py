@@ -13,7 +13,7 @@ import pytest
 
 from hammerstone.cli import terminal
 from hammerstone.cli.source import show_source
-from hammerstone.cli.terminal import print_line, progress, tell_error
+from hammerstone.cli.terminal import print_line, progress, show_error
 from hammerstone.store import open_store, this_process
 from hammerstone.store.records import Answered, Attempt, BuildState, Disagreement, PaidCall
 from hammerstone.types import Instance, Role, Route, Source, Usage
@@ -177,8 +177,8 @@ def test_a_bar_shows_text_as_it_is(screen: Callable[[int], None], capsys: pytest
 def test_what_a_library_logs_is_shown_as_it_is() -> None:
     code = """
 import logging
-from hammerstone.cli.main import _tell_retries
-_tell_retries()
+from hammerstone.cli.main import _show_retries
+_show_retries()
 logging.getLogger("a").warning("a[/b] \\x1b[2J \\u202e")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -219,7 +219,7 @@ def test_the_help_of_every_command_is_shown_whole(cli: Cli) -> None:
 
 
 def test_the_details_of_an_error_stand_below_it_set_in(capsys: pytest.CaptureFixture[str]) -> None:
-    tell_error("a\nb", "c\nd", "-e\n+\x1bf")
+    show_error("a\nb", "c\nd", "-e\n+\x1bf")
     assert capsys.readouterr().err == "error: a\\nb\n  -e\n  +\\x1bf\nhint: c\\nd\n"
 
 

@@ -92,11 +92,18 @@ def test_the_log_is_gone_when_the_run_has_ended(tmp_path: Path) -> None:
     assert run.logs == ()
 
 
-@pytest.mark.parametrize("text", ["", "not a log\n", lines([{"question": "and no answer"}])])
-def test_a_log_of_which_nothing_can_be_learned_is_said_to_be_one(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", "nothing is there"),
+        ("not a log\n", "1 line cannot be read"),
+        (lines([{"question": "and no answer"}]), "1 no answer"),
+    ],
+)
+def test_a_log_of_which_nothing_can_be_learned_is_said_to_be_one(tmp_path: Path, text: str, found: str) -> None:
     run = begin(tmp_path / "home", text)
     done = run_job(run)
-    assert (done.state, done.problem) == ("failed", "no request with a whole answer was read")
+    assert (done.state, done.problem) == ("failed", f"no request with a whole answer was read: {found}")
     assert done.hint
     assert run.logs == ()
 

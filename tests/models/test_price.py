@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from hammerstone.models import estimate_tokens, price
+from hammerstone.models import estimate_tokens, known_sum, list_price, list_rates, price
 from hammerstone.types import Usage
 
 MILLION = Usage(input_tokens=1_000_000, output_tokens=1_000_000)
@@ -42,3 +42,18 @@ def test_equal_calls_within_an_hour_are_priced_once(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(module, "_hour", lambda: 8)
     with pytest.raises(TypeError):
         price("gpt-4o-mini", usage)
+
+
+def test_the_list_rates_of_a_model_price_any_call() -> None:
+    rates = list_rates("gpt-4o-mini")
+    assert rates is not None
+    usage = Usage(input_tokens=1_234, output_tokens=56)
+    assert rates.cost(usage) == pytest.approx(list_price("gpt-4o-mini", usage))
+    assert list_rates("no-such-model") is None
+
+
+def test_a_sum_is_unknown_if_any_part_is() -> None:
+    assert known_sum((0.5, None, 0.25)) is None
+    assert known_sum(iter((0.5, 0.25))) == 0.75
+    assert str(known_sum((1, 2))) == "3"  # whole numbers stay whole
+    assert known_sum(()) == 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hammerstone.store.records import Answered, Attempt, PaidCall
+from hammerstone.store import Store
+from hammerstone.store.records import Answered, Attempt, Finished, PaidCall
 from hammerstone.tools.tool import Check, Demonstration, Provenance, Tool
 from hammerstone.types import Instance, Role, Route, Source, Usage
 
@@ -99,3 +100,8 @@ def an_answer(
         correct=correct,
         refusals=refusals,
     )
+
+
+def finish(store: Store, answered: Answered, *, task: str | None = None, instance: Instance | None = None) -> None:
+    """Store one finished request."""
+    store.finish_requests([Finished(answered=answered, task=task, instance=instance)])

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable
 
 import alembic.command  # noqa: F401 - once here, not in each process that dies while it makes a store
-from examples import a_call, a_tool, an_answer, an_instance
+from examples import a_call, a_tool, an_answer, an_instance, finish
 from sqlalchemy import Engine, event, select
 
 from hammerstone.store import Store, open_store
@@ -29,9 +29,7 @@ TOOL = a_tool(source="def solve(a, b):\n    return b + a\n")
 WRITES: dict[str, Callable[[Store], object]] = {
     "publish": lambda store: store.publish(TOOL, build_id=store.builds()[0].id),
     "add_instance": lambda store: store.add_instance("sums", an_instance("2 + 2?"), request_id="r2"),
-    "finish_request": lambda store: store.finish_request(
-        an_answer("r2"), task="sums", instance=an_instance("2 + 2?", "4")
-    ),
+    "finish_request": lambda store: finish(store, an_answer("r2"), task="sums", instance=an_instance("2 + 2?", "4")),
     "add_answer": lambda store: store.add_answer(an_answer("r2")),
     "add_call": lambda store: store.add_call(a_call("new")),
     "label": lambda store: store.label(store.queue()[0].id, "4"),

@@ -13,7 +13,7 @@ from hammerstone.models import open_model
 from hammerstone.models.model import OutOfRepliesError, Prompt, Reply
 from hammerstone.settings import RoleSettings
 from hammerstone.store import Store
-from hammerstone.store.accounts import AccountedModel, Bill, prompt
+from hammerstone.store.accounts import AccountedModel, Bill
 from hammerstone.testing import FunctionModel, ScriptedModel
 from hammerstone.types import Role, Usage
 
@@ -21,7 +21,7 @@ from .examples import a_call
 
 pytestmark = pytest.mark.anyio
 
-ASKED = prompt("2 + 3?", temperature=0.0)
+ASKED = Prompt.of("2 + 3?", temperature=0.0)
 
 
 def paid(text: str = "5", cost_usd: float | None = 0.5) -> Reply:
@@ -46,8 +46,8 @@ async def test_another_sample_another_text_or_another_model_is_another_call(stor
     scripted = ScriptedModel(["1", "2", "3"])
     model = solver(store, scripted)
     await model.complete(ASKED, Bill())
-    await model.complete(prompt("2 + 3?", temperature=0.0, sample=1), Bill())
-    await model.complete(prompt("2 + 4?", temperature=0.0), Bill())
+    await model.complete(Prompt.of("2 + 3?", temperature=0.0, sample=1), Bill())
+    await model.complete(Prompt.of("2 + 4?", temperature=0.0), Bill())
     other = ScriptedModel(["4"], name="other")
     assert await solver(store, other).complete(ASKED, Bill()) == "4"
     assert (scripted.unused, other.unused) == (0, 0)
@@ -120,7 +120,7 @@ async def test_after_a_failure_those_who_waited_and_those_who_come_ask_one_at_a_
 
 async def test_no_lock_is_left_behind(store: Store) -> None:
     accounted = solver(store, FunctionModel(lambda asked: asked.messages[0].content))
-    prompts = [prompt(str(number % 3), temperature=0.0) for number in range(9)]
+    prompts = [Prompt.of(str(number % 3), temperature=0.0) for number in range(9)]
     await map_concurrently(lambda one: accounted.complete(one, Bill()), prompts)
     assert accounted._asking == {}
 
@@ -138,7 +138,7 @@ async def test_different_prompts_do_not_wait_for_each_other(store: Store) -> Non
         return "x"
 
     accounted = solver(store, FunctionModel(wait_for_the_other))
-    prompts = [prompt(text, temperature=0.0) for text in "ab"]
+    prompts = [Prompt.of(text, temperature=0.0) for text in "ab"]
     assert await map_concurrently(lambda one: accounted.complete(one, Bill()), prompts) == ["x", "x"]
 
 
@@ -294,7 +294,7 @@ async def test_every_call_of_a_role_has_a_limit(store: Store, role: Role, limit:
 async def test_limits_are_those_of_the_settings_but_where_a_prompt_has_its_own(store: Store) -> None:
     scripted = ScriptedModel(["5", "6"])
     model = AccountedModel(scripted, Role.USER, store, RoleSettings(max_tokens=9, timeout_s=1.5))
-    own = prompt("another", temperature=0.0)
+    own = Prompt.of("another", temperature=0.0)
     for asked in (ASKED, replace(own, max_tokens=3, timeout_s=2.0)):
         await model.complete(asked, Bill())
     assert [(one.max_tokens, one.timeout_s) for one in scripted.prompts] == [(9, 1.5), (3, 2.0)]

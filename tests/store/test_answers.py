@@ -5,7 +5,7 @@ from hammerstone.store import Store
 from hammerstone.store.records import Answered, Finished
 from hammerstone.types import Route
 
-from .examples import a_tool, an_answer, an_instance
+from .examples import a_tool, an_answer, an_instance, finish
 
 
 def requests(store: Store) -> int:
@@ -20,19 +20,19 @@ def test_many_answers_are_stored_at_once(store: Store) -> None:
 
 def test_a_finished_request_stores_its_answer_and_its_instance(store: Store) -> None:
     store.add_task("sums", "")
-    store.finish_request(an_answer(route=Route.SOLVER), task="sums", instance=an_instance())
+    finish(store, an_answer(route=Route.SOLVER), task="sums", instance=an_instance())
     (instance,) = store.instances("sums")
     assert instance.request_id == "r1"
     assert requests(store) == 1
 
 
 def test_a_finished_request_may_bring_no_instance(store: Store) -> None:
-    store.finish_request(an_answer())
+    finish(store, an_answer())
     assert requests(store) == 1
 
 
 def test_a_request_whose_task_was_removed_meanwhile_is_finished_without_an_instance(store: Store) -> None:
-    store.finish_request(an_answer(), task="removed", instance=an_instance())
+    finish(store, an_answer(), task="removed", instance=an_instance())
     assert requests(store) == 1
     assert store.tasks() == ()
 
@@ -40,7 +40,7 @@ def test_a_request_whose_task_was_removed_meanwhile_is_finished_without_an_insta
 def test_a_question_that_is_known_already_still_gets_its_answer_stored(store: Store) -> None:
     store.add_task("sums", "")
     for id in ("r1", "r2"):  # noqa: A001 - the record's own word
-        store.finish_request(an_answer(id, route=Route.SOLVER), task="sums", instance=an_instance())
+        finish(store, an_answer(id, route=Route.SOLVER), task="sums", instance=an_instance())
     assert requests(store) == 2
     assert len(store.instances("sums")) == 1
 

@@ -11,7 +11,7 @@ from hammerstone.store import Store
 from hammerstone.store.records import Actor, Correction, ToolState
 from hammerstone.types import Route, Source
 
-from .examples import a_tool, an_answer, an_instance
+from .examples import a_tool, an_answer, an_instance, finish
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def answered(store: Store) -> Store:
     store.publish(a_tool())
     store.add_answers([an_answer("r1"), an_answer("r2", question="2 + 2?")])
     solved = an_answer("r3", question="5 + 5?", route=Route.SOLVER)
-    store.finish_request(solved, task="sums", instance=an_instance("5 + 5?", "3"))
+    finish(store, solved, task="sums", instance=an_instance("5 + 5?", "3"))
     return store
 
 
@@ -73,7 +73,7 @@ def test_a_wrong_answer_of_the_solver_is_no_instance_any_more(answered: Store) -
 
 
 def test_a_tool_that_was_built_from_a_wrong_answer_is_quarantined(answered: Store) -> None:
-    answered.finish_request(an_answer("r5", route=Route.SOLVER), task="sums", instance=an_instance("1 + 2?", "3"))
+    finish(answered, an_answer("r5", route=Route.SOLVER), task="sums", instance=an_instance("1 + 2?", "3"))
     assert answered.correct("r5").dropped
     assert state(answered) is ToolState.QUARANTINED
 

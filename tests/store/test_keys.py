@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from hammerstone.digests import sha256
 from hammerstone.errors import NotFoundError, SettingsError
-from hammerstone.escaping import sha256
 from hammerstone.store import open_stores
 from hammerstone.store.key_records import DAY, KEY_FORM, Amount, KeyLimits, KeyPeriod, KeyRole, Per, budget_span
 from hammerstone.store.keys import Keys

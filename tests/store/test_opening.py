@@ -19,7 +19,7 @@ from sqlalchemy import Engine, event, inspect, text
 from hammerstone.errors import SettingsError, StoreError
 from hammerstone.store import Store, open_store
 from hammerstone.store.database import Database, insert_new, timestamp
-from hammerstone.store.opening import DATABASE_FILE, database_url
+from hammerstone.store.opening import DATABASE_FILE, database_url, opened
 from hammerstone.store.schema import tasks, versions
 
 from .conftest import POSTGRES, changed
@@ -153,7 +153,7 @@ def test_an_empty_file_becomes_a_store(home: Path) -> None:
 
 
 def test_a_writer_that_holds_on_for_too_long_is_reported(home: Path) -> None:
-    with open_store(home, busy_seconds=0.01) as store:
+    with opened(Database(database_url(home), busy_seconds=0.01)) as store:
         other = sqlite3.connect(home / DATABASE_FILE, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="busy") as raised:

@@ -19,7 +19,7 @@ from hammerstone.store.records import BuildState, ComparisonKind, Disagreement
 from hammerstone.store.selection import Selection
 from hammerstone.types import Chat, Instance, Message, Route, Source
 
-from .examples import a_call, a_tool, an_answer, an_attempt
+from .examples import a_call, a_tool, an_answer, an_attempt, finish
 
 NAME = "Ms Seldom"
 CHAT = Chat(messages=(Message(role="system", content="You add."), Message(role="user", content=f"{NAME}?")), model="m")
@@ -33,7 +33,7 @@ def fill(store: Store, task: str, request_id: str) -> None:
     instance = Instance(question=asked, answer=f"{NAME} 3", source=Source.SOLVER, chat=chat)
     solved = replace(an_answer(request_id, question=asked, route=Route.SOLVER, task=task), answer=f"{NAME} 3")
     solved = replace(solved, cost_usd=0.5, chat=chat, refusals=(f"{NAME} is refused",))
-    store.finish_request(solved, task=task, instance=instance)
+    finish(store, solved, task=task, instance=instance)
     store.add_call(replace(a_call(f"{task}{request_id}", task=task, text=f"{NAME} 3"), request_id=request_id))
     prompt = {"messages": [{"role": "user", "content": asked}]}
     store.add_call(replace(a_call(f"build{task}{request_id}", task=task), prompt=prompt, request_id=None))
@@ -110,7 +110,8 @@ def test_another_task_keeps_its_text(full: Store) -> None:
 
 def test_another_request_keeps_its_text(full: Store) -> None:
     question = f"{NAME} of sums has 1 + r9?"
-    full.finish_request(
+    finish(
+        full,
         an_answer("r9", question=question, route=Route.SOLVER),
         task="sums",
         instance=Instance(question=question, answer="3", source=Source.SOLVER),

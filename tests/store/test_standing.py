@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from hammerstone.store import Store, this_process
+from hammerstone.store import Selection, Store, this_process
 from hammerstone.store.records import BuildState, ComparisonKind, Disagreement, ToolState
 from hammerstone.store.standing import Ordering
 from hammerstone.types import Instance, Source
@@ -81,7 +81,17 @@ def test_all_tasks_are_counted_together(full: Store) -> None:
     assert (found.tally.compared, found.tally.false_hits) == (2, 1)
 
 
-def test_a_tool_needs_review_until_a_later_build_has_ended(full: Store) -> None:
+def test_a_build_whose_text_was_purged_needs_no_review(full: Store) -> None:
+    build = full.start_build("sorting", owner="x:1:1")
+    assert build is not None
+    differ = Disagreement(instance_id=1, question="q", stored="a", tool="b")
+    full.end_build(build, BuildState.NEEDS_REVIEW, reason="?", tool=a_tool(), disagreement=differ)
+    full.purge(Selection(task="sorting"))
+    assert full.progress().review == 0
+    assert full.builds_in_review() == ()
+
+
+def test_a_tool_needs_review_until_a_later_build_has_ended_with_a_tool(full: Store) -> None:
     def end(state: BuildState) -> None:
         build = full.start_build("sorting", owner="x:1:1")
         assert build is not None
@@ -90,7 +100,11 @@ def test_a_tool_needs_review_until_a_later_build_has_ended(full: Store) -> None:
 
     end(BuildState.NEEDS_REVIEW)
     assert full.progress().review == 1
-    assert [one.task for one in full.builds_in_review(10)] == ["sorting"]
+    assert [one.task for one in full.builds_in_review(limit=10)] == ["sorting"]
+    assert full.builds_in_review(task="dates") == ()
     end(BuildState.FAILED)
-    assert full.progress().review == 0
-    assert full.builds_in_review(10) == ()
+    assert full.progress().review == 1, "a failed build brings no tool, and the first can still be settled"
+    assert [one.state for one in full.builds_in_review(task="sorting")] == [BuildState.NEEDS_REVIEW]
+    end(BuildState.PASSED)
+    assert full.progress().review == 0, "a build that ended with a tool takes its place"
+    assert full.builds_in_review() == ()

@@ -32,7 +32,7 @@ class ShownKey:
 
 
 def listed(keys: Keys) -> tuple[ShownKey, ...]:
-    """In order of creation, revoked ones too."""
+    """All keys in order of creation, revoked ones too."""
     return tuple(shown(keys, key) for key in keys.every())
 
 

@@ -23,8 +23,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from hammerstone.digests import sha256
 from hammerstone.errors import InputError, NotFoundError
-from hammerstone.escaping import sha256
+from hammerstone.models import known_sum
 from hammerstone.private_files import make_private_folder, open_private
 
 __all__ = ["BuildNote", "KindNote", "LearningRun", "Order", "RunProgress", "TenantRuns"]
@@ -97,8 +98,7 @@ class RunProgress:
     @property
     def cost_usd(self) -> float | None:
         """What its builds have cost so far, without the one under way; `None` if that of one is unknown."""
-        costs = [one.cost_usd for one in self.builds if one.state != "building"]
-        return None if None in costs else sum(cost for cost in costs if cost is not None)
+        return known_sum(one.cost_usd for one in self.builds if one.state != "building")
 
     @property
     def is_under_way(self) -> bool:
@@ -121,7 +121,7 @@ class LearningRun:
 
     @property
     def order(self) -> Order:
-        """Raises `NotFoundError` where it is gone or cannot be read."""
+        """The order. Raises `NotFoundError` if it is gone or cannot be read."""
         try:
             return _ORDER.validate_json((self.folder / "order.json").read_bytes())
         except (OSError, ValidationError):
@@ -141,7 +141,7 @@ class LearningRun:
         return tuple(sorted(self.folder.glob("log-*"), key=lambda one: int(one.name[4:].split(".")[0])))
 
     def add_log(self, number: int, name: str) -> Path:
-        """Where a file of the log is to lie, with the ending of its own name."""
+        """The path for a file of the log, which keeps the ending of its name."""
         ending = re.fullmatch(r".*?(\.[a-z0-9]{1,8})?", name.lower(), re.DOTALL)
         return self.folder / f"log-{number}{(ending[1] if ending is not None else '') or '.jsonl'}"
 
@@ -150,11 +150,11 @@ class LearningRun:
             one.unlink(missing_ok=True)
 
     def write(self, progress: RunProgress) -> None:
-        """All at once: whoever reads sees the former, or this one. Raises `OSError`."""
+        """Write the progress in one step: readers see the former, or this one. Raises `OSError`."""
         _write_json(self.folder / "progress.json", asdict(progress))
 
     def progress(self) -> RunProgress:
-        """As it was written last, and `waiting` before."""
+        """The progress as it was last written; `waiting` before that."""
         try:
             return _PROGRESS.validate_json((self.folder / "progress.json").read_bytes())
         except (OSError, ValidationError):
@@ -185,7 +185,7 @@ class TenantRuns:
         object.__setattr__(self, "folder", self.home / "learning" / sha256(self.tenant)[:24])
 
     def __iter__(self) -> Iterator[LearningRun]:
-        """The newest first."""
+        """The runs, newest first."""
         found = [path for path in self.folder.glob("*") if path.name.isascii() and path.name.isdecimal()]
         return (LearningRun(folder=path) for path in sorted(found, key=lambda one: -int(one.name)))
 
@@ -245,7 +245,7 @@ class TenantRuns:
         return run
 
     def remove(self, run: LearningRun) -> None:
-        """Raises `InputError` for one that is under way."""
+        """Remove a run. Raises `InputError` for one that is under way."""
         if self.progress(run).is_under_way:
             raise InputError("this run is under way", hint="stop it first")
         shutil.rmtree(run.folder, ignore_errors=True)

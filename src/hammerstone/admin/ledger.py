@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from hammerstone.admin.tools import FalseHitFigures, ToolFigures, figures, rates
+from hammerstone.admin.tools import FalseHitSummary, ToolFigures, figures, rates
 from hammerstone.life import together
+from hammerstone.models import known_sum
 from hammerstone.store import Kept, LedgerRow, MeanCall, RouteRow, Store
 
-__all__ = ["Baseline", "Ledger", "ToolLedger", "known_sum", "totals"]
+__all__ = ["Baseline", "Ledger", "ToolLedger", "totals"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ class Ledger:
     calls: tuple[LedgerRow, ...]
     routes: tuple[RouteRow, ...]
     tools: tuple[ToolLedger, ...]
-    all_tools: FalseHitFigures
+    all_tools: FalseHitSummary
     baseline: Baseline
     kept: dict[Kept, int]
 
@@ -57,12 +58,6 @@ def totals(store: Store) -> Ledger:
         baseline=_baseline(calls, routes, store.mean_solver_call()),
         kept=store.kept(),
     )
-
-
-def known_sum(values: Iterable[float | None]) -> float | None:
-    """The sum; unknown if any part is."""
-    known = list(values)
-    return None if None in known else sum(value or 0 for value in known)
 
 
 def _baseline(calls: Sequence[LedgerRow], routes: Sequence[RouteRow], mean: MeanCall) -> Baseline:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hammerstone.life import FalseHitRate, false_hit_rate
+from hammerstone.models import known_sum
 from hammerstone.store import Bucket, Progress, Spent, Store, Stretch, StrongModel, Traffic
 from hammerstone.types import Route
 
@@ -46,18 +47,18 @@ class Saving:
 
     @property
     def share(self) -> float | None:
-        """Of the requests, those without a model."""
+        """Share of the requests that no model answered."""
         return self.without_model / self.requests if self.requests else None
 
     @property
     def saved_usd(self) -> float | None:
-        """Before what was learned is paid. Unknown with any price."""
+        """Savings before the cost of learning; `None` if any price is unknown."""
         return None if self.baseline_usd is None or self.paid.unpriced else self.baseline_usd - self.paid.usd
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskSaving:
-    """Of one task or of one model; `None` for requests of none."""
+    """Savings on one task or one model; the name is `None` for requests of none."""
 
     name: str | None
     saving: Saving
@@ -65,7 +66,7 @@ class TaskSaving:
 
 @dataclass(frozen=True, kw_only=True)
 class Overview:
-    """All of it. `learning` is what builds and comparisons have cost in the same time, and `buckets` are the same
+    """The overview. `learning` is what builds and comparisons have cost in the same time, and `buckets` are the same
     requests over time.
     """
 
@@ -83,12 +84,15 @@ class Overview:
 
     @property
     def saved_usd(self) -> float | None:
-        """With builds and comparisons in it. Unknown with any price."""
+        """Savings less the cost of builds and comparisons; `None` if any price is unknown."""
         return None if self.all.saved_usd is None or self.learning.unpriced else self.all.saved_usd - self.learning.usd
 
 
 def overview(store: Store, stretch: Stretch, characters: int = 10) -> Overview:
-    """With buckets of so many characters (see `Store.buckets`). Raises `StoreError`."""
+    """Read the overview; `characters` is the length of its periods (see `Store.buckets`).
+
+    Raises `StoreError`.
+    """
     figures, progress = store.figures(stretch, characters), store.progress()
     rows = figures.traffic
     parts = [_of_row(row, figures.strong) for row in rows]
@@ -104,12 +108,12 @@ def overview(store: Store, stretch: Stretch, characters: int = 10) -> Overview:
 
 
 def by_task(rows: Sequence[Traffic], strong: StrongModel) -> tuple[TaskSaving, ...]:
-    """Those with most requests first."""
+    """Savings by task, those with most requests first."""
     return _grouped([row.task for row in rows], [_of_row(row, strong) for row in rows])
 
 
 def saving(rows: Iterable[Traffic], strong: StrongModel) -> Saving:
-    """Of rows together."""
+    """Savings on all rows together."""
     return _together([_of_row(row, strong) for row in rows])
 
 
@@ -141,12 +145,11 @@ def _of_row(row: Traffic, strong: StrongModel) -> Saving:
 
 
 def _together(parts: Sequence[Saving]) -> Saving:
-    baselines = [one.baseline_usd for one in parts]
     return Saving(
         requests=sum([one.requests for one in parts]),
         without_model=sum([one.without_model for one in parts]),
         unanswered=sum([one.unanswered for one in parts]),
-        baseline_usd=None if None in baselines else sum([one or 0.0 for one in baselines]),
+        baseline_usd=known_sum(one.baseline_usd for one in parts),
         paid=Spent(sum([one.paid.usd for one in parts]), sum([one.paid.unpriced for one in parts])),
         seconds=sum([one.seconds for one in parts]),
     )

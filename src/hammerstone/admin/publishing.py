@@ -43,7 +43,7 @@ def publish(stores: Stores, source: str, name: str, version: int | None, to: Seq
 
 
 def _without_questions(stored: StoredTool) -> Tool:
-    """Without what it was shown, checked and built on. What is left reads questions by its parser alone."""
+    """The tool without the questions it was built on, shown and checked on: it reads others by its parser alone."""
     tool = stored.tool
     if Route.PARSER not in tool.routes:
         raise SettingsError(

@@ -21,7 +21,7 @@ MOST_HOURS = 24 * 366 * 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Purge:
-    """What is to go; `tools` go too where it says so. With `whole`, the space is given back, while writers wait."""
+    """What to remove, with `tools` the tools too. With `whole`, the space is given back, while writers wait."""
 
     selection: Selection
     tools: bool = False
@@ -31,14 +31,14 @@ class Purge:
 
 @dataclass(frozen=True, kw_only=True)
 class PurgedTenant:
-    """What went of one tenant, or would."""
+    """What was removed of one tenant, or would be."""
 
     tenant: str
     purged: Purged
 
 
 def before(age: str) -> str:
-    """The moment that was so long ago: `30d`, `12h`, `4w`. Raises `InputError`."""
+    """The moment an age ago: `30d`, `12h`, `4w`. Raises `InputError`."""
     found = re.fullmatch(r"(\d{1,7})([hdw])", age.strip().lower(), re.ASCII)
     hours = int(found[1]) * HOURS[found[2]] if found is not None else MOST_HOURS + 1
     if hours > MOST_HOURS:

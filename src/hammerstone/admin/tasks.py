@@ -47,7 +47,7 @@ def find_task(store: Store, name: str) -> Task:
 
 
 def listed(store: Store) -> tuple[ListedTask, ...]:
-    """In order of creation."""
+    """All tasks in order of creation."""
     builds = {build.task: build for build in reversed(store.builds())}
     tools = {tool.task: tool for tool in store.tools()}
     unreadable = {tool.task for tool in store.unreadable_tools()} - tools.keys()
@@ -66,8 +66,8 @@ def listed(store: Store) -> tuple[ListedTask, ...]:
 
 
 def shown_build(store: Store, build: Build) -> ShownBuild:
-    told = {name: value for name, value in vars(build).items() if name != "tool"}
-    return ShownBuild(**told, attempts=store.attempts(build.id))
+    fields = {name: value for name, value in vars(build).items() if name != "tool"}
+    return ShownBuild(**fields, attempts=store.attempts(build.id))
 
 
 def _standing(tool: StoredTool | None, build: Build | None) -> str:

@@ -11,7 +11,7 @@ from hammerstone.store import Change, Store, StoredTool, Tally, ToolRow
 from hammerstone.types import JSON
 
 __all__ = [
-    "FalseHitFigures",
+    "FalseHitSummary",
     "ListedTool",
     "ShownTool",
     "ToolFigures",
@@ -46,7 +46,7 @@ class ListedTool(ToolSummary):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FalseHitFigures:
+class FalseHitSummary:
     """How answers compared with the upstream's: the rate of false hits, `None` before the first comparison, and its
     upper bound, which holds with the probability `confidence` however often it is looked at."""
 
@@ -59,7 +59,7 @@ class FalseHitFigures:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ToolFigures(FalseHitFigures):
+class ToolFigures(FalseHitSummary):
     """What one version has served, and how many of its answers somebody corrected."""
 
     served: int
@@ -96,7 +96,7 @@ def summary(tool: StoredTool) -> ToolSummary:
 
 
 def listed(store: Store, *, all_versions: bool = False) -> tuple[ListedTool, ...]:
-    """By name: each current version, or all versions."""
+    """Tools by name: each current version, or all versions."""
     used: dict[str, int] = {}
     for row in store.routes():
         if row.tool is not None:
@@ -114,9 +114,9 @@ def shown(store: Store, name: str, version: int | None = None) -> ShownTool:
     return ShownTool(**asdict(summary(tool)), **asdict(figures(row)), changes=changes, content=content)
 
 
-def rates(tally: Tally) -> FalseHitFigures:
+def rates(tally: Tally) -> FalseHitSummary:
     rate = false_hit_rate(tally)
-    return FalseHitFigures(
+    return FalseHitSummary(
         compared=tally.compared,
         disagreed=tally.disagreed,
         false_hits=tally.false_hits,

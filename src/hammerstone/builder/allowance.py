@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from hammerstone.models import known_sum
 from hammerstone.settings import ImproveSettings
 from hammerstone.store import Build, BuildState
 
@@ -24,10 +25,9 @@ def no_more(builds: Sequence[Build], settings: ImproveSettings) -> str:
 def _too_costly(builds: Sequence[Build], max_usd: float | None) -> str:
     if max_usd is None:
         return ""
-    costs = [one.cost_usd for one in builds if one.state is not BuildState.RUNNING]
-    if None in costs:
+    spent = known_sum(one.cost_usd for one in builds if one.state is not BuildState.RUNNING)
+    if spent is None:
         return "the price of its builds is unknown, so max_usd cannot be kept"
-    spent = sum(cost for cost in costs if cost is not None)
     return f"its builds have cost ${spent:.2f} of ${max_usd:.2f}" if spent >= max_usd else ""
 
 

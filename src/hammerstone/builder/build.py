@@ -20,8 +20,8 @@ from hammerstone.builder.splits import Split, independent, split_instances
 from hammerstone.builder.verify import Finding, contradicted
 from hammerstone.builder.workbench import Draft, Failure, Workbench
 from hammerstone.concurrency import task_group
+from hammerstone.digests import sha256
 from hammerstone.errors import EndsRun, HammerstoneError, ModelError, NotFoundError
-from hammerstone.escaping import sha256
 from hammerstone.faults import contained, reason_of
 from hammerstone.life import first_state
 from hammerstone.requests import agree

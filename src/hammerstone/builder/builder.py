@@ -17,8 +17,8 @@ from hammerstone.builder.allowance import no_more
 from hammerstone.builder.build import Maker
 from hammerstone.builder.improve import improvement_due, replacement_due
 from hammerstone.builder.splits import independent
+from hammerstone.digests import sha256
 from hammerstone.errors import InputError, SettingsError
-from hammerstone.escaping import sha256
 from hammerstone.faults import OnFault, contained, spared
 from hammerstone.settings import Settings
 from hammerstone.store import Build, BuildState, Store, StoredTool, Task, ToolState

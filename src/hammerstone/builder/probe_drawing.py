@@ -12,7 +12,6 @@ the latter, or what makes `UNREAD` of all places where that is less: of a text t
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ from typing import TypeVar
 
 from hammerstone.builder.fillers import Fillers
 from hammerstone.builder.tokens import Layout, Token, is_spaceless, lay_out
+from hammerstone.digests import sha256
 
 __all__ = ["DRAWN", "UNREAD", "Probe", "Probes", "draw_probes"]
 
@@ -68,8 +68,7 @@ def draw_probes(questions: Sequence[str]) -> Probes:
 
     What is fixed is changed in the first question, as it stands in all of them.
     """
-    digest = hashlib.sha256("\0".join(questions).encode("utf-8", "surrogatepass")).digest()
-    rng = random.Random(digest)  # noqa: S311 - samples, not secrets
+    rng = random.Random(bytes.fromhex(sha256("\0".join(questions))))  # noqa: S311 - samples, not secrets
     fillers = Fillers(questions, rng)
     layouts = lay_out(questions)
     first = layouts[0]

@@ -38,7 +38,7 @@ class CountColumn(ProgressColumn):
 
 
 def bar_columns() -> tuple[ProgressColumn, ...]:
-    """From left to right."""
+    """The columns of a progress bar, from left to right."""
     return (
         SpinnerColumn(),
         DescriptionColumn(),

@@ -15,8 +15,9 @@ import typer
 from hammerstone.cli.bench_outputs import check_outputs, write_outputs
 from hammerstone.cli.options import Backend, Config, Json, LiveMaker, SandboxName
 from hammerstone.cli.shown_progress import shown_progress
-from hammerstone.cli.terminal import money, print_json, talk
+from hammerstone.cli.terminal import print_json, talk
 from hammerstone.errors import RecordingError, SettingsError
+from hammerstone.formatting import exact_dollars
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,81 +36,84 @@ LONG = "improve"  # takes ten minutes: it runs only by its own name
 HOW_TO_RECORD = (
     "to record it, run the same command with live models: --maker MODEL --user MODEL --recordings {} --record"
 )
-RECORDED_NOTE = (
-    "Recorded completions. The recorded maker, user, dispatcher and solver are one frontier chat model. It could "
-    "reason before it wrote, so what it gets right by prompting alone is an upper bound; its tokens are estimated "
-    "from characters, and its prices are illustrations. Models with another name are small open ones, with the tokens "
-    "that they took, at $0.01 and $0.03 per million in and out (see examples/recordings/README.md)."
-)
-ESTIMATES_NOTE = (
-    "Where a model reports no tokens or no price, estimates stand in: tokens from characters, at $5 and $25 per "
-    "million in and out in the strong roles, $0.25 and $2 in the cheap ones."
-)
+
+
+Experiment = Annotated[str, typer.Argument(help=f"{EXPERIMENT_NAMES}; or all, which leaves out improve.")]
+Tasks = Annotated[
+    str,
+    typer.Option(
+        "--tasks",
+        help="Comma-separated task names, files, or NAME=FILE (that task's tool on a file). Default: the paper's "
+        "six tasks; for improve, all families that there are.",
+    ),
+]
+SampleCount = Annotated[
+    int, typer.Option("-n", min=1, help="Samples per task; for one-call a quarter of it reworded, a tenth look-alikes.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Random seed.")]
+Methods = Annotated[
+    str, typer.Option("--methods", help="For use: comma-separated, any of direct, cot, user, pot, parser.")
+]
+Trials = Annotated[int, typer.Option("--trials", min=1, help="For make: builds per task and recipe.")]
+Sets = Annotated[int, typer.Option("--sets", min=1, help="For dispatch: number of sets of 100 questions.")]
+RequestCount = Annotated[int, typer.Option("--requests", min=1, help="For stream and improve: number of requests.")]
+LiveUsers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--user",
+        help="Live cheap model (default: the maker). Repeatable: use, reuse-cot and one-call measure each.",
+        rich_help_panel="Models",
+    ),
+]
+EmbeddingName = Annotated[
+    str | None,
+    typer.Option(
+        "--embedding",
+        help="Embedding of further semantic caches, such as openai:text-embedding-3-small.",
+        rich_help_panel="Models",
+    ),
+]
+Recordings = Annotated[
+    Path | None, typer.Option("--recordings", help="Folder of recorded completions: read, or written with --record.")
+]
+RecordsLive = Annotated[bool, typer.Option("--record", help="Record the completions of --maker and --user.")]
+CallsFolder = Annotated[
+    str | None,
+    typer.Option(
+        "--home",
+        help="Folder where completions of live models are kept, so that an interrupted run resumes (default: bench "
+        "in the user's data folder).",
+    ),
+]
+MaxCost = Annotated[
+    float | None, typer.Option("--max-cost", min=0, help="Stop once this run has spent this many US dollars.")
+]
+Out = Annotated[Path | None, typer.Option("--out", help="Also write the results to this JSON file.")]
+Report = Annotated[
+    Path | None, typer.Option("--report", help="Write the results as one HTML page with plots to this file.")
+]
+Markdown = Annotated[Path | None, typer.Option("--markdown", help="Write the results as tables to this Markdown file.")]
 
 
 def bench(
-    experiment: Annotated[str, typer.Argument(help=f"{EXPERIMENT_NAMES}; or all, which leaves out improve.")],
-    tasks: Annotated[
-        str,
-        typer.Option(
-            "--tasks",
-            help="Comma-separated task names, files, or NAME=FILE (that task's tool on a file). Default: the paper's "
-            "six tasks; for improve, all families that there are.",
-        ),
-    ] = "",
-    n: Annotated[
-        int,
-        typer.Option("-n", min=1, help="Samples per task; for one-call a quarter of it reworded, a tenth look-alikes."),
-    ] = 20,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed.")] = 0,
-    methods: Annotated[
-        str, typer.Option("--methods", help="For use: comma-separated, any of direct, cot, user, pot, parser.")
-    ] = ("direct,cot,user,parser"),
-    trials: Annotated[int, typer.Option("--tries", min=1, help="For make: builds per task and recipe.")] = 5,
-    sets: Annotated[int, typer.Option("--sets", min=1, help="For dispatch: number of sets of 100 questions.")] = 1,
-    requests: Annotated[
-        int, typer.Option("--requests", min=1, help="For stream and improve: number of requests.")
-    ] = 400,
+    experiment: Experiment,
+    tasks: Tasks = "",
+    n: SampleCount = 20,
+    seed: Seed = 0,
+    methods: Methods = "direct,cot,user,parser",
+    trials: Trials = 5,
+    sets: Sets = 1,
+    requests: RequestCount = 400,
     maker: LiveMaker = None,
-    user: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--user",
-            help="Live cheap model (default: the maker). Repeatable: use, reuse-cot and one-call measure each.",
-            rich_help_panel="Models",
-        ),
-    ] = None,
-    embedding: Annotated[
-        str | None,
-        typer.Option(
-            "--embedding",
-            help="Embedding of further semantic caches, such as openai:text-embedding-3-small.",
-            rich_help_panel="Models",
-        ),
-    ] = None,
-    recordings: Annotated[
-        Path | None,
-        typer.Option("--recordings", help="Folder of recorded completions: read, or written with --record."),
-    ] = None,
-    record: Annotated[bool, typer.Option("--record", help="Record the completions of --maker and --user.")] = False,
-    home: Annotated[
-        str | None,
-        typer.Option(
-            "--home",
-            help="Folder where completions of live models are kept, so that an interrupted run resumes (default: bench "
-            "in the user's data folder).",
-        ),
-    ] = None,
-    max_cost: Annotated[
-        float | None, typer.Option("--max-cost", min=0, help="Stop once this run has spent this many US dollars.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Also write the results to this JSON file.")] = None,
-    report: Annotated[
-        Path | None, typer.Option("--report", help="Write the results as one HTML page with plots to this file.")
-    ] = None,
-    markdown: Annotated[
-        Path | None, typer.Option("--markdown", help="Write the results as tables to this Markdown file.")
-    ] = None,
+    user: LiveUsers = None,
+    embedding: EmbeddingName = None,
+    recordings: Recordings = None,
+    record: RecordsLive = False,
+    home: CallsFolder = None,
+    max_cost: MaxCost = None,
+    out: Out = None,
+    report: Report = None,
+    markdown: Markdown = None,
     config: Config = None,
     sandbox: SandboxName = Backend.AUTO,
     json: Json = False,
@@ -119,6 +123,7 @@ def bench(
     Without --maker and --user, recorded completions of a strong model are replayed: no key, no network.
     """
     from hammerstone.environment import recordings as shipped
+    from hammerstone.evals.illustrative_prices import ESTIMATES_NOTE, RECORDED_NOTE
     from hammerstone.evals.role_models import open_small_models
     from hammerstone.evals.run_experiments import (
         EXPERIMENTS,
@@ -161,7 +166,7 @@ def bench(
         recorded=models.recorded,
         notes=(ESTIMATES_NOTE if live or recordings else RECORDED_NOTE,),
     )
-    with _store(home, temporary=record or not live) as where, _told_how_to_record(folder):
+    with _store(home, temporary=record or not live) as where, _with_recording_hint(folder):
         results = _run(partial(run, home=where), out=out, json=json)
     write_outputs(results, report, markdown, command=f"hammerstone bench {experiment}")
     if max_cost is not None and any(result.partial not in {"", NOT_RECORDED} for result in results):
@@ -229,7 +234,7 @@ def _run(
 
             def show_spent(dollars: float | None) -> None:
                 nonlocal spent
-                spent = money(dollars)
+                spent = exact_dollars(dollars)
 
             await run_experiments(on_progress=show_step, on_spent=show_spent, on_result=keep)
 
@@ -242,7 +247,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _dates(folder: Path) -> str:
-    """When the completions were recorded: a day, or the first and the last."""
+    """The days on which the completions were recorded: one, or the first and the last."""
     from hammerstone.models import read_records
 
     days = sorted({record.recorded for record in read_records(folder).values()})
@@ -251,7 +256,7 @@ def _dates(folder: Path) -> str:
 
 @contextmanager
 def _store(home: str | None, *, temporary: bool) -> Generator[str]:
-    """Where completions are kept: in a temporary folder where they are replayed or recorded in files."""
+    """The folder for completions: a temporary one if they are replayed, or recorded in files."""
     from platformdirs import user_data_path
 
     if home is None and temporary:
@@ -262,8 +267,8 @@ def _store(home: str | None, *, temporary: bool) -> Generator[str]:
 
 
 @contextmanager
-def _told_how_to_record(folder: Path) -> Generator[None]:
-    """A recording's own hint speaks of the files and the option of `solve`."""
+def _with_recording_hint(folder: Path) -> Generator[None]:
+    """Replace the hint of a recording, which names the files and the option of `solve`."""
     try:
         yield
     except RecordingError as error:

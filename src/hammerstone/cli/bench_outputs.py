@@ -15,7 +15,7 @@ __all__ = ["check_outputs", "write_outputs"]
 
 
 def check_outputs(out: Path | None, report: Path | None, markdown: Path | None) -> None:
-    """Checked before anything is paid: each path can be written, and replaces only a file of its own kind."""
+    """Check, before anything is paid, that each path can be written and replaces only a file of its kind."""
     from hammerstone.evals.report import MARK
 
     for path, sign in ((out, '[\n {\n  "experiment": "'), (markdown, MARK)):
@@ -40,7 +40,7 @@ def _head(path: Path) -> str:
 
 
 def write_outputs(results: list[Result], report: Path | None, markdown: Path | None, *, command: str) -> None:
-    """The page and the tables, where they are asked for; `command` is what wrote them."""
+    """Write the page and the tables that are wanted; `command` is what wrote them."""
     if report is not None:
         from hammerstone.evals.report import write_report
 

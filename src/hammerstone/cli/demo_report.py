@@ -6,7 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from hammerstone.cli.tables import show_table
-from hammerstone.cli.terminal import money, percent, print_json, print_line, shown, talk
+from hammerstone.cli.terminal import print_json, print_line, shown, talk
+from hammerstone.formatting import exact_dollars, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,18 +18,11 @@ if TYPE_CHECKING:
 
 __all__ = ["print_run", "show_run"]
 
-RATES = "per million tokens in and out, $5 and $25 for the strong roles, $0.25 and $2 for the cheap ones."
-RECORDED = (
-    "Recorded completions of a frontier chat model, the same model in every role. "
-    f"Tokens are estimated from characters. Prices are illustrations: {RATES}"
-)
-LIVE = f"Completions of {{}}. Where a price is unknown, an illustration stands in: {RATES}"
-
 
 def show_run(demonstration: DemoRun, folder: Path, *, live: str) -> None:
-    """The tables; `live` names the models that were asked, where none was a recording."""
+    """Show the tables; `live` names the models that were asked, where none was a recording."""
     print_line("")
-    _show_routes(demonstration, LIVE.format(live) if live else RECORDED)
+    _show_routes(demonstration, _origin(live))
     _show_tasks(demonstration)
     _show_calls(demonstration)
     _show_reached(demonstration)
@@ -38,17 +32,29 @@ def show_run(demonstration: DemoRun, folder: Path, *, live: str) -> None:
     talk(f"  hammerstone tools list --home {folder}")
 
 
+def _origin(live: str) -> str:
+    """Where the completions come from, and what their prices are."""
+    from hammerstone.evals.illustrative_prices import RATES
+
+    if live:
+        return f"Completions of {live}. Where a price is unknown, an illustration stands in: {RATES}."
+    return (
+        "Recorded completions of a frontier chat model, the same model in every role. "
+        f"Tokens are estimated from characters. Prices are illustrations: {RATES}."
+    )
+
+
 def _show_routes(demonstration: DemoRun, origin: str) -> None:
     answers = demonstration.answers
     rows = [_route_row(route, [one for one in answers if one.route == route]) for route in ("parser", "user", "solver")]
-    build = (str(demonstration.build_calls), money(demonstration.build_usd))
+    build = (str(demonstration.build_calls), exact_dollars(demonstration.build_usd))
     rows.append((f"building {len(demonstration.live_at)} tools", "", "", "", *build))
     whole = _route_row("hammerstone, all of it", answers)
-    rows.append((*whole[:4], str(demonstration.paid_calls), money(demonstration.paid_usd)))
+    rows.append((*whole[:4], str(demonstration.paid_calls), exact_dollars(demonstration.paid_usd)))
     baseline = demonstration.baseline
     if baseline is not None:
         count, right = baseline.requests, baseline.right
-        cost = money(baseline.cost_usd)
+        cost = exact_dollars(baseline.cost_usd)
         rows.append(("all to the strong model", str(count), str(right), percent(right, count), str(count), cost))
     show_table(
         "By route",
@@ -68,11 +74,12 @@ def _break_even(demonstration: DemoRun) -> str:
 
 
 def _route_row(name: str, answers: Sequence[Answered]) -> tuple[str, ...]:
+    from hammerstone.models import known_sum
+
     right = sum(bool(one.correct) for one in answers)
-    costs = [one.cost_usd for one in answers]
-    cost = None if None in costs else sum(cost or 0.0 for cost in costs)
+    cost = known_sum(one.cost_usd for one in answers)
     calls = sum(one.model_calls for one in answers)
-    return name, str(len(answers)), str(right), percent(right, len(answers)), str(calls), money(cost)
+    return name, str(len(answers)), str(right), percent(right, len(answers)), str(calls), exact_dollars(cost)
 
 
 def _show_tasks(demonstration: DemoRun) -> None:
@@ -110,11 +117,13 @@ def _show_calls(demonstration: DemoRun) -> None:
 
 
 def _show_reached(demonstration: DemoRun) -> None:
+    from hammerstone.evals.traffic import DEMO_TASKS
+
     parser, later = demonstration.parser_share
     by_parser = sum(one.route == "parser" for one in demonstration.answers)
     reworded, one_offs = demonstration.of_kind("paraphrase"), demonstration.of_kind("one-off")
     rows = [
-        ("tasks with a live tool that has a parser", f"{len(_with_parser(demonstration))} of 6"),
+        ("tasks with a live tool that has a parser", f"{len(_with_parser(demonstration))} of {len(DEMO_TASKS)}"),
         ("own form, tool live: answered by parser", f"{parser} of {later} ({percent(parser, later)})"),
         ("wrong answers by parser", f"{demonstration.wrong_by_parser} of {by_parser}"),
         ("reworded: by user or solver", f"{sum(a.route in ('user', 'solver') for a in reworded)} of {len(reworded)}"),
@@ -130,7 +139,7 @@ def _with_parser(demonstration: DemoRun) -> set[str]:
 
 
 def print_run(demonstration: DemoRun, folder: Path) -> None:
-    """As JSON: a line for each request, then one of the whole."""
+    """Print JSON: a line for each request, then one for the whole run."""
     from hammerstone.cli.solve import line
 
     for answered in demonstration.answers:

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from hammerstone.cli.serve import serve_extra
+from hammerstone.cli.extras import needs_extra
 from hammerstone.cli.tables import show_table
 from hammerstone.cli.terminal import print_line, talk
 
@@ -34,7 +34,7 @@ def demo_serve(home: Path, recordings: Path | None, sandbox: str, port: int) -> 
     """Serve on 127.0.0.1 until Ctrl-C, and walk through the demonstration's stream meanwhile."""
     import anyio
 
-    with serve_extra("demo --serve"):
+    with needs_extra("the gateway", "demo --serve"):
         from hammerstone.server.recorded_upstream import recorded_upstreams
         from hammerstone.server.serving import open_tenants, serve
         from hammerstone.server.telemetry import open_signals
@@ -82,7 +82,7 @@ class DemoClient:
         self._seen: dict[str, list[tuple[float, str]]] = {}  # by route: milliseconds, and whether it was right
 
     async def send_stream(self, url: str) -> None:
-        """The whole stream, then a question of each task that was never recorded."""
+        """Send the whole stream, then a question of each task that was never recorded."""
         import httpx2
 
         from hammerstone.evals.demo_gateway import PRICES
@@ -111,7 +111,7 @@ class DemoClient:
     async def _send(
         self, client: httpx2.AsyncClient, number: str, question: str, answer: str | None, task: str | None
     ) -> None:
-        """One request, after the build that it might profit from."""
+        """Send one request, after the build that it might profit from."""
         import anyio
 
         await self._wait_for_build(task)
@@ -138,7 +138,7 @@ class DemoClient:
         show_table("By route", ("route", "#requests", "#right", "#median time"), rows, stderr=True)
 
     async def _wait_until_learned(self, request_id: str) -> None:
-        """The gateway gathers for a moment what it stores together."""
+        """Wait until the gateway has stored what it gathers for a moment."""
         import anyio
         from anyio import to_thread
 
@@ -150,7 +150,7 @@ class DemoClient:
                 await anyio.sleep(LOOK_SECONDS / 2)
 
     async def _wait_for_build(self, task: str | None) -> None:
-        """What is learned is learned beside the traffic; a demonstration has time."""
+        """Wait for a build, which runs beside the traffic: a demonstration has time."""
         import anyio
         from anyio import to_thread
 
@@ -168,7 +168,7 @@ class DemoClient:
         return any(build.state is BuildState.RUNNING for build in self._store.builds(task))
 
     async def _say_changes(self) -> None:
-        """Of the tools' states."""
+        """Report changes of the tools' states."""
         from anyio import to_thread
 
         for tool in await to_thread.run_sync(self._store.tools):

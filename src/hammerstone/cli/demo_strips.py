@@ -29,7 +29,7 @@ class Strips:
         self._live: Live | None = None
 
     def start(self) -> None:
-        """Say what the letters mean, and begin."""
+        """Explain the letters, and begin."""
         from rich.live import Live
         from rich.text import Text
 

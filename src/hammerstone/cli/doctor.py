@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from hammerstone.cli.extras import needs_extra
 from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Backend, Config, Home, Json, SandboxName
 from hammerstone.cli.tables import show_table
-from hammerstone.cli.terminal import counted, print_json, print_line, progress, show_text, tell_error
+from hammerstone.cli.terminal import print_json, print_line, progress, show_error, show_text
+from hammerstone.formatting import counted
 
 if TYPE_CHECKING:
     from hammerstone.sandbox import BackendReport
@@ -87,10 +89,10 @@ def _show(reports: tuple[BackendReport, ...], chosen: str | None, home: str, wor
             show_table(f"Chosen: {chosen}. It does not cover", ("¶",), [(f"- {one}",) for one in report.not_covered])
     show_text(f"Home: {home}")
     if not works:
-        tell_error("the home cannot be used")
+        show_error("the home cannot be used")
     if chosen is None:
         hint = "Linux 6.12 or later: pip install sandlock; else: apt install bubblewrap"
-        tell_error("generated code cannot be run safely here, so hammerstone will not run it", hint)
+        show_error("generated code cannot be run safely here, so hammerstone will not run it", hint)
 
 
 def _settings(loaded: LoadedSettings) -> list[tuple[str, object, str]]:
@@ -111,7 +113,7 @@ def _show_settings(loaded: LoadedSettings) -> None:
 
 
 def _written(value: object) -> str:
-    """As in TOML, but for what is not set."""
+    """The value as in TOML; `-` if it is not set."""
     if isinstance(value, list):
         return ", ".join(cast("list[str]", value))
     return "-" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
@@ -120,15 +122,8 @@ def _written(value: object) -> str:
 def _gateway(url: str, key: str | None, json: bool) -> None:
     import anyio
 
-    from hammerstone.errors import SettingsError
-
-    try:
+    with needs_extra("checking a gateway", "doctor --gateway URL"):
         from hammerstone.server.checkup import check_gateway
-    except ModuleNotFoundError as error:
-        if error.name != "httpx2":
-            raise
-        hint = "uv run --extra serve hammerstone doctor --gateway URL"
-        raise SettingsError("checking a gateway needs httpx2, which is not installed", hint=hint) from None
     checks = anyio.run(check_gateway, url, key)
     if json:
         for check in checks:

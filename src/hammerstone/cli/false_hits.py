@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hammerstone.cli.tables import show_table
-from hammerstone.cli.terminal import percent
+from hammerstone.formatting import percent
 from hammerstone.life import false_hit_rate, together
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def compared(tally: Tally) -> str:
     rate = false_hit_rate(tally)
     share = percent(tally.false_hits, tally.compared)
     counts = f"{tally.compared} answers with an upstream's, {tally.disagreed} disagreed"
-    bound = f"at most {100 * rate.upper:.1f} % (with {100 * rate.confidence:.0f} % confidence)"
+    bound = f"at most {percent(rate.upper)} (with {100 * rate.confidence:.0f} % confidence)"
     return f"{counts}; false-hit rate {share}, {bound}"
 
 
@@ -52,6 +52,6 @@ def show_tools(rows: Sequence[ToolRow]) -> None:
 
 
 def _line(tool: str, version: str, state: str, served: int, tally: Tally, corrected: int) -> tuple[str, ...]:
-    bound = f"{100 * false_hit_rate(tally).upper:.1f} %" if tally.compared else "-"
+    bound = percent(false_hit_rate(tally).upper) if tally.compared else "-"
     counts = (served, tally.compared, tally.disagreed)
     return (tool, version, state, *map(str, counts), percent(tally.false_hits, tally.compared), bound, str(corrected))

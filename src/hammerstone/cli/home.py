@@ -25,7 +25,7 @@ def open_home(home: str | None, tenant: str = "", act: Act | None = None) -> Gen
 
 @contextmanager
 def open_homes(home: str | None, act: Act | None = None) -> Generator[Stores]:
-    """Those of all tenants."""
+    """The stores of all tenants."""
     from hammerstone.environment import default_home
     from hammerstone.store import open_stores
 

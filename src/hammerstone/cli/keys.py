@@ -9,8 +9,9 @@ import typer
 from hammerstone.cli.home import by_hand, open_homes
 from hammerstone.cli.options import Home, Json
 from hammerstone.cli.tables import show_table
-from hammerstone.cli.terminal import money, print_json, print_line, talk
+from hammerstone.cli.terminal import print_json, print_line, talk
 from hammerstone.errors import InputError
+from hammerstone.formatting import day_and_time, exact_dollars
 
 if TYPE_CHECKING:
     from hammerstone.admin.keys import ShownKey
@@ -92,14 +93,14 @@ def revoke_key(name: Name, home: Home = None) -> None:
 
 
 def _row(key: ShownKey) -> tuple[str, ...]:
-    budget = "" if key.budget_usd is None else f" of {money(key.budget_usd)} per {key.budget_per}"
+    budget = "" if key.budget_usd is None else f" of {exact_dollars(key.budget_usd)} per {key.budget_per}"
     limits = {"requests": key.requests_per_minute, "tokens": key.tokens_per_minute}
     return (
         key.name,
         key.prefix,
         key.tenant or "default",
-        f"{money(key.used_usd)}{budget}",
+        f"{exact_dollars(key.used_usd)}{budget}",
         ", ".join(f"{number:,} {what} per minute" for what, number in limits.items() if number) or "none",
-        (key.last_used or "never")[:16].replace("T", " "),
+        day_and_time(key.last_used) if key.last_used else "never",
         ", ".join([*([key.role] if key.role != "client" else []), "revoked" if key.revoked else "active"]),
     )

@@ -45,7 +45,7 @@ def label(home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
 
 
 def _label(store: Store, waiting: Queued, answer: str) -> bool:
-    """Whether it was still waiting; else somebody else's answer stays, and is shown."""
+    """Store a label; false if somebody else answered meanwhile, whose answer stays and is shown."""
     try:
         store.by(by_hand("answer_queued", str(waiting.id))).label(waiting.id, answer)
     except NotFoundError:

@@ -11,11 +11,11 @@ import typer
 
 from hammerstone.cli.options import Answers, Backend, BaseURL, Config, Home, Json, Maker, Record, SandboxName
 from hammerstone.cli.shown_progress import shown_progress
-from hammerstone.cli.terminal import brief, counted, print_json, talk
+from hammerstone.cli.terminal import brief, print_json, talk
 from hammerstone.errors import InputError
 
 if TYPE_CHECKING:
-    from hammerstone.learn import Findings, Log
+    from hammerstone.learn import Findings
 
 __all__ = ["learn"]
 
@@ -70,7 +70,7 @@ def learn(
     settings = load_settings(config, {"roles.maker.model": maker}).settings
     bad, hottest = _Bad(many=len(files) > 1), settings.serve.max_temperature
     log = read_log(files, answers, max_temperature=hottest, on_bad=bad)
-    _check(log)
+    log.check()
     budget, prices = Budget(kinds=limit, max_usd=max_usd), AssumedPrices(read=price_in, written=price_out)
     run = partial(learn_from, log, files, home=home, base_url=base_url, record=record, settings=settings)
     findings = _run(partial(run, sandbox=sandbox, budget=budget, prices=prices), len(log.lines))
@@ -105,7 +105,7 @@ def _show(findings: Findings, home: str | None, report: Path | None, *, json: bo
 
 
 def _check_report(report: Path | None) -> None:
-    """Before anything is paid for."""
+    """Check the path of the report before anything is paid for."""
     from hammerstone.learn import check_page
 
     if report is not None:
@@ -123,14 +123,3 @@ class _Bad:
         self._count += 1
         if self._count <= MOST_SHOWN:
             talk(f"{f'{file}, ' if self._many else ''}line {line}: {brief(why)}", "error:")
-
-
-def _check(log: Log) -> None:
-    if log.lines:
-        return
-    unread = [f"{counted(log.bad, 'line')} cannot be read"] if log.bad else []
-    others = [f"{count:,} {group}" for group, count in log.not_for_tools.most_common()]
-    raise InputError(
-        f"no request with a whole answer was read: {', '.join([*unread, *others]) or 'nothing is there'}",
-        hint="each line needs a request and its answer; docs/guides/requests.md lists the formats",
-    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hammerstone.cli.tables import show_facts, show_table
-from hammerstone.cli.terminal import brief, counted, money, percent, print_line, talk
+from hammerstone.cli.terminal import brief, print_line, talk
+from hammerstone.formatting import counted, exact_dollars, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +79,7 @@ def _show_kinds(findings: Findings) -> None:
     without = [kind for kind in kinds if not kind.tool]
     if not findings.built:
         rows = [
-            (_name(kind, tenants), str(kind.lines), f"{100 * kind.share:.1f} %", estimate(kind), _short(kind.sample))
+            (_name(kind, tenants), str(kind.lines), percent(kind.share), estimate(kind), _short(kind.sample))
             for kind in without[:MOST_KINDS]
         ]
         show_table(
@@ -89,27 +90,24 @@ def _show_kinds(findings: Findings) -> None:
             "version. With --price-in and --price-out of the maker, also what that costs.",
         )
     elif without:
-        rows = [
-            (_name(kind, tenants), str(kind.lines), f"{100 * kind.share:.1f} %", kind.why)
-            for kind in without[:MOST_KINDS]
-        ]
+        rows = [(_name(kind, tenants), str(kind.lines), percent(kind.share), kind.why) for kind in without[:MOST_KINDS]]
         show_table("Kinds without a tool", ("kind", "#requests", "#share", "why¶"), rows)
     _show_rest(without[MOST_KINDS:])
 
 
 def _tested_row(kind: KindFinding, tenants: bool) -> tuple[str, ...]:
     tested = kind.tested
-    bound = f"{100 * tested.bound:.1f} %" if tested.answered else "-"
+    bound = percent(tested.bound) if tested.answered else "-"
     return (
         _name(kind, tenants),
         str(kind.lines),
-        f"{100 * kind.share:.1f} %",
+        percent(kind.share),
         str(tested.n),
         percent(tested.answered, tested.n),
         str(tested.disagreed),
         bound,
         str(kind.builds),
-        money(kind.build_usd),
+        exact_dollars(kind.build_usd),
     )
 
 

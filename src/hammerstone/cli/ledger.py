@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Home, Json, Tenant
 from hammerstone.cli.tables import show_table
-from hammerstone.cli.terminal import counted, money, percent, print_json, print_line
+from hammerstone.cli.terminal import print_json, print_line
+from hammerstone.formatting import counted, exact_dollars, percent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from hammerstone.admin.ledger import Baseline
     from hammerstone.store import LedgerRow, MeanCall, RouteRow
@@ -63,12 +64,14 @@ def _recorded(calls: Sequence[LedgerRow]) -> str:
 
 
 def _call_row(by: str, rows: Sequence[LedgerRow]) -> tuple[str, ...]:
+    from hammerstone.models import known_sum
+
     return (
         by,
         str(sum(row.calls for row in rows)),
-        _count(_sum(row.input_tokens for row in rows)),
-        _count(_sum(row.output_tokens for row in rows)),
-        money(_sum(row.cost_usd for row in rows)),
+        _count(known_sum(row.input_tokens for row in rows)),
+        _count(known_sum(row.output_tokens for row in rows)),
+        exact_dollars(known_sum(row.cost_usd for row in rows)),
         f"{sum(row.seconds for row in rows):.1f}",
     )
 
@@ -85,30 +88,25 @@ def _show_routes(routes: Sequence[RouteRow]) -> None:
 
 
 def _route_row(by: str, rows: Sequence[RouteRow]) -> tuple[str, ...]:
+    from hammerstone.models import known_sum
+
     return (
         by,
         str(sum(row.requests for row in rows)),
         percent(sum(row.correct for row in rows), sum(row.known for row in rows)),
         str(sum(row.refused for row in rows)),
         str(sum(row.model_calls for row in rows)),
-        money(_sum(row.cost_usd for row in rows)),
+        exact_dollars(known_sum(row.cost_usd for row in rows)),
     )
 
 
-def _show_baseline(told: Baseline, mean: MeanCall) -> None:
-    print_line(f"Paid, builds included:                  {money(told.cost_usd)} in {counted(told.calls, 'call')}")
-    print_line(
-        f"Baseline, all to the solver's model:     {money(told.baseline_usd)} in {counted(told.requests, 'call')}"
-    )
+def _show_baseline(baseline: Baseline, mean: MeanCall) -> None:
+    paid, asked = counted(baseline.calls, "call"), counted(baseline.requests, "call")
+    print_line(f"Paid, builds included:                  {exact_dollars(baseline.cost_usd)} in {paid}")
+    print_line(f"Baseline, all to the solver's model:     {exact_dollars(baseline.baseline_usd)} in {asked}")
     if mean.calls:
         calls = counted(mean.calls, "call")
-        print_line(f"(an estimate: the baseline is {told.requests} times the mean of the solver's {calls})")
-
-
-def _sum(values: Iterable[float | None]) -> float | None:
-    from hammerstone.admin.ledger import known_sum
-
-    return known_sum(values)
+        print_line(f"(an estimate: the baseline is {baseline.requests} times the mean of the solver's {calls})")
 
 
 def _count(tokens: float | None) -> str:

@@ -1,4 +1,4 @@
-"""The entry point: which commands there are, and how errors are told."""
+"""The entry point: which commands there are, and how errors are shown."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from hammerstone.cli import (
     tools,
     ui,
 )
-from hammerstone.cli.terminal import prepare_streams, show_text, talk, tell_error
+from hammerstone.cli.terminal import prepare_streams, show_error, show_text, talk
 from hammerstone.errors import HammerstoneError
 from hammerstone.visible import visible
 
@@ -94,14 +94,14 @@ def main() -> None:
     `--debug` is taken wherever it stands: one who is asked to run a command again with it puts it at the end.
     """
     prepare_streams()
-    _tell_retries()
+    _show_retries()
     arguments = [one for one in sys.argv[1:] if one != "--debug"]
     try:
         code = _commands()(arguments, prog_name="hammerstone", standalone_mode=False)
     except Exception as error:
         if "--debug" in sys.argv:
             _show_traceback(error)
-        code = _tell(error)
+        code = _show(error)
     if code == INTERRUPTED:  # typer has made this of a KeyboardInterrupt
         talk("what was answered and paid is stored; the same command goes on from there", "interrupted:")
     sys.exit(code)
@@ -150,45 +150,45 @@ def _show_traceback(error: Exception) -> None:
     show_text(masked("".join(format_exception(error))), stderr=True)
 
 
-def _tell(error: Exception) -> int:
-    """Say what happened; the exit code."""
+def _show(error: Exception) -> int:
+    """Show what happened; the exit code."""
     match error:
         case HammerstoneError():
-            tell_error(error.message, error.hint, error.details)
+            show_error(error.message, error.hint, error.details)
             return error.exit_code
         case typer.Abort():
-            tell_error("the input has ended")
+            show_error("the input has ended")
         case _ if hasattr(error, "format_message"):  # typer's own: not every version exports their class
-            return _tell_misuse(error)
+            return _show_misuse(error)
         case OSError(errno=int(number)):
             where = f"{error.filename}: " if error.filename else ""
             _abandon_full_output()
-            tell_error(f"{where}{os.strerror(number)}")
+            show_error(f"{where}{os.strerror(number)}")
         case MemoryError():
-            tell_error("out of memory")
+            show_error("out of memory")
         case _:
             hint = "this is a fault in hammerstone: run again with --debug and report the traceback"
-            tell_error(f"{type(error).__name__}: {error}", hint)
+            show_error(f"{type(error).__name__}: {error}", hint)
     return 1
 
 
-def _tell_misuse(error: Any) -> int:
-    """A command or an option that is not there. Where a bare command has shown its help, nothing is left to say."""
+def _show_misuse(error: Any) -> int:
+    """Show an unknown command or option. Where a bare command has shown its help, nothing is left to say."""
     if message := error.format_message():
-        tell_error(message, f"{error.ctx.command_path} --help" if error.ctx else "")
+        show_error(message, f"{error.ctx.command_path} --help" if error.ctx else "")
     return error.exit_code
 
 
 def _abandon_full_output() -> None:
-    """What is still in the buffer of a full output would fail once more, with a traceback, when the process ends."""
+    """Drop what is buffered for a full output: it would fail again, with a traceback, at the end of the process."""
     try:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _tell_retries() -> None:
-    """stamina tells of a retry through `logging`, whose last resort is a bare word on stderr. Say it in a sentence.
+def _show_retries() -> None:
+    """stamina reports a retry through `logging`, whose last resort is a bare word on stderr. Say it in a sentence.
 
     What other libraries log comes there as it is, with names and texts in it.
     """

@@ -23,8 +23,9 @@ from hammerstone.cli.options import (
     User,
 )
 from hammerstone.cli.requests import MOST_SHOWN, RequestFile
-from hammerstone.cli.terminal import counted, print_json, print_line, progress, talk
+from hammerstone.cli.terminal import print_json, print_line, progress, talk
 from hammerstone.errors import InputError
+from hammerstone.formatting import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

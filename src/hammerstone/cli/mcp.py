@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from hammerstone.cli.extras import needs_extra
 from hammerstone.cli.home import open_home
 from hammerstone.cli.options import Backend, Config, Home, SandboxName, Tenant
-from hammerstone.errors import SettingsError
 
 __all__ = ["mcp"]
 
@@ -19,15 +19,8 @@ def mcp(config: Config = None, home: Home = None, tenant: Tenant = "", sandbox: 
 
     from hammerstone.settings_file import load_settings
 
-    try:
+    with needs_extra("the MCP server", "mcp", "serve", "mcp"):
         from hammerstone.server.mcp_stdio import serve_stdio
-    except ModuleNotFoundError as error:
-        if error.name not in {"mcp", "mcp_types", "starlette", "httpx2"}:
-            raise
-        raise SettingsError(
-            "the MCP server needs mcp, which is not installed",
-            hint="uv run --extra serve --extra mcp hammerstone mcp",
-        ) from None
     settings = load_settings(config).settings
     with open_home(home, tenant) as store:
         anyio.run(serve_stdio, store, sandbox, settings, tenant)

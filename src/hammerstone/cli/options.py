@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "Address",
     "Answers",
     "Backend",
     "BaseURL",
@@ -19,6 +20,7 @@ __all__ = [
     "LiveMaker",
     "LiveUser",
     "Maker",
+    "Port",
     "Recipe",
     "Record",
     "SandboxName",
@@ -111,6 +113,11 @@ Record = Annotated[
     typer.Option(
         "--record", help="Keep every new completion in this file; recorded:FILE replays it.", rich_help_panel=_MODELS
     ),
+]
+Address = Annotated[str | None, typer.Option("--host", help="Address to listen on. Default: 127.0.0.1.")]
+Port = Annotated[
+    int | None,
+    typer.Option("--port", min=0, max=65_535, help="Port to listen on. Default: 8000. 0 takes a free one."),
 ]
 SandboxName = Annotated[
     Backend, typer.Option("--sandbox", help="Where generated code runs; see: hammerstone doctor. auto: the strongest.")

@@ -9,7 +9,7 @@ import typer
 from hammerstone.cli.home import by_hand, open_homes
 from hammerstone.cli.options import Home, Json
 from hammerstone.cli.tables import show_table
-from hammerstone.cli.terminal import ask, print_json, print_line, talk
+from hammerstone.cli.terminal import confirm, print_json, print_line
 from hammerstone.errors import InputError
 
 if TYPE_CHECKING:
@@ -60,9 +60,7 @@ def purge(
             return
         if not yes:
             _show(would_go, "would go", json=False)
-            if ask("Remove this? [y/N]") not in ("y", "Y", "yes"):
-                talk("nothing was removed")
-                raise typer.Exit(1)
+            confirm("Remove this?", "nothing was removed")
         _show(_run(stores, tenants, Purge(selection=selection, tools=tools)), "removed", json=json)
 
 

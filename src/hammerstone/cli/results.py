@@ -31,7 +31,7 @@ wrap = partial(wrap_text, break_on_hyphens=False)
 
 
 def show_result(result: Result) -> None:
-    """Where the numbers come from, then the tables."""
+    """Show where the numbers come from, then the tables."""
     from hammerstone.evals.report import CONFUSION, about, tables
 
     width = max(NARROWEST, shutil.get_terminal_size((WIDE, 25)).columns)
@@ -51,7 +51,7 @@ def show_result(result: Result) -> None:
 
 
 def _seen(table: Table) -> Table:
-    """The same with names and texts as they are shown: the columns are measured and wrapped here."""
+    """The table with its texts made visible, since the columns are measured and wrapped here."""
     columns, rows = map(visible, table.columns), (tuple(map(visible, row)) for row in table.rows)
     return replace(table, columns=tuple(columns), rows=tuple(rows))
 

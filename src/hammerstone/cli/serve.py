@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hammerstone.cli.options import Backend, Config, Home, Maker, SandboxName
+from hammerstone.cli.extras import needs_extra
+from hammerstone.cli.options import Address, Backend, Config, Home, Maker, Port, SandboxName
 from hammerstone.cli.terminal import talk
-from hammerstone.errors import SettingsError
 
 if TYPE_CHECKING:
     from hammerstone.settings import Settings
 
-__all__ = ["serve", "serve_extra"]
-
-AUDIT = 0.05  # of a new tool's answers are compared with the upstream's, unless the settings say otherwise
-SHADOW = 20  # agreements in a row with the upstream before a tool serves, unless the settings say otherwise
-
+__all__ = ["serve"]
 
 Upstream = Annotated[
     str | None,
@@ -29,11 +24,6 @@ Upstream = Annotated[
 AnthropicUpstream = Annotated[
     str | None,
     typer.Option("--anthropic-upstream", help="The server of Anthropic's API, if it is another one."),
-]
-Address = Annotated[str | None, typer.Option("--host", help="Address to listen on. Default: 127.0.0.1.")]
-Port = Annotated[
-    int | None,
-    typer.Option("--port", min=0, max=65_535, help="Port to listen on. Default: 8000. 0 takes a free one."),
 ]
 User = Annotated[
     str | None,
@@ -85,23 +75,24 @@ def serve(
 
 
 def _settings(config: Path | None, given: Mapping[str, object]) -> Settings:
-    """Those of the file and of the command line, and the gateway's own defaults where neither says anything."""
+    """The settings of the file and the command line, with the gateway's own defaults where neither says anything."""
+    from hammerstone.settings import GATEWAY_AUDIT, GATEWAY_SHADOW
     from hammerstone.settings_file import load_settings
 
     loaded = load_settings(config, given)
-    for name, value in (("life.shadow", SHADOW), ("life.audit", AUDIT)):
+    for name, value in (("life.shadow", GATEWAY_SHADOW), ("life.audit", GATEWAY_AUDIT)):
         if name not in loaded.origins:
             loaded = loaded.with_value(name, value, "serve")
     return loaded.settings
 
 
 def _serve(settings: Settings, home: str | None, sandbox: str) -> None:
-    """Until it is told to stop."""
+    """Serve until a signal stops it."""
     import logging
 
     import anyio
 
-    with serve_extra("serve"):
+    with needs_extra("the gateway", "serve"):
         from hammerstone.server import serving
         from hammerstone.server.telemetry import open_log, open_signals
 
@@ -125,17 +116,3 @@ def _serve(settings: Settings, home: str | None, sandbox: str) -> None:
             anyio.run(run, backend_options={"use_uvloop": True})
         finally:
             signals.close()
-
-
-@contextmanager
-def serve_extra(command: str) -> Generator[None]:
-    """Around the imports of a command: raises `SettingsError` where the extra `serve` is not installed."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name not in {"aiohttp", "jinja2", "pygments", "starlette", "uvicorn", "httpx2", "prometheus_client"}:
-            raise
-        raise SettingsError(
-            f"the gateway needs {error.name}, which is not installed",
-            hint=f"uv run --extra serve hammerstone {command}",
-        ) from None

@@ -50,7 +50,7 @@ def shown_progress(
 
 
 def time_left(seconds: float | None) -> str:
-    """For the end of a progress note; empty if it is not known."""
+    """The end of a progress note: the time left; empty if it is not known."""
     if seconds is None:
         return ""
     return f", {seconds / 60:.0f} min left" if seconds >= 90 else f", {seconds:.0f} s left"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
@@ -26,7 +26,8 @@ from hammerstone.cli.options import (
 )
 from hammerstone.cli.requests import MOST_SHOWN, RequestFile
 from hammerstone.cli.tables import show_table
-from hammerstone.cli.terminal import brief, money, percent, print_json, print_line, progress, talk
+from hammerstone.cli.terminal import brief, print_json, print_line, progress, talk
+from hammerstone.formatting import exact_dollars, percent
 
 if TYPE_CHECKING:
     from hammerstone.store import Answered, Build
@@ -103,48 +104,57 @@ def solve(
 
 
 @dataclass(kw_only=True)
+class RouteTally:
+    """The requests that one route has answered. `cost_usd` is `None` once a price is unknown."""
+
+    requests: int = 0
+    known: int = 0
+    right: int = 0
+    calls: int = 0
+    cost_usd: float | None = 0.0
+
+    def add(self, answered: Answered) -> None:
+        from hammerstone.models import known_sum
+
+        self.requests += 1
+        self.known += answered.correct is not None
+        self.right += bool(answered.correct)
+        self.calls += answered.model_calls
+        self.cost_usd = known_sum((self.cost_usd, answered.cost_usd))
+
+    def row(self, route: str) -> tuple[str, ...]:
+        right = f"{self.right} of {self.known}" if self.known else "-"
+        cells = right, percent(self.right, self.known), str(self.calls), exact_dollars(self.cost_usd)
+        return route, str(self.requests), *cells
+
+
+@dataclass(kw_only=True)
 class SolveTally:
     """What a run has seen so far."""
 
-    routes: Counter[str] = field(default_factory=Counter[str])
-    correct: Counter[str] = field(default_factory=Counter[str])
-    known: Counter[str] = field(default_factory=Counter[str])
-    calls: Counter[str] = field(default_factory=Counter[str])
-    cost: dict[str, float | None] = field(default_factory=dict[str, float | None])
-    unanswered: dict[str, list[str]] = field(default_factory=dict[str, list[str]])  # ids by reason
+    routes: defaultdict[str, RouteTally] = field(default_factory=lambda: defaultdict(RouteTally))
+    unanswered: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # ids by reason
 
     def add(self, answered: Answered) -> None:
         unanswered = answered.answer is None and answered.route != "labeler"
         route = "failed" if unanswered and answered.route else answered.route or "none"
-        self.routes[route] += 1
-        self.calls[route] += answered.model_calls
-        self.known[route] += answered.correct is not None
-        self.correct[route] += bool(answered.correct)
-        cost = self.cost.get(route, 0.0)
-        self.cost[route] = None if cost is None or answered.cost_usd is None else cost + answered.cost_usd
+        self.routes[route].add(answered)
         if unanswered:
-            self.unanswered.setdefault(_reason(answered), []).append(answered.id)
+            self.unanswered[_reason(answered)].append(answered.id)
 
     @property
     def note(self) -> str:
-        return "  ".join(f"{route} {count}" for route, count in self.routes.items())
+        return "  ".join(f"{route} {tally.requests}" for route, tally in self.routes.items())
 
     def show(self) -> None:
         """The table by route, and what nobody answered."""
-        rows = [
-            (
-                route,
-                str(count),
-                f"{self.correct[route]} of {self.known[route]}" if self.known[route] else "-",
-                percent(self.correct[route], self.known[route]),
-                str(self.calls[route]),
-                money(self.cost[route]),
-            )
-            for route, count in self.routes.most_common()
-        ]
+        by_requests = sorted(self.routes.items(), key=lambda one: -one[1].requests)
         talk("")
         show_table(
-            "By route", ("route", "#requests", "#right", "#accuracy", "#model calls", "#cost"), rows, stderr=True
+            "By route",
+            ("route", "#requests", "#right", "#accuracy", "#model calls", "#cost"),
+            [tally.row(route) for route, tally in by_requests],
+            stderr=True,
         )
         self._show_unanswered()
 

@@ -9,9 +9,10 @@ import typer
 from hammerstone.cli.home import by_hand, open_home
 from hammerstone.cli.options import Home, Json, Tenant
 from hammerstone.cli.tables import show_facts, show_table
-from hammerstone.cli.terminal import ask, brief, counted, money, print_json, print_line, talk
+from hammerstone.cli.terminal import brief, confirm, print_json, print_line, talk
 from hammerstone.cli.transcripts import show_parts
 from hammerstone.errors import SettingsError
+from hammerstone.formatting import counted, day_and_time, exact_dollars
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -187,17 +188,18 @@ def remove(
     with open_home(home, tenant, by_hand("remove_task", name)) as store:
         task = find_task(store, name)
         what = f"the task {name}, its {task.instances} instances, its builds and its tools"
-        if not yes and ask(f"Delete {what}? [y/N]") not in ("y", "Y", "yes"):
-            talk("nothing was deleted")
-            raise typer.Exit(1)
+        if not yes:
+            confirm(f"Delete {what}?", "nothing was deleted")
         store.remove_task(name)
     print_json({"name": name, "state": "removed"}) if json else print_line(f"{name}: removed")
 
 
 def _show_build(store: Store, build: Build) -> None:
     attempts = store.attempts(build.id)
-    rows = [(one.recipe, str(one.number), one.stage, money(one.cost_usd), _first(one.problems)) for one in attempts]
-    when = build.started[:19].replace("T", " ")
+    rows = [
+        (one.recipe, str(one.number), one.stage, exact_dollars(one.cost_usd), _first(one.problems)) for one in attempts
+    ]
+    when = day_and_time(build.started)
     title = f"Build of {when} UTC, from {build.instances} instances: {build.state}"
     show_table(title, ("recipe", "#attempt", "ended at", "#cost", "problems¶"), rows, caption=build.reason)
     if build.disagreement is not None and build.state == "needs-review":

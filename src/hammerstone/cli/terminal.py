@@ -14,6 +14,8 @@ from dataclasses import asdict, is_dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
+import typer
+
 from hammerstone.text_files import typed_line
 from hammerstone.visible import pieces, visible, visible_json
 
@@ -26,20 +28,18 @@ if TYPE_CHECKING:
 __all__ = [
     "ask",
     "brief",
+    "confirm",
     "console",
-    "counted",
-    "money",
-    "percent",
     "prepare_streams",
     "print_json",
     "print_line",
     "progress",
+    "show_error",
     "show_laid_out",
     "show_line",
     "show_text",
     "shown",
     "talk",
-    "tell_error",
     "write_text",
 ]
 
@@ -78,7 +78,7 @@ def talk(text: str | Text, label: str = "") -> None:
     _print(Text.assemble((f"{label} ", LABELS.get(label, "yellow")), line) if label else line, stderr=True)
 
 
-def tell_error(message: str, hint: str = "", details: str = "") -> None:
+def show_error(message: str, hint: str = "", details: str = "") -> None:
     """What happened, and what repairs it, in a line each for the person; details stand between, set in."""
     talk(message, "error:")
     for line in details.split("\n") if details else ():
@@ -94,6 +94,13 @@ def ask(question: str | Text) -> str | None:
         return typed_line().strip()
     except EOFError:
         return None
+
+
+def confirm(question: str, otherwise: str) -> None:
+    """Ask whether to go on. Unless the person says yes, say `otherwise` and end the command with exit code 1."""
+    if ask(f"{question} [y/N]") not in ("y", "Y", "yes"):
+        talk(otherwise)
+        raise typer.Exit(1)
 
 
 def print_line(*cells: str) -> None:
@@ -166,23 +173,9 @@ def progress(description: str, total: int | None = None) -> Generator[Progress]:
         yield bar
 
 
-def money(dollars: float | None) -> str:
-    """US dollars, or the word unknown: an unknown price is never shown as nothing."""
-    return f"${dollars:,.4f}" if dollars is not None and 0 <= dollars < math.inf else "unknown"
-
-
 def brief(text: str, limit: int = 300) -> str:
     """The beginning, and how much is left out."""
     return text if len(text) <= limit else f"{text[:limit]} … ({len(text) - limit:,} more characters)"
-
-
-def counted(number: int, noun: str) -> str:
-    """The number with its noun, in the plural but for one."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f} %" if whole else "-"
 
 
 def show_laid_out(*parts: RenderableType, stderr: bool = False) -> None:

@@ -12,7 +12,8 @@ from hammerstone.cli.home import by_hand, open_home, open_homes
 from hammerstone.cli.options import Backend, Config, Home, Json, SandboxName, Tenant
 from hammerstone.cli.source import show_source
 from hammerstone.cli.tables import show_facts, show_table
-from hammerstone.cli.terminal import ask, money, print_json, print_line, talk
+from hammerstone.cli.terminal import confirm, print_json, print_line, talk
+from hammerstone.formatting import day_and_time, exact_dollars
 
 if TYPE_CHECKING:
     from hammerstone.admin.tools import ShownTool
@@ -150,7 +151,7 @@ def approve(
 
     state = approved_state(load_settings(config).settings.life)
     with open_home(home, tenant, by_hand("approve_tool", name)) as store:
-        _tell_state(store.approve(name, version, state), json=json)
+        _show_state(store.approve(name, version, state), json=json)
 
 
 @app.command()
@@ -164,7 +165,7 @@ def quarantine(
 ) -> None:
     """Take a tool out of service because it is wrong."""
     with open_home(home, tenant, by_hand("quarantine_tool", f"{name}: {reason}")) as store:
-        _tell_state(store.quarantine(name, version, reason), json=json)
+        _show_state(store.quarantine(name, version, reason), json=json)
 
 
 @app.command()
@@ -179,7 +180,7 @@ def rollback(
 ) -> None:
     """Put the version that was live before into service again, in place of the present one."""
     with open_home(home, tenant, by_hand("roll_back_tool", name)) as store:
-        _tell_state(store.roll_back(name, version), json=json)
+        _show_state(store.roll_back(name, version), json=json)
 
 
 @app.command()
@@ -227,9 +228,8 @@ def remove(
     with open_home(home, tenant, by_hand("remove_tool", name)) as store:
         if name not in {one.task for one in store.unreadable_tools()}:
             find_tool(store, name)
-        if not yes and ask(f"Delete all versions of {name}? [y/N]") not in ("y", "Y", "yes"):
-            talk("nothing was deleted")
-            raise typer.Exit(1)
+        if not yes:
+            confirm(f"Delete all versions of {name}?", "nothing was deleted")
         store.remove_tool(name)
     print_json({"name": name, "state": "removed"}) if json else print_line(f"{name}: removed")
 
@@ -238,10 +238,10 @@ def _set_state(home: str | None, tenant: str, act: Act, state: str, version: int
     from hammerstone.store import ToolState
 
     with open_home(home, tenant, act) as store:
-        _tell_state(store.set_tool_state(act.about, version, ToolState(state)), json=json)
+        _show_state(store.set_tool_state(act.about, version, ToolState(state)), json=json)
 
 
-def _tell_state(stored: StoredTool, *, json: bool) -> None:
+def _show_state(stored: StoredTool, *, json: bool) -> None:
     said = f"{stored.task}: version {stored.version} is {stored.state}"
     print_json(_summary(stored)) if json else print_line(said)
 
@@ -278,13 +278,13 @@ def _show(stored: StoredTool, shown: ShownTool) -> None:
         ("digest", tool.digest),
         ("made", f"{made.made} by {made.maker}, recipe {made.recipe}, prompts {made.prompts}"),
         ("instances", f"{made.shown} shown, {made.verified} verified, {made.held_out} held out"),
-        ("replies of the maker", f"{made.attempts}, {money(made.cost_usd)}"),
+        ("replies of the maker", f"{made.attempts}, {exact_dollars(made.cost_usd)}"),
         ("checks", f"{len(tool.checks)} questions with the answers it gave"),
         ("served", f"{shown.served} answers, of which {shown.corrected} were corrected"),
         ("compared", compared(stored.tally)),
     )
     show_facts(facts)
     print_line("")
-    rows = [(one.when[:19].replace("T", " "), one.after, one.who, one.reason) for one in shown.changes]
+    rows = [(day_and_time(one.when), one.after, one.who, one.reason) for one in shown.changes]
     show_table("States", ("UTC", "state", "by", "reason¶"), rows)
     show_source(tool.source)

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hammerstone.cli.terminal import counted, show_line, show_text, talk
+from hammerstone.cli.terminal import show_line, show_text, talk
+from hammerstone.formatting import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

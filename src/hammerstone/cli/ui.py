@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from hammerstone.cli.options import Backend, Config, Home, Maker, SandboxName
-from hammerstone.cli.serve import serve_extra
+from hammerstone.cli.extras import needs_extra
+from hammerstone.cli.options import Address, Backend, Config, Home, Maker, Port, SandboxName
 from hammerstone.cli.terminal import talk
 
 __all__ = ["ui"]
@@ -15,11 +11,8 @@ __all__ = ["ui"]
 
 def ui(
     home: Home = None,
-    host: Annotated[str | None, typer.Option("--host", help="Address to listen on. Default: 127.0.0.1.")] = None,
-    port: Annotated[
-        int | None,
-        typer.Option("--port", min=0, max=65_535, help="Port to listen on. Default: 8000. 0 takes a free one."),
-    ] = None,
+    host: Address = None,
+    port: Port = None,
     maker: Maker = None,
     config: Config = None,
     sandbox: SandboxName = Backend.AUTO,
@@ -30,7 +23,7 @@ def ui(
     """
     import anyio
 
-    with serve_extra("ui"):
+    with needs_extra("the gateway", "ui"):
         from hammerstone.server.serving import open_tenants, serve_pages
         from hammerstone.server.telemetry import open_signals
     from hammerstone.settings_file import load_settings

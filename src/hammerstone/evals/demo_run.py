@@ -12,7 +12,7 @@ from hammerstone.concurrency import map_concurrently
 from hammerstone.errors import RecordingError
 from hammerstone.evals.traffic.demo_stream import DEMO_TASKS, StreamItem, stream_items
 from hammerstone.loop import Hammerstone, Models
-from hammerstone.models import Model
+from hammerstone.models import Model, known_sum
 from hammerstone.requests import agree
 from hammerstone.routes import read_answer, solver_prompt
 from hammerstone.sandbox import Sandbox, open_sandbox
@@ -52,8 +52,8 @@ class DemoRun:
 
     @property
     def build_usd(self) -> float | None:
-        costs = [self.paid_usd, *(answered.cost_usd for answered in self.answers)]
-        return None if None in costs else (self.paid_usd or 0.0) - sum(cost or 0.0 for cost in costs[1:])
+        answers = known_sum(answered.cost_usd for answered in self.answers)
+        return None if self.paid_usd is None or answers is None else self.paid_usd - answers
 
     def note_build(self, task: str, build: Build | None) -> None:
         if build is None:
@@ -131,9 +131,8 @@ async def run_demo(
                 demonstration.answers.append(await hammerstone.solve(item.request))
                 on_answer(demonstration)
         ledger = store.ledger()
-    costs = [row.cost_usd for row in ledger]
     demonstration.paid_calls = sum(row.calls for row in ledger)
-    demonstration.paid_usd = None if None in costs else sum(cost or 0.0 for cost in costs)
+    demonstration.paid_usd = known_sum(row.cost_usd for row in ledger)
     return demonstration
 
 
@@ -166,10 +165,9 @@ async def _baseline(
         return right, tokens, reply.cost_usd
 
     results = await map_concurrently(ask, items)
-    costs = [cost for _, _, cost in results]
     return StrongModelRun(
         requests=len(items),
         right=sum(right for right, _, _ in results),
         tokens=sum(tokens for _, tokens, _ in results),
-        cost_usd=None if None in costs else sum(cost or 0.0 for cost in costs),
+        cost_usd=known_sum(cost for _, _, cost in results),
     )

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from hammerstone.models import Model, Prompt, Reply, estimate_tokens, identity_of, sound_reply
+from hammerstone.models import Model, PricePerMillion, Prompt, Reply, estimate_tokens, identity_of, sound_reply
 from hammerstone.types import Usage
 
-__all__ = ["CHEAP", "OFFERED", "STRONG", "IllustratedModel", "PricePerMillion"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class PricePerMillion:
-    """US dollars per million tokens."""
-
-    input: float
-    output: float
-
-    def cost(self, usage: Usage) -> float:
-        return ((usage.input_tokens or 0) * self.input + (usage.output_tokens or 0) * self.output) / 1e6
+__all__ = ["CHEAP", "ESTIMATES_NOTE", "OFFERED", "RATES", "RECORDED_NOTE", "STRONG", "IllustratedModel"]
 
 
 STRONG = PricePerMillion(input=5.0, output=25.0)  # the order of a frontier model's list price in 2026
@@ -26,6 +15,20 @@ CHEAP = PricePerMillion(input=0.25, output=2.0)  # and of a small one's
 OFFERED = PricePerMillion(
     input=0.01, output=0.03
 )  # Qwen2.5-Coder-3B-Instruct by nscale, as genai-prices has it in November 2026
+
+
+_STRONG, _CHEAP, _OFFERED = (f"${one.input:g} and ${one.output:g}" for one in (STRONG, CHEAP, OFFERED))
+RATES = f"per million tokens in and out, {_STRONG} for the strong roles, {_CHEAP} for the cheap ones"
+RECORDED_NOTE = (
+    "Recorded completions. The recorded maker, user, dispatcher and solver are one frontier chat model. It could "
+    "reason before it wrote, so what it gets right by prompting alone is an upper bound; its tokens are estimated "
+    "from characters, and its prices are illustrations. Models with another name are small open ones, with the tokens "
+    f"that they took, at {_OFFERED} per million in and out (see examples/recordings/README.md)."
+)
+ESTIMATES_NOTE = (
+    f"Where a model reports no tokens or no price, estimates stand in: tokens from characters, at {_STRONG} per "
+    f"million in and out in the strong roles, {_CHEAP} in the cheap ones."
+)
 
 
 class IllustratedModel:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from hammerstone.evals.experiments.use_tools import METHODS
 from hammerstone.evals.harness.bench_run import ExtraModel
-from hammerstone.evals.illustrative_prices import CHEAP, OFFERED, STRONG, IllustratedModel, PricePerMillion
-from hammerstone.models import Model, RecordedModel, RecordingModel, open_as, recording_names
+from hammerstone.evals.illustrative_prices import CHEAP, OFFERED, STRONG, IllustratedModel
+from hammerstone.models import Model, PricePerMillion, RecordedModel, RecordingModel, open_as, recording_names
 from hammerstone.opening import name_models
 from hammerstone.settings import Roles, RoleSettings, Settings
 from hammerstone.types import Role

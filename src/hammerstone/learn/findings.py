@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from hammerstone.life import upper_bound
+from hammerstone.models import known_sum
 
 __all__ = ["Findings", "HeldOut", "KindFinding", "LogDisagreement"]
 
@@ -150,8 +151,7 @@ class Findings:
     @property
     def build_usd(self) -> float | None:
         """What all builds have cost, `None` if that of one is unknown."""
-        costs = [kind.build_usd for kind in self.kinds]
-        return None if None in costs else sum(cost for cost in costs if cost is not None)
+        return known_sum(kind.build_usd for kind in self.kinds)
 
     @property
     def requests_a_day(self) -> float | None:

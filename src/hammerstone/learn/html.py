@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from hammerstone.evals.report import Series, draw_lines, inline, percent, styles_of
+from hammerstone.evals.report import Series, draw_lines, inline, styles_of
+from hammerstone.formatting import dollars, percent
 from hammerstone.learn.findings import Findings, KindFinding
-from hammerstone.learn.words import days_of, dollars, estimate, facts, headline, limits, method, title
-from hammerstone.visible import visible
+from hammerstone.learn.words import days_of, estimate, facts, headline, limits, method, title
+from hammerstone.visible import seen
 
 __all__ = ["render"]
 
@@ -31,7 +33,7 @@ def render(findings: Findings) -> str:
     environment = Environment(
         loader=ChoiceLoader([PackageLoader("hammerstone.learn"), PackageLoader("hammerstone.evals.report")]),
         autoescape=True,
-        finalize=_seen,
+        finalize=partial(seen, lines=True),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -64,13 +66,13 @@ def _numbers(findings: Findings) -> list[_Number]:
     tested = findings.tested
     if not findings.built:
         return []
-    agreement = "-" if tested.agreement is None else percent(tested.agreement)
     even, days = findings.break_even, findings.break_even_days
     after = "unknown" if even is None else days_of(days) if days is not None else f"{even:,}"
+    agreeing = f"of these answers agree with the log ({tested.disagreed} do not)"
     unit = f"until the builds ({dollars(findings.build_usd)}) have paid for themselves"
     return [
         _Number(value=percent(tested.share), text="of the tested requests are answered by tools, without a model"),
-        _Number(value=agreement, text=f"of these answers agree with the log ({tested.disagreed} do not)"),
+        _Number(value=percent(tested.agreement), text=agreeing),
         _Number(value=dollars(findings.saved_a_month), text="saved in 30 days at the log's own rate"),
         _Number(value=after, text=unit if days is not None or even is None else f"requests {unit}"),
     ]
@@ -91,15 +93,10 @@ def _plot(findings: Findings) -> Markup | None:
 
 
 def _bound(kind: KindFinding) -> str:
-    return f"{100 * kind.tested.bound:.1f} %" if kind.tested.answered else "-"
+    return percent(kind.tested.bound) if kind.tested.answered else "-"
 
 
 def _saved(findings: Findings, kind: KindFinding) -> str:
     """In 30 days."""
     rate, tested = findings.requests_a_day, findings.tested
     return dollars(None if rate is None or not kind.tested.priced else kind.tested.saved_usd / tested.n * rate * 30)
-
-
-def _seen(value: object) -> object:
-    """Text as the page shows it: a browser would obey bidirectional marks, and drop what cannot be seen."""
-    return visible(value, lines=True) if isinstance(value, str) and not isinstance(value, Markup) else value

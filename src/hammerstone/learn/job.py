@@ -16,10 +16,10 @@ from pathlib import Path
 import anyio
 
 from hammerstone.admin.learning_runs import BuildNote, KindNote, LearningRun, Order, RunProgress
-from hammerstone.errors import HammerstoneError, InputError, SettingsError
+from hammerstone.errors import HammerstoneError, SettingsError
 from hammerstone.learn.budget import Budget
 from hammerstone.learn.findings import Findings, KindFinding
-from hammerstone.learn.log import Log, read_log
+from hammerstone.learn.log import read_log
 from hammerstone.learn.page import write_findings
 from hammerstone.learn.run import learn
 from hammerstone.learn.saving import AssumedPrices
@@ -62,7 +62,7 @@ async def _learn(run: LearningRun, noted: _Noted) -> Findings:
     log = await anyio.to_thread.run_sync(read_log, [str(one) for one in run.logs], abandon_on_cancel=True)
     apart, has_maker = sum(log.not_for_tools.values()), settings.roles.maker.model is not None
     noted.change(state="learning", bad=log.bad, apart=apart, of=len(log.lines), has_maker=has_maker)
-    _check(log)
+    log.check()
     log.lines = [replace(one, tenant=order.tenant) for one in log.lines]  # whatever tenant a line may name
     return await learn(
         log,
@@ -76,12 +76,6 @@ async def _learn(run: LearningRun, noted: _Noted) -> Findings:
         on_build=noted.built,
         on_kinds=noted.found,
     )
-
-
-def _check(log: Log) -> None:
-    if not log.lines:
-        hint = "each line needs a request and its answer: the guide of request files lists the formats"
-        raise InputError("no request with a whole answer was read", hint=hint)
 
 
 def _prices(order: Order) -> AssumedPrices:

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from hammerstone.errors import InputError
+from hammerstone.formatting import counted
 from hammerstone.requests import BatchAnswer, Unreadable, is_batch_output, read_batch_answers, read_requests
 from hammerstone.types import Request
 
@@ -37,6 +39,17 @@ class Log:
     untimed: int = 0
     bad: int = 0
     not_for_tools: Counter[str] = field(default_factory=Counter[str])
+
+    def check(self) -> None:
+        """Raises `InputError` where no request with a whole answer was read."""
+        if self.lines:
+            return
+        unread = [f"{counted(self.bad, 'line')} cannot be read"] if self.bad else []
+        others = [f"{count:,} {group}" for group, count in self.not_for_tools.most_common()]
+        raise InputError(
+            f"no request with a whole answer was read: {', '.join([*unread, *others]) or 'nothing is there'}",
+            hint="each line needs a request and its answer; docs/guides/requests.md lists the formats",
+        )
 
     @property
     def training(self) -> int:

@@ -17,7 +17,7 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from hammerstone.builder import Builder
-from hammerstone.escaping import sha256
+from hammerstone.digests import sha256
 from hammerstone.loop import Hammerstone
 from hammerstone.requests import Form, question_in
 from hammerstone.routes import Answer, Asked, ParserRoute, TaskFinder

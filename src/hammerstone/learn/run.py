@@ -23,12 +23,10 @@ from hammerstone.models import Model
 from hammerstone.opening import name_models
 from hammerstone.routes import KindsOfTasks
 from hammerstone.sandbox import open_sandbox
-from hammerstone.settings import Settings
+from hammerstone.settings import GATEWAY_SHADOW, Settings
 from hammerstone.store import KEEP_NOTHING, Build, Keeping, open_keeping, open_stores
 
 __all__ = ["learn"]
-
-SHADOW = 20  # agreements in a row before a tool serves at the gateway, unless settings say otherwise
 
 
 async def learn(
@@ -90,7 +88,7 @@ def _beside_traffic(settings: Settings) -> Settings:
         settings,
         loop=replace(settings.loop, background=False),
         improve=replace(settings.improve, builds_per_day=1_000),
-        life=replace(settings.life, shadow=settings.life.shadow or SHADOW),
+        life=replace(settings.life, shadow=settings.life.shadow or GATEWAY_SHADOW),
     )
 
 

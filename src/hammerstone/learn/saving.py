@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hammerstone.evals.illustrative_prices import PricePerMillion
-from hammerstone.models import estimate_tokens, list_price
+from hammerstone.models import PricePerMillion, estimate_tokens, list_rates
 from hammerstone.types import Request, Usage
 
 __all__ = ["AssumedPrices", "Costs", "estimated_usage"]
-
-SAMPLE = 1_000  # tokens of which a price per million is taken
-PER = 1_000_000 / SAMPLE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +53,7 @@ class Costs:
         if model is None:
             return None
         if model not in self._listed:
-            read = list_price(model, Usage(input_tokens=SAMPLE, output_tokens=0))
-            written = list_price(model, Usage(input_tokens=0, output_tokens=SAMPLE))
-            known = None if read is None or written is None else PricePerMillion(input=read * PER, output=written * PER)
-            self._listed[model] = known
+            self._listed[model] = list_rates(model)
         return self._listed[model]
 
 

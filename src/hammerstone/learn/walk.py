@@ -17,7 +17,7 @@ from hammerstone.learn.names import suggest_name
 from hammerstone.learn.replay import IN_USE, Replay, Said
 from hammerstone.learn.saving import AssumedPrices, Costs, estimated_usage
 from hammerstone.loop import Hammerstone
-from hammerstone.models import Model
+from hammerstone.models import Model, known_sum
 from hammerstone.requests import agree
 from hammerstone.settings import Settings
 from hammerstone.store import Build, BuildState, ToolState
@@ -185,8 +185,7 @@ def _add_tool(loop: Hammerstone, kind: KindFinding, chosen: bool) -> None:
     builds = [one for one in loop.store.builds(kind.name) if one.state not in unended]
     tool = loop.store.tool(kind.name)
     kind.builds = len(builds)
-    costs = [one.cost_usd for one in builds]
-    kind.build_usd = None if None in costs else sum(cost for cost in costs if cost is not None)
+    kind.build_usd = known_sum(one.cost_usd for one in builds)
     if tool is not None and tool.state in IN_USE:
         kind.tool, kind.versions, kind.why = f"{tool.task}@{tool.version}", tool.version, ""
     elif tool is not None and tool.state is ToolState.QUARANTINED:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from statistics import median
 
+from hammerstone.formatting import counted, dollars, percent
 from hammerstone.learn.findings import Findings, KindFinding
 
-__all__ = ["days_of", "dollars", "estimate", "facts", "headline", "limits", "method", "title"]
+__all__ = ["days_of", "estimate", "facts", "headline", "limits", "method", "title"]
 
 UNKNOWN = "unknown"
 
@@ -22,12 +23,12 @@ def headline(findings: Findings) -> list[str]:
         frequent = [kind for kind in findings.kinds if not kind.why]
         share = sum(kind.share for kind in frequent)
         kinds = {0: "No kind is", 1: "1 kind is"}.get(len(frequent), f"{len(frequent)} kinds are")
-        return [f"{kinds} frequent enough for a tool: {100 * share:.0f} % of {_requests(findings.lines)}."]
+        return [f"{kinds} frequent enough for a tool: {100 * share:.0f} % of {counted(findings.lines, 'request')}."]
     if not tested.answered:
         return [f"No tool answers any of the {tested.n:,} held-out requests."]
     lines = [
         f"Tools answer {100 * tested.share:.0f} % of the requests without a model, and agree with the log in "
-        f"{100 * (tested.agreement or 0):.1f} % of these answers."
+        f"{percent(tested.agreement or 0)} of these answers."
     ]
     saved = findings.saved_a_month
     if saved is not None:
@@ -43,21 +44,21 @@ def facts(findings: Findings) -> list[tuple[str, str]]:
     """The main numbers, each with its name."""
     tested, apart = findings.tested, sum(findings.not_for_tools.values())
     period = f", within {days_of(findings.days)}" if findings.days else ""
-    shown = [("log", f"{_requests(findings.lines)} with a whole answer{period}")]
+    shown = [("log", f"{counted(findings.lines, 'request')} with a whole answer{period}")]
     if apart:
         each = ", ".join(f"{count:,} {group}" for group, count in findings.not_for_tools.items())
         shown.append(("not for tools", f"{apart:,} ({each})"))
     if findings.bad:
-        shown.append(("unreadable", f"{findings.bad:,} line{'s' if findings.bad > 1 else ''}"))
+        shown.append(("unreadable", counted(findings.bad, "line")))
     if not findings.built:
         return shown
     answered = f"{tested.answered:,} of {tested.n:,}"
     shown += [
         ("learned from", f"the first {findings.training:,}; tested on the last {tested.n:,}"),
-        ("answered by tools", f"{answered} ({100 * tested.share:.1f} %); {tested.repeated:,} repeats"),
+        ("answered by tools", f"{answered} ({percent(tested.share)}); {tested.repeated:,} repeats"),
     ]
     if tested.answered:
-        bound = f"at most {100 * tested.bound:.1f} % of all answers, with 95 % confidence"
+        bound = f"at most {percent(tested.bound)} of all answers, with 95 % confidence"
         shown.append(("disagreed with the log", f"{tested.disagreed:,} of {tested.answered:,}; {bound}"))
         each = tested.saved_usd / tested.priced if tested.priced else None
         known = f"; known of {tested.priced:,} of {tested.answered:,}" if 0 < tested.priced < tested.answered else ""
@@ -98,7 +99,7 @@ def limits(findings: Findings) -> list[str]:
     if findings.stopped:
         said.append(f"No more builds were started: {findings.stopped}.")
     if not findings.timed and findings.untimed:
-        said.append(f"{_requests(findings.untimed)} have no time, so all are taken in the order of the files.")
+        said.append(f"{counted(findings.untimed, 'request')} have no time, so all are taken in the order of the files.")
     if findings.built and findings.estimated:
         said.append(f"The tokens of {findings.estimated:,} answers are estimated from their characters.")
     if findings.built and findings.unknown:
@@ -113,19 +114,6 @@ def estimate(kind: KindFinding) -> str:
     read, written = kind.estimate
     cost = "" if kind.estimate_usd is None else f", {dollars(kind.estimate_usd)}"
     return kind.why or f"{read:,} and {written:,} tokens{cost}"
-
-
-def dollars(amount: float | None) -> str:
-    """With two digits that say something."""
-    if amount is None:
-        return UNKNOWN
-    if amount >= 100:
-        return f"${amount:,.0f}"
-    return f"${amount:,.2f}" if amount >= 0.095 or not amount else f"${amount:.2g}"
-
-
-def _requests(count: int) -> str:
-    return "1 request" if count == 1 else f"{count:,} requests"
 
 
 def days_of(days: float) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-
+from hammerstone.digests import sha256
 from hammerstone.life.bounds import upper_bound
 from hammerstone.settings import LifeSettings
 from hammerstone.store import Tally
@@ -16,8 +15,7 @@ def is_audited(request_id: str, tally: Tally, settings: LifeSettings) -> bool:
 
     What a request's id hashes to is as good as drawn at random, and does not depend on the answer.
     """
-    digest = hashlib.sha256(request_id.encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "big") < audit_rate(tally, settings) * 2**64
+    return int(sha256(request_id)[:16], 16) < audit_rate(tally, settings) * 2**64
 
 
 def audit_rate(tally: Tally, settings: LifeSettings) -> float:

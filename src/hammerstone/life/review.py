@@ -10,10 +10,8 @@ __all__ = ["disputed_request", "in_review", "settle"]
 
 
 def in_review(store: Store, name: str) -> Build | None:
-    """The build of task `name` whose tool needs review, unless a later one passed the gate."""
-    ends = {BuildState.LIVE, BuildState.PASSED, BuildState.NEEDS_REVIEW}
-    last = next((one for one in store.builds(name) if one.state in ends), None)
-    return last if last is not None and last.disagreement is not None else None
+    """The build of task `name` whose tool needs review, unless a later one ended with a tool."""
+    return next(iter(store.builds_in_review(task=name)), None)
 
 
 def disputed_request(store: Store, task: str, differ: Disagreement) -> tuple[ChatPart, ...]:

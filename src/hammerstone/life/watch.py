@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from anyio import to_thread
 
-from hammerstone.escaping import sha256
+from hammerstone.digests import sha256
 from hammerstone.faults import contained
 from hammerstone.life.audit import is_audited
 from hammerstone.life.states import after_comparison

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hammerstone.lazy_names import lazy_names
-from hammerstone.models.price import CHARACTERS_PER_TOKEN, estimate_tokens, list_price, price
+from hammerstone.models.price import (
+    CHARACTERS_PER_TOKEN,
+    PricePerMillion,
+    estimate_tokens,
+    known_sum,
+    list_price,
+    list_rates,
+    price,
+)
 
 if TYPE_CHECKING:
     from hammerstone.models.asking import ask, sound_number, sound_reply
@@ -54,6 +62,7 @@ __all__ = [
     "Model",
     "NotJSONError",
     "OutOfRepliesError",
+    "PricePerMillion",
     "Prompt",
     "RecordedModel",
     "RecordingModel",
@@ -64,7 +73,9 @@ __all__ = [
     "fingerprint",
     "identity_of",
     "json_value",
+    "known_sum",
     "list_price",
+    "list_rates",
     "masked",
     "may_be_longer",
     "model_error",

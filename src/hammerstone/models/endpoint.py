@@ -1,4 +1,4 @@
-"""Which server a provider's model is asked at: part of what tells one model from another."""
+"""The server at which a provider's model is asked: models at two servers are two models."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,6 +9,8 @@ from itertools import islice
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, cast
 from weakref import WeakKeyDictionary
+
+from hammerstone.digests import sha256
 
 __all__ = ["fingerprint"]
 
@@ -39,7 +40,7 @@ def fingerprint(function: object) -> str:
 
 def _digest(function: object) -> str:
     parts = islice(_Description().of(function, DEPTH), PARTS)
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return sha256("\0".join(parts))[:12]
 
 
 @dataclass(kw_only=True)

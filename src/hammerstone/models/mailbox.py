@@ -175,7 +175,7 @@ def _content(reply_file: Path) -> bytes:
 
 
 def _decoded(content: bytes, reply_file: Path) -> str:
-    """Without what an editor adds: a byte-order mark at the beginning, a carriage return before each line break."""
+    """The text of a reply without what an editor adds: a byte-order mark, and carriage returns before line breaks."""
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise ModelError(f"cannot read the reply {reply_file}: it is UTF-16 text", hint="save it as UTF-8 text")
     try:

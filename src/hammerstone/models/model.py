@@ -49,6 +49,13 @@ class Prompt:
     response_format: JSON = field(default=None, hash=False)
     requested_model: str | None = None
 
+    @classmethod
+    def of(cls, text: str, *, temperature: float, sample: int = 0, schema: Mapping[str, JSON] | None = None) -> Prompt:
+        """A prompt of one user message."""
+        return cls(
+            messages=(Message(role="user", content=text),), temperature=temperature, sample=sample, schema=schema
+        )
+
     @property
     def document(self) -> dict[str, Any]:
         """What is kept of it beside a reply, as JSON: what is asked, and the limit of the reply."""

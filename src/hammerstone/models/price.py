@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from hammerstone.types import Usage
+from hammerstone.types import Usage
 
-__all__ = ["estimate_tokens", "list_price", "price"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["PricePerMillion", "estimate_tokens", "known_sum", "list_price", "list_rates", "price"]
 
 CHARACTERS_PER_TOKEN = 4
 PROVIDERS = ("", "openai:", "anthropic:")
 """Some models have a price under their provider's name alone."""
+SAMPLE = 1_000  # tokens that a list price is looked up for
+
+
+@dataclass(frozen=True, kw_only=True)
+class PricePerMillion:
+    """US dollars per million tokens."""
+
+    input: float
+    output: float
+
+    def cost(self, usage: Usage) -> float:
+        """The price of a call; a count that is unknown is taken for none."""
+        return ((usage.input_tokens or 0) * self.input + (usage.output_tokens or 0) * self.output) / 1e6
 
 
 def price(model_name: str, usage: Usage) -> float | None:
@@ -51,6 +67,25 @@ def list_price(model_name: str, usage: Usage) -> float | None:
     """`price`, also of a bare name that has a price with its provider only."""
     prices = (price(provider + model_name, usage) for provider in PROVIDERS)
     return next((one for one in prices if one is not None), None)
+
+
+def list_rates(model_name: str) -> PricePerMillion | None:
+    """The list prices of a model per million tokens, `None` where one is unknown."""
+    read = list_price(model_name, Usage(input_tokens=SAMPLE, output_tokens=0))
+    written = list_price(model_name, Usage(input_tokens=0, output_tokens=SAMPLE))
+    if read is None or written is None:
+        return None
+    return PricePerMillion(input=read * 1e6 / SAMPLE, output=written * 1e6 / SAMPLE)
+
+
+def known_sum(values: Iterable[float | None]) -> float | None:
+    """The sum; unknown if any part is."""
+    total: float = 0  # a sum of whole numbers stays whole
+    for value in values:
+        if value is None:
+            return None
+        total += value
+    return total
 
 
 def estimate_tokens(text: str) -> int:

@@ -1,4 +1,4 @@
-"""From a name such as `anthropic:claude-sonnet-5-5` to pydantic-ai's model for it."""
+"""pydantic-ai's model for a name such as `anthropic:claude-sonnet-5-5`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["find_model", "takes_schema"]
 
-OLLAMA_URL = "http://localhost:11434/v1"  # where Ollama listens unless told otherwise
+OLLAMA_URL = "http://localhost:11434/v1"  # where Ollama listens unless OLLAMA_BASE_URL says otherwise
 # Ollama, and older servers of llama.cpp, take `max_completion_tokens` without a word and do not heed it.
 MAX_TOKENS = OpenAIModelProfile(openai_chat_supports_max_completion_tokens=False)
 

@@ -100,7 +100,7 @@ def output_asked_for(response_format: JSON, profile: ModelProfile) -> ModelReque
 
 
 def turns(messages: tuple[Message, ...]) -> list[ModelMessage]:
-    """In pydantic-ai's form: what goes to the model in one `ModelRequest`, each turn of its own a `ModelResponse`."""
+    """The messages in pydantic-ai's form: those to the model in `ModelRequest`s, each of its own a `ModelResponse`."""
     theirs: list[ModelMessage] = []
     parts: list[SystemPromptPart | UserPromptPart] = []
     for message in messages:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
+from hammerstone.digests import sha256
 from hammerstone.errors import RecordingError, SettingsError
 from hammerstone.models.asking import sound_reply
 from hammerstone.models.model import identity_of
@@ -37,7 +37,7 @@ class RecordedModel:
         self._path = expanded(path)
         self._records = read_records(self._path)
         replies = "\n".join(f"{key} {record.reply.text}" for key, record in self._records.items())
-        self._digest = hashlib.sha256(replies.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+        self._digest = sha256(replies)[:12]
 
     @property
     def name(self) -> str:
@@ -45,7 +45,7 @@ class RecordedModel:
 
     @property
     def identity(self) -> str:
-        """With a digest of the replies: another recording at this path is another model."""
+        """The name with a digest of the replies: another recording at this path is another model."""
         return f"{self.name}#{self._digest}"
 
     async def complete(self, prompt: Prompt) -> Reply:

@@ -18,7 +18,6 @@ from __future__ import annotations
 import codecs
 import fcntl
 import gzip
-import hashlib
 import json
 import os
 import zlib
@@ -27,6 +26,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hammerstone.digests import sha256
 from hammerstone.errors import RecordingError
 from hammerstone.escaping import escape, mapped, restore
 from hammerstone.models.asking import sound_reply
@@ -61,7 +61,7 @@ class Record:
 
 def model_digest(identity: str) -> str:
     """Tells one recorded model from another without naming a server, a folder or a host."""
-    return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return sha256(identity)[:12]
 
 
 def read_records(path: Path, *, model: str | None = None) -> dict[str, Record]:
@@ -183,7 +183,7 @@ def _parse(line: bytes, where: str) -> Record:
 
 
 def _restored(record: Record) -> Record:
-    """With the characters that UTF-8 cannot hold, and without numbers that are no price, count or time."""
+    """The record with the characters that UTF-8 cannot hold, and without numbers that are no price, count or time."""
     messages = tuple(replace(message, content=restore(message.content)) for message in record.prompt.messages)
     sound = sound_reply(record.reply)
     reply = replace(sound, text=restore(sound.text), model=restore(sound.model))

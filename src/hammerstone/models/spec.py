@@ -1,4 +1,4 @@
-"""Which model a name stands for: `provider:model`, `recorded:FILE`, `mailbox:DIR`, or a kind that a package adds.
+"""The model that a name stands for: `provider:model`, `recorded:FILE`, `mailbox:DIR`, or a kind that a package adds.
 
 A provider's model may be at a server of one's own: `openai:NAME@http://localhost:8000/v1`.
 

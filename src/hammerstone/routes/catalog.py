@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import anyio
 from anyio import to_thread
 
+from hammerstone.digests import pair_digest, sha256
 from hammerstone.errors import StoreError
-from hammerstone.escaping import pair_digest, sha256
 from hammerstone.requests import PLAIN, Form, Frame, agree
 from hammerstone.routes.contract import Answer, Asked
 from hammerstone.routes.dispatcher import LISTED, nearest

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hammerstone import prompts
-from hammerstone.models import NotJSONError, json_value
+from hammerstone.models import NotJSONError, Prompt, json_value
 from hammerstone.prompts import quoted
 from hammerstone.settings import USER_TEMPERATURE
-from hammerstone.store import AccountedModel, Bill, Task, prompt
+from hammerstone.store import AccountedModel, Bill, Task
 from hammerstone.tools import grams, is_tool_name, likeness, one_line, short_description, tool_name
 
 __all__ = ["KnownTask", "NewTask", "choose_task", "dispatch", "nearest", "read_verdict"]
@@ -40,7 +40,7 @@ async def dispatch(
     """The task of a question, or `None` when two replies in a row cannot be read."""
     text = prompts.fill("dispatcher", tasks=_list(tasks), question=quoted(_clip(question)))
     for sample in range(2):
-        asked = prompt(text, temperature=USER_TEMPERATURE, sample=sample)
+        asked = Prompt.of(text, temperature=USER_TEMPERATURE, sample=sample)
         verdict = read_verdict(await model.complete(asked, bill), {task.name for task in tasks})
         if verdict is not None:
             return verdict
@@ -51,7 +51,7 @@ async def choose_task(model: AccountedModel, tasks: Sequence[Task], question: st
     """Which of several tasks, whose parsers all reproduce the question, is the most specific; `None` for neither."""
     text = prompts.fill("choose", tasks=_list(tasks), question=quoted(_clip(question)))
     for sample in range(2):
-        asked = prompt(text, temperature=USER_TEMPERATURE, sample=sample)
+        asked = Prompt.of(text, temperature=USER_TEMPERATURE, sample=sample)
         verdict = read_verdict(await model.complete(asked, bill), {task.name for task in tasks})
         if isinstance(verdict, KnownTask):
             return verdict.name

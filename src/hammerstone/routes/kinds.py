@@ -17,7 +17,7 @@ import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from hammerstone.escaping import sha256
+from hammerstone.digests import sha256
 from hammerstone.requests import Form, frame_of, render
 from hammerstone.routes.wording_groups import WordingGroup, WordingGroups
 from hammerstone.types import Chat

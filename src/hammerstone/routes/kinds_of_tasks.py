@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from hammerstone.escaping import sha256
+from hammerstone.digests import sha256
 from hammerstone.requests import Form, frame_of
 from hammerstone.routes.kinds import Kind, Kinds
 from hammerstone.store import Store, Task

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from hammerstone import prompts
 from hammerstone.faults import contained
+from hammerstone.models import Prompt
 from hammerstone.prompts import quoted
 from hammerstone.requests import Form
 from hammerstone.routes.catalog import Catalog
@@ -20,7 +21,7 @@ from hammerstone.routes.user import ToolCard, arguments_schema, fitting, reply_o
 from hammerstone.routes.user_route import answer_from
 from hammerstone.sandbox import Sandbox
 from hammerstone.settings import USER_TEMPERATURE
-from hammerstone.store import AccountedModel, StoredTool, prompt
+from hammerstone.store import AccountedModel, StoredTool
 from hammerstone.tools import Parsed, SignatureError, Tool, grams, likeness, read_signature, short_description
 from hammerstone.types import JSON
 
@@ -58,7 +59,7 @@ class OneCallRoute:
             demonstrations=_demonstrate(functions, grams(question)),
             question=quoted(question),
         )
-        wanted = prompt(text, temperature=USER_TEMPERATURE, schema=_reply_schema(functions))
+        wanted = Prompt.of(text, temperature=USER_TEMPERATURE, schema=_reply_schema(functions))
         name, parsed = _read_call(await self._model.complete(wanted, asked.bill), functions)
         if name is None:
             return Refusal(reasons=(parsed.refusal,), parsed=parsed)

@@ -8,7 +8,7 @@ from hammerstone import prompts
 from hammerstone.models import LONGEST_REPLY, Prompt
 from hammerstone.requests import agree, load_json
 from hammerstone.settings import USER_TEMPERATURE
-from hammerstone.store import AccountedModel, Bill, prompt
+from hammerstone.store import AccountedModel, Bill
 from hammerstone.templates import nonce
 from hammerstone.types import JSON, Chat
 
@@ -52,7 +52,7 @@ def chat_prompt(chat: Chat, *, sample: int = 0) -> Prompt:
 def solver_prompt(question: str, *, sample: int = 0) -> Prompt:
     """What the solver is asked. `sample` draws another reply for a second opinion."""
     text = prompts.fill("solver", nonce=_nonce(question), question=question)
-    return prompt(text, temperature=USER_TEMPERATURE, sample=sample)
+    return Prompt.of(text, temperature=USER_TEMPERATURE, sample=sample)
 
 
 def read_answer(reply: str, question: str) -> str | None:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from hammerstone import prompts
-from hammerstone.models import NotJSONError, json_value
+from hammerstone.models import NotJSONError, Prompt, json_value
 from hammerstone.prompts import quoted
 from hammerstone.settings import USER_TEMPERATURE
-from hammerstone.store import AccountedModel, Bill, prompt
+from hammerstone.store import AccountedModel, Bill
 from hammerstone.tools import (
     Arguments,
     ArgumentsError,
@@ -90,7 +90,7 @@ async def write_arguments(
     )
     if mistaken is not None:  # at the end: a server that has read what is before it does not read that again
         text = f"{text}\n\n{prompts.fill('user_again', differences=_differences(question, mistaken))}"
-    asked = prompt(text, temperature=USER_TEMPERATURE, schema=_reply_schema(signature))
+    asked = Prompt.of(text, temperature=USER_TEMPERATURE, schema=_reply_schema(signature))
     reply = await model.complete(asked, bill)
     return read_arguments(reply, manual.source)
 

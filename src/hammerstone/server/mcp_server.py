@@ -20,7 +20,7 @@ from mcp.server.lowlevel import NotificationOptions, Server
 from mcp.server.models import InitializationOptions
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ToolsListChanged
 
-from hammerstone.escaping import sha256
+from hammerstone.digests import sha256
 from hammerstone.server.replies import GatewayError
 from hammerstone.server.tool_calls import ToolCalls
 from hammerstone.server.tool_documents import tool_description

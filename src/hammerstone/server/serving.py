@@ -100,7 +100,7 @@ async def open_tenants(
                 settings=settings,
                 on_build=signals.on_build,
                 fresh_s=FRESH_SECONDS,
-                on_fault=lambda _, error: signals.health.failed(error),
+                on_fault=signals.health.failed,
             ) as host,
         ):
             await host.catch_up()

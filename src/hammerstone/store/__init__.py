@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hammerstone.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from hammerstone.store.accounts import AccountedModel, Bill, prompt
+    from hammerstone.store.accounts import AccountedModel, Bill
     from hammerstone.store.acts import Act, NotedAct
     from hammerstone.store.answers import LONGEST_MODEL, RefusedQuestion, WantedAnswers
     from hammerstone.store.comparisons import MoveRule
@@ -73,7 +73,7 @@ else:
     __getattr__ = lazy_names(
         __name__,
         {
-            "accounts": "AccountedModel Bill prompt",
+            "accounts": "AccountedModel Bill",
             "answers": "LONGEST_MODEL RefusedQuestion WantedAnswers",
             "acts": "Act NotedAct",
             "comparisons": "MoveRule",
@@ -169,7 +169,6 @@ __all__ = [  # noqa: RUF022 - in plain order, as every package's
     "open_keeping",
     "open_store",
     "open_stores",
-    "prompt",
     "this_process",
     "timestamp",
 ]

@@ -9,17 +9,15 @@ import anyio
 from anyio import to_thread
 
 from hammerstone.errors import ModelError, ReplyCutError
-from hammerstone.models import Message, Model, Prompt, Reply, ask, identity_of, may_be_longer
+from hammerstone.models import Model, Prompt, Reply, ask, identity_of, may_be_longer
 from hammerstone.settings import Roles, RoleSettings
 from hammerstone.store.records import PaidCall
-from hammerstone.types import JSON, Role, Usage
+from hammerstone.types import Role, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from hammerstone.store import Store
 
-__all__ = ["AccountedModel", "Bill", "prompt"]
+__all__ = ["AccountedModel", "Bill"]
 
 MAX_REPLY = 4_000_000  # characters; no answer and no tool is as long
 
@@ -61,12 +59,6 @@ def _cut_at(call: PaidCall) -> int | None:
     """The limit at which the reply was cut short, if it was."""
     limit = call.prompt.get(_CUT_AT)
     return limit if isinstance(limit, int) else None
-
-
-def prompt(text: str, *, temperature: float, sample: int = 0, schema: Mapping[str, JSON] | None = None) -> Prompt:
-    """A prompt of one user message."""
-    message = Message(role="user", content=text)
-    return Prompt(messages=(message,), temperature=temperature, sample=sample, schema=schema)
 
 
 class AccountedModel:

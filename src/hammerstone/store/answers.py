@@ -44,7 +44,7 @@ _TOOLS = schema.tools
 
 @dataclass(frozen=True, kw_only=True)
 class WantedAnswers:
-    """Which answers; all that is named must hold. `since` and `until` are moments (ISO 8601, UTC).
+    """A filter of answers; all that is named must hold. `since` and `until` are moments (ISO 8601, UTC).
 
     `text` stands in the question or the answer, in whatever case, or is the request's id. `reported` are those of tools
     that somebody has said are wrong.
@@ -80,7 +80,7 @@ def add(connection: Connection, answered: Sequence[Answered], keeping: Keeping) 
 
 
 def there(connection: Connection, request_ids: Sequence[str]) -> frozenset[str]:
-    """Which of these requests are stored."""
+    """The ids of these requests that are stored."""
     rows = select(_ANSWERS.c.request_id).where(_ANSWERS.c.request_id.in_(request_ids))
     return frozenset(connection.execute(rows).scalars())
 

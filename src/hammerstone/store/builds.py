@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import and_, func, insert, select, update
 
-from hammerstone.errors import NotFoundError, ToolRefusedError
+from hammerstone.errors import NotFoundError, SettingsError, ToolRefusedError
 from hammerstone.store import schema, tasks
 from hammerstone.store.database import timestamp
 from hammerstone.store.owner import is_gone
@@ -16,7 +16,7 @@ from hammerstone.tools import Tool
 from hammerstone.types import Usage
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import ColumnElement, Connection, Row
 
 __all__ = [
     "add_attempt",
@@ -25,7 +25,9 @@ __all__ = [
     "end_passed",
     "in_review",
     "is_running",
+    "needs_review",
     "newest_first",
+    "refuse_while_running",
     "renew",
     "settle",
     "start",
@@ -34,6 +36,7 @@ __all__ = [
 _ATTEMPTS = schema.attempts
 _BUILDS = schema.builds
 _TASKS = schema.tasks
+_WITH_TOOL = (BuildState.NEEDS_REVIEW, BuildState.LIVE, BuildState.PASSED)
 
 _LEFT = "its process ended before it did"
 
@@ -73,6 +76,14 @@ def is_running(connection: Connection, task_id: int) -> bool:
         return True
     _close(connection, row.id, BuildState.INTERRUPTED, reason=_LEFT)
     return False
+
+
+def refuse_while_running(connection: Connection, task: Task) -> None:
+    """Raises `SettingsError` while somebody is building this task's tool."""
+    if is_running(connection, task.id):
+        raise SettingsError(
+            f"a tool for {task.name} is being built", hint="wait until the build has ended, then try again"
+        )
 
 
 def settle(connection: Connection, task: Task, left: int) -> None:
@@ -125,12 +136,20 @@ def newest_first(connection: Connection, task_name: str | None) -> tuple[Build, 
     return tuple(_build(row) for row in connection.execute(rows).all())
 
 
-def in_review(connection: Connection, limit: int) -> tuple[Build, ...]:
-    """The last build of each task that ended with a tool, or failed, where that needs review."""
-    ends = (BuildState.NEEDS_REVIEW, BuildState.LIVE, BuildState.PASSED, BuildState.FAILED)
-    last = select(func.max(_BUILDS.c.id)).where(_BUILDS.c.state.in_(ends)).group_by(_BUILDS.c.task_id)
-    rows = select(_BUILDS, _TASKS.c.name.label("task")).join(_TASKS)
-    rows = rows.where(_BUILDS.c.id.in_(last), _BUILDS.c.state == BuildState.NEEDS_REVIEW)
+def needs_review() -> ColumnElement[bool]:
+    """Condition for builds that need review: none after them has ended with a tool. A failed one ends no review.
+
+    Where the text was purged, there is nothing left to review.
+    """
+    last = select(func.max(_BUILDS.c.id)).where(_BUILDS.c.state.in_(_WITH_TOOL)).group_by(_BUILDS.c.task_id)
+    is_whole = _BUILDS.c.document.is_not(None)
+    return and_(_BUILDS.c.id.in_(last), _BUILDS.c.state == BuildState.NEEDS_REVIEW, is_whole)
+
+
+def in_review(connection: Connection, *, task: str | None, limit: int | None) -> tuple[Build, ...]:
+    rows = select(_BUILDS, _TASKS.c.name.label("task")).join(_TASKS).where(needs_review())
+    if task is not None:
+        rows = rows.where(_TASKS.c.name == task)
     return tuple(_build(row) for row in connection.execute(rows.order_by(_BUILDS.c.id).limit(limit)).all())
 
 

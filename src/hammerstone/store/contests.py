@@ -15,7 +15,7 @@ __all__ = ["contest", "refute"]
 
 
 def contest(connection: Connection, task_id: int, question: str | None = None) -> None:
-    """After people's labels have changed, this question's or any: quarantine what serves, or would, against one."""
+    """Quarantine tools that serve, or would, against a person's label of this question, or of any."""
     for row, tool in tools.serving(connection, task_id, question):
         if why := labels.contradicted(connection, task_id, tool, question):
             tools.change(connection, row, Move(to=ToolState.QUARANTINED, reason=why), Actor.CORRECTION)

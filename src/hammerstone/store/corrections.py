@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, insert, select, update
 
+from hammerstone.digests import pair_digest
 from hammerstone.errors import NotFoundError, SettingsError
-from hammerstone.escaping import pair_digest
 from hammerstone.requests import agree, chat_from, question_in
-from hammerstone.store import instances, schema, tasks, tools
+from hammerstone.store import counters, instances, schema, tasks, tools
 from hammerstone.store.database import timestamp
 from hammerstone.store.keeping import ALL
 from hammerstone.store.records import Actor, Agreement, Correction, GivenCorrection, Kept, ToolState
@@ -62,7 +62,7 @@ def confirm(connection: Connection, request_id: str) -> Agreement:
     given = _newest(connection, request_id)
     source = _source(connection, given)
     connection.execute(update(_ANSWERS).where(_ANSWERS.c.id == given.id).values(correct=True))
-    tools.count_up(connection)  # what was said to be wrong before is so no more
+    counters.count_up(connection, counters.TOOLS)  # what was said to be wrong before is so no more
     labeled, _ = _label(connection, source, given.answer)
     return Agreement(request_id=request_id, task=source.task, labeled=labeled)
 
@@ -112,9 +112,11 @@ def withdrawn(connection: Connection) -> frozenset[bytes]:
 
 
 def _keep(connection: Connection, given: Row[Any], answer: str | None) -> bool:
-    """Keep what was said; whether it is new."""
+    """Store a correction; whether it is new."""
     connection.execute(update(_ANSWERS).where(_ANSWERS.c.id == given.id).values(correct=False))
-    tools.count_up(connection)  # what is known to be wrong is served from no cache: all must know of it
+    counters.count_up(
+        connection, counters.TOOLS
+    )  # what is known to be wrong is served from no cache: all must know of it
     before = select(_CORRECTIONS.c.answer).where(_CORRECTIONS.c.answer_id == given.id)
     said = connection.execute(before.order_by(_CORRECTIONS.c.id.desc()).limit(1)).first()
     if said is not None and said.answer == answer:
@@ -141,7 +143,7 @@ def _source(connection: Connection, given: Row[Any]) -> Row[Any]:
 
 
 def _quarantine(connection: Connection, given: Row[Any]) -> bool:
-    """Whether the version that gave the answer is out of service by this."""
+    """Take the version that gave the answer out of service; whether it was in service."""
     tool = tools.find(connection, given.tool, given.version) if given.tool is not None else None
     if tool is None or tool.state is ToolState.QUARANTINED:
         return False
@@ -161,7 +163,7 @@ def _label(connection: Connection, given: Row[Any], answer: str | None) -> tuple
 
 
 def _drop(connection: Connection, given: Row[Any]) -> bool:
-    """Let the wrong answer be no instance any more; whether it was one."""
+    """Remove the instance that holds the wrong answer; whether there was one."""
     asked = _question(connection, given)
     return asked is not None and instances.drop(connection, given.task, asked, given.answer)
 

@@ -22,8 +22,8 @@ from sqlalchemy import create_engine, event, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
+from hammerstone.digests import sha256
 from hammerstone.errors import SettingsError, StoreError
-from hammerstone.escaping import sha256
 from hammerstone.private_files import make_private_folder, open_private, tighten
 from hammerstone.store.schema import metadata
 from hammerstone.store.storage_errors import busy, store_error
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL, ColumnElement, Connection, Engine, Table
 
-__all__ = ["Database", "insert_new", "timestamp"]
+__all__ = ["Database", "insert_into", "insert_new", "timestamp"]
 
 _MIGRATING = 0x68616D6D6572  # PostgreSQL's key for the lock under which one process migrates
 _TENANT = "tenant_"  # before the key of a schema
@@ -55,10 +55,11 @@ _NOTICES_LOSS = {
 class Database:
     """A pool of connections, safe to use from any thread. Every error of the database is raised as `StoreError`.
 
-    `schema` is PostgreSQL's in which it is; `None` for the one that the URL leads to.
+    `schema` is PostgreSQL's in which it is; `None` for the one that the URL leads to. A method waits `busy_seconds` for
+    another process that is writing.
     """
 
-    def __init__(self, url: URL, *, busy_seconds: float) -> None:
+    def __init__(self, url: URL, *, busy_seconds: float = 30) -> None:
         self.schema: str | None = None
         self._url = url
         self._is_sqlite = url.get_backend_name() == "sqlite"
@@ -85,7 +86,7 @@ class Database:
 
     @property
     def name(self) -> str:
-        """What tells it from others of its folder or its server's database."""
+        """The part of its address that differs from others in its folder, or on its server."""
         if self._is_sqlite:
             return Path(self.where).name
         with self.read() as connection:
@@ -132,7 +133,7 @@ class Database:
             yield connection
 
     def give_back(self, *, whole: bool) -> None:
-        """Let what was deleted be nowhere in SQLite's files; with `whole`, the space is given back too, which rewrites
+        """Remove what was deleted from SQLite's files; with `whole`, the space is given back too, which rewrites
         the database. In PostgreSQL the space is free for new rows.
         """
         with self._translated():
@@ -253,7 +254,7 @@ def _tighten_sqlite(file: str) -> None:
 
 @contextmanager
 def _folder_lock(folder: Path) -> Generator[None]:
-    """One process at a time: SQLite's busy time-out does not cover the switch to WAL, which fails at once instead."""
+    """Let one process in at a time: SQLite's busy time-out does not cover the switch to WAL, which fails at once."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -270,12 +271,16 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql(options.get("begin", "BEGIN"))
 
 
+def insert_into(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that can say what to do where a row is there already."""
+    return (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table)
+
+
 def insert_new(
-    connection: Connection, table: Table, values: Mapping[str, object], returning: ColumnElement[int] | None = None
-) -> int | None:
-    """Insert a row and return its id; `None` if a unique constraint says that it is there already."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table).values(values).on_conflict_do_nothing()
+    connection: Connection, table: Table, values: Mapping[str, object], returning: ColumnElement[Any] | None = None
+) -> Any:
+    """Insert a row and return its id, or the column `returning`; `None` if a unique constraint says it is there."""
+    statement = insert_into(connection, table).values(values).on_conflict_do_nothing()
     return connection.execute(statement.returning(table.c.id if returning is None else returning)).scalar()
 
 

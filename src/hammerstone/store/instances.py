@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select, update
 
+from hammerstone.digests import sha256
 from hammerstone.errors import NotFoundError
-from hammerstone.escaping import sha256
 from hammerstone.requests import agree, chat_document, chat_from, same_label
-from hammerstone.store import contests, schema, tasks, tools
+from hammerstone.store import contests, counters, schema, tasks
 from hammerstone.store.database import insert_new, timestamp
 from hammerstone.store.records import StoredInstance, Task
 from hammerstone.types import Source
@@ -143,7 +143,7 @@ def _contest(connection: Connection, task_id: int, question: str, source: Source
     """A tool that was checked on this question with another answer serves no more, if a person said so."""
     if source is not Source.SOLVER:
         contests.contest(connection, task_id, question)
-        tools.count_up(connection)  # what a person says wins over every tool: all must know of it
+        counters.count_up(connection, counters.TOOLS)  # what a person says wins over every tool: all must know of it
 
 
 def _instance(row: Row[Any]) -> StoredInstance:

@@ -149,7 +149,7 @@ def day_start(now: float) -> int:
 
 
 def budget_span(per: Per, now: float) -> tuple[int, int]:
-    """When the present day or month of UTC began, and when it ends, in seconds since 1970."""
+    """The start and end of the current day or month (UTC), in seconds since 1970."""
     if per is Per.DAY:
         return day_start(now), day_start(now) + DAY
     first = datetime.fromtimestamp(day_start(now), UTC).replace(day=1)

@@ -12,12 +12,11 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from hammerstone.digests import sha256
 from hammerstone.errors import NotFoundError, SettingsError
-from hammerstone.escaping import sha256
-from hammerstone.store import acts, schema
-from hammerstone.store.database import timestamp
+from hammerstone.store import acts, counters, schema
+from hammerstone.store.database import insert_into, insert_new, timestamp
 from hammerstone.store.key_records import (
     DAY,
     KEY_NAME_LENGTH,
@@ -47,7 +46,6 @@ __all__ = ["Keys"]
 
 _KEYS = schema.keys
 _USAGE = schema.key_usage
-_COUNTERS = schema.counters
 _SECRETS = schema.secrets
 _PAGES = "pages"
 _COUNTED = ("requests", "tokens", "usd", "unpriced")
@@ -91,7 +89,7 @@ class Keys:
             "created": timestamp(),
         }
         with self._database.write() as connection:
-            _count_up(connection, "keys")  # and lock, so that two processes do not take one name
+            counters.count_up(connection, counters.KEYS)  # and lock, so that two processes do not take one name
             if _find(connection, name) is not None:
                 raise SettingsError(
                     f"there is a key {name!r} already", hint="choose another name; a revoked key keeps its own"
@@ -108,15 +106,13 @@ class Keys:
         """What the pages sign their cookies with: one for a home, so that its gateways know each other's."""
         named = select(_SECRETS.c.value).where(_SECRETS.c.name == _PAGES)
         with self._database.write() as connection:
-            row = {"name": _PAGES, "value": token_hex(32)}
-            new = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(_SECRETS)
-            connection.execute(new.values(row).on_conflict_do_nothing())
+            insert_new(connection, _SECRETS, {"name": _PAGES, "value": token_hex(32)}, returning=_SECRETS.c.name)
             return connection.execute(named).scalar_one()
 
     def revoke(self, name: str) -> Key:
-        """Let a key be of no use from now on; one that is revoked stays as it is. Raises `NotFoundError`."""
+        """Revoke a key; one that is revoked already stays as it is. Raises `NotFoundError`."""
         with self._database.write() as connection:
-            _count_up(connection, "keys")
+            counters.count_up(connection, counters.KEYS)
             row = _find(connection, name)
             if row is None:
                 raise NotFoundError(f"there is no key {name!r}", hint="`hammerstone keys list` lists them")
@@ -148,8 +144,8 @@ class Keys:
 
 
 def _add(connection: Connection, amounts: Mapping[KeyPeriod, Amount]) -> None:
-    revision = _count_up(connection, "key_usage")
-    new = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(_USAGE)
+    revision = counters.count_up(connection, counters.KEY_USAGE)
+    new = insert_into(connection, _USAGE)
     added = {name: _USAGE.c[name] + new.excluded[name] for name in _COUNTED}
     upsert = new.on_conflict_do_update(
         index_elements=["key_id", "seconds", "start"], set_={**added, "revision": new.excluded.revision}
@@ -173,14 +169,8 @@ def _news(connection: Connection, seen: int, since: int) -> UsageNews:
     return UsageNews(
         usage=tuple(KeyUsage(KeyPeriod(row.key_id, row.seconds, row.start), _amount(row)) for row in rows),
         revision=max((row.revision for row in rows), default=seen),
-        keys_revision=connection.execute(select(_COUNTERS.c.value).where(_COUNTERS.c.name == "keys")).scalar_one(),
+        keys_revision=counters.value(connection, counters.KEYS),
     )
-
-
-def _count_up(connection: Connection, counter: str) -> int:
-    """The next number. Other transactions wait for it until this one ends, so that numbers are committed in order."""
-    one_more = update(_COUNTERS).where(_COUNTERS.c.name == counter).values(value=_COUNTERS.c.value + 1)
-    return connection.execute(one_more.returning(_COUNTERS.c.value)).scalar_one()
 
 
 def _find(connection: Connection, name: str) -> Row[Any] | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from hammerstone.escaping import sha256
+from hammerstone.digests import sha256
 from hammerstone.requests import agree
 from hammerstone.store import schema
 from hammerstone.types import Source
@@ -40,7 +40,7 @@ def digests(connection: Connection) -> frozenset[bytes]:
 
 
 def contradicted(connection: Connection, task_id: int, tool: Tool, question: str | None = None) -> str:
-    """Where a tool's checks differ from a person's label, of this question or of any: in words, or empty."""
+    """How a tool's checks contradict a person's label of this question, or of any; empty if they do not."""
     rows = select(_INSTANCES.c.question, _INSTANCES.c.answer).where(_INSTANCES.c.task_id == task_id)
     rows = rows.where(_INSTANCES.c.source.in_(_PEOPLE)).order_by(_INSTANCES.c.id)
     if question is not None:

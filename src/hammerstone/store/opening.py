@@ -23,19 +23,18 @@ __all__ = ["DATABASE_FILE", "database_url", "open_store", "open_stores", "opened
 DATABASE_FILE = "hammerstone.db"
 
 
-def open_store(where: str | Path, *, busy_seconds: float = 30) -> Store:
+def open_store(where: str | Path) -> Store:
     """Open the default tenant's store in a home folder, or at a `postgresql://` or `sqlite:///` URL, made if missing.
 
-    A new home folder or database file is readable by its owner alone. `busy_seconds` is how long a method waits for
-    another process that is writing. Raises `StoreError` for a database that cannot be used, `SettingsError` for a URL
-    that cannot be.
+    A new home folder or database file is readable by its owner alone. Raises `StoreError` for a database that cannot
+    be used, `SettingsError` for a URL that cannot be.
     """
     from hammerstone.store.database import Database
 
-    return opened(Database(database_url(where), busy_seconds=busy_seconds))
+    return opened(Database(database_url(where)))
 
 
-def open_stores(where: str | Path, *, busy_seconds: float = 30, keeping: Keeping | None = None) -> Stores:
+def open_stores(where: str | Path, *, keeping: Keeping | None = None) -> Stores:
     """The stores of all tenants of a home, which is named as for `open_store`; that of the default tenant is opened.
 
     `keeping` says how much of texts they keep: by default, all. Raises `StoreError` and `SettingsError`.
@@ -44,7 +43,7 @@ def open_stores(where: str | Path, *, busy_seconds: float = 30, keeping: Keeping
     from hammerstone.store.keeping import ALL
     from hammerstone.store.tenants import Stores
 
-    return Stores(Database(database_url(where), busy_seconds=busy_seconds), keeping or ALL)
+    return Stores(Database(database_url(where)), keeping or ALL)
 
 
 def opened(database: Database, keeping: Keeping | None = None) -> Store:

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, and_, cast, delete, func, literal_column, or_, select, update
 
-from hammerstone.store import schema, tasks, tools
+from hammerstone.store import counters, schema, tasks
 from hammerstone.store import selection as selected
-from hammerstone.store.database import insert_new
 from hammerstone.store.records import BuildState, Kept
 
 if TYPE_CHECKING:
@@ -26,14 +25,13 @@ if TYPE_CHECKING:
 
     from hammerstone.store.selection import Selection
 
-__all__ = ["BATCH", "PurgeStep", "Purged", "batch", "begun", "count", "parts", "purges"]
+__all__ = ["BATCH", "PurgeStep", "Purged", "batch", "count", "forget_cached_answers", "purges", "steps"]
 
 BATCH = 500  # rows of a transaction
 
 _ANSWERS = schema.answers
 _BUILDS = schema.builds
 _CALLS = schema.calls
-_COUNTERS = schema.counters
 _INSTANCES = schema.instances
 _QUEUE = schema.queue
 _TASKS = schema.tasks
@@ -74,22 +72,25 @@ class PurgeStep:
     by_age: bool = False
 
 
-def parts(connection: Connection, selection: Selection, *, with_tools: bool) -> tuple[PurgeStep, ...]:
+def steps(connection: Connection, selection: Selection, *, with_tools: bool) -> tuple[PurgeStep, ...]:
     """What is to be done, in order."""
-    one = selection.request_id
-    of_task = selected.of_tasks(connection, selection)
-    its_tools = select(_TOOLS.c.id).where(of_task(_TOOLS))
-    its_builds = select(_BUILDS.c.id).where(
-        selected.quoting(connection, selection, _BUILDS.c.started, of_task(_BUILDS))
+    return (
+        *_text_steps(connection, selection),
+        *_build_steps(connection, selection),
+        *_dispatch_steps(connection, selection),
+        *(_tool_steps(connection, selection) if with_tools else ()),
+        _answers_step(selection),  # last, since the others look here for the request that is named
     )
-    has_ended = _BUILDS.c.state != BuildState.RUNNING
-    named = selected.named(selection)
-    compared, changes, attempts = schema.comparisons, schema.changes, schema.attempts
+
+
+def _text_steps(connection: Connection, selection: Selection) -> tuple[PurgeStep, ...]:
+    """What was asked and answered, but for the answers themselves."""
+    of_task, named = selected.of_tasks(connection, selection), selected.named(selection)
+    compared = schema.comparisons
+    first_chats = selected.with_first_chat(connection, selection)
     queued = and_(selected.of_name(selection, _QUEUE), named(_QUEUE, "queued"))
-    found = [
-        PurgeStep(
-            table=_TASKS, where=selected.with_first_chat(connection, selection), change=_blank_chats, counted="others"
-        ),
+    return (
+        PurgeStep(table=_TASKS, where=first_chats, change=_blank_chats, counted="others"),
         PurgeStep(
             table=_INSTANCES,
             where=and_(of_task(_INSTANCES), named(_INSTANCES)),
@@ -108,12 +109,26 @@ def parts(connection: Connection, selection: Selection, *, with_tools: bool) -> 
             table=compared,
             where=and_(
                 or_(compared.c.tool_answer != "", compared.c.upstream_answer != ""),
-                compared.c.tool_id.in_(its_tools),
+                compared.c.tool_id.in_(select(_TOOLS.c.id).where(of_task(_TOOLS))),
                 named(compared),
             ),
             change=_blanked(compared, tool_answer="", upstream_answer="", request_id=""),
             counted="comparisons",
         ),
+    )
+
+
+def _build_steps(connection: Connection, selection: Selection) -> tuple[PurgeStep, ...]:
+    """What quotes questions in builds, and in the reasons why tools changed their states."""
+    of_task = selected.of_tasks(connection, selection)
+    started = selected.quoting(connection, selection, _BUILDS.c.started, of_task(_BUILDS))
+    its_builds = select(_BUILDS.c.id).where(started)
+    its_tools = select(_TOOLS.c.id).where(of_task(_TOOLS))
+    changes, attempts = schema.changes, schema.attempts
+    changed = selected.quoting(connection, selection, changes.c.created, changes.c.tool_id.in_(its_tools))
+    has_ended = _BUILDS.c.state != BuildState.RUNNING
+    has_text = or_(_BUILDS.c.reason != "", _BUILDS.c.document.is_not(None))
+    return (
         PurgeStep(
             table=attempts,
             where=and_(attempts.c.source != "", attempts.c.build_id.in_(its_builds)),
@@ -122,69 +137,71 @@ def parts(connection: Connection, selection: Selection, *, with_tools: bool) -> 
         ),
         PurgeStep(
             table=_BUILDS,
-            where=and_(
-                has_ended, or_(_BUILDS.c.reason != "", _BUILDS.c.document.is_not(None)), _BUILDS.c.id.in_(its_builds)
-            ),
+            where=and_(has_ended, has_text, _BUILDS.c.id.in_(its_builds)),
             change=_blanked(_BUILDS, reason="", document=None, disagreement=None),
             counted="builds",
         ),
         PurgeStep(
             table=changes,
-            where=and_(
-                changes.c.reason != "",
-                selected.quoting(connection, selection, changes.c.created, changes.c.tool_id.in_(its_tools)),
-            ),
+            where=and_(changes.c.reason != "", changed),
             change=_blanked(changes, reason=""),
             counted="others",
         ),
-    ]
-    if selection.before is None and one is None:
-        dispatches = schema.dispatches
-        found.append(
-            PurgeStep(table=dispatches, where=of_task(dispatches), change=_deleted(dispatches), counted="others")
-        )
-    if with_tools:
-        theirs = and_(of_task(_TOOLS), selected.tools(connection, selection))
-        found.append(PurgeStep(table=_TOOLS, where=theirs, change=_drop_tools, counted="tools"))
-    # Last, since the others look here for the request that is named
-    answered = and_(_WITH_TEXT, selected.of_name(selection, _ANSWERS), named(_ANSWERS))
+    )
+
+
+def _dispatch_steps(connection: Connection, selection: Selection) -> tuple[PurgeStep, ...]:
+    """Digests of questions, which have no date and no request: they go with all that is of a task, or of a tenant."""
+    if selection.before is not None or selection.request_id is not None:
+        return ()
+    table = schema.dispatches
+    of_task = selected.of_tasks(connection, selection)
+    return (PurgeStep(table=table, where=of_task(table), change=_deleted(table), counted="others"),)
+
+
+def _tool_steps(connection: Connection, selection: Selection) -> tuple[PurgeStep, ...]:
+    of_task = selected.of_tasks(connection, selection)
+    theirs = and_(of_task(_TOOLS), selected.tools(connection, selection))
+    return (PurgeStep(table=_TOOLS, where=theirs, change=_drop_tools, counted="tools"),)
+
+
+def _answers_step(selection: Selection) -> PurgeStep:
+    answered = and_(_WITH_TEXT, selected.of_name(selection, _ANSWERS), selected.named(selection)(_ANSWERS))
     by_age = selection.before is not None
-    found.append(PurgeStep(table=_ANSWERS, where=answered, change=_blank_answers, counted="requests", by_age=by_age))
-    return tuple(found)
+    return PurgeStep(table=_ANSWERS, where=answered, change=_blank_answers, counted="requests", by_age=by_age)
 
 
-def count(connection: Connection, found: Sequence[PurgeStep]) -> Purged:
+def count(connection: Connection, steps: Sequence[PurgeStep]) -> Purged:
     """How many rows it would be."""
     counted: Counter[str] = Counter()
-    for one in found:
+    for one in steps:
         rows = select(func.count()).select_from(one.table).where(one.where)
         counted[one.counted] += connection.execute(rows).scalar_one()
     return Purged(**counted)
 
 
-def batch(connection: Connection, part: PurgeStep, after: int) -> Sequence[int]:
+def batch(connection: Connection, step: PurgeStep, after: int) -> Sequence[int]:
     """Do the next rows, beyond this id unless the oldest come first; their ids."""
-    rows = select(part.table.c.id).where(part.where).limit(BATCH)
-    if part.by_age:
-        rows = rows.order_by(part.table.c.created)
+    rows = select(step.table.c.id).where(step.where).limit(BATCH)
+    if step.by_age:
+        rows = rows.order_by(step.table.c.created)
     else:
-        rows = rows.where(part.table.c.id > after).order_by(part.table.c.id)
+        rows = rows.where(step.table.c.id > after).order_by(step.table.c.id)
     ids = connection.execute(rows).scalars().all()
     if ids:
-        part.change(connection, ids)
+        step.change(connection, ids)
     return ids
 
 
-def begun(connection: Connection) -> None:
+def forget_cached_answers(connection: Connection) -> None:
     """Let every process forget what it has in memory of answers."""
-    insert_new(connection, _COUNTERS, {"name": "purges", "value": 0}, returning=_COUNTERS.c.value)
-    connection.execute(update(_COUNTERS).where(_COUNTERS.c.name == "purges").values(value=_COUNTERS.c.value + 1))
-    tools.count_up(connection)
+    counters.count_up(connection, counters.PURGES)
+    counters.count_up(connection, counters.TOOLS)
 
 
 def purges(connection: Connection) -> int:
     """A number that grows with every purge of what is named, rather than old."""
-    return connection.execute(select(_COUNTERS.c.value).where(_COUNTERS.c.name == "purges")).scalar() or 0
+    return counters.value(connection, counters.PURGES)
 
 
 # what is done to them
@@ -208,14 +225,14 @@ def _drop_instances(connection: Connection, ids: Sequence[int]) -> None:
     connection.execute(delete(_INSTANCES).where(_INSTANCES.c.id.in_(ids)))
     for task_id in touched:
         tasks.recount(connection, task_id)
-    tools.count_up(connection)  # labels of people may be among them
+    counters.count_up(connection, counters.TOOLS)  # labels of people may be among them
 
 
 def _drop_tools(connection: Connection, ids: Sequence[int]) -> None:
     for table in (schema.changes, schema.comparisons):
         connection.execute(delete(table).where(table.c.tool_id.in_(ids)))
     connection.execute(delete(_TOOLS).where(_TOOLS.c.id.in_(ids)))
-    tools.count_up(connection)
+    counters.count_up(connection, counters.TOOLS)
 
 
 def _blank_answers(connection: Connection, ids: Sequence[int]) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select, update
 
 from hammerstone.errors import SettingsError
 from hammerstone.requests import same_label
-from hammerstone.store import builds, changes, contests, schema, tasks, tools
+from hammerstone.store import builds, changes, contests, counters, schema, tasks
 from hammerstone.store.records import Actor, BuildState, Merged, MergedLabel, Move, Task, ToolState
 from hammerstone.tools import Tool, is_tool_name, tool_name
 
@@ -35,7 +35,7 @@ def rename(connection: Connection, old: str, new: str) -> Task:
         raise SettingsError(
             f"there is a task {new} already", hint=f"to make one of both: hammerstone tasks merge {old} {new}"
         )
-    _refuse_while_building(connection, task)
+    builds.refuse_while_running(connection, task)
     connection.execute(update(_TASKS).where(_TASKS.c.id == task.id).values(name=new))
     for table in (_TOOLS, _BUILDS):
         with_tool = select(table).where(table.c.task_id == task.id, table.c.document.is_not(None))
@@ -43,7 +43,7 @@ def rename(connection: Connection, old: str, new: str) -> Task:
             connection.execute(update(table).where(table.c.id == row.id).values(_renamed(table, row.document, new)))
     connection.execute(update(_ANSWERS).where(_ANSWERS.c.tool == old).values(tool=new))
     _follow(connection, old, new)
-    tools.count_up(connection)
+    counters.count_up(connection, counters.TOOLS)
     return replace(task, name=new)
 
 
@@ -58,7 +58,7 @@ def merge(connection: Connection, source: str, target: str) -> Merged:
             hint="a tool of one must not answer requests of the other",
         )
     for one in (gone, task):
-        _refuse_while_building(connection, one)
+        builds.refuse_while_running(connection, one)
     versions = _move_tools(connection, gone, task)
     _move_builds(connection, gone, task, versions)
     conflicts = _merge_labels(connection, gone, task)
@@ -68,17 +68,10 @@ def merge(connection: Connection, source: str, target: str) -> Merged:
     _follow(connection, source, target)
     connection.execute(delete(_TASKS).where(_TASKS.c.id == gone.id))
     contests.contest(connection, task.id)
-    tools.count_up(connection)
+    counters.count_up(connection, counters.TOOLS)
     return Merged(
         task=tasks.locked(connection, target), instances=moved, tools=tuple(versions.values()), conflicts=conflicts
     )
-
-
-def _refuse_while_building(connection: Connection, task: Task) -> None:
-    if builds.is_running(connection, task.id):
-        raise SettingsError(
-            f"a tool for {task.name} is being built", hint="wait until the build has ended, then try again"
-        )
 
 
 def _follow(connection: Connection, old: str, new: str) -> None:
@@ -144,7 +137,7 @@ def _move_builds(connection: Connection, gone: Task, task: Task, versions: dict[
 
 
 def _merge_labels(connection: Connection, gone: Task, task: Task) -> tuple[MergedLabel, ...]:
-    """Where a question is in both tasks, the label of the one that stays is kept, and the other as its former one."""
+    """Unite the instances of a question that both tasks have: `task`'s label is kept, the other as its former one."""
     one, other = _INSTANCES.alias(), _INSTANCES.alias()
     pairs = (
         select(one.c.id, one.c.question, one.c.answer, other.c.id.label("other_id"), other.c.answer.label("former"))

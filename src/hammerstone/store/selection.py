@@ -26,7 +26,7 @@ _TOOLS = schema.tools
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """Which requests: those before a moment (ISO 8601, UTC), of one task, of one id; without any, all of a store."""
+    """The selected requests: before a moment (ISO 8601, UTC), of one task, of one id; by default all of a store."""
 
     before: str | None = None
     task: str | None = None
@@ -46,12 +46,12 @@ def named(selection: Selection) -> Callable[..., ColumnElement[bool]]:
 
 
 def of_name(selection: Selection, table: Table) -> ColumnElement[bool]:
-    """Of tables that know a task by its name."""
+    """Condition for rows of a table that stores the task's name."""
     return true() if selection.task is None else table.c.task == selection.task
 
 
 def of_tasks(connection: Connection, selection: Selection) -> Callable[[Table], ColumnElement[bool]]:
-    """Of tables that know a task by its id: those of the task that is named, or that the named request is of."""
+    """Condition for rows of a table that stores the task's id: the selected task's, or that of the selected request."""
     names = [selection.task] if selection.task is not None else _tasks_of(connection, selection)
 
     def holds(table: Table) -> ColumnElement[bool]:

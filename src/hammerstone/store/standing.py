@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, or_, select
 
-from hammerstone.store import schema, tools
+from hammerstone.store import builds, schema, tools
 from hammerstone.store.database import timestamp
 from hammerstone.store.records import BuildState, Tally, ToolState
 
@@ -21,7 +21,6 @@ _QUEUE = schema.queue
 _TASKS = schema.tasks
 _TOOLS = schema.tools
 _BESIDE = (ToolState.GATED, ToolState.SHADOW)
-_LEAVES_REVIEW = (BuildState.NEEDS_REVIEW, BuildState.LIVE, BuildState.PASSED, BuildState.FAILED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +41,8 @@ class Standing:
 
 @dataclass(frozen=True, kw_only=True)
 class Ordering:
-    """Which tasks: those whose name or description holds `text`, in one state, those with most instances first; or of
-    these `tasks` alone.
+    """A filter of tasks: those whose name or description holds `text`, in one state, or these `tasks`
+    alone; those with most instances first.
 
     `state` is a tool's, or `collecting` for tasks without one, or `building`.
     """
@@ -103,15 +102,13 @@ def progress(connection: Connection) -> Progress:
     counts = ("compared", "disagreed", "false_hits")
     sums = [func.coalesce(func.sum(_TOOLS.c[name]), 0).label(name) for name in counts]
     compared = connection.execute(select(*sums)).one()
-    last = select(func.max(_BUILDS.c.id)).where(_BUILDS.c.state.in_(_LEAVES_REVIEW)).group_by(_BUILDS.c.task_id)
-    review = select(func.count()).where(_BUILDS.c.id.in_(last), _BUILDS.c.state == BuildState.NEEDS_REVIEW)
     return Progress(
         tasks=total,
         states=states,
         building=_count(connection, select(func.count()).select_from(running)),
         collecting=total - with_tool,
         queued=_count(connection, select(func.count()).where(_QUEUE.c.labeled.is_(None))),
-        review=_count(connection, review),
+        review=_count(connection, select(func.count()).select_from(_BUILDS).where(builds.needs_review())),
         tally=Tally(**{name: getattr(compared, name) for name in counts}),
     )
 
@@ -136,7 +133,7 @@ def _present(state: str = "") -> Any:
 
 
 def _running() -> Any:
-    """Builds that are under way, as far as their leases tell."""
+    """Builds that are under way, according to their leases."""
     held = (_BUILDS.c.state == BuildState.RUNNING, _BUILDS.c.lease_until >= timestamp())
     return select(_BUILDS.c.task_id, _BUILDS.c.started).where(*held).subquery()
 

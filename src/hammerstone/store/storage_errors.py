@@ -75,7 +75,7 @@ _POSTGRES = {
 
 
 def busy(where: str) -> StoreError:
-    """For one who waited in vain for the other threads of this process."""
+    """The error of a writer that waited in vain for other threads of this process."""
     return _BUSY.of(where)
 
 

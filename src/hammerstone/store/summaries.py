@@ -1,4 +1,4 @@
-"""What the ledger tells, as frozen values. An unknown price or token count makes a sum `None`, never too low."""
+"""What the ledger shows, as frozen values. An unknown price or token count makes a sum `None`, never too low."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class RouteRow:
 class ToolRow:
     """One version of a tool: the requests that it `served`, its comparisons, and how many answers were corrected.
 
-    Corrections are not among its false hits: those are of a random sample, and a rate can be told of them.
+    Corrections are not among its false hits: those are of a random sample, and a rate can be computed from them.
     """
 
     tool: str

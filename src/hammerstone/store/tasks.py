@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import case, func, select, update
 
+from hammerstone.digests import sha256
 from hammerstone.errors import NotFoundError
-from hammerstone.escaping import sha256
 from hammerstone.requests import PLAIN, Form, Frame, chat_document, chat_from, question_in
 from hammerstone.store import schema
 from hammerstone.store.database import insert_new, timestamp
@@ -88,12 +88,12 @@ def locked(connection: Connection, name: str) -> Task:
     """The task, whose row is ours until the transaction ends: whatever changes one task queues up here."""
     row = connection.execute(select(_TASKS).where(_TASKS.c.name == name).with_for_update()).first()
     if row is None:
-        raise NotFoundError(f"there is no task {name!r}", hint="`hammerstone tasks` lists them")
+        raise NotFoundError(f"there is no task {name!r}", hint="`hammerstone tasks list` lists them")
     return _task(row)
 
 
 def recount(connection: Connection, task_id: int) -> None:
-    """After instances were removed: a task was last built from no more than there are now."""
+    """Count a task's instances again after some were removed; it was last built from no more than are left."""
     there = select(func.count()).where(_INSTANCES.c.task_id == task_id).scalar_subquery()
     built_at = case((_TASKS.c.built_at > there, there), else_=_TASKS.c.built_at)
     connection.execute(update(_TASKS).where(_TASKS.c.id == task_id).values(instances=there, built_at=built_at))

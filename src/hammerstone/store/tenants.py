@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import select
 
+from hammerstone.digests import sha256
 from hammerstone.errors import NotFoundError
-from hammerstone.escaping import sha256
 from hammerstone.store import schema
 from hammerstone.store.database import insert_new, timestamp
 from hammerstone.store.keeping import ALL
@@ -71,7 +71,7 @@ class Stores:
         return store if self._act is None else store.by(self._act)
 
     def known(self, tenant: str) -> Store:
-        """As `of`, but raises `NotFoundError` for a tenant that has no store yet."""
+        """The store of a tenant, like `of`, but raises `NotFoundError` for a tenant that has no store yet."""
         if tenant not in self._stores and not self._is_known(self._key(tenant)):
             names = [_brief(name) for name in self.tenants()[1 : LISTED + 1]]
             hint = f"there are {', '.join(names)}" if names else "no request has named a tenant yet"
@@ -94,7 +94,7 @@ class Stores:
         self.close()
 
     def _key(self, tenant: str) -> str:
-        """Its first letters, for people, and a digest: two names never share a key, however a file system spells them.
+        """The tenant's first letters, for people, and a digest: no two names share a key in any file system.
 
         The digest covers where the home is in its folder or its database, so that two homes in one place stay apart.
         """
@@ -107,7 +107,7 @@ class Stores:
             return connection.execute(select(_TENANTS.c.id).where(_TENANTS.c.key == key)).first() is not None
 
     def _add(self, key: str, tenant: str) -> None:
-        """Its name comes before its store: whoever dies between the two leaves an empty tenant, and no lost one."""
+        """Store a tenant's name, before its store is made: a crash between leaves an empty tenant, no lost one."""
         with self._database.write() as connection:
             insert_new(connection, _TENANTS, {"key": key, "name": tenant, "created": timestamp()})
 

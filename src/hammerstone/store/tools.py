@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Select, delete, func, insert, select, update
 
 from hammerstone.errors import NotFoundError, SettingsError, ToolRefusedError
-from hammerstone.store import changes, labels, schema, tasks
+from hammerstone.store import changes, counters, labels, schema, tasks
 from hammerstone.store.database import timestamp
 from hammerstone.store.records import Actor, Move, StoredTool, Tally, Task, ToolState, UnreadableTool
 from hammerstone.tools import Tool, tool_name
@@ -25,7 +25,6 @@ __all__ = [
     "adopt",
     "approve",
     "change",
-    "count_up",
     "current",
     "delete_all",
     "every",
@@ -36,7 +35,6 @@ __all__ = [
     "publish",
     "quarantine",
     "remove",
-    "revision",
     "roll_back",
     "serving",
     "set_state",
@@ -45,7 +43,6 @@ __all__ = [
     "unreadable",
 ]
 
-_COUNTERS = schema.counters
 _TASKS = schema.tasks
 _TOOLS = schema.tools
 
@@ -100,7 +97,10 @@ def keep(connection: Connection, tool: Tool) -> StoredTool:
 
 
 def adopt(connection: Connection, tool: Tool, reason: str) -> StoredTool:
-    """Into shadow, or as it is if it is there. Where a task of another frame has its name, it gets another one."""
+    """Put a tool into shadow; one that is stored already stays as it is.
+
+    It gets another name if a task of another frame has its own.
+    """
     named = tasks.find(connection, tool.name)
     if named is not None and named.frame != tool.frame:
         tool = replace(tool, name=tool_name(f"{tool.name}_{tool.frame.digest[:6] or 'plain'}"))
@@ -112,7 +112,7 @@ def adopt(connection: Connection, tool: Tool, reason: str) -> StoredTool:
 
 
 def set_state(connection: Connection, name: str, version: int | None, move: Move, who: Actor) -> StoredTool:
-    """Without a version, what is disabled is all that serves, or would one day by itself."""
+    """Set the state of a version. Disabling without a version disables all that serves, or would one day by itself."""
     row = locked(connection, name, version)
     if version is None and move.to is ToolState.DISABLED:
         for other in _others(connection, row, _TOOLS.c.state.in_((ToolState.LIVE, ToolState.SHADOW))):
@@ -148,7 +148,7 @@ def roll_back(connection: Connection, name: str, version: int | None) -> StoredT
 def remove(connection: Connection, name: str) -> None:
     if not delete_all(connection, _locked_task(connection, name).id):
         raise _missing(name)
-    count_up(connection)
+    counters.count_up(connection, counters.TOOLS)
 
 
 def delete_all(connection: Connection, task_id: int) -> int:
@@ -157,15 +157,6 @@ def delete_all(connection: Connection, task_id: int) -> int:
     for table in (schema.changes, schema.comparisons):
         connection.execute(delete(table).where(table.c.tool_id.in_(versions)))
     return connection.execute(delete(_TOOLS).where(_TOOLS.c.task_id == task_id)).rowcount
-
-
-def revision(connection: Connection) -> int:
-    return connection.execute(select(_COUNTERS.c.value).where(_COUNTERS.c.name == "tools")).scalar_one()
-
-
-def count_up(connection: Connection) -> None:
-    """Let every process read the tools again."""
-    connection.execute(update(_COUNTERS).where(_COUNTERS.c.name == "tools").values(value=_COUNTERS.c.value + 1))
 
 
 def locked(connection: Connection, name: str, version: int | None, state: ToolState | None = None) -> Row[Any]:
@@ -209,7 +200,7 @@ def _move(connection: Connection, row: Row[Any], move: Move, who: Actor, *, is_n
         values |= {"in_a_row": 0} if move.to is ToolState.SHADOW else {}
         connection.execute(update(_TOOLS).where(_TOOLS.c.id == row.id).values(values))
         changes.add(connection, row.id, None if is_new else ToolState(row.state), move, who)
-    count_up(connection)
+    counters.count_up(connection, counters.TOOLS)
 
 
 def stored(row: Row[Any]) -> StoredTool:
@@ -231,7 +222,7 @@ def stored(row: Row[Any]) -> StoredTool:
 
 
 def _readable(rows: Sequence[Row[Any]]) -> tuple[StoredTool, ...]:
-    """Without those that cannot be read: one damaged tool takes no other out of service."""
+    """The versions that can be read: one damaged tool takes no other out of service."""
     readable: list[StoredTool] = []
     for row in rows:
         with suppress(ToolRefusedError):

@@ -100,7 +100,7 @@ class StrongModel(NamedTuple):
     own: float
 
     def of(self, task: str | None) -> Means | None:
-        """For the same task, or else for any."""
+        """Means of this task, or of all tasks if it has none."""
         return self.means.get(task) or self.means.get(None)
 
 
@@ -155,7 +155,7 @@ def _unanswered(connection: Connection, stretch: Stretch) -> dict[tuple[str | No
 
 
 def buckets(connection: Connection, stretch: Stretch, characters: int) -> tuple[Bucket, ...]:
-    """By so many first characters of the moment: 16 are minutes, 13 hours, 10 days."""
+    """Requests per period, named by the first `characters` of its time: 16 for minutes, 13 for hours, 10 for days."""
     start = func.substr(_ANSWERS.c.created, 1, characters).label("start")
     rows = select(start, _ANSWERS.c.route, func.count().label("requests"))
     grouped = _within(rows, stretch).group_by("start", _ANSWERS.c.route).order_by("start")
@@ -167,7 +167,7 @@ def buckets(connection: Connection, stretch: Stretch, characters: int) -> tuple[
 
 
 def _unanswered_over_time(connection: Connection, stretch: Stretch, start: Any) -> Counter[tuple[str, str]]:
-    """By start and route. Grouped in the order of the index of what has no answer, so that no other one is read."""
+    """Unanswered requests by start and route, grouped in the order of their index, so that no other rows are read."""
     groups = (_ANSWERS.c.task, _ANSWERS.c.route, _ANSWERS.c.model, start)
     rows = select(*groups, func.count().label("requests")).where(_ANSWERS.c.answer.is_(None))
     found: Counter[tuple[str, str]] = Counter()
@@ -199,7 +199,7 @@ def _mean(rows: Sequence[Any], own: float) -> Means:
 
 
 def _own_share(cheap_usd: float, rows: Sequence[Any]) -> float:
-    """Of the cost of its answers: without the cheap calls that came before it, all of them but those for others."""
+    """Share of the solver requests' cost that is the solver's own: the rest paid for cheap calls that came before."""
     strong = sum(float(row.usd) for row in rows if row.route == Route.SOLVER)
     before = cheap_usd - sum(float(row.usd) for row in rows if row.route != Route.SOLVER)
     return min(1.0, max(0.0, 1 - before / strong)) if strong else 1.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import unicodedata
@@ -13,8 +12,9 @@ from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakValueDictionary
 
+from hammerstone.digests import sha256
 from hammerstone.errors import ToolRefusedError
-from hammerstone.escaping import escape, mapped, sha256
+from hammerstone.escaping import escape, mapped
 from hammerstone.requests import PLAIN, Form, Frame
 from hammerstone.types import JSON, Route, Usage
 from hammerstone.validation import validator_of
@@ -101,7 +101,7 @@ class Tool:
     @cached_property
     def digest(self) -> str:
         """SHA-256 (64 hexadecimal digits) over the canonical JSON of all of it, the source included."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
+        return sha256(self.to_json())
 
     def takes(self, user: str) -> bool:
         """Whether this user model may write its arguments. Tools of earlier versions do not say who may: anyone."""
@@ -124,7 +124,7 @@ class Tool:
         A text of which the tool is still in memory is not checked again: reading one takes milliseconds, and a gateway
         with a thousand tools reads all of them whenever one changes.
         """
-        key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+        key = sha256(text)
         tool = _READ.get(key)
         if tool is None:
             tool = _READ[key] = Tool._checked(text)
@@ -149,7 +149,7 @@ class Tool:
         return _tool(document)
 
 
-_READ: WeakValueDictionary[bytes, Tool] = WeakValueDictionary()
+_READ: WeakValueDictionary[str, Tool] = WeakValueDictionary()
 
 
 def is_tool_name(name: str) -> bool:

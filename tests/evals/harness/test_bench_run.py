@@ -27,7 +27,7 @@ from hammerstone.evals.harness.samples import (
 from hammerstone.evals.tasks import TASKS, generate_instances, task
 from hammerstone.models.model import Prompt, Reply
 from hammerstone.store import Store
-from hammerstone.store.accounts import AccountedModel, Bill, prompt
+from hammerstone.store.accounts import AccountedModel, Bill
 from hammerstone.testing import FakeSandbox, FunctionModel, ScriptedModel
 from hammerstone.types import Instance, Role, Source, Usage
 
@@ -39,7 +39,7 @@ NOWHERE = FakeSandbox({})
 
 
 def numbered(count: int) -> list[Prompt]:
-    return [prompt(f"{number}?", temperature=0.0) for number in range(count)]
+    return [Prompt.of(f"{number}?", temperature=0.0) for number in range(count)]
 
 
 def questions(given: Sequence[Instance]) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from hammerstone.cli.tables import show_table
 from hammerstone.evals.report.experiment_result import Confusion, Measurement, Result, Series
 from hammerstone.evals.report.markdown import markdown_of
-from hammerstone.evals.report.result_tables import money, number, tables
+from hammerstone.evals.report.result_tables import number, tables
 
 FIGURE = Measurement(
     task="sums",
@@ -126,21 +126,6 @@ def test_the_terminal_shows_a_table_with_its_columns(
     assert "92.5" in shown
     assert "three refused" in shown
     assert not set("#¶…") & set(shown)
-
-
-@pytest.mark.parametrize(
-    ("dollars", "said"),
-    [
-        (None, "unknown"),
-        (0.0, "$0.0000"),
-        (1234.5, "$1,234.5000"),
-        (0.001, "$0.0010"),
-        (0.00099, "$0.00099"),
-        (0.0000123, "$0.000012"),
-    ],
-)
-def test_money_is_never_nought_unless_it_is(dollars: float | None, said: str) -> None:
-    assert money(dollars) == said
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 
 from hammerstone.sandbox import Sandbox
 from hammerstone.settings import LifeSettings
-from hammerstone.store import Act, Store
+from hammerstone.store import Act, Finished, Store
 from hammerstone.store.key_records import KeyRole
 from hammerstone.store.records import Answered, ComparisonKind, ToolState
 from hammerstone.types import Chat, Instance, Message, Route, Source
@@ -571,8 +571,19 @@ async def test_where_a_tool_and_a_stored_answer_differ_somebody_settles_it(
 
 
 async def test_nothing_that_users_and_models_write_gets_out_of_its_place(me: Person, store: Store) -> None:
-    store.finish_request(
-        Answered(id=HOSTILE, question=HOSTILE, answer=HOSTILE, route=Route.SOLVER, task="hostile", refusals=(HOSTILE,))
+    store.finish_requests(
+        [
+            Finished(
+                answered=Answered(
+                    id=HOSTILE,
+                    question=HOSTILE,
+                    answer=HOSTILE,
+                    route=Route.SOLVER,
+                    task="hostile",
+                    refusals=(HOSTILE,),
+                )
+            )
+        ]
     )
     store.add_task("hostile", HOSTILE)
     store.add_instance(

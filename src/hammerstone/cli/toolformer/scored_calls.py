@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from hammerstone.cli.tables import show_table
-from hammerstone.cli.terminal import percent, print_json, print_line, show_text
+from hammerstone.cli.terminal import print_json, print_line, show_text
+from hammerstone.formatting import percent
 
 if TYPE_CHECKING:
     from hammerstone.toolformer.score.explanation import ExplainedCall

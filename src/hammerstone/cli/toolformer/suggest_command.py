@@ -10,9 +10,10 @@ import typer
 
 from hammerstone.cli.options import Backend, Home, Json, SandboxName
 from hammerstone.cli.tables import show_table
-from hammerstone.cli.terminal import percent, print_json, print_line, progress, show_text, talk
+from hammerstone.cli.terminal import print_json, print_line, progress, show_text, talk
 from hammerstone.cli.toolformer.shared import File, needs_extra, read_run, running_apis
 from hammerstone.errors import InputError, OperatorError
+from hammerstone.formatting import percent
 
 if TYPE_CHECKING:
     from hammerstone.toolformer.suggest.suggestion import SuggestedPrompt

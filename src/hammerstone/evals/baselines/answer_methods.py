@@ -22,7 +22,7 @@ from hammerstone.routes import (
 )
 from hammerstone.sandbox import Limits, Sandbox
 from hammerstone.settings import USER_TEMPERATURE
-from hammerstone.store import AccountedModel, Bill, prompt
+from hammerstone.store import AccountedModel, Bill
 from hammerstone.tools import Tool, check_source, parser
 from hammerstone.types import Instance
 
@@ -76,7 +76,7 @@ class Direct:
     async def answer(self, question: str, bill: Bill) -> str | NoAnswer:
         """A reply is cut where it is far longer than an answer: a small model may repeat itself without end."""
         text = prompts.fill("direct", examples=self._examples, question=question)
-        asked = replace(prompt(text, temperature=USER_TEMPERATURE), max_tokens=self._max_tokens)
+        asked = replace(Prompt.of(text, temperature=USER_TEMPERATURE), max_tokens=self._max_tokens)
         reply = await self._model.complete(asked, bill)
         return reply.strip().removeprefix("Answer:").strip() or NoAnswer.INVALID
 
@@ -90,7 +90,7 @@ async def worked_examples(
 
 async def _working(model: AccountedModel, question: str, bill: Bill) -> str:
     asked = prompts.fill("worked_example", question=question)
-    return await model.complete(prompt(asked, temperature=USER_TEMPERATURE), bill)
+    return await model.complete(Prompt.of(asked, temperature=USER_TEMPERATURE), bill)
 
 
 class ChainOfThought:
@@ -106,7 +106,7 @@ class ChainOfThought:
 
     async def answer(self, question: str, bill: Bill) -> str | NoAnswer:
         text = prompts.fill("chain_of_thought", examples=self._examples, question=question)
-        reply = await self._model.complete(prompt(text, temperature=USER_TEMPERATURE), bill)
+        reply = await self._model.complete(Prompt.of(text, temperature=USER_TEMPERATURE), bill)
         return read_answer(reply, question) or NoAnswer.INVALID
 
 

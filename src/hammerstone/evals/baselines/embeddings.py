@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import math
 import struct
@@ -13,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from hammerstone.digests import sha256
 from hammerstone.errors import RecordingError, SettingsError
 from hammerstone.requests import normalise
 from hammerstone.text_files import read_text
@@ -143,7 +143,7 @@ def recorded_embeddings(recordings: Path) -> tuple[RecordedEmbedding, ...]:
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return sha256(text)[:16]
 
 
 def _read(packed: str) -> Vector:

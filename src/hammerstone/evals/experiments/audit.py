@@ -17,6 +17,7 @@ from hammerstone.evals.experiments.audit_bounds import FALSE_HIT_RATES, count_he
 from hammerstone.evals.experiments.audit_streams import Found, simulate, through_loop
 from hammerstone.evals.harness.bench_run import BenchRun
 from hammerstone.evals.report.experiment_result import Measurement, Result, Series, Table
+from hammerstone.formatting import percent
 from hammerstone.life import audit_rate, upper_bound
 from hammerstone.settings import LifeSettings
 from hammerstone.store import Tally
@@ -180,7 +181,7 @@ def _notes() -> tuple[str, ...]:
         "A change of few answers takes longer to be found, but no more of them are served wrongly: on average 1 "
         "divided by the audited share, which is 100 at 1 %.",
         f"Each rate is held fixed here. With audit = 0.05, a tool starts at {100 * first:g} %, is audited at "
-        f"{100 * later:.1f} % once it has agreed 20 times, and never at less than {100 * least:g} %.",
+        f"{percent(later)} once it has agreed 20 times, and never at less than {100 * least:g} %.",
         f"The bound is looked at after each of {LOOKS:,} compared answers, and holds if it was never below the true "
         "rate. The time-uniform one promises this for 95 % of the streams. A bound for a single look does not.",
     )

@@ -18,10 +18,11 @@ from hammerstone.evals.baselines.answer_methods import ToolWithParser
 from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError
 from hammerstone.evals.harness.metered import Meter, metered_models
 from hammerstone.evals.report.experiment_result import Measurement, Result, Series, Table
-from hammerstone.evals.report.result_tables import ALL, money
+from hammerstone.evals.report.result_tables import ALL
 from hammerstone.evals.traffic.one_task_stream import FAMILIES, one_task_stream
+from hammerstone.formatting import exact_dollars
 from hammerstone.loop import Hammerstone
-from hammerstone.models import Prompt, Reply
+from hammerstone.models import Prompt, Reply, known_sum
 from hammerstone.requests import agree
 from hammerstone.store import Bill, Build, BuildState, open_store
 from hammerstone.tools import Tool
@@ -206,10 +207,9 @@ def _over_all(covered: Sequence[Measurement]) -> list[Measurement]:
 
 
 def _total(of: Sequence[Measurement]) -> dict[str, float | int | None]:
-    costs, calls = [one.cost_usd for one in of], [one.model_calls for one in of]
     return {
-        "cost_usd": None if None in costs else sum(cost for cost in costs if cost is not None),
-        "model_calls": None if None in calls else sum(call for call in calls if call is not None),
+        "cost_usd": known_sum(one.cost_usd for one in of),
+        "model_calls": known_sum(one.model_calls for one in of),
     }
 
 
@@ -252,7 +252,7 @@ def _table(families: Sequence[_Growth], counts: Sequence[int]) -> Table:
                 *(f"{100 * one.share(count, improved=True):.1f}" for count in counts),
                 f"{100 * one.share(counts[-1], improved=False):.1f}",
                 str(one.builds),
-                money(one.bill.cost_usd),
+                exact_dollars(one.bill.cost_usd),
                 str(one.served),
                 str(one.wrong + sum(version.answered - version.right for version in one.versions)),
             )

@@ -25,6 +25,7 @@ from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError, one_
 from hammerstone.evals.report.experiment_result import Measurement, Result, Series
 from hammerstone.evals.report.result_tables import ALL
 from hammerstone.evals.traffic.mixed_traffic import TrafficItem, TrafficKind, generate_traffic
+from hammerstone.formatting import percent
 from hammerstone.store import AccountedModel
 from hammerstone.types import Role, Route
 
@@ -373,7 +374,7 @@ def _saved(strategies: _Strategies) -> list[str]:
     saved = (
         [
             f"In the second half {OURS} calls the strong model {few} times, builds included, for {len(ours) - half} "
-            f"requests: {100 * (1 - few / many):.1f} % fewer than the {many} of {STRONG}."
+            f"requests: {percent(1 - few / many)} fewer than the {many} of {STRONG}."
         ]
         if many
         else []

@@ -21,6 +21,7 @@ from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError, one_
 from hammerstone.evals.harness.build_trials import tool_for
 from hammerstone.evals.harness.samples import Samples, samples_for
 from hammerstone.evals.report.experiment_result import Measurement, Result, Series
+from hammerstone.models import known_sum
 from hammerstone.store import AccountedModel, Bill
 from hammerstone.tools import Tool
 from hammerstone.types import Role, Route
@@ -202,25 +203,20 @@ def _over_all(measurements: Sequence[Measurement]) -> list[Measurement]:
 
 
 def _sum(measurements: Sequence[Measurement], method: str, model: str) -> Measurement:
-    def total(values: Sequence[float | None]) -> float | None:
-        return None if None in values else sum(value or 0 for value in values)
-
-    tokens_in, tokens_out = (
-        total([one.input_tokens for one in measurements]),
-        total([one.output_tokens for one in measurements]),
-    )
+    tokens_in = known_sum(one.input_tokens for one in measurements)
+    tokens_out = known_sum(one.output_tokens for one in measurements)
     return Measurement(
         task="all",
         method=method,
         model=model,
         n=sum(one.n for one in measurements),
         right=sum(one.right for one in measurements),
-        wrong=int(total([one.wrong for one in measurements]) or 0),
+        wrong=int(known_sum(one.wrong for one in measurements) or 0),
         lacking=sum((Counter(one.lacking) for one in measurements), Counter[str]()),
         input_tokens=None if tokens_in is None else int(tokens_in),
         output_tokens=None if tokens_out is None else int(tokens_out),
-        cost_usd=total([one.cost_usd for one in measurements]),
-        seconds=total([one.seconds for one in measurements]),
+        cost_usd=known_sum(one.cost_usd for one in measurements),
+        seconds=known_sum(one.seconds for one in measurements),
         model_calls=sum(one.model_calls or 0 for one in measurements),
     )
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from hammerstone.evals.report.markdown import MARK, markdown_of
     from hammerstone.evals.report.page import check_report_path, write_page, write_report
     from hammerstone.evals.report.plots import draw_lines
-    from hammerstone.evals.report.result_tables import CONFUSION, about, percent, tables
+    from hammerstone.evals.report.result_tables import CONFUSION, about, tables
     from hammerstone.evals.report.styles import styles_of
     from hammerstone.evals.report.svg import inline
 else:
@@ -22,7 +22,7 @@ else:
             "markdown": "MARK markdown_of",
             "page": "check_report_path write_page write_report",
             "plots": "draw_lines",
-            "result_tables": "CONFUSION about percent tables",
+            "result_tables": "CONFUSION about tables",
             "styles": "styles_of",
             "svg": "inline",
         },
@@ -39,7 +39,6 @@ __all__ = [
     "draw_lines",
     "inline",
     "markdown_of",
-    "percent",
     "styles_of",
     "tables",
     "write_page",

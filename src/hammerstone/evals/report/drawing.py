@@ -10,9 +10,10 @@ from typing import TypeAlias
 from hammerstone.evals.report.aggregation import answers, by_task, false_hits, method_label, over_all, wrong
 from hammerstone.evals.report.experiment_result import Measurement, Result, Series
 from hammerstone.evals.report.plots import Dot, Point, draw_dots, draw_lines, draw_points, draw_stack
-from hammerstone.evals.report.result_tables import ALL, counted_in, in_one_line, money, number, percent, value_in
+from hammerstone.evals.report.result_tables import ALL, counted_in, in_one_line, number, value_in
 from hammerstone.evals.report.styles import Style, styles_of
 from hammerstone.evals.report.svg import inline
+from hammerstone.formatting import exact_dollars, percent
 from hammerstone.visible import visible
 
 __all__ = ["LegendEntry", "Plot", "draw"]
@@ -86,7 +87,7 @@ def _reached(result: Result, styles: Mapping[str, Style]) -> Iterator[Plot]:
         legend = [
             LegendEntry(
                 name=in_one_line(name),
-                value=f"{percent(one.share)}, {money(line.y[-1])}",
+                value=f"{percent(one.share)}, {exact_dollars(line.y[-1])}",
                 style=styles[name],
                 area=True,
             )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from hammerstone.evals.report.aggregation import answers, false_hits, method_label, over_all, wrong
 from hammerstone.evals.report.experiment_result import Measurement, Result
-from hammerstone.evals.report.result_tables import in_one_line, number, percent
+from hammerstone.evals.report.result_tables import in_one_line, number
+from hammerstone.formatting import percent
 
 __all__ = ["Headline", "headlines"]
 

@@ -13,7 +13,7 @@ from hammerstone.evals.report.drawing import Plot, draw
 from hammerstone.evals.report.experiment_result import Confusion, Result, Table
 from hammerstone.evals.report.headlines import Headline, headlines
 from hammerstone.evals.report.result_tables import CONFUSION, DETAIL, about, tables
-from hammerstone.visible import visible
+from hammerstone.visible import seen, visible
 
 __all__ = ["render"]
 
@@ -50,7 +50,7 @@ def render(results: Sequence[Result], *, title: str, generator: str) -> str:
     environment = Environment(
         loader=PackageLoader(__package__ or "", "templates"),
         autoescape=True,
-        finalize=_seen,
+        finalize=seen,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -89,11 +89,6 @@ def _grouped(table: Table) -> list[tuple[str, list[tuple[tuple[str, ...], str]]]
 def _breakable(name: str) -> Markup:
     """A name that may be broken into lines after its underscores."""
     return Markup("_<wbr>").join(visible(name).split("_"))
-
-
-def _seen(value: object) -> object:
-    """Text as the page shows it: a browser would obey bidirectional marks, and drop what cannot be seen."""
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _heat(confusion: Confusion) -> tuple[tuple[_Cell, ...], ...]:

@@ -17,8 +17,9 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from hammerstone.evals.report.experiment_result import Series
-from hammerstone.evals.report.result_tables import counted_in, money, number
+from hammerstone.evals.report.result_tables import counted_in, number
 from hammerstone.evals.report.styles import Style
+from hammerstone.formatting import exact_dollars
 from hammerstone.visible import visible
 
 __all__ = ["Dot", "Point", "draw_dots", "draw_lines", "draw_points", "draw_stack"]
@@ -86,7 +87,7 @@ def draw_points(points: Sequence[Point]) -> str:
         dollars = [one.x for one in points]
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 3) if max(dollars) < 100 * min(dollars) else (1,)))
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(_words(money))
+        axes.xaxis.set_major_formatter(_words(exact_dollars))
         axes.yaxis.set_major_formatter(_words(lambda share: f"{100 * share:.0f} %"))
         axes.set_xlabel("US dollars per request; their scale is logarithmic")
         axes.set_position((52 / _WIDTH, 40 / _HEIGHT, 1 - 66 / _WIDTH, 1 - 50 / _HEIGHT))

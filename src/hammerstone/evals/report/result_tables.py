@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from hammerstone.evals.report.experiment_result import Confusion, Measurement, Result, Series, Table, head_of
+from hammerstone.formatting import exact_dollars, percent
 
 __all__ = [
     "ALL",
@@ -17,9 +18,7 @@ __all__ = [
     "counted_in",
     "counts_false_hits",
     "in_one_line",
-    "money",
     "number",
-    "percent",
     "tables",
     "value_in",
 ]
@@ -61,19 +60,6 @@ def in_one_line(label: str) -> str:
     return label.replace("\n", ", ")
 
 
-def percent(share: float) -> str:
-    """Of a share of 1."""
-    return f"{100 * share:.1f} %"
-
-
-def money(dollars: float | None) -> str:
-    """US dollars with four decimals, or with two significant digits below a tenth of a cent."""
-    if dollars is None:
-        return UNKNOWN
-    small = 0 < abs(dollars) < 0.001
-    return f"${dollars:,.{1 - math.floor(math.log10(abs(dollars))) if small else 4}f}"
-
-
 def number(value: float) -> str:
     """Whole from a thousand on, below with four significant digits."""
     return f"{value:,.0f}" if abs(value) >= 1000 or value == math.floor(value) else f"{value:.4g}"
@@ -82,7 +68,7 @@ def number(value: float) -> str:
 def value_in(plot: str) -> Callable[[float], str]:
     """How the values of a plot are written: as money, in per cent, or as they are."""
     shares = dict.fromkeys(("routes", "accuracy", "coverage", "found"), percent)
-    return {"cost": money, **shares}.get(plot, number)
+    return {"cost": exact_dollars, **shares}.get(plot, number)
 
 
 def counted_in(plot: str) -> str:
@@ -107,8 +93,8 @@ def _measurements(result: Result) -> Table:
         ("#paper", ["" if one.paper is None else f"{one.paper:.1f}" for one in measurements]),
         ("#tokens each", [_each(_tokens(one), one.n, lambda tokens: f"{tokens:,.0f}") for one in measurements]),
         ("#seconds each", ["" if one.seconds is None else f"{one.seconds / one.n:.1f}" for one in measurements]),
-        ("#cost each", [_each(one.cost_usd, one.n, money) for one in measurements]),
-        ("#cost", [money(one.cost_usd) for one in measurements]),
+        ("#cost each", [_each(one.cost_usd, one.n, exact_dollars) for one in measurements]),
+        ("#cost", [exact_dollars(one.cost_usd) for one in measurements]),
         ("#calls", [UNKNOWN if one.model_calls is None else number(one.model_calls) for one in measurements]),
         (f"{DETAIL}¶", [_detail(one) for one in measurements]),
     ]

@@ -22,7 +22,7 @@ import anyio
 from anyio import to_thread
 from starlette.requests import Request as HttpRequest
 
-from hammerstone.escaping import sha256
+from hammerstone.digests import sha256
 from hammerstone.faults import LogReporter, Reporter
 from hammerstone.server.access.charges import Charge, Ended, NoCharge, came_to, estimated, tokens_of
 from hammerstone.server.access.counts import PART, WINDOW, Counts, part_of

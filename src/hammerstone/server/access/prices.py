@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from hammerstone.models import list_price
+from hammerstone.models import PricePerMillion, list_price, list_rates
 from hammerstone.types import Usage
 
 __all__ = ["Prices"]
-
-SAMPLE = 1_000  # tokens of which a price per token is taken
-
-
-@dataclass(frozen=True)
-class TokenRates:
-    """US dollars per token."""
-
-    read: float
-    written: float
 
 
 class Prices:
@@ -25,23 +13,17 @@ class Prices:
 
     def __init__(self, ceiling: float) -> None:
         self.ceiling = ceiling
-        self._rates: dict[str, TokenRates | None] = {}
+        self._rates: dict[str, PricePerMillion | None] = {}
 
     def estimate(self, model: str | None, read: int, written: int) -> float:
         """About what a call will cost; the ceiling for a model whose price has not been looked up or is not known."""
         rates = self._rates.get(model) if model is not None else None
-        return self.ceiling if rates is None else rates.read * read + rates.written * written
+        return self.ceiling if rates is None else rates.cost(Usage(input_tokens=read, output_tokens=written))
 
     def cost(self, model: str | None, usage: Usage) -> float | None:
         """What a call has cost, or `None`. Looks in the price table, which may take a second the first time."""
         if model is None:
             return None
         if model not in self._rates:
-            self._rates[model] = _rates(model)
+            self._rates[model] = list_rates(model)
         return list_price(model, usage)
-
-
-def _rates(model: str) -> TokenRates | None:
-    read = list_price(model, Usage(input_tokens=SAMPLE, output_tokens=0))
-    written = list_price(model, Usage(input_tokens=0, output_tokens=SAMPLE))
-    return None if read is None or written is None else TokenRates(read / SAMPLE, written / SAMPLE)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from anyio import to_thread
 from starlette.responses import Response
 
+from hammerstone.digests import sha256
 from hammerstone.errors import InputError
-from hammerstone.escaping import sha256
 from hammerstone.faults import contained
 from hammerstone.life import disputed_request
 from hammerstone.requests import parts_of
@@ -71,7 +71,7 @@ def _page(visit: Visit, queued: Queued | None, said: Answer | Refusal | None = N
         waiting=progress.queued,
         reviews=[
             (one.task, one.disagreement, disputed_request(store, one.task, one.disagreement))
-            for one in store.builds_in_review(MOST_REVIEWS)
+            for one in store.builds_in_review(limit=MOST_REVIEWS)
             if one.disagreement is not None
         ],
     )

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import cast
 from urllib.parse import quote
@@ -17,26 +17,23 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name  # pyright: ignore[reportUnknownVariableType] - of any options
 
+from hammerstone.formatting import MINUS, counted, dollars, percent
 from hammerstone.server.pages.differences import halves
 from hammerstone.store import Spent
-from hammerstone.visible import visible
+from hammerstone.visible import seen, visible
 
 __all__ = [
     "STATIC",
     "count",
-    "counted",
-    "dollars",
     "duration",
     "milliseconds",
     "paid",
-    "percent",
     "render",
     "static_file",
 ]
 
 STATIC = {"css": "text/css", "js": "text/javascript", "txt": "text/plain", "svg": "image/svg+xml"}
 LINE = 80  # characters of JSON that stay together
-MINUS = "\N{MINUS SIGN}"
 _WORDS = {"solver": "strong model"}
 """What people call a route or a role, where that is not the API's name."""
 
@@ -57,7 +54,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("hammerstone.server.pages"),
         autoescape=True,
-        finalize=_seen,
+        finalize=partial(seen, lines=True),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -90,24 +87,6 @@ def count(number: float) -> str:
     return f"{number:,}"
 
 
-def counted(number: int, thing: str) -> str:
-    """`1 request`, `1,234 requests`."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
-def dollars(amount: float | None) -> str:
-    """`$1,234`, `$1.23`, `$0.12`, `$0.0031`; an unknown price stays unknown."""
-    if amount is None:
-        return "unknown"
-    sign, size = (MINUS if amount < 0 else ""), abs(amount)
-    if size == 0:
-        return "$0"
-    if size < 0.0001:
-        return f"{sign}<$0.0001"
-    digits = 0 if size >= 1_000 else 2 if size >= 0.0995 else 3 if size >= 0.00995 else 4
-    return f"{sign}${size:,.{digits}f}"
-
-
 def _cost(amount: float | None) -> str:
     """An amount that stands in a sentence, without a heading."""
     return "cost unknown" if amount is None else dollars(amount)
@@ -118,10 +97,6 @@ def paid(spent: Spent) -> str:
     if not spent.unpriced:
         return dollars(spent.usd)
     return f"≥ {dollars(spent.usd)}" if spent.usd else "unknown"
-
-
-def percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f} %"
 
 
 def milliseconds(ms: float) -> str:
@@ -199,8 +174,3 @@ def _unbroken(text: str) -> Markup:
 def _static(name: str) -> str:
     """The address of a file, which is another one as soon as the file is."""
     return f"/ui/static/{name}?v={static_file(name)[1]}"
-
-
-def _seen(value: object) -> object:
-    """Text as the page shows it: a browser would obey bidirectional marks, and drop what cannot be seen."""
-    return visible(value, lines=True) if isinstance(value, str) and not isinstance(value, Markup) else value

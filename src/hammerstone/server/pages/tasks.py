@@ -13,6 +13,7 @@ from hammerstone.admin.tasks import find_task, shown_build
 from hammerstone.builder import independent
 from hammerstone.errors import NotFoundError, ToolRefusedError
 from hammerstone.life import false_hit_rate
+from hammerstone.models import known_sum
 from hammerstone.server.pages.charts import KINDS, SPANS, chart
 from hammerstone.server.pages.differences import of_sources
 from hammerstone.server.pages.requests import number_of
@@ -77,7 +78,6 @@ def show_one(visit: Visit) -> Response:
     tool, damage = _tool(store, name, visit.number("version"))
     span = SPANS.get(visit.query("span"), SPANS["week"])
     builds = [shown_build(store, one) for one in store.builds(name)[:MOST_BUILDS]]
-    costs = [one.cost_usd for one in builds if one.state != "running"]
     changes = store.changes(name)
     needed, gathered = visit.settings.build.needed, task.instances if tool else _gathered(store, task)
     is_building = any(one.state == "running" for one in builds)
@@ -98,7 +98,7 @@ def show_one(visit: Visit) -> Response:
         served=store.served(name),
         rate=false_hit_rate(tool.tally) if tool else None,
         reported=store.reported_wrong(name, tool.version) if tool else 0,
-        build_usd=None if None in costs else sum(cost or 0 for cost in costs),
+        build_usd=known_sum(one.cost_usd for one in builds if one.state != "running"),
         builds=builds,
         groups=grouped(store.refused_lately(name, MOST_REFUSED)),
         disagreements=store.comparisons(name, tool.version, agreed=False, limit=MOST_DISAGREEMENTS) if tool else (),

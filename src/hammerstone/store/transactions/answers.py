@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hammerstone.store import answers, calls, instances
-from hammerstone.store.records import Finished
 from hammerstone.store.transactions.opened import Opened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hammerstone.store.answers import RefusedQuestion, WantedAnswers
-    from hammerstone.store.records import Answered, LedgerEntry, PaidCall
-    from hammerstone.types import Instance
+    from hammerstone.store.records import Answered, Finished, LedgerEntry, PaidCall
 
 __all__ = ["AnswerTransactions"]
 
@@ -39,10 +37,6 @@ class AnswerTransactions(Opened):
         """Store many answers in one transaction, as `add_answer` does."""
         with self._database.write(durable=False) as connection:
             answers.add(connection, answered, self.keeping)
-
-    def finish_request(self, answered: Answered, *, task: str | None = None, instance: Instance | None = None) -> None:
-        """`finish_requests` of one."""
-        self.finish_requests([Finished(answered=answered, task=task, instance=instance)])
 
     def finish_requests(self, finished: Sequence[Finished], *, again: bool = False) -> frozenset[str]:
         """Store answers and, where given, what they cost and the instances under their tasks, in one transaction.

@@ -38,7 +38,7 @@ class BuildTransactions(Opened):
             return builds.start(connection, task_name, owner, lease_seconds, improves, decided_on)
 
     def settle(self, task: Task, left: int) -> None:
-        """Of the instances that this task has had so far, only so many are `left` to make a tool better by."""
+        """Record that only `left` of the task's instances can still improve its tool."""
         with self._database.write() as connection:
             builds.settle(connection, task, left)
 
@@ -115,10 +115,12 @@ class BuildTransactions(Opened):
         with self._database.read() as connection:
             return builds.newest_first(connection, task_name)
 
-    def builds_in_review(self, limit: int) -> tuple[Build, ...]:
-        """Those that ended with a tool of which somebody must say whether it or a stored answer is right."""
+    def builds_in_review(self, *, task: str | None = None, limit: int | None = None) -> tuple[Build, ...]:
+        """The builds of one task or of all that need review: each ended with a tool, none with one came after it, and
+        somebody must say whether the tool or a stored answer is right.
+        """
         with self._database.read() as connection:
-            return builds.in_review(connection, limit)
+            return builds.in_review(connection, task=task, limit=limit)
 
     def attempts(self, build_id: int) -> tuple[Attempt, ...]:
         """The attempts of a build, in order."""

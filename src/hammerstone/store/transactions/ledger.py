@@ -55,7 +55,7 @@ class LedgerTransactions(Opened):
             return traffic.sums(connection, stretch)
 
     def buckets(self, stretch: Stretch, characters: int) -> tuple[Bucket, ...]:
-        """The same over time, by so many first characters of the moment: 16 are minutes, 13 hours, 10 days."""
+        """The same per period, named by the first `characters` of its time: 16 for minutes, 13 hours, 10 days."""
         with self._database.read() as connection:
             return traffic.buckets(connection, stretch, characters)
 

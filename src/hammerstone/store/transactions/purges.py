@@ -34,20 +34,20 @@ class PurgeTransactions(Opened):
         once `ends` says so.
         """
         with self._database.read() as connection:
-            found = purging.parts(connection, selection, with_tools=tools)
+            steps = purging.steps(connection, selection, with_tools=tools)
             if dry_run:
-                return purging.count(connection, found)
+                return purging.count(connection, steps)
         purged: Counter[str] = Counter()
-        for part in found:
+        for step in steps:
             last, ids = 0, [0]
             while ids and not ends():
                 with self._database.write() as connection:
-                    ids = purging.batch(connection, part, last)
+                    ids = purging.batch(connection, step, last)
                 last = max(ids, default=last)
-                purged[part.counted] += len(ids)
+                purged[step.counted] += len(ids)
         if purged.total() and selection.before is None:
             with self._database.write() as connection:
-                purging.begun(connection)
+                purging.forget_cached_answers(connection)
         return Purged(**purged)
 
     def purges(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hammerstone.requests import PLAIN
-from hammerstone.store import removal, renaming, tasks, tools
+from hammerstone.store import counters, removal, renaming, tasks
 from hammerstone.store.transactions.opened import Opened
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class TaskTransactions(Opened):
         """
         with self._database.write() as connection:
             task = tasks.mark(connection, name, time_dependent=time_dependent)
-            tools.count_up(connection)
+            counters.count_up(connection, counters.TOOLS)
             return task
 
     def time_dependent_tasks(self) -> frozenset[str]:

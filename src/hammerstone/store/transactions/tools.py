@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hammerstone.store import changes, tools
+from hammerstone.store import changes, counters, tools
 from hammerstone.store.records import Actor, Move, ToolState
 from hammerstone.store.transactions.opened import Opened
 
@@ -29,7 +29,7 @@ class ToolTransactions(Opened):
             return tools.in_state(connection, ToolState.SHADOW)
 
     def tools(self, all_versions: bool = False) -> tuple[StoredTool, ...]:
-        """By name: each task's current version (the live one, or else its newest), or all versions, oldest first."""
+        """Tools by name: each task's current version (the live one, else the newest), or all versions, oldest first."""
         with self._database.read() as connection:
             return tools.every(connection) if all_versions else tools.current(connection)
 
@@ -113,4 +113,4 @@ class ToolTransactions(Opened):
     def tools_revision(self) -> int:
         """A number that grows whenever a tool's state changes, in whatever process. One indexed query."""
         with self._database.read() as connection:
-            return tools.revision(connection)
+            return counters.value(connection, counters.TOOLS)
