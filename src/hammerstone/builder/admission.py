@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from anyio import to_thread
 
 from hammerstone.builder.gate import NO_WORDING, foreign_questions, intruders, parser_problem
+from hammerstone.builder.probe_drawing import SolvedQuestion
 from hammerstone.builder.splits import spelled_alike
 from hammerstone.builder.verify import Finding, Verdict, check_arguments, check_parser, contradicted
 from hammerstone.errors import ToolRefusedError
@@ -76,8 +77,8 @@ async def _examine(
         return ("it has no parser, and without a model its other route cannot be tried",)
     if not tool.wordings and tool.frame == PLAIN:
         return (NO_WORDING,)
-    solved = [(check.question, check.answer) for check in tool.checks if check.parsed]
-    problem = _too_little(tool, [question for question, _ in solved])
+    solved = [SolvedQuestion(check.question, check.answer) for check in tool.checks if check.parsed]
+    problem = _too_little(tool, [one.question for one in solved])
     if problem:
         return (problem,)
     findings = await check_parser(sandbox, tool.source, instances)

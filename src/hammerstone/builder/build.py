@@ -235,7 +235,7 @@ class Maker:
             return _failed(draft.reason, bill)
         if bench.present is not None and not draft.parses:
             return _failed("no version was better than the present one", bill)
-        asked = (self._settings.build.module if recipe == "module" else self._settings.build.latm).held_out
+        asked = self._settings.build.numbers(recipe).held_out
         result = await pass_gate(bench, draft, self._user, asked=asked)
         if not result.routes or (bench.present is not None and Route.PARSER not in result.routes):
             reason = "; ".join(result.reasons)
@@ -340,8 +340,7 @@ class Maker:
 
     async def _split(self, recipe: Recipe, task: Task) -> Split:
         instances = independent(await self._instances(task))
-        numbers = self._settings.build.module if recipe == "module" else self._settings.build.latm
-        return split_instances(instances, numbers, spare=recipe == "module")
+        return split_instances(instances, self._settings.build.numbers(recipe), spare=recipe == "module")
 
     async def _settle(self, finding: Finding, bill: Bill) -> bool | None:
         """Whether the label was wrong; `None` if nobody can say. A person's label is not put to the solver."""

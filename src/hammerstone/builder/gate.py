@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from hammerstone.builder.probe_drawing import SolvedQuestion
 from hammerstone.builder.probes import unread
 from hammerstone.builder.splits import respelled
 from hammerstone.builder.verify import Finding, Verdict, check_parser, checks_of, contradicted, not_refused
@@ -67,15 +68,12 @@ async def _held_out(bench: Workbench, draft: Draft) -> list[Finding]:
 
 
 async def _settle(bench: Workbench, draft: Draft, findings: list[Finding]) -> tuple[list[Finding], Finding | None]:
-    """A single difference may be the label's fault. One that nobody can settle is a suspect; two are too many."""
+    """Settle a single difference. If nobody can, it is a suspect, unless the draft has one: two are too many."""
     differing = [one for one in findings if one.verdict is Verdict.DIFFERS]
     if len(differing) != 1:
         return findings, None
-    label_was_wrong = await bench.settle(differing[0])
-    if label_was_wrong is None and draft.suspect is None:
-        return findings, differing[0]
-    settled = replace(differing[0], verdict=Verdict.AGREES) if label_was_wrong else differing[0]
-    return [settled if one is differing[0] else one for one in findings], None
+    findings, suspect = await bench.settle_only(findings, differing[0])
+    return findings, suspect if draft.suspect is None else None
 
 
 def _parser_problem(bench: Workbench, draft: Draft, findings: Sequence[Finding], suspect: Finding | None) -> str:
@@ -112,11 +110,11 @@ def parser_problem(findings: Sequence[Finding], which: str, *, earlier: int = 0,
 
 
 async def intruders(
-    sandbox: Sandbox, source: str, solved: Sequence[tuple[str, str]], foreign: Sequence[str]
+    sandbox: Sandbox, source: str, solved: Sequence[SolvedQuestion], foreign: Sequence[str]
 ) -> tuple[str, ...]:
     """Questions that the parser answers and must not, as complaints for the maker.
 
-    `solved` are questions that it takes, with the tool's answers; `foreign` are those of other tasks.
+    `foreign` are questions of other tasks.
     """
     return (*(await not_refused(sandbox, source, foreign)), *(await unread(sandbox, source, solved)))
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hammerstone import prompts
 from hammerstone.builder.conversation import show_arguments, show_description, show_frame, show_instances, show_problems
 from hammerstone.builder.gate import intruders
+from hammerstone.builder.probe_drawing import SolvedQuestion
 from hammerstone.builder.splits import respelled
 from hammerstone.builder.verify import Finding, Verdict, check_parser, checks_of, contradicted
 from hammerstone.builder.workbench import Draft, Failure, Workbench
@@ -102,7 +103,7 @@ async def _verify(bench: Workbench, source: str) -> tuple[Draft, tuple[str, ...]
     spelled = bench.labeled(respelled(bench.every, instances))
     further = await contradicted(bench.sandbox, source, spelled)
     taken = [
-        (one.instance.question, one.answer)
+        SolvedQuestion(one.instance.question, one.answer)
         for one in findings
         if one.verdict in {Verdict.AGREES, Verdict.DIFFERS} and one.answer is not None
     ]
@@ -140,19 +141,12 @@ def _lost(bench: Workbench, refused: Sequence[Finding]) -> list[Finding]:
 async def _settle(
     bench: Workbench, findings: list[Finding], let_in: Sequence[str]
 ) -> tuple[list[Finding], Finding | None]:
-    """One difference among agreements may be the label's fault: settle it before the maker is told it was wrong.
-
-    Returns the findings, and the one that nobody could settle.
-    """
+    """Settle one difference among agreements before the maker is asked to repair it (`Workbench.settle_only`)."""
     wrong = [one for one in findings if one.verdict in {Verdict.DIFFERS, Verdict.FAILED}]
     agreed = any(one.verdict is Verdict.AGREES for one in findings)
     if let_in or not agreed or len(wrong) != 1 or wrong[0].verdict is Verdict.FAILED:
         return findings, None
-    label_was_wrong = await bench.settle(wrong[0])
-    if label_was_wrong:
-        settled = replace(wrong[0], verdict=Verdict.AGREES)
-        return [settled if one is wrong[0] else one for one in findings], None
-    return findings, wrong[0] if label_was_wrong is None else None
+    return await bench.settle_only(findings, wrong[0])
 
 
 def _describe_lost(finding: Finding) -> str:

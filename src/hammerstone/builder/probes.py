@@ -29,7 +29,7 @@ from anyio import to_thread
 
 from hammerstone.builder.carrying import carried
 from hammerstone.builder.patience import PATIENCE, ask_until_too_slow
-from hammerstone.builder.probe_drawing import DRAWN, Probe, draw_probes
+from hammerstone.builder.probe_drawing import DRAWN, Probe, SolvedQuestion, draw_probes
 from hammerstone.concurrency import map_concurrently
 from hammerstone.sandbox import Sandbox
 from hammerstone.tools import LEAST_WORDING, answer, phrased_alike, wording
@@ -60,37 +60,37 @@ class _Tried:
     complaint: str = ""
 
 
-async def unread(sandbox: Sandbox, source: str, solved: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+async def unread(sandbox: Sandbox, source: str, solved: Sequence[SolvedQuestion]) -> tuple[str, ...]:
     """What a parser lets pass without reading it, as complaints for the maker.
 
-    `solved` are questions that it takes, with its answers. One question alone does not show what is fixed.
+    One question alone does not show what is fixed.
     """
-    solved = list(dict(solved).items())
+    solved = list({one.question: one for one in solved}.values())
     if len(solved) < 2:
         return ()
     complaints: list[str] = []
-    for alike in _ways(solved):
+    for alike in _by_phrasing(solved):
         complaints += await _unread(sandbox, source, alike)
     return tuple(complaints[:_ENOUGH])
 
 
-def _ways(solved: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+def _by_phrasing(solved: list[SolvedQuestion]) -> list[list[SolvedQuestion]]:
     """The questions of each phrasing where they have hardly any wording in common, and in any case all of them."""
-    questions = [question for question, _ in solved]
+    questions = [one.question for one in solved]
     if len(wording(questions)) >= LEAST_WORDING:
         return [solved]
     groups = [[solved[number] for number in alike] for alike in phrased_alike(questions)]
     return [*(one for one in groups if ENOUGH_ALIKE <= len(one) < len(solved)), solved]
 
 
-async def _unread(sandbox: Sandbox, source: str, solved: Sequence[tuple[str, str]]) -> list[str]:
+async def _unread(sandbox: Sandbox, source: str, solved: Sequence[SolvedQuestion]) -> list[str]:
     solved = _short_enough(solved[:_QUESTIONS])
     if len(solved) < 2:
         return [f"The questions are too long to try what is read of them: two have more than {_CHARS:,} characters."]
-    probes = await to_thread.run_sync(draw_probes, [question for question, _ in solved])
+    probes = await to_thread.run_sync(draw_probes, [one.question for one in solved])
 
     async def run(probe: Probe) -> _Tried:
-        return await _run(sandbox, source, probe, solved[probe.of][1])
+        return await _run(sandbox, source, probe, solved[probe.of].answer)
 
     fixed = await _run_all(run, probes.fixed)
     values = {(one.probe.of, token) for one in fixed if one.result is _Result.READ for token in one.probe.tokens}
@@ -100,13 +100,13 @@ async def _unread(sandbox: Sandbox, source: str, solved: Sequence[tuple[str, str
     if not complaints:
         drawn = await _run_all(run, probes.drawn)
         complaints = [one.complaint for one in _slow(drawn)] or _too_many(drawn, probes.harmless)
-    return complaints or await carried(sandbox, source, solved, probes.told)
+    return complaints or await carried(sandbox, source, solved, probes.sentences)
 
 
-def _short_enough(solved: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """As many as `_CHARS` allow, the shortest first."""
-    shortest = sorted(solved, key=lambda one: len(one[0]))
-    lengths = accumulate(len(question) for question, _ in shortest)
+def _short_enough(solved: Sequence[SolvedQuestion]) -> list[SolvedQuestion]:
+    """The shortest questions, as many as `_CHARS` allow."""
+    shortest = sorted(solved, key=lambda one: len(one.question))
+    lengths = accumulate(len(one.question) for one in shortest)
     return [one for one, length in zip(shortest, lengths, strict=True) if length <= _CHARS]
 
 

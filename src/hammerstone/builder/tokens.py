@@ -17,6 +17,7 @@ Place = Literal["fixed", "wordless", "phrase", "value"]
 
 LONGEST = 4  # tokens in an n-gram; a token is fixed when it is in one of them, so longer ones add nothing
 _SPACELESS = frozenset("CJK HIRAGANA KATAKANA THAI LAO KHMER MYANMAR".split())
+_KINDS: dict[str, Kind] = {"L": "word", "M": "word", "N": "number"}  # by the first letter of the Unicode category
 _START, _END = Ellipsis, None  # the two ends of a text, as its n-grams see them
 
 _Text = Sequence[object]
@@ -71,7 +72,7 @@ def tokens(text: str) -> tuple[Token, ...]:
 
 
 def _kind(char: str) -> Kind:
-    return {"L": "word", "M": "word", "N": "number"}.get(unicodedata.category(char)[0], "sign")  # type: ignore[return-value]
+    return _KINDS.get(unicodedata.category(char)[0], "sign")
 
 
 def _continues(token: Token, char: str, kind: Kind) -> bool:

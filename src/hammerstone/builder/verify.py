@@ -1,4 +1,4 @@
-"""Verification without a model: what a made parser and function do on solved questions, and on what is not theirs."""
+"""Verification without a model: how a generated parser and function do on solved questions, and on foreign ones."""
 
 from __future__ import annotations
 

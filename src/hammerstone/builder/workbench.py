@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from hammerstone.builder.conversation import Conversation
 from hammerstone.builder.splits import Split
-from hammerstone.builder.verify import Finding
+from hammerstone.builder.verify import Finding, Verdict
 from hammerstone.sandbox import Sandbox
 from hammerstone.settings import BuildSettings
 from hammerstone.store import Attempt, Bill, Stage, StoredInstance, Task
@@ -76,6 +76,17 @@ class Workbench:
                 cost_usd=spent.cost_usd,
             )
         )
+
+    async def settle_only(self, findings: list[Finding], differing: Finding) -> tuple[list[Finding], Finding | None]:
+        """Settle the only difference among `findings`, which may be the label's fault.
+
+        Returns the findings, where it agrees if the label was wrong, and the difference again if nobody could say.
+        """
+        label_was_wrong = await self.settle(differing)
+        if label_was_wrong:
+            settled = replace(differing, verdict=Verdict.AGREES)
+            return [settled if one is differing else one for one in findings], None
+        return findings, differing if label_was_wrong is None else None
 
     def labeled(self, instances: Sequence[StoredInstance]) -> tuple[StoredInstance, ...]:
         """The instances with their labels as they are now."""

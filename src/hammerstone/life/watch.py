@@ -20,7 +20,7 @@ from hammerstone.life.states import after_comparison
 from hammerstone.requests import agree
 from hammerstone.routes import Answer, Asked, Catalog, ParserRoute, Routed, second_opinion, solve
 from hammerstone.settings import LifeSettings
-from hammerstone.store import AccountedModel, Answered, Bill, ComparisonKind, Opinion, Store, StoredTool, Tally
+from hammerstone.store import AccountedModel, Bill, ComparisonKind, Opinion, Store, StoredTool, Tally
 from hammerstone.types import Instance, Role, Route, Source
 
 __all__ = ["Watch"]
@@ -44,9 +44,11 @@ class Watch:
         self._settings = settings
         self._tallies: dict[tuple[str, int], Tally] = {}  # as they are since the catalog was read
 
-    async def after(self, asked: Asked, routed: Routed, answered: Answered) -> None:
-        """Raises `StoreError` and `RecordingError`; a comparison that fails otherwise is none."""
-        del answered
+    async def after(self, asked: Asked, routed: Routed) -> None:
+        """Compare what is due once a request is answered.
+
+        Raises `StoreError` and `RecordingError`; a comparison that fails otherwise does not count.
+        """
         answer = routed.answer
         if answer is None:
             return

@@ -16,6 +16,8 @@ from hammerstone.types import Role
 
 __all__ = ["BuildTrial", "run_build_trial", "tool_for"]
 
+_TRIALS = 3  # builds of one task before it counts as having no tool
+
 
 @dataclass(frozen=True, kw_only=True)
 class BuildTrial:
@@ -80,14 +82,14 @@ async def run_build_trial(
 
 
 async def tool_for(
-    bench: BenchRun, samples: Samples, trials: int = 3, *, user: AccountedModel | None = None
+    bench: BenchRun, samples: Samples, *, user: AccountedModel | None = None
 ) -> tuple[Tool | None, Bill]:
     """The tool of the first trial that ends in one, and what the trials up to it have cost.
 
     `user` takes the place of the bench's own at the gate.
     """
     total = Bill()
-    for number in range(trials):
+    for number in range(_TRIALS):
         made = await run_build_trial(bench, samples, number, user=user)
         total.add(made.bill)
         if made.tool is not None:

@@ -5,19 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from hammerstone.errors import InputError
 from hammerstone.evals.report.statistics import wilson
-from hammerstone.text_files import read_text
-from hammerstone.validation import validator_of
 
-if TYPE_CHECKING:
-    from pydantic_core import SchemaValidator
-
-__all__ = ["Confusion", "Measurement", "Result", "Series", "Table", "head_of", "read_results", "write_results"]
+__all__ = ["Confusion", "Measurement", "Result", "Series", "Table", "head_of", "write_results"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,27 +121,5 @@ class Result:
 
 
 def write_results(results: tuple[Result, ...], path: Path) -> None:
-    """A JSON list, to be read again by `read_results`."""
+    """Write the results as a JSON list, with every field."""
     path.write_text(json.dumps([asdict(one) for one in results], indent=1) + "\n", encoding="utf-8")
-
-
-def read_results(path: Path) -> tuple[Result, ...]:
-    """Raises `InputError` for a file that is not there or of another shape."""
-    from pydantic import ValidationError
-
-    try:
-        return _validator().validate_json(read_text(path))
-    except OSError as error:
-        raise InputError(
-            f"cannot read the results {path}: {error.strerror}", hint="hammerstone bench … --json"
-        ) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        message = f"{path} is not a results file: {where + ': ' if where else ''}{first['msg']}"
-        raise InputError(message, hint="run the experiment again") from error
-
-
-@cache
-def _validator() -> SchemaValidator:  # made when first needed: it takes some milliseconds
-    return validator_of(tuple[Result, ...])

@@ -17,7 +17,7 @@ from hammerstone.types import Request
 if TYPE_CHECKING:
     from hammerstone.types import Instance
 
-__all__ = ["DEMO_SEED", "DEMO_TASKS", "DemoKind", "StreamItem", "demo_stream", "new_questions", "stream_items"]
+__all__ = ["DEMO_SEED", "DEMO_TASKS", "DemoKind", "StreamItem", "new_questions", "stream_items"]
 
 DEMO_SEED = 1
 DEMO_TASKS = (
@@ -41,11 +41,6 @@ class StreamItem:
     kind: DemoKind
 
 
-def demo_stream(seed: int = DEMO_SEED) -> tuple[Request, ...]:
-    """The 130 requests alone, with their answers and without a task hint."""
-    return tuple(item.request for item in stream_items(seed))
-
-
 def stream_items(seed: int = DEMO_SEED) -> tuple[StreamItem, ...]:
     """Per task 12 questions, then 6 more and 2 paraphrases; 4 one-offs among the first part, 6 among the second."""
     rng = random.Random(f"stream {seed}")  # noqa: S311 - samples, not secrets
@@ -63,10 +58,10 @@ def stream_items(seed: int = DEMO_SEED) -> tuple[StreamItem, ...]:
     return tuple(_item(number, *entry) for number, entry in enumerate(first + second, start=1))
 
 
-def new_questions(seed: int = DEMO_SEED) -> dict[str, Instance]:
-    """One of each task that the stream does not hold."""
+def new_questions() -> dict[str, Instance]:
+    """One question of each task that the stream does not hold."""
     asked = _MAKING + _MORE + _PARAPHRASED
-    return {name: generate_instances(name, asked + 1, seed)[-1] for name in DEMO_TASKS}
+    return {name: generate_instances(name, asked + 1, DEMO_SEED)[-1] for name in DEMO_TASKS}
 
 
 def _of_task(name: str, seed: int, rng: random.Random) -> tuple[list[_Entry], list[_Entry]]:
