@@ -1,6 +1,6 @@
-"""What the builds of one task may cost, and how many a day: one rule for first builds, repairs and improvements.
+"""Limits on a task's builds, by cost and per day: one rule for first builds, repairs and improvements.
 
-What a person asks for (`Builder.make`) is built in any case, and counts.
+A build that a person asks for (`Builder.make`) always runs, and counts.
 """
 
 from __future__ import annotations

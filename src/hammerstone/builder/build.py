@@ -82,7 +82,7 @@ class Maker:
         settings: Settings,
         sample: int = 0,
     ) -> None:
-        """`sample` tells independent builds from the same instances apart."""
+        """`sample` distinguishes independent builds from the same instances."""
         self._store = store
         self._sandbox = sandbox
         self._model = model
@@ -92,9 +92,10 @@ class Maker:
         self._sample = sample
 
     async def material(self, task: Task, present: StoredTool, *, at_once: bool) -> Material | None:
-        """What this tool can be improved by; `None` if it refuses too few instances for that, which is then stored.
+        """The instances to improve this tool from; `None` if it refuses too few of them, which is then stored.
 
-        For instances that it answers, of its time in shadow for example, no build is due. `at_once`: one is enough.
+        No build is due for instances that it answers, for example those of its time in shadow. With `at_once`, one
+        refused instance is enough.
         """
         instances = independent(await to_thread.run_sync(self._store.instances, task.name))
         material = await sorted_by(self._sandbox, present, instances)
@@ -109,7 +110,7 @@ class Maker:
 
         With `material` it is to improve a tool, which stays as it is if that fails.
 
-        Whatever goes wrong in it ends the build as failed: the same replies would bring it out again. What ends a run
+        Any error in it ends the build as failed: the same replies would cause it again. An error that ends a run
         (`faults`) interrupts the build and is raised.
         """
         build_id = await self._start(task, material)
@@ -285,7 +286,7 @@ class Maker:
         )
 
     async def _new_labels_problem(self, tool: Tool, task: Task) -> str:
-        """What the parser gets wrong of people's labels that it was not built from: they came in meanwhile."""
+        """How the parser contradicts people's labels that came in during the build, or the empty string."""
         if Route.PARSER not in tool.routes:
             return ""
         checked = {one.question for one in tool.checks}
@@ -326,7 +327,7 @@ class Maker:
         )
 
     async def _instances(self, task: Task) -> tuple[StoredInstance, ...]:
-        """All of them; where the last tool was found wrong and enough have come in since, these alone."""
+        """All instances; or those since the last tool was found wrong, if enough have come in."""
 
         def read() -> tuple[StoredInstance, ...]:
             tool = self._store.tool(task.name)
@@ -343,7 +344,7 @@ class Maker:
         return split_instances(instances, self._settings.build.numbers(recipe), spare=recipe == "module")
 
     async def _settle(self, finding: Finding, bill: Bill) -> bool | None:
-        """Whether the label was wrong; `None` if nobody can say. A person's label is not put to the solver."""
+        """Whether the label was wrong; `None` if nobody can say. The solver is not asked about a person's label."""
         if self._solver is None or finding.instance.source is not Source.SOLVER or finding.answer is None:
             return None
         stored = finding.instance.answer

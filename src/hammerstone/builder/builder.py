@@ -1,4 +1,4 @@
-"""When a build is due, and that at most one runs for a task at a time.
+"""Decides when a build is due, and runs at most one for a task at a time.
 
 A task without a tool is due once it has enough instances, and after a failed build once more have come in. A task with
 a live tool is due when questions that the tool refused have been answered: see `improve`. None of them starts beyond
@@ -49,7 +49,7 @@ class Builder:
         on_fault: OnFault | None = None,
         improves: Collection[ToolState] = (ToolState.LIVE,),
     ) -> None:
-        """With `on_fault`, a build in the background that meets what ends a run reports it there, and no other ends."""
+        """`on_fault` gets an error that ends a run from a build in the background; other builds go on."""
         self._store = store
         self._maker = maker
         self._settings = settings

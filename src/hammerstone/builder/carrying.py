@@ -57,7 +57,7 @@ async def _is_carried(before: Arguments, after: Arguments, matters: Callable[[Sh
 
 
 class _Exchange:
-    """Whether answers change when a part of one question's arguments takes the place of another's."""
+    """Exchanges a part of one question's arguments for that of another, and sees whether the answers change."""
 
     def __init__(self, sandbox: Sandbox, source: str, arguments: Sequence[Arguments], answers: Sequence[str]) -> None:
         self._sandbox = sandbox

@@ -32,7 +32,7 @@ FOREIGN_IN_ALL = 120
 
 @dataclass(frozen=True, kw_only=True)
 class GateResult:
-    """Which routes the gate lets through, what it saw agree, and why a route was kept out."""
+    """The routes that pass the gate, the checks that agreed, and why a route did not pass."""
 
     routes: tuple[Route, ...]
     checks: tuple[Check, ...]
@@ -61,7 +61,7 @@ async def pass_gate(bench: Workbench, draft: Draft, user: AccountedModel | None,
 
 
 async def _held_out(bench: Workbench, draft: Draft) -> list[Finding]:
-    """What the parser does on the held-out instances, and what it gets wrong of their further spellings."""
+    """Findings of the parser on the held-out instances, and its mistakes on their further spellings."""
     findings = await check_parser(bench.sandbox, draft.source, bench.split.held_out)
     spelled = respelled(bench.every, bench.split.held_out)
     return [*findings, *await contradicted(bench.sandbox, draft.source, spelled)]
@@ -96,7 +96,7 @@ def _parser_problem(bench: Workbench, draft: Draft, findings: Sequence[Finding],
 def parser_problem(findings: Sequence[Finding], which: str, *, earlier: int = 0, refused: int = 0, most: float) -> str:
     """Why the parser may not serve, or the empty string. A wrong answer bars it; refusals do when they are many.
 
-    `which` are the instances that were found out about now; of `earlier` ones it `refused` some.
+    `which` names the instances of `findings`; of `earlier` ones, the parser `refused` some.
     """
     wrong = [one for one in findings if one.verdict in {Verdict.DIFFERS, Verdict.FAILED}]
     if wrong:
@@ -136,7 +136,7 @@ def _labels(bench: Workbench, suspect: Finding | None) -> list[StoredInstance]:
 
 
 def _card(bench: Workbench, draft: Draft, held_out: Sequence[Check], *, unparses: bool) -> ToolCard:
-    """What the user model will be told of the tool once it serves."""
+    """The card that the user model will get once the tool serves."""
     questions = [one.question for one in (*draft.checks, *held_out) if one.parsed]
     common = wording(questions)
     return ToolCard(

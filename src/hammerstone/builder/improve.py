@@ -32,7 +32,7 @@ HELD_OUT_EVERY = 4  # of the instances that the present version answers: they ar
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
-    """What a next version is made from: instances that the `present` tool refuses, and those that it answers."""
+    """The material of a next version: instances that the `present` tool refuses, and those that it answers."""
 
     present: StoredTool
     refused: tuple[StoredInstance, ...]
@@ -40,7 +40,7 @@ class Material:
 
 
 def improvement_due(store: Store, task: Task, settings: ImproveSettings) -> tuple[bool, str]:
-    """Whether enough has gathered since the last build; or why it is not improved any more, for a person to read."""
+    """Whether enough refusals have come in since the last build; or why the task is not improved any more."""
     if not settings.after:
         return False, ""
     builds = [one for one in store.builds(task.name) if one.state is not BuildState.RUNNING]
@@ -56,8 +56,10 @@ def refusals_needed(store: Store, task: Task, settings: ImproveSettings) -> floa
 
 
 def replacement_due(store: Store, task: Task, tool: StoredTool, settings: BuildSettings) -> bool:
-    """Whether a tool that was found wrong is to be built anew: from all of its instances at once, if one was corrected;
-    and else when enough have come in since, as from older ones a rule may be learned that holds no more.
+    """Whether a tool that was found wrong is to be built anew.
+
+    If a label was corrected, it is, from all instances at once. Otherwise it is when enough have come in since: the
+    older ones may follow a rule that no longer holds.
     """
     if not task.built_at:  # a label was corrected
         return task.instances >= settings.needed

@@ -71,14 +71,14 @@ async def _try(bench: Workbench, reply: str) -> Trial:
 
 
 def _better(best: Draft | None, draft: Draft | None) -> Draft | None:
-    """The draft whose parser serves, rather without a suspect, else the one that agrees more often; else the former."""
+    """The better draft: one whose parser serves, then one without a suspect, then the one that agrees more often."""
     if best is None or draft is None:
         return best or draft
     return max(best, draft, key=lambda one: (one.parses, one.suspect is None, len(one.checks)))
 
 
 def _propose(bench: Workbench) -> str:
-    """For a first tool; or, where one is there, for a version that answers what it refused."""
+    """The prompt for a first tool; or, if there is one, for a version that answers what it refused."""
     present = {"source": quoted(bench.present.source)} if bench.present is not None else {}
     return prompts.fill(
         "module_improve" if bench.present is not None else "module_propose",
@@ -93,9 +93,9 @@ def _propose(bench: Workbench) -> str:
 
 
 async def _verify(bench: Workbench, source: str) -> tuple[Draft, tuple[str, ...]]:
-    """What the module does on solved instances, on other tasks' questions and on probes.
+    """Check the module on solved instances, on other tasks' questions and on probes.
 
-    Of further spellings of the same questions only what is wrong is used: the rest says nothing new.
+    Further spellings of the same questions count only where it is wrong: the rest says nothing new.
     """
     shown = bench.labeled(bench.split.shown)
     instances = shown + bench.labeled(bench.split.verified)
@@ -129,7 +129,7 @@ async def _verify(bench: Workbench, source: str) -> tuple[Draft, tuple[str, ...]
 
 
 def _lost(bench: Workbench, refused: Sequence[Finding]) -> list[Finding]:
-    """What the present tool answers and the new one does not."""
+    """The refused questions that the present tool answers."""
     if bench.present is None:
         return []
     answered = {one.question for one in bench.split.verified} & {

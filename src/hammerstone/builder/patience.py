@@ -22,7 +22,7 @@ B = TypeVar("B")
 async def ask_until_too_slow(
     ask: Callable[[A], Awaitable[B]], items: Sequence[A], too_slow: Callable[[B], bool]
 ) -> list[B]:
-    """What comes of each item, side by side and in order: of all of them, or up to the third that took too long.
+    """The results of the items, which run concurrently, in order: of all of them, or up to the third slow one.
 
     The same items have the same results, however fast each is: they are begun in order, and all that come before the
     third slow one are waited for.

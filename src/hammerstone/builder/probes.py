@@ -1,7 +1,7 @@
-"""Whether a parser reads all of the text: it is asked questions that are nearly a tool's own (`probe_drawing`).
+"""Checks that a parser reads all of the text, with questions that are nearly a tool's own (`probe_drawing`).
 
 A parser that carries text along unread reproduces any question, so the round-trip guard alone cannot see it. Probes
-can: they change a solved question at one place, in the text's own script, and look whether it is still answered.
+can: they change a solved question at one place, in the text's own script, and see whether it is still answered.
 
 An answer to a change of fixed text is one too many. At open places, a parser that reads every phrase takes a draw with
 a probability of at most `harmless`, so the number it takes is at most binomial: when that many or more come by chance
@@ -53,7 +53,7 @@ class _Result(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class _Tried:
-    """A probe and what came of it; `complaint` is for the maker, if the result speaks against the parser."""
+    """A probe and its result; `complaint` is for the maker, if the result speaks against the parser."""
 
     probe: Probe
     result: _Result
@@ -61,7 +61,7 @@ class _Tried:
 
 
 async def unread(sandbox: Sandbox, source: str, solved: Sequence[SolvedQuestion]) -> tuple[str, ...]:
-    """What a parser lets pass without reading it, as complaints for the maker.
+    """Complaints for the maker about text that the parser takes without reading it.
 
     One question alone does not show what is fixed.
     """

@@ -1,4 +1,4 @@
-"""What both recipes work with: the sandbox, the maker's conversation, and the record of attempts."""
+"""The workbench of both recipes: the sandbox, the maker's conversation, and the record of attempts."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Workbench:
     corrected: Mapping[int, str]
 
     async def note(self, recipe: Recipe, number: int, stage: Stage, source: str, problems: Sequence[str] = ()) -> None:
-        """Keep the latest attempt, whatever came of it. What the gate says is no new reply and costs nothing."""
+        """Keep the latest attempt, passed or failed. One of the gate is no new reply, and costs nothing."""
         spent = self.conversation.last if stage != "gate" else Bill()
         await self.record(
             Attempt(
@@ -89,7 +89,7 @@ class Workbench:
         return findings, differing if label_was_wrong is None else None
 
     def labeled(self, instances: Sequence[StoredInstance]) -> tuple[StoredInstance, ...]:
-        """The instances with their labels as they are now."""
+        """The instances with their current labels."""
         return tuple(replace(one, answer=self.corrected.get(one.id, one.answer)) for one in instances)
 
     @property

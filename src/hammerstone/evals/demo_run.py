@@ -35,7 +35,7 @@ class StrongModelRun:
 
 @dataclass(kw_only=True)
 class DemoRun:
-    """What happened, request by request. `live_at` is the number of the request that completed a task's tool."""
+    """The demo's run, request by request. `live_at` is the number of the request that completed a task's tool."""
 
     items: tuple[StreamItem, ...]
     answers: list[Answered] = field(default_factory=list[Answered])

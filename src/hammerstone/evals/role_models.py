@@ -91,7 +91,7 @@ def small_model(model: Model, folder: Path, parts: frozenset[str]) -> ExtraModel
 
 
 def _billions(name: str) -> float:
-    """Of parameters, as the name of a model says it: `qwen2.5-coder-1.5b-instruct`, `smollm2-135m-instruct`."""
+    """The model's parameters in billions, from its name: `qwen2.5-coder-1.5b-instruct`, `smollm2-135m-instruct`."""
     found = re.search(r"(\d+(?:\.\d+)?)([bm])\b", name)
     return 0.0 if found is None else float(found[1]) / (1 if found[2] == "b" else 1000)
 

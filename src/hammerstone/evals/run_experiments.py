@@ -35,8 +35,8 @@ NOT_RECORDED = "Its prompts have changed since completions were recorded. Run it
 
 @dataclass(frozen=True, kw_only=True)
 class BenchPlan:
-    """What to run, and how much of it. `tasks` are names, paths of files of instances, or `name=path`:
-    the tool of a task of hammerstone's own, asked the instances of a file. Without any, an experiment has its own.
+    """The experiments to run, and how much of them. `tasks` are names, paths of files of instances, or `name=path`: the
+    tool of one of hammerstone's own tasks, asked the instances of a file. Without any, an experiment has its own.
     """
 
     experiments: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What came of a log, as values: the page, the terminal and `--json` say the same."""
+"""The findings in a log, as values: the page, the terminal and `--json` say the same."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class Findings:
 
     @property
     def tested(self) -> HeldOut:
-        """Over all kinds."""
+        """The held-out results over all kinds."""
         whole = HeldOut()
         for kind in self.kinds:
             whole.add(kind.tested)
@@ -149,7 +149,7 @@ class Findings:
 
     @property
     def build_usd(self) -> float | None:
-        """What all builds have cost, `None` if that of one is unknown."""
+        """The cost of all builds; `None` if the cost of any is unknown."""
         costs = [kind.build_usd for kind in self.kinds]
         return None if None in costs else sum(cost for cost in costs if cost is not None)
 

@@ -95,7 +95,7 @@ def _bound(kind: KindFinding) -> str:
 
 
 def _saved(findings: Findings, kind: KindFinding) -> str:
-    """In 30 days."""
+    """Dollars saved on this kind in 30 days."""
     rate, tested = findings.requests_a_day, findings.tested
     return dollars(None if rate is None or not kind.tested.priced else kind.tested.saved_usd / tested.n * rate * 30)
 

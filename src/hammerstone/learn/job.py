@@ -104,7 +104,7 @@ def _kinds(kinds: Sequence[KindFinding]) -> tuple[KindNote, ...]:
 
 
 class _Noted:
-    """How far the run is, as it is written: each change at once, but for lines that are done."""
+    """The progress of the run on disk: each change is written at once, except for the count of lines."""
 
     def __init__(self, run: LearningRun) -> None:
         self._run = run

@@ -40,12 +40,12 @@ class Log:
 
     @property
     def training(self) -> int:
-        """How many lines are the first part, from which tools are built."""
+        """The number of lines in the first part, from which tools are built."""
         return len(self.lines) - round(HELD_OUT * len(self.lines))
 
     @property
     def days(self) -> float | None:
-        """From the first line to the last; `None` without times, or if all are of one moment."""
+        """Days from the first line to the last; `None` without times, or if all lines have the same time."""
         if not self.timed or len(self.lines) < 2:
             return None
         seconds = _time(self.lines[-1]) - _time(self.lines[0])
@@ -79,7 +79,7 @@ def read_log(
 
 
 def _once(files: Sequence[str]) -> list[str]:
-    """Without what is named twice, by whatever path: its requests would count twice."""
+    """The files, each only once, whatever path names it: otherwise its requests would count twice."""
     return list({(name if name == "-" else os.path.realpath(name)): name for name in reversed(files)}.values())[::-1]
 
 
@@ -101,7 +101,7 @@ def _count(log: Log, file: str, item: Unreadable, on_bad: OnBad) -> None:
 
 
 def _answered(request: Request, replies: dict[str, BatchAnswer]) -> Request:
-    """With the answer that the batch's output file holds. A batch's input says nothing of the call."""
+    """The request with its answer from the batch's output file. A batch's input has nothing about the call."""
     reply = replies.get(request.id) if request.answer is None and not request.numbered else None
     return request if reply is None else replace(request, answer=reply.answer, logged=reply.logged)
 

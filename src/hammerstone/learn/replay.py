@@ -33,7 +33,7 @@ BUILT_BEFORE = -1  # the line after which a tool takes part that was built from 
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
-    """What a tool answered to a line, in how many milliseconds."""
+    """A tool's answer to a line, and the milliseconds that it took."""
 
     text: str
     tool: str
@@ -76,7 +76,7 @@ class Replay:
         await self._read_tools()
 
     async def answer(self, number: int, line: Request) -> Said | None:
-        """What the tools that were there then say; `None` if none is sure, or several are.
+        """The answer of the tools that existed at that point; `None` if none of them is sure, or several are.
 
         Raises `StoreError` and `SandboxError`.
         """
@@ -144,5 +144,5 @@ class Replay:
 
 
 def _digests(line: Request) -> Iterator[str]:
-    """Those of the question, in whichever form of the chat, as a tool's provenance keeps them."""
+    """Digests of the question in each form of the chat, as a tool's provenance keeps them."""
     return (sha256(question)[:16] for question in {line.question, question_in(line.chat, Form.WHOLE)})

@@ -47,7 +47,7 @@ async def learn(
     on_build: Callable[[str, Build | None], None] = lambda _task, _build: None,
     on_kinds: Callable[[Sequence[KindFinding]], None] = lambda _kinds: None,
 ) -> Findings:
-    """What tools would save of this log. Without a maker its kinds are found, and nothing is built or stored.
+    """Find what tools would save on this log. Without a maker, its kinds are found, and nothing is built or stored.
 
     Tools are built in `home`, where they stay in shadow. `on_kinds` is called once, when the kinds have their names.
 

@@ -1,4 +1,4 @@
-"""What a request of the log has cost, and what a tool saves by answering it."""
+"""The cost of a request in the log, and what a tool saves by answering it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Costs:
     _listed: dict[str, PricePerMillion | None] = field(default_factory=dict[str, PricePerMillion | None], repr=False)
 
     def of(self, line: Request) -> float | None:
-        """What the log says, or else the list price of its tokens, or else that of `prices`; `None` if unknown."""
+        """The cost in the log, or else by the list price, or else by `prices`; `None` if unknown."""
         logged = line.logged
         if logged is not None and logged.cost_usd is not None:
             return logged.cost_usd

@@ -172,7 +172,7 @@ class Walk:
         )
 
     async def add_tools(self, host: Host, findings: Findings) -> None:
-        """What became of each kind's tool, and what its builds have cost, in this run and before."""
+        """Add each kind's tool and the cost of its builds, in this run and before."""
         for kind in findings.kinds:
             loop = await host.of(kind.tenant)
             await to_thread.run_sync(_add_tool, loop, kind, (kind.tenant, kind.name) in self._chosen)

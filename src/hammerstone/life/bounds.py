@@ -1,4 +1,4 @@
-"""How often a tool is wrong: bounds of a Bernoulli rate that hold at all times at once, however often one looks.
+"""Upper bounds of a tool's false-hit rate that hold at all times at once, however often one looks.
 
 An interval for a fixed number of requests is broken by looking often: sooner or later it excludes the true rate p. A
 confidence sequence is not. Robbins' method of mixtures makes one of the likelihood ratio of rates q against p, averaged

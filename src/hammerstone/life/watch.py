@@ -62,7 +62,7 @@ class Watch:
             await contained(self._audit(answer.tool, asked, answer.text), lambda _: None)
 
     def is_audited(self, asked: Asked, tool: StoredTool) -> bool:
-        """Whether this request is one of the sample, if `tool` answers it."""
+        """Whether this request is in the audit sample, if `tool` answers it."""
         return is_audited(asked.request.id, self._tally(tool), self._settings)
 
     def _asked_again(self, asked: Asked) -> AccountedModel | None:
@@ -114,7 +114,7 @@ class Watch:
     async def _second_opinion(
         self, tool: StoredTool, asked: Asked, tool_answer: str, upstream_answer: str
     ) -> tuple[Opinion, str]:
-        """Who is right by a majority of three, and its answer."""
+        """Who is right by a majority of three answers, and the right answer."""
         model = self._asked_again(asked)
         if model is None:
             return Opinion.NEITHER, upstream_answer
@@ -127,7 +127,7 @@ class Watch:
         return (Opinion.UPSTREAM if agree(opinion, upstream_answer) else Opinion.NEITHER), opinion
 
     async def _keep(self, tool: StoredTool, asked: Asked, right: str) -> None:
-        """What the tool got wrong is material for its next version."""
+        """Store what the tool got wrong, as material for its next version."""
         chat = asked.request.chat
         instance = Instance(
             question=asked.question(tool.tool.frame.form),

@@ -42,7 +42,7 @@ async def dispatch(
 
 
 async def choose_task(model: AccountedModel, tasks: Sequence[Task], question: str, bill: Bill) -> str | None:
-    """Which of several tasks, whose parsers all reproduce the question, is the most specific; `None` for neither."""
+    """The most specific of several tasks whose parsers all reproduce the question; `None` for none of them."""
     verdict = await _verdict("choose", (KnownTask,), model, tasks, question, bill)
     return verdict.name if verdict is not None else None
 

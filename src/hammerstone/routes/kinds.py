@@ -1,4 +1,4 @@
-"""Which requests are of one kind, told without a model by frame and wording alone.
+"""Finds which requests are of one kind without a model, by frame and wording alone.
 
     chat ─► shape: roles, model, response format
               └─► frame: the messages before the last one; those that differ in a date alone, or are alike and come in
@@ -122,7 +122,7 @@ class Kinds:
             frame.by_wording = {number: kind for number, kind in frame.by_wording.items() if number in there}
 
     def _settle(self, frame: _Frame, chat: Chat) -> None:
-        """Where a frame says something and no two questions are worded alike, it tells: they are free text."""
+        """Make a frame one kind if it says something and no two questions are worded alike: they are free text."""
         groups: list[WordingGroup] = list(frame.wordings)
         if len(chat.messages) == 1 or frame.questions < FREE_TEXT or not all(one.is_young for one in groups):
             return
@@ -197,7 +197,7 @@ class Kinds:
 
     @staticmethod
     def _widen(frame: _Frame) -> None:
-        """From now on the whole chat is the question."""
+        """Take the whole chat as the question from now on."""
         frame.form = Form.WHOLE
         for kind in (frame.kind, *frame.by_wording.values()):
             if kind is not None:

@@ -89,7 +89,7 @@ def nearest_tools(tools: Sequence[StoredTool], asked: Asked) -> list[StoredTool]
 
 
 def _has_signature(tool: Tool) -> bool:
-    """Whether it can be called; one that was stored when more was allowed cannot."""
+    """Whether it has a signature by which to call it; one that was stored when more was allowed may not."""
     try:
         read_signature(tool.source)
     except SignatureError:
@@ -98,14 +98,14 @@ def _has_signature(tool: Tool) -> bool:
 
 
 def _manual(name: str, tool: Tool) -> str:
-    """What a caller has to know, under the name that the reply is to hold."""
+    """The tool's name as the reply must have it, its description and its signature."""
     signature = read_signature(tool.source)
     text = f"def {name}{signature.text.removeprefix(f'def {signature.function}')}"
     return replace(signature, text=text, docstring=signature.docstring or short_description(tool.description)).manual
 
 
 def _demonstrate(functions: Mapping[str, Tool], question: frozenset[str]) -> str:
-    """Of each function the demonstration that is most like the question."""
+    """For each function, the demonstration that is most like the question."""
     blocks: list[str] = []
     for name, tool in functions.items():
         pairs = shown(tool.demonstrations)

@@ -67,16 +67,14 @@ class Router:
         return routed if routed.answer is not None else await self._dearly(asked, routed.refusals)
 
     async def cheaply(self, asked: Asked) -> Routed:
-        """What tools answer. Without an answer, somebody else may ask the strong model: a gateway's upstream."""
+        """Ask the tools. Without an answer, somebody else may ask the strong model: a gateway's upstream."""
         asked.task = self._finder.named(asked.request.task)
         refusals: list[str] = []
         answer = await contained(self._by_tools(asked, refusals), lambda why: refusals.append(f"tools: {why}"))
         return Routed(answer=answer, refusals=(*refusals, *(answer.refusals if answer is not None else ())))
 
     async def corrected(self, routed: Routed, asked: Asked) -> Routed:
-        """What a person has answered to this very question wins over what a model did, or would. (Over a tool's answer
-        it has won already.)
-        """
+        """Put a person's label for this very question in place of a model's answer. (It replaces a tool's earlier.)"""
         answer = routed.answer
         if answer is not None and answer.route is not Route.EXACT:
             return routed
@@ -110,7 +108,7 @@ class Router:
         return Answer(text=label, route=Route.LABELER, refusals=(*answer.refusals, reason))
 
     async def _label(self, asked: Asked) -> tuple[str | None, str]:
-        """What a person has answered to this very question, or why nobody could look."""
+        """A person's label for this very question, and why it could not be looked up, if so."""
         if asked.task is None:
             return None, ""
         failures: list[str] = []

@@ -69,7 +69,7 @@ class SideBySide:
         return Refusal(reasons=(f"{task}: it has no live tool that this model may use",)) if unsaid else result
 
     async def by_strong(self, asked: Asked) -> Answer | Refusal:
-        """What the strong model answers to the request as it came. Raises what the model raises."""
+        """The strong model's answer to the request as it came. Raises what the model raises."""
         if self._strong is None:
             return Refusal(reasons=("no strong model is set: `--maker`, or [roles.maker] of the settings, names one",))
         return await self._strong.attempt(asked)

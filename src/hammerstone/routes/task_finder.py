@@ -1,9 +1,9 @@
-"""Which task a request belongs to.
+"""Finds which task a request belongs to.
 
-Where there is a dispatcher, a cheap model, it tells the tasks of one frame apart. It is asked before the answer only
-where a tool may be called with a model's arguments, or a person is to see the task; else after. Chats of one shape
+If there is a dispatcher, a cheap model, it decides among the tasks of one frame. It is asked before the answer only
+if a tool may be called with a model's arguments, or a person is to see the task; otherwise after it. Chats of one shape
 whose other turns differ from request to request (a date, a customer's name) and that are worded alike are of one task,
-whose question is then the whole chat. Without a dispatcher, frame and wording tell all this (`kinds`).
+whose question is then the whole chat. Without a dispatcher, frame and wording decide (`kinds`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 class TaskFinder:
-    """Finds the task, and stores a new one. `model` is the dispatcher; without one, frame and wording tell."""
+    """Finds the task, and stores a new one. `model` is the dispatcher; without one, frame and wording decide."""
 
     def __init__(self, store: Store, catalog: Catalog, model: AccountedModel | None) -> None:
         self._store = store
@@ -70,7 +70,7 @@ class TaskFinder:
         return self._known.get(name) or await to_thread.run_sync(self._store.task, name)
 
     def forget(self, names: Iterable[str]) -> None:
-        """These tasks have been changed or removed: they are read, or made, again."""
+        """Forget tasks that were changed or removed: they are read, or created, again."""
         for name in names:
             self._known.pop(name, None)
 

@@ -43,7 +43,7 @@ class ToolUserRoute:
 
 
 async def answer_from(sandbox: Sandbox, card: ToolCard, question: str, parsed: Parsed) -> Answer | Refusal:
-    """What a tool answers with arguments that a model has written, if they account for the question.
+    """A tool's answer from arguments that a model has written, if they account for the question.
 
     Raises `SandboxError`.
     """
@@ -63,9 +63,9 @@ class _RoundTrip:
 
     @property
     def worth_another_try(self) -> bool:
-        """In the tool's own form alone, where coming back word for word is a proof.
+        """Whether another reply may help: in the tool's own form alone, where coming back word for word is a proof.
 
-        A reworded question need not come back word for word: a model that is told what is missing could add just that.
+        A reworded question need not come back word for word: a model that is shown what is missing could add just that.
         """
         return bool(self.problem and self.written) and self.own_form
 
@@ -103,7 +103,7 @@ class UserRoute:
         self._model = model
 
     def may_answer(self, asked: Asked) -> bool:
-        """Whether some tool would be asked, were the request of its task."""
+        """Whether some tool would be asked if the request were of its task."""
         return self._model is not None and self._catalog.has_user_route(asked, self._model.name)
 
     def tool(self, asked: Asked) -> StoredTool | None:

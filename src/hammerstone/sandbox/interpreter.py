@@ -1,6 +1,6 @@
-"""What a bare interpreter needs from the disk: itself, its standard library, the shared objects it loads.
+"""Finds what a bare interpreter needs from the disk: itself, its standard library, the shared objects it loads.
 
-The time zones it gets by word of mouth, so that generated code can use them without opening a file.
+It is sent the time zones, so that generated code can use them without opening a file.
 
 A confinement grants exactly that. Which files these are is found by letting such an interpreter import everything the
 programs inside the sandbox will import and asking the dynamic linker what it loaded (`dl_iterate_phdr`).
@@ -89,7 +89,7 @@ class Interpreter:
 
 @cache
 def programs() -> bytes:
-    """What a template first reads: four bytes of length, and the modules that run inside the sandbox."""
+    """The first input of a template: four bytes of length, and the modules that run inside the sandbox."""
     folder = resources.files("hammerstone.sandbox.inside")
     modules: list[tuple[str, CodeType]] = []
     for name in INSIDE:

@@ -67,7 +67,7 @@ class WorkerPool:
         return warm, await worker.open()
 
     def give_back(self, warm: Warm) -> None:
-        """For the next call of its program. The workers that have been idle longest make room."""
+        """Keep the worker for the next call of its program. Those that have been idle longest make room."""
         if self.closed:
             warm.worker.close()
             return

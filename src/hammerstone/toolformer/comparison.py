@@ -46,7 +46,7 @@ class Evaluation:
 
 
 def answerer(lm: LanguageModel, apis: Mapping[str, Api], settings: DecodeSettings) -> Answerer:
-    """How a model continues the prompts of a benchmark."""
+    """An answerer that continues the prompts of a benchmark with a model."""
 
     async def answer(prompts: Sequence[str], contexts: Sequence[CallContext]) -> Sequence[Continuation]:
         made = await generate(lm, prompts, apis, settings, contexts=contexts)
@@ -147,7 +147,7 @@ def _text(line: str, where: str) -> str:
 
 
 def perplexity_texts(config: RunConfig) -> list[str]:
-    """Those that the configuration names for the perplexity; empty if it names none. Raises `InputError`."""
+    """The texts that the configuration names for the perplexity; empty if it names none. Raises `InputError`."""
     if config.evaluate.texts is None:
         return []
     path = Path(config.evaluate.texts)

@@ -1,4 +1,4 @@
-"""What the stages pass on: documents with their proposed calls, results and losses. One JSON object per line.
+"""The documents that the stages pass on, with proposed calls, results and losses. One JSON object per line.
 
 {"id": "a1", "text": "Out of 1400 …", "date": "2023-02-09", "apis": ["Calculator"], "proposals": [
    {"api": "Calculator", "input": "400 / 1400", "position": 27, "probability": 0.31,

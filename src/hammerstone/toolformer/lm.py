@@ -283,7 +283,7 @@ def _check_reading(lm: LanguageModel) -> None:
 
 
 def load_tokenizer(path: str | Path, *, context: int = UNBOUNDED) -> ModelTokenizer:
-    """Only the tokenizer of a model, named as for `load_model`; the weights are not read.
+    """Load only the tokenizer of a model, named as for `load_model`; the weights are not read.
 
     Raises `SettingsError` if it cannot be loaded, and as `find_model`.
     """

@@ -128,7 +128,7 @@ def read_tools(folder: Path) -> tuple[str, ...]:
 
 
 def _text(lm: LanguageModel, prompt: Prompt) -> str:
-    """By the tokenizer's chat template if it has one; otherwise the messages, separated by blank lines."""
+    """The prompt by the tokenizer's chat template if it has one; otherwise the messages, separated by blank lines."""
     messages = [{"role": one.role, "content": sendable(one.content)} for one in prompt.messages]
     tokenizer: Any = lm.tokenizer
     if getattr(tokenizer, "chat_template", None):

@@ -68,7 +68,7 @@ class RayWorkers:
 
 
 class _Share(NamedTuple):
-    """How many workers there are, and what of the cluster each of them has."""
+    """The number of workers, and each one's share of the cluster."""
 
     workers: int
     cpus: int
@@ -123,13 +123,13 @@ def _share(*, on_gpus: bool) -> _Share:
 
 
 def _settings(open_work: OpenWork, folder: Path) -> Mapping[str, str]:
-    """On a worker: the settings of the stage as it is there, such as what its model calculates in."""
+    """The settings of the stage as it is on a worker, such as the number format of its model."""
     with ExitStack() as stack:
         return _row(lambda: UnitResult(json.dumps(dict(_opened(stack, open_work, folder).settings)), {}))
 
 
 class StageWorker:
-    """On a worker: the stage, opened at its first unit in the working directory `folder`.
+    """The stage on a worker, opened at its first unit in the working directory `folder`.
 
     Called with one unit, as the columns of a row of Ray Data, it returns a row that `RayWorkers` reads. A stage that
     has other `settings` here is an error in it.

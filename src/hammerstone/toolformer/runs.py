@@ -155,7 +155,7 @@ async def run_execute(config: RunConfig, apis: Sequence[Api], on_progress: OnPro
 
 
 def execute_settings(config: RunConfig) -> ExecuteSettings:
-    """How the run's calls are run."""
+    """The settings by which the run's calls are executed."""
     return replace(config.execute, specs=config.tools)
 
 

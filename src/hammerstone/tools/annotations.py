@@ -53,7 +53,7 @@ class SignatureError(SourceError):
 
 
 def constants(tree: ast.Module) -> dict[str, ast.expr]:
-    """What the module's plain top-level assignments give names to."""
+    """The values of the module's plain top-level assignments, by name."""
     found: dict[str, ast.expr] = {}
     for node in tree.body:
         match node:
@@ -74,7 +74,7 @@ class Annotations:
         self._left = _MAX_NODES
 
     def written_out(self, node: ast.expr, where: str) -> ast.expr:
-        """What a name stands for in its place, and an annotation in quotes without them."""
+        """The annotation with each name replaced by its value, and without quotes around it."""
         try:
             return _Expansion(self._names, self._copy).visit(self._copy(node))
         except Exception:  # whatever Python raises at text in quotes that a model wrote

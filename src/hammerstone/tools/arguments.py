@@ -1,4 +1,4 @@
-"""Whether arguments fit a signature, within bounds. An exported tool carries this very code (`exported_guard`)."""
+"""Checks that arguments fit a signature, within bounds. An exported tool carries this very code (`exported_guard`)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _check_bounds(arguments: Mapping[str, JSON]) -> None:
 
 
 def _items(value: object) -> tuple[Collection[object], int]:
-    """What is in a value, and how many characters it has beside."""
+    """The items of a value, and how many characters it has besides."""
     match value:
         case dict():
             keys = cast("dict[object, object]", value)

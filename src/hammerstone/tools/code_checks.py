@@ -263,7 +263,7 @@ def _parser(tree: ast.Module, wanted: bool | None) -> Iterator[str]:
 
 
 def _parameters(node: ast.FunctionDef) -> list[str]:
-    """By name; what cannot be given by name shows as it is written."""
+    """The parameters by name; one that cannot be given by name appears as it is written."""
     spec = node.args
     other = [f"{arg.arg}, /" for arg in spec.posonlyargs]
     other += [f"*{arg.arg}" for arg in (spec.vararg, spec.kwarg) if arg]

@@ -58,7 +58,7 @@ class TypeWalk:
             return None
 
     def attempt(self, kind: JsonType, value: JSON) -> tuple[int, JSON] | None:
-        """How many values had to be converted, and the result; `None` where the value does not fit."""
+        """The number of values that had to be converted, and the result; `None` if the value does not fit."""
         walk = TypeWalk(explains=False, steps=self._steps)
         fitted = walk.fit(kind, value, ())
         return None if walk.faults else (walk.converted, fitted)
@@ -69,11 +69,11 @@ class JsonType(Protocol):
 
     @property
     def words(self) -> str:
-        """What a value should be: `a valid string`."""
+        """A description of a fitting value: `a valid string`."""
         ...
 
     def takes(self, value: JSON) -> bool:
-        """Whether the value has this shape, its items left aside."""
+        """Whether the value has this shape, its items aside."""
         ...
 
     def fit(self, value: JSON, place: Place, walk: TypeWalk) -> JSON: ...

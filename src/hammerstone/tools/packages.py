@@ -295,7 +295,7 @@ def _tool_in(document: JSON, file: str) -> Tool:
 
 
 def _compare_source(file: Path, tool: Tool) -> None:
-    """Below a header of comments there must be this very source."""
+    """Check that the file holds this very source below a header of comments."""
     text, source = _unix(_read(file)), _unix(tool.source)
     header = text.removesuffix(source)
     if not (text.endswith(_MARK + source) and all(line.startswith("#") for line in header.splitlines())):
@@ -323,7 +323,7 @@ def _read(file: Path) -> str:
 
 
 def _problems(tool: Tool) -> Iterator[str]:
-    """What the static checks find, in the order in which it makes sense to look."""
+    """The findings of the static checks, those first that the later ones build on."""
     if not is_tool_name(tool.name):
         yield f"the name {tool.name[:80]!r} is not in snake_case"
     parses = Route.PARSER in tool.routes or any(check.parsed for check in tool.checks)
@@ -361,7 +361,7 @@ def _route_problems(tool: Tool) -> Iterator[str]:
 
 
 def _wording_problems(tool: Tool) -> Iterator[str]:
-    """It decides which questions the parser is asked, so it must be what a build would derive from the checks."""
+    """Problems of the wording. It decides which questions the parser is asked, so it must follow from the checks."""
     questions = [check.question for check in tool.checks if check.parsed]
     common = wording(questions)
     if (tool.wording, tool.forms) != (common, () if common else forms(questions)):

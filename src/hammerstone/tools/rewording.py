@@ -1,4 +1,4 @@
-"""Whether a model's arguments account for a question: a round trip up to the wording.
+"""Checks that a model's arguments account for a question: a round trip up to the wording.
 
 `unparse` writes the arguments as a question of the tool's own form. A question in that form must come back word for
 word; only small words may differ. One that was reworded must come back with all that is data in it: every number, every
@@ -32,7 +32,7 @@ _SMALL = frozenset(
 
 
 def overlooked(question: str, written: str, *, own_form: bool, fixed: Sequence[str] = ()) -> str:
-    """What of the question is not in `written`, or is only there; the empty string where nothing is.
+    """What `written` lacks of the question or adds to it, in words; the empty string if nothing.
 
     `own_form` says that the question has the tool's wording. What every one of the questions `fixed` holds may stand in
     `written` alone.
@@ -55,7 +55,7 @@ def overlooked(question: str, written: str, *, own_form: bool, fixed: Sequence[s
 
 
 def differences(question: str, written: str) -> list[tuple[str, str]]:
-    """Where two texts differ, in order: the words of `question` and those of `written`, each with a few around them.
+    """The differences of two texts, in order: words of `question` and of `written`, each with a few around them.
 
     Both have at most `LONGEST_COMPARED` words: what lies behind is left out.
     """

@@ -1,4 +1,4 @@
-"""From the text of a module to its syntax tree, within bounds.
+"""Parses the text of a module into its syntax tree, within bounds.
 
 A language model or a stranger wrote the text. Python's own parser and compiler need seconds for some texts of 64,000
 characters, and whatever walks a tree needs time and stack for each of its nodes. So size, nesting and the length of

@@ -52,7 +52,7 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """Where a tool comes from. `prompts` is the version of the maker's prompts; `instances` are digests of the
+    """The origin of a tool. `prompts` is the version of the maker's prompts; `instances` are digests of the
     questions that were used, in the order shown, verified, held out; `attempts` counts the maker's replies; `usage` and
     `cost_usd` are of the whole build, the gate and second opinions included, `None` when something is unknown."""
 
@@ -71,7 +71,7 @@ class Provenance:
 
 @dataclass(frozen=True, kw_only=True)
 class Tool:
-    """What is stored, exported and called.
+    """A tool, as it is stored, exported and called.
 
     `source` is a module with `solve` and, for the parser route, `parse` and `unparse`. `routes` are those that the
     held-out gate let through, and `users` the models with which it let the user route through: no others write
@@ -104,7 +104,7 @@ class Tool:
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     def takes(self, user: str) -> bool:
-        """Whether this user model may write its arguments. Tools of earlier versions do not say who may: anyone."""
+        """Whether this user model may write its arguments. Tools of earlier versions name no users, so any may."""
         return Route.USER in self.routes and (not self.users or user in self.users)
 
     def to_json(self) -> str:
@@ -153,7 +153,7 @@ _READ: WeakValueDictionary[bytes, Tool] = WeakValueDictionary()
 
 
 def is_tool_name(name: str) -> bool:
-    """Whether a task and its tool may be called so: in snake_case, since a tool can be exported as a Python package."""
+    """Whether this is a valid name of a task and its tool: snake_case, since a tool can become a Python package."""
     plain = name == unicodedata.normalize("NFKC", name).lower() and len(name) <= MAX_NAME_CHARS
     return plain and name.isidentifier() and not name.startswith("_") and not iskeyword(name)
 

@@ -148,7 +148,7 @@ class ToolWithUser:
 
 
 def why_none(refusal: Refusal) -> NoAnswer:
-    """How far the user route came."""
+    """The reason for a refusal: how far the user route came."""
     if refusal.parsed.arguments is None:
         return NoAnswer.REFUSED if refusal.parsed.refusal == MODEL_REFUSED else NoAnswer.INVALID
     return NoAnswer.UNPROVED if refusal.parsed.refusal else NoAnswer.FAILED

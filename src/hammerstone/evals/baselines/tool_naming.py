@@ -12,7 +12,7 @@ NEW_TASK = "the dispatcher takes the question for one of a new task"
 
 
 class DispatchedUser:
-    """As in the loop: a dispatcher model names the task (LATM, section 3.2)."""
+    """A dispatcher model names the task, as in the loop (LATM, section 3.2)."""
 
     def __init__(self, catalog: Catalog, dispatcher: AccountedModel, user: UserRoute) -> None:
         self._tasks = [Task(id=0, name=one.task, description=one.tool.description) for one in catalog.tools]

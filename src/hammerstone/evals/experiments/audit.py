@@ -111,7 +111,7 @@ async def _same_in_loop(bench: BenchRun, simulated: Mapping[float, Sequence[Foun
 
 
 def _bounds(seed: int, streams: int) -> list[Measurement]:
-    """In how many streams the bound of the false-hit rate was never below the true rate."""
+    """Count the streams in which the bound of the false-hit rate was never below the true rate."""
     return [
         Measurement(
             task=f"bound holds at every look, false-hit rate {100 * rate:g} %",

@@ -46,7 +46,7 @@ SPARE = 20  # requests that the loop may take longer than the simulation before 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """How many requests after the change the tool was quarantined, and how many of them it answered wrongly."""
+    """The requests from the change to the quarantine, and how many of them the tool answered wrongly."""
 
     requests: int
     wrong: int

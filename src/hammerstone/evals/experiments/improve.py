@@ -1,4 +1,4 @@
-"""What the paper left out: tools that get better. How much of a stream a tool answers as it grows, version by version.
+"""Tools that get better, beyond the paper: how much of a stream a tool answers, version by version.
 
 Each family of requests is streamed as chats through a loop of its own, from cold. The upstream is the family's own
 rule, so every label is right, and the only model that is asked is the maker. After some numbers of requests, the tool
@@ -105,7 +105,7 @@ class _Growth:
     wrong: int = 0
 
     def share(self, requests: int, *, improved: bool) -> float:
-        """Of the fresh questions, what the version answers that is live after so many requests; or the first one."""
+        """The share of fresh questions that the version live after so many requests answers, or the first version."""
         live = [one for one in self.versions if one.live_after <= requests]
         return live[-1 if improved else 0].answered / self.fresh if live else 0.0
 

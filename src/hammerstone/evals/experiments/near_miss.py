@@ -34,7 +34,7 @@ NEVER = 1.01  # no cosine is that high
 
 @dataclass(frozen=True, kw_only=True)
 class HitCount:
-    """What one lookup did with some questions."""
+    """One lookup's counts on some questions."""
 
     asked: int
     hits: int
@@ -43,7 +43,7 @@ class HitCount:
 
 @dataclass(frozen=True, kw_only=True)
 class HitCounts:
-    """What one lookup did with questions in the task's own form, and with near-misses."""
+    """One lookup's counts on questions in the task's own form, and on near-misses."""
 
     method: str
     own: HitCount
@@ -51,7 +51,7 @@ class HitCounts:
 
 
 class Lookup(Protocol):
-    """What may answer at once: a cache, or the tools."""
+    """A source of immediate answers: a cache, or the tools."""
 
     @property
     def name(self) -> str: ...

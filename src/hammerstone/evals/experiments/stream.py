@@ -224,7 +224,7 @@ def _false_hits(
 
 
 def _by_route(items: Sequence[TrafficItem], strategies: _Strategies, counted: Sequence[int]) -> list[Measurement]:
-    """Of the loop, whoever plays its roles: no other strategy has routes."""
+    """Measurements by route, of the loops alone: no other strategy has routes."""
     return [
         _measurement(f"{name}, by route", route, items, steps, ks)
         for name, steps in strategies.items()
@@ -274,7 +274,7 @@ def _cost(name: str, steps: Sequence[StrategyStep], strong: Sequence[StrategySte
 
 
 def _running(steps: Sequence[StrategyStep]) -> list[float] | None:
-    """What all until then have cost; `None` where a price is unknown."""
+    """The running total of the cost; `None` if a price is unknown."""
     sums: list[float] = []
     for step in steps:
         if step.bill.cost_usd is None:
@@ -329,7 +329,7 @@ def _strong(name: str, steps: Sequence[StrategyStep]) -> Series:
 
 
 def _accuracy(name: str, items: Sequence[TrafficItem], steps: Sequence[StrategyStep]) -> Series:
-    """Of all requests so far whose right answer can be read from the question."""
+    """The running accuracy, over requests whose right answer can be read from the question."""
     right = [(step.right(item), not item.rule_changed) for item, step in zip(items, steps, strict=True)]
     xs = [x for x in _points(len(items)) if any(counts for _, counts in right[:x])]
     shares = [sum(one and counts for one, counts in right[:x]) / sum(counts for _, counts in right[:x]) for x in xs]
@@ -364,7 +364,7 @@ def _mixed(strategies: _Strategies) -> list[str]:
 
 
 def _saved(strategies: _Strategies) -> list[str]:
-    """How many strong calls were saved over the second half, and whether building has paid for itself."""
+    """Sentences on the strong calls saved over the second half, and whether the builds have paid for themselves."""
     ours, strong = strategies[OURS], strategies.get(STRONG)
     if strong is None:
         return []

@@ -91,7 +91,7 @@ def check_methods(methods: Sequence[str]) -> None:
 
 
 def _lacking(task: str, tool: Tool | None, methods: Sequence[str]) -> list[str]:
-    """Which routes of a tool have no measurement for this task: a reader who compares totals must know."""
+    """Notes on a tool's routes without a measurement for this task: a reader who compares totals must know."""
     routes = [route for route in (Route.USER, Route.PARSER) if route in methods]
     return [
         f"{task} has no measurement of the tool's {route} route: "
@@ -152,7 +152,7 @@ async def _by_user(
 
 
 def _as_served(measurement: Measurement, *, passed: bool) -> Measurement:
-    """What the user route does behind the gate, which belongs to a model: without having passed, it is not asked."""
+    """The user route's measurement behind the gate, which a model passes or not: if it did not, it is never asked."""
     served = replace(measurement, method=AS_SERVED, paper=None)
     if passed:
         return served
@@ -161,7 +161,7 @@ def _as_served(measurement: Measurement, *, passed: bool) -> Measurement:
 
 
 def _asked_of(bench: BenchRun, user: AccountedModel, methods: Sequence[str]) -> list[str]:
-    """Those of the methods that ask a model, and are measured with this one."""
+    """The methods that ask a model and are measured with this one."""
     asking = [name for name in METHODS if name in methods and name != "parser"]
     return [name for name in asking if user in bench.models_of(Role.USER, name)]
 

@@ -1,4 +1,4 @@
-"""What every experiment runs in: a store, a sandbox, models whose calls are accounted, and a bound on the cost."""
+"""The run of an experiment: a store, a sandbox, models whose calls are accounted, and a bound on the cost."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class BenchRun:
         return [self.model(role), *(self._beside(k, role) for k in extra)]
 
     def n_of(self, model: AccountedModel) -> int:
-        """How many instances of a task a model is asked."""
+        """The number of instances per task that a model is asked."""
         own = next((self.extra[k].n for (k, _), one in self._extra.items() if one is model), None)
         return self.n if own is None else own
 

@@ -21,7 +21,7 @@ _TRIALS = 3  # builds of one task before it counts as having no tool
 
 @dataclass(frozen=True, kw_only=True)
 class BuildTrial:
-    """One build: what came of it, and its attempts."""
+    """One build and its attempts."""
 
     build: Build
     attempts: tuple[Attempt, ...]
@@ -42,7 +42,7 @@ class BuildTrial:
 
     @property
     def bill(self) -> Bill:
-        """What the maker's replies have cost. What the gate found is kept as an attempt too, and is no reply."""
+        """The cost of the maker's replies. The gate's findings are stored as attempts too, but are no replies."""
         replies = [one for one in self.attempts if one.stage != "gate"]
         return one_bill([Bill(calls=1, cost_usd=one.cost_usd, usage=one.usage) for one in replies])
 

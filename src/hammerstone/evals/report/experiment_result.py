@@ -38,12 +38,12 @@ class Measurement:
 
     @property
     def share(self) -> float:
-        """Of 1; 0 when nothing was counted."""
+        """The share that was right, from 0 to 1; 0 if nothing was counted."""
         return self.right / self.n if self.n else 0.0
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 % Wilson interval, of 1."""
+        """95 % Wilson interval of the share, from 0 to 1."""
         return wilson(self.right, self.n)
 
 
@@ -60,7 +60,7 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Confusion:
-    """How often each expected name (rows) was chosen as each other (columns)."""
+    """A confusion matrix: how often each expected name (rows) was taken for each name (columns)."""
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]

@@ -65,7 +65,7 @@ def _is_report(path: Path) -> bool:
 
 
 def _check_shape(result: Result) -> None:
-    """What no experiment writes, but a file of results can hold."""
+    """Refuse shapes that no experiment writes, but a file of results can hold."""
     wrong = [
         f"series {one.name!r}"
         for one in result.series

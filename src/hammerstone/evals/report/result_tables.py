@@ -33,7 +33,7 @@ _Column: TypeAlias = tuple[str, Sequence[str]]
 
 
 def tables(result: Result) -> tuple[Table, ...]:
-    """Its measurements, a summary of its series, its confusion matrix, and its own tables, without empty ones."""
+    """The measurements, a summary of the series, the confusion matrix and the result's own tables; no empty ones."""
     found = [_measurements(result), _series(result.series)]
     if result.confusion:
         found.append(_confusion(result.confusion))
@@ -42,7 +42,7 @@ def tables(result: Result) -> tuple[Table, ...]:
 
 
 def about(result: Result) -> str:
-    """Where the numbers come from: seed, date of the recording, models."""
+    """The origin of the numbers: seed, date of the recording, models."""
     recorded = [f"completions recorded {result.recorded}"] if result.recorded else []
     models = [f"{role}: {model}" for role, model in result.models.items()]
     return "; ".join([f"seed {result.seed}", *recorded, *models])
@@ -51,7 +51,7 @@ def about(result: Result) -> str:
 def counts_false_hits(experiment: str, measurement: Measurement) -> bool:
     """Whether `right` counts the questions without a false hit (a wrong answer from a tool or a cache).
 
-    All of the near-miss experiment does; any other experiment says so in the task or method.
+    Everything in the near-miss experiment does; any other experiment says so in the task or method.
     """
     return experiment == "near-miss" or "false hit" in f"{measurement.task} {measurement.method}"
 
@@ -62,7 +62,7 @@ def in_one_line(label: str) -> str:
 
 
 def percent(share: float) -> str:
-    """Of a share of 1."""
+    """A share from 0 to 1, in per cent."""
     return f"{100 * share:.1f} %"
 
 
@@ -80,13 +80,13 @@ def number(value: float) -> str:
 
 
 def value_in(plot: str) -> Callable[[float], str]:
-    """How the values of a plot are written: as money, in per cent, or as they are."""
+    """The format of a plot's values: money, per cent, or plain numbers."""
     shares = dict.fromkeys(("routes", "accuracy", "coverage", "found"), percent)
     return {"cost": money, **shares}.get(plot, number)
 
 
 def counted_in(plot: str) -> str:
-    """What the x of a plot counts."""
+    """The unit that a plot counts on its x axis."""
     return "steps" if plot == "loss" else "requests"
 
 
@@ -150,7 +150,7 @@ def _confusion(confusion: Confusion) -> Table:
 
 
 def _table(title: str, columns: Sequence[_Column], caption: str = "") -> Table:
-    """Without the columns that are empty in every row."""
+    """A table without the columns that are empty in every row."""
     kept = [(name, cells) for name, cells in columns if any(cells)]
     rows = tuple(zip(*(cells for _, cells in kept), strict=True))
     return Table(title=title, columns=tuple(name for name, _ in kept), rows=rows, caption=caption)

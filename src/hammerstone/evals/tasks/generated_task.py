@@ -1,4 +1,4 @@
-"""What a file under `evals/tasks/` offers: questions, answers and a check, and mostly rewordings and look-alikes."""
+"""A generated task, one file under `evals/tasks/`: questions, answers, a check, mostly rewordings and look-alikes."""
 
 from __future__ import annotations
 

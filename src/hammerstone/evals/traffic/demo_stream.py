@@ -42,7 +42,7 @@ class StreamItem:
 
 
 def stream_items(seed: int = DEMO_SEED) -> tuple[StreamItem, ...]:
-    """Per task 12 questions, then 6 more and 2 paraphrases; 4 one-offs among the first part, 6 among the second."""
+    """12 questions of each task, then 6 more and 2 paraphrases; 4 one-offs in the first part, 6 in the second."""
     rng = random.Random(f"stream {seed}")  # noqa: S311 - samples, not secrets
     first: list[_Entry] = []
     second: list[_Entry] = []

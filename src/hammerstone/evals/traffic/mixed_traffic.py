@@ -63,7 +63,7 @@ class TrafficItem:
 
 
 class _Entry(NamedTuple):
-    """What comes at one place of the stream, before its question is drawn."""
+    """One place of the stream, before its question is drawn."""
 
     kind: TrafficKind
     of: str | None = None
@@ -137,9 +137,9 @@ def _drifting(ranked: list[str]) -> _Drift:
 
 
 def _entries(ranked: list[str], counts: Counter[TrafficKind], drift: _Drift, rng: random.Random) -> list[_Entry]:
-    """What is to come but repeats, in no order. Of what both ask in their own form, the same part drifts.
+    """All entries but repeats, in no order. Of both tasks' questions in their own form, the same part drifts.
 
-    Whatever asks nearly in a task's own wording is not of the task whose rule changes: its right answer would be open.
+    No near-miss is of the task whose rule changes: its right answer would be open.
     """
     own = _frequent(ranked, ranked, counts["own"] + counts["drift"], rng)
     asked = own.count(drift.template) + own.count(drift.rule)
@@ -164,7 +164,7 @@ def _frequent(ranked: list[str], names: list[str], k: int, rng: random.Random) -
 
 
 def _arranged(entries: list[_Entry], drift: _Drift, rng: random.Random) -> list[_Entry]:
-    """In a drawn order, but that a task which drifts asks in its own form first and then no more."""
+    """The entries in a drawn order, except that a task which drifts asks in its own form first, and then no more."""
     arranged = rng.sample(entries, len(entries))
     for name in (drift.template, drift.rule):
         places = [k for k, (kind, of) in enumerate(arranged) if of == name and kind in ("own", "drift")]

@@ -71,7 +71,7 @@ class CallTokens:
 
 @dataclass(frozen=True, kw_only=True)
 class UnfinishedCall:
-    """How far a call has come, from behind its `[` on: what is left of `Name(`, and then its open parentheses.
+    """The state of a call, from behind its `[` on: what is left of `Name(`, and then its open parentheses.
 
     An input is one line with balanced parentheses, and has neither brackets nor an arrow.
     """

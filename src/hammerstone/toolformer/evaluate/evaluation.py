@@ -61,7 +61,7 @@ class GradedAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class ToolUse:
-    """In how many answers a tool was called, and how many of them were right."""
+    """The number of answers in which a tool was called, and how many of them were right."""
 
     api: str
     called: int

@@ -1,4 +1,4 @@
-"""When a continuation is right (Toolformer, sections 4.2.1 to 4.2.5): when it contains an accepted answer early on.
+"""Judges continuations (Toolformer, sections 4.2.1 to 4.2.5): one is right if it has an accepted answer early on.
 
 Words: letter case, punctuation and the form of spaces do not matter; accents and numerals do. "New York" is in "in new
 york, where", and is not in "Newyork" or "York, new". *Words* are what spaces separate.

@@ -1,4 +1,4 @@
-"""How a `check` reads a message: every piece of data by its own form, as often as it may occur."""
+"""Reads a message for a `check`: every piece of data by its own form, as often as it may occur."""
 
 from __future__ import annotations
 

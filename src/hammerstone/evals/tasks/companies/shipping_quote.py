@@ -1,4 +1,4 @@
-"""What a parcel service charges: zones, volume weight, services, a season's surcharge and insurance."""
+"""The price of a parcel: zones, volume weight, services, a season's surcharge and insurance."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def _ways(numbers: _Numbers, target: int) -> tuple[str, ...]:
 
 @cache
 def _values(numbers: _Numbers) -> dict[Fraction, set[str]]:
-    """What sorted numbers can make, and the ways of making it."""
+    """The values that sorted numbers can make, each with its expressions."""
     if len(numbers) == 1:
         return {Fraction(numbers[0]): {str(numbers[0])}}
     values: defaultdict[Fraction, set[str]] = defaultdict(set)
@@ -177,7 +177,7 @@ def _lesser_first(rng: random.Random) -> LookAlike:
 
 
 def _turned(expression: str) -> str:
-    """With the parts of each sum and product changed over; written alike where they are equal."""
+    """The expression with the operands of each sum and product swapped."""
     if expression.isdigit():
         return expression
     depths = [expression[:place].count("(") - expression[:place].count(")") for place in range(len(expression))]

@@ -76,7 +76,7 @@ def _minutes(roads: list[_Road], route: _Route) -> int:
 
 
 def _one_leads(roads: list[_Road], routes: list[_Route]) -> bool:
-    """There is a choice, and the first is quicker than the second."""
+    """Whether there is a choice, and the first route is quicker than the second."""
     return len(routes) > 1 and _minutes(roads, routes[0]) < _minutes(roads, routes[1])
 
 
