@@ -54,7 +54,7 @@ _RECIPES: dict[Recipe, Callable[[Workbench], Awaitable[Draft | Failure]]] = {"mo
 
 @dataclass(frozen=True, kw_only=True)
 class _End:
-    """How a recipe ended, before it is stored."""
+    """The end of a recipe, before it is stored."""
 
     state: BuildState
     reason: str
@@ -205,7 +205,7 @@ class Maker:
         return _failed("; ".join(reasons), spent)
 
     async def _improve(self, task: Task, build_id: int, material: Material) -> _End:
-        """The module recipe on what the present tool refuses."""
+        """Run the module recipe on the instances that the present tool refuses."""
         split = split_for_improvement(material, most_chars=self._settings.improve.most_chars)
         bench = await self._workbench("module", task, build_id, split=split, present=material.present.tool)
         return await self._try_recipe("module", bench, build_id)
@@ -254,7 +254,7 @@ class Maker:
         return _End(state=BuildState.LIVE, reason="; ".join(result.reasons), tool=tool, gained=draft.gained, bill=bill)
 
     def _package(self, bench: Workbench, draft: Draft, result: GateResult, recipe: Recipe) -> Tool:
-        """The tool as an immutable value (LATM, section 3.1, wrapping)."""
+        """Wrap the draft as a tool, an immutable value (LATM, section 3.1)."""
         checks = draft.checks + result.checks
         parsed = [one.question for one in checks if one.parsed]
         common = wording(parsed)

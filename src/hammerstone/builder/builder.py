@@ -61,7 +61,7 @@ class Builder:
 
     @property
     def running(self) -> int:
-        """Builds under way."""
+        """The number of builds under way."""
         return len(self._running)
 
     async def catch_up(self, group: TaskGroup) -> None:
@@ -70,9 +70,9 @@ class Builder:
             await self.build_if_due(task.name, group)
 
     async def build_if_due(self, name: str, group: TaskGroup) -> None:
-        """A build that nobody waits for, in `group` or, where settings say so, before this returns.
+        """Start a build that is due, in `group` or, if the settings say so, before this returns.
 
-        One that cannot even be kept as failed is logged, and all else goes on.
+        A build that cannot even be stored as failed is logged, and everything else goes on.
         """
         await contained(self._build_if_due(name, group), lambda why: _log.warning("a tool for %s: %s", name, why))
 
@@ -124,7 +124,7 @@ class Builder:
         await spared(build, self._on_fault)
 
     async def _run(self, maker: Maker, task: Task, present: StoredTool | None = None) -> Build | None:
-        """One build and, where the parser of a first tool refuses some of its instances, the next one at once."""
+        """Run one build and, if the parser of a first tool refuses some of its instances, the next one at once."""
         self._running.add(task.name)
         try:
             build = await self._one_build(maker, task, present)
@@ -161,7 +161,7 @@ class Builder:
     async def make(self, name: str) -> Build:
         """Run one build of this task now.
 
-        Raises `InputError` if the task has too few of them, `SettingsError` if there is no maker or another build of
+        Raises `InputError` if the task has too few instances, `SettingsError` if there is no maker or another build of
         this tool is running, `StoreError` and `RecordingError`.
         """
         maker, task = self.maker, await self._ready(name)
@@ -171,7 +171,7 @@ class Builder:
         return build
 
     async def start(self, name: str, group: TaskGroup) -> None:
-        """Begin one build of this task now, beside all else. Raises what `make` does."""
+        """Start one build of this task now, in the background. Raises what `make` does."""
         maker, task = self.maker, await self._ready(name)
         if name in self._running:
             raise _running(name)
@@ -196,7 +196,7 @@ class Builder:
 
     @property
     def maker(self) -> Maker:
-        """Raises `SettingsError` if there is none."""
+        """The maker. Raises `SettingsError` if there is none."""
         if self._maker is None:
             hint = "name one, for example --maker anthropic:claude-sonnet-5-5"
             raise SettingsError("there is no maker model", hint=hint)

@@ -41,7 +41,7 @@ class Conversation:
 
     @property
     def replies(self) -> int:
-        """How often the maker has answered."""
+        """The number of the maker's replies."""
         return sum(message.role == "assistant" for message in self._messages)
 
     @property

@@ -41,7 +41,7 @@ class GateResult:
 
 
 async def pass_gate(bench: Workbench, draft: Draft, user: AccountedModel | None, *, asked: int) -> GateResult:
-    """Parser first, then user. `asked` held-out questions are given to the user model; the parser gets them all."""
+    """Examine the parser, then the user. The parser gets all held-out questions, the user model `asked` of them."""
     routes: list[Route] = []
     reasons: list[str] = []
     findings = await _held_out(bench, draft) if draft.parses else []
@@ -77,7 +77,7 @@ async def _settle(bench: Workbench, draft: Draft, findings: list[Finding]) -> tu
 
 
 def _parser_problem(bench: Workbench, draft: Draft, findings: Sequence[Finding], suspect: Finding | None) -> str:
-    """Refusals are counted together with those in verification."""
+    """Why the parser may not serve, or the empty string. Refusals count together with those in verification."""
     if not draft.parses:
         return "no parser passed verification"
     if not findings:
@@ -94,7 +94,7 @@ def _parser_problem(bench: Workbench, draft: Draft, findings: Sequence[Finding],
 
 
 def parser_problem(findings: Sequence[Finding], which: str, *, earlier: int = 0, refused: int = 0, most: float) -> str:
-    """Why the parser may not serve, or the empty string. A wrong answer bars it; refusals do when they are many.
+    """Why the parser may not serve, or the empty string: it gave a wrong answer, or refused too many instances.
 
     `which` names the instances of `findings`; of `earlier` ones, the parser `refused` some.
     """
@@ -120,7 +120,7 @@ async def intruders(
 
 
 def foreign_questions(store: Store, name: str) -> tuple[str, ...]:
-    """The latest questions of the other tasks in the frame of `name`, save those that are stored as its own, too."""
+    """The latest questions of the other tasks in the frame of `name`, except those that are stored as its own, too."""
     task = store.task(name)
     frame = task.frame if task is not None else PLAIN
     others = [other.name for other in store.tasks() if other.name != name and other.frame == frame]

@@ -1,4 +1,4 @@
-"""A tool gets better: what it refused, once that has been answered, is the material of its next version.
+"""Improves tools: questions that one refused, and that have been answered since, are its next version's material.
 
 What a dozen instances do not show, the first version refuses for ever. So a build is due again when refused questions
 have gathered, each time more of them; and at once where the first version refuses some of the instances that it was
@@ -51,7 +51,7 @@ def improvement_due(store: Store, task: Task, settings: ImproveSettings) -> tupl
 
 
 def refusals_needed(store: Store, task: Task, settings: ImproveSettings) -> float:
-    """How many of its instances a tool must refuse for its next improvement."""
+    """The number of its instances that a tool must refuse for its next improvement."""
     return _needed(store.builds(task.name), settings)
 
 
@@ -97,7 +97,7 @@ async def sorted_by(sandbox: Sandbox, present: StoredTool, instances: Sequence[S
 
 
 def split_for_improvement(material: Material, *, most_chars: int) -> Split:
-    """Show what was refused, the most different first, up to `most_chars` characters of questions and answers.
+    """Show the refused instances, the most different first, up to `most_chars` characters of questions and answers.
 
     What the tool answers now, its own checks included, is verified, and a part of it held out for the gate.
     """

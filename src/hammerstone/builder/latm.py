@@ -32,7 +32,7 @@ __all__ = ["make_latm"]
 
 @dataclass(frozen=True, kw_only=True)
 class Stand:
-    """The function as it stands, and what its calls gave."""
+    """The function so far, and the findings of its calls."""
 
     source: str
     problems: tuple[str, ...]

@@ -25,7 +25,7 @@ NO_PARSER = "NO PARSER"
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One reply of the maker and what came of it. Its `problems` go back to the maker.
+    """One reply of the maker and its result. Its `problems` go back to the maker.
 
     A draft can come with problems: a parser that refuses a few instances may serve, but should be given the chance
     to take them.

@@ -1,4 +1,4 @@
-"""A tool that takes too long is not asked one question after another: the third of these is the last."""
+"""A tool that takes too long is not asked every question: the third one that takes too long is the last."""
 
 from __future__ import annotations
 

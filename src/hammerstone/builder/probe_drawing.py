@@ -58,7 +58,7 @@ class Probe:
 
 @dataclass(frozen=True, kw_only=True)
 class Probes:
-    """`fixed` and `moved` (deletions and swaps) must all be refused; `drawn` as far as `harmless` demands it.
+    """The probes: `fixed` and `moved` (deletions and swaps) must all be refused, `drawn` as far as `harmless` demands.
 
     `sentences` put a sentence at open places (`hammerstone.builder.carrying`).
     """
@@ -128,7 +128,7 @@ def _replaced(layout: Layout, fillers: Fillers) -> Iterator[Probe]:
 
 
 def _put_in(layout: Layout, places: Sequence[int], fillers: Fillers) -> Iterator[Probe]:
-    """Words and a sentence at each place."""
+    """Put words and a sentence at each place."""
     for number, place in enumerate(places):
         first, second = fillers.pair(number)
         yield _filled(layout, 0, place, first, second)
@@ -202,7 +202,7 @@ def _swapped(layout: Layout) -> Iterator[Probe]:
 
 
 def _spread(items: Sequence[T], most: int) -> Sequence[T]:
-    """All of them, or `most` at even distances, the first and the last included."""
+    """All items, or `most` of them at even distances, the first and the last included."""
     if len(items) <= most:
         return items
     return [items[round(number * (len(items) - 1) / (most - 1))] for number in range(most)]

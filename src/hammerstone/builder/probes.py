@@ -75,7 +75,7 @@ async def unread(sandbox: Sandbox, source: str, solved: Sequence[SolvedQuestion]
 
 
 def _by_phrasing(solved: list[SolvedQuestion]) -> list[list[SolvedQuestion]]:
-    """The questions of each phrasing where they have hardly any wording in common, and in any case all of them."""
+    """All questions together; and, if they have hardly any wording in common, those of each phrasing before them."""
     questions = [one.question for one in solved]
     if len(wording(questions)) >= LEAST_WORDING:
         return [solved]
@@ -130,7 +130,7 @@ def _unread_ones(results: Sequence[_Tried]) -> list[_Tried]:
 
 
 async def _run(sandbox: Sandbox, source: str, probe: Probe, original: str) -> _Tried:
-    """A number may make no difference once ("before 18:00"): it was read if one of several is refused or makes one."""
+    """Ask a probe. A number may make no difference ("before 18:00"): it is read if one of several does."""
     parsed, first = await answer(sandbox, source, probe.variants[0])
     if parsed.too_slow:
         complaint = f"For a question that nearly is one of this kind, {parsed.refusal}:\n{probe.variants[0]}"

@@ -84,7 +84,7 @@ def split_instances(instances: Sequence[StoredInstance], numbers: Numbers, *, sp
 def _new_forms(
     instances: Sequence[StoredInstance], shown: Sequence[StoredInstance], most: int
 ) -> tuple[StoredInstance, ...]:
-    """The first instance of each way of phrasing of which none is shown, at most `most` of them."""
+    """The first instance of each phrasing of which none is shown, at most `most` of them."""
     known = {one.id for one in shown}
     groups = phrased_alike([one.question for one in instances])
     new = [instances[group[0]] for group in groups if known.isdisjoint(instances[k].id for k in group)]

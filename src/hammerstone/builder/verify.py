@@ -139,7 +139,7 @@ async def _check_solve(sandbox: Sandbox, source: str, instance: StoredInstance, 
 
 
 def _compared(instance: StoredInstance, arguments: Arguments | None, given: str, again: str | None) -> Finding:
-    """`again` is the answer when string hashes differ."""
+    """Compare an answer with the stored one, and with `again`, the answer under another hash seed."""
     if again != given:
         detail = f"solve returned {given!r} and, when string hashes differ, {again!r}: do not depend on set order"
         return _failed(instance, arguments, detail)

@@ -41,7 +41,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Workbench:
-    """`present` is the tool that is to be improved, if any.
+    """All that a recipe works with. `present` is the tool to improve, if any.
 
     `settle` says whether the label of a finding that alone differs was wrong: True, False, or None for open.
 
@@ -80,7 +80,7 @@ class Workbench:
     async def settle_only(self, findings: list[Finding], differing: Finding) -> tuple[list[Finding], Finding | None]:
         """Settle the only difference among `findings`, which may be the label's fault.
 
-        Returns the findings, where it agrees if the label was wrong, and the difference again if nobody could say.
+        Returns the findings, in which it agrees if the label was wrong; and the difference itself if nobody could say.
         """
         label_was_wrong = await self.settle(differing)
         if label_was_wrong:

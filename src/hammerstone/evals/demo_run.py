@@ -47,7 +47,7 @@ class DemoRun:
 
     @property
     def build_calls(self) -> int:
-        """All calls but those of the requests: the maker's, and the user's at the gate."""
+        """All calls except those of the requests: the maker's, and the user's at the gate."""
         return self.paid_calls - sum(answered.model_calls for answered in self.answers)
 
     @property

@@ -97,7 +97,7 @@ def _billions(name: str) -> float:
 
 
 def _named(roles: Roles, maker: str | None, user: str | None) -> Roles:
-    """The roles without the models of the settings: what replays must not begin to pay because of a file."""
+    """The role settings without their models: a replay must not start to cost money because of a settings file."""
 
     def named(role: RoleSettings, model: str | None) -> RoleSettings:
         role = role if model is None else role.played_by(model)

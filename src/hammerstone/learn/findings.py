@@ -16,7 +16,7 @@ DISAGREEMENTS = 20  # shown of each kind
 
 @dataclass(frozen=True, kw_only=True)
 class LogDisagreement:
-    """A held-out request to which a tool says something else than the log. Nobody has said who is right."""
+    """A held-out request to which a tool gives another answer than the log. Nobody has said who is right."""
 
     id: str
     kind: str
@@ -79,7 +79,7 @@ class HeldOut:
 
 @dataclass(kw_only=True)
 class KindFinding:
-    """A kind of requests: how much of the log it is, and what became of a tool for it.
+    """A kind of requests: its share of the log, and the result of building a tool for it.
 
     `tool` is empty where there is none, and `why` says why. `build_usd` is what its builds have cost, `None` if that is
     unknown. `estimate` is about how many tokens a build would read and write, and `estimate_usd` its price, if known.
@@ -102,7 +102,7 @@ class KindFinding:
 
 @dataclass(kw_only=True)
 class Findings:
-    """All of it. `coverage` is the share that tools answered, in equal parts of the log: its end and the share.
+    """All findings. `coverage` is the share that tools answered, for equal parts of the log: the end and the share.
 
     `training` of the `lines` were learned from. `built` is false where no maker was named.
     """
@@ -124,7 +124,7 @@ class Findings:
     unknown: int = 0
 
     def document(self) -> dict[str, Any]:
-        """All of it as JSON, with what follows from it."""
+        """All findings as JSON, with the numbers derived from them."""
         tested = self.tested
         derived = {
             "held_out": tested.n,
@@ -165,7 +165,7 @@ class Findings:
 
     @property
     def waited_a_month(self) -> float | None:
-        """Seconds that the model took, in 30 days, for answers that tools give; `None` where the log does not say."""
+        """Seconds in 30 days that the model took for answers that tools give; `None` if the log does not say."""
         tested, rate = self.tested, self.requests_a_day
         return tested.waited_s / tested.n * rate * MONTH if tested.timed and rate else None
 

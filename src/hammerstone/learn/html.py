@@ -20,14 +20,14 @@ MOST_DISAGREEMENTS = 40
 
 @dataclass(frozen=True, kw_only=True)
 class _Number:
-    """One of the numbers at the top, and of what it is."""
+    """One of the numbers at the top, with its caption."""
 
     value: str
     text: str
 
 
 def render(findings: Findings) -> str:
-    """All of the page."""
+    """Render the whole page."""
     environment = Environment(
         loader=ChoiceLoader([PackageLoader("hammerstone.learn"), PackageLoader("hammerstone.evals.report")]),
         autoescape=True,

@@ -35,7 +35,7 @@ MOST_KINDS = 100  # that are noted, the most frequent ones
 
 
 def run_job(run: LearningRun) -> RunProgress:
-    """Do what the run's order says, and note how far it is; what it has come to."""
+    """Carry out the run's order, note its progress, and return the last one."""
     noted = _Noted(run)
     try:
         findings = anyio.run(_learn, run, noted)
@@ -125,7 +125,7 @@ class _Noted:
         self.change(kinds=_kinds(kinds))
 
     def built(self, task: str, build: Build | None) -> None:
-        """A build that ends takes the place of its beginning."""
+        """Note a build; its end replaces its beginning."""
         builds = [one for one in self.progress.builds if (one.task, one.state) != (task, "building")]
         note = BuildNote(task=task, state="building")
         if build is not None:

@@ -1,4 +1,4 @@
-"""A log: all files together, in order of time, and what of it no tool could learn from."""
+"""A log: all files together, in order of time, and the requests from which no tool could learn."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OnBad = Callable[[str, int, str], object]
 
 
 def _ignore(file: str, line: int, why: str) -> None:
-    """Nobody asked for them."""
+    """Ignore lines that cannot be read."""
     del file, line, why
 
 
@@ -55,7 +55,7 @@ class Log:
 def read_log(
     files: Sequence[str], answers: str | None = None, *, max_temperature: float = 1.0, on_bad: OnBad = _ignore
 ) -> Log:
-    """All files together, each of them once.
+    """Read all files together, each of them once.
 
     Output files of batches, and `answers`, hold the answers to the requests of the others. A request at a temperature
     above `max_temperature` asks for variety, as at the gateway. Raises `InputError` for a file that cannot be read as a

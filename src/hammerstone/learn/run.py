@@ -85,7 +85,7 @@ async def learn(
 
 
 def _beside_traffic(settings: Settings) -> Settings:
-    """Each build where it falls due, days of the log in minutes, and nothing that is built serves."""
+    """The settings for a log: each build runs when it is due, days pass in minutes, and no tool serves."""
     return replace(
         settings,
         loop=replace(settings.loop, background=False),

@@ -16,7 +16,7 @@ PER = 1_000_000 / SAMPLE
 
 @dataclass(frozen=True, kw_only=True)
 class AssumedPrices:
-    """Dollars per million tokens where a price is unknown; without both it stays so."""
+    """Dollars per million tokens for models without a known price; without both it stays unknown."""
 
     read: float | None = None
     written: float | None = None
@@ -30,7 +30,7 @@ class AssumedPrices:
 
 @dataclass(kw_only=True)
 class Costs:
-    """Prices each request once. The counts say of how many the tokens were estimated, and the price is unknown."""
+    """Prices each request once, and counts those with `estimated` tokens and those with an `unknown` price."""
 
     prices: AssumedPrices = field(default_factory=AssumedPrices)
     estimated: int = 0

@@ -79,7 +79,7 @@ def _respelled(given: Sequence[Instance], stored: Sequence[StoredInstance]) -> l
 
 
 async def _hold(tool: StoredTool, labeled: Sequence[StoredInstance], *, store: Store, sandbox: Sandbox) -> None:
-    """Hold a tool that was live to new labels. What it was checked on, the store has compared; now its parser runs."""
+    """Hold a tool that was live to new labels. The store has compared its checks; now its parser runs."""
     wrong = await contained(contradictions(sandbox, tool, labeled), lambda _: [])
 
     def quarantine() -> str:

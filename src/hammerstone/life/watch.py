@@ -27,7 +27,7 @@ __all__ = ["Watch"]
 
 
 class Watch:
-    """Compares after an answer went out. Nothing that happens here can change that answer."""
+    """Compares answers after they went out. Nothing that happens here can change them."""
 
     def __init__(
         self,

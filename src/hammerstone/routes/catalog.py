@@ -50,7 +50,7 @@ _LOOKS = ThreadPoolExecutor(1, "looks for changes")
 
 
 class Catalog:
-    """Call `refresh` first for each request: one indexed query when nothing has changed.
+    """The catalog of one store. Call `refresh` first for each request: one indexed query when nothing has changed.
 
     What was read may be `fresh_s` seconds old before it is looked for a change. While requests keep coming that happens
     beside them. After a pause the first of them waits for it, for `WAIT_S` seconds at most, and the others go on with
@@ -95,7 +95,7 @@ class Catalog:
             self._looked, self._looking = now, False
 
     def _read_again(self) -> None:
-        """All at once, in whatever thread: others see the former state, or the new one."""
+        """Read everything and exchange it at once: other threads see the former state, or the new one."""
         revision = self._store.tools_revision()
         if revision == self._read.revision:
             return
@@ -183,8 +183,8 @@ class Catalog:
 
     @property
     def forgetting(self) -> object:
-        """Differs when something that is named was purged, or other tasks depend on the time: what is in memory of
-        answers is to go.
+        """A value that changes when something was purged by name, or other tasks depend on the time: answers in memory
+        are then to be dropped.
         """
         return self._read.purges, self._read.time_dependent
 

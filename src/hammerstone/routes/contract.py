@@ -80,7 +80,7 @@ class Refusal:
 
 
 class AnswerRoute(Protocol):
-    """One way to an answer. What goes wrong on it is a refusal, but for what ends a run (`hammerstone.faults`)."""
+    """One way to an answer. An error on it is a refusal, except for those that end a run (`hammerstone.faults`)."""
 
     async def attempt(self, asked: Asked) -> Answer | Refusal: ...
 

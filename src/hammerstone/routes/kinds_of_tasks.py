@@ -1,4 +1,4 @@
-"""Kinds of requests, each with the task that it is: without a model, and known again after a restart."""
+"""Finds the tasks of requests by their kinds: without a model, and the same after a restart."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ __all__ = ["LabelerRoute", "SolverRoute"]
 
 
 class SolverRoute:
-    """The request as it came, to the strong model."""
+    """Sends the request as it came to the strong model."""
 
     route = Route.SOLVER
 
@@ -27,7 +27,7 @@ class SolverRoute:
 
 
 class LabelerRoute:
-    """The request waits in the queue until a person has answered it."""
+    """Puts the request in the queue until a person has answered it."""
 
     route = Route.LABELER
 

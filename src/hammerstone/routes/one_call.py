@@ -32,7 +32,7 @@ TOOLS_SHOWN = (
 
 
 class OneCallRoute:
-    """One of the `TOOLS_SHOWN` nearest tools, called with the arguments of the model that named it.
+    """Lets the model name one of the `TOOLS_SHOWN` nearest tools and write its arguments.
 
     The task of the request is then that of the tool. What follows the arguments is as in `ToolUserRoute`.
     """
@@ -67,7 +67,7 @@ class OneCallRoute:
         return of_tool(result, next(one for one in near if one.task == name))
 
     def _nearest(self, asked: Asked) -> list[StoredTool]:
-        """The nearest that take this model's arguments; all of one form, since one prompt holds one question."""
+        """The nearest tools that take this model's arguments; all of one form, since one prompt holds one question."""
         near = nearest_tools([one for one in self._catalog.tools if self._may_call(one, asked)], asked)
         return [one for one in near if one.tool.frame.form is near[0].tool.frame.form][:TOOLS_SHOWN]
 
@@ -78,7 +78,7 @@ class OneCallRoute:
 
 
 def nearest_tools(tools: Sequence[StoredTool], asked: Asked) -> list[StoredTool]:
-    """Nearest first: by the n-grams of that demonstration of each tool that is most like the question."""
+    """The tools, nearest first, by the n-grams of each one's demonstration that is most like the question."""
     questions = {form: grams(asked.question(form)) for form in Form}
 
     def nearness(one: StoredTool) -> float:

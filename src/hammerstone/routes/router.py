@@ -1,4 +1,4 @@
-"""The cheapest route that is sure.
+"""Finds the cheapest route that is sure.
 
 request ─► parser: a live tool proves that it has read every word ─────► sandbox ─► answer   no model
    │ no
@@ -62,7 +62,7 @@ class Router:
         self._last = last
 
     async def route(self, asked: Asked) -> Routed:
-        """Whatever a cheaper route meets is a reason of its refusal, and the request goes on."""
+        """Route a request. An error of a cheaper route becomes a reason of its refusal, and the request goes on."""
         routed = await self.cheaply(asked)
         return routed if routed.answer is not None else await self._dearly(asked, routed.refusals)
 

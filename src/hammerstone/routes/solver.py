@@ -105,7 +105,7 @@ def _between_markers(reply: str, digits: str) -> str:
 
 
 def _between(reply: str, opened: re.Match[str], closed: re.Match[str]) -> str:
-    """The text without the line breaks that belong to the markers: both of them as the first one is."""
+    """The text without the line breaks that belong to the markers."""
     answer = reply[opened.end() : closed.start()]
     windows = opened["opens"].endswith("\r\n") and closed["closes"].startswith("\n")
     return answer.removesuffix("\r") if windows else answer

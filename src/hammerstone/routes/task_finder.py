@@ -55,7 +55,7 @@ class TaskFinder:
         return name
 
     async def find(self, asked: Asked) -> None:
-        """Set the task of a request: recognised, or else named.
+        """Set the task of a request: it is recognised, or else named.
 
         Raises `ModelError` (also where the dispatcher's replies cannot be read), `RecordingError`, `StoreError`.
         """
@@ -75,8 +75,9 @@ class TaskFinder:
             self._known.pop(name, None)
 
     async def recognise(self, asked: Asked) -> None:
-        """Set the task of a request where its name, its frame or an earlier request tell it: no model is asked, and
-        nothing is learned.
+        """Set the task of a request if its name, its frame or an earlier request show it.
+
+        No model is asked, and nothing is learned.
 
         Raises `StoreError`.
         """
@@ -91,8 +92,10 @@ class TaskFinder:
             asked.task = await self._seen(asked)
 
     async def _name(self, asked: Asked) -> None:
-        """Set the task of a request that the caller does not name: with the dispatcher's help if it was not recognised,
-        and without a dispatcher by its wording, of which each request teaches more.
+        """Set the task of a request that the caller does not name.
+
+        The dispatcher helps if it was not recognised. Without a dispatcher its wording decides, and adds to what is
+        known of its kind.
         """
         if self.named(asked.request.task) is not None:
             return  # that of another shape than its task is of none
@@ -104,7 +107,7 @@ class TaskFinder:
             asked.task = await self._by_frame(asked) or await self._ask(asked, self._model)
 
     async def _fit(self, asked: Asked, name: str) -> None:
-        """A named task has the frame of its first request. Where that of another differs, its whole chat is read."""
+        """Fit a named task, which has the frame of its first request: if this one differs, its whole chat is read."""
         chat = asked.request.chat
         task = await self._added(name, asked)
         if task.frame == asked.frame(task.frame.form):
@@ -123,7 +126,7 @@ class TaskFinder:
         return self._known[name]
 
     async def _widen(self, name: str, asked: Asked) -> None:
-        """The whole chat is its question from now on."""
+        """Take the whole chat as the task's question from now on."""
         frame = asked.frame(Form.WHOLE)
         self._known[name] = await to_thread.run_sync(self._store.widen_task, name, frame)
 
@@ -143,7 +146,7 @@ class TaskFinder:
         return None
 
     async def _seen(self, asked: Asked) -> str | None:
-        """The task that this question was once found to be of, or the only one that has it as an instance."""
+        """The task found earlier for this question, or the only one that has it as an instance."""
         question, frame = asked.question(), asked.frame()
 
         def look() -> str | None:
@@ -152,7 +155,7 @@ class TaskFinder:
         return await to_thread.run_sync(look)
 
     async def _ask(self, asked: Asked, model: AccountedModel) -> str | None:
-        """The task that this question was once found to be of, or else the model's verdict, which is kept.
+        """The task found earlier for this question, or else the model's verdict, which is kept.
 
         A new task is named under a lock, and only if no other request has named one meanwhile.
         """
@@ -199,7 +202,7 @@ class TaskFinder:
 
 
 def _one_shape(one: Chat, other: Chat) -> bool:
-    """Equal but for what the messages say."""
+    """Whether two chats are equal except for the content of their messages."""
     roles = [[message.role for message in chat.messages] for chat in (one, other)]
     return roles[0] == roles[1] and (one.model, one.response_format) == (other.model, other.response_format)
 

@@ -145,7 +145,7 @@ def fitting(arguments: Arguments, source: str) -> Parsed:
 
 
 def shown(demonstrations: Sequence[Demonstration]) -> list[tuple[str, str]]:
-    """Question and arguments, as JSON, of those that are short.
+    """The short demonstrations, each as its question and its arguments in JSON.
 
     One cut short would show arguments that do not fit what is left of its question.
     """

@@ -18,7 +18,7 @@ __all__ = ["ToolUserRoute", "UserRoute", "answer_from"]
 
 
 class ToolUserRoute:
-    """One tool with a model's arguments. It need not be live: gate and experiments ask it exactly as it serves.
+    """Asks one tool with a model's arguments. It need not be live: gate and experiments ask as the gateway does.
 
     Where the tool's `unparse` does not give back what is asked, there is no answer (`hammerstone.tools.rewording`). A
     question in the tool's own form is asked a second time first, with how the two differ.
@@ -95,7 +95,7 @@ async def _called(sandbox: Sandbox, card: ToolCard, parsed: Parsed, trip: _Round
 
 
 class UserRoute:
-    """The tool of the task that the request was found to be of, called with the user model's arguments."""
+    """Calls the tool of the request's task with the user model's arguments."""
 
     def __init__(self, catalog: Catalog, sandbox: Sandbox, model: AccountedModel | None) -> None:
         self._catalog = catalog

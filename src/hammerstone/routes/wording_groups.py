@@ -49,7 +49,7 @@ class WordingGroup:
         return self.members < YOUNG
 
     def add(self, own: frozenset[str]) -> bool:
-        """Count a member in; whether the core may have changed by it."""
+        """Add a member, and return whether the core may have changed by it."""
         self.members += 1
         if self.members > COUNTED:
             return False
@@ -63,7 +63,7 @@ class WordingGroup:
 
 
 class WordingGroups:
-    """Takes memory for `MAX_GROUPS` groups, however many texts come.
+    """Groups of texts worded alike, in memory for `MAX_GROUPS` groups, however many texts come.
 
     `alike` is the share of n-grams by which a text joins a group whose core is not known yet, and `alike_after` that
     by which it joins if it begins as the group's first text does.

@@ -43,7 +43,7 @@ class Limits:
 
 
 class Status(StrEnum):
-    """How a call of generated code ended."""
+    """The way in which a call of generated code ended."""
 
     OK = "ok"
     ERROR = "error"  # it raised, or returned what is not JSON
@@ -58,7 +58,7 @@ class Outcome:
     """The outcome of one call.
 
     `value` is the JSON value returned (only when `status` is OK); `error` says what happened otherwise, in a form
-    that can be shown to the maker (exception type, message and line of the made source).
+    that can be shown to the maker (exception type, message and line of the generated source).
     """
 
     status: Status
@@ -74,7 +74,7 @@ class Outcome:
 
 
 class Process(Protocol):
-    """A confined process (or interpreter) of one made program. What a call leaves in it, the next one finds."""
+    """A confined process (or interpreter) of one generated program. What a call leaves in it, the next one finds."""
 
     async def call(self, function: str, arguments: Mapping[str, JSON]) -> Outcome:
         """Call `function(**arguments)`. The CPU seconds of its outcome are known only if it ended the process.
@@ -86,7 +86,7 @@ class Process(Protocol):
 
 
 class Sandbox(Protocol):
-    """Runs functions of made programs, confined, each in a process (or interpreter) that has seen nothing before."""
+    """Runs functions of generated programs, confined, each call in a fresh process (or interpreter)."""
 
     @property
     def name(self) -> str:

@@ -101,7 +101,7 @@ def programs() -> bytes:
 
 
 def environment(hash_seed: int) -> dict[str, str]:
-    """All variables that a template is started with.
+    """The whole environment of a template.
 
     `glibc.pthread.rseq=0`: otherwise the kernel writes into each process which processor it runs on (rseq(2)).
     """
@@ -154,6 +154,6 @@ def _packed_zones() -> str:
 
 
 def _existing(names: list[str]) -> tuple[Path, ...]:
-    """Absolute ones that are there, none of them below another one of them."""
+    """The absolute paths that exist, none of them below another."""
     paths = sorted({Path(name) for name in names if name.startswith("/") and Path(name).exists()})
     return tuple(path for path in paths if not any(other in path.parents for other in paths))

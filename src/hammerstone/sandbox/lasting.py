@@ -117,7 +117,7 @@ class _LastingSandbox:
         self._wait_s = self._first_s
 
     def _fail(self, sandbox: Sandbox, error: SandboxError) -> None:
-        """Nobody waits any longer for one that one call has found dead."""
+        """Drop a sandbox that a call has found dead, so that no other call waits for it."""
         if self._sandbox is not sandbox:
             return
         self._sandbox = None

@@ -39,7 +39,7 @@ MAX_UNREPORTED = 16  # reports that nobody has read: far fewer than a socket hol
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """How a backend starts a confined template.
+    """The way in which a backend starts a confined template.
 
     `command(hash_seed)` is what to run; `filter` is the system call filter that each process of a call installs;
     `zones` are the time zones (see `interpreter.Interpreter`).
@@ -60,7 +60,7 @@ class Template:
 
     @classmethod
     async def start(cls, launch: Launch, hash_seed: int) -> Template:
-        """Raises `SandboxError` with what it said if it does not come up."""
+        """Start a template. Raises `SandboxError` with its output if it does not come up."""
         host, theirs = Transport.pair()
         try:
             process = await anyio.open_process(
@@ -119,7 +119,7 @@ class Template:
 
     @property
     def alive(self) -> bool:
-        """Looks at the process itself: the event loop may not have heard of its end yet."""
+        """Whether the process runs, by the process itself: the event loop may not have heard of its end yet."""
         if self._process.returncode is not None:
             return False
         try:

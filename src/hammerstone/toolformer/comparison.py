@@ -86,12 +86,12 @@ async def run_evaluate(
         on_progress(EvaluationProgress(done=next(count), total=total, model=row.name, benchmark=row.benchmark))
 
     for name, folder in folders.items():
-        taught = name == "fine-tuned"
+        fine_tuned = name == "fine-tuned"
         lm = load_model(folder, dtype=config.dtype)
-        answering = partial(_answering, lm, tools if taught else {}, config.generate)
+        answering = partial(_answering, lm, tools if fine_tuned else {}, config.generate)
         rows[name] = await model_rows(name, benchmarks, answering, asked[name], on_row=report)
-        never = vocabulary_of(lm).starts if taught else ()
-        perplexities["disabled" if taught else name] = perplexity(lm, texts, never=never)
+        never = vocabulary_of(lm).starts if fine_tuned else ()
+        perplexities["disabled" if fine_tuned else name] = perplexity(lm, texts, never=never)
         del lm, answering  # before the next one is loaded
     return Evaluation(
         rows=four_rows(rows["base"], rows["control"], rows["fine-tuned"], config.generate.k),

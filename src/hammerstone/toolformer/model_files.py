@@ -70,7 +70,7 @@ def is_path(name: str, base: Path = Path()) -> bool:
 
 
 def one_line(error: BaseException) -> str:
-    """All that an error says, on one line; the kind of error if it says nothing."""
+    """An error's message, on one line; the kind of error if it has none."""
     return " ".join(str(error).split()) or type(error).__name__
 
 

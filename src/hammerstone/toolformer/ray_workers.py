@@ -172,14 +172,14 @@ def _row(work: Callable[[], UnitResult]) -> Mapping[str, str]:
     try:
         result = work()
     except HammerstoneError as error:
-        told = {"kind": type(error).__name__, "message": error.message, "hint": error.hint, "details": error.details}
-        return {"lines": "", "counts": "", "error": json.dumps(told)}
+        fields = {"kind": type(error).__name__, "message": error.message, "hint": error.hint, "details": error.details}
+        return {"lines": "", "counts": "", "error": json.dumps(fields)}
     return {"lines": result.lines, "counts": json.dumps(dict(result.counts)), "error": ""}
 
 
 def _result(row: Mapping[str, str]) -> UnitResult:
     if row["error"]:
-        told: dict[str, str] = json.loads(row["error"])
-        kind: type[HammerstoneError] = getattr(errors, told["kind"])
-        raise kind(told["message"], hint=told["hint"], details=told["details"])
+        fields: dict[str, str] = json.loads(row["error"])
+        kind: type[HammerstoneError] = getattr(errors, fields["kind"])
+        raise kind(fields["message"], hint=fields["hint"], details=fields["details"])
     return UnitResult(row["lines"], json.loads(row["counts"]))

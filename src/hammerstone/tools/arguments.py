@@ -42,7 +42,7 @@ def _named(place: Place) -> str:
 
 
 def _check_bounds(arguments: Mapping[str, JSON]) -> None:
-    """Level by level, so that no nesting can exhaust the stack; nothing is copied before it is counted."""
+    """Check the bounds level by level, so that no nesting can exhaust the stack; all is counted before it is copied."""
     level: list[object] = [arguments]
     values, chars = 1, 0
     for _ in range(_MAX_DEPTH):

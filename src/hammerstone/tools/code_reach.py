@@ -54,7 +54,7 @@ def origins(tree: ast.Module) -> dict[str, str]:
 
 
 def reaching(tree: ast.Module, imports: frozenset[str]) -> Iterator[str]:
-    """Each use of something that leads out of the module, as a sentence with its line."""
+    """Sentences on each use of something that leads out of the module, with its line."""
     for node in ast.walk(tree):
         match node:
             case ast.ImportFrom(module=str(module), names=names) if allows(imports, module):
@@ -106,7 +106,7 @@ def _is_plain(call: ast.Call) -> bool:
 
 
 def _members(tree: ast.Module, imports: frozenset[str]) -> Iterator[str]:
-    """Every chain of attributes that starts at an import, followed as long as it is one of modules."""
+    """Follow every chain of attributes that starts at an import, as long as it leads through modules."""
     known = origins(tree)
     above = {id(node.value): node for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     for name in _loads(tree, frozenset()):

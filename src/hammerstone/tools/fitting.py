@@ -21,11 +21,11 @@ Place = tuple[str | int, ...]  # names and indices that lead to a value
 
 
 class TooManyStepsError(Exception):
-    """Comparing a value with its type takes too long."""
+    """Raised when comparing a value with its type takes too long."""
 
 
 class _EnoughError(Exception):
-    """No further fault is of interest."""
+    """Raised when no further fault is of interest."""
 
 
 class TypeWalk:
@@ -51,7 +51,7 @@ class TypeWalk:
         return self.fault(place, f"Input should be {kind.words}" if self._explains else "")
 
     def fit(self, kind: JsonType, value: JSON, place: Place) -> JSON:
-        """The value as it is to be passed; where it does not fit, there are faults afterwards."""
+        """The value as it is to be passed; if it does not fit, `faults` says why."""
         try:
             return kind.fit(value, place, self)
         except _EnoughError:

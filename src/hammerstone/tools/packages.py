@@ -2,7 +2,7 @@
 
     word_sorting/
         __init__.py             what it is and where it comes from; `answer(question)` and `solve(...)`
-        made.py                 the made source, unchanged, below a header
+        made.py                 the generated source, unchanged, below a header
         guard.py                which arguments `solve` takes, by hammerstone's own code; only where there is a parser
         test_word_sorting.py    every check of the tool, for pytest
         tool.json               the whole tool with its digest: what `import_tool` reads
@@ -138,7 +138,7 @@ WELL_KNOWN = frozenset(
     starlette sympy tensorflow tenacity tiktoken toml torch torchvision tornado tqdm transformers typer urllib3
     uvicorn websockets werkzeug wheel xgboost yaml yarl""".split()
 )
-"""Packages that may be where an exported tool is put, though not here."""
+"""Well-known packages that may be installed where an exported tool is used, though not here."""
 
 
 def export_tool(tool: Tool, version: int, folder: Path) -> Path:
@@ -162,7 +162,7 @@ def export_tool(tool: Tool, version: int, folder: Path) -> Path:
 
 
 def package_document(tool: Tool, version: int) -> dict[str, JSON]:
-    """All of a tool, as it stands in an exported folder's `tool.json`."""
+    """The whole tool, as in an exported folder's `tool.json`."""
     return {"digest": tool.digest, "tool": json.loads(tool.to_json()), "version": version}
 
 
@@ -179,8 +179,8 @@ def tool_of_document(document: JSON, where: str) -> Tool:
 def import_tool(path: Path) -> Tool:
     """The tool of an exported folder or its `tool.json`, with everything checked again that needs no sandbox.
 
-    Raises `InputError` for what cannot be read and `ToolRefusedError` for what is not a whole, sound tool. The made
-    code has not run yet: `builder.admission` is the other half.
+    Raises `InputError` for what cannot be read and `ToolRefusedError` for what is not a whole, sound tool. The
+    generated code has not run yet: `builder.admission` is the other half.
     """
     file = path / TOOL_FILE if path.is_dir() else path
     tool = _read_tool(file)
@@ -228,7 +228,7 @@ def _header(tool: Tool, version: int) -> str:
 
 
 def _write(target: Path, files: Mapping[str, str]) -> None:
-    """All files or none: they are written beside `target`, and the folder is renamed, which replaces nothing."""
+    """Write all files or none: they are written beside `target`, and the folder is renamed, which replaces nothing."""
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         make_private_folder(partial)

@@ -75,7 +75,7 @@ def _content(text: str) -> list[str]:
 
 
 def _names(text: str) -> set[str]:
-    """Capitalised words of two letters or more, but for those that only ever begin a sentence."""
+    """Capitalised words of two letters or more, except for those that only ever begin a sentence."""
     found: set[str] = set()
     begins = True
     for word in re.findall(rf"\n|{_TOKEN.pattern}", _ASIDE.sub(r" \1 ", text)):
@@ -91,12 +91,12 @@ def _data(text: str, names: Container[str]) -> list[str]:
 
 
 def _symbols(text: str) -> list[str]:
-    """Signs that are no punctuation, in order: brackets, operators."""
+    """The symbols that are not punctuation, in order: brackets, operators."""
     return [one for one in _TOKEN.findall(_ASIDE.sub(r" \1 ", text)) if not one[0].isalnum() and one not in _MARKS]
 
 
 def _differing(asked: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
-    """The first words at which two lists part."""
+    """The first words in which two lists differ."""
     at = next((i for i, (a, b) in enumerate(zip(asked, given, strict=False)) if a != b), min(len(asked), len(given)))
     return tuple(asked[at : at + 1]) or tuple(given[at : at + 1])
 

@@ -64,12 +64,12 @@ def _bounded(common: frozenset[str]) -> tuple[str, ...]:
 
 
 def forms(questions: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """The n-grams that questions of one way of phrasing share, for each way of which there are two or more."""
+    """The n-grams that the questions of one phrasing share, for each phrasing with two questions or more."""
     return tuple(_bounded(common) for common, members in _grouped(questions) if len(members) > 1)[:MAX_FORMS]
 
 
 def phrased_alike(questions: Sequence[str]) -> list[list[int]]:
-    """The numbers of the questions of each way of phrasing, the singular ones included."""
+    """The numbers of the questions of each phrasing, phrasings of a single question included."""
     return [members for _, members in _grouped(questions)]
 
 
@@ -92,7 +92,7 @@ def _grouped(questions: Sequence[str]) -> list[tuple[frozenset[str], list[int]]]
 
 
 def holds_wording(question: str, required: Sequence[str]) -> bool:
-    """The rule itself: `question` holds at least `SHARE` of the n-grams `required`, and there are some."""
+    """Whether `question` holds at least `SHARE` of the n-grams `required`, and there are any: the rule itself."""
     return bool(required) and len(grams(question).intersection(required)) >= SHARE * len(required)
 
 

@@ -29,7 +29,7 @@ class SourceError(SyntaxError):
 
 
 def parse_module(source: str) -> ast.Module:
-    r"""The syntax tree of what Python can compile: its parser alone lets a `return` outside a function through.
+    r"""The syntax tree of source that compiles: Python's parser alone lets a `return` outside a function through.
 
     Python's warnings, such as that of `"\d"`, are not for whoever runs hammerstone: they are dropped. Raises
     `SourceError` and nothing else.
@@ -62,7 +62,7 @@ def _check_text(source: str) -> None:
 
 
 def _check_tree(tree: ast.Module) -> None:
-    """Level by level, so that no nesting can exhaust the stack."""
+    """Walk the tree level by level, so that no nesting can exhaust the stack."""
     level: list[ast.AST] = [tree]
     count = 0
     for _ in range(_MAX_DEPTH):

@@ -95,12 +95,12 @@ class Tool:
 
     @property
     def wordings(self) -> tuple[tuple[str, ...], ...]:
-        """The n-grams of each way in which its questions are phrased; any will do."""
+        """The n-grams of each phrasing of its questions, any of which is enough."""
         return (self.wording,) if self.wording else self.forms
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 (64 hexadecimal digits) over the canonical JSON of all of it, the source included."""
+        """SHA-256 (64 hexadecimal digits) over the canonical JSON of the whole tool, its source included."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     def takes(self, user: str) -> bool:
@@ -108,7 +108,7 @@ class Tool:
         return Route.USER in self.routes and (not self.users or user in self.users)
 
     def to_json(self) -> str:
-        """Canonical JSON: sorted keys, no spaces, ASCII. What says nothing of `frame`, `forms`, `users` is left out."""
+        """Canonical JSON: sorted keys, no spaces, ASCII, without empty `forms` and `users` and a plain `frame`."""
         document = asdict(self)
         if self.frame == PLAIN:
             del document["frame"]

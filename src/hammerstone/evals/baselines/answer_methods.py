@@ -43,7 +43,7 @@ FEW = 3  # examples in a few-shot prompt, as many as the paper's maker is shown
 
 
 class NoAnswer(Enum):
-    """Why there is none, which counts as wrong."""
+    """The reason why there is no answer, which counts as wrong."""
 
     INVALID = "with an invalid reply"
     REFUSED = "refused by the model"

@@ -119,7 +119,7 @@ async def through_model(
 async def through_cache(
     cache: Cache, items: Sequence[TrafficItem], strong: Sequence[StrategyStep]
 ) -> list[StrategyStep]:
-    """A cache, and on a miss what the strong model said, which is stored. Looking costs nothing here."""
+    """A cache, and on a miss the strong model's answer, which is stored. A lookup costs nothing here."""
     steps: list[StrategyStep] = []
     for item, asked in zip(items, strong, strict=True):
         question = item.request.question

@@ -31,7 +31,7 @@ class DispatchedUser:
 
 
 class NearestUser:
-    """The nearest tool by n-grams: no model is asked which."""
+    """Takes the nearest tool by n-grams, without a model."""
 
     def __init__(self, catalog: Catalog, user: UserRoute) -> None:
         self._catalog = catalog

@@ -37,8 +37,9 @@ FALSE_HITS = "false hits"
 
 
 async def run_improve(bench: BenchRun, families: Sequence[str], requests: int, *, fresh: int = FRESH) -> Result:
-    """The families side by side, `requests` of each and then `fresh` questions; a bound on the cost, or recordings that
-    end too early, leave those that have ended.
+    """Run the families concurrently, `requests` of each and then `fresh` questions.
+
+    If the cost reaches its bound, or the recordings end too early, the families that have finished remain.
     """
     done = 0
 
@@ -214,7 +215,7 @@ def _total(of: Sequence[Measurement]) -> dict[str, float | int | None]:
 
 
 def _series(families: Sequence[_Growth], counts: Sequence[int]) -> tuple[Series, ...]:
-    """The mean family, and the one that is answered least, with and without later versions."""
+    """The mean and the lowest coverage over the families, with and without later versions."""
     lines: tuple[tuple[str, Callable[[list[float]], float], bool], ...] = (
         ("mean, improved", fmean, True),
         ("lowest, improved", min, True),

@@ -1,4 +1,4 @@
-"""One call for both, which tool and its arguments, against two calls, and against no model for naming the tool.
+"""One call for tool and arguments together, against two calls, and against naming the tool without a model.
 
 The questions are reworded, so that no parser takes them, or look like a task's and ask for something else, so that they
 must be refused. All three methods end in the same check of the arguments and the same tools.
@@ -149,7 +149,7 @@ async def _measure(
     questions: Mapping[str, Sequence[tuple[str, Instance]]],
     notes: list[str],
 ) -> AsyncIterator[Measured]:
-    """Model by model; a note says which are not recorded."""
+    """Measure model by model; a note says which are not recorded."""
     missing: list[RecordingError] = []
     users, dispatchers = bench.models_of(Role.USER, PART), bench.models_of(Role.DISPATCHER, PART)
     for user, dispatcher in zip(users, dispatchers, strict=True):

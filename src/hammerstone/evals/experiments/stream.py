@@ -44,8 +44,8 @@ STREAM_SHARES: Mapping[TrafficKind, float] = MappingProxyType(
 """No tool can serve near-misses and one-offs: together they bound what can be saved, so they are few here."""
 
 PART, LOOP = "stream", "loop"
-"""The files of recordings of a model that is measured beside those of the roles: it answers everything by itself, or
-plays the cheap roles of the loop."""
+"""The recordings of a model that is measured beside those of the roles: it answers everything, or plays the cheap
+roles of the loop."""
 
 OURS, WITHOUT_USER = "hammerstone", "hammerstone without the user route"
 ONE_MODEL, BY_CHANCE = "everything to ", "mix of strong and "

@@ -109,7 +109,7 @@ async def _task(
     methods: Sequence[str],
     lacking: list[str],
 ) -> AsyncIterator[Measurement]:
-    """Each measurement as it is finished, so that those before the bound on the cost stay."""
+    """Yield each measurement when it is finished, so that those before the bound on the cost stay."""
     first, *beside = bench.models_of(Role.USER)
     async for measurement in _by_user(bench, samples, tool, build, methods, first):
         yield measurement
@@ -134,7 +134,7 @@ async def _by_user(
     methods: Sequence[str],
     user: AccountedModel,
 ) -> AsyncIterator[Measurement]:
-    """The methods that ask this model; behind its own gate, too, where the tool has passed that of another."""
+    """Measure the methods that ask this model; behind its own gate, too, if the tool has passed that of another."""
     measurements: list[Measurement] = []
     own = samples_for(samples, bench.n_of(user), bench.seed)
     for name in _asked_of(bench, user, methods):
@@ -196,7 +196,7 @@ def _budget(build: Bill, measurements: Sequence[Measurement], n: int) -> int | N
 
 
 def _over_all(measurements: Sequence[Measurement]) -> list[Measurement]:
-    """Each method over all tasks that have it."""
+    """Total each method over all tasks that have it."""
     methods = dict.fromkeys((one.method, one.model) for one in measurements)
     return [_sum([one for one in measurements if (one.method, one.model) == key], *key) for key in methods]
 

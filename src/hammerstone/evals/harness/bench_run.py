@@ -26,13 +26,13 @@ B = TypeVar("B")
 
 
 class CostReachedError(CallerError, EndsRun):
-    """The bound on the cost is reached: what is finished is kept and marked partial."""
+    """The bound on the cost is reached. Finished work is kept and marked partial."""
 
     code = "cost-reached"
 
 
 class OutageError(OperatorError, EndsRun):
-    """A model failed: counting on would measure the outage."""
+    """A model failed. To go on counting would measure the outage."""
 
     code = "outage"
 

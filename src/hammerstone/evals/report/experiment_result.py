@@ -1,4 +1,4 @@
-"""What an experiment found, as values. Tables, JSON files and the report are built from them."""
+"""The results of an experiment, as values. Tables, JSON files and the report are built from them."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Confusion:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Text in rows.
+    """A table of text.
 
     Columns are named as the terminal's tables want them: `#` before the name of one that holds numbers, `…` after one
     that may be cut, `¶` after one that may be wrapped. `heads` are the names alone.

@@ -44,7 +44,7 @@ def write_page(page: str, path: Path) -> None:
 
 
 def check_report_path(path: Path) -> None:
-    """Nothing is lost: what stands at `path` is nothing, or a report of ours. Raises `InputError` for anything else."""
+    """Check that nothing would be lost at `path`. Raises `InputError` if it holds anything but an earlier report."""
     try:
         if path.is_dir():
             raise InputError(f"the report's path {path} is a folder", hint=f"--report {path / 'report.html'}")

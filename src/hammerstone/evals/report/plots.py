@@ -54,7 +54,7 @@ _LOOK = {
 
 @dataclass(frozen=True, kw_only=True)
 class Dot:
-    """A share with its interval, of 1, and `said` beside it. `paper` is the paper's share."""
+    """A share with its interval, from 0 to 1, and `said` beside it. `paper` is the paper's share."""
 
     name: str
     share: float
@@ -66,7 +66,7 @@ class Dot:
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A share with its interval, of 1, at a cost in US dollars."""
+    """A share with its interval, from 0 to 1, at a cost in US dollars."""
 
     x: float
     share: float
@@ -176,7 +176,7 @@ def _paint_marks(axes: Axes, series: Sequence[Series], styles: Mapping[str, Styl
 
 
 def draw_stack(series: Sequence[Series], styles: Mapping[str, Style], say: Callable[[float], str]) -> str:
-    """Parts of a whole, one upon the other, over the `x` of the first."""
+    """Draw parts of a whole, one upon the other, over the `x` of the first."""
 
     def paint(axes: Axes) -> None:
         colours = [styles[one.name].colour for one in series]
@@ -188,7 +188,7 @@ def draw_stack(series: Sequence[Series], styles: Mapping[str, Style], say: Calla
 
 
 def _say_values(axes: Axes, say: Callable[[float], str], counted: str) -> None:
-    """Values in words at the left, with as much room as they need."""
+    """Write the values in words at the left, with as much room as they need."""
     for axis, words, whole in ((axes.xaxis, number, True), (axes.yaxis, say, False)):
         if axis.get_scale() == "log":
             axis.set_minor_locator(NullLocator())

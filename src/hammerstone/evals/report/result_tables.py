@@ -75,7 +75,7 @@ def money(dollars: float | None) -> str:
 
 
 def number(value: float) -> str:
-    """Whole from a thousand on, below with four significant digits."""
+    """A number, whole from a thousand on, otherwise with four significant digits."""
     return f"{value:,.0f}" if abs(value) >= 1000 or value == math.floor(value) else f"{value:.4g}"
 
 
@@ -143,7 +143,7 @@ def _series(series: Sequence[Series]) -> Table:
 
 
 def _confusion(confusion: Confusion) -> Table:
-    """Rows are expected, columns are chosen."""
+    """The confusion matrix as a table: rows are expected, columns are chosen."""
     columns = zip(*confusion.counts, strict=True)
     counts = [(f"#{name}", [number(one) for one in of]) for name, of in zip(confusion.columns, columns, strict=True)]
     return _table(CONFUSION, [("expected", confusion.rows), *counts])

@@ -120,7 +120,7 @@ def _counts(n: int, shares: Mapping[TrafficKind, float]) -> Counter[TrafficKind]
 
 
 def _ranked(tasks: set[str], rng: random.Random) -> list[str]:
-    """The most frequent first; one that can change its rule, if there is any, is first or second."""
+    """The tasks, the most frequent first; one that can change its rule, if there is any, is first or second."""
     ranked = rng.sample(sorted(tasks), len(tasks))
     changing = next((name for name in ranked if name in OTHER_RULES), None)
     if changing in ranked[2:]:
@@ -208,7 +208,7 @@ def _worded(kind: TrafficKind, of: str, instance: Instance, drift: _Drift, seed:
 
 
 def _with_repeats(items: list[TrafficItem], repeats: int, drift: _Drift, rng: random.Random) -> Iterator[TrafficItem]:
-    """Each repeat is somewhere after what it repeats. What a changed rule puts out of date is not repeated."""
+    """Put each repeat somewhere after its original. A request whose answer a changed rule outdates is not repeated."""
     sources = [k for k, item in enumerate(items) if item.task != drift.rule or item.kind != "own"]
     if repeats and not sources:
         raise InputError("there is nothing to repeat", hint="give other kinds of requests a share too")

@@ -190,7 +190,7 @@ def described(error: BaseException) -> tuple[int, bytes]:
 
 
 def describe(error: BaseException) -> dict[str, object]:
-    """Type, message and line of the made source, for the maker to repair."""
+    """Type, message and line of the generated source, for the maker to repair."""
     line = None
     at = error.__traceback__
     while at is not None:

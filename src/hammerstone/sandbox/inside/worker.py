@@ -164,7 +164,7 @@ def confinement(steps: bytes, cpu_seconds: int) -> Confinement:
 
 
 def patterns_found(program: Program) -> list[object]:
-    """Asked of a process of the program that is given nothing else. None if it does not say in time or to the point."""
+    """The patterns that a process of the program finds, which is given nothing else; none if it fails or is late."""
     ours, theirs = socket_pair(PATTERN_SECONDS)
     pid = LIBC.fork()
     if pid == 0:

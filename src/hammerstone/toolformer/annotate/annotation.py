@@ -165,7 +165,7 @@ def _manifest(proposer: Proposer, prompts: Mapping[str, str], settings: Annotate
 def _annotated(
     documents: Sequence[CorpusDocument], proposer: Proposer, apis: Sequence[Api], settings: AnnotateSettings
 ) -> tuple[list[CorpusDocument], Counter[str]]:
-    """One unit."""
+    """Annotate one unit."""
     names = [api.name for api in apis]
     made = {at: document for at, document in enumerate(documents) if not find_calls(document.text, names)}
     counts: Counter[str] = Counter({"left out: calls of its own": len(documents) - len(made)})

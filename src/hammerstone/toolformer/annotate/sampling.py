@@ -112,7 +112,7 @@ class SamplingProposer:
 
     @property
     def name(self) -> str:
-        """The model's, and what it calculates in where that rounds: other calls are drawn then."""
+        """The model's identity, with its number format where that rounds: it then draws other calls."""
         dtype = self._lm.model.dtype
         return self._lm.name if dtype.itemsize >= torch.float32.itemsize else f"{self._lm.name} ({dtype})"
 
@@ -198,7 +198,7 @@ class SamplingProposer:
     def _propose(
         self, texts: Sequence[_EncodedDocument], api: Api, settings: AnnotateSettings, counts: Counter[str]
     ) -> list[list[Proposal]]:
-        """One batch of documents."""
+        """Propose calls for one batch of documents."""
         sampling = settings.sampling(api.name)
         probabilities, forms, cache = self.openings(api, [text.ids for text in texts])
         spots: list[_CallPosition] = []

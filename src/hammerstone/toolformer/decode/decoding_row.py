@@ -106,7 +106,7 @@ class DecodingRow:
 
     @property
     def may_be_forced(self) -> bool:
-        """Inside a call the model decodes freely."""
+        """Whether `[` may be chosen for the model: inside a call it decodes freely."""
         return self.may_call and not self.openings
 
     def take(self, choice: TokenChoice) -> None:

@@ -1,4 +1,4 @@
-"""The batch: which rows read what, and when.
+"""The batch: decides which rows read what, and when.
 
 Rows are at different points. Running rows read one token per step, together. A row that asks for a call leaves them
 with what has been read of it, and they continue. Once its result has arrived, it is read in one step (with other

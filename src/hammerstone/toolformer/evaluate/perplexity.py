@@ -1,4 +1,4 @@
-"""Is the model as good a language model as before (section 4.3, table 8)?"""
+"""Measures whether the model is as good a language model as before (section 4.3, table 8)."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def find_one(form: str, text: str, task: str) -> re.Match[str]:
 
 
 def find_some(form: str, text: str, task: str) -> re.Match[str] | None:
-    """The same, but there may be none."""
+    """The one place of a message with that form, or `None`."""
     found = list(re.finditer(form, text))
     if len(found) > 1:
         raise not_in_form(text, task)

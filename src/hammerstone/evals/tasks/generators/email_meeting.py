@@ -197,8 +197,8 @@ def _times(plan: _Plan) -> list[tuple[int, int]]:
 def _suits(plan: _Plan, number: int, start: int) -> bool:
     end = start + plan.minutes
     within = plan.opens <= start and end <= plan.closes
-    told = [limit for limit in plan.limits if limit.day in ("", plan.days[number])]
-    return within and all(limit.end <= start or end <= limit.start for limit in told)
+    limits = [limit for limit in plan.limits if limit.day in ("", plan.days[number])]
+    return within and all(limit.end <= start or end <= limit.start for limit in limits)
 
 
 def _written(plan: _Plan, time: tuple[int, int] | None) -> str:
@@ -268,8 +268,8 @@ _OUT_FORM = re.compile("|".join(f"(?P<{out}>{'|'.join(forms)})" for out, forms i
 def check(question: str, answer: str) -> bool:
     plan = _read(question)
     for day in plan.days:
-        told = [range(limit.start, limit.end) for limit in plan.limits if limit.day in ("", day)]
-        free = {*range(plan.opens, plan.closes)}.difference(*told)
+        busy = [range(limit.start, limit.end) for limit in plan.limits if limit.day in ("", day)]
+        free = {*range(plan.opens, plan.closes)}.difference(*busy)
         for start in sorted(free):
             if free.issuperset(range(start, start + plan.minutes)):
                 end = start + plan.minutes
