@@ -44,7 +44,7 @@ def identity(solve: str) -> str:
 
 
 async def complaints(source: str, questions: list[str]) -> tuple[str, ...]:
-    """What the probes find, with the tool's own functions in this process."""
+    """The probes' complaints, with the tool's own functions in this process."""
     functions: dict[str, Any] = {}
     exec(source, functions)  # noqa: S102 - the tests' own source
     solved = [SolvedQuestion(question, functions["solve"](**functions["parse"](question))) for question in questions]

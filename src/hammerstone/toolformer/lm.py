@@ -183,7 +183,7 @@ def _closed(cache: KVCache, mask: Tensor) -> KVCache:
 
 
 def _as_cache(cache: KVCache | None) -> DynamicCache:
-    """A cache of the tensors themselves: `DynamicCache.update` would copy them, and the model's own update does anyway."""
+    """A cache of the tensors themselves. `DynamicCache.update` would copy them, which the model does later anyway."""
     layers = DynamicCache()
     for keys, values in cache.layers if cache is not None else ():
         layer = DynamicLayer()

@@ -1,4 +1,4 @@
-"""Where a report is written, and what is not overwritten."""
+"""A report is written to its path, and overwrites nothing else."""
 
 from __future__ import annotations
 

@@ -135,9 +135,9 @@ FAMILIES = tuple(_CONDITIONS)
 
 def _ask(roads: list[_Road], route: _Route, condition: str = "", *, most: str = "takes the fewest minutes") -> str:
     """`route` gives the two ends."""
-    stated = " ".join(f"From {one} to {other} it is {minutes} minutes." for one, other, minutes in roads)
+    legs = " ".join(f"From {one} to {other} it is {minutes} minutes." for one, other, minutes in roads)
     return (
-        f"Plan a drive from {route[0]} to {route[-1]}. {stated} Every road can be driven in both directions.{condition} "
+        f"Plan a drive from {route[0]} to {route[-1]}. {legs} Every road can be driven in both directions.{condition} "
         f"Which route {most}, if no town is passed twice? "
         'Answer with the towns in order and the minutes, like "Hythe > Lydd > Rye: 45 minutes".'
     )
