@@ -21,7 +21,7 @@ class SolverRoute:
         self._model = model
 
     async def attempt(self, asked: Asked) -> Answer | Refusal:
-        """Raises what the model raises: there is no cheaper way left."""
+        """Ask the model. Raises what the model raises: there is no cheaper way left."""
         given = await solve(self._model, asked.request.chat, asked.bill)
         return Answer(text=given, route=self.route) if given is not None else Refusal(reasons=(NO_ANSWER,))
 

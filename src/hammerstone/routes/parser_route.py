@@ -32,7 +32,7 @@ class ToolParserRoute:
         self._hash_seed = hash_seed
 
     async def attempt(self, asked: Asked) -> Answer | Refusal:
-        """Raises `SandboxError`."""
+        """Ask the tool. Raises `SandboxError`."""
         question = asked.question(self._form)
         parsed, given = await parser.answer(self._sandbox, self._source, question, hash_seed=self._hash_seed)
         if given is None:

@@ -32,7 +32,7 @@ class ToolUserRoute:
         self._form = form
 
     async def attempt(self, asked: Asked) -> Answer | Refusal:
-        """Raises `ModelError`, `RecordingError`, `StoreError`, `SandboxError`."""
+        """Ask model and tool. Raises `ModelError`, `RecordingError`, `StoreError`, `SandboxError`."""
         question = asked.question(self._form)
         parsed = await write_arguments(self._model, self._card, question, asked.bill)
         trip = await _round_trip(self._sandbox, self._card, question, parsed)

@@ -84,7 +84,7 @@ def document_line(document: CorpusDocument) -> str:
 
 
 def read_document(line: str | bytes, where: str = "a line") -> CorpusDocument:
-    """Raises `InputError` for a line that `document_line` cannot have written; `where` names it in the message."""
+    """Read a line of `document_line`. Raises `InputError` for any other; `where` names it in the message."""
     from pydantic import ValidationError
 
     try:

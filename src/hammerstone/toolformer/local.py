@@ -61,7 +61,7 @@ class LocalModel:
         return self._identity or self.name
 
     async def complete(self, prompt: Prompt) -> Reply:
-        """Raises `ModelError` for a prompt that does not fit into the model's context."""
+        """Complete a prompt. Raises `ModelError` for one that does not fit into the model's context."""
         started = time.monotonic()
         text = _text(self._lm, prompt)
         settings = replace(

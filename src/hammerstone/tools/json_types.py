@@ -34,7 +34,7 @@ _MAX_LISTED = 20  # members of a `Literal` in one message
 
 @dataclass(frozen=True, kw_only=True)
 class ScalarKind:
-    """A value of exactly these Python types: a `bool` is no `int`. `name` is JSON Schema's; without it, all values fit."""
+    """A value of exactly these Python types: a `bool` is no `int`. Without a JSON Schema `name`, any value fits."""
 
     types: frozenset[type]
     words: str

@@ -109,7 +109,7 @@ async def run_dispatch(bench: BenchRun, tasks: Sequence[Samples], *, sets: int =
 
 
 def check_tasks(tasks: Sequence[Samples]) -> None:
-    """Raises `InputError` if there are too few to know some of them and not others."""
+    """Check the number of tasks. Raises `InputError` if it is too small to know some of them and not others."""
     needed = KNOWN_OF_SIX + TESTED
     if len(tasks) < needed:
         raise InputError(

@@ -42,7 +42,6 @@ async def run_improve(bench: BenchRun, families: Sequence[str], requests: int, *
     If the cost reaches its bound, or the recordings end too early, the families that have finished remain.
     """
     done = 0
-
     unrecorded: list[RecordingError] = []
 
     async def one(name: str) -> _Growth | str:
@@ -77,7 +76,7 @@ async def run_improve(bench: BenchRun, families: Sequence[str], requests: int, *
 
 
 def check_families(families: Sequence[str]) -> None:
-    """Raises `InputError` for what is not one of hammerstone's own families."""
+    """Check the families. Raises `InputError` for one that is not hammerstone's own."""
     for name in families:
         if name not in FAMILIES:
             raise InputError(f"improve cannot stream {name!r}", hint=f"its families are {', '.join(FAMILIES)}")
@@ -112,7 +111,7 @@ class _Growth:
 
 
 async def _grow(bench: BenchRun, family: str, requests: int, fresh: int) -> _Growth:
-    """Raises `CostReachedError`."""
+    """Run one family. Raises `CostReachedError`."""
     growth, meter = _Growth(family=family, fresh=fresh), Meter()
     drawn = one_task_stream(family, requests + fresh, bench.seed)
     number = 0

@@ -109,7 +109,7 @@ async def run_near_miss(bench: BenchRun, tasks: Sequence[Samples]) -> Result:
 
 
 def check_own(tasks: Sequence[Samples]) -> None:
-    """Raises `InputError` for a task from a file: nobody knows what would be a near-miss or a paraphrase of it."""
+    """Check the tasks. Raises `InputError` for one from a file: nobody knows its near-misses and paraphrases."""
     for samples in tasks:
         if not samples.generated:
             raise InputError(

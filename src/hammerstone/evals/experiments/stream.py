@@ -85,7 +85,7 @@ async def run_stream(bench: BenchRun, tasks: Sequence[str], requests: int) -> Re
 
 
 def check_requests(requests: int) -> None:
-    """Raises `InputError` for a stream too short to have halves that can be compared."""
+    """Check the length. Raises `InputError` for a stream too short to have halves that can be compared."""
     if requests < BLOCK:
         raise InputError(f"a stream of {requests} requests is too short", hint=f"ask for {BLOCK} or more: --requests")
 
@@ -117,7 +117,7 @@ def with_cheap(name: str) -> str:
 async def _add_baselines(
     bench: BenchRun, items: Sequence[TrafficItem], strategies: dict[str, Sequence[StrategyStep]]
 ) -> None:
-    """Raises `CostReachedError`; what was paid for until then is there."""
+    """Add the baselines. Raises `CostReachedError`; what was paid for until then is added."""
     strategies[STRONG] = await through_model(bench, items, bench.model(Role.SOLVER), strong=True)
     for cache in (VerbatimCache(), *(SemanticCache(of, one) for of in bench.embeddings for one in THRESHOLDS)):
         strategies[cache.name] = await through_cache(cache, items, strategies[STRONG])

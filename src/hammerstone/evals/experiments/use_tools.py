@@ -84,7 +84,7 @@ async def run_use(bench: BenchRun, tasks: Sequence[Samples], methods: Sequence[s
 
 
 def check_methods(methods: Sequence[str]) -> None:
-    """Raises `InputError` for an unknown one."""
+    """Check the methods. Raises `InputError` for an unknown one."""
     for name in methods:
         if name not in METHODS:
             raise InputError(f"unknown method {name!r}", hint=f"the methods are {', '.join(METHODS)}")

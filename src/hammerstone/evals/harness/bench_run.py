@@ -113,7 +113,7 @@ class BenchRun:
         return _CountedModel(_BoundedModel(model, self), role, self.store, limits)
 
     def check_bound(self) -> None:
-        """Raises `CostReachedError` if nothing more may be paid."""
+        """Check the bound on the cost. Raises `CostReachedError` if nothing more may be paid."""
         if self.max_cost is None or (self.spent is not None and self.spent < self.max_cost):
             return
         if self.spent is None:

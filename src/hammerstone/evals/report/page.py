@@ -36,7 +36,7 @@ def write_report(results: Sequence[Result], path: Path, *, title: str = "hammers
 
 
 def write_page(page: str, path: Path) -> None:
-    """Raises `InputError` where it cannot be written."""
+    """Write a page to `path`. Raises `InputError` if it cannot be written."""
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
