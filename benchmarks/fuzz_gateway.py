@@ -220,7 +220,7 @@ class Gateway:
         raise SystemExit("the gateway did not start")
 
     def read(self) -> None:
-        """What it says, the latest thousand lines."""
+        """Read the gateway's output and keep its latest thousand lines."""
         for line in self.process.stderr or ():
             self.said = [*self.said[-999:], line]
 
@@ -242,7 +242,7 @@ class Gateway:
         return found[1].decode() if found else "nothing"
 
     def problem(self) -> str:
-        """What is wrong with it now, or the empty string."""
+        """The gateway's problem now, or the empty string."""
         if self.process.poll() is not None:
             return f"it has ended with {self.process.returncode}: {''.join(self.said[-20:])}"
         if any("Traceback" in line for line in self.said):

@@ -47,7 +47,7 @@ from hammerstone.types import Chat, Message
 MODEL = "gpt-4o-mini"
 CONNECTIONS = 16
 MISSES = (("saturated", 50, CONNECTIONS), ("paced", 200, CONNECTIONS), ("alone", 50, 1))
-"""How misses are measured: the upstream's delay in ms, and how many requests are under way at once."""
+"""The upstream's delay in ms and the number of concurrent requests, for each measurement of misses."""
 FRESH = 60_000  # different questions: more than any run asks
 LITELLM = {
     "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",  # neither gateway checks keys here
@@ -58,7 +58,7 @@ UNKNOWN = "Tell me something about number {} that nobody has ever written down."
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What `wrk` reports. Latencies in milliseconds."""
+    """The report of `wrk`. Latencies are in milliseconds."""
 
     per_second: float
     p50: float
@@ -192,7 +192,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}/v1/chat/completions"
 
     def cpu_seconds(self) -> float:
-        """Of the process itself, in user and system mode."""
+        """CPU seconds of the process itself, in user and system mode."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -311,7 +311,7 @@ end
 
 
 def wait_for(server: Server, log: str) -> None:
-    """Until it answers anything."""
+    """Wait until the server answers anything."""
     for _ in range(2_000):
         if server.process.poll() is not None:
             break

@@ -160,7 +160,7 @@ def fill(store: Store, count: int, tools: int) -> None:
 
 
 def spread(file: str, count: int) -> None:
-    """Over the last 30 days, oldest first."""
+    """Spread the rows over the last 30 days, oldest first."""
     with sqlite3.connect(file) as database:
         ago = f"((({count} - id) * 2592000) / {count})"
         moment = f"strftime('%Y-%m-%dT%H:%M:%f000+00:00', 'now', '-' || {ago} || ' seconds')"

@@ -1,4 +1,4 @@
-"""What confinement costs, and what an answer of a tool costs.
+"""Measures the cost of confinement, and of a tool's answer.
 
     python benchmarks/sandbox_call.py [calls]
 
@@ -9,7 +9,7 @@ and no confinement around it, and `open_sandbox` cannot choose it.
 
 Then, for each tool that the demonstration makes, the CPU time of one answer by its parser (parse and solve in one fresh
 process, unparse in another), of this process and of all inside the sandbox together. Beside it, as a measure of the
-machine, what it costs to fork and end a bare interpreter that does nothing. Target: at most 1.2 ms.
+machine, the cost of forking and ending a bare interpreter that does nothing. Target: at most 1.2 ms.
 """
 
 from __future__ import annotations

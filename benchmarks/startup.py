@@ -1,4 +1,4 @@
-"""How long `import hammerstone` and `hammerstone --help` take, against a bare interpreter, whole processes in turn.
+"""Times `import hammerstone` and `hammerstone --help` against a bare interpreter, whole processes in turn.
 
     uv run python benchmarks/startup.py
 

@@ -1,4 +1,4 @@
-"""How quick the store is: `python benchmarks/store.py [HOME-OR-URL]`, which must be new.
+"""Measures the store's speed: `python benchmarks/store.py [HOME-OR-URL]`, which must be new.
 
 Without an argument it uses a temporary home (SQLite). A durable write waits for the disk, so its figure is the disk's.
 """

@@ -1,4 +1,4 @@
-"""What sampling reads: prompt tokens per document, with branched prefixes and done naively, counted and not timed.
+"""Counts the prompt tokens that sampling reads per document, with branched prefixes and naively.
 
     python benchmarks/toolformer_annotate.py [--documents 16] [--tokens 512] [--prompt 330] [--k 5] [--m 5]
 

@@ -1,4 +1,4 @@
-"""What an interruption costs, what calls cost, and how fast decoding without calls is beside transformers itself.
+"""Measures the cost of an interruption and of calls, and the speed of decoding without calls beside transformers.
 
     python benchmarks/toolformer_decode.py [--layers 12] [--width 768] [--context 900] [--rows 16] [--rounds 5]
     python benchmarks/toolformer_decode.py --model FOLDER      also measures the third with real weights
@@ -146,7 +146,7 @@ def smollm_shape() -> LanguageModel:
 
 
 def plain(lm: LanguageModel, prompts: list[list[int]], tokens: int) -> int:
-    """As transformers writes them: padded to the left, with its own cache."""
+    """Generate as transformers does: padded to the left, with its own cache."""
     width = max(map(len, prompts))
     ids = torch.tensor([[0] * (width - len(prompt)) + prompt for prompt in prompts])
     mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])

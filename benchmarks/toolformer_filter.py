@@ -1,4 +1,4 @@
-"""What filtering reads: tokens per document, cut after the fifth token that counts and without duplicates, and naively.
+"""Counts the tokens that filtering reads per document: cut after the fifth one and without duplicates, and naively.
 
     python benchmarks/toolformer_filter.py [--documents 8] [--tokens 512] [--k 5] [--m 5] [--distinct 3]
 
@@ -54,7 +54,7 @@ def document(name: str, rng: random.Random, given: argparse.Namespace) -> Corpus
 
 
 def without_duplicates(one: CorpusDocument) -> CorpusDocument:
-    """As `annotate` leaves it."""
+    """The document as `annotate` leaves it."""
     distinct = dict.fromkeys(one.proposals)
     return CorpusDocument(id=one.id, text=one.text, proposals=tuple(distinct))
 

@@ -29,7 +29,7 @@ class Finding:
 
 @dataclass(kw_only=True)
 class Summary:
-    """What came of the inputs so far."""
+    """Counts of the inputs so far."""
 
     target: str
     inputs: int = 0
@@ -69,7 +69,7 @@ def fuzz(target: str, seed: int, count: int, progress: Callable[[str, int], obje
 
 
 def _stripe(target: str, seed: int, numbers: range) -> Iterator[dict[str, Any]]:
-    """What the worker says; where it ends too early, another one goes on behind the input that ended it."""
+    """The worker's reports; if it ends too early, another one goes on after the input that ended it."""
     while numbers:
         last = numbers[0]
         with tempfile.TemporaryFile() as complaints, _started(target, seed, numbers, complaints) as worker:

@@ -1,4 +1,4 @@
-"""From a valid input to a damaged or hostile one, the same one for the same random generator."""
+"""Turns a valid input into a damaged or hostile one, the same one for the same random generator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is fuzzed: how an input of each reader is made, and how it is read.
+"""The readers that are fuzzed: how an input of each is made, and how it is read.
 
 A reader may return anything, and raise only the errors that it declares; `read` lets those pass and no other.
 """

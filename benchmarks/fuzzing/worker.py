@@ -80,7 +80,7 @@ def _limit() -> None:
 
 
 def _peak_mb() -> float:
-    """Not `ru_maxrss`: that begins with what the process before `exec` had."""
+    """Peak memory in MB. `ru_maxrss` would begin with that of the process before `exec`."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 

@@ -18,7 +18,7 @@ from hammerstone.types import Instance, Route, Source
 
 __all__ = ["AfterAnswer", "Journal", "Served", "record_of"]
 
-AfterAnswer = Callable[[Asked, Routed, Answered], Awaitable[object]]
+AfterAnswer = Callable[[Asked, Routed], Awaitable[object]]
 """What happens once an answer is kept: a build that is due, a comparison with the strong model."""
 
 
@@ -57,13 +57,13 @@ class Journal:
             stored = partial(self._store.finish_requests, finished, again=again)
             self._finder.forget(await to_thread.run_sync(stored))
         answered = [one.answered for one in finished]
-        for (asked, routed, _), record in zip(over, answered, strict=True):
-            await self._go_on(asked, routed, record)
+        for asked, routed, _ in over:
+            await self._go_on(asked, routed)
         return answered
 
-    async def _go_on(self, asked: Asked, routed: Routed, answered: Answered) -> None:
+    async def _go_on(self, asked: Asked, routed: Routed) -> None:
         for after in self._after:
-            await spared(after(asked, routed, answered), self._on_fault)
+            await spared(after(asked, routed), self._on_fault)
 
     async def _sorted(self, asked: Asked, routed: Routed) -> Routed:
         """Find the task of a solver's answer. Where that fails, its reason is a refusal."""

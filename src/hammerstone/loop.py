@@ -201,22 +201,21 @@ class Hammerstone:
         """Whether the strong model's answer to this request, which `tool` can answer, is wanted as well."""
         return self._watch is not None and self._watch.is_audited(asked, tool)
 
-    async def _compare(self, asked: Asked, routed: Routed, answered: Answered) -> None:
+    async def _compare(self, asked: Asked, routed: Routed) -> None:
         """Compare with the upstream, in shadow or for an audit; beside the stream, unless settings say otherwise."""
         watch = self._watch
         if watch is None:
             return
 
         async def compare() -> None:
-            await contained(watch.after(asked, routed, answered), lambda why: _log.warning("a comparison: %s", why))
+            await contained(watch.after(asked, routed), lambda why: _log.warning("a comparison: %s", why))
 
         if self.settings.loop.background:
             self._tasks.start_soon(lambda: spared(compare(), self._on_fault))
         else:
             await compare()
 
-    async def _build_if_due(self, asked: Asked, routed: Routed, answered: Answered) -> None:
-        del answered
+    async def _build_if_due(self, asked: Asked, routed: Routed) -> None:
         last = routed.answer is not None and routed.answer.tool is None
         if asked.task is not None and last:
             await self.builder.build_if_due(asked.task, self._tasks)

@@ -141,7 +141,11 @@ class BuildSettings:
     @property
     def needed(self) -> int:
         """Instances before a build starts: those of the recipe that is tried first."""
-        return (self.latm if self.recipe == "latm" else self.module).needed
+        return self.numbers(self.recipe).needed
+
+    def numbers(self, recipe: RecipeChoice) -> Numbers:
+        """The numbers of a recipe; for `auto`, those of the recipe that is tried first."""
+        return self.latm if recipe == "latm" else self.module
 
 
 @dataclass(frozen=True, kw_only=True)

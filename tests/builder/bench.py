@@ -1,4 +1,4 @@
-"""What a test of the maker needs: a build over a task's instances, with models that say what the test wants."""
+"""A bench for tests of the maker: a build over a task's instances, with models that say what the test wants."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def split_of(store: Store, settings: Settings = SETTINGS, name: str = "sum") -> 
 
 
 def number_of(one: StoredInstance) -> int:
-    """Which of the numbered questions an instance is."""
+    """The number of an instance's question."""
     return next(number for number, given in enumerate(instances(len(PAIRS))) if given.question == one.question)
 
 
@@ -92,7 +92,7 @@ def each_time_another() -> FunctionModel:
 
 
 def said(prompt: Prompt) -> str:
-    """What the maker was told last."""
+    """The latest message to the maker."""
     return prompt.messages[-1].content
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hammerstone.builder.probe_drawing import draw_probes
+from hammerstone.builder.probe_drawing import SolvedQuestion, draw_probes
 from hammerstone.builder.probes import unread
 from hammerstone.testing import FakeSandbox
 
@@ -44,10 +44,10 @@ def identity(solve: str) -> str:
 
 
 async def complaints(source: str, questions: list[str]) -> tuple[str, ...]:
-    """What the probes find, with the tool's own functions in this process."""
+    """The probes' complaints, with the tool's own functions in this process."""
     functions: dict[str, Any] = {}
     exec(source, functions)  # noqa: S102 - the tests' own source
-    solved = [(question, functions["solve"](**functions["parse"](question))) for question in questions]
+    solved = [SolvedQuestion(question, functions["solve"](**functions["parse"](question))) for question in questions]
     sandbox = FakeSandbox({name: functions[name] for name in ("solve", "parse", "unparse")})
     return await unread(sandbox, source, solved)
 

@@ -13,13 +13,14 @@ import pytest
 
 from hammerstone.cli import bench
 from hammerstone.errors import RecordingError
-from hammerstone.evals.report.experiment_result import Result, read_results
+from hammerstone.evals.report.experiment_result import Result
 from hammerstone.evals.run_experiments import EXPERIMENTS, BenchPlan, run_experiments
 from hammerstone.models import RecordedModel, RecordingModel
 from hammerstone.models.recordings import read_records
 from hammerstone.store import open_store
 from hammerstone.types import Role
 
+from ..evals.report.made_up import read_results
 from ..evals.toys import PRICE, roles, samples
 from .conftest import Cli
 

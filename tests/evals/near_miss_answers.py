@@ -266,7 +266,7 @@ def right_email_meeting(question: str) -> str:
 
 
 def after(sentence: str, busy: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
-    """What a person cannot do once they have said this; read by cue words."""
+    """The times that a person's sentence rules out, read by cue words."""
     day = re.search("|".join(reference.WEEK), sentence)
     times = [reference.after_midnight(time) for time in re.findall(r"\d\d:\d\d", sentence)]
     on = day[0] if day else ""

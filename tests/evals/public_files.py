@@ -1,4 +1,4 @@
-"""Where the public benchmark files are: `HAMMERSTONE_DATA`, else `../shared/data` beside the checkout."""
+"""The place of the public benchmark files: `HAMMERSTONE_DATA`, else `../shared/data` beside the checkout."""
 
 from __future__ import annotations
 

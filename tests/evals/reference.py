@@ -82,7 +82,7 @@ def written_route(roads: Roads, way: list[str]) -> str:
 
 
 def records(page: str) -> list[dict[str, Any]]:
-    """What a page lists, by regular expressions."""
+    """The records that a page lists, by regular expressions."""
     texts = [
         [html.unescape(re.sub("<.*?>", "", cell)) for cell in re.findall(r"<(?:t[hd]|a|time|em|h3|p)\b.*?(?=</)", line)]
         for line in page.split("\n")

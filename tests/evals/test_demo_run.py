@@ -90,7 +90,7 @@ async def test_on_monty_the_demonstration_says_why_it_cannot_be_replayed(tmp_pat
 
 
 async def counted(home: Path, sandbox: Sandbox, files: Iterable[Path]) -> list[float]:
-    """How many questions the parsers of the home's tools answer, of how many, and how many of the answers are wrong."""
+    """For the home's tools: questions that their parsers answered, all questions, and wrong answers."""
     by_parser = asked = wrong = 0
     with open_store(home) as store:
         async with Hammerstone(store=store, sandbox=sandbox, models=Models(), settings=Settings()) as hammerstone:

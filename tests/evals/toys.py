@@ -101,7 +101,7 @@ def understood(prompt: Prompt) -> tuple[str, int, int]:
 
 
 def right(prompt: Prompt) -> str:
-    """What a careful model replies to a prompt of any method."""
+    """A careful model's reply to a prompt of any method."""
     text = prompt.messages[-1].content
     kind, left, right = understood(prompt)
     answer = ANSWERS[kind](left, right)

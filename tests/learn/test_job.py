@@ -109,7 +109,7 @@ def test_a_log_of_which_nothing_can_be_learned_is_said_to_be_one(tmp_path: Path,
 
 
 def test_a_run_that_is_stopped_says_so_and_ends_in_good_order(tmp_path: Path) -> None:
-    """Its maker is a person who never answers."""
+    """The run's maker is a person who never answers."""
     box = tmp_path / "box"
     run = begin(tmp_path / "home", lines(ROWS), with_maker(f"mailbox:{box}"))
     process = subprocess.Popen([sys.executable, "-m", "hammerstone.learn.job", str(run.folder)])

@@ -1,4 +1,4 @@
-"""Which requests are audited."""
+"""A sample of requests is audited."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a needs-review tool and one stored answer differ, somebody says which is right."""
+"""A needs-review tool and one stored answer differ, and somebody says which is right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a tool comes from one state into the next."""
+"""A tool moves from one state to the next."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ KINDS = {"sum": "left + right", "product": "left * right", "difference": "left -
 
 
 def a_tool(kind: str) -> Tool:
-    """That of another kind of question about two numbers, with two demonstrations."""
+    """A tool for another kind of question about two numbers, with two demonstrations."""
     source = SUM.replace("left + right", KINDS[kind]).replace("sum", kind)
     shown = tuple(
         Demonstration(question=ask(number, kind), arguments={"left": PAIRS[number][0], "right": PAIRS[number][1]})
@@ -167,7 +167,7 @@ async def test_tools_of_another_frame_or_user_or_that_cannot_be_called_are_not_s
 
 
 async def test_a_prompt_holds_one_form_of_a_chat_and_the_tools_that_read_it(store: Store, sandbox: Sandbox) -> None:
-    """Of two tools for one chat, the nearest reads its last message and the other all of it."""
+    """The nearest of two tools for one chat reads its last message, and the other one all of it."""
     turns = (Message(role="system", content="Answer briefly."), Message(role="user", content=reworded(1)))
     chat = Chat(messages=turns)
     tools = [

@@ -1,4 +1,4 @@
-"""What any backend must do with honest programs and honest mistakes."""
+"""Every backend runs honest programs, and reports honest mistakes."""
 
 from __future__ import annotations
 

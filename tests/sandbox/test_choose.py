@@ -138,6 +138,6 @@ def test_importing_the_package_loads_no_backend() -> None:
 
 
 def test_what_the_proof_tries_is_there_to_be_tried() -> None:
-    """Or a missing module would pass for confinement."""
+    """Otherwise a missing module would pass for confinement."""
     imported = {name.name for node in ast.walk(ast.parse(PROBE)) if isinstance(node, ast.Import) for name in node.names}
     assert imported <= {"os", *NATIVE}

@@ -1,4 +1,4 @@
-"""Which statements of a module a worker may run, and that no function of the module is called in it."""
+"""A worker runs the statements of a module that call none of its functions."""
 
 from __future__ import annotations
 

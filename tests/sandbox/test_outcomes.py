@@ -1,4 +1,4 @@
-"""What the host makes of what a worker passes on from an untrusted child."""
+"""The host turns what a worker passes on from an untrusted child into an outcome."""
 
 from __future__ import annotations
 

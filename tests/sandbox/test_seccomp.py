@@ -14,7 +14,7 @@ ZERO, EPERM, ENOSYS = 0x50000, 0x50000 | errno.EPERM, 0x50000 | errno.ENOSYS
 
 
 def decide(program: bytes, number: int, *arguments: int, audit: int) -> int:
-    """What the kernel would return for one system call (linux/bpf_common.h)."""
+    """The kernel's decision on one system call (linux/bpf_common.h)."""
     data = struct.pack("=IIQ6Q", number, audit, 0, *(*arguments, *[0] * (6 - len(arguments))))
     steps = [struct.unpack_from("=HBBI", program, at) for at in range(0, len(program), 8)]
     at = value = 0

@@ -68,7 +68,7 @@ def test_the_machine_code_of_both_processors() -> None:
 
 
 def test_a_process_without_its_clocks_still_has_those_of_the_kernel() -> None:
-    """In a process of its own, which then ends."""
+    """This runs in a process of its own, which then ends."""
     pid = os.fork()
     if pid == 0:
         import time

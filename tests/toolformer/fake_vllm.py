@@ -72,7 +72,7 @@ class FakeVllm:
 
     @contextmanager
     def listening(self) -> Iterator[str]:
-        """At an address of its own on this machine."""
+        """Listen at an address of its own on this machine."""
         server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

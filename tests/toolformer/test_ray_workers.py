@@ -41,7 +41,7 @@ STAGES: tuple[runs.SpreadStage, ...] = ("annotate", "execute", "filter")
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """Of the cluster."""
+    """The address of the cluster."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_worker_niceness", "0")  # Ray's workers would wait for the other tests
@@ -67,7 +67,7 @@ def prepared(folder: Path) -> RunConfig:
 
 
 def over_ray(stage: runs.SpreadStage, config: RunConfig, address: str) -> None:
-    """As the command does it."""
+    """Run a stage over Ray, as the command does."""
     open_work: dict[str, Callable[[], AbstractContextManager[StageWork]]] = {
         "annotate": partial(open_annotation, config, partial(described_apis, config)),
         "execute": partial(execution_work, partial(running_apis, config.tools, None, "auto"), execute_settings(config)),

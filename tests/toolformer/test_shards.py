@@ -350,7 +350,7 @@ except OperatorError as error:
 
 
 def test_a_full_disk_is_told_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    """As a disk with 2,000 bytes left, on which the third shard needs more."""
+    """The disk has 2,000 bytes left, and the third shard needs more."""
     child = [sys.executable, "-c", FULL, str(corpus(tmp_path / "in")), str(tmp_path / "out")]
     done = subprocess.run([*child, "full"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith(f"cannot write {tmp_path}/out/00002.jsonl: File too large | free some space")

@@ -32,7 +32,7 @@ TEXTS = (
 
 
 def byte_level(size: int = 400) -> PreTrainedTokenizerFast:
-    """As GPT-2's and GPT-J's: `)]` and ` [` are tokens of their own."""
+    """A tokenizer like that of GPT-2 and GPT-J: `)]` and ` [` are tokens of their own."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -45,7 +45,7 @@ def byte_level(size: int = 400) -> PreTrainedTokenizerFast:
 
 
 def sentencepiece_like(size: int = 200) -> PreTrainedTokenizerFast:
-    """As LLaMA's: a word carries the mark of the space before it, and a text has a token that begins it."""
+    """A tokenizer like LLaMA's: a word carries the mark of the space before it, and a text has a start token."""
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()

@@ -381,7 +381,7 @@ def test_a_tool_for_questions_that_are_phrased_in_several_ways_comes_back_as_it_
 
 
 def crlf(folder: Path) -> None:
-    """What git makes of a folder of text on Windows."""
+    """Change line ends as git does in a folder of text on Windows."""
     for file in folder.iterdir():
         file.write_bytes(re.sub(rb"(?<!\r)\n", b"\r\n", file.read_bytes()))
 
@@ -555,7 +555,7 @@ for text in sys.argv[2:]:
 
 
 def test_a_hostile_file_is_refused_in_little_memory(tmp_path: Path) -> None:
-    """Of up to 16 MB, each byte of which could become a hundred in memory or a fault of its own."""
+    """The file has up to 16 MB, each byte of which could become a hundred in memory or a fault of its own."""
     values = (
         """'{"digest": "", "tool": [' + '{},' * 5_000_000 + '1]}'""",
         """'{"digest": "", "tool": {"instances": [' + '1,' * 490_000 + '1]}}'""",

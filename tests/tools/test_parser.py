@@ -301,7 +301,7 @@ def unparse(digits: str) -> str:
 
 @pytest.mark.parametrize("expected", ["0.33333", "0.3333333333333333333333333333"])
 async def test_a_tool_whose_parse_leaves_something_for_solve_does_not_pass(sandbox: Sandbox, expected: str) -> None:
-    """By its arguments alone, as the user route has them, it would answer otherwise."""
+    """Its arguments alone, as the user route has them, would give another answer."""
     instance = StoredInstance(id=1, request_id="", question="One by 3", answer=expected, source=Source.CALLER)
     (finding,) = await check_parser(sandbox, SLIP, [instance])
     assert finding.verdict is Verdict.FAILED
@@ -324,7 +324,7 @@ def unparse(word: str) -> str:
 
 
 async def test_writing_the_question_again_may_not_draw_on_what_was_asked_before(sandbox: Sandbox) -> None:
-    """Where a process that remembers is wrong, one decides that does not, and nothing of before comes out."""
+    """If a process that remembers is wrong, a fresh one decides, and nothing earlier comes out."""
     assert (await answer(sandbox, REMEMBERING, "secret"))[1] == "secret"
     for _ in range(3):
         parsed, given = await answer(sandbox, REMEMBERING, "other words")

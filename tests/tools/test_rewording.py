@@ -1,4 +1,4 @@
-"""What of a question a model's arguments leave out, or add to it."""
+"""The check finds what a model's arguments leave out of a question, or add to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an imported tool comes into a home: by the gate that a build has to pass, or it waits for a person."""
+"""An imported tool passes the same gate as a build, or it waits for a person."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from anyio import to_thread
 
 from hammerstone.builder.gate import NO_WORDING, foreign_questions, intruders, parser_problem
+from hammerstone.builder.probe_drawing import SolvedQuestion
 from hammerstone.builder.splits import spelled_alike
 from hammerstone.builder.verify import Finding, Verdict, check_arguments, check_parser, contradicted
 from hammerstone.errors import ToolRefusedError
@@ -50,7 +51,7 @@ async def admit(store: Store, sandbox: Sandbox, tool: Tool) -> Admission:
 
 
 async def _quarantine_same(store: Store, sandbox: Sandbox, tool: Tool, instances: tuple[StoredInstance, ...]) -> None:
-    """If this very source is live and a person's label contradicts it now, it serves no more."""
+    """Quarantine the live version if its source is the same and a person's label contradicts it now."""
     live = await to_thread.run_sync(store.tool, tool.name)
     if live is None or live.state is not ToolState.LIVE or live.tool.source != tool.source:
         return
@@ -61,7 +62,7 @@ async def _quarantine_same(store: Store, sandbox: Sandbox, tool: Tool, instances
 
 
 def _as_tried(tool: Tool) -> Tool:
-    """Without the user route, and without the demonstrations and checks that only its author vouches for."""
+    """The tool without its user route, and without the demonstrations and checks that only its author vouches for."""
     checks = tuple(one for one in tool.checks if one.parsed)
     known = [(one.question, one.arguments) for one in checks]
     shown = tuple(one for one in tool.demonstrations if (one.question, one.arguments) in known)
@@ -71,13 +72,13 @@ def _as_tried(tool: Tool) -> Tool:
 async def _examine(
     sandbox: Sandbox, tool: Tool, instances: tuple[StoredInstance, ...], foreign: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """What the gate finds: on the instances stored here, on other tasks' questions, and on probes."""
+    """The gate's complaints: about the instances stored here, other tasks' questions, and probes."""
     if Route.PARSER not in tool.routes:
         return ("it has no parser, and without a model its other route cannot be tried",)
     if not tool.wordings and tool.frame == PLAIN:
         return (NO_WORDING,)
-    solved = [(check.question, check.answer) for check in tool.checks if check.parsed]
-    problem = _too_little(tool, [question for question, _ in solved])
+    solved = [SolvedQuestion(check.question, check.answer) for check in tool.checks if check.parsed]
+    problem = _too_little(tool, [one.question for one in solved])
     if problem:
         return (problem,)
     findings = await check_parser(sandbox, tool.source, instances)

@@ -1,6 +1,6 @@
-"""What the builds of one task may cost, and how many a day: one rule for first builds, repairs and improvements.
+"""Limits on a task's builds, by cost and per day: one rule for first builds, repairs and improvements.
 
-What a person asks for (`Builder.make`) is built in any case, and counts.
+A build that a person asks for (`Builder.make`) always runs, and counts.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _too_costly(builds: Sequence[Build], max_usd: float | None) -> str:
 
 
 def _too_many(builds: Sequence[Build], per_day: int) -> str:
-    """An interrupted build is not counted: the next one goes on from its stored replies."""
+    """Why no build may start today. An interrupted one does not count: the next one goes on from its stored replies."""
     since = (datetime.now(UTC) - DAY).isoformat()
     today = sum(one.started >= since and one.state is not BuildState.INTERRUPTED for one in builds)
     return f"builds_per_day allows {per_day} within 24 hours" if today >= per_day else ""

@@ -54,7 +54,7 @@ _RECIPES: dict[Recipe, Callable[[Workbench], Awaitable[Draft | Failure]]] = {"mo
 
 @dataclass(frozen=True, kw_only=True)
 class _End:
-    """How a recipe ended, before it is stored."""
+    """The end of a recipe, before it is stored."""
 
     state: BuildState
     reason: str
@@ -82,7 +82,7 @@ class Maker:
         settings: Settings,
         sample: int = 0,
     ) -> None:
-        """`sample` tells independent builds from the same instances apart."""
+        """`sample` distinguishes independent builds from the same instances."""
         self._store = store
         self._sandbox = sandbox
         self._model = model
@@ -92,9 +92,10 @@ class Maker:
         self._sample = sample
 
     async def material(self, task: Task, present: StoredTool, *, at_once: bool) -> Material | None:
-        """What this tool can be improved by; `None` if it refuses too few instances for that, which is then stored.
+        """The instances to improve this tool from; `None` if it refuses too few of them, which is then stored.
 
-        For instances that it answers, of its time in shadow for example, no build is due. `at_once`: one is enough.
+        No build is due for instances that it answers, for example those of its time in shadow. With `at_once`, one
+        refused instance is enough.
         """
         instances = independent(await to_thread.run_sync(self._store.instances, task.name))
         material = await sorted_by(self._sandbox, present, instances)
@@ -109,7 +110,7 @@ class Maker:
 
         With `material` it is to improve a tool, which stays as it is if that fails.
 
-        Whatever goes wrong in it ends the build as failed: the same replies would bring it out again. What ends a run
+        Any error in it ends the build as failed: the same replies would cause it again. An error that ends a run
         (`faults`) interrupts the build and is raised.
         """
         build_id = await self._start(task, material)
@@ -204,7 +205,7 @@ class Maker:
         return _failed("; ".join(reasons), spent)
 
     async def _improve(self, task: Task, build_id: int, material: Material) -> _End:
-        """The module recipe on what the present tool refuses."""
+        """Run the module recipe on the instances that the present tool refuses."""
         split = split_for_improvement(material, most_chars=self._settings.improve.most_chars)
         bench = await self._workbench("module", task, build_id, split=split, present=material.present.tool)
         return await self._try_recipe("module", bench, build_id)
@@ -235,7 +236,7 @@ class Maker:
             return _failed(draft.reason, bill)
         if bench.present is not None and not draft.parses:
             return _failed("no version was better than the present one", bill)
-        asked = (self._settings.build.module if recipe == "module" else self._settings.build.latm).held_out
+        asked = self._settings.build.numbers(recipe).held_out
         result = await pass_gate(bench, draft, self._user, asked=asked)
         if not result.routes or (bench.present is not None and Route.PARSER not in result.routes):
             reason = "; ".join(result.reasons)
@@ -253,7 +254,7 @@ class Maker:
         return _End(state=BuildState.LIVE, reason="; ".join(result.reasons), tool=tool, gained=draft.gained, bill=bill)
 
     def _package(self, bench: Workbench, draft: Draft, result: GateResult, recipe: Recipe) -> Tool:
-        """The tool as an immutable value (LATM, section 3.1, wrapping)."""
+        """Wrap the draft as a tool, an immutable value (LATM, section 3.1)."""
         checks = draft.checks + result.checks
         parsed = [one.question for one in checks if one.parsed]
         common = wording(parsed)
@@ -285,7 +286,7 @@ class Maker:
         )
 
     async def _new_labels_problem(self, tool: Tool, task: Task) -> str:
-        """What the parser gets wrong of people's labels that it was not built from: they came in meanwhile."""
+        """How the parser contradicts people's labels that came in during the build, or the empty string."""
         if Route.PARSER not in tool.routes:
             return ""
         checked = {one.question for one in tool.checks}
@@ -326,7 +327,7 @@ class Maker:
         )
 
     async def _instances(self, task: Task) -> tuple[StoredInstance, ...]:
-        """All of them; where the last tool was found wrong and enough have come in since, these alone."""
+        """All instances; or those since the last tool was found wrong, if enough have come in."""
 
         def read() -> tuple[StoredInstance, ...]:
             tool = self._store.tool(task.name)
@@ -340,11 +341,10 @@ class Maker:
 
     async def _split(self, recipe: Recipe, task: Task) -> Split:
         instances = independent(await self._instances(task))
-        numbers = self._settings.build.module if recipe == "module" else self._settings.build.latm
-        return split_instances(instances, numbers, spare=recipe == "module")
+        return split_instances(instances, self._settings.build.numbers(recipe), spare=recipe == "module")
 
     async def _settle(self, finding: Finding, bill: Bill) -> bool | None:
-        """Whether the label was wrong; `None` if nobody can say. A person's label is not put to the solver."""
+        """Whether the label was wrong; `None` if nobody can say. The solver is not asked about a person's label."""
         if self._solver is None or finding.instance.source is not Source.SOLVER or finding.answer is None:
             return None
         stored = finding.instance.answer

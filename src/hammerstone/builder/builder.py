@@ -1,4 +1,4 @@
-"""When a build is due, and that at most one runs for a task at a time.
+"""Decides when a build is due, and runs at most one for a task at a time.
 
 A task without a tool is due once it has enough instances, and after a failed build once more have come in. A task with
 a live tool is due when questions that the tool refused have been answered: see `improve`. None of them starts beyond
@@ -47,7 +47,7 @@ class Builder:
         on_fault: OnFault | None = None,
         improves: Collection[ToolState] = (ToolState.LIVE,),
     ) -> None:
-        """With `on_fault`, a build in the background that meets what ends a run reports it there, and no other ends."""
+        """`on_fault` gets an error that ends a run from a build in the background; other builds go on."""
         self._store = store
         self._maker = maker
         self._settings = settings
@@ -59,7 +59,7 @@ class Builder:
 
     @property
     def running(self) -> int:
-        """Builds under way."""
+        """The number of builds under way."""
         return len(self._running)
 
     async def catch_up(self, group: TaskGroup) -> None:
@@ -68,9 +68,9 @@ class Builder:
             await self.build_if_due(task.name, group)
 
     async def build_if_due(self, name: str, group: TaskGroup) -> None:
-        """A build that nobody waits for, in `group` or, where settings say so, before this returns.
+        """Start a build that is due, in `group` or, if the settings say so, before this returns.
 
-        One that cannot even be kept as failed is logged, and all else goes on.
+        A build that cannot even be stored as failed is logged, and everything else goes on.
         """
         await contained(self._build_if_due(name, group), lambda why: _log.warning("a tool for %s: %s", name, why))
 
@@ -122,7 +122,7 @@ class Builder:
         await spared(build, self._on_fault)
 
     async def _run(self, maker: Maker, task: Task, present: StoredTool | None = None) -> Build | None:
-        """One build and, where the parser of a first tool refuses some of its instances, the next one at once."""
+        """Run one build and, if the parser of a first tool refuses some of its instances, the next one at once."""
         self._running.add(task.name)
         try:
             build = await self._one_build(maker, task, present)
@@ -159,7 +159,7 @@ class Builder:
     async def make(self, name: str) -> Build:
         """Run one build of this task now.
 
-        Raises `InputError` if the task has too few of them, `SettingsError` if there is no maker or another build of
+        Raises `InputError` if the task has too few instances, `SettingsError` if there is no maker or another build of
         this tool is running, `StoreError` and `RecordingError`.
         """
         maker, task = self.maker, await self._ready(name)
@@ -169,7 +169,7 @@ class Builder:
         return build
 
     async def start(self, name: str, group: TaskGroup) -> None:
-        """Begin one build of this task now, beside all else. Raises what `make` does."""
+        """Start one build of this task now, in the background. Raises what `make` does."""
         maker, task = self.maker, await self._ready(name)
         if name in self._running:
             raise _running(name)
@@ -194,7 +194,7 @@ class Builder:
 
     @property
     def maker(self) -> Maker:
-        """Raises `SettingsError` if there is none."""
+        """The maker. Raises `SettingsError` if there is none."""
         if self._maker is None:
             hint = "name one, for example --maker anthropic:claude-sonnet-5-5"
             raise SettingsError("there is no maker model", hint=hint)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TypeAlias, cast
 
-from hammerstone.builder.probe_drawing import Probe
+from hammerstone.builder.probe_drawing import Probe, SolvedQuestion
 from hammerstone.concurrency import map_concurrently
 from hammerstone.sandbox import Sandbox
 from hammerstone.tools import Arguments, answer, call_solve
@@ -27,20 +27,20 @@ Shape: TypeAlias = "tuple[str | int, ...]"
 
 
 async def carried(
-    sandbox: Sandbox, source: str, solved: Sequence[tuple[str, str]], probes: Sequence[Probe]
+    sandbox: Sandbox, source: str, solved: Sequence[SolvedQuestion], probes: Sequence[Probe]
 ) -> list[str]:
     """Complaints for the maker about the `probes`, each of which puts a sentence into one of the questions."""
 
     async def taken(probe: Probe) -> Arguments | None:
         """The arguments of the changed question, if its answer is the same as without the sentence."""
         parsed, text = await answer(sandbox, source, probe.variants[0])
-        return parsed.arguments if text == solved[probe.of][1] else None
+        return parsed.arguments if text == solved[probe.of].answer else None
 
     all_taken = await map_concurrently(taken, probes)
     if not any(all_taken):
         return []
-    arguments = [(await answer(sandbox, source, question))[0].arguments or {} for question, _ in solved[:QUESTIONS]]
-    exchange = _Exchange(sandbox, source, arguments, [text for _, text in solved])
+    arguments = [(await answer(sandbox, source, one.question))[0].arguments or {} for one in solved[:QUESTIONS]]
+    exchange = _Exchange(sandbox, source, arguments, [one.answer for one in solved])
     complaints: list[str] = []
     for probe, changed in zip(probes, all_taken, strict=True):
         if changed is not None and await _is_carried(arguments[probe.of], changed, exchange.matters):
@@ -57,7 +57,7 @@ async def _is_carried(before: Arguments, after: Arguments, matters: Callable[[Sh
 
 
 class _Exchange:
-    """Whether answers change when a part of one question's arguments takes the place of another's."""
+    """Exchanges a part of one question's arguments for that of another, and sees whether the answers change."""
 
     def __init__(self, sandbox: Sandbox, source: str, arguments: Sequence[Arguments], answers: Sequence[str]) -> None:
         self._sandbox = sandbox

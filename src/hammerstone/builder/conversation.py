@@ -41,7 +41,7 @@ class Conversation:
 
     @property
     def replies(self) -> int:
-        """How often the maker has answered."""
+        """The number of the maker's replies."""
         return sum(message.role == "assistant" for message in self._messages)
 
     @property
@@ -64,7 +64,7 @@ def show_description(description: str) -> str:
 
 
 def show_frame(task: Task) -> str:
-    """What all requests of a chat's kind have around their question; nothing for questions alone."""
+    """The part of a chat that all requests of its kind share, around their question; empty for plain questions."""
     chat = task.chat
     if chat is None:
         return ""

@@ -1,4 +1,4 @@
-"""What probes put into a question: made-up words of the same shape, other numbers and signs, negations, sentences."""
+"""Fillers that probes put into a question: invented words of the same shape, numbers, signs, negations, sentences."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Fillers:
         return self._to_put_in[0][number % 3], self._to_put_in[1][number % 2]
 
     def _phrases(self) -> tuple[str, str, str]:
-        """In the questions' script; in one that is not listed, of made-up words."""
+        """The phrases in the questions' script; invented words for a script that is not listed."""
         listed = _PHRASES.get("HIRAGANA" if self._script == "KATAKANA" else self._script)
         if listed:
             return listed

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from hammerstone.builder.probe_drawing import SolvedQuestion
 from hammerstone.builder.probes import unread
 from hammerstone.builder.splits import respelled
 from hammerstone.builder.verify import Finding, Verdict, check_parser, checks_of, contradicted, not_refused
@@ -31,7 +32,7 @@ FOREIGN_IN_ALL = 120
 
 @dataclass(frozen=True, kw_only=True)
 class GateResult:
-    """Which routes the gate lets through, what it saw agree, and why a route was kept out."""
+    """The routes that pass the gate, the checks that agreed, and why a route did not pass."""
 
     routes: tuple[Route, ...]
     checks: tuple[Check, ...]
@@ -40,7 +41,7 @@ class GateResult:
 
 
 async def pass_gate(bench: Workbench, draft: Draft, user: AccountedModel | None, *, asked: int) -> GateResult:
-    """Parser first, then user. `asked` held-out questions are given to the user model; the parser gets them all."""
+    """Examine the parser, then the user. The parser gets all held-out questions, the user model `asked` of them."""
     routes: list[Route] = []
     reasons: list[str] = []
     findings = await _held_out(bench, draft) if draft.parses else []
@@ -60,26 +61,23 @@ async def pass_gate(bench: Workbench, draft: Draft, user: AccountedModel | None,
 
 
 async def _held_out(bench: Workbench, draft: Draft) -> list[Finding]:
-    """What the parser does on the held-out instances, and what it gets wrong of their further spellings."""
+    """Findings of the parser on the held-out instances, and its mistakes on their further spellings."""
     findings = await check_parser(bench.sandbox, draft.source, bench.split.held_out)
     spelled = respelled(bench.every, bench.split.held_out)
     return [*findings, *await contradicted(bench.sandbox, draft.source, spelled)]
 
 
 async def _settle(bench: Workbench, draft: Draft, findings: list[Finding]) -> tuple[list[Finding], Finding | None]:
-    """A single difference may be the label's fault. One that nobody can settle is a suspect; two are too many."""
+    """Settle a single difference. If nobody can, it is a suspect, unless the draft has one: two are too many."""
     differing = [one for one in findings if one.verdict is Verdict.DIFFERS]
     if len(differing) != 1:
         return findings, None
-    label_was_wrong = await bench.settle(differing[0])
-    if label_was_wrong is None and draft.suspect is None:
-        return findings, differing[0]
-    settled = replace(differing[0], verdict=Verdict.AGREES) if label_was_wrong else differing[0]
-    return [settled if one is differing[0] else one for one in findings], None
+    findings, suspect = await bench.settle_only(findings, differing[0])
+    return findings, suspect if draft.suspect is None else None
 
 
 def _parser_problem(bench: Workbench, draft: Draft, findings: Sequence[Finding], suspect: Finding | None) -> str:
-    """Refusals are counted together with those in verification."""
+    """Why the parser may not serve, or the empty string. Refusals count together with those in verification."""
     if not draft.parses:
         return "no parser passed verification"
     if not findings:
@@ -96,9 +94,9 @@ def _parser_problem(bench: Workbench, draft: Draft, findings: Sequence[Finding],
 
 
 def parser_problem(findings: Sequence[Finding], which: str, *, earlier: int = 0, refused: int = 0, most: float) -> str:
-    """Why the parser may not serve, or the empty string. A wrong answer bars it; refusals do when they are many.
+    """Why the parser may not serve, or the empty string: it gave a wrong answer, or refused too many instances.
 
-    `which` are the instances that were found out about now; of `earlier` ones it `refused` some.
+    `which` names the instances of `findings`; of `earlier` ones, the parser `refused` some.
     """
     wrong = [one for one in findings if one.verdict in {Verdict.DIFFERS, Verdict.FAILED}]
     if wrong:
@@ -112,17 +110,17 @@ def parser_problem(findings: Sequence[Finding], which: str, *, earlier: int = 0,
 
 
 async def intruders(
-    sandbox: Sandbox, source: str, solved: Sequence[tuple[str, str]], foreign: Sequence[str]
+    sandbox: Sandbox, source: str, solved: Sequence[SolvedQuestion], foreign: Sequence[str]
 ) -> tuple[str, ...]:
     """Questions that the parser answers and must not, as complaints for the maker.
 
-    `solved` are questions that it takes, with the tool's answers; `foreign` are those of other tasks.
+    `foreign` are questions of other tasks.
     """
     return (*(await not_refused(sandbox, source, foreign)), *(await unread(sandbox, source, solved)))
 
 
 def foreign_questions(store: Store, name: str) -> tuple[str, ...]:
-    """The latest questions of the other tasks in the frame of `name`, save those that are stored as its own, too."""
+    """The latest questions of the other tasks in the frame of `name`, except those that are stored as its own, too."""
     task = store.task(name)
     frame = task.frame if task is not None else PLAIN
     others = [other.name for other in store.tasks() if other.name != name and other.frame == frame]
@@ -138,7 +136,7 @@ def _labels(bench: Workbench, suspect: Finding | None) -> list[StoredInstance]:
 
 
 def _card(bench: Workbench, draft: Draft, held_out: Sequence[Check], *, unparses: bool) -> ToolCard:
-    """What the user model will be told of the tool once it serves."""
+    """The card that the user model will get once the tool serves."""
     questions = [one.question for one in (*draft.checks, *held_out) if one.parsed]
     common = wording(questions)
     return ToolCard(

@@ -1,4 +1,4 @@
-"""A tool gets better: what it refused, once that has been answered, is the material of its next version.
+"""Improves tools: questions that one refused, and that have been answered since, are its next version's material.
 
 What a dozen instances do not show, the first version refuses for ever. So a build is due again when refused questions
 have gathered, each time more of them; and at once where the first version refuses some of the instances that it was
@@ -32,7 +32,7 @@ HELD_OUT_EVERY = 4  # of the instances that the present version answers: they ar
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
-    """What a next version is made from: instances that the `present` tool refuses, and those that it answers."""
+    """The material of a next version: instances that the `present` tool refuses, and those that it answers."""
 
     present: StoredTool
     refused: tuple[StoredInstance, ...]
@@ -40,7 +40,7 @@ class Material:
 
 
 def improvement_due(store: Store, task: Task, settings: ImproveSettings) -> tuple[bool, str]:
-    """Whether enough has gathered since the last build; or why it is not improved any more, for a person to read."""
+    """Whether enough refusals have come in since the last build; or why the task is not improved any more."""
     if not settings.after:
         return False, ""
     builds = [one for one in store.builds(task.name) if one.state is not BuildState.RUNNING]
@@ -51,13 +51,15 @@ def improvement_due(store: Store, task: Task, settings: ImproveSettings) -> tupl
 
 
 def refusals_needed(store: Store, task: Task, settings: ImproveSettings) -> float:
-    """How many of its instances a tool must refuse for its next improvement."""
+    """The number of its instances that a tool must refuse for its next improvement."""
     return _needed(store.builds(task.name), settings)
 
 
 def replacement_due(store: Store, task: Task, tool: StoredTool, settings: BuildSettings) -> bool:
-    """Whether a tool that was found wrong is to be built anew: from all of its instances at once, if one was corrected;
-    and else when enough have come in since, as from older ones a rule may be learned that holds no more.
+    """Whether a tool that was found wrong is to be built anew.
+
+    If a label was corrected, it is, from all instances at once. Otherwise it is when enough have come in since: the
+    older ones may follow a rule that no longer holds.
     """
     if not task.built_at:  # a label was corrected
         return task.instances >= settings.needed
@@ -95,7 +97,7 @@ async def sorted_by(sandbox: Sandbox, present: StoredTool, instances: Sequence[S
 
 
 def split_for_improvement(material: Material, *, most_chars: int) -> Split:
-    """Show what was refused, the most different first, up to `most_chars` characters of questions and answers.
+    """Show the refused instances, the most different first, up to `most_chars` characters of questions and answers.
 
     What the tool answers now, its own checks included, is verified, and a part of it held out for the gate.
     """

@@ -8,7 +8,7 @@ assert of the maker's, that compares with the stored answers. *Package*: functio
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hammerstone import prompts
 from hammerstone.builder.conversation import (
@@ -32,7 +32,7 @@ __all__ = ["make_latm"]
 
 @dataclass(frozen=True, kw_only=True)
 class Stand:
-    """The function as it stands, and what its calls gave."""
+    """The function so far, and the findings of its calls."""
 
     source: str
     problems: tuple[str, ...]
@@ -104,15 +104,11 @@ async def _check(
 
 
 async def _settle(bench: Workbench, findings: list[Finding]) -> tuple[list[Finding], Finding | None]:
-    """One difference among agreements may be the label's fault. Returns the one that nobody could settle, too."""
+    """Settle one difference among agreements (`Workbench.settle_only`)."""
     wrong = [one for one in findings if one.verdict is not Verdict.AGREES]
     if len(wrong) != 1 or wrong[0].verdict is not Verdict.DIFFERS or len(findings) == 1:
         return findings, None
-    label_was_wrong = await bench.settle(wrong[0])
-    if label_was_wrong:
-        settled = replace(wrong[0], verdict=Verdict.AGREES)
-        return [settled if one is wrong[0] else one for one in findings], None
-    return findings, wrong[0] if label_was_wrong is None else None
+    return await bench.settle_only(findings, wrong[0])
 
 
 def _read_calls(reply: str, source: str, count: int) -> tuple[list[Arguments], tuple[str, ...]]:

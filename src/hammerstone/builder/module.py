@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hammerstone import prompts
 from hammerstone.builder.conversation import show_arguments, show_description, show_frame, show_instances, show_problems
 from hammerstone.builder.gate import intruders
+from hammerstone.builder.probe_drawing import SolvedQuestion
 from hammerstone.builder.splits import respelled
 from hammerstone.builder.verify import Finding, Verdict, check_parser, checks_of, contradicted
 from hammerstone.builder.workbench import Draft, Failure, Workbench
@@ -24,7 +25,7 @@ NO_PARSER = "NO PARSER"
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One reply of the maker and what came of it. Its `problems` go back to the maker.
+    """One reply of the maker and its result. Its `problems` go back to the maker.
 
     A draft can come with problems: a parser that refuses a few instances may serve, but should be given the chance
     to take them.
@@ -70,14 +71,14 @@ async def _try(bench: Workbench, reply: str) -> Trial:
 
 
 def _better(best: Draft | None, draft: Draft | None) -> Draft | None:
-    """The draft whose parser serves, rather without a suspect, else the one that agrees more often; else the former."""
+    """The better draft: one whose parser serves, then one without a suspect, then the one that agrees more often."""
     if best is None or draft is None:
         return best or draft
     return max(best, draft, key=lambda one: (one.parses, one.suspect is None, len(one.checks)))
 
 
 def _propose(bench: Workbench) -> str:
-    """For a first tool; or, where one is there, for a version that answers what it refused."""
+    """The prompt for a first tool; or, if there is one, for a version that answers what it refused."""
     present = {"source": quoted(bench.present.source)} if bench.present is not None else {}
     return prompts.fill(
         "module_improve" if bench.present is not None else "module_propose",
@@ -92,9 +93,9 @@ def _propose(bench: Workbench) -> str:
 
 
 async def _verify(bench: Workbench, source: str) -> tuple[Draft, tuple[str, ...]]:
-    """What the module does on solved instances, on other tasks' questions and on probes.
+    """Check the module on solved instances, on other tasks' questions and on probes.
 
-    Of further spellings of the same questions only what is wrong is used: the rest says nothing new.
+    Further spellings of the same questions count only where it is wrong: the rest says nothing new.
     """
     shown = bench.labeled(bench.split.shown)
     instances = shown + bench.labeled(bench.split.verified)
@@ -102,7 +103,7 @@ async def _verify(bench: Workbench, source: str) -> tuple[Draft, tuple[str, ...]
     spelled = bench.labeled(respelled(bench.every, instances))
     further = await contradicted(bench.sandbox, source, spelled)
     taken = [
-        (one.instance.question, one.answer)
+        SolvedQuestion(one.instance.question, one.answer)
         for one in findings
         if one.verdict in {Verdict.AGREES, Verdict.DIFFERS} and one.answer is not None
     ]
@@ -128,7 +129,7 @@ async def _verify(bench: Workbench, source: str) -> tuple[Draft, tuple[str, ...]
 
 
 def _lost(bench: Workbench, refused: Sequence[Finding]) -> list[Finding]:
-    """What the present tool answers and the new one does not."""
+    """The refused questions that the present tool answers."""
     if bench.present is None:
         return []
     answered = {one.question for one in bench.split.verified} & {
@@ -140,19 +141,12 @@ def _lost(bench: Workbench, refused: Sequence[Finding]) -> list[Finding]:
 async def _settle(
     bench: Workbench, findings: list[Finding], let_in: Sequence[str]
 ) -> tuple[list[Finding], Finding | None]:
-    """One difference among agreements may be the label's fault: settle it before the maker is told it was wrong.
-
-    Returns the findings, and the one that nobody could settle.
-    """
+    """Settle one difference among agreements before the maker is asked to repair it (`Workbench.settle_only`)."""
     wrong = [one for one in findings if one.verdict in {Verdict.DIFFERS, Verdict.FAILED}]
     agreed = any(one.verdict is Verdict.AGREES for one in findings)
     if let_in or not agreed or len(wrong) != 1 or wrong[0].verdict is Verdict.FAILED:
         return findings, None
-    label_was_wrong = await bench.settle(wrong[0])
-    if label_was_wrong:
-        settled = replace(wrong[0], verdict=Verdict.AGREES)
-        return [settled if one is wrong[0] else one for one in findings], None
-    return findings, wrong[0] if label_was_wrong is None else None
+    return await bench.settle_only(findings, wrong[0])
 
 
 def _describe_lost(finding: Finding) -> str:

@@ -1,4 +1,4 @@
-"""A tool that takes too long is not asked one question after another: the third of these is the last."""
+"""A tool that takes too long is not asked every question: the third one that takes too long is the last."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ B = TypeVar("B")
 async def ask_until_too_slow(
     ask: Callable[[A], Awaitable[B]], items: Sequence[A], too_slow: Callable[[B], bool]
 ) -> list[B]:
-    """What comes of each item, side by side and in order: of all of them, or up to the third that took too long.
+    """The results of the items, which run concurrently, in order: of all of them, or up to the third slow one.
 
     The same items have the same results, however fast each is: they are begun in order, and all that come before the
     third slow one are waited for.

@@ -17,21 +17,28 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from hammerstone.builder.fillers import Fillers
 from hammerstone.builder.tokens import Layout, Token, is_spaceless, lay_out
 from hammerstone.digests import sha256
 
-__all__ = ["DRAWN", "UNREAD", "Probe", "Probes", "draw_probes"]
+__all__ = ["DRAWN", "UNREAD", "Probe", "Probes", "SolvedQuestion", "draw_probes"]
 
 T = TypeVar("T")
 
 DRAWN = 24  # open places
-TOLD = 2  # questions into which sentences are put, at all open places of most tasks
+WITH_SENTENCES = 2  # questions into which sentences are put, at all open places of most tasks
 UNREAD = 1 / 3  # of all places at most: recorded parsers of eleven tasks have none, one with a free scene 0.3
 _MOST = 96  # probes of one sort: all of them for most tasks, an even sample for long questions
 _CONTEXT = 60  # characters before and after a change that a complaint shows
+
+
+class SolvedQuestion(NamedTuple):
+    """A question that the parser takes, and the tool's answer."""
+
+    question: str
+    answer: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,15 +58,15 @@ class Probe:
 
 @dataclass(frozen=True, kw_only=True)
 class Probes:
-    """`fixed` and `moved` (deletions and swaps) must all be refused; `drawn` as far as `harmless` demands it.
+    """The probes: `fixed` and `moved` (deletions and swaps) must all be refused, `drawn` as far as `harmless` demands.
 
-    `told` put a sentence at open places (`hammerstone.builder.carrying`).
+    `sentences` put a sentence at open places (`hammerstone.builder.carrying`).
     """
 
     fixed: tuple[Probe, ...]
     moved: tuple[Probe, ...]
     drawn: tuple[Probe, ...]
-    told: tuple[Probe, ...]
+    sentences: tuple[Probe, ...]
     harmless: float
 
 
@@ -80,14 +87,18 @@ def draw_probes(questions: Sequence[str]) -> Probes:
         if kind in {"phrase", "value"}
     ]
     drawn = rng.sample(open_, min(DRAWN, len(open_)))
-    told = [(of, at) for of in range(TOLD) for at in _spread([at for one, at, _ in open_ if one == of], DRAWN)]
+    places = [
+        (of, at) for of in range(WITH_SENTENCES) for at in _spread([at for one, at, _ in open_ if one == of], DRAWN)
+    ]
     return Probes(
         fixed=(*_replaced(first, fillers), *_put_in(first, _spread(closed, _MOST // 2), fillers)),
         moved=(*_spread(list(_left_out(first)), _MOST // 2), *_spread(list(_swapped(first)), _MOST // 6)),
         drawn=tuple(
             _filled(layouts[of], of, place, *fillers.pair(number)) for number, (of, place, _) in enumerate(drawn)
         ),
-        told=tuple(_told(layouts[of], of, place, fillers.pair(number)[1]) for number, (of, place) in enumerate(told)),
+        sentences=tuple(
+            _sentence(layouts[of], of, place, fillers.pair(number)[1]) for number, (of, place) in enumerate(places)
+        ),
         harmless=_harmless(layouts),
     )
 
@@ -116,7 +127,7 @@ def _replaced(layout: Layout, fillers: Fillers) -> Iterator[Probe]:
 
 
 def _put_in(layout: Layout, places: Sequence[int], fillers: Fillers) -> Iterator[Probe]:
-    """Words and a sentence at each place."""
+    """Put words and a sentence at each place."""
     for number, place in enumerate(places):
         first, second = fillers.pair(number)
         yield _filled(layout, 0, place, first, second)
@@ -130,7 +141,7 @@ def _filled(layout: Layout, of: int, place: int, first: str, second: str) -> Pro
     return Probe(of=of, variants=(before + put + after, "".join(other)), complaint=complaint)
 
 
-def _told(layout: Layout, of: int, place: int, sentence: str) -> Probe:
+def _sentence(layout: Layout, of: int, place: int, sentence: str) -> Probe:
     before, put, after = _around(layout, place, sentence)
     complaint = (
         f"Text that no answer depends on takes a whole sentence: with {_excerpt(before, put, after)} the question is "
@@ -190,7 +201,7 @@ def _swapped(layout: Layout) -> Iterator[Probe]:
 
 
 def _spread(items: Sequence[T], most: int) -> Sequence[T]:
-    """All of them, or `most` at even distances, the first and the last included."""
+    """All items, or `most` of them at even distances, the first and the last included."""
     if len(items) <= most:
         return items
     return [items[round(number * (len(items) - 1) / (most - 1))] for number in range(most)]

@@ -1,7 +1,7 @@
-"""Whether a parser reads all of the text: it is asked questions that are nearly a tool's own (`probe_drawing`).
+"""Checks that a parser reads all of the text, with questions that are nearly a tool's own (`probe_drawing`).
 
 A parser that carries text along unread reproduces any question, so the round-trip guard alone cannot see it. Probes
-can: they change a solved question at one place, in the text's own script, and look whether it is still answered.
+can: they change a solved question at one place, in the text's own script, and see whether it is still answered.
 
 An answer to a change of fixed text is one too many. At open places, a parser that reads every phrase takes a draw with
 a probability of at most `harmless`, so the number it takes is at most binomial: when that many or more come by chance
@@ -29,7 +29,7 @@ from anyio import to_thread
 
 from hammerstone.builder.carrying import carried
 from hammerstone.builder.patience import PATIENCE, ask_until_too_slow
-from hammerstone.builder.probe_drawing import DRAWN, Probe, draw_probes
+from hammerstone.builder.probe_drawing import DRAWN, Probe, SolvedQuestion, draw_probes
 from hammerstone.concurrency import map_concurrently
 from hammerstone.sandbox import Sandbox
 from hammerstone.tools import LEAST_WORDING, answer, phrased_alike, wording
@@ -53,44 +53,44 @@ class _Result(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class _Tried:
-    """A probe and what came of it; `complaint` is for the maker, if the result speaks against the parser."""
+    """A probe and its result; `complaint` is for the maker, if the result speaks against the parser."""
 
     probe: Probe
     result: _Result
     complaint: str = ""
 
 
-async def unread(sandbox: Sandbox, source: str, solved: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    """What a parser lets pass without reading it, as complaints for the maker.
+async def unread(sandbox: Sandbox, source: str, solved: Sequence[SolvedQuestion]) -> tuple[str, ...]:
+    """Complaints for the maker about text that the parser takes without reading it.
 
-    `solved` are questions that it takes, with its answers. One question alone does not show what is fixed.
+    One question alone does not show what is fixed.
     """
-    solved = list(dict(solved).items())
+    solved = list({one.question: one for one in solved}.values())
     if len(solved) < 2:
         return ()
     complaints: list[str] = []
-    for alike in _ways(solved):
+    for alike in _by_phrasing(solved):
         complaints += await _unread(sandbox, source, alike)
     return tuple(complaints[:_ENOUGH])
 
 
-def _ways(solved: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
-    """The questions of each phrasing where they have hardly any wording in common, and in any case all of them."""
-    questions = [question for question, _ in solved]
+def _by_phrasing(solved: list[SolvedQuestion]) -> list[list[SolvedQuestion]]:
+    """All questions together; and, if they have hardly any wording in common, those of each phrasing before them."""
+    questions = [one.question for one in solved]
     if len(wording(questions)) >= LEAST_WORDING:
         return [solved]
     groups = [[solved[number] for number in alike] for alike in phrased_alike(questions)]
     return [*(one for one in groups if ENOUGH_ALIKE <= len(one) < len(solved)), solved]
 
 
-async def _unread(sandbox: Sandbox, source: str, solved: Sequence[tuple[str, str]]) -> list[str]:
+async def _unread(sandbox: Sandbox, source: str, solved: Sequence[SolvedQuestion]) -> list[str]:
     solved = _short_enough(solved[:_QUESTIONS])
     if len(solved) < 2:
         return [f"The questions are too long to try what is read of them: two have more than {_CHARS:,} characters."]
-    probes = await to_thread.run_sync(draw_probes, [question for question, _ in solved])
+    probes = await to_thread.run_sync(draw_probes, [one.question for one in solved])
 
     async def run(probe: Probe) -> _Tried:
-        return await _run(sandbox, source, probe, solved[probe.of][1])
+        return await _run(sandbox, source, probe, solved[probe.of].answer)
 
     fixed = await _run_all(run, probes.fixed)
     values = {(one.probe.of, token) for one in fixed if one.result is _Result.READ for token in one.probe.tokens}
@@ -100,13 +100,13 @@ async def _unread(sandbox: Sandbox, source: str, solved: Sequence[tuple[str, str
     if not complaints:
         drawn = await _run_all(run, probes.drawn)
         complaints = [one.complaint for one in _slow(drawn)] or _too_many(drawn, probes.harmless)
-    return complaints or await carried(sandbox, source, solved, probes.told)
+    return complaints or await carried(sandbox, source, solved, probes.sentences)
 
 
-def _short_enough(solved: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """As many as `_CHARS` allow, the shortest first."""
-    shortest = sorted(solved, key=lambda one: len(one[0]))
-    lengths = accumulate(len(question) for question, _ in shortest)
+def _short_enough(solved: Sequence[SolvedQuestion]) -> list[SolvedQuestion]:
+    """The shortest questions, as many as `_CHARS` allow."""
+    shortest = sorted(solved, key=lambda one: len(one.question))
+    lengths = accumulate(len(one.question) for one in shortest)
     return [one for one, length in zip(shortest, lengths, strict=True) if length <= _CHARS]
 
 
@@ -130,7 +130,7 @@ def _unread_ones(results: Sequence[_Tried]) -> list[_Tried]:
 
 
 async def _run(sandbox: Sandbox, source: str, probe: Probe, original: str) -> _Tried:
-    """A number may make no difference once ("before 18:00"): it was read if one of several is refused or makes one."""
+    """Ask a probe. A number may make no difference ("before 18:00"): it is read if one of several does."""
     parsed, first = await answer(sandbox, source, probe.variants[0])
     if parsed.too_slow:
         complaint = f"For a question that nearly is one of this kind, {parsed.refusal}:\n{probe.variants[0]}"

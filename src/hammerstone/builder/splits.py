@@ -1,4 +1,4 @@
-"""Which instances the maker is shown, which its code is checked on, and which stay unseen for the gate."""
+"""Splits instances into those shown to the maker, those that its code is verified on, and those held out."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def independent(instances: Sequence[StoredInstance]) -> tuple[StoredInstance, ..
 
 
 def _authority(one: StoredInstance) -> tuple[bool, bool]:
-    """Whose label counts: a person's or a caller's, above all a corrected one; among equals the later one."""
+    """The rank of a label: a person's or a caller's before a solver's, and among those a corrected one first."""
     return one.source is not Source.SOLVER, one.former_answer is not None
 
 
@@ -57,7 +57,7 @@ def respelled(every: Sequence[StoredInstance], these: Sequence[StoredInstance]) 
 
 
 def spelled_alike(question: str) -> str:
-    """What all spellings of a question have in common."""
+    """The same string for all spellings of a question."""
     text = unicodedata.normalize("NFKC", question)
     seen = "".join(char for char in text if char.isspace() or unicodedata.category(char) not in {"Cc", "Cf"})
     return " ".join(seen.split())
@@ -84,7 +84,7 @@ def split_instances(instances: Sequence[StoredInstance], numbers: Numbers, *, sp
 def _new_forms(
     instances: Sequence[StoredInstance], shown: Sequence[StoredInstance], most: int
 ) -> tuple[StoredInstance, ...]:
-    """The first instance of each way of phrasing of which none is shown, at most `most` of them."""
+    """The first instance of each phrasing of which none is shown, at most `most` of them."""
     known = {one.id for one in shown}
     groups = phrased_alike([one.question for one in instances])
     new = [instances[group[0]] for group in groups if known.isdisjoint(instances[k].id for k in group)]

@@ -17,6 +17,7 @@ Place = Literal["fixed", "wordless", "phrase", "value"]
 
 LONGEST = 4  # tokens in an n-gram; a token is fixed when it is in one of them, so longer ones add nothing
 _SPACELESS = frozenset("CJK HIRAGANA KATAKANA THAI LAO KHMER MYANMAR".split())
+_KINDS: dict[str, Kind] = {"L": "word", "M": "word", "N": "number"}  # by the first letter of the Unicode category
 _START, _END = Ellipsis, None  # the two ends of a text, as its n-grams see them
 
 _Text = Sequence[object]
@@ -71,7 +72,7 @@ def tokens(text: str) -> tuple[Token, ...]:
 
 
 def _kind(char: str) -> Kind:
-    return {"L": "word", "M": "word", "N": "number"}.get(unicodedata.category(char)[0], "sign")  # type: ignore[return-value]
+    return _KINDS.get(unicodedata.category(char)[0], "sign")
 
 
 def _continues(token: Token, char: str, kind: Kind) -> bool:
@@ -82,9 +83,9 @@ def _continues(token: Token, char: str, kind: Kind) -> bool:
 
 
 def lay_out(questions: Sequence[str]) -> tuple[Layout, ...]:
-    """What is fixed: tokens in an n-gram (of one to `LONGEST` tokens) that every question holds equally often.
+    """Layouts of the questions. Fixed are tokens in an n-gram (1 to `LONGEST` tokens) that each holds equally often.
 
-    What stands in all values by chance does so more often in one question than in another: it is not fixed.
+    A token that is in all values by chance is in some questions more often than in others, so it is not fixed.
     """
     every = [tokens(question) for question in questions]
     texts = [(_START, *(token.text for token in one), _END) for one in every]
@@ -130,7 +131,7 @@ def _marks(text: _Text, shared: frozenset[_Text]) -> tuple[list[bool], list[bool
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What a question has between two fixed tokens that are its `ends`."""
+    """The part of a question between two fixed tokens, its `ends`."""
 
     ends: tuple[object, object]
     places: range
@@ -147,7 +148,7 @@ def _runs(one: Sequence[Token], text: _Text, fixed: Sequence[bool], joined: Sequ
 
 
 def _wordless(runs: Sequence[Sequence[_Run]]) -> set[tuple[object, object]]:
-    """Those ends between which every question has something, and never a word."""
+    """The ends between which every question has something, but never a word."""
     kinds: defaultdict[tuple[object, object], set[Kind]] = defaultdict(set)
     for run in (run for own in runs for run in own):
         kinds[run.ends] |= run.kinds

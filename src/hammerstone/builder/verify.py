@@ -1,4 +1,4 @@
-"""Verification without a model: what a made parser and function do on solved questions, and on what is not theirs."""
+"""Verification without a model: how a generated parser and function do on solved questions, and on foreign ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What came of one instance. `detail` is for the maker."""
+    """The result for one instance. `detail` is for the maker."""
 
     instance: StoredInstance
     verdict: Verdict
@@ -60,7 +60,7 @@ async def check_parser(sandbox: Sandbox, source: str, instances: Sequence[Stored
 
 
 async def contradicted(sandbox: Sandbox, source: str, instances: Sequence[StoredInstance]) -> list[Finding]:
-    """What the parser gets wrong of these instances; those that it refuses say nothing against it."""
+    """The instances that the parser gets wrong; those that it refuses do not count against it."""
     findings = await check_parser(sandbox, source, instances)
     return [one for one in findings if one.verdict in {Verdict.DIFFERS, Verdict.FAILED}]
 
@@ -99,12 +99,12 @@ async def not_refused(sandbox: Sandbox, source: str, questions: Sequence[str]) -
 
 
 async def _answer(sandbox: Sandbox, source: str, question: str, *, hash_seed: int = 0) -> Answer | Refusal:
-    """By the route that will serve."""
+    """Answer by the route that will serve."""
     return await ToolParserRoute(sandbox, source, hash_seed=hash_seed).attempt(Asked.of(question))
 
 
 async def _check_parsed(sandbox: Sandbox, source: str, instance: StoredInstance) -> Finding:
-    """Twice as it would serve, under different hash seeds, and once by its arguments alone."""
+    """Ask twice by the route that will serve, under different hash seeds, and once with the arguments alone."""
     result = await _answer(sandbox, source, instance.question)
     parsed, given = result.parsed, text_of(result)
     if parsed.too_slow:
@@ -139,7 +139,7 @@ async def _check_solve(sandbox: Sandbox, source: str, instance: StoredInstance, 
 
 
 def _compared(instance: StoredInstance, arguments: Arguments | None, given: str, again: str | None) -> Finding:
-    """`again` is the answer when string hashes differ."""
+    """Compare an answer with the stored one, and with `again`, the answer under another hash seed."""
     if again != given:
         detail = f"solve returned {given!r} and, when string hashes differ, {again!r}: do not depend on set order"
         return _failed(instance, arguments, detail)

@@ -1,4 +1,4 @@
-"""What both recipes work with: the sandbox, the maker's conversation, and the record of attempts."""
+"""The workbench of both recipes: the sandbox, the maker's conversation, and the record of attempts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from hammerstone.builder.conversation import Conversation
 from hammerstone.builder.splits import Split
-from hammerstone.builder.verify import Finding
+from hammerstone.builder.verify import Finding, Verdict
 from hammerstone.sandbox import Sandbox
 from hammerstone.settings import BuildSettings
 from hammerstone.store import Attempt, Bill, Stage, StoredInstance, Task
@@ -41,7 +41,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Workbench:
-    """`present` is the tool that is to be improved, if any.
+    """All that a recipe works with. `present` is the tool to improve, if any.
 
     `settle` says whether the label of a finding that alone differs was wrong: True, False, or None for open.
 
@@ -63,7 +63,7 @@ class Workbench:
     corrected: Mapping[int, str]
 
     async def note(self, recipe: Recipe, number: int, stage: Stage, source: str, problems: Sequence[str] = ()) -> None:
-        """Keep the latest attempt, whatever came of it. What the gate says is no new reply and costs nothing."""
+        """Keep the latest attempt, passed or failed. One of the gate is no new reply, and costs nothing."""
         spent = self.conversation.last if stage != "gate" else Bill()
         await self.record(
             Attempt(
@@ -77,8 +77,19 @@ class Workbench:
             )
         )
 
+    async def settle_only(self, findings: list[Finding], differing: Finding) -> tuple[list[Finding], Finding | None]:
+        """Settle the only difference among `findings`, which may be the label's fault.
+
+        Returns the findings, in which it agrees if the label was wrong; and the difference itself if nobody could say.
+        """
+        label_was_wrong = await self.settle(differing)
+        if label_was_wrong:
+            settled = replace(differing, verdict=Verdict.AGREES)
+            return [settled if one is differing else one for one in findings], None
+        return findings, differing if label_was_wrong is None else None
+
     def labeled(self, instances: Sequence[StoredInstance]) -> tuple[StoredInstance, ...]:
-        """The instances with their labels as they are now."""
+        """The instances with their current labels."""
         return tuple(replace(one, answer=self.corrected.get(one.id, one.answer)) for one in instances)
 
     @property

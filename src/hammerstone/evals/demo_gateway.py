@@ -1,4 +1,4 @@
-"""What `hammerstone demo --serve` stands on: the recorded replies to the demonstration's questions, and its maker."""
+"""The models behind `hammerstone demo --serve`: the recorded replies to the demo's questions, and its maker."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def recorded_maker(file: Path) -> Model:
 
 
 async def recorded_replies(file: Path) -> dict[str, Reply]:
-    """What the strong model replied to each question of the demonstration's stream: its answer alone for a text.
+    """The strong model's recorded reply to each question of the demo's stream: its answer alone for a text.
 
-    The tokens are those of all that was written, estimated from characters. Raises `RecordingError` where one is not in
-    the recording.
+    The tokens are those of the whole completion, estimated from characters. Raises `RecordingError` for a question that
+    is not in the recording.
     """
     solver = IllustratedModel(RecordedModel(file), STRONG, name="recorded solver")
 

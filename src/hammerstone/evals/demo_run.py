@@ -35,7 +35,7 @@ class StrongModelRun:
 
 @dataclass(kw_only=True)
 class DemoRun:
-    """What happened, request by request. `live_at` is the number of the request that completed a task's tool."""
+    """The demo's run, request by request. `live_at` is the number of the request that completed a task's tool."""
 
     items: tuple[StreamItem, ...]
     answers: list[Answered] = field(default_factory=list[Answered])
@@ -47,7 +47,7 @@ class DemoRun:
 
     @property
     def build_calls(self) -> int:
-        """All calls but those of the requests: the maker's, and the user's at the gate."""
+        """All calls except those of the requests: the maker's, and the user's at the gate."""
         return self.paid_calls - sum(answered.model_calls for answered in self.answers)
 
     @property

@@ -91,13 +91,13 @@ def small_model(model: Model, folder: Path, parts: frozenset[str]) -> ExtraModel
 
 
 def _billions(name: str) -> float:
-    """Of parameters, as the name of a model says it: `qwen2.5-coder-1.5b-instruct`, `smollm2-135m-instruct`."""
+    """The model's parameters in billions, from its name: `qwen2.5-coder-1.5b-instruct`, `smollm2-135m-instruct`."""
     found = re.search(r"(\d+(?:\.\d+)?)([bm])\b", name)
     return 0.0 if found is None else float(found[1]) / (1 if found[2] == "b" else 1000)
 
 
 def _named(roles: Roles, maker: str | None, user: str | None) -> Roles:
-    """The roles without the models of the settings: what replays must not begin to pay because of a file."""
+    """The role settings without their models: a replay must not start to cost money because of a settings file."""
 
     def named(role: RoleSettings, model: str | None) -> RoleSettings:
         role = role if model is None else role.played_by(model)

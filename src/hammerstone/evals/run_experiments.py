@@ -35,8 +35,8 @@ NOT_RECORDED = "Its prompts have changed since completions were recorded. Run it
 
 @dataclass(frozen=True, kw_only=True)
 class BenchPlan:
-    """What to run, and how much of it. `tasks` are names, paths of files of instances, or `name=path`:
-    the tool of a task of hammerstone's own, asked the instances of a file. Without any, an experiment has its own.
+    """The experiments to run, and how much of them. `tasks` are names, paths of files of instances, or `name=path`: the
+    tool of one of hammerstone's own tasks, asked the instances of a file. Without any, an experiment has its own.
     """
 
     experiments: tuple[str, ...]
@@ -78,7 +78,7 @@ async def _dispatch(bench: BenchRun, tasks: Sequence[Samples], plan: BenchPlan) 
 
 
 async def _one_call(bench: BenchRun, tasks: Sequence[Samples], plan: BenchPlan) -> Result:
-    """5 reworded questions and 2 look-alikes of each task where 20 samples are wanted: small models take long."""
+    """Take 5 reworded questions and 2 look-alikes of each task for 20 samples: small models take long."""
     return await run_one_call(bench, tasks, reworded=max(1, plan.n // 4), alike=max(1, plan.n // 10))
 
 
@@ -174,7 +174,7 @@ async def run_experiments(
 
 
 async def _recorded_or_partial(name: str, bench: BenchRun, tasks: Sequence[Samples], plan: BenchPlan) -> Result:
-    """One experiment of several that is not recorded, or no longer, does not take the others with it.
+    """Run one experiment of several: if it is not recorded, or no longer, the others still run.
 
     Raises `RecordingError` where it is the only one.
     """

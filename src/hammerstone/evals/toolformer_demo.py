@@ -88,7 +88,7 @@ async def run_tiny(
 
 
 def _apart(work: Callable[[], _T]) -> Awaitable[_T]:
-    """In a thread, so that the event loop stays free for the tools."""
+    """Run the work in a thread, so that the event loop stays free for the tools."""
     return to_thread.run_sync(work)
 
 
@@ -109,7 +109,7 @@ def _notes(config: RunConfig) -> tuple[str, ...]:
 
 
 def _kept(config: RunConfig) -> Table:
-    """How many calls of each tool are selected, at three thresholds."""
+    """Selected calls of each tool, at three thresholds."""
     from hammerstone.toolformer.score.explanation import count_kept
 
     thresholds = (0.5, 1.0, 2.0)
@@ -126,7 +126,7 @@ def _kept(config: RunConfig) -> Table:
 
 
 def _useless(config: RunConfig) -> Table:
-    """How many calls are selected, by whether a number of the result follows in the text."""
+    """Selected calls, by whether a number of the result follows in the text."""
     from hammerstone.toolformer.score.selection import is_selected, tau_f
     from hammerstone.toolformer.shards import read_shards
 

@@ -1,4 +1,4 @@
-"""What hammerstone would save, learned from logs before anything changes.
+"""Estimates from logs what hammerstone would save, before anything changes.
 
     log ─► read ─► kinds, without a model ─► the first part, in order of time: instances, builds, later versions
                                          └─► the last part: who answers what, and does it agree with the log

@@ -1,4 +1,4 @@
-"""For how many kinds a run builds tools, and what that may cost."""
+"""The budget of a run: the number of kinds that get tools, and the cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What came of a log, as values: the page, the terminal and `--json` say the same."""
+"""The findings in a log, as values: the page, the terminal and `--json` say the same."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DISAGREEMENTS = 20  # shown of each kind
 
 @dataclass(frozen=True, kw_only=True)
 class LogDisagreement:
-    """A held-out request to which a tool says something else than the log. Nobody has said who is right."""
+    """A held-out request to which a tool gives another answer than the log. Nobody has said who is right."""
 
     id: str
     kind: str
@@ -80,7 +80,7 @@ class HeldOut:
 
 @dataclass(kw_only=True)
 class KindFinding:
-    """A kind of requests: how much of the log it is, and what became of a tool for it.
+    """A kind of requests: its share of the log, and the result of building a tool for it.
 
     `tool` is empty where there is none, and `why` says why. `build_usd` is what its builds have cost, `None` if that is
     unknown. `estimate` is about how many tokens a build would read and write, and `estimate_usd` its price, if known.
@@ -103,7 +103,7 @@ class KindFinding:
 
 @dataclass(kw_only=True)
 class Findings:
-    """All of it. `coverage` is the share that tools answered, in equal parts of the log: its end and the share.
+    """All findings. `coverage` is the share that tools answered, for equal parts of the log: the end and the share.
 
     `training` of the `lines` were learned from. `built` is false where no maker was named.
     """
@@ -125,7 +125,7 @@ class Findings:
     unknown: int = 0
 
     def document(self) -> dict[str, Any]:
-        """All of it as JSON, with what follows from it."""
+        """All findings as JSON, with the numbers derived from them."""
         tested = self.tested
         derived = {
             "held_out": tested.n,
@@ -142,7 +142,7 @@ class Findings:
 
     @property
     def tested(self) -> HeldOut:
-        """Over all kinds."""
+        """The held-out results over all kinds."""
         whole = HeldOut()
         for kind in self.kinds:
             whole.add(kind.tested)
@@ -150,7 +150,7 @@ class Findings:
 
     @property
     def build_usd(self) -> float | None:
-        """What all builds have cost, `None` if that of one is unknown."""
+        """The cost of all builds; `None` if the cost of any is unknown."""
         return known_sum(kind.build_usd for kind in self.kinds)
 
     @property
@@ -165,7 +165,7 @@ class Findings:
 
     @property
     def waited_a_month(self) -> float | None:
-        """Seconds that the model took, in 30 days, for answers that tools give; `None` where the log does not say."""
+        """Seconds in 30 days that the model took for answers that tools give; `None` if the log does not say."""
         tested, rate = self.tested, self.requests_a_day
         return tested.waited_s / tested.n * rate * MONTH if tested.timed and rate else None
 

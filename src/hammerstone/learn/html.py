@@ -22,14 +22,14 @@ MOST_DISAGREEMENTS = 40
 
 @dataclass(frozen=True, kw_only=True)
 class _Number:
-    """One of the numbers at the top, and of what it is."""
+    """One of the numbers at the top, with its caption."""
 
     value: str
     text: str
 
 
 def render(findings: Findings) -> str:
-    """All of the page."""
+    """Render the whole page."""
     environment = Environment(
         loader=ChoiceLoader([PackageLoader("hammerstone.learn"), PackageLoader("hammerstone.evals.report")]),
         autoescape=True,
@@ -97,6 +97,6 @@ def _bound(kind: KindFinding) -> str:
 
 
 def _saved(findings: Findings, kind: KindFinding) -> str:
-    """In 30 days."""
+    """Dollars saved on this kind in 30 days."""
     rate, tested = findings.requests_a_day, findings.tested
     return dollars(None if rate is None or not kind.tested.priced else kind.tested.saved_usd / tested.n * rate * 30)

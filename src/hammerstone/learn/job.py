@@ -35,7 +35,7 @@ MOST_KINDS = 100  # that are noted, the most frequent ones
 
 
 def run_job(run: LearningRun) -> RunProgress:
-    """Do what the run's order says, and note how far it is; what it has come to."""
+    """Carry out the run's order, note its progress, and return the last one."""
     noted = _Noted(run)
     try:
         findings = anyio.run(_learn, run, noted)
@@ -98,7 +98,7 @@ def _kinds(kinds: Sequence[KindFinding]) -> tuple[KindNote, ...]:
 
 
 class _Noted:
-    """How far the run is, as it is written: each change at once, but for lines that are done."""
+    """The progress of the run on disk: each change is written at once, except for the count of lines."""
 
     def __init__(self, run: LearningRun) -> None:
         self._run = run
@@ -119,7 +119,7 @@ class _Noted:
         self.change(kinds=_kinds(kinds))
 
     def built(self, task: str, build: Build | None) -> None:
-        """A build that ends takes the place of its beginning."""
+        """Note a build; its end replaces its beginning."""
         builds = [one for one in self.progress.builds if (one.task, one.state) != (task, "building")]
         note = BuildNote(task=task, state="building")
         if build is not None:

@@ -14,7 +14,7 @@ from hammerstone.types import Request
 __all__ = ["KindKey", "LogKind", "find_kinds"]
 
 KindKey = tuple[str, str]
-"""The tenant and the name of the task: what one tenant's requests teach is no other's."""
+"""The tenant and the name of the task: one tenant's requests teach nothing to another's tools."""
 
 
 @dataclass(kw_only=True)

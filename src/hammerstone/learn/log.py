@@ -1,4 +1,4 @@
-"""A log: all files together, in order of time, and what of it no tool could learn from."""
+"""A log: all files together, in order of time, and the requests from which no tool could learn."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OnBad = Callable[[str, int, str], object]
 
 
 def _ignore(file: str, line: int, why: str) -> None:
-    """Nobody asked for them."""
+    """Ignore lines that cannot be read."""
     del file, line, why
 
 
@@ -53,12 +53,12 @@ class Log:
 
     @property
     def training(self) -> int:
-        """How many lines are the first part, from which tools are built."""
+        """The number of lines in the first part, from which tools are built."""
         return len(self.lines) - round(HELD_OUT * len(self.lines))
 
     @property
     def days(self) -> float | None:
-        """From the first line to the last; `None` without times, or if all are of one moment."""
+        """Days from the first line to the last; `None` without times, or if all lines have the same time."""
         if not self.timed or len(self.lines) < 2:
             return None
         seconds = _time(self.lines[-1]) - _time(self.lines[0])
@@ -68,7 +68,7 @@ class Log:
 def read_log(
     files: Sequence[str], answers: str | None = None, *, max_temperature: float = 1.0, on_bad: OnBad = _ignore
 ) -> Log:
-    """All files together, each of them once.
+    """Read all files together, each of them once.
 
     Output files of batches, and `answers`, hold the answers to the requests of the others. A request at a temperature
     above `max_temperature` asks for variety, as at the gateway. Raises `InputError` for a file that cannot be read as a
@@ -92,7 +92,7 @@ def read_log(
 
 
 def _once(files: Sequence[str]) -> list[str]:
-    """Without what is named twice, by whatever path: its requests would count twice."""
+    """The files, each only once, whatever path names it: otherwise its requests would count twice."""
     return list({(name if name == "-" else os.path.realpath(name)): name for name in reversed(files)}.values())[::-1]
 
 
@@ -114,7 +114,7 @@ def _count(log: Log, file: str, item: Unreadable, on_bad: OnBad) -> None:
 
 
 def _answered(request: Request, replies: dict[str, BatchAnswer]) -> Request:
-    """With the answer that the batch's output file holds. A batch's input says nothing of the call."""
+    """The request with its answer from the batch's output file. A batch's input has nothing about the call."""
     reply = replies.get(request.id) if request.answer is None and not request.numbered else None
     return request if reply is None else replace(request, answer=reply.answer, logged=reply.logged)
 

@@ -17,7 +17,7 @@ __all__ = ["suggest_name"]
 
 
 async def suggest_name(loop: Hammerstone, model: Model, kind: LogKind) -> str | None:
-    """The name of the new task of a kind; `None` where the maker has no new one, or says nothing that can be read.
+    """The name for the new task of a kind; `None` if the maker has no new one, or its reply cannot be read.
 
     A run that was interrupted may have stored the name already, and nothing under it.
 

@@ -14,7 +14,7 @@ __all__ = ["check_page", "write_findings"]
 
 
 def check_page(path: Path) -> None:
-    """Nothing is lost, and the page can be drawn: found out before a long run.
+    """Check before a long run that the page can be drawn, and replaces nothing but an earlier report.
 
     Raises `InputError` for a path that holds anything but an earlier report, `SettingsError` without the extra `bench`.
     """
@@ -27,7 +27,7 @@ def check_page(path: Path) -> None:
 
 
 def write_findings(findings: Findings, path: Path) -> None:
-    """The same findings give the same bytes. It quotes requests: it is its owner's alone, to be passed on at will.
+    """Write the page. The same findings give the same bytes. It quotes requests: its owner decides who sees it.
 
     Raises `InputError` where the page cannot be written.
     """

@@ -27,13 +27,13 @@ from hammerstone.types import Instance, Request, Route, Source
 __all__ = ["IN_USE", "Replay", "Said"]
 
 IN_USE = (ToolState.LIVE, ToolState.SHADOW, ToolState.GATED)
-"""States of a tool that answers the log: nothing of it is served meanwhile."""
+"""The states in which a tool answers the log; none of its answers is served."""
 BUILT_BEFORE = -1  # the line after which a tool takes part that was built from none of this log
 
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
-    """What a tool answered to a line, in how many milliseconds."""
+    """A tool's answer to a line, and the milliseconds that it took."""
 
     text: str
     tool: str
@@ -52,7 +52,7 @@ class Replay:
         may_build: Callable[[], bool],
         on_build: Callable[[str, Build | None], None],
     ) -> None:
-        """`may_build` is asked before each build."""
+        """`may_build` is called before each build."""
         self._loop = loop
         self._chosen = chosen
         self._may_build = may_build
@@ -76,7 +76,7 @@ class Replay:
         await self._read_tools()
 
     async def answer(self, number: int, line: Request) -> Said | None:
-        """What the tools that were there then say; `None` if none is sure, or several are.
+        """The answer of the tools that existed at that point; `None` if none of them is sure, or several are.
 
         Raises `StoreError` and `SandboxError`.
         """
@@ -91,7 +91,7 @@ class Replay:
         return Said(text=answers[0].text, tool=tool.task, version=tool.version, ms=ms)
 
     async def learn(self, line: Request, task: str, group: TaskGroup) -> None:
-        """An answer of the log that no tool gave: an instance of its task, and perhaps a build.
+        """Learn from an answer of the log that no tool gave: it is an instance of its task, and a build may be due.
 
         Raises `StoreError` and `RecordingError`.
         """
@@ -129,7 +129,7 @@ class Replay:
         self._on_build(task, build)
 
     async def _read_tools(self) -> None:
-        """Versions that take part, or did until a later one replaced them. One that was found wrong is none."""
+        """Read the versions that take part, or did until a later one replaced them; none that was found wrong."""
         self._has_built = False
         await self._loop.catalog.refresh()
         tools = await to_thread.run_sync(self._loop.store.tools, True)
@@ -144,5 +144,5 @@ class Replay:
 
 
 def _digests(line: Request) -> Iterator[str]:
-    """Those of the question, in whichever form of the chat, as a tool's provenance keeps them."""
+    """Digests of the question in each form of the chat, as a tool's provenance keeps them."""
     return (sha256(question)[:16] for question in {line.question, question_in(line.chat, Form.WHOLE)})

@@ -45,7 +45,7 @@ async def learn(
     on_build: Callable[[str, Build | None], None] = lambda _task, _build: None,
     on_kinds: Callable[[Sequence[KindFinding]], None] = lambda _kinds: None,
 ) -> Findings:
-    """What tools would save of this log. Without a maker its kinds are found, and nothing is built or stored.
+    """Find what tools would save on this log. Without a maker, its kinds are found, and nothing is built or stored.
 
     Tools are built in `home`, where they stay in shadow. `on_kinds` is called once, when the kinds have their names.
 
@@ -83,7 +83,7 @@ async def learn(
 
 
 def _beside_traffic(settings: Settings) -> Settings:
-    """Each build where it falls due, days of the log in minutes, and nothing that is built serves."""
+    """The settings for a log: each build runs when it is due, days pass in minutes, and no tool serves."""
     return replace(
         settings,
         loop=replace(settings.loop, background=False),

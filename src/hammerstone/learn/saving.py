@@ -1,4 +1,4 @@
-"""What a request of the log has cost, and what a tool saves by answering it."""
+"""The cost of a request in the log, and what a tool saves by answering it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["AssumedPrices", "Costs", "estimated_usage"]
 
 @dataclass(frozen=True, kw_only=True)
 class AssumedPrices:
-    """Dollars per million tokens where a price is unknown; without both it stays so."""
+    """Dollars per million tokens for models without a known price; without both it stays unknown."""
 
     read: float | None = None
     written: float | None = None
@@ -26,7 +26,7 @@ class AssumedPrices:
 
 @dataclass(kw_only=True)
 class Costs:
-    """Prices each request once. The counts say of how many the tokens were estimated, and the price is unknown."""
+    """Prices each request once, and counts those with `estimated` tokens and those with an `unknown` price."""
 
     prices: AssumedPrices = field(default_factory=AssumedPrices)
     estimated: int = 0
@@ -34,7 +34,7 @@ class Costs:
     _listed: dict[str, PricePerMillion | None] = field(default_factory=dict[str, PricePerMillion | None], repr=False)
 
     def of(self, line: Request) -> float | None:
-        """What the log says, or else the list price of its tokens, or else that of `prices`; `None` if unknown."""
+        """The cost in the log, or else by the list price, or else by `prices`; `None` if unknown."""
         logged = line.logged
         if logged is not None and logged.cost_usd is not None:
             return logged.cost_usd

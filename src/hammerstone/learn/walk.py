@@ -1,4 +1,4 @@
-"""The pass over a log, line by line: learned from in its first part, tested on in the last."""
+"""The pass over a log, line by line: hammerstone learns from its first part and is tested on the last."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PARTS, LEAST = 40, 15  # of the log in each of which coverage is measured, and r
 RULES, REPLY, TRIES = 1_500, 2_500, 1.5  # about the tokens of a build: its rules, one reply, and how often it replies
 
 OnProgress = Callable[[int, int], None]
-"""Called with how many of the lines are done, and how many there are."""
+"""Called with the number of lines that are done, and the number of all."""
 
 
 class Walk:
@@ -79,7 +79,7 @@ class Walk:
         )
 
     async def name(self, host: Host, model: Model) -> None:
-        """Let the maker name the kinds that tools are to be built for and that nobody has named."""
+        """Let the maker name the kinds that get tools and have no name yet."""
         unnamed = [kind for kind in self._kinds if kind.key in self._chosen and not kind.named]
         for kind in unnamed:
             loop = await host.of(kind.key[0])
@@ -94,7 +94,7 @@ class Walk:
         self._found[key] = replace(self._found.pop(old), name=key[1])
 
     async def through(self, host: Host, on_progress: OnProgress, on_build: Callable[[str, Build | None], None]) -> None:
-        """Line by line: learned from in the first part of the log, tested on in the last."""
+        """Pass over the lines: learn from the first part of the log, test on the last."""
 
         def note(task: str, build: Build | None) -> None:
             self._budget.note(build)
@@ -172,7 +172,7 @@ class Walk:
         )
 
     async def add_tools(self, host: Host, findings: Findings) -> None:
-        """What became of each kind's tool, and what its builds have cost, in this run and before."""
+        """Add each kind's tool and the cost of its builds, in this run and before."""
         for kind in findings.kinds:
             loop = await host.of(kind.tenant)
             await to_thread.run_sync(_add_tool, loop, kind, (kind.tenant, kind.name) in self._chosen)

@@ -17,7 +17,7 @@ def title(findings: Findings) -> str:
 
 
 def headline(findings: Findings) -> list[str]:
-    """What a manager reads first."""
+    """The headline: what a manager reads first."""
     tested = findings.tested
     if not findings.built:
         frequent = [kind for kind in findings.kinds if not kind.why]
@@ -78,7 +78,7 @@ def facts(findings: Findings) -> list[tuple[str, str]]:
 
 
 def method(findings: Findings) -> str:
-    """How it was measured, in a few sentences."""
+    """The method of measurement, in a few sentences."""
     order = "by their times" if findings.timed else "as they stand in the files"
     found = (
         f"The requests were put in order {order}. Kinds were found by what requests have in common, without a model."
@@ -94,7 +94,7 @@ def method(findings: Findings) -> str:
 
 
 def limits(findings: Findings) -> list[str]:
-    """What the numbers do not say."""
+    """The limits of the numbers."""
     said = ["In a disagreement the tool or the log may be wrong: look at both."] if findings.tested.disagreed else []
     if findings.stopped:
         said.append(f"No more builds were started: {findings.stopped}.")
@@ -110,7 +110,7 @@ def limits(findings: Findings) -> list[str]:
 
 
 def estimate(kind: KindFinding) -> str:
-    """What a first tool would cost; what keeps a kind from having one, if anything does."""
+    """The cost of a first tool, or what keeps the kind from having one."""
     read, written = kind.estimate
     cost = "" if kind.estimate_usd is None else f", {dollars(kind.estimate_usd)}"
     return kind.why or f"{read:,} and {written:,} tokens{cost}"

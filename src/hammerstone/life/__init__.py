@@ -1,4 +1,4 @@
-"""What becomes of a tool after its build."""
+"""A tool's life after its build."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of a live tool's requests are audited: a random sample, but the same one each time it is drawn."""
+"""Chooses which of a live tool's requests are audited: a random sample, but the same one each time it is drawn."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["audit_rate", "is_audited"]
 def is_audited(request_id: str, tally: Tally, settings: LifeSettings) -> bool:
     """Whether the answer to this request is compared with the upstream's.
 
-    What a request's id hashes to is as good as drawn at random, and does not depend on the answer.
+    A hash of the request's id is as good as a random draw, and does not depend on the answer.
     """
     return int(sha256(request_id)[:16], 16) < audit_rate(tally, settings) * 2**64
 

@@ -1,24 +1,22 @@
-"""How often a tool is wrong: bounds of a Bernoulli rate that hold at all times at once, however often one looks.
+"""Upper bounds of a tool's false-hit rate that hold at all times at once, however often one looks.
 
 An interval for a fixed number of requests is broken by looking often: sooner or later it excludes the true rate p. A
 confidence sequence is not. Robbins' method of mixtures makes one of the likelihood ratio of rates q against p, averaged
 over q ("Statistical methods related to the law of the iterated logarithm", 1970): after n requests of which k were
-false hits, with q uniform on a set Q,
+false hits, with q uniform on [0, p],
 
-    M(p) = mean over q in Q of  q^k (1-q)^(n-k) / (p^k (1-p)^(n-k))
+    M(p) = mean over q of  q^k (1-q)^(n-k) / (p^k (1-p)^(n-k))
 
-At the true p this is a nonnegative martingale that starts at 1 (for Q below p, and a true rate of p or more, a
-supermartingale), so by Ville's inequality it ever reaches 1/alpha with probability alpha at most. The rates p with
-M(p) < 1/alpha are therefore right for all n at once with probability 1 - alpha. Howard, Ramdas, McAuliffe and Sekhon,
-"Time-uniform, nonparametric, nonasymptotic confidence sequences" (Annals of Statistics 49(2), 2021), section 3.2, call
-them the two-sided (Q = [0, 1]) and the one-sided (Q = [0, p]) beta-binomial mixtures.
+If the true rate is p or more, this is a nonnegative supermartingale that starts at 1, so by Ville's inequality it ever
+reaches 1/alpha with probability alpha at most. The rates p with M(p) < 1/alpha therefore include the true rate for all
+n at once with probability 1 - alpha. Howard, Ramdas, McAuliffe and Sekhon, "Time-uniform, nonparametric, nonasymptotic
+confidence sequences" (Annals of Statistics 49(2), 2021), section 3.2, call M the one-sided beta-binomial mixture.
 
-The integrals are beta functions, which are binomial probabilities here:
+The integral is an incomplete beta function, which is a binomial probability here:
 
-    two-sided   M(p) = 1 / ((n+1) P(X = k)),                              X binomial of n and p
-    one-sided   M(p) = P(X > k) / ((k+1) P(X = k+1)),                     X binomial of n+1 and p
+    M(p) = P(X > k) / ((k+1) P(X = k+1)),   X binomial of n+1 and p
 
-Both are of logarithms of the gamma function, which keep seven digits of log M at ten million requests.
+It is computed from logarithms of the gamma function, which keep seven digits of log M at ten million requests.
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ from functools import lru_cache
 
 from hammerstone.errors import SettingsError
 
-__all__ = ["interval", "log_mixture", "log_mixture_below", "upper_bound"]
+__all__ = ["log_mixture", "upper_bound"]
 
 _STEPS = 60  # of bisection: a double has 53 bits
 
@@ -43,31 +41,11 @@ def upper_bound(hits: int, n: int, confidence: float = 0.95) -> float:
     limit = _limit(hits, n, confidence)
     if hits == n:
         return 1.0
-    return _crossing(lambda p: log_mixture_below(p, hits, n) - limit, (hits + 1) / (n + 1), 1.0)
-
-
-def interval(hits: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The smallest and the largest rate that `hits` of `n` do not exclude, looking at both sides.
-
-    The true rate is between them for all n at once with probability `confidence`. Raises `SettingsError`.
-    """
-    limit = _limit(hits, n, confidence)
-
-    def excess(p: float) -> float:
-        return log_mixture(p, hits, n) - limit
-
-    mean = hits / n if n else 0.5
-    lower = _crossing(excess, mean, 0.0) if hits else 0.0
-    return lower, _crossing(excess, mean, 1.0) if hits < n else 1.0
+    return _crossing(lambda p: log_mixture(p, hits, n) - limit, (hits + 1) / (n + 1), 1.0)
 
 
 def log_mixture(p: float, hits: int, n: int) -> float:
-    """log M(p) of the two-sided mixture, for 0 < p < 1."""
-    return -math.log(n + 1) - _log_binomial(hits, n, p)
-
-
-def log_mixture_below(p: float, hits: int, n: int) -> float:
-    """log M(p) of the one-sided mixture, where (hits+1)/(n+1) <= p < 1: there P(X <= k) is 1/2 at most."""
+    """log M(p), where (hits+1)/(n+1) <= p < 1: there P(X <= k) is 1/2 at most."""
     log_next = _log_binomial(hits + 1, n + 1, p)
     return math.log1p(-_up_to(hits, n + 1, p)) - math.log(hits + 1) - log_next
 
@@ -99,9 +77,9 @@ def _limit(hits: int, n: int, confidence: float) -> float:
 
 
 def _crossing(excess: Callable[[float], float], inside: float, outside: float) -> float:
-    """Where `excess` is 0, between a rate where it is negative and an end of [0, 1] where it is infinite.
+    """The rate where `excess` is 0, between a rate where it is negative and one where it is infinite.
 
-    What is returned is on the outer side: a bound that is a rounding too wide still holds.
+    It is rounded outwards: a bound that is a rounding too wide still holds.
     """
     for _ in range(_STEPS):
         middle = (inside + outside) / 2

@@ -1,4 +1,4 @@
-"""What is known of how often tools are wrong: each of them, and all together."""
+"""False-hit rates, of each tool and of all together."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FalseHitRate:
 
 
 def false_hit_rate(tally: Tally, confidence: float = 0.95) -> FalseHitRate:
-    """Over shadow and audits together."""
+    """The rate over shadow and audits together."""
     rate = tally.false_hits / tally.compared if tally.compared else None
     return FalseHitRate(
         rate=rate, upper=upper_bound(tally.false_hits, tally.compared, confidence), confidence=confidence

@@ -40,7 +40,7 @@ class Conflict:
 
 @dataclass(frozen=True, kw_only=True)
 class Contradiction:
-    """What a tool answers where the label says something else."""
+    """A tool's answer that contradicts a label."""
 
     instance: StoredInstance
     answer: str
@@ -79,7 +79,7 @@ def _respelled(given: Sequence[Instance], stored: Sequence[StoredInstance]) -> l
 
 
 async def _hold(tool: StoredTool, labeled: Sequence[StoredInstance], *, store: Store, sandbox: Sandbox) -> None:
-    """Hold a tool that was live to new labels. What it was checked on, the store has compared; now its parser runs."""
+    """Hold a tool that was live to new labels. The store has compared its checks; now its parser runs."""
     wrong = await contained(contradictions(sandbox, tool, labeled), lambda _: [])
 
     def quarantine() -> str:
@@ -119,7 +119,7 @@ def latest(instances: Sequence[Instance]) -> tuple[list[Instance], list[Conflict
 async def contradictions(
     sandbox: Sandbox, stored: StoredTool, instances: Sequence[StoredInstance]
 ) -> list[Contradiction]:
-    """Where the tool answers otherwise than these labels: by its parser, or in what it was checked on."""
+    """Where the tool contradicts these labels: by its parser, or in its checks."""
     checked = {one.question: one.answer for one in stored.tool.checks}
 
     async def says(question: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Where a needs-review tool and one stored answer differ, somebody says which of the two is right."""
+"""Review: a tool and one stored answer differ, and somebody says which of the two is right."""
 
 from __future__ import annotations
 

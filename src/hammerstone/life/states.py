@@ -1,4 +1,4 @@
-"""How a tool comes from one state into the next: by the gate, by approval, and by what comparisons say.
+"""The states of a tool, and the moves between them: by the gate, by approval, and by comparisons.
 
 gated ─► shadow ─► live ─► replaced            forwards: approval, agreement, a later version
             ▲        │
@@ -26,7 +26,7 @@ def approved_state(settings: LifeSettings) -> ToolState:
 
 
 def after_comparison(settings: LifeSettings) -> MoveRule:
-    """What `Store.add_comparison` asks after each comparison: whether the tool's state changes.
+    """The rule that `Store.add_comparison` applies after each comparison: whether the tool's state changes.
 
     A tool in shadow goes live when it agreed often enough in a row and the bound of its false-hit rate is low enough. A
     live one whose bound is too high comes back into shadow.

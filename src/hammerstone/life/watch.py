@@ -20,14 +20,14 @@ from hammerstone.life.states import after_comparison
 from hammerstone.requests import agree
 from hammerstone.routes import Answer, Asked, Catalog, ParserRoute, Routed, second_opinion, solve
 from hammerstone.settings import LifeSettings
-from hammerstone.store import AccountedModel, Answered, Bill, ComparisonKind, Opinion, Store, StoredTool, Tally
+from hammerstone.store import AccountedModel, Bill, ComparisonKind, Opinion, Store, StoredTool, Tally
 from hammerstone.types import Instance, Role, Route, Source
 
 __all__ = ["Watch"]
 
 
 class Watch:
-    """Compares after an answer went out. Nothing that happens here can change that answer."""
+    """Compares answers after they went out. Nothing that happens here can change them."""
 
     def __init__(
         self,
@@ -44,9 +44,11 @@ class Watch:
         self._settings = settings
         self._tallies: dict[tuple[str, int], Tally] = {}  # as they are since the catalog was read
 
-    async def after(self, asked: Asked, routed: Routed, answered: Answered) -> None:
-        """Raises `StoreError` and `RecordingError`; a comparison that fails otherwise is none."""
-        del answered
+    async def after(self, asked: Asked, routed: Routed) -> None:
+        """Compare what is due once a request is answered.
+
+        Raises `StoreError` and `RecordingError`; a comparison that fails otherwise does not count.
+        """
         answer = routed.answer
         if answer is None:
             return
@@ -60,7 +62,7 @@ class Watch:
             await contained(self._audit(answer.tool, asked, answer.text), lambda _: None)
 
     def is_audited(self, asked: Asked, tool: StoredTool) -> bool:
-        """Whether this request is one of the sample, if `tool` answers it."""
+        """Whether this request is in the audit sample, if `tool` answers it."""
         return is_audited(asked.request.id, self._tally(tool), self._settings)
 
     def _asked_again(self, asked: Asked) -> AccountedModel | None:
@@ -112,7 +114,7 @@ class Watch:
     async def _second_opinion(
         self, tool: StoredTool, asked: Asked, tool_answer: str, upstream_answer: str
     ) -> tuple[Opinion, str]:
-        """Who is right by a majority of three, and its answer."""
+        """Who is right by a majority of three answers, and the right answer."""
         model = self._asked_again(asked)
         if model is None:
             return Opinion.NEITHER, upstream_answer
@@ -125,7 +127,7 @@ class Watch:
         return (Opinion.UPSTREAM if agree(opinion, upstream_answer) else Opinion.NEITHER), opinion
 
     async def _keep(self, tool: StoredTool, asked: Asked, right: str) -> None:
-        """What the tool got wrong is material for its next version."""
+        """Store what the tool got wrong, as material for its next version."""
         chat = asked.request.chat
         instance = Instance(
             question=asked.question(tool.tool.frame.form),

@@ -32,7 +32,7 @@ WAIT_S = 0.1  # that a request waits for a look at the store; its result counts 
 
 @dataclass(frozen=True, kw_only=True)
 class _Read:
-    """What was read of one revision of the store's tools."""
+    """The tools as read at one revision of the store."""
 
     revision: int = -1
     tools: Mapping[str, StoredTool] = field(default_factory=dict[str, StoredTool])
@@ -50,7 +50,7 @@ _LOOKS = ThreadPoolExecutor(1, "looks for changes")
 
 
 class Catalog:
-    """Call `refresh` first for each request: one indexed query when nothing has changed.
+    """The catalog of one store. Call `refresh` first for each request: one indexed query when nothing has changed.
 
     What was read may be `fresh_s` seconds old before it is looked for a change. While requests keep coming that happens
     beside them. After a pause the first of them waits for it, for `WAIT_S` seconds at most, and the others go on with
@@ -95,7 +95,7 @@ class Catalog:
             self._looked, self._looking = now, False
 
     def _read_again(self) -> None:
-        """All at once, in whatever thread: others see the former state, or the new one."""
+        """Read everything and exchange it at once: other threads see the former state, or the new one."""
         revision = self._store.tools_revision()
         if revision == self._read.revision:
             return
@@ -127,7 +127,7 @@ class Catalog:
         )
 
     def _frames_of_fixed_turns(self) -> frozenset[Frame]:
-        """Those that hold a system prompt or earlier turns, to the letter: they tell a kind of request by itself."""
+        """Frames that hold a system prompt or earlier turns to the letter: these alone identify a kind of request."""
         fixed = [task for task in self._store.tasks() if task.chat is not None and len(task.chat.messages) > 1]
         return frozenset(task.frame for task in fixed if task.frame.form is Form.LAST)
 
@@ -141,7 +141,7 @@ class Catalog:
         return self._read.tools.get(task) if task is not None else None
 
     def has_user_route(self, asked: Asked, user: str) -> bool:
-        """Whether any tool of the request's frame may be called with arguments of this model."""
+        """Whether any tool of the request's frame may be called with this model's arguments."""
         frames = {tool.tool.frame for tool in self._read.tools.values() if tool.tool.takes(user)}
         return any(asked.frame(form) in frames for form in Form) if frames else False
 
@@ -183,27 +183,27 @@ class Catalog:
 
     @property
     def forgetting(self) -> object:
-        """Differs when something that is named was purged, or other tasks depend on the time: what is in memory of
-        answers is to go.
+        """A value that changes when something was purged by name, or other tasks depend on the time: answers in memory
+        are then to be dropped.
         """
         return self._read.purges, self._read.time_dependent
 
     def may_repeat(self, task: str | None) -> bool:
-        """Whether a cache may give an answer of this task again; of an unknown one only where no task is marked."""
+        """Whether a cache may repeat an answer of this task; for an unknown task, only if no task is marked."""
         marked = self._read.time_dependent
         return not marked or (task is not None and task not in marked)
 
     def depends_on_time(self, name: str | None) -> bool:
-        """Whether a caller names a task of which no cache may repeat an answer."""
+        """Whether a caller names a task whose answers no cache may repeat."""
         return name is not None and task_name(name) in self._read.time_dependent
 
     def is_withdrawn(self, question: str, answer: str) -> bool:
-        """Whether somebody has said that this answer to this question is wrong: no cache is to give it again."""
+        """Whether somebody has said that this answer to this question is wrong: no cache may repeat it."""
         kept = self._store.keeping.text
         return bool(self._read.withdrawn) and pair_digest(kept(question), kept(answer)) in self._read.withdrawn
 
     async def label_of(self, asked: Asked) -> str | None:
-        """What a person says is the answer to this very question, whichever task it is an instance of."""
+        """A person's label for this very question, whichever task it is an instance of."""
         if not self._may_be_labeled(asked):
             return None
 
@@ -215,12 +215,12 @@ class Catalog:
         return await self.person_label(asked, task) if task is not None else None
 
     def _may_be_labeled(self, asked: Asked) -> bool:
-        """By what is in memory: hardly any question is looked for in the store in vain."""
+        """Whether the store may have a label, as far as memory shows: few questions are looked up in vain."""
         labeled = self._read.labeled
         return bool(labeled) and any(_digest(asked.question(form)) in labeled for form in Form)
 
     async def person_label(self, asked: Asked, task: str) -> str | None:
-        """What a person says is the answer to this very question of a task, if the request has its frame."""
+        """A person's label for this very question of a task, if the request has its frame."""
         if not self._may_be_labeled(asked):
             return None
 
@@ -244,7 +244,7 @@ class Catalog:
         return Answer(text=label, route=Route.LABELER, refusals=(*answer.refusals, reason))
 
     async def tasks(self, question: str, frame: Frame = PLAIN) -> list[Task]:
-        """The tasks of this frame that the dispatcher is told of: all, or the most similar where there are many."""
+        """The tasks of this frame that the dispatcher is shown: all, or the most similar where there are many."""
         tasks = [task for task in await to_thread.run_sync(self._store.tasks) if task.frame == frame]
         if len(tasks) <= LISTED:
             return tasks

@@ -1,4 +1,4 @@
-"""What all routes have in common: a request on its way, and what an attempt to answer it comes to.
+"""The contract of all routes: a request on its way, and the result of an attempt to answer it.
 
 A route has one method, `attempt`. The router, the gate, shadow, audit and the experiments all use the same routes.
 """
@@ -44,13 +44,13 @@ class Asked:
         return cls(request=Request.plain(id="", question=question), bill=bill or Bill())
 
     def frame(self, form: Form = Form.LAST) -> Frame:
-        """Of its chat, which is asked for again and again, and never changes."""
+        """The frame of its chat, kept since it is read often and never changes."""
         if form not in self._frames:
             self._frames[form] = frame_of(self.request.chat, form)
         return self._frames[form]
 
     def question(self, form: Form = Form.LAST) -> str:
-        """What is asked, if so much of the chat is the question."""
+        """The question, if the chat has this form."""
         return question_in(self.request.chat, form)
 
 
@@ -80,7 +80,7 @@ class Refusal:
 
 
 class AnswerRoute(Protocol):
-    """One way to an answer. What goes wrong on it is a refusal, but for what ends a run (`hammerstone.faults`)."""
+    """One way to an answer. An error on it is a refusal, except for those that end a run (`hammerstone.faults`)."""
 
     async def attempt(self, asked: Asked) -> Answer | Refusal: ...
 

@@ -38,23 +38,30 @@ async def dispatch(
     model: AccountedModel, tasks: Sequence[Task], question: str, bill: Bill
 ) -> KnownTask | NewTask | None:
     """The task of a question, or `None` when two replies in a row cannot be read."""
-    text = prompts.fill("dispatcher", tasks=_list(tasks), question=quoted(_clip(question)))
-    for sample in range(2):
-        asked = Prompt.of(text, temperature=USER_TEMPERATURE, sample=sample)
-        verdict = read_verdict(await model.complete(asked, bill), {task.name for task in tasks})
-        if verdict is not None:
-            return verdict
-    return None
+    return await _verdict("dispatcher", (KnownTask, NewTask), model, tasks, question, bill)
 
 
 async def choose_task(model: AccountedModel, tasks: Sequence[Task], question: str, bill: Bill) -> str | None:
-    """Which of several tasks, whose parsers all reproduce the question, is the most specific; `None` for neither."""
-    text = prompts.fill("choose", tasks=_list(tasks), question=quoted(_clip(question)))
+    """The most specific of several tasks whose parsers all reproduce the question; `None` for none of them."""
+    verdict = await _verdict("choose", (KnownTask,), model, tasks, question, bill)
+    return verdict.name if verdict is not None else None
+
+
+async def _verdict(
+    template: str,
+    accepted: tuple[type[KnownTask | NewTask], ...],
+    model: AccountedModel,
+    tasks: Sequence[Task],
+    question: str,
+    bill: Bill,
+) -> KnownTask | NewTask | None:
+    """The model's verdict, if it is of an accepted kind; else that of a second reply; else `None`."""
+    text = prompts.fill(template, tasks=_list(tasks), question=quoted(_clip(question)))
     for sample in range(2):
         asked = Prompt.of(text, temperature=USER_TEMPERATURE, sample=sample)
         verdict = read_verdict(await model.complete(asked, bill), {task.name for task in tasks})
-        if isinstance(verdict, KnownTask):
-            return verdict.name
+        if isinstance(verdict, accepted):
+            return verdict
     return None
 
 

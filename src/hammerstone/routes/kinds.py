@@ -1,4 +1,4 @@
-"""Which requests are of one kind, told without a model by frame and wording alone.
+"""Finds which requests are of one kind without a model, by frame and wording alone.
 
     chat ─► shape: roles, model, response format
               └─► frame: the messages before the last one; those that differ in a date alone, or are alike and come in
@@ -53,7 +53,7 @@ class Kind:
 
     @property
     def now(self) -> Kind:
-        """The kind that its requests are of now."""
+        """The kind that its requests belong to now."""
         return self if self.into is None else self.into.now
 
 
@@ -71,7 +71,7 @@ class _Frame:
 
 @dataclass(eq=False)
 class _Family:
-    """Alike frames. `frame` is the one of all of them, once they are many."""
+    """Similar frames. `frame` is the one for all of them, once they are many."""
 
     variants: list[_Frame] = field(default_factory=list[_Frame])
     frame: _Frame | None = None
@@ -116,13 +116,13 @@ class Kinds:
 
     @staticmethod
     def _forget(frame: _Frame) -> None:
-        """Kinds whose wording was dropped, as those of many others came."""
+        """Forget kinds whose wording was dropped to make room for others."""
         if len(frame.by_wording) > 2 * len(frame.wordings):
             there = {group.number for group in frame.wordings}
             frame.by_wording = {number: kind for number, kind in frame.by_wording.items() if number in there}
 
     def _settle(self, frame: _Frame, chat: Chat) -> None:
-        """Where a frame says something and no two questions are worded alike, it tells: they are free text."""
+        """Make a frame one kind if it says something and no two questions are worded alike: they are free text."""
         groups: list[WordingGroup] = list(frame.wordings)
         if len(chat.messages) == 1 or frame.questions < FREE_TEXT or not all(one.is_young for one in groups):
             return
@@ -155,7 +155,7 @@ class Kinds:
         return family.frame if family is not None else None
 
     def _join(self, chat: Chat) -> _Frame:
-        """A new variant of the frames that it is like; with it they may be many enough to be one."""
+        """Add a variant to the frames that it is like; with it they may be many enough to become one."""
         fixed = _fixed(chat)
         tells = len(fixed) >= SAYS_MUCH or chat.response_format is not None
         kind = self._new(chat.messages[-1].content, Form.LAST) if tells and len(chat.messages) > 1 else None
@@ -172,7 +172,7 @@ class Kinds:
         return family.frame or frame
 
     def _united(self, variants: list[_Frame]) -> _Frame:
-        """One frame for all variants: their difference is a value, which belongs to the question."""
+        """Make one frame of all variants: their difference is a value, which belongs to the question."""
         kept = max(variants, key=lambda one: one.questions)
         for other in variants:
             if other is kept:
@@ -187,7 +187,7 @@ class Kinds:
 
     @staticmethod
     def _merge_wordings(kept: _Frame, other: _Frame) -> None:
-        """Kinds of the same wording become one; each of the others ends with its frame."""
+        """Merge kinds of the same wording; each of the others ends with its frame."""
         for number, kind in other.by_wording.items():
             first = next((one.first for one in other.wordings if one.number == number), None)
             group = kept.wordings.find(first) if first is not None else None
@@ -197,7 +197,7 @@ class Kinds:
 
     @staticmethod
     def _widen(frame: _Frame) -> None:
-        """From now on the whole chat is the question."""
+        """Take the whole chat as the question from now on."""
         frame.form = Form.WHOLE
         for kind in (frame.kind, *frame.by_wording.values()):
             if kind is not None:
@@ -205,7 +205,7 @@ class Kinds:
 
 
 def _key(chat: Chat) -> str:
-    """The same for frames that differ in dates alone."""
+    """A key that is the same for frames that differ in dates alone."""
     return sha256(f"{_shape(chat)}\0{_DATE.sub('0', _fixed(chat))}")
 
 

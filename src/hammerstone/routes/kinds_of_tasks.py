@@ -1,4 +1,4 @@
-"""Kinds of requests, each with the task that it is: without a model, and known again after a restart."""
+"""Finds the tasks of requests by their kinds: without a model, and the same after a restart."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class KindsOfTasks:
 
     @classmethod
     def stored(cls, store: Store) -> KindsOfTasks:
-        """With what the stored tasks' instances look like. Raises `StoreError`."""
+        """The kinds of the stored tasks, by their instances. Raises `StoreError`."""
         known = cls()
         for task in store.tasks():
             instances = store.instances(task.name)[-LATEST:]
@@ -64,12 +64,12 @@ class KindsOfTasks:
         return self._names.setdefault(kind.now.number, _name(kind, chat))
 
     def is_known(self, kind: Kind) -> bool:
-        """Whether it has a task already."""
+        """Whether the kind has a task already."""
         return kind.now.number in self._names
 
 
 def _checked(store: Store, task: Task) -> list[Chat]:
-    """What the tool of a task was checked on, where the instances that it was built from are gone."""
+    """The chats that a task's tool was checked on, for a task whose instances are gone."""
     tool = next((one for one in store.tools() if one.task == task.name), None)
     questions = [check.question for check in tool.tool.checks[:LATEST]] if tool is not None else []
     first = task.chat
@@ -80,7 +80,7 @@ def _checked(store: Store, task: Task) -> list[Chat]:
 
 
 def _name(kind: Kind, chat: Chat) -> str:
-    """The first words of its first question, and four digits that tell it from others that begin alike."""
+    """The first words of its first question, and four digits that distinguish it from others that begin alike."""
     words = _WORD.findall(kind.sample)[:WORDS]
     digits = sha256(f"{frame_of(chat).digest}\0{kind.sample}")[:4]
     return tool_name(f"{' '.join(words).lower() or 'chat'} {digits}")

@@ -13,7 +13,7 @@ __all__ = ["LabelerRoute", "SolverRoute"]
 
 
 class SolverRoute:
-    """The request as it came, to the strong model."""
+    """Sends the request as it came to the strong model."""
 
     route = Route.SOLVER
 
@@ -21,13 +21,13 @@ class SolverRoute:
         self._model = model
 
     async def attempt(self, asked: Asked) -> Answer | Refusal:
-        """Raises what the model raises: there is no cheaper way left."""
+        """Ask the model. Raises what the model raises: there is no cheaper way left."""
         given = await solve(self._model, asked.request.chat, asked.bill)
         return Answer(text=given, route=self.route) if given is not None else Refusal(reasons=(NO_ANSWER,))
 
 
 class LabelerRoute:
-    """The request waits in the queue until a person has answered it."""
+    """Puts the request in the queue until a person has answered it."""
 
     route = Route.LABELER
 

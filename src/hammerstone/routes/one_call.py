@@ -33,7 +33,7 @@ TOOLS_SHOWN = (
 
 
 class OneCallRoute:
-    """One of the `TOOLS_SHOWN` nearest tools, called with the arguments of the model that named it.
+    """Lets the model name one of the `TOOLS_SHOWN` nearest tools and write its arguments.
 
     The task of the request is then that of the tool. What follows the arguments is as in `ToolUserRoute`.
     """
@@ -68,7 +68,7 @@ class OneCallRoute:
         return of_tool(result, next(one for one in near if one.task == name))
 
     def _nearest(self, asked: Asked) -> list[StoredTool]:
-        """The nearest that take this model's arguments; all of one form, since one prompt holds one question."""
+        """The nearest tools that take this model's arguments; all of one form, since one prompt holds one question."""
         near = nearest_tools([one for one in self._catalog.tools if self._may_call(one, asked)], asked)
         return [one for one in near if one.tool.frame.form is near[0].tool.frame.form][:TOOLS_SHOWN]
 
@@ -79,7 +79,7 @@ class OneCallRoute:
 
 
 def nearest_tools(tools: Sequence[StoredTool], asked: Asked) -> list[StoredTool]:
-    """Nearest first: by the n-grams of that demonstration of each tool that is most like the question."""
+    """The tools, nearest first, by the n-grams of each one's demonstration that is most like the question."""
     questions = {form: grams(asked.question(form)) for form in Form}
 
     def nearness(one: StoredTool) -> float:
@@ -90,7 +90,7 @@ def nearest_tools(tools: Sequence[StoredTool], asked: Asked) -> list[StoredTool]
 
 
 def _has_signature(tool: Tool) -> bool:
-    """Whether it can be called; one that was stored when more was allowed cannot."""
+    """Whether it has a signature by which to call it; one that was stored when more was allowed may not."""
     try:
         read_signature(tool.source)
     except SignatureError:
@@ -99,14 +99,14 @@ def _has_signature(tool: Tool) -> bool:
 
 
 def _manual(name: str, tool: Tool) -> str:
-    """What a caller has to know, under the name that the reply is to hold."""
+    """The tool's name as the reply must have it, its description and its signature."""
     signature = read_signature(tool.source)
     text = f"def {name}{signature.text.removeprefix(f'def {signature.function}')}"
     return replace(signature, text=text, docstring=signature.docstring or short_description(tool.description)).manual
 
 
 def _demonstrate(functions: Mapping[str, Tool], question: frozenset[str]) -> str:
-    """Of each function the demonstration that is most like the question."""
+    """For each function, the demonstration that is most like the question."""
     blocks: list[str] = []
     for name, tool in functions.items():
         pairs = shown(tool.demonstrations)

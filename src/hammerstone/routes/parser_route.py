@@ -20,7 +20,7 @@ __all__ = ["ParserRoute", "ToolParserRoute"]
 
 
 class ToolParserRoute:
-    """One tool by its parser. It need not be live: verification, gate and experiments ask it exactly as it serves.
+    """Asks one tool by its parser. It need not be live: verification, gate and experiments ask as the gateway does.
 
     `form` is how much of a chat it reads.
     """
@@ -32,7 +32,7 @@ class ToolParserRoute:
         self._hash_seed = hash_seed
 
     async def attempt(self, asked: Asked) -> Answer | Refusal:
-        """Raises `SandboxError`."""
+        """Ask the tool. Raises `SandboxError`."""
         question = asked.question(self._form)
         parsed, given = await parser.answer(self._sandbox, self._source, question, hash_seed=self._hash_seed)
         if given is None:
@@ -41,7 +41,7 @@ class ToolParserRoute:
 
 
 class ParserRoute:
-    """The tools whose parsers reproduce the question. Two of them are a matter for the dispatcher, if there is one."""
+    """Asks the tools whose parsers reproduce the question. Among several, the dispatcher decides, if there is one."""
 
     def __init__(self, catalog: Catalog, sandbox: Sandbox, model: AccountedModel | None) -> None:
         self._catalog = catalog
@@ -62,7 +62,7 @@ class ParserRoute:
         return replace(answers[0], refusals=tuple(reasons)) if answers else Refusal(reasons=tuple(reasons))
 
     async def ask(self, tool: StoredTool, asked: Asked) -> Answer | Refusal:
-        """One tool. If something is wrong with it, it refuses, and the others may answer."""
+        """Ask one tool. If something is wrong with it, it refuses, and the others may answer."""
         route = ToolParserRoute(self._sandbox, tool.tool.source, form=tool.tool.frame.form)
         result = await contained(route.attempt(asked), lambda why: Refusal(reasons=(why,)))
         return of_tool(result, tool)

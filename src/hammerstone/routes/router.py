@@ -1,4 +1,4 @@
-"""The cheapest route that is sure.
+"""Finds the cheapest route that is sure.
 
 request ─► parser: a live tool proves that it has read every word ─────► sandbox ─► answer   no model
    │ no
@@ -62,21 +62,19 @@ class Router:
         self._last = last
 
     async def route(self, asked: Asked) -> Routed:
-        """Whatever a cheaper route meets is a reason of its refusal, and the request goes on."""
+        """Route a request. An error of a cheaper route becomes a reason of its refusal, and the request goes on."""
         routed = await self.cheaply(asked)
         return routed if routed.answer is not None else await self._dearly(asked, routed.refusals)
 
     async def cheaply(self, asked: Asked) -> Routed:
-        """What tools answer. Without an answer, somebody else may ask the strong model: a gateway's upstream."""
+        """Ask the tools. Without an answer, somebody else may ask the strong model: a gateway's upstream."""
         asked.task = self._finder.named(asked.request.task)
         refusals: list[str] = []
         answer = await contained(self._by_tools(asked, refusals), lambda why: refusals.append(f"tools: {why}"))
         return Routed(answer=answer, refusals=(*refusals, *(answer.refusals if answer is not None else ())))
 
     async def corrected(self, routed: Routed, asked: Asked) -> Routed:
-        """What a person has answered to this very question wins over what a model did, or would. (Over a tool's answer
-        it has won already.)
-        """
+        """Put a person's label for this very question in place of a model's answer. (It replaces a tool's earlier.)"""
         answer = routed.answer
         if answer is not None and answer.route is not Route.EXACT:
             return routed
@@ -101,7 +99,7 @@ class Router:
         return None
 
     async def _label(self, asked: Asked) -> tuple[str | None, str]:
-        """What a person has answered to this very question, or why nobody could look."""
+        """A person's label for this very question, and why it could not be looked up, if so."""
         if asked.task is None:
             return None, ""
         failures: list[str] = []

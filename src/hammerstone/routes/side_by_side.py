@@ -1,4 +1,4 @@
-"""The routes, each asked by itself: for a person who wants to see what each of them says, and why.
+"""Asks each route by itself, for a person who wants to see what each of them answers, and why.
 
 No request, no task and no answer is stored. What models are paid is, as always.
 """
@@ -22,7 +22,7 @@ __all__ = ["SideBySide"]
 
 
 class SideBySide:
-    """The routes over one catalog. Those whose model is not there refuse."""
+    """The routes over one catalog. Those without a model refuse."""
 
     def __init__(
         self,
@@ -41,14 +41,14 @@ class SideBySide:
         self._strong = SolverRoute(strong) if strong is not None else None
 
     async def by_parsers(self, asked: Asked) -> list[tuple[StoredTool, Answer | Refusal]]:
-        """Each live tool that would be asked, and what it says. Raises `StoreError`, `SandboxError`."""
+        """Each live tool that would be asked, with its answer. Raises `StoreError`, `SandboxError`."""
         await self._catalog.refresh(at_once=True)
         tools = self._catalog.parsers(asked)
         results = await map_concurrently(lambda tool: self._parsers.ask(tool, asked), tools)
         return list(zip(tools, results, strict=True))
 
     async def by_user(self, asked: Asked) -> Answer | Refusal:
-        """The tool of its task, with the arguments that the user model writes, also where a parser can read it.
+        """Ask the task's tool with arguments that the user model writes, even if a parser can read the question.
 
         Where neither the request nor its wording names the task, the dispatcher does. Raises `StoreError` and what ends
         a run.
@@ -69,7 +69,7 @@ class SideBySide:
         return Refusal(reasons=(f"{task}: it has no live tool that this model may use",)) if unsaid else result
 
     async def by_strong(self, asked: Asked) -> Answer | Refusal:
-        """What the strong model answers to the request as it came. Raises what the model raises."""
+        """The strong model's answer to the request as it came. Raises what the model raises."""
         if self._strong is None:
             return Refusal(reasons=("no strong model is set: `--maker`, or [roles.maker] of the settings, names one",))
         return await self._strong.attempt(asked)

@@ -50,7 +50,7 @@ def chat_prompt(chat: Chat, *, sample: int = 0) -> Prompt:
 
 
 def solver_prompt(question: str, *, sample: int = 0) -> Prompt:
-    """What the solver is asked. `sample` draws another reply for a second opinion."""
+    """The solver's prompt. `sample` draws another reply for a second opinion."""
     text = prompts.fill("solver", nonce=_nonce(question), question=question)
     return Prompt.of(text, temperature=USER_TEMPERATURE, sample=sample)
 
@@ -69,7 +69,7 @@ def read_answer(reply: str, question: str) -> str | None:
 
 
 def _has_form(reply: str, response_format: JSON) -> bool:
-    """Whether the reply is JSON where that is asked for. Whether it follows a schema is the provider's to see to."""
+    """Whether the reply is JSON where that is asked for. The provider is responsible for a schema."""
     kind = response_format.get("type") if isinstance(response_format, dict) else None
     if kind not in ("json_object", "json_schema"):
         return True
@@ -85,7 +85,7 @@ def _nonce(question: str) -> str:
 
 
 def _between_markers(reply: str, digits: str) -> str:
-    """What stands between the last opening marker and the one closing marker behind it."""
+    """The text between the last opening marker and the one closing marker after it."""
     marks = re.compile(
         rf"^[ \t]*<answer-{digits}>(?P<opens>(?:[ \t]*\r?\n)?)"
         rf"|(?P<closes>(?:\n[ \t]*)?</answer-{digits}>[ \t]*\r?$)"
@@ -105,14 +105,14 @@ def _between_markers(reply: str, digits: str) -> str:
 
 
 def _between(reply: str, opened: re.Match[str], closed: re.Match[str]) -> str:
-    """The text without the line breaks that belong to the markers: both of them as the first one is."""
+    """The text without the line breaks that belong to the markers."""
     answer = reply[opened.end() : closed.start()]
     windows = opened["opens"].endswith("\r\n") and closed["closes"].startswith("\n")
     return answer.removesuffix("\r") if windows else answer
 
 
 def _after_label(reply: str) -> str:
-    """What follows the only `Answer:` at the start of a line, or the one that the reply begins with."""
+    """The text after the only `Answer:` at the start of a line, or after the one that the reply begins with."""
     labels = list(_ANSWER.finditer(reply))
     if not labels:
         return ""
@@ -128,9 +128,9 @@ def _after_label(reply: str) -> str:
 
 
 def _may_hold_talk(answer: str, *, begins: bool, below: bool) -> bool:
-    """Whether the later lines of `answer` may be what the model adds to it. The less its form sets the answer apart,
-    the less is taken for it: beside its label one line, since a remark may follow on the next one; below its label all
-    of a reply that is nothing else, or what comes after other text up to an empty line.
+    """Whether the later lines of `answer` may be remarks of the model. The less the form sets the answer apart, the
+    less is taken for it: one line beside its label, since a remark may follow on the next one; below its label, all of
+    a reply that is nothing else, or what comes after other text up to an empty line.
     """
     lines = answer.split("\n")
     return len(lines) > 1 if not below else not begins and any(not line.strip() for line in lines)

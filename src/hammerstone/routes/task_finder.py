@@ -1,9 +1,9 @@
-"""Which task a request belongs to.
+"""Finds which task a request belongs to.
 
-Where there is a dispatcher, a cheap model, it tells the tasks of one frame apart. It is asked before the answer only
-where a tool may be called with a model's arguments, or a person is to see the task; else after. Chats of one shape
+If there is a dispatcher, a cheap model, it decides among the tasks of one frame. It is asked before the answer only
+if a tool may be called with a model's arguments, or a person is to see the task; otherwise after it. Chats of one shape
 whose other turns differ from request to request (a date, a customer's name) and that are worded alike are of one task,
-whose question is then the whole chat. Without a dispatcher, frame and wording tell all this (`kinds`).
+whose question is then the whole chat. Without a dispatcher, frame and wording decide (`kinds`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 class TaskFinder:
-    """Finds the task, and stores a new one. `model` is the dispatcher; without one, frame and wording tell."""
+    """Finds the task, and stores a new one. `model` is the dispatcher; without one, frame and wording decide."""
 
     def __init__(self, store: Store, catalog: Catalog, model: AccountedModel | None) -> None:
         self._store = store
@@ -55,7 +55,7 @@ class TaskFinder:
         return name
 
     async def find(self, asked: Asked) -> None:
-        """Set the task of a request: recognised, or else named.
+        """Set the task of a request: it is recognised, or else named.
 
         Raises `ModelError` (also where the dispatcher's replies cannot be read), `RecordingError`, `StoreError`.
         """
@@ -70,13 +70,14 @@ class TaskFinder:
         return self._known.get(name) or await to_thread.run_sync(self._store.task, name)
 
     def forget(self, names: Iterable[str]) -> None:
-        """These tasks have been changed or removed: they are read, or made, again."""
+        """Forget tasks that were changed or removed: they are read, or created, again."""
         for name in names:
             self._known.pop(name, None)
 
     async def recognise(self, asked: Asked) -> None:
-        """Set the task of a request where its name, its frame or an earlier request tell it: no model is asked, and
-        nothing is learned.
+        """Set the task of a request if its name, its frame or an earlier request show it.
+
+        No model is asked, and nothing is learned.
 
         Raises `StoreError`.
         """
@@ -91,8 +92,10 @@ class TaskFinder:
             asked.task = await self._seen(asked)
 
     async def _name(self, asked: Asked) -> None:
-        """Set the task of a request that the caller does not name: with the dispatcher's help if it was not recognised,
-        and without a dispatcher by its wording, of which each request teaches more.
+        """Set the task of a request that the caller does not name.
+
+        The dispatcher helps if it was not recognised. Without a dispatcher its wording decides, and adds to what is
+        known of its kind.
         """
         if self.named(asked.request.task) is not None:
             return  # that of another shape than its task is of none
@@ -104,7 +107,7 @@ class TaskFinder:
             asked.task = await self._by_frame(asked) or await self._ask(asked, self._model)
 
     async def _fit(self, asked: Asked, name: str) -> None:
-        """A named task has the frame of its first request. Where that of another differs, its whole chat is read."""
+        """Fit a named task, which has the frame of its first request: if this one differs, its whole chat is read."""
         chat = asked.request.chat
         task = await self._added(name, asked)
         if task.frame == asked.frame(task.frame.form):
@@ -123,7 +126,7 @@ class TaskFinder:
         return self._known[name]
 
     async def _widen(self, name: str, asked: Asked) -> None:
-        """The whole chat is its question from now on."""
+        """Take the whole chat as the task's question from now on."""
         frame = asked.frame(Form.WHOLE)
         self._known[name] = await to_thread.run_sync(self._store.widen_task, name, frame)
 
@@ -143,7 +146,7 @@ class TaskFinder:
         return None
 
     async def _seen(self, asked: Asked) -> str | None:
-        """The task that this question was once found to be of, or the only one that has it as an instance."""
+        """The task found earlier for this question, or the only one that has it as an instance."""
         question, frame = asked.question(), asked.frame()
 
         def look() -> str | None:
@@ -152,7 +155,7 @@ class TaskFinder:
         return await to_thread.run_sync(look)
 
     async def _ask(self, asked: Asked, model: AccountedModel) -> str | None:
-        """The task that this question was once found to be of, or else the model's verdict, which is kept.
+        """The task found earlier for this question, or else the model's verdict, which is kept.
 
         A new task is named under a lock, and only if no other request has named one meanwhile.
         """
@@ -199,7 +202,7 @@ class TaskFinder:
 
 
 def _one_shape(one: Chat, other: Chat) -> bool:
-    """Equal but for what the messages say."""
+    """Whether two chats are equal except for the content of their messages."""
     roles = [[message.role for message in chat.messages] for chat in (one, other)]
     return roles[0] == roles[1] and (one.model, one.response_format) == (other.model, other.response_format)
 

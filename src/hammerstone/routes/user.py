@@ -47,7 +47,7 @@ _REFUSED = re.compile(r"\A[\s`*\"']*null\b|\bnull[\s`*\"'.]*\Z", re.IGNORECASE)
 
 @dataclass(frozen=True, kw_only=True)
 class ToolCard:
-    """What the user model is told of a tool, and what its arguments are checked by.
+    """A tool as the user model sees it, with what its arguments are checked by.
 
     `unparses` says that the tool's `unparse` can be relied on; its questions have one of the `wordings`.
     """
@@ -145,7 +145,7 @@ def fitting(arguments: Arguments, source: str) -> Parsed:
 
 
 def shown(demonstrations: Sequence[Demonstration]) -> list[tuple[str, str]]:
-    """Question and arguments, as JSON, of those that are short.
+    """The short demonstrations, each as its question and its arguments in JSON.
 
     One cut short would show arguments that do not fit what is left of its question.
     """

@@ -18,7 +18,7 @@ __all__ = ["ToolUserRoute", "UserRoute", "answer_from"]
 
 
 class ToolUserRoute:
-    """One tool with a model's arguments. It need not be live: gate and experiments ask it exactly as it serves.
+    """Asks one tool with a model's arguments. It need not be live: gate and experiments ask as the gateway does.
 
     Where the tool's `unparse` does not give back what is asked, there is no answer (`hammerstone.tools.rewording`). A
     question in the tool's own form is asked a second time first, with how the two differ.
@@ -32,7 +32,7 @@ class ToolUserRoute:
         self._form = form
 
     async def attempt(self, asked: Asked) -> Answer | Refusal:
-        """Raises `ModelError`, `RecordingError`, `StoreError`, `SandboxError`."""
+        """Ask model and tool. Raises `ModelError`, `RecordingError`, `StoreError`, `SandboxError`."""
         question = asked.question(self._form)
         parsed = await write_arguments(self._model, self._card, question, asked.bill)
         trip = await _round_trip(self._sandbox, self._card, question, parsed)
@@ -43,7 +43,7 @@ class ToolUserRoute:
 
 
 async def answer_from(sandbox: Sandbox, card: ToolCard, question: str, parsed: Parsed) -> Answer | Refusal:
-    """What a tool answers with arguments that a model has written, if they account for the question.
+    """A tool's answer from arguments that a model has written, if they account for the question.
 
     Raises `SandboxError`.
     """
@@ -63,9 +63,9 @@ class _RoundTrip:
 
     @property
     def worth_another_try(self) -> bool:
-        """In the tool's own form alone, where coming back word for word is a proof.
+        """Whether another reply may help: in the tool's own form alone, where coming back word for word is a proof.
 
-        A reworded question need not come back word for word: a model that is told what is missing could add just that.
+        A reworded question need not come back word for word: a model that is shown what is missing could add just that.
         """
         return bool(self.problem and self.written) and self.own_form
 
@@ -95,7 +95,7 @@ async def _called(sandbox: Sandbox, card: ToolCard, parsed: Parsed, trip: _Round
 
 
 class UserRoute:
-    """The tool of the task that the request was found to be of, called with the user model's arguments."""
+    """Calls the tool of the request's task with the user model's arguments."""
 
     def __init__(self, catalog: Catalog, sandbox: Sandbox, model: AccountedModel | None) -> None:
         self._catalog = catalog
@@ -103,7 +103,7 @@ class UserRoute:
         self._model = model
 
     def may_answer(self, asked: Asked) -> bool:
-        """Whether some tool would be asked, were the request of its task."""
+        """Whether some tool would be asked if the request were of its task."""
         return self._model is not None and self._catalog.has_user_route(asked, self._model.name)
 
     def tool(self, asked: Asked) -> StoredTool | None:

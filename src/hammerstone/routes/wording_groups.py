@@ -49,7 +49,7 @@ class WordingGroup:
         return self.members < YOUNG
 
     def add(self, own: frozenset[str]) -> bool:
-        """Count a member in; whether the core may have changed by it."""
+        """Add a member, and return whether the core may have changed by it."""
         self.members += 1
         if self.members > COUNTED:
             return False
@@ -63,7 +63,7 @@ class WordingGroup:
 
 
 class WordingGroups:
-    """Takes memory for `MAX_GROUPS` groups, however many texts come.
+    """Groups of texts worded alike, in memory for `MAX_GROUPS` groups, however many texts come.
 
     `alike` is the share of n-grams by which a text joins a group whose core is not known yet, and `alike_after` that
     by which it joins if it begins as the group's first text does.
@@ -98,7 +98,7 @@ class WordingGroups:
         return self._best(grams(masked), masked)
 
     def _best(self, own: frozenset[str], masked: str) -> WordingGroup | None:
-        """Of the groups that take the text, the one that shares most with it."""
+        """The group that shares most with the text, of those that take it."""
         taking = {one.number: len(one.core) for one in self._candidates(own) if len(one.core - own) <= MISSING}
         for number, shared in self._young.shared(own).items():
             if self._is_like(self._groups[number], own, shared, masked):
@@ -136,7 +136,7 @@ class WordingGroups:
 
 
 class _Index:
-    """Which groups hold an n-gram."""
+    """An index of the groups by their n-grams."""
 
     def __init__(self) -> None:
         self._holders: dict[str, set[int]] = {}
@@ -166,7 +166,7 @@ def _sample(core: frozenset[str]) -> list[str]:
 
 
 def _masked(text: str) -> str:
-    """Without white space before it; a long one without its middle; each run of digits as one zero."""
+    """The text without leading white space, a long one without its middle, and with each run of digits as one zero."""
     if len(text) > HEAD + TAIL:
         text = f"{text[:HEAD]}\n{text[-TAIL:]}"
     return _DIGITS.sub("0", text).lstrip()

@@ -58,7 +58,7 @@ PROBE_LIMITS = Limits(cpu_seconds=2.0, wall_seconds=5.0)
 
 @dataclass(frozen=True, kw_only=True)
 class BackendReport:
-    """What one backend is worth on this machine: `reason` says why it is available or not."""
+    """Whether one backend works on this machine; `reason` says why, or why not."""
 
     name: str
     available: bool

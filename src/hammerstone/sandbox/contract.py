@@ -24,7 +24,7 @@ WAITING = 10  # times its processor time: so long may a call of a tool take wher
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What one call may use; memory, output and CPU seconds are those of all calls of one process together.
+    """The limits of one call; memory, output and CPU seconds hold for all calls of one process together.
 
     CPU seconds are counted by the kernel, in whole ones. The default of 10 is for a program that runs once, and
     generous on purpose: one that searches by brute force may need several (the paper's own recorded tool for Chinese
@@ -38,12 +38,12 @@ class Limits:
 
     @classmethod
     def for_answers(cls, settings: SandboxSettings) -> Self:
-        """Of a tool's calls. Processor time is what judges a tool; on a busy machine it has to wait for it."""
+        """The limits of a tool's calls. CPU time is what counts for a tool; on a busy machine it has to wait for it."""
         return cls(cpu_seconds=settings.answer_s, wall_seconds=WAITING * settings.answer_s)
 
 
 class Status(StrEnum):
-    """How a call of generated code ended."""
+    """The way in which a call of generated code ended."""
 
     OK = "ok"
     ERROR = "error"  # it raised, or returned what is not JSON
@@ -55,10 +55,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came of one call.
+    """The outcome of one call.
 
     `value` is the JSON value returned (only when `status` is OK); `error` says what happened otherwise, in a form
-    that can be shown to the maker (exception type, message and line of the made source).
+    that can be shown to the maker (exception type, message and line of the generated source).
     """
 
     status: Status
@@ -74,7 +74,7 @@ class Outcome:
 
 
 class Process(Protocol):
-    """A confined process (or interpreter) of one made program. What a call leaves in it, the next one finds."""
+    """A confined process (or interpreter) of one generated program. What a call leaves in it, the next one finds."""
 
     async def call(self, function: str, arguments: Mapping[str, JSON]) -> Outcome:
         """Call `function(**arguments)`. The CPU seconds of its outcome are known only if it ended the process.
@@ -86,7 +86,7 @@ class Process(Protocol):
 
 
 class Sandbox(Protocol):
-    """Runs functions of made programs, confined, each in a process (or interpreter) that has seen nothing before."""
+    """Runs functions of generated programs, confined, each call in a fresh process (or interpreter)."""
 
     @property
     def name(self) -> str:

@@ -1,6 +1,6 @@
-"""What a bare interpreter needs from the disk: itself, its standard library, the shared objects it loads.
+"""Finds what a bare interpreter needs from the disk: itself, its standard library, the shared objects it loads.
 
-The time zones it gets by word of mouth, so that generated code can use them without opening a file.
+It is sent the time zones, so that generated code can use them without opening a file.
 
 A confinement grants exactly that. Which files these are is found by letting such an interpreter import everything the
 programs inside the sandbox will import and asking the dynamic linker what it loaded (`dl_iterate_phdr`).
@@ -89,7 +89,7 @@ class Interpreter:
 
 @cache
 def programs() -> bytes:
-    """What a template first reads: four bytes of length, and the modules that run inside the sandbox."""
+    """The first input of a template: four bytes of length, and the modules that run inside the sandbox."""
     folder = resources.files("hammerstone.sandbox.inside")
     modules: list[tuple[str, CodeType]] = []
     for name in INSIDE:
@@ -101,7 +101,7 @@ def programs() -> bytes:
 
 
 def environment(hash_seed: int) -> dict[str, str]:
-    """All variables that a template is started with.
+    """The whole environment of a template.
 
     `glibc.pthread.rseq=0`: otherwise the kernel writes into each process which processor it runs on (rseq(2)).
     """
@@ -154,6 +154,6 @@ def _packed_zones() -> str:
 
 
 def _existing(names: list[str]) -> tuple[Path, ...]:
-    """Absolute ones that are there, none of them below another one of them."""
+    """The absolute paths that exist, none of them below another."""
     paths = sorted({Path(name) for name in names if name.startswith("/") and Path(name).exists()})
     return tuple(path for path in paths if not any(other in path.parents for other in paths))

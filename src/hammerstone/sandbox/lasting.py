@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["open_lasting"]
 
 FIRST_SECONDS, MOST_SECONDS = 0.5, 30.0
-"""How long the first opening after a failure waits, and each further one at most: twice as long as the one before."""
+"""Seconds before the first opening after a failure, and at most before a later one: each waits twice as long."""
 
 Opening = Callable[[], AbstractAsyncContextManager[Sandbox]]
 
@@ -57,7 +57,7 @@ class _LastingSandbox:
         self.name = ""
 
     async def keep_open(self, *, task_status: TaskStatus[None]) -> None:
-        """Until it is closed."""
+        """Keep the sandbox open until it is closed."""
         async with self._opening() as sandbox:
             self._start(sandbox)
             task_status.started()
@@ -117,7 +117,7 @@ class _LastingSandbox:
         self._wait_s = self._first_s
 
     def _fail(self, sandbox: Sandbox, error: SandboxError) -> None:
-        """Nobody waits any longer for one that one call has found dead."""
+        """Drop a sandbox that a call has found dead, so that no other call waits for it."""
         if self._sandbox is not sandbox:
             return
         self._sandbox = None

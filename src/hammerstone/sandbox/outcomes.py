@@ -1,4 +1,4 @@
-"""From what was seen of a call to an `Outcome`, in words that help the maker."""
+"""Turns what was seen of a call into an `Outcome`, in words that help the maker."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Stop(IntEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessReply:
-    """What a process said (`kind` and `body`, see `child`), what it printed, and what was measured of it."""
+    """A process's reply (`kind` and `body`, see `child`), with what it printed and what was measured."""
 
     stop: Stop = Stop.NOT
     kind: int = child.NOTHING
@@ -84,7 +84,7 @@ def _stopped(reply: ProcessReply, program: str, limits: Limits) -> tuple[Status,
 
 
 def _took_too_long(reply: ProcessReply, program: str, limits: Limits) -> str:
-    """Where it was, if the process could say so. Not what was measured: that is never the same twice."""
+    """An error that says where the process was, if known. It has no measured time, which is never the same twice."""
     if reply.cpu_seconds < limits.cpu_seconds and not reply.body:
         return f"took more than {limits.wall_seconds:g} s"
     line = int(reply.body) if reply.body.isdigit() and len(reply.body) < 10 else None

@@ -67,7 +67,7 @@ class WorkerPool:
         return warm, await worker.open()
 
     def give_back(self, warm: Warm) -> None:
-        """For the next call of its program. The workers that have been idle longest make room."""
+        """Keep the worker for the next call of its program. Those that have been idle longest make room."""
         if self.closed:
             warm.worker.close()
             return
@@ -99,7 +99,7 @@ class WorkerPool:
             return await (await self.template(hash_seed, other_than=template)).fork()
 
     async def template(self, hash_seed: int, *, other_than: Template | None = None) -> Template:
-        """Started if it is not there. Raises `SandboxError`."""
+        """The template of this hash seed, started if it is not running. Raises `SandboxError`."""
         async with self._starting:
             template = self._templates.pop(hash_seed, None)
             if template is not None and (template is other_than or not template.alive):
@@ -114,7 +114,7 @@ class WorkerPool:
         self.retire()
 
     async def end(self) -> None:
-        """End everything, also what is at work."""
+        """End everything, even busy workers."""
         self.close()
         while self._templates:
             await self._templates.popitem()[1].close()

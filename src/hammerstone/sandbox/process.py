@@ -39,7 +39,7 @@ MAX_UNREPORTED = 16  # reports that nobody has read: far fewer than a socket hol
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
-    """How a backend starts a confined template.
+    """The way in which a backend starts a confined template.
 
     `command(hash_seed)` is what to run; `filter` is the system call filter that each process of a call installs;
     `zones` are the time zones (see `interpreter.Interpreter`).
@@ -60,7 +60,7 @@ class Template:
 
     @classmethod
     async def start(cls, launch: Launch, hash_seed: int) -> Template:
-        """Raises `SandboxError` with what it said if it does not come up."""
+        """Start a template. Raises `SandboxError` with its output if it does not come up."""
         host, theirs = Transport.pair()
         try:
             process = await anyio.open_process(
@@ -119,7 +119,7 @@ class Template:
 
     @property
     def alive(self) -> bool:
-        """Looks at the process itself: the event loop may not have heard of its end yet."""
+        """Whether the process runs, by the process itself: the event loop may not have heard of its end yet."""
         if self._process.returncode is not None:
             return False
         try:
@@ -129,7 +129,7 @@ class Template:
         return ended is None
 
     async def _last_words(self) -> str:
-        """What a template that will not start wrote to its standard error; ends it."""
+        """End a template that will not start, and return what it wrote to its standard error."""
         self._kill()
         words = b""
         if self._process.stderr is not None:
@@ -154,7 +154,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a process has ended. `confined`: before that it was confined."""
+    """The end of a process. `confined`: it was confined before that."""
 
     confined: bool
     wait_status: int
@@ -162,7 +162,7 @@ class End:
 
 
 class Worker:
-    """What is ready to run one program. One process at a time."""
+    """A worker, ready to run one program, one process at a time."""
 
     def __init__(self, control: Transport, printed: BinaryIO, limits: Limits) -> None:
         self._control = control
@@ -223,7 +223,7 @@ class Worker:
         await self._control.send(exchange.END)
 
     async def report(self) -> End | None:
-        """How the last process that was opened has ended, unless that is known. Raises `Gone`."""
+        """The end of the last process that was opened, unless it is known already. Raises `Gone`."""
         end = None
         while self._unreported:
             confined = await self._control.receive(1) == exchange.CONFINED
@@ -237,7 +237,7 @@ class Worker:
         return end
 
     def printed(self) -> bytes:
-        """What the last process that was opened has printed; one byte too many, if that is more than it may."""
+        """The output of the last process that was opened, cut at one byte more than it may print."""
         file = self._printed.fileno()
         size = os.fstat(file).st_size
         return os.pread(file, min(size, self.limits.output_bytes + 1), 0) if size else b""
@@ -263,7 +263,7 @@ class CallProcess:
         return self._ended is None
 
     async def exchange(self, payload: bytes) -> ProcessReply:
-        """What it says to one request; or why it says nothing, and how it ended. Raises `Gone` if the worker ended."""
+        """The reply to one request; or why there is none, and how it ended. Raises `Gone` if the worker ended."""
         self._started = time.monotonic()
         try:
             with anyio.move_on_after(self._limits.wall_seconds):

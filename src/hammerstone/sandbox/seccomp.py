@@ -127,7 +127,7 @@ FIRST_UNKNOWN = 463  # calls newer than the list: ENOSYS, on which the C library
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """Where its numbers stand in `CALLS`, and what the kernel calls it in an audit record."""
+    """A processor architecture: its column of numbers in `CALLS`, and the kernel's name for it in audit records."""
 
     column: int
     audit: int

@@ -27,12 +27,12 @@ class Transport:
 
     @classmethod
     def pair(cls) -> tuple[Transport, socket.socket]:
-        """Ours, and the end to hand over and to close then."""
+        """Our end, and the one to hand over and then close."""
         ours, theirs = socket.socketpair()
         return cls(ours), theirs
 
     async def send(self, data: bytes) -> None:
-        """Raises `Gone`."""
+        """Send bytes. Raises `Gone`."""
         view = memoryview(data)
         while view:
             try:
@@ -43,7 +43,7 @@ class Transport:
                 raise Gone from error
 
     def hand_over(self, message: bytes, descriptors: Sequence[int]) -> None:
-        """One byte with copies of descriptors. Raises `Gone`."""
+        """Send one byte with copies of descriptors. Raises `Gone`."""
         try:
             given = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
             self._socket.sendmsg((message,), (given,))
@@ -51,7 +51,7 @@ class Transport:
             raise Gone from error
 
     async def receive(self, length: int) -> bytes:
-        """Exactly so many bytes. Raises `Gone`, also in the middle of them."""
+        """Receive exactly so many bytes. Raises `Gone`, even in the middle of them."""
         while len(self._buffer) < length:
             await anyio.wait_readable(self._socket)
             self.collect()

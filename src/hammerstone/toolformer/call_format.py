@@ -1,4 +1,4 @@
-"""How a call is written into text, and read back (Toolformer, section 2).
+"""Writes calls into text, and reads them back (Toolformer, section 2).
 
     e(c)     [Calculator(400 / 1400)]
     e(c, r)  [Calculator(400 / 1400) -> 0.29]

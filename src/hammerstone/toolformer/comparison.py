@@ -46,7 +46,7 @@ class Evaluation:
 
 
 def answerer(lm: LanguageModel, apis: Mapping[str, Api], settings: DecodeSettings) -> Answerer:
-    """How a model continues the prompts of a benchmark."""
+    """An answerer that continues the prompts of a benchmark with a model."""
 
     async def answer(prompts: Sequence[str], contexts: Sequence[CallContext]) -> Sequence[Continuation]:
         made = await generate(lm, prompts, apis, settings, contexts=contexts)
@@ -86,12 +86,12 @@ async def run_evaluate(
         on_progress(EvaluationProgress(done=next(count), total=total, model=row.name, benchmark=row.benchmark))
 
     for name, folder in folders.items():
-        taught = name == "fine-tuned"
+        fine_tuned = name == "fine-tuned"
         lm = load_model(folder, dtype=config.dtype)
-        answering = partial(_answering, lm, tools if taught else {}, config.generate)
+        answering = partial(_answering, lm, tools if fine_tuned else {}, config.generate)
         rows[name] = await model_rows(name, benchmarks, answering, asked[name], on_row=report)
-        never = vocabulary_of(lm).starts if taught else ()
-        perplexities["disabled" if taught else name] = perplexity(lm, texts, never=never)
+        never = vocabulary_of(lm).starts if fine_tuned else ()
+        perplexities["disabled" if fine_tuned else name] = perplexity(lm, texts, never=never)
         del lm, answering  # before the next one is loaded
     return Evaluation(
         rows=four_rows(rows["base"], rows["control"], rows["fine-tuned"], config.generate.k),
@@ -147,7 +147,7 @@ def _text(line: str, where: str) -> str:
 
 
 def perplexity_texts(config: RunConfig) -> list[str]:
-    """Those that the configuration names for the perplexity; empty if it names none. Raises `InputError`."""
+    """The texts that the configuration names for the perplexity; empty if it names none. Raises `InputError`."""
     if config.evaluate.texts is None:
         return []
     path = Path(config.evaluate.texts)

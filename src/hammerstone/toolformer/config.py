@@ -123,8 +123,11 @@ class RunConfig:
 
 
 def read_config(path: Path) -> RunConfig:
-    """Raises `InputError` for a file that cannot be read, an unknown key or a value of the wrong type;
-    `SettingsError` for an invalid value."""
+    """Read a run's configuration.
+
+    Raises `InputError` for a file that cannot be read, an unknown key or a value of the wrong type, and
+    `SettingsError` for an invalid value.
+    """
     config = _read(RunConfig, _table(path), str(path))
     try:
         return _placed(config, path.parent)

@@ -1,4 +1,4 @@
-"""What the stages pass on: documents with their proposed calls, results and losses. One JSON object per line.
+"""The documents that the stages pass on, with proposed calls, results and losses. One JSON object per line.
 
 {"id": "a1", "text": "Out of 1400 …", "date": "2023-02-09", "apis": ["Calculator"], "proposals": [
    {"api": "Calculator", "input": "400 / 1400", "position": 27, "probability": 0.31,
@@ -84,7 +84,7 @@ def document_line(document: CorpusDocument) -> str:
 
 
 def read_document(line: str | bytes, where: str = "a line") -> CorpusDocument:
-    """Raises `InputError` for a line that `document_line` cannot have written; `where` names it in the message."""
+    """Read a line of `document_line`. Raises `InputError` for any other; `where` names it in the message."""
     from pydantic import ValidationError
 
     try:

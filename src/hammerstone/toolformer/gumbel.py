@@ -82,5 +82,5 @@ def _signed(number: int) -> int:
 
 
 def _shifted(numbers: Tensor, bits: int) -> Tensor:
-    """To the right, with zeros from the left."""
+    """The numbers shifted to the right by `bits`, with zeros from the left."""
     return (numbers >> bits) & (2 ** (64 - bits) - 1)

@@ -25,7 +25,7 @@ __all__ = ["KVCache", "join_caches"]
 
 @dataclass(frozen=True, kw_only=True)
 class KVCache:
-    """What a model has read, row by row: keys and values of each layer, each (rows, heads, width, size).
+    """Keys and values of the tokens that a model has read, for each layer (rows, heads, width, size).
 
     `lengths`, (rows,), counts the tokens of each row; a row lies at the right end of the width.
     """

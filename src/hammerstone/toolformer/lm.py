@@ -183,7 +183,7 @@ def _closed(cache: KVCache, mask: Tensor) -> KVCache:
 
 
 def _as_cache(cache: KVCache | None) -> DynamicCache:
-    """The tensors themselves: `DynamicCache.update` would copy them, and the model's own update copies them anyway."""
+    """A cache of the tensors themselves. `DynamicCache.update` would copy them, which the model does later anyway."""
     layers = DynamicCache()
     for keys, values in cache.layers if cache is not None else ():
         layer = DynamicLayer()
@@ -228,14 +228,14 @@ def _check_tokenizer(tokenizer: PreTrainedTokenizerFast) -> None:
 
 
 def best_device() -> torch.device:
-    """A GPU if there is one."""
+    """The best device: a GPU if there is one."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def usual_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 on a GPU, and on a processor that multiplies it (AMX, AVX-512, Arm); otherwise float32."""
+    """The number format: bfloat16 on a GPU or a processor that multiplies it (AMX, AVX-512, Arm), otherwise float32."""
     able = torch.cpu.get_capabilities() if device.type == "cpu" else {}
     has_it = device.type == "cuda" or any(able.get(name) for name in ("amx_bf16", "avx512_bf16", "bf16"))
     return torch.bfloat16 if has_it else torch.float32
@@ -283,7 +283,7 @@ def _check_reading(lm: LanguageModel) -> None:
 
 
 def load_tokenizer(path: str | Path, *, context: int = UNBOUNDED) -> ModelTokenizer:
-    """Only the tokenizer of a model, named as for `load_model`; the weights are not read.
+    """Load only the tokenizer of a model, named as for `load_model`; the weights are not read.
 
     Raises `SettingsError` if it cannot be loaded, and as `find_model`.
     """

@@ -61,7 +61,7 @@ class LocalModel:
         return self._identity or self.name
 
     async def complete(self, prompt: Prompt) -> Reply:
-        """Raises `ModelError` for a prompt that does not fit into the model's context."""
+        """Complete a prompt. Raises `ModelError` for one that does not fit into the model's context."""
         started = time.monotonic()
         text = _text(self._lm, prompt)
         settings = replace(
@@ -128,7 +128,7 @@ def read_tools(folder: Path) -> tuple[str, ...]:
 
 
 def _text(lm: LanguageModel, prompt: Prompt) -> str:
-    """By the tokenizer's chat template if it has one; otherwise the messages, separated by blank lines."""
+    """The prompt by the tokenizer's chat template if it has one; otherwise the messages, separated by blank lines."""
     messages = [{"role": one.role, "content": sendable(one.content)} for one in prompt.messages]
     tokenizer: Any = lm.tokenizer
     if getattr(tokenizer, "chat_template", None):

@@ -1,4 +1,4 @@
-"""How much memory is free: what is read at a time is measured by it, on a processor and on a GPU alike."""
+"""Measures free memory, on a processor and on a GPU: batches are sized by it."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # torch's own types are partial.

@@ -1,4 +1,4 @@
-"""Where a model's files are: a folder, a GGUF file, or a name on the Hugging Face hub.
+"""Finds a model's files: a folder, a GGUF file, or a name on the Hugging Face hub.
 
 A GGUF file, the format of llama.cpp, holds quantised weights and the tokenizer. It is dequantised once, into a folder
 beside it, since nothing can be fine-tuned or saved as GGUF:
@@ -30,7 +30,7 @@ NEEDED = "give a folder with config.json, weights and tokenizer.json, a .gguf fi
 
 @dataclass(frozen=True, kw_only=True)
 class GgufContents:
-    """What a GGUF file holds: `tensors` counts them by their type, such as Q4_1.
+    """The contents of a GGUF file: `tensors` counts them by their type, such as Q4_1.
 
     `bytes` and `changed_ns` identify the file.
     """
@@ -57,7 +57,7 @@ def find_model(name: str | Path) -> str:
 
 
 def is_path(name: str, base: Path = Path()) -> bool:
-    """Whether a name is that of a file or folder, there or not: no name on the hub (`owner/name`) looks like it."""
+    """Whether a name is a path, existing or not: no name on the hub (`owner/name`) looks like it."""
     path = Path(name).expanduser()
     return (
         (base / path).exists()
@@ -70,7 +70,7 @@ def is_path(name: str, base: Path = Path()) -> bool:
 
 
 def one_line(error: BaseException) -> str:
-    """All that an error says, on one line; the kind of error if it says nothing."""
+    """An error's message, on one line; the kind of error if it has none."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
@@ -100,7 +100,7 @@ def _is_gguf(path: Path) -> bool:
 
 
 def _is_made_from(folder: Path, path: Path) -> bool:
-    """Whether the folder has the model of this file, as it is now."""
+    """Whether the folder was made from this file as it is now."""
     try:
         made: Any = json.loads((folder / MADE_FROM).read_text(encoding="utf-8"))
         return {name: made[name] for name in ("bytes", "changed_ns")} == _stamp(path)

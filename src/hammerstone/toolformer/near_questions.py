@@ -1,4 +1,4 @@
-"""Which texts are near to a question of an evaluation: nobody should be trained on what is asked later.
+"""Finds texts that are near to a question of an evaluation: no model should be trained on what it is asked later.
 
 A text is near if it has `RUN` words in a row of a question, or one of its sentences of `LEAST` words or more. All
 numbers count as the same, since problems are often copied with other numbers.
@@ -27,7 +27,7 @@ class EvaluationQuestions:
 
     @property
     def digest(self) -> str:
-        """Of all that texts are compared with; empty if there are no questions."""
+        """A digest of all that texts are compared with; empty if there are no questions."""
         known = "\n".join(sorted(self._known))
         return hashlib.sha256(known.encode()).hexdigest()[:12] if known else ""
 
@@ -37,7 +37,7 @@ class EvaluationQuestions:
 
 
 def _passages(text: str) -> Iterator[str]:
-    """What two texts that are near have in common, at least once."""
+    """Passages of a text: two texts are near if they have one in common."""
     sentences = [_NUMBER.sub("0", part) for part in _SENTENCE_END.split(text.casefold())]
     words = [re.findall(r"\w+", sentence) for sentence in sentences]
     yield from (" ".join(own) for own in words if LEAST <= len(own) < RUN)

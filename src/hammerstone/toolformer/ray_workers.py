@@ -68,7 +68,7 @@ class RayWorkers:
 
 
 class _Share(NamedTuple):
-    """How many workers there are, and what of the cluster each of them has."""
+    """The number of workers, and each one's share of the cluster."""
 
     workers: int
     cpus: int
@@ -123,13 +123,13 @@ def _share(*, on_gpus: bool) -> _Share:
 
 
 def _settings(open_work: OpenWork, folder: Path) -> Mapping[str, str]:
-    """On a worker: the settings of the stage as it is there, such as what its model calculates in."""
+    """The settings of the stage as it is on a worker, such as the number format of its model."""
     with ExitStack() as stack:
         return _row(lambda: UnitResult(json.dumps(dict(_opened(stack, open_work, folder).settings)), {}))
 
 
 class StageWorker:
-    """On a worker: the stage, opened at its first unit in the working directory `folder`.
+    """The stage on a worker, opened at its first unit in the working directory `folder`.
 
     Called with one unit, as the columns of a row of Ray Data, it returns a row that `RayWorkers` reads. A stage that
     has other `settings` here is an error in it.
@@ -172,14 +172,14 @@ def _row(work: Callable[[], UnitResult]) -> Mapping[str, str]:
     try:
         result = work()
     except HammerstoneError as error:
-        told = {"kind": type(error).__name__, "message": error.message, "hint": error.hint, "details": error.details}
-        return {"lines": "", "counts": "", "error": json.dumps(told)}
+        fields = {"kind": type(error).__name__, "message": error.message, "hint": error.hint, "details": error.details}
+        return {"lines": "", "counts": "", "error": json.dumps(fields)}
     return {"lines": result.lines, "counts": json.dumps(dict(result.counts)), "error": ""}
 
 
 def _result(row: Mapping[str, str]) -> UnitResult:
     if row["error"]:
-        told: dict[str, str] = json.loads(row["error"])
-        kind: type[HammerstoneError] = getattr(errors, told["kind"])
-        raise kind(told["message"], hint=told["hint"], details=told["details"])
+        fields: dict[str, str] = json.loads(row["error"])
+        kind: type[HammerstoneError] = getattr(errors, fields["kind"])
+        raise kind(fields["message"], hint=fields["hint"], details=fields["details"])
     return UnitResult(row["lines"], json.loads(row["counts"]))

@@ -115,7 +115,7 @@ def _plain(value: object) -> str:
 
 
 def run_annotate(config: RunConfig, apis: Sequence[Api], on_progress: OnProgress = lambda _: None) -> Counter[str]:
-    """Raises as `annotate`, and what opening the annotating model raises."""
+    """Run the stage `annotate`. Raises as `annotate`, and what opening the annotating model raises."""
     source, target = config.stage(SOURCE["annotate"]), config.stage("annotate")
     annotator = open_annotator(config, apis)
     return annotate(source, target, annotator, apis, settings=config.annotate, on_progress=on_progress)
@@ -149,18 +149,18 @@ async def run_suggest_prompt(
 
 
 async def run_execute(config: RunConfig, apis: Sequence[Api], on_progress: OnProgress = lambda _: None) -> Counter[str]:
-    """Raises as `execute`."""
+    """Run the stage `execute`. Raises as `execute`."""
     source, target = config.stage(SOURCE["execute"]), config.stage("execute")
     return await execute(source, target, apis, settings=execute_settings(config), on_progress=on_progress)
 
 
 def execute_settings(config: RunConfig) -> ExecuteSettings:
-    """How the run's calls are run."""
+    """The settings by which the run's calls are executed."""
     return replace(config.execute, specs=config.tools)
 
 
 def run_filter(config: RunConfig, on_progress: OnProgress = lambda _: None) -> Counter[str]:
-    """Raises as `run_stage` and `open_filter`."""
+    """Run the stage `filter`. Raises as `run_stage` and `open_filter`."""
     source, target = config.stage(SOURCE["filter"]), config.stage("filter")
     with open_filter(config) as opened:
         return run_stage("filter", source, target, opened.work, settings=opened.settings, on_progress=on_progress)

@@ -38,12 +38,12 @@ class ShardUnits:
 
     @property
     def finished(self) -> int:
-        """How many units are finished."""
+        """The number of finished units."""
         return len(self._finished)
 
     @property
     def counts(self) -> Counter[str]:
-        """What was counted in them."""
+        """The counts of the finished units, added up."""
         total: Counter[str] = Counter()
         for unit in self._finished:
             total.update(unit.counts)

@@ -53,18 +53,18 @@ __all__ = [
 SHARD = 500  # documents, where a stage creates the shards
 
 ShardWork: TypeAlias = Callable[[Sequence[CorpusDocument]], "tuple[Sequence[CorpusDocument], Mapping[str, int]]"]
-"""What a stage does with some documents of a shard: returns those to pass on, and its counts."""
+"""The work on some documents of a shard: it returns those to pass on, and its counts."""
 
 
 class StageWork(NamedTuple):
-    """What a stage does, with its model or tools opened. `settings` are all that its results depend on."""
+    """The work of a stage, with its model or tools opened. `settings` are all that its results depend on."""
 
     settings: Mapping[str, JSON]
     work: ShardWork
 
 
 class UnitResult(NamedTuple):
-    """What has become of a unit: its documents as the lines of a shard, and what was counted."""
+    """The result of a unit: its documents as the lines of a shard, and its counts."""
 
     lines: str
     counts: Mapping[str, int]
@@ -123,7 +123,7 @@ def run_units(
     settings: Mapping[str, JSON],
     on_progress: Callable[[StageProgress], None] = lambda _: None,
 ) -> Counter[str]:
-    """As `run_stage`, with results that `run` gets from somewhere, in the order of the units.
+    """Like `run_stage`, with results that `run` gets from elsewhere, in the order of the units.
 
     Raises `InputError` for a source without shards, and for a target of another stage, with other settings or from
     another source; `OperatorError` if the disk is full or cannot be written: what is finished stays.
@@ -159,7 +159,7 @@ class _OpenShard(NamedTuple):
         return range(self.units.finished, max(1, math.ceil(self.documents / UNIT)))
 
     def length(self, unit: int) -> int:
-        """How many documents a unit has."""
+        """The number of documents in a unit."""
         return min(UNIT, self.documents - unit * UNIT)
 
 

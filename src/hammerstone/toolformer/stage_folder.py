@@ -45,7 +45,7 @@ def shard_paths(folder: Path) -> tuple[Path, ...]:
 
 
 def finished_shards(folder: Path) -> tuple[Path, ...]:
-    """As `shard_paths`, but refuses an unfinished stage. Shards without a manifest are accepted."""
+    """Like `shard_paths`, but refuses an unfinished stage. Shards without a manifest are accepted."""
     paths = shard_paths(folder)
     if (folder / MANIFEST).exists() and not (folder / FINISHED).exists():
         raise InputError(f"{folder} is not finished", hint="run the previous stage again: it resumes by itself")

@@ -46,7 +46,7 @@ def prompts(config: RunConfig, apis: Sequence[Api]) -> Callable[[Api], str]:
 
 
 def is_local(by: str) -> bool:
-    """Whether an annotating model is read by hammerstone itself."""
+    """Whether hammerstone itself runs the annotating model."""
     return by == "self" or by.startswith(LOCAL)
 
 

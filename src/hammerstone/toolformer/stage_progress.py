@@ -1,4 +1,4 @@
-"""How far a stage has come, how fast it is, and how long it will take."""
+"""The progress of a stage, its speed, and the time that is left."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["StageClock", "StageProgress"]
 
 @dataclass(frozen=True, kw_only=True)
 class StageProgress:
-    """How far a stage has come, in documents. `total` and `seconds_left` are `None` if the end is not known.
+    """The progress of a stage, in documents. `total` and `seconds_left` are `None` if the end is not known.
 
     `done` counts those of earlier runs too; `per_second` is the rate of this one.
     """
@@ -23,7 +23,7 @@ class StageProgress:
 
 
 class StageClock:
-    """How fast a stage is, by the documents of this run alone."""
+    """Measures the speed of a stage, by the documents of this run alone."""
 
     def __init__(self, stage: str, *, total: int | None) -> None:
         self._stage, self.total = stage, total

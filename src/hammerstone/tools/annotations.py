@@ -53,7 +53,7 @@ class SignatureError(SourceError):
 
 
 def constants(tree: ast.Module) -> dict[str, ast.expr]:
-    """What the module's plain top-level assignments give names to."""
+    """The values of the module's plain top-level assignments, by name."""
     found: dict[str, ast.expr] = {}
     for node in tree.body:
         match node:
@@ -74,7 +74,7 @@ class Annotations:
         self._left = _MAX_NODES
 
     def written_out(self, node: ast.expr, where: str) -> ast.expr:
-        """What a name stands for in its place, and an annotation in quotes without them."""
+        """The annotation with each name replaced by its value, and without quotes around it."""
         try:
             return _Expansion(self._names, self._copy).visit(self._copy(node))
         except Exception:  # whatever Python raises at text in quotes that a model wrote
@@ -88,7 +88,7 @@ class Annotations:
             raise SignatureError(f"{where}: `{_shown(given)}` is not a JSON type (allowed: {_ALLOWED})") from None
 
     def default(self, node: ast.expr) -> ast.expr:
-        """The default with what a name stands for in its place."""
+        """The default, with a name replaced by its value."""
         value = self._names.get(node.id, node) if isinstance(node, ast.Name) else node
         try:
             return self._copy(value)
@@ -96,7 +96,7 @@ class Annotations:
             raise SignatureError(f"the default `{_shown(node)}` is too long") from None
 
     def _copy(self, node: ast.expr) -> ast.expr:
-        """A copy that may be changed; each node of it counts."""
+        """A copy that may be changed; each of its nodes counts towards the bound."""
         self._left -= sum(1 for _ in islice(ast.walk(node), self._left + 1))
         if self._left < 0:
             raise SignatureError("too long")
@@ -206,7 +206,7 @@ def _generic(outer: str, parts: list[ast.expr], depth: int) -> JsonType:
 
 
 def _keys(node: ast.expr) -> LiteralKind | None:
-    """JSON's keys are strings: `str`, or a `Literal` of strings."""
+    """The type of a dict's keys: `str` or a `Literal` of strings, since JSON's keys are strings."""
     if _outer(node) == "str":
         return None
     if isinstance(node, ast.Subscript) and _outer(node.value) == "literal":

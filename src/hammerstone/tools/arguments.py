@@ -1,4 +1,4 @@
-"""Whether arguments fit a signature, within bounds. An exported tool carries this very code (`exported_guard`)."""
+"""Checks that arguments fit a signature, within bounds. An exported tool carries this very code (`exported_guard`)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _named(place: Place) -> str:
 
 
 def _check_bounds(arguments: Mapping[str, JSON]) -> None:
-    """Level by level, so that no nesting can exhaust the stack; nothing is copied before it is counted."""
+    """Check the bounds level by level, so that no nesting can exhaust the stack; all is counted before it is copied."""
     level: list[object] = [arguments]
     values, chars = 1, 0
     for _ in range(_MAX_DEPTH):
@@ -60,7 +60,7 @@ def _check_bounds(arguments: Mapping[str, JSON]) -> None:
 
 
 def _items(value: object) -> tuple[Collection[object], int]:
-    """What is in a value, and how many characters it has beside."""
+    """The items of a value, and how many characters it has besides."""
     match value:
         case dict():
             keys = cast("dict[object, object]", value)

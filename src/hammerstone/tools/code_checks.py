@@ -1,4 +1,4 @@
-"""Static checks of made source, before any of it runs.
+"""Static checks of generated source, before any of it runs.
 
 They are no security boundary (the sandbox is): they give the maker a quick, exact reason, and keep out what could
 make a tool's answer depend on anything but its arguments. Everything is read from the syntax tree.
@@ -52,7 +52,7 @@ def check_source(
 
 
 def _first(reasons: Iterator[str]) -> tuple[str, ...]:
-    """Each of the first reasons once."""
+    """The first reasons, each once."""
     found: dict[str, None] = {}
     for reason in reasons:
         found[reason[:_MAX_REASON_CHARS]] = None
@@ -73,7 +73,7 @@ def _reasons(tree: ast.Module, imports: frozenset[str], parser: bool | None) -> 
 
 
 def _twice(tree: ast.Module) -> Iterator[str]:
-    """A second definition takes the first one's place, unless a decorator such as `overload` does otherwise."""
+    """Report second definitions, which replace the first one unless a decorator such as `overload` does otherwise."""
     seen: set[str] = set()
     for node in tree.body:
         match node:
@@ -95,7 +95,7 @@ def _top_level(tree: ast.Module) -> Iterator[str]:
 
 
 def _statement(node: ast.stmt, constants: set[str], *, looped: bool = False) -> Iterator[str]:
-    """Definitions, and whatever only computes constants: a loop that fills a table is one."""
+    """Allow definitions, and statements that only compute constants, such as a loop that fills a table."""
     match node:
         case ast.Import() | ast.ImportFrom() | ast.FunctionDef() | ast.ClassDef():
             return
@@ -199,7 +199,7 @@ def _dotted(node: ast.expr, known: dict[str, str]) -> str:
 
 
 def _names(tree: ast.Module) -> Iterator[str]:
-    """Names that mean nothing, or a built-in function that is not allowed; a variable called `id` is neither."""
+    """Report undefined names and built-in functions that are not allowed; a variable called `id` is neither."""
     # pyflakes knows Python's scopes; it is imported late because only builds and imports need it.
     from pyflakes import messages
     from pyflakes.checker import Binding, Builtin, Checker
@@ -228,7 +228,7 @@ def _names(tree: ast.Module) -> Iterator[str]:
 
 
 def _lines_of_hash_methods(tree: ast.Module) -> set[int]:
-    """A class may define `__hash__` by `hash`: it only orders sets, and that is checked by running."""
+    """Lines of `__hash__` methods, which may use `hash`: it only orders sets, which is checked by running."""
     methods = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "__hash__"]
     return {line for node in methods for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
 
@@ -246,7 +246,7 @@ def _entry(tree: ast.Module) -> Iterator[str]:
 
 
 def _parser(tree: ast.Module, wanted: bool | None) -> Iterator[str]:
-    """`parse` and `unparse`: only their parameters' names matter, so their annotations are not read."""
+    """Check `parse` and `unparse`. Only their parameters' names matter, so their annotations are not read."""
     entries = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in _ENTRIES}
     pair = sorted(entries.keys() & {"parse", "unparse"})
     if wanted is False and pair:
@@ -263,7 +263,7 @@ def _parser(tree: ast.Module, wanted: bool | None) -> Iterator[str]:
 
 
 def _parameters(node: ast.FunctionDef) -> list[str]:
-    """By name; what cannot be given by name shows as it is written."""
+    """The parameters by name; one that cannot be given by name appears as it is written."""
     spec = node.args
     other = [f"{arg.arg}, /" for arg in spec.posonlyargs]
     other += [f"*{arg.arg}" for arg in (spec.vararg, spec.kwarg) if arg]

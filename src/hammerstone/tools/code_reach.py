@@ -1,4 +1,4 @@
-"""What made source could reach past the names that it may import: other modules, frames, code, names put together.
+"""What generated code could reach beyond its imports: other modules, frames, code, names put together.
 
 Of an allowed module only what it makes public can be used, and of the modules that it has itself imported
 (`statistics.random`, `enum.sys`) only those that are allowed. Like all of `code_checks`, this is no security boundary.
@@ -38,7 +38,7 @@ def _is_dunder(name: str) -> bool:
 
 
 def origins(tree: ast.Module) -> dict[str, str]:
-    """Which module or member of one each imported name stands for."""
+    """The module, or the member of one, that each imported name stands for."""
     found: dict[str, str] = {}
     for node in ast.walk(tree):
         match node:
@@ -54,7 +54,7 @@ def origins(tree: ast.Module) -> dict[str, str]:
 
 
 def reaching(tree: ast.Module, imports: frozenset[str]) -> Iterator[str]:
-    """Each use of something that leads out of the module, as a sentence with its line."""
+    """Sentences on each use of something that leads out of the module, with its line."""
     for node in ast.walk(tree):
         match node:
             case ast.ImportFrom(module=str(module), names=names) if allows(imports, module):
@@ -106,7 +106,7 @@ def _is_plain(call: ast.Call) -> bool:
 
 
 def _members(tree: ast.Module, imports: frozenset[str]) -> Iterator[str]:
-    """Every chain of attributes that starts at an import, followed as long as it is one of modules."""
+    """Follow every chain of attributes that starts at an import, as long as it leads through modules."""
     known = origins(tree)
     above = {id(node.value): node for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     for name in _loads(tree, frozenset()):
@@ -139,7 +139,7 @@ def _is_module(name: str, imports: frozenset[str]) -> bool:
 
 
 def _found(name: str, imports: frozenset[str]) -> object:
-    """What this name of the standard library stands for, `None` if for nothing. Imports nothing that is not allowed."""
+    """The object of this name in the standard library, or `None`. Imports nothing that is not allowed."""
     if name.partition(".")[0] not in sys.stdlib_module_names:
         return None
     if allows(imports, name) or any(one.startswith(f"{name}.") for one in imports):
@@ -186,7 +186,7 @@ def _clauses(generators: list[ast.comprehension]) -> list[ast.AST]:
 
 
 def _variables(node: ast.AST, inside: list[ast.AST]) -> set[str]:
-    """What a function binds itself, other than by importing it."""
+    """The names that a function binds itself, other than by imports."""
     found: set[str] = set()
     if isinstance(node, ast.FunctionDef | ast.Lambda):
         found |= {arg.arg for arg in ast.walk(node.args) if isinstance(arg, ast.arg)}
@@ -197,7 +197,7 @@ def _variables(node: ast.AST, inside: list[ast.AST]) -> set[str]:
 
 
 def _own(node: ast.AST) -> Iterator[ast.AST]:
-    """This node and those below it, without what stands in a scope further in."""
+    """This node and those below it, without inner scopes."""
     yield node
     if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda | _COMPREHENSIONS):
         for child in ast.iter_child_nodes(node):

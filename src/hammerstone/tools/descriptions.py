@@ -11,12 +11,12 @@ SHOWN = 3  # problems in one message
 
 
 def one_line(text: str) -> str:
-    """On one line, which nothing in it can end, without characters that cannot be seen or encoded."""
+    """The text on a single line, without characters that cannot be seen or encoded."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def short_description(text: str, limit: int = MAX_CHARS) -> str:
-    """On one line, cut to `limit` characters."""
+    """The text on one line, cut to `limit` characters."""
     line = one_line(text)
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 

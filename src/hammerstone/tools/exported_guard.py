@@ -37,7 +37,7 @@ MAX_INTEGER_BITS = {MAX_INTEGER_BITS}
 
 
 def guard_source(source: str) -> str:
-    """A module with `fit_arguments` and `ARGUMENTS`, the type of what `solve` takes; of a broken source nothing is."""
+    """A module with `fit_arguments` and `ARGUMENTS`, the type of `solve`'s arguments; none for a broken source."""
     try:
         taken = read_signature(source).arguments
     except SignatureError:

@@ -21,11 +21,11 @@ Place = tuple[str | int, ...]  # names and indices that lead to a value
 
 
 class TooManyStepsError(Exception):
-    """Comparing a value with its type takes too long."""
+    """Raised when comparing a value with its type takes too long."""
 
 
 class _EnoughError(Exception):
-    """No further fault is of interest."""
+    """Raised when no further fault is of interest."""
 
 
 class TypeWalk:
@@ -51,14 +51,14 @@ class TypeWalk:
         return self.fault(place, f"Input should be {kind.words}" if self._explains else "")
 
     def fit(self, kind: JsonType, value: JSON, place: Place) -> JSON:
-        """The value as it is to be passed; where it does not fit, there are faults afterwards."""
+        """The value as it is to be passed; if it does not fit, `faults` says why."""
         try:
             return kind.fit(value, place, self)
         except _EnoughError:
             return None
 
     def attempt(self, kind: JsonType, value: JSON) -> tuple[int, JSON] | None:
-        """How many values had to be converted, and the result; `None` where the value does not fit."""
+        """The number of values that had to be converted, and the result; `None` if the value does not fit."""
         walk = TypeWalk(explains=False, steps=self._steps)
         fitted = walk.fit(kind, value, ())
         return None if walk.faults else (walk.converted, fitted)
@@ -69,11 +69,11 @@ class JsonType(Protocol):
 
     @property
     def words(self) -> str:
-        """What a value should be: `a valid string`."""
+        """A description of a fitting value: `a valid string`."""
         ...
 
     def takes(self, value: JSON) -> bool:
-        """Whether the value has this shape, its items left aside."""
+        """Whether the value has this shape, its items aside."""
         ...
 
     def fit(self, value: JSON, place: Place, walk: TypeWalk) -> JSON: ...

@@ -34,8 +34,7 @@ _MAX_LISTED = 20  # members of a `Literal` in one message
 
 @dataclass(frozen=True, kw_only=True)
 class ScalarKind:
-    """Values of exactly these Python types: a `bool` is no `int`. `name` is JSON Schema's; without one
-    any value fits."""
+    """A value of exactly these Python types: a `bool` is no `int`. Without a JSON Schema `name`, any value fits."""
 
     types: frozenset[type]
     words: str
@@ -61,8 +60,8 @@ ANY = ScalarKind(types=frozenset(), words="any value", name="")
 
 @dataclass(frozen=True, kw_only=True)
 class FloatKind:
-    """An integer becomes the float that it stands for: JSON's `21` and `21.0` are one number. Where there is no such
-    float (beyond 2**53 most integers have none) it is refused."""
+    """A float, or an integer that becomes one: JSON's `21` and `21.0` are the same number. An integer without an equal
+    float (most of those beyond 2**53) is refused."""
 
     words: str = "a valid number"
 
@@ -96,7 +95,7 @@ def _as_float(value: int) -> float | None:
 
 @dataclass(frozen=True, kw_only=True)
 class LiteralKind:
-    """One of these values, of the same type: `1` is not `True`."""
+    """One of the listed values, of the same type: `1` is not `True`."""
 
     values: tuple[str | int | bool | None, ...]
 
@@ -142,7 +141,7 @@ class ListKind:
 
 @dataclass(frozen=True, kw_only=True)
 class TupleKind:
-    """JSON has no tuples: an array of exactly these items."""
+    """A tuple, for which JSON has an array of exactly these items."""
 
     items: tuple[JsonType, ...]
 
@@ -170,7 +169,7 @@ class TupleKind:
 
 @dataclass(frozen=True, kw_only=True)
 class DictKind:
-    """`keys` are those that there may be; `None` allows every one."""
+    """An object whose values have one type. `keys` are those allowed; `None` allows any."""
 
     item: JsonType
     keys: LiteralKind | None = None
@@ -197,8 +196,8 @@ class DictKind:
 
 @dataclass(frozen=True, kw_only=True)
 class UnionKind:
-    """The first member that takes a value as it is, else the first that takes it at all: in `float | int` an integer
-    stays one."""
+    """A union: the first member that takes a value as it is, else the first that takes it at all. In `float | int` an
+    integer stays one."""
 
     members: tuple[JsonType, ...]
 

@@ -2,7 +2,7 @@
 
     word_sorting/
         __init__.py             what it is and where it comes from; `answer(question)` and `solve(...)`
-        made.py                 the made source, unchanged, below a header
+        made.py                 the generated source, unchanged, below a header
         guard.py                which arguments `solve` takes, by hammerstone's own code; only where there is a parser
         test_word_sorting.py    every check of the tool, for pytest
         tool.json               the whole tool with its digest: what `import_tool` reads
@@ -138,7 +138,7 @@ WELL_KNOWN = frozenset(
     starlette sympy tensorflow tenacity tiktoken toml torch torchvision tornado tqdm transformers typer urllib3
     uvicorn websockets werkzeug wheel xgboost yaml yarl""".split()
 )
-"""Packages that may be where an exported tool is put, though not here."""
+"""Well-known packages that may be installed where an exported tool is used, though not here."""
 
 
 def export_tool(tool: Tool, version: int, folder: Path) -> Path:
@@ -162,7 +162,7 @@ def export_tool(tool: Tool, version: int, folder: Path) -> Path:
 
 
 def package_document(tool: Tool, version: int) -> dict[str, JSON]:
-    """All of a tool, as it stands in an exported folder's `tool.json`."""
+    """The whole tool, as in an exported folder's `tool.json`."""
     return {"digest": tool.digest, "tool": json.loads(tool.to_json()), "version": version}
 
 
@@ -179,8 +179,8 @@ def tool_of_document(document: JSON, where: str) -> Tool:
 def import_tool(path: Path) -> Tool:
     """The tool of an exported folder or its `tool.json`, with everything checked again that needs no sandbox.
 
-    Raises `InputError` for what cannot be read and `ToolRefusedError` for what is not a whole, sound tool. The made
-    code has not run yet: `builder.admission` is the other half.
+    Raises `InputError` for what cannot be read and `ToolRefusedError` for what is not a whole, sound tool. The
+    generated code has not run yet: `builder.admission` is the other half.
     """
     file = path / TOOL_FILE if path.is_dir() else path
     tool = _read_tool(file)
@@ -228,7 +228,7 @@ def _header(tool: Tool, version: int) -> str:
 
 
 def _write(target: Path, files: Mapping[str, str]) -> None:
-    """All files or none: they are written beside `target`, and the folder is renamed, which replaces nothing."""
+    """Write all files or none: they are written beside `target`, and the folder is renamed, which replaces nothing."""
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         make_private_folder(partial)
@@ -295,7 +295,7 @@ def _tool_in(document: JSON, file: str) -> Tool:
 
 
 def _compare_source(file: Path, tool: Tool) -> None:
-    """Below a header of comments there must be this very source."""
+    """Check that the file holds this very source below a header of comments."""
     text, source = _unix(_read(file)), _unix(tool.source)
     header = text.removesuffix(source)
     if not (text.endswith(_MARK + source) and all(line.startswith("#") for line in header.splitlines())):
@@ -323,7 +323,7 @@ def _read(file: Path) -> str:
 
 
 def _problems(tool: Tool) -> Iterator[str]:
-    """What the static checks find, in the order in which it makes sense to look."""
+    """The findings of the static checks, those first that the later ones build on."""
     if not is_tool_name(tool.name):
         yield f"the name {tool.name[:80]!r} is not in snake_case"
     parses = Route.PARSER in tool.routes or any(check.parsed for check in tool.checks)
@@ -361,7 +361,7 @@ def _route_problems(tool: Tool) -> Iterator[str]:
 
 
 def _wording_problems(tool: Tool) -> Iterator[str]:
-    """It decides which questions the parser is asked, so it must be what a build would derive from the checks."""
+    """Problems of the wording. It decides which questions the parser is asked, so it must follow from the checks."""
     questions = [check.question for check in tool.checks if check.parsed]
     common = wording(questions)
     if (tool.wording, tool.forms) != (common, () if common else forms(questions)):

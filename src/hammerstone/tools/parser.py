@@ -22,7 +22,7 @@ Arguments = Mapping[str, JSON]
 
 @dataclass(frozen=True, kw_only=True)
 class Parsed:
-    """What was made of a question: the arguments, or why there are none or no answer from them.
+    """A question as parsed: its arguments, or why there are none or no answer from them.
 
     `proved` says that they reproduce the question, `too_slow` that it took longer than a tool may take.
     """
@@ -63,7 +63,7 @@ async def answer(sandbox: Sandbox, source: str, question: str, *, hash_seed: int
 async def call_solve(
     sandbox: Sandbox, source: str, arguments: Arguments, *, hash_seed: int = 0, limits: Limits | None = None
 ) -> Solved:
-    """Without the proof: from arguments that somebody else has written, within a tool's limits or others."""
+    """Solve without the proof, from arguments that somebody else has written, within a tool's limits or others."""
     return _answer(await sandbox.call(source, "solve", arguments, hash_seed=hash_seed, limits=limits))
 
 

@@ -1,4 +1,4 @@
-"""Whether a model's arguments account for a question: a round trip up to the wording.
+"""Checks that a model's arguments account for a question: a round trip up to the wording.
 
 `unparse` writes the arguments as a question of the tool's own form. A question in that form must come back word for
 word; only small words may differ. One that was reworded must come back with all that is data in it: every number, every
@@ -32,7 +32,7 @@ _SMALL = frozenset(
 
 
 def overlooked(question: str, written: str, *, own_form: bool, fixed: Sequence[str] = ()) -> str:
-    """What of the question is not in `written`, or is only there; the empty string where nothing is.
+    """What `written` lacks of the question or adds to it, in words; the empty string if nothing.
 
     `own_form` says that the question has the tool's wording. What every one of the questions `fixed` holds may stand in
     `written` alone.
@@ -55,7 +55,7 @@ def overlooked(question: str, written: str, *, own_form: bool, fixed: Sequence[s
 
 
 def differences(question: str, written: str) -> list[tuple[str, str]]:
-    """Where two texts differ, in order: the words of `question` and those of `written`, each with a few around them.
+    """The differences of two texts, in order: words of `question` and of `written`, each with a few around them.
 
     Both have at most `LONGEST_COMPARED` words: what lies behind is left out.
     """
@@ -75,7 +75,7 @@ def _content(text: str) -> list[str]:
 
 
 def _names(text: str) -> set[str]:
-    """Capitalised words of two letters or more, but for those that only ever begin a sentence."""
+    """Capitalised words of two letters or more, except for those that only ever begin a sentence."""
     found: set[str] = set()
     begins = True
     for word in re.findall(rf"\n|{_TOKEN.pattern}", _ASIDE.sub(r" \1 ", text)):
@@ -91,12 +91,12 @@ def _data(text: str, names: Container[str]) -> list[str]:
 
 
 def _symbols(text: str) -> list[str]:
-    """Signs that are no punctuation, in order: brackets, operators."""
+    """The symbols that are not punctuation, in order: brackets, operators."""
     return [one for one in _TOKEN.findall(_ASIDE.sub(r" \1 ", text)) if not one[0].isalnum() and one not in _MARKS]
 
 
 def _differing(asked: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
-    """The first words at which two lists part."""
+    """The first words in which two lists differ."""
     at = next((i for i, (a, b) in enumerate(zip(asked, given, strict=False)) if a != b), min(len(asked), len(given)))
     return tuple(asked[at : at + 1]) or tuple(given[at : at + 1])
 

@@ -1,11 +1,11 @@
-"""Which parsers are worth asking: an index of character n-grams over the wording of the live tools.
+"""Finds the parsers that are worth asking, by an index of character n-grams over the wording of the live tools.
 
 A tool's *wording* is the set of n-grams that all of its task's instances share: what is left when values, names and
 numbers fall away. Part of the rule by which a parser may answer is that the question holds `SHARE` of them. The index
 only computes that rule for all tools at once, so a shortlist gives the same answer as trying every tool.
 
-Where a task's instances are phrased in several ways they share little or nothing: then each way has a wording of its
-own (`forms`). A tool without any is never asked, unless the frame of a chat tells its requests from others.
+Where a task's instances are phrased in several ways they share little or nothing: then each phrasing has a wording of
+its own (`forms`). A tool without any is never asked, unless its chats have a frame that distinguishes them.
 """
 
 from __future__ import annotations
@@ -64,17 +64,17 @@ def _bounded(common: frozenset[str]) -> tuple[str, ...]:
 
 
 def forms(questions: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """The n-grams that questions of one way of phrasing share, for each way of which there are two or more."""
+    """The n-grams that the questions of one phrasing share, for each phrasing with two questions or more."""
     return tuple(_bounded(common) for common, members in _grouped(questions) if len(members) > 1)[:MAX_FORMS]
 
 
 def phrased_alike(questions: Sequence[str]) -> list[list[int]]:
-    """The numbers of the questions of each way of phrasing, the singular ones included."""
+    """The numbers of the questions of each phrasing, phrasings of a single question included."""
     return [members for _, members in _grouped(questions)]
 
 
 def _grouped(questions: Sequence[str]) -> list[tuple[frozenset[str], list[int]]]:
-    """For each way of phrasing its common n-grams and the numbers of its questions.
+    """For each phrasing, its common n-grams and the numbers of its questions.
 
     Greedy, in the order given: a question joins the group that it shares most with, if that is as much as `ALIKE` of
     the group or of itself. What all questions share is not enough then, and each group has its own.
@@ -92,7 +92,7 @@ def _grouped(questions: Sequence[str]) -> list[tuple[frozenset[str], list[int]]]
 
 
 def holds_wording(question: str, required: Sequence[str]) -> bool:
-    """The rule itself: `question` holds at least `SHARE` of the n-grams `required`, and there are some."""
+    """Whether `question` holds at least `SHARE` of the n-grams `required`, and there are any: the rule itself."""
     return bool(required) and len(grams(question).intersection(required)) >= SHARE * len(required)
 
 

@@ -26,7 +26,7 @@ _MAX_SHOWN = 80  # characters of a name in a message
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """`default` is a JSON value, and means nothing where the parameter is `required`."""
+    """A parameter. `default` is a JSON value, and has no meaning if the parameter is `required`."""
 
     name: str
     kind: JsonType
@@ -50,7 +50,7 @@ class Parameter:
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
-    """`text` is the `def` line without the colon, with the module's own type names written out."""
+    """A signature. `text` is the `def` line without the colon, with the module's own type names written out."""
 
     function: str
     text: str
@@ -106,7 +106,7 @@ def read_signature(source: str, function: str = "solve") -> Signature:
 
 
 def signature_of(tree: ast.Module, function: str = "solve") -> Signature:
-    """The same from the syntax tree."""
+    """The signature from the syntax tree; raises `SignatureError`."""
     node = next((one for one in tree.body if isinstance(one, ast.FunctionDef) and one.name == function), None)
     if node is None:
         raise SignatureError(f"there is no top-level function `{function}`")

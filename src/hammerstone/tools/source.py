@@ -1,4 +1,4 @@
-"""From the text of a module to its syntax tree, within bounds.
+"""Parses the text of a module into its syntax tree, within bounds.
 
 A language model or a stranger wrote the text. Python's own parser and compiler need seconds for some texts of 64,000
 characters, and whatever walks a tree needs time and stack for each of its nodes. So size, nesting and the length of
@@ -29,7 +29,7 @@ class SourceError(SyntaxError):
 
 
 def parse_module(source: str) -> ast.Module:
-    r"""The syntax tree of what Python can compile: its parser alone lets a `return` outside a function through.
+    r"""The syntax tree of source that compiles: Python's parser alone lets a `return` outside a function through.
 
     Python's warnings, such as that of `"\d"`, are not for whoever runs hammerstone: they are dropped. Raises
     `SourceError` and nothing else.
@@ -62,7 +62,7 @@ def _check_text(source: str) -> None:
 
 
 def _check_tree(tree: ast.Module) -> None:
-    """Level by level, so that no nesting can exhaust the stack."""
+    """Walk the tree level by level, so that no nesting can exhaust the stack."""
     level: list[ast.AST] = [tree]
     count = 0
     for _ in range(_MAX_DEPTH):

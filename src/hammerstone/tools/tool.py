@@ -52,7 +52,7 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
-    """Where a tool comes from. `prompts` is the version of the maker's prompts; `instances` are digests of the
+    """The origin of a tool. `prompts` is the version of the maker's prompts; `instances` are digests of the
     questions that were used, in the order shown, verified, held out; `attempts` counts the maker's replies; `usage` and
     `cost_usd` are of the whole build, the gate and second opinions included, `None` when something is unknown."""
 
@@ -71,7 +71,7 @@ class Provenance:
 
 @dataclass(frozen=True, kw_only=True)
 class Tool:
-    """What is stored, exported and called.
+    """A tool, as it is stored, exported and called.
 
     `source` is a module with `solve` and, for the parser route, `parse` and `unparse`. `routes` are those that the
     held-out gate let through, and `users` the models with which it let the user route through: no others write
@@ -95,20 +95,20 @@ class Tool:
 
     @property
     def wordings(self) -> tuple[tuple[str, ...], ...]:
-        """The n-grams of each way in which its questions are phrased; any will do."""
+        """The n-grams of each phrasing of its questions, any of which is enough."""
         return (self.wording,) if self.wording else self.forms
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 (64 hexadecimal digits) over the canonical JSON of all of it, the source included."""
+        """SHA-256 (64 hexadecimal digits) over the canonical JSON of the whole tool, its source included."""
         return sha256(self.to_json())
 
     def takes(self, user: str) -> bool:
-        """Whether this user model may write its arguments. Tools of earlier versions do not say who may: anyone."""
+        """Whether this user model may write its arguments. Tools of earlier versions name no users, so any may."""
         return Route.USER in self.routes and (not self.users or user in self.users)
 
     def to_json(self) -> str:
-        """Canonical JSON: sorted keys, no spaces, ASCII. What says nothing of `frame`, `forms`, `users` is left out."""
+        """Canonical JSON: sorted keys, no spaces, ASCII, without empty `forms` and `users` and a plain `frame`."""
         document = asdict(self)
         if self.frame == PLAIN:
             del document["frame"]
@@ -153,7 +153,7 @@ _READ: WeakValueDictionary[str, Tool] = WeakValueDictionary()
 
 
 def is_tool_name(name: str) -> bool:
-    """Whether a task and its tool may be called so: in snake_case, since a tool can be exported as a Python package."""
+    """Whether this is a valid name of a task and its tool: snake_case, since a tool can become a Python package."""
     plain = name == unicodedata.normalize("NFKC", name).lower() and len(name) <= MAX_NAME_CHARS
     return plain and name.isidentifier() and not name.startswith("_") and not iskeyword(name)
 

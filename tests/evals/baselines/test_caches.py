@@ -173,7 +173,7 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalProvider]:
 
 
 def embedded(*vectors: list[float]) -> Answer:
-    """What a server that speaks OpenAI's embeddings sends."""
+    """The reply of a server with OpenAI's embeddings API."""
     data = [{"object": "embedding", "index": at, "embedding": vector} for at, vector in enumerate(vectors)]
     usage = {"prompt_tokens": 3, "total_tokens": 3}
     return Answer({"object": "list", "data": data, "model": "text-embedding-3-small", "usage": usage})

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 def mean(rate: float, share: float = 1.0) -> tuple[float, float]:
-    """Of the requests until the change is found, and of the wrong answers."""
+    """The mean number of requests until the change is found, and of wrong answers."""
     found = [simulate(f"stream {number}", rate, share) for number in range(2_000)]
     return fmean(one.requests for one in found), fmean(one.wrong for one in found)
 

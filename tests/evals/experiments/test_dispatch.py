@@ -1,4 +1,4 @@
-"""Both measurements of the dispatcher, for the model, the parsers, and both, on dispatchers whose ways are known."""
+"""Both measurements of the dispatcher, for model, parsers and both, on dispatchers whose behaviour is known."""
 
 from __future__ import annotations
 

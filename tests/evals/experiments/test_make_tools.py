@@ -81,7 +81,7 @@ async def test_a_tool_is_never_judged_on_the_makers_own_instances(store: Store, 
 async def test_a_valid_tool_answers_nine_fresh_instances_in_ten(
     store: Store, sandbox: Sandbox, refused: int, valid: int
 ) -> None:
-    """To refuse is allowed, to refuse much is not what a tool is for."""
+    """A tool may refuse some instances, but not many."""
     code = SUM.replace("if match else None", f"if match and int(match[1]) not in {FRESH_LEFTS[:refused]} else None")
     result = await by_module(new_bench(store, sandbox, roles(maker=maker({"sum": code})), n=10), TASKS[:1], 1)
     (figure,) = result.figures
@@ -115,7 +115,7 @@ async def test_a_tool_without_a_parser_is_judged_by_the_user(store: Store, sandb
 
 
 async def test_both_recipes_are_measured_and_each_maker_that_stands_beside(store: Store, sandbox: Sandbox) -> None:
-    """What stands beside is maker and user of its own tools."""
+    """A model that is measured beside the maker is maker and user of its own tools."""
     small = priced(lambda _: "I cannot.", "small")
     bench = new_bench(store, sandbox, n=10, extra=(ExtraModel(model=small, parts=frozenset({"maker"})),))
     result = await run_make(bench, TASKS[:1], 1)

@@ -63,7 +63,7 @@ TASKS = [generated_samples(NAME, 5, 0)]
 
 
 def semantic(embedding: str) -> list[str]:
-    """At each threshold."""
+    """The semantic cache's name at each threshold."""
     return [f"semantic cache of {embedding}, {one:g}" for one in THRESHOLDS]
 
 
@@ -197,7 +197,7 @@ async def test_the_sums_over_all_tasks_hold_hits_and_wrong_ones(store: Store, sa
 
 
 async def test_a_task_from_a_file_is_told_before_anything_is_paid(store: Store, sandbox: Sandbox) -> None:
-    """Also one whose file is called like a task of ours: its questions may be others."""
+    """This holds even for a file with the name of one of our tasks: its questions may be others."""
     for given in (samples(), replace(TASKS[0], generated=False)):
         models = roles()
         with pytest.raises(InputError, match=f"own tasks, and {given.task} is read from a file") as told:

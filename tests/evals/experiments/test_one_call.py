@@ -81,7 +81,7 @@ def question_of(prompt: Prompt) -> str:
 
 
 def careful(prompt: Prompt, *, careless: bool = False) -> str:
-    """What a model replies that knows every task; a careless one sees no difference in a look-alike."""
+    """The reply of a model that knows every task; a careless one sees no difference in a look-alike."""
     text, question = prompt.messages[-1].content, question_of(prompt)
     task, arguments = understood(question)
     if question in ALIKE and not careless:
@@ -153,7 +153,7 @@ async def test_wrong_answers_to_reworded_questions_are_told(store: Store, sandbo
 
 
 async def test_calls_tokens_and_cost_are_each_methods_own(store: Store, sandbox: Sandbox) -> None:
-    """Also those of a call that an earlier method paid: two of them ask the user the same."""
+    """A call that an earlier method paid counts too: two of them ask the user the same."""
     result = await run(store, sandbox)
     found = figures(result)
     for method, calls in ((DISPATCHED, 12), (ONE_CALL, 6), (NEAREST, 6)):

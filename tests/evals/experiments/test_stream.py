@@ -129,7 +129,7 @@ async def test_each_kind_of_request_has_a_figure_of_its_own(store: Store, sandbo
 
 
 async def test_a_rule_that_changed_under_the_same_words_is_counted_apart(store: Store, sandbox: Sandbox) -> None:
-    """Of one task alone only the template drifts; with a second one a rule changes too."""
+    """With one task, only the template drifts; with a second one, a rule changes too."""
     asked = generate_traffic(N, 0, tasks=(NAME, "dyck"), shares=STREAM_SHARES)
     changed = sum(item.rule_changed for item in asked)
     # Who reads questions answers by the old rule.

@@ -73,7 +73,7 @@ def held_out(given: Samples) -> list[str]:
 
 
 async def test_what_fails_at_the_gate_counts_its_replies_alone(store: Store, sandbox: Sandbox) -> None:
-    """What the gate found is kept beside the replies, and is none."""
+    """The gate's findings are stored beside the replies, but are no replies."""
     given = samples(shown=7)
     lefts = {int(question.split()[5]) for question in held_out(given)}
     assert len(lefts) == 2  # one wrong answer alone might be the label's fault

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from hammerstone.evals.report.experiment_result import Confusion, Measurement, Result, Series
 
@@ -14,6 +17,11 @@ TASKS = (
 MODELS = {"maker": "made-up:strong-1", "user": "made-up:cheap-1"}
 METHODS = ("direct, few-shot", "chain of thought, few-shot", "program of thought", "tool, user", "tool, parser")
 REQUESTS = 300
+
+
+def read_results(path: Path) -> tuple[Result, ...]:
+    """The results that `write_results` wrote."""
+    return TypeAdapter(tuple[Result, ...]).validate_json(path.read_bytes())
 
 
 def use() -> Result:

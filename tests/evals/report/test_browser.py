@@ -108,6 +108,6 @@ def test_a_screenshot_has_the_size_of_the_screen_and_shows_something(
 
 
 def test_the_made_up_results_are_of_every_kind() -> None:
-    """What the browser sees above is worth something only so."""
+    """Otherwise the browser's checks above would prove little."""
     known = {"use", "make", "reuse-cot", "dispatch", "stream", "near-miss", "audit"}
     assert known < {result.experiment for result in everything()}

@@ -33,7 +33,7 @@ def words(plot: Plot) -> list[str]:
 
 
 def at(plot: Plot, text: str) -> tuple[float, float]:
-    """Where a word of the drawing stands: of a tick, its middle."""
+    """The position of a word in the drawing; for a tick, its middle."""
     (found,) = [element for element in elements(plot, "text") if element.text == text]
     return float(found.attrib["x"]), float(found.attrib["y"])
 

@@ -1,4 +1,4 @@
-"""What the page says, and that it says it of the results alone."""
+"""The page shows the results, and nothing that is not in them."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def numbers_of(value: object) -> Iterator[str]:
 
 
 def test_every_number_comes_from_the_results(page_of: Callable[..., Page]) -> None:
-    """But for counts of rows, and for the sums over all tasks, which are checked one by one below."""
+    """Counts of rows and sums over all tasks are excepted; they are checked one by one below."""
     for result in everything():
         page = page_of(result)
         counted = {str(len(table) - 1) for table in page.tables} | {str(len(one.x)) for one in result.series} | {"1"}

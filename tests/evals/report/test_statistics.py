@@ -1,4 +1,4 @@
-"""How sure a share is: against a literal transcription of Wilson's formula, and against known values."""
+"""The interval of a share, against a literal transcription of Wilson's formula and against known values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which tokens open a call, and which one ends it: as `read_call` reads the whole."""
+"""The tokens that open a call, and the one that ends it, agree with `read_call` on the whole."""
 
 from __future__ import annotations
 

@@ -117,13 +117,13 @@ def named(lm: LanguageModel, form: int) -> list[int]:
 
 @cache
 def parentheses(lm: LanguageModel) -> torch.Tensor:
-    """Which tokens begin with `(` behind a name."""
+    """Whether each token begins with `(` after a name."""
     name = lm.encode("[C")
     return torch.tensor([lm.decode([*name, at]).strip().startswith("[C(") for at in range(len(lm.tokenizer))])
 
 
 def literal_draw(lm: LanguageModel, row: list[int], key: int, asked: AnnotateSettings) -> list[int]:
-    """What follows `[C`, sampled token by token with `]` as the end of the sequence, or the end of a line or text.
+    """The tokens after `[C`, sampled one by one with `]` as the end of the sequence, or the end of a line or text.
 
     It is known to begin with `(`.
     """

@@ -161,7 +161,7 @@ def test_any_expression_has_the_value_that_fractions_give(tree: tuple[str, Fract
 
 @given(st.lists(st.sampled_from(["1", "23", "4.5", "+", "-", "*", "/", "(", ")", " "]), max_size=12).map("".join))
 def test_precedence_is_that_of_arithmetic(text: str) -> None:
-    """Against Python itself, for expressions that it reads alike."""
+    """Python itself is the reference, for expressions that it reads alike."""
     try:
         expected = eval(text.strip(), {})  # noqa: S307 - of the characters above only
     except (SyntaxError, ZeroDivisionError, TypeError):  # TypeError: `1(2)`, `()`

@@ -106,7 +106,7 @@ async def test_a_tool_that_is_not_there_is_a_failure() -> None:
 
 @pytest.mark.parametrize("written", ["1+2", '"1+2"', "'1+2'", "“1+2”", "”1+2”", ' " 1+2 " '])
 async def test_an_argument_runs_with_quotation_marks_and_without(written: str) -> None:
-    """Where arguments had to be quoted, `Calculator(1+2)` never ran."""
+    """`Calculator(1+2)` must run too, though the paper's prompts quote some arguments."""
     (found,) = find_calls(f"[Calculator({written})]", ["Calculator"])
     assert await Executor([Calculator()]).run(found.call.api, found.call.input) == CallOutcome(result="3")
 

@@ -1,4 +1,4 @@
-"""Which documents are kept for which tool."""
+"""Documents are kept for the tools that they may be useful for."""
 
 from __future__ import annotations
 

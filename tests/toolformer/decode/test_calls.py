@@ -1,4 +1,4 @@
-"""What is a call and what is none; what a tool may do; what a caller is told.
+"""Decoding recognises calls, survives what a tool may do, and reports it to the caller.
 
 The models here are led by a few pairs of tokens, and end the text where nothing leads them on.
 """
@@ -105,7 +105,7 @@ def test_a_call_is_run_and_its_result_stands_in_the_text() -> None:
 
 @pytest.mark.parametrize("tokenizer", ["byte-level", "sentencepiece-like"])
 def test_a_call_closed_without_an_arrow_is_run_too(tokenizer: str) -> None:
-    """In one tokenizer `)]` is one token, in the other two."""
+    """One tokenizer has `)]` as one token, the other as two."""
     lm, api = scripted({"um [C(12)]": 90}, tokenizer=tokenizer), calculator()
     (row,) = decode(lm, ["sum"], [api])
     assert row.text.startswith(" [C(12) -> 5]")
@@ -314,7 +314,7 @@ def test_half_a_call_at_the_end_is_taken_back() -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_a_bracket_that_might_have_become_a_call_is_left_out_at_the_end(limit: int) -> None:
-    """Here the model wrote it itself, and the name is not complete."""
+    """The model wrote this bracket itself, and the name is not complete."""
     lm, shown = reciting("sum is [Calc"), list[TokenPiece]()
     most = len(lm.encode(" is")) + limit
     (row,) = decode(lm, ["sum"], [FakeApi("Calculator")], max_tokens=most, on_piece=shown.append)

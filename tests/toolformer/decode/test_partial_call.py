@@ -57,7 +57,7 @@ def test_the_space_before_what_was_written_is_kept(lm) -> None:
 
 @given(inputs, st.sampled_from(APIS), st.sampled_from([" ->", "->", "]"]))
 def test_a_call_is_read_from_its_first_bracket_to_its_last(argument: str, api: str, ending: str) -> None:
-    """As `find_calls` reads it, too; and each of its beginnings may still become a call."""
+    """`find_calls` reads it in the same way, and each of its beginnings may still become a call."""
     text = f"[{api}({argument})"
     reading = read_partial_call(text + ending, APIS, nested=False)
     assert reading == PartialCall(stage="complete", api=api, input=argument, end=len(text))
@@ -103,7 +103,7 @@ def test_a_continued_call_is_written_as_in_the_paper(
 
 
 def _tokens(lm, part: str) -> list[int]:
-    """Of a part of a text; character by character where the tokenizer would mark it as the beginning of a word."""
+    """The tokens of a part of a text, by character if the tokenizer would mark it as the beginning of a word."""
     if lm is LANGUAGE_MODELS["byte-level"]:
         return lm.encode(part)
     return [lm.tokenizer.convert_tokens_to_ids(letter.replace(" ", "▁")) for letter in part]

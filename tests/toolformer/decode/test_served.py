@@ -1,4 +1,4 @@
-"""Over a server that speaks vLLM's protocol, decoding writes what it writes here; and what is told of other servers."""
+"""Decoding over a server with vLLM's protocol writes what it writes here; other servers are reported."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def served_by(
 
 
 def padded(tokenizer: str, seed: int) -> LanguageModel:
-    """With room for more tokens than there are, and a liking for those that are none."""
+    """A model with room for more tokens than there are, and a liking for those that do not exist."""
     torch.manual_seed(seed)
     words = TOKENIZERS[tokenizer]()
     model = MODELS["gpt2"](len(words) + 300, 512)
@@ -189,7 +189,7 @@ def test_what_is_drawn_depends_on_the_seed_and_not_on_the_rows_beside_it() -> No
 
 
 async def instead(lm: LanguageModel, asked: DecodeSettings, prompt: str, count: int) -> list[int]:
-    """What is written in place of an odd token, so often; of the likely ones only odd ones were told."""
+    """The tokens written in place of an odd one, `count` of them; the server listed only odd ones as likely."""
     (row,) = begin_rows(lm, [prompt], (), asked)
     async with open_endpoint(URL, "tiny", client=FakeVllm(lm).client) as endpoint:
         writing, told = served._ServedRow(endpoint, row), dict.fromkeys(range(1, 20, 2), -1.0)

@@ -1,4 +1,4 @@
-"""What counts as right."""
+"""Each metric accepts right continuations and no others."""
 
 from __future__ import annotations
 

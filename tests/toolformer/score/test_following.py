@@ -1,4 +1,4 @@
-"""Whether a result comes next in a text."""
+"""A result is found where it comes next in a text."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ def test_what_cannot_be_measured_is_dropped_and_counted_and_the_rest_stays() -> 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_model_in_bfloat16_gives_nearly_the_same_losses(model: str) -> None:
-    """What a GPU reads in: eight bits of precision, so that rows need masks and positions that do not round."""
+    """A GPU's number format has eight bits of precision, so that rows need masks and positions that do not round."""
     documents = [document(text, propose(10), propose(30, "1 + 1", "2")) for text in TEXTS]
     exact, _ = score_documents(language_model(model), documents)
     lm = language_model(model)

@@ -1,4 +1,4 @@
-"""What each threshold keeps, counted by hand."""
+"""The calls that each threshold keeps, counted by hand."""
 
 from __future__ import annotations
 

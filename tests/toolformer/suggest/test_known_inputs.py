@@ -1,4 +1,4 @@
-"""What could be asked of a tool at each place of a text, by rule."""
+"""The inputs for a tool at each place of a text, by rule."""
 
 from __future__ import annotations
 

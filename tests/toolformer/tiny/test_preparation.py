@@ -1,4 +1,4 @@
-"""What a tiny run begins with: texts, questions and held-out texts that share nothing, a model, a configuration."""
+"""The beginnings of a tiny run: texts, questions and held-out texts that share nothing, a model, a configuration."""
 
 from __future__ import annotations
 

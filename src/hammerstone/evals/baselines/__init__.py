@@ -1,4 +1,4 @@
-"""What hammerstone is compared with: methods for one question, caches, and strategies for a whole stream."""
+"""Baselines for hammerstone: methods for one question, caches, and strategies for a whole stream."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ FEW = 3  # examples in a few-shot prompt, as many as the paper's maker is shown
 
 
 class NoAnswer(Enum):
-    """Why there is none, which counts as wrong."""
+    """The reason why there is no answer, which counts as wrong."""
 
     INVALID = "with an invalid reply"
     REFUSED = "refused by the model"
@@ -148,7 +148,7 @@ class ToolWithUser:
 
 
 def why_none(refusal: Refusal) -> NoAnswer:
-    """How far the user route came."""
+    """The reason for a refusal: how far the user route came."""
     if refusal.parsed.arguments is None:
         return NoAnswer.REFUSED if refusal.parsed.refusal == MODEL_REFUSED else NoAnswer.INVALID
     return NoAnswer.UNPROVED if refusal.parsed.refusal else NoAnswer.FAILED

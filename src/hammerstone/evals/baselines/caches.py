@@ -22,7 +22,7 @@ class Cache(Protocol):
 
 
 class VerbatimCache:
-    """Hits on the same question, but for outer white space."""
+    """Hits on the same question, except for outer white space."""
 
     name = "exact cache"
 

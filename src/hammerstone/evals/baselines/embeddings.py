@@ -120,7 +120,7 @@ class RecordedEmbedding:
         return _digest(text) in self._vectors
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
-        """Raises `RecordingError` for a text that is not recorded."""
+        """The recorded vectors of these texts. Raises `RecordingError` for a text that is not recorded."""
         for text in texts:
             if text not in self:
                 raise RecordingError(

@@ -25,7 +25,7 @@ __all__ = ["LoopRun", "StrategyStep", "through_cache", "through_loop", "through_
 
 @dataclass(frozen=True, kw_only=True)
 class StrategyStep:
-    """What one strategy did with one request. `hit` says that the answer came from a tool or a cache.
+    """One strategy's step at one request. `hit` says that the answer came from a tool or a cache.
 
     `bill` is all that was paid for it, a build that it started included; `strong` counts the strong model's calls.
     `route` and `tool` are the loop's alone.
@@ -119,7 +119,7 @@ async def through_model(
 async def through_cache(
     cache: Cache, items: Sequence[TrafficItem], strong: Sequence[StrategyStep]
 ) -> list[StrategyStep]:
-    """A cache, and on a miss what the strong model said, which is stored. Looking costs nothing here."""
+    """A cache, and on a miss the strong model's answer, which is stored. A lookup costs nothing here."""
     steps: list[StrategyStep] = []
     for item, asked in zip(items, strong, strict=True):
         question = item.request.question

@@ -12,7 +12,7 @@ NEW_TASK = "the dispatcher takes the question for one of a new task"
 
 
 class DispatchedUser:
-    """As in the loop: a dispatcher model names the task (LATM, section 3.2)."""
+    """A dispatcher model names the task, as in the loop (LATM, section 3.2)."""
 
     def __init__(self, catalog: Catalog, dispatcher: AccountedModel, user: UserRoute) -> None:
         self._tasks = [Task(id=0, name=one.task, description=one.tool.description) for one in catalog.tools]
@@ -31,7 +31,7 @@ class DispatchedUser:
 
 
 class NearestUser:
-    """The nearest tool by n-grams: no model is asked which."""
+    """Takes the nearest tool by n-grams, without a model."""
 
     def __init__(self, catalog: Catalog, user: UserRoute) -> None:
         self._catalog = catalog

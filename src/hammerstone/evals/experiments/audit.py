@@ -112,7 +112,7 @@ async def _same_in_loop(bench: BenchRun, simulated: Mapping[float, Sequence[Foun
 
 
 def _bounds(seed: int, streams: int) -> list[Measurement]:
-    """In how many streams the bound of the false-hit rate was never below the true rate."""
+    """Count the streams in which the bound of the false-hit rate was never below the true rate."""
     return [
         Measurement(
             task=f"bound holds at every look, false-hit rate {100 * rate:g} %",
@@ -127,7 +127,7 @@ def _bounds(seed: int, streams: int) -> list[Measurement]:
 
 
 def _curve(rate: float, found: Sequence[Found]) -> Series:
-    """The share of the streams in which the change is found by then."""
+    """The share of the streams in which the change is found within so many requests."""
     at = sorted(one.requests for one in found)
     xs = range(0, LENGTH + 1, STEP)
     return Series(
@@ -165,7 +165,7 @@ def _table(found: Mapping[tuple[str, float], Sequence[Found]]) -> Table:
 
 
 def _spread(counts: Sequence[int]) -> tuple[str, str]:
-    """The median, and where the middle 95 % lie."""
+    """The median, and the range of the middle 95 %."""
     cuts = quantiles(counts, n=40)
     return f"{median(counts):,.0f}", f"{cuts[0]:,.0f} to {cuts[-1]:,.0f}"
 

@@ -20,7 +20,7 @@ def one_look_bound(hits: int, n: int) -> float:
 
 
 def count_held(bound: Callable[[int, int], float], rate: float, *, streams: int, requests: int, seed: int) -> int:
-    """In how many of the streams `bound(hits, n)` was never below the true rate, looked at after each request.
+    """Count the streams in which `bound(hits, n)` was never below the true rate after any request.
 
     Each request of a stream is a false hit with probability `rate`.
     """
@@ -34,9 +34,9 @@ def count_held(bound: Callable[[int, int], float], rate: float, *, streams: int,
 
 
 def _least_hits(bound: Callable[[int, int], float], rate: float, requests: int) -> Sequence[int]:
-    """After each request, the fewest false hits that do not exclude the rate.
+    """The fewest false hits that do not exclude the rate, after each request.
 
-    A bound rises with each hit and falls with each agreement, so what is needed can only rise with the requests.
+    A bound rises with each hit and falls with each agreement, so this number can only rise with the requests.
     """
     needed: list[int] = []
     hits = 0

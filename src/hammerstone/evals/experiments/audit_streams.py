@@ -46,7 +46,7 @@ SPARE = 20  # requests that the loop may take longer than the simulation before 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """How many requests after the change the tool was quarantined, and how many of them it answered wrongly."""
+    """The requests from the change to the quarantine, and how many of them the tool answered wrongly."""
 
     requests: int
     wrong: int
@@ -58,7 +58,7 @@ def audited_at(rate: float) -> LifeSettings:
 
 
 def simulate(stream: str, rate: float, share: float = 1.0) -> Found:
-    """The first audit of a request whose answer has changed finds it, as the strong model says the same three times.
+    """Simulate a stream. The first audit of a changed answer finds it, as the strong model says the same three times.
 
     `stream` seeds the stream, `rate` is the share of requests that is audited, `share` that of changed answers.
     """
@@ -73,7 +73,7 @@ def simulate(stream: str, rate: float, share: float = 1.0) -> Found:
 
 
 async def through_loop(bench: BenchRun, stream: str, rate: float) -> Found | None:
-    """The same stream through the loop, every answer changed; `None` where the tool is live long after it should be.
+    """Send the same stream through the loop, every answer changed; `None` if the tool is still live long afterwards.
 
     A ready tool is built by the gate's rules, with an upstream that answers by the task's rule and later by another.
     Raises `StoreError` and `SandboxError`.

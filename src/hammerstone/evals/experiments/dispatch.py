@@ -44,10 +44,10 @@ class DispatchCase:
 
 @dataclass(frozen=True, kw_only=True)
 class DispatchVerdicts:
-    """What each method said about a case. `taken` are the tasks whose parsers reproduce the question.
+    """Each method's verdict on a case. `taken` are the tasks whose parsers reproduce the question.
 
-    `chosen` is the one that the model takes for the most specific where several do. `bill` is what the model's own
-    word has cost, `asked` what both methods together have paid it.
+    `chosen` is the one that the model takes for the most specific where several do. `bill` is the cost of the model's
+    own verdict, `asked` what both methods together have paid it.
     """
 
     model: str
@@ -58,12 +58,12 @@ class DispatchVerdicts:
 
     @property
     def parsers(self) -> str:
-        """Alone they cannot tell which of several is meant."""
+        """Parsers alone cannot decide which of several tasks is meant."""
         return NEW if not self.taken else self.taken[0] if len(self.taken) == 1 else UNREAD
 
     @property
     def both(self) -> str:
-        """As in the loop."""
+        """The task by parsers and model together, as in the loop."""
         return self.parsers if len(self.taken) == 1 else self.chosen or self.model
 
 
@@ -109,7 +109,7 @@ async def run_dispatch(bench: BenchRun, tasks: Sequence[Samples], *, sets: int =
 
 
 def check_tasks(tasks: Sequence[Samples]) -> None:
-    """Raises `InputError` if there are too few to know some of them and not others."""
+    """Check the number of tasks. Raises `InputError` if it is too small to know some of them and not others."""
     needed = KNOWN_OF_SIX + TESTED
     if len(tasks) < needed:
         raise InputError(
@@ -135,7 +135,7 @@ def _new(tasks: Sequence[Samples], size: int, seed: int) -> list[DispatchCase]:
 
 
 def _draw(rng: random.Random, pool: list[tuple[str, str]], size: int) -> list[tuple[str, str]]:
-    """Without replacement as far as the pool goes."""
+    """Draw from the pool, without replacement as far as it goes."""
     return rng.sample(pool, size) if len(pool) >= size else rng.choices(pool, k=size)
 
 

@@ -1,4 +1,4 @@
-"""What the paper left out: tools that get better. How much of a stream a tool answers as it grows, version by version.
+"""Tools that get better, beyond the paper: how much of a stream a tool answers, version by version.
 
 Each family of requests is streamed as chats through a loop of its own, from cold. The upstream is the family's own
 rule, so every label is right, and the only model that is asked is the maker. After some numbers of requests, the tool
@@ -38,11 +38,11 @@ FALSE_HITS = "false hits"
 
 
 async def run_improve(bench: BenchRun, families: Sequence[str], requests: int, *, fresh: int = FRESH) -> Result:
-    """The families side by side, `requests` of each and then `fresh` questions; a bound on the cost, or recordings that
-    end too early, leave those that have ended.
+    """Run the families concurrently, `requests` of each and then `fresh` questions.
+
+    If the cost reaches its bound, or the recordings end too early, the families that have finished remain.
     """
     done = 0
-
     unrecorded: list[RecordingError] = []
 
     async def one(name: str) -> _Growth | str:
@@ -77,7 +77,7 @@ async def run_improve(bench: BenchRun, families: Sequence[str], requests: int, *
 
 
 def check_families(families: Sequence[str]) -> None:
-    """Raises `InputError` for what is not one of hammerstone's own families."""
+    """Check the families. Raises `InputError` for one that is not hammerstone's own."""
     for name in families:
         if name not in FAMILIES:
             raise InputError(f"improve cannot stream {name!r}", hint=f"its families are {', '.join(FAMILIES)}")
@@ -106,13 +106,13 @@ class _Growth:
     wrong: int = 0
 
     def share(self, requests: int, *, improved: bool) -> float:
-        """Of the fresh questions, what the version answers that is live after so many requests; or the first one."""
+        """The share of fresh questions that the version live after so many requests answers, or the first version."""
         live = [one for one in self.versions if one.live_after <= requests]
         return live[-1 if improved else 0].answered / self.fresh if live else 0.0
 
 
 async def _grow(bench: BenchRun, family: str, requests: int, fresh: int) -> _Growth:
-    """Raises `CostReachedError`."""
+    """Run one family. Raises `CostReachedError`."""
     growth, meter = _Growth(family=family, fresh=fresh), Meter()
     drawn = one_task_stream(family, requests + fresh, bench.seed)
     number = 0
@@ -214,7 +214,7 @@ def _total(of: Sequence[Measurement]) -> dict[str, float | int | None]:
 
 
 def _series(families: Sequence[_Growth], counts: Sequence[int]) -> tuple[Series, ...]:
-    """The mean family, and the one that is answered least, with and without later versions."""
+    """The mean and the lowest coverage over the families, with and without later versions."""
     lines: tuple[tuple[str, Callable[[list[float]], float], bool], ...] = (
         ("mean, improved", fmean, True),
         ("lowest, improved", min, True),

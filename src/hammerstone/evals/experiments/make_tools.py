@@ -40,9 +40,9 @@ BY_USER = 5  # fresh instances that a tool without a parser is judged on: each i
 
 @dataclass(frozen=True, kw_only=True)
 class MakeTrials:
-    """What is counted together: the builds of a task by one maker with one recipe.
+    """The builds of a task by one maker with one recipe, which are counted together.
 
-    The user is the one that such a maker would be paired with: the bench's own for its own, itself for another.
+    Each maker is paired with a user: the bench's own maker with its own user, another maker with itself.
     """
 
     samples: Samples

@@ -34,7 +34,7 @@ NEVER = 1.01  # no cosine is that high
 
 @dataclass(frozen=True, kw_only=True)
 class HitCount:
-    """What one lookup did with some questions."""
+    """One lookup's counts on some questions."""
 
     asked: int
     hits: int
@@ -43,7 +43,7 @@ class HitCount:
 
 @dataclass(frozen=True, kw_only=True)
 class HitCounts:
-    """What one lookup did with questions in the task's own form, and with near-misses."""
+    """One lookup's counts on questions in the task's own form, and on near-misses."""
 
     method: str
     own: HitCount
@@ -51,7 +51,7 @@ class HitCounts:
 
 
 class Lookup(Protocol):
-    """What may answer at once: a cache, or the tools."""
+    """A source of immediate answers: a cache, or the tools."""
 
     @property
     def name(self) -> str: ...
@@ -109,7 +109,7 @@ async def run_near_miss(bench: BenchRun, tasks: Sequence[Samples]) -> Result:
 
 
 def check_own(tasks: Sequence[Samples]) -> None:
-    """Raises `InputError` for a task from a file: nobody knows what would be a near-miss or a paraphrase of it."""
+    """Check the tasks. Raises `InputError` for one from a file: nobody knows its near-misses and paraphrases."""
     for samples in tasks:
         if not samples.generated:
             raise InputError(

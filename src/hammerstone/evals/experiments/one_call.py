@@ -1,4 +1,4 @@
-"""One call for both, which tool and its arguments, against two calls, and against no model for naming the tool.
+"""One call for tool and arguments together, against two calls, and against naming the tool without a model.
 
 The questions are reworded, so that no parser takes them, or look like a task's and ask for something else, so that they
 must be refused. All three methods end in the same check of the arguments and the same tools.
@@ -46,7 +46,7 @@ REWORDED, LOOK_ALIKES = "reworded questions", "false hits on look-alikes"
 
 @dataclass(frozen=True, kw_only=True)
 class MethodOutcome:
-    """What a method made of a question. `named` says that the tool it called is that of the question's task."""
+    """A method's outcome on a question. `named` says that the tool it called is that of the question's task."""
 
     given: str | NoAnswer
     right: bool
@@ -73,7 +73,7 @@ class Measured:
 
 
 async def run_one_call(bench: BenchRun, tasks: Sequence[Samples], *, reworded: int = 5, alike: int = 2) -> Result:
-    """So many reworded questions and look-alikes of each task, for each method, with each of the bench's users.
+    """Ask so many reworded questions and look-alikes of each task, by each method with each of the bench's users.
 
     Raises the errors of models, store and sandbox, `RecordingError` only where no model is recorded.
     """
@@ -106,7 +106,7 @@ async def run_one_call(bench: BenchRun, tasks: Sequence[Samples], *, reworded: i
 
 
 def _for_anyone(tools: Mapping[str, Tool | None]) -> list[Tool]:
-    """Those with a user route. Here they are called with any model's arguments: how good those are is measured."""
+    """The tools with a user route, open to any model's arguments: how good those are is what is measured."""
     return [replace(one, users=()) for one in tools.values() if one is not None and Route.USER in one.routes]
 
 
@@ -149,7 +149,7 @@ async def _measure(
     questions: Mapping[str, Sequence[tuple[str, Instance]]],
     notes: list[str],
 ) -> AsyncIterator[Measured]:
-    """Model by model; a note says which are not recorded."""
+    """Measure model by model; a note says which are not recorded."""
     missing: list[RecordingError] = []
     users, dispatchers = bench.models_of(Role.USER, PART), bench.models_of(Role.DISPATCHER, PART)
     for user, dispatcher in zip(users, dispatchers, strict=True):
@@ -224,7 +224,7 @@ def _figure(measured: Measured) -> Measurement:
 
 
 def _spent(measured: Sequence[Measured]) -> Table:
-    """Of a method with a model over all questions, reworded ones and look-alikes."""
+    """The cost of each method with each model, over reworded questions and look-alikes."""
     rows: list[tuple[str, ...]] = []
     for method, model in dict.fromkeys((one.method, one.model) for one in measured):
         bills = [one.bill for of in measured if (of.method, of.model) == (method, model) for one in of.outcomes]

@@ -48,7 +48,7 @@ async def run_reuse_cot(bench: BenchRun, tasks: Sequence[Samples]) -> Result:
 
 
 async def _task(bench: BenchRun, samples: Samples) -> AsyncIterator[Measurement]:
-    """Each measurement as it is finished, so that those before the bound on the cost stay."""
+    """Yield each measurement when it is finished, so that those before the bound on the cost stay."""
     worked = await worked_examples(bench.model(Role.SOLVER), samples.shown, Bill())
     tool: Tool | None = None
     for user in bench.models_of(Role.USER, "reuse-cot", "user"):

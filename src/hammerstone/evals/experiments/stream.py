@@ -45,8 +45,8 @@ STREAM_SHARES: Mapping[TrafficKind, float] = MappingProxyType(
 """No tool can serve near-misses and one-offs: together they bound what can be saved, so they are few here."""
 
 PART, LOOP = "stream", "loop"
-"""The files of recordings of a model that is measured beside those of the roles: it answers everything by itself, or
-plays the cheap roles of the loop."""
+"""The recordings of a model that is measured beside those of the roles: it answers everything, or plays the cheap
+roles of the loop."""
 
 OURS, WITHOUT_USER = "hammerstone", "hammerstone without the user route"
 ONE_MODEL, BY_CHANCE = "everything to ", "mix of strong and "
@@ -86,7 +86,7 @@ async def run_stream(bench: BenchRun, tasks: Sequence[str], requests: int) -> Re
 
 
 def check_requests(requests: int) -> None:
-    """Raises `InputError` for a stream too short to have halves that can be compared."""
+    """Check the length. Raises `InputError` for a stream too short to have halves that can be compared."""
     if requests < BLOCK:
         raise InputError(f"a stream of {requests} requests is too short", hint=f"ask for {BLOCK} or more: --requests")
 
@@ -118,7 +118,7 @@ def with_cheap(name: str) -> str:
 async def _add_baselines(
     bench: BenchRun, items: Sequence[TrafficItem], strategies: dict[str, Sequence[StrategyStep]]
 ) -> None:
-    """Raises `CostReachedError`; what was paid for until then is there."""
+    """Add the baselines. Raises `CostReachedError`; what was paid for until then is added."""
     strategies[STRONG] = await through_model(bench, items, bench.model(Role.SOLVER), strong=True)
     for cache in (VerbatimCache(), *(SemanticCache(of, one) for of in bench.embeddings for one in THRESHOLDS)):
         strategies[cache.name] = await through_cache(cache, items, strategies[STRONG])
@@ -225,7 +225,7 @@ def _false_hits(
 
 
 def _by_route(items: Sequence[TrafficItem], strategies: _Strategies, counted: Sequence[int]) -> list[Measurement]:
-    """Of the loop, whoever plays its roles: no other strategy has routes."""
+    """Measurements by route, of the loops alone: no other strategy has routes."""
     return [
         _measurement(f"{name}, by route", route, items, steps, ks)
         for name, steps in strategies.items()
@@ -275,7 +275,7 @@ def _cost(name: str, steps: Sequence[StrategyStep], strong: Sequence[StrategySte
 
 
 def _running(steps: Sequence[StrategyStep]) -> list[float] | None:
-    """What all until then have cost; `None` where a price is unknown."""
+    """The running total of the cost; `None` if a price is unknown."""
     sums: list[float] = []
     for step in steps:
         if step.bill.cost_usd is None:
@@ -330,7 +330,7 @@ def _strong(name: str, steps: Sequence[StrategyStep]) -> Series:
 
 
 def _accuracy(name: str, items: Sequence[TrafficItem], steps: Sequence[StrategyStep]) -> Series:
-    """Of all requests so far whose right answer can be read from the question."""
+    """The running accuracy, over requests whose right answer can be read from the question."""
     right = [(step.right(item), not item.rule_changed) for item, step in zip(items, steps, strict=True)]
     xs = [x for x in _points(len(items)) if any(counts for _, counts in right[:x])]
     shares = [sum(one and counts for one, counts in right[:x]) / sum(counts for _, counts in right[:x]) for x in xs]
@@ -365,7 +365,7 @@ def _mixed(strategies: _Strategies) -> list[str]:
 
 
 def _saved(strategies: _Strategies) -> list[str]:
-    """How many strong calls were saved over the second half, and whether building has paid for itself."""
+    """Sentences on the strong calls saved over the second half, and whether the builds have paid for themselves."""
     ours, strong = strategies[OURS], strategies.get(STRONG)
     if strong is None:
         return []

@@ -85,14 +85,14 @@ async def run_use(bench: BenchRun, tasks: Sequence[Samples], methods: Sequence[s
 
 
 def check_methods(methods: Sequence[str]) -> None:
-    """Raises `InputError` for an unknown one."""
+    """Check the methods. Raises `InputError` for an unknown one."""
     for name in methods:
         if name not in METHODS:
             raise InputError(f"unknown method {name!r}", hint=f"the methods are {', '.join(METHODS)}")
 
 
 def _lacking(task: str, tool: Tool | None, methods: Sequence[str]) -> list[str]:
-    """Which routes of a tool have no measurement for this task: a reader who compares totals must know."""
+    """Notes on a tool's routes without a measurement for this task: a reader who compares totals must know."""
     routes = [route for route in (Route.USER, Route.PARSER) if route in methods]
     return [
         f"{task} has no measurement of the tool's {route} route: "
@@ -110,7 +110,7 @@ async def _task(
     methods: Sequence[str],
     lacking: list[str],
 ) -> AsyncIterator[Measurement]:
-    """Each measurement as it is finished, so that those before the bound on the cost stay."""
+    """Yield each measurement when it is finished, so that those before the bound on the cost stay."""
     first, *beside = bench.models_of(Role.USER)
     async for measurement in _by_user(bench, samples, tool, build, methods, first):
         yield measurement
@@ -135,7 +135,7 @@ async def _by_user(
     methods: Sequence[str],
     user: AccountedModel,
 ) -> AsyncIterator[Measurement]:
-    """The methods that ask this model; behind its own gate, too, where the tool has passed that of another."""
+    """Measure the methods that ask this model; behind its own gate, too, if the tool has passed that of another."""
     measurements: list[Measurement] = []
     own = samples_for(samples, bench.n_of(user), bench.seed)
     for name in _asked_of(bench, user, methods):
@@ -153,7 +153,7 @@ async def _by_user(
 
 
 def _as_served(measurement: Measurement, *, passed: bool) -> Measurement:
-    """What the user route does behind the gate, which belongs to a model: without having passed, it is not asked."""
+    """The user route's measurement behind the gate, which a model passes or not: if it did not, it is never asked."""
     served = replace(measurement, method=AS_SERVED, paper=None)
     if passed:
         return served
@@ -162,7 +162,7 @@ def _as_served(measurement: Measurement, *, passed: bool) -> Measurement:
 
 
 def _asked_of(bench: BenchRun, user: AccountedModel, methods: Sequence[str]) -> list[str]:
-    """Those of the methods that ask a model, and are measured with this one."""
+    """The methods that ask a model and are measured with this one."""
     asking = [name for name in METHODS if name in methods and name != "parser"]
     return [name for name in asking if user in bench.models_of(Role.USER, name)]
 
@@ -197,7 +197,7 @@ def _budget(build: Bill, measurements: Sequence[Measurement], n: int) -> int | N
 
 
 def _over_all(measurements: Sequence[Measurement]) -> list[Measurement]:
-    """Each method over all tasks that have it."""
+    """Total each method over all tasks that have it."""
     methods = dict.fromkeys((one.method, one.model) for one in measurements)
     return [_sum([one for one in measurements if (one.method, one.model) == key], *key) for key in methods]
 

@@ -1,4 +1,4 @@
-"""What every experiment is run with: a store, a sandbox, models, samples and a bound on the cost."""
+"""The harness of every experiment: a store, a sandbox, models, samples and a bound on the cost."""
 
 from __future__ import annotations
 

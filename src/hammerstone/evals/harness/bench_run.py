@@ -1,4 +1,4 @@
-"""What every experiment runs in: a store, a sandbox, models whose calls are accounted, and a bound on the cost."""
+"""The run of an experiment: a store, a sandbox, models whose calls are accounted, and a bound on the cost."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ B = TypeVar("B")
 
 
 class CostReachedError(CallerError, EndsRun):
-    """The bound on the cost is reached: what is finished is kept and marked partial."""
+    """The bound on the cost is reached. Finished work is kept and marked partial."""
 
     code = "cost-reached"
 
 
 class OutageError(OperatorError, EndsRun):
-    """A model failed: counting on would measure the outage."""
+    """A model failed. To go on counting would measure the outage."""
 
     code = "outage"
 
@@ -99,7 +99,7 @@ class BenchRun:
         return [self.model(role), *(self._beside(k, role) for k in extra)]
 
     def n_of(self, model: AccountedModel) -> int:
-        """How many instances of a task a model is asked."""
+        """The number of instances per task that a model is asked."""
         own = next((self.extra[k].n for (k, _), one in self._extra.items() if one is model), None)
         return self.n if own is None else own
 
@@ -113,7 +113,7 @@ class BenchRun:
         return _CountedModel(_BoundedModel(model, self), role, self.store, limits)
 
     def check_bound(self) -> None:
-        """Raises `CostReachedError` if nothing more may be paid."""
+        """Check the bound on the cost. Raises `CostReachedError` if nothing more may be paid."""
         if self.max_cost is None or (self.spent is not None and self.spent < self.max_cost):
             return
         if self.spent is None:

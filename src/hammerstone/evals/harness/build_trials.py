@@ -16,10 +16,12 @@ from hammerstone.types import Role
 
 __all__ = ["BuildTrial", "run_build_trial", "tool_for"]
 
+_TRIALS = 3  # builds of one task before it counts as having no tool
+
 
 @dataclass(frozen=True, kw_only=True)
 class BuildTrial:
-    """One build: what came of it, and its attempts."""
+    """One build and its attempts."""
 
     build: Build
     attempts: tuple[Attempt, ...]
@@ -40,7 +42,7 @@ class BuildTrial:
 
     @property
     def bill(self) -> Bill:
-        """What the maker's replies have cost. What the gate found is kept as an attempt too, and is no reply."""
+        """The cost of the maker's replies. The gate's findings are stored as attempts too, but are no replies."""
         replies = [one for one in self.attempts if one.stage != "gate"]
         return one_bill([Bill(calls=1, cost_usd=one.cost_usd, usage=one.usage) for one in replies])
 
@@ -80,14 +82,14 @@ async def run_build_trial(
 
 
 async def tool_for(
-    bench: BenchRun, samples: Samples, trials: int = 3, *, user: AccountedModel | None = None
+    bench: BenchRun, samples: Samples, *, user: AccountedModel | None = None
 ) -> tuple[Tool | None, Bill]:
     """The tool of the first trial that ends in one, and what the trials up to it have cost.
 
     `user` takes the place of the bench's own at the gate.
     """
     total = Bill()
-    for number in range(trials):
+    for number in range(_TRIALS):
         made = await run_build_trial(bench, samples, number, user=user)
         total.add(made.bill)
         if made.tool is not None:

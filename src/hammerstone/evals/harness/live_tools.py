@@ -1,4 +1,4 @@
-"""Tools as they stand in a home where they are live: what the loop's own routes are asked for."""
+"""Tools in a home where they are live, as the loop's own routes need them."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ STRONG_ROLES = (Role.MAKER, Role.SOLVER)
 
 @dataclass(kw_only=True)
 class Meter:
-    """What was paid since it was last read. `strong` counts the strong model's calls."""
+    """Meters what was paid since the last reading. `strong` counts the strong model's calls."""
 
     bill: Bill = field(default_factory=Bill)
     strong: int = 0

@@ -18,7 +18,7 @@ PAPER_TASKS = (
     *("logical_deduction", "tracking_shuffled_objects", "dyck"),
     *("word_sorting", "chinese_remainder", "schedule_meeting"),
 )
-"""In the order of the paper's tables."""
+"""The paper's tasks, in the order of its tables."""
 
 TRAINING_SEED = 101  # instances that makers and few-shot prompts are shown
 TEST_SEED = 202  # instances that are asked: never those

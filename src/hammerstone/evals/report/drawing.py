@@ -1,4 +1,4 @@
-"""Which plots a result gets."""
+"""Chooses the plots of a result."""
 
 from __future__ import annotations
 

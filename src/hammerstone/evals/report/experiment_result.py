@@ -1,23 +1,15 @@
-"""What an experiment found, as values. Tables, JSON files and the report are built from them."""
+"""The results of an experiment, as values. Tables, JSON files and the report are built from them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from hammerstone.errors import InputError
 from hammerstone.evals.report.statistics import wilson
-from hammerstone.text_files import read_text
-from hammerstone.validation import validator_of
 
-if TYPE_CHECKING:
-    from pydantic_core import SchemaValidator
-
-__all__ = ["Confusion", "Measurement", "Result", "Series", "Table", "head_of", "read_results", "write_results"]
+__all__ = ["Confusion", "Measurement", "Result", "Series", "Table", "head_of", "write_results"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +38,12 @@ class Measurement:
 
     @property
     def share(self) -> float:
-        """Of 1; 0 when nothing was counted."""
+        """The share that was right, from 0 to 1; 0 if nothing was counted."""
         return self.right / self.n if self.n else 0.0
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 % Wilson interval, of 1."""
+        """95 % Wilson interval of the share, from 0 to 1."""
         return wilson(self.right, self.n)
 
 
@@ -68,7 +60,7 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Confusion:
-    """How often each expected name (rows) was chosen as each other (columns)."""
+    """A confusion matrix: how often each expected name (rows) was taken for each name (columns)."""
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]
@@ -77,7 +69,7 @@ class Confusion:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Text in rows.
+    """A table of text.
 
     Columns are named as the terminal's tables want them: `#` before the name of one that holds numbers, `…` after one
     that may be cut, `¶` after one that may be wrapped. `heads` are the names alone.
@@ -129,27 +121,5 @@ class Result:
 
 
 def write_results(results: tuple[Result, ...], path: Path) -> None:
-    """A JSON list, to be read again by `read_results`."""
+    """Write the results as a JSON list, with every field."""
     path.write_text(json.dumps([asdict(one) for one in results], indent=1) + "\n", encoding="utf-8")
-
-
-def read_results(path: Path) -> tuple[Result, ...]:
-    """Raises `InputError` for a file that is not there or of another shape."""
-    from pydantic import ValidationError
-
-    try:
-        return _validator().validate_json(read_text(path))
-    except OSError as error:
-        raise InputError(
-            f"cannot read the results {path}: {error.strerror}", hint="hammerstone bench … --json"
-        ) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        message = f"{path} is not a results file: {where + ': ' if where else ''}{first['msg']}"
-        raise InputError(message, hint="run the experiment again") from error
-
-
-@cache
-def _validator() -> SchemaValidator:  # made when first needed: it takes some milliseconds
-    return validator_of(tuple[Result, ...])

@@ -18,14 +18,14 @@ _OURS = "hammerstone"
 
 @dataclass(frozen=True, kw_only=True)
 class Headline:
-    """`value` is what is read first, `text` says of what, and how the others did."""
+    """A main number: `value` is read first; `text` says what it counts, and how the others did."""
 
     value: str
     text: str
 
 
 def headlines(result: Result) -> Iterator[Headline]:
-    """Right answers, false hits, break-even: those of them that the result has.
+    """Right answers, false hits and break-even, as far as the result has them.
 
     hammerstone's own method comes first where there is one, else the best, and of equals the one that was asked most.
     """

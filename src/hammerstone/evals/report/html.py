@@ -45,7 +45,7 @@ class _Section:
 
 
 def render(results: Sequence[Result], *, title: str, generator: str) -> str:
-    """All of the page; `generator` is the name that its head says wrote it."""
+    """Render the whole page; its head names the `generator`."""
     sections = [_section(f"e{at}", result) for at, result in enumerate(results, 1)]
     environment = Environment(
         loader=PackageLoader(__package__ or "", "templates"),
@@ -80,7 +80,7 @@ def _section(anchor: str, result: Result) -> _Section:
 
 
 def _grouped(table: Table) -> list[tuple[str, list[tuple[tuple[str, ...], str]]]]:
-    """Neighbouring rows that begin alike under their common beginning, each with its detail apart."""
+    """Group neighbouring rows that begin alike under their common beginning, each with its own detail."""
     end = -1 if table.heads[-1] == DETAIL else None
     groups = groupby(table.rows, key=lambda row: row[0])
     return [(name, [(row[1:end], row[-1] if end else "") for row in rows]) for name, rows in groups]

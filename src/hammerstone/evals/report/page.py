@@ -36,7 +36,7 @@ def write_report(results: Sequence[Result], path: Path, *, title: str = "hammers
 
 
 def write_page(page: str, path: Path) -> None:
-    """Raises `InputError` where it cannot be written."""
+    """Write a page to `path`. Raises `InputError` if it cannot be written."""
     try:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
@@ -44,7 +44,7 @@ def write_page(page: str, path: Path) -> None:
 
 
 def check_report_path(path: Path) -> None:
-    """Nothing is lost: what stands at `path` is nothing, or a report of ours. Raises `InputError` for anything else."""
+    """Check that nothing would be lost at `path`. Raises `InputError` if it holds anything but an earlier report."""
     try:
         if path.is_dir():
             raise InputError(f"the report's path {path} is a folder", hint=f"--report {path / 'report.html'}")
@@ -65,7 +65,7 @@ def _is_report(path: Path) -> bool:
 
 
 def _check_shape(result: Result) -> None:
-    """What no experiment writes, but a file of results can hold."""
+    """Refuse shapes that no experiment writes, but a file of results can hold."""
     wrong = [
         f"series {one.name!r}"
         for one in result.series

@@ -55,7 +55,7 @@ _LOOK = {
 
 @dataclass(frozen=True, kw_only=True)
 class Dot:
-    """A share with its interval, of 1, and `said` beside it. `paper` is the paper's share."""
+    """A share with its interval, from 0 to 1, and `said` beside it. `paper` is the paper's share."""
 
     name: str
     share: float
@@ -67,7 +67,7 @@ class Dot:
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A share with its interval, of 1, at a cost in US dollars."""
+    """A share with its interval, from 0 to 1, at a cost in US dollars."""
 
     x: float
     share: float
@@ -143,7 +143,7 @@ def draw_lines(
 
 
 def _set_scales(axes: Axes, series: Sequence[Series]) -> None:
-    """From zero where that leaves something to see; logarithmic where values or points span orders of magnitude."""
+    """Start at zero if that leaves something to see; use logarithms if values or points span orders of magnitude."""
     xs = sorted(x for one in series for x in one.x)
     ys = sorted(y for one in series for y in one.y)
     if 0 < _CROWDED * xs[len(xs) // 2] < xs[-1]:
@@ -177,7 +177,7 @@ def _paint_marks(axes: Axes, series: Sequence[Series], styles: Mapping[str, Styl
 
 
 def draw_stack(series: Sequence[Series], styles: Mapping[str, Style], say: Callable[[float], str]) -> str:
-    """Parts of a whole, one upon the other, over the `x` of the first."""
+    """Draw parts of a whole, one upon the other, over the `x` of the first."""
 
     def paint(axes: Axes) -> None:
         colours = [styles[one.name].colour for one in series]
@@ -189,7 +189,7 @@ def draw_stack(series: Sequence[Series], styles: Mapping[str, Style], say: Calla
 
 
 def _say_values(axes: Axes, say: Callable[[float], str], counted: str) -> None:
-    """Values in words at the left, with as much room as they need."""
+    """Write the values in words at the left, with as much room as they need."""
     for axis, words, whole in ((axes.xaxis, number, True), (axes.yaxis, say, False)):
         if axis.get_scale() == "log":
             axis.set_minor_locator(NullLocator())
@@ -211,7 +211,7 @@ def _words(say: Callable[[float], str]) -> FuncFormatter:
 
 
 def _drawn(paint: Callable[[Axes], None], *, height: float = _HEIGHT, left: float = 0, right: float = 0) -> str:
-    """What `paint` draws, with nothing in it of the day, the machine or a user's own settings for matplotlib."""
+    """The drawing as SVG, the same on every day and machine and with any user's settings for matplotlib."""
     box = (left / _WIDTH, 20 / height, 1 - (left + right) / _WIDTH, 1 - 24 / height)
     with matplotlib.style.context(["default", _LOOK]), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # the browser has fonts for every script
@@ -223,7 +223,7 @@ def _drawn(paint: Callable[[Axes], None], *, height: float = _HEIGHT, left: floa
 
 
 def _lines(name: str) -> str:
-    """At most three lines of 20 letters, the last one cut. Names break after underscores, long words after hyphens."""
+    """A name in at most three lines of 20 letters, broken after underscores or hyphens, the last line cut."""
     parts = visible(name, lines=True).expandtabs(1).replace("_", "_\0 ").split("\n")  # SVG allows no control characters
     words = [[w.replace("-", "-\0 ") if len(w) > _LETTERS else w for w in part.split(" ")] for part in parts]
     lines = [line.replace("\0 ", "").replace("\0", "") for one in words for line in wrap(" ".join(one), _LETTERS)]

@@ -32,7 +32,7 @@ _Column: TypeAlias = tuple[str, Sequence[str]]
 
 
 def tables(result: Result) -> tuple[Table, ...]:
-    """Its measurements, a summary of its series, its confusion matrix, and its own tables, without empty ones."""
+    """The measurements, a summary of the series, the confusion matrix and the result's own tables; no empty ones."""
     found = [_measurements(result), _series(result.series)]
     if result.confusion:
         found.append(_confusion(result.confusion))
@@ -41,7 +41,7 @@ def tables(result: Result) -> tuple[Table, ...]:
 
 
 def about(result: Result) -> str:
-    """Where the numbers come from: seed, date of the recording, models."""
+    """The origin of the numbers: seed, date of the recording, models."""
     recorded = [f"completions recorded {result.recorded}"] if result.recorded else []
     models = [f"{role}: {model}" for role, model in result.models.items()]
     return "; ".join([f"seed {result.seed}", *recorded, *models])
@@ -50,7 +50,7 @@ def about(result: Result) -> str:
 def counts_false_hits(experiment: str, measurement: Measurement) -> bool:
     """Whether `right` counts the questions without a false hit (a wrong answer from a tool or a cache).
 
-    All of the near-miss experiment does; any other experiment says so in the task or method.
+    Everything in the near-miss experiment does; any other experiment says so in the task or method.
     """
     return experiment == "near-miss" or "false hit" in f"{measurement.task} {measurement.method}"
 
@@ -61,18 +61,18 @@ def in_one_line(label: str) -> str:
 
 
 def number(value: float) -> str:
-    """Whole from a thousand on, below with four significant digits."""
+    """A number, whole from a thousand on, otherwise with four significant digits."""
     return f"{value:,.0f}" if abs(value) >= 1000 or value == math.floor(value) else f"{value:.4g}"
 
 
 def value_in(plot: str) -> Callable[[float], str]:
-    """How the values of a plot are written: as money, in per cent, or as they are."""
+    """The format of a plot's values: money, per cent, or plain numbers."""
     shares = dict.fromkeys(("routes", "accuracy", "coverage", "found"), percent)
     return {"cost": exact_dollars, **shares}.get(plot, number)
 
 
 def counted_in(plot: str) -> str:
-    """What the x of a plot counts."""
+    """The unit that a plot counts on its x axis."""
     return "steps" if plot == "loss" else "requests"
 
 
@@ -129,14 +129,14 @@ def _series(series: Sequence[Series]) -> Table:
 
 
 def _confusion(confusion: Confusion) -> Table:
-    """Rows are expected, columns are chosen."""
+    """The confusion matrix as a table: rows are expected, columns are chosen."""
     columns = zip(*confusion.counts, strict=True)
     counts = [(f"#{name}", [number(one) for one in of]) for name, of in zip(confusion.columns, columns, strict=True)]
     return _table(CONFUSION, [("expected", confusion.rows), *counts])
 
 
 def _table(title: str, columns: Sequence[_Column], caption: str = "") -> Table:
-    """Without the columns that are empty in every row."""
+    """A table without the columns that are empty in every row."""
     kept = [(name, cells) for name, cells in columns if any(cells)]
     rows = tuple(zip(*(cells for _, cells in kept), strict=True))
     return Table(title=title, columns=tuple(name for name, _ in kept), rows=rows, caption=caption)

@@ -14,14 +14,14 @@ _DASHES = ((), (6, 2), (2, 2), (8, 2, 2, 2))
 
 @dataclass(frozen=True, kw_only=True)
 class Style:
-    """`dash` is the lengths of strokes and gaps in px; empty for a line without gaps."""
+    """A line's style. `dash` has the lengths of strokes and gaps in px; it is empty for a line without gaps."""
 
     colour: str
     dash: tuple[int, ...]
 
 
 def styles_of(names: Iterable[str]) -> Mapping[str, Style]:
-    """Twenty-four that differ, in the order of first appearance; neighbours differ in both."""
+    """Styles for up to 24 names, in the order of first appearance; neighbours differ in colour and dash."""
     each = dict.fromkeys(names)
     return {
         name: Style(colour=_COLOURS[index % len(_COLOURS)], dash=_DASHES[(index + index // 6) % len(_DASHES)])

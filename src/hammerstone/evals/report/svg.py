@@ -14,7 +14,7 @@ _FONT = re.compile(r"font-family: [^;]*(; )?")  # the page's own type is used
 
 
 def inline(drawing: str, *, prefix: str, label: str) -> str:
-    """The drawing as an element of a page: read out as `label`, its ids begin with `prefix`, its type is the page's.
+    """The drawing as an element of a page: read out as `label`, with ids that begin with `prefix`, in the page's type.
 
     A drawing's style sheet, name spaces, size and metadata are for a file of its own: here they would act on the page
     or say nothing. Coordinates keep hundredths of a pixel, which halves the size, and hides a processor's last bit.

@@ -1,4 +1,4 @@
-"""What a file under `evals/tasks/` offers: questions, answers and a check, and mostly rewordings and look-alikes."""
+"""A generated task, one file under `evals/tasks/`: questions, answers, a check, mostly rewordings and look-alikes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class GeneratedTask(Protocol):
         ...
 
     def check(self, question: str, answer: str) -> bool:
-        """Is this the right answer, in the task's answer format, judged from the question's text alone?
+        """Whether this is the right answer, in the task's format, judged from the question's text alone.
 
         Reads the text with code of its own and solves it by another algorithm than `generate`, so that each can
         prove the other wrong. Raises `InputError` if the question is not in the task's own form.
@@ -67,7 +67,7 @@ class GeneratedTask(Protocol):
         ...
 
     def near_miss(self, rng: random.Random, kind: str | None = None) -> Instance:
-        """A question that looks like the task's and is another: nearly the same text, another right answer.
+        """A look-alike of the task's questions: nearly the same text, another right answer.
 
         `kind` is one of `NEAR_MISSES`, or any. The task's own rule, on the same data, must give another answer: so
         whoever takes the question for one of the task's is wrong.
@@ -94,7 +94,7 @@ class CompanyTask(Protocol):
         ...
 
     def check(self, question: str, answer: str) -> bool:
-        """Is this the right answer to the message? Like `GeneratedTask.check`."""
+        """Whether this is the right answer to the message. Like `GeneratedTask.check`."""
         ...
 
 

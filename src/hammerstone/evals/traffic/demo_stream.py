@@ -41,13 +41,13 @@ class StreamItem:
     kind: DemoKind
 
 
-def demo_stream(seed: int = DEMO_SEED) -> tuple[Request, ...]:
+def demo_stream() -> tuple[Request, ...]:
     """The 130 requests alone, with their answers and without a task hint."""
-    return tuple(item.request for item in stream_items(seed))
+    return tuple(item.request for item in stream_items())
 
 
 def stream_items(seed: int = DEMO_SEED) -> tuple[StreamItem, ...]:
-    """Per task 12 questions, then 6 more and 2 paraphrases; 4 one-offs among the first part, 6 among the second."""
+    """12 questions of each task, then 6 more and 2 paraphrases; 4 one-offs in the first part, 6 in the second."""
     rng = random.Random(f"stream {seed}")  # noqa: S311 - samples, not secrets
     first: list[_Entry] = []
     second: list[_Entry] = []
@@ -63,10 +63,10 @@ def stream_items(seed: int = DEMO_SEED) -> tuple[StreamItem, ...]:
     return tuple(_item(number, *entry) for number, entry in enumerate(first + second, start=1))
 
 
-def new_questions(seed: int = DEMO_SEED) -> dict[str, Instance]:
-    """One of each task that the stream does not hold."""
+def new_questions() -> dict[str, Instance]:
+    """One question of each task that the stream does not hold."""
     asked = _MAKING + _MORE + _PARAPHRASED
-    return {name: generate_instances(name, asked + 1, seed)[-1] for name in DEMO_TASKS}
+    return {name: generate_instances(name, asked + 1, DEMO_SEED)[-1] for name in DEMO_TASKS}
 
 
 def _of_task(name: str, seed: int, rng: random.Random) -> tuple[list[_Entry], list[_Entry]]:

@@ -63,7 +63,7 @@ class TrafficItem:
 
 
 class _Entry(NamedTuple):
-    """What comes at one place of the stream, before its question is drawn."""
+    """One place of the stream, before its question is drawn."""
 
     kind: TrafficKind
     of: str | None = None
@@ -120,7 +120,7 @@ def _counts(n: int, shares: Mapping[TrafficKind, float]) -> Counter[TrafficKind]
 
 
 def _ranked(tasks: set[str], rng: random.Random) -> list[str]:
-    """The most frequent first; one that can change its rule, if there is any, is first or second."""
+    """The tasks, the most frequent first; one that can change its rule, if there is any, is first or second."""
     ranked = rng.sample(sorted(tasks), len(tasks))
     changing = next((name for name in ranked if name in OTHER_RULES), None)
     if changing in ranked[2:]:
@@ -137,9 +137,9 @@ def _drifting(ranked: list[str]) -> _Drift:
 
 
 def _entries(ranked: list[str], counts: Counter[TrafficKind], drift: _Drift, rng: random.Random) -> list[_Entry]:
-    """What is to come but repeats, in no order. Of what both ask in their own form, the same part drifts.
+    """All entries but repeats, in no order. Of both tasks' questions in their own form, the same part drifts.
 
-    Whatever asks nearly in a task's own wording is not of the task whose rule changes: its right answer would be open.
+    No near-miss is of the task whose rule changes: its right answer would be open.
     """
     own = _frequent(ranked, ranked, counts["own"] + counts["drift"], rng)
     asked = own.count(drift.template) + own.count(drift.rule)
@@ -164,7 +164,7 @@ def _frequent(ranked: list[str], names: list[str], k: int, rng: random.Random) -
 
 
 def _arranged(entries: list[_Entry], drift: _Drift, rng: random.Random) -> list[_Entry]:
-    """In a drawn order, but that a task which drifts asks in its own form first and then no more."""
+    """The entries in a drawn order, except that a task which drifts asks in its own form first, and then no more."""
     arranged = rng.sample(entries, len(entries))
     for name in (drift.template, drift.rule):
         places = [k for k, (kind, of) in enumerate(arranged) if of == name and kind in ("own", "drift")]
@@ -208,7 +208,7 @@ def _worded(kind: TrafficKind, of: str, instance: Instance, drift: _Drift, seed:
 
 
 def _with_repeats(items: list[TrafficItem], repeats: int, drift: _Drift, rng: random.Random) -> Iterator[TrafficItem]:
-    """Each repeat is somewhere after what it repeats. What a changed rule puts out of date is not repeated."""
+    """Put each repeat somewhere after its original. A request whose answer a changed rule outdates is not repeated."""
     sources = [k for k, item in enumerate(items) if item.task != drift.rule or item.kind != "own"]
     if repeats and not sources:
         raise InputError("there is nothing to repeat", hint="give other kinds of requests a share too")

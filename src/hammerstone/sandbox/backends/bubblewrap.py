@@ -27,7 +27,7 @@ NOT_COVERED = (
 
 
 async def launch() -> Launch:
-    """How to start a worker. Raises `SandboxError` where bwrap or the machine's call list is missing."""
+    """The launch of a worker. Raises `SandboxError` where bwrap or the machine's call list is missing."""
     program = shutil.which("bwrap")
     if program is None:
         raise SandboxError("the program bwrap is not installed", hint="for example: apt install bubblewrap")

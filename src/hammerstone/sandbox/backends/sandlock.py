@@ -42,7 +42,7 @@ os.execve(setup["command"][0], setup["command"], setup["environment"])
 
 
 async def launch() -> Launch:
-    """How to start a worker. Raises `SandboxError` where the package or the machine's call list is missing."""
+    """The launch of a worker. Raises `SandboxError` where the package or the machine's call list is missing."""
     found = importlib.util.find_spec("sandlock") if sys.platform == "linux" else None
     if found is None or found.origin is None:
         raise SandboxError("the package sandlock is not installed", hint="on Linux: pip install sandlock")

@@ -108,7 +108,7 @@ class Outside:
         return self.file.read_text(), of.st_mode, of.st_mtime_ns, of.st_nlink, of.st_uid
 
     def seen(self) -> str:
-        """What generated code left or did outside, or the empty string."""
+        """The traces that generated code left outside, or the empty string."""
         if not self.file.exists() or self._state() != self._mark:
             return "the file outside was changed"
         others = {name for name in os.listdir(self.folder) if name not in ("secret", "socket")}  # noqa: PTH208 - names

@@ -1,4 +1,4 @@
-"""From one call to the next: a sender and a receiver over every channel that the two might share.
+"""Channels from one call to the next: a sender and a receiver over everything that the two might share.
 
 Each program looks, sends, and looks again, in calls of their own. Where the second look sees anything other than the
 first, something of the sender has reached the receiver. A look at something that changes by itself (a clock of another
@@ -47,7 +47,7 @@ def _channel(
 
 
 def _state(name: str, description: str, program: str) -> Attack:
-    """What only the process itself holds can always be looked at, and must always look the same."""
+    """An attack on state of the process alone, which can always be looked at, and must always look the same."""
     return Attack(
         name=name,
         description=description,

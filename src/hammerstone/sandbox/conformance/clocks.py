@@ -61,7 +61,7 @@ def read(reader):
 
 
 def _bits(outcomes: Sequence[Outcome]) -> str:
-    """How much the listener has heard: it says the same each time, or else something about when the speaker ended."""
+    """The bits that the listener has heard: none if it says the same each time, whenever the speaker ended."""
     heard = {repr(outcome.value) for outcome in outcomes[1::2]}
     return f"{math.log2(len(heard)):.1f} bits for each call" if len(heard) > 1 else ""
 

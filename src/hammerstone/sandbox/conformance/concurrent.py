@@ -1,4 +1,4 @@
-"""Between calls at the same time, in two workers: what both of them, or all processes of the machine, could share.
+"""Channels between concurrent calls in two workers: things that both, or all processes of the machine, could share.
 
 The first of a pair listens while the second speaks. Other programs look for something that belongs to the whole
 machine (which processes there are, which processor is free, how much memory), since whoever can see such a thing

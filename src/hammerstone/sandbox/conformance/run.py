@@ -59,7 +59,7 @@ async def run_conformance(
 ) -> tuple[PropertyFinding, ...]:
     """Run every hostile program against `sandbox`, one after another; tens of seconds on CPython.
 
-    `on_result` is told of each finding as it comes. Raises `SandboxError` if the sandbox itself breaks.
+    `on_result` is called with each finding as it comes. Raises `SandboxError` if the sandbox itself breaks.
     """
     findings: list[PropertyFinding] = []
     for attack in ATTACKS:

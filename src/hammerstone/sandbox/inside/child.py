@@ -1,4 +1,4 @@
-"""What happens in the process of a call: it confines itself, runs generated code and says what came of it.
+"""The process of a call: it confines itself, runs generated code and reports the outcome.
 
 Everything here can be broken by the generated code that runs beside it, and then breaks that one process. Nobody
 believes it more than that: the host bounds what it says, and reads it as strict JSON of an untrusted writer.
@@ -57,7 +57,7 @@ class ToolModule:
 
 
 class Program:
-    """What a worker has prepared for its calls. `confine`: functions of the C library, their arguments and results."""
+    """A program that a worker has prepared. `confine`: functions of the C library, with arguments and results."""
 
     def __init__(self, source: str, tool: ToolModule, output_bytes: int, confine: Confinement) -> None:
         self.source = source
@@ -190,7 +190,7 @@ def described(error: BaseException) -> tuple[int, bytes]:
 
 
 def describe(error: BaseException) -> dict[str, object]:
-    """Type, message and line of the made source, for the maker to repair."""
+    """Type, message and line of the generated source, for the maker to repair."""
     line = None
     at = error.__traceback__
     while at is not None:

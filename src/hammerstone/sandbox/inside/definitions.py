@@ -46,7 +46,7 @@ GROWING = (_ast.Pow, _ast.LShift)
 
 
 class Names:
-    """What the statements so far have bound: to values of the module's own, and to the module `re`."""
+    """The names that the statements so far have bound: to values of the module's own, and to the module `re`."""
 
     def __init__(self) -> None:
         self.bound: set[str] = set()
@@ -64,13 +64,13 @@ class Names:
 
 
 def beginning(body: list[_ast.stmt]) -> int:
-    """How many statements a worker may run."""
+    """The number of statements that a worker may run."""
     names = Names()
     return next((number for number, one in enumerate(body) if not is_definition(one, names)), len(body))
 
 
 def is_definition(statement: _ast.stmt, names: Names) -> bool:
-    """Whether a worker may run it. If so, its names are bound."""
+    """Whether a worker may run the statement. If so, its names are bound."""
     if isinstance(statement, _ast.Import):
         return all(
             one.name in PRELOADED
@@ -101,7 +101,7 @@ def is_definition(statement: _ast.stmt, names: Names) -> bool:
 
 
 def is_value(expression: _ast.expr | None, names: Names) -> bool:
-    """Whether evaluating it calls nothing but what is listed."""
+    """Whether evaluating the expression calls nothing but listed names."""
     nodes = nodes_of(expression)
     inner = {node.id for node in nodes if isinstance(node, _ast.Name) and isinstance(node.ctx, _ast.Store)}
     if inner & (names.bound | TYPES):  # of a comprehension: it would mean something else there
@@ -120,7 +120,7 @@ def is_value(expression: _ast.expr | None, names: Names) -> bool:
 
 
 def is_annotation(expression: _ast.expr | None, names: Names) -> bool:
-    """Whether it is written as types are. It becomes no value of the module's own."""
+    """Whether the expression is written as a type. It becomes no value of the module's own."""
     known = names.bound | TYPES
     return all(
         (isinstance(node, TYPE_SYNTAX) or (isinstance(node, _ast.Attribute) and isinstance(node.value, _ast.Name)))

@@ -1,4 +1,4 @@
-"""What the host, a worker and a call say to each other.
+"""The messages between the host, a worker and a call.
 
 Part of the programs inside the sandbox (see `template`), so it imports only the standard library.
 """

@@ -1,4 +1,4 @@
-"""What generated code may import, and what of it a worker has loaded before it forks for a call.
+"""The modules that generated code may import, and those that a worker loads before it forks for a call.
 
 A process of a call can read nothing from disk. So either its worker has loaded a module, or `Lacking` tells the host,
 which then has a worker load everything and starts the call again. What a program imports by name is loaded at
@@ -40,7 +40,7 @@ IMPORT = re.compile(r"^[ \t]*(?:from|import)[ \t]+(.+)", re.MULTILINE)
 
 
 def load_common() -> None:
-    """What nearly every program imports."""
+    """Load what nearly every program imports."""
     # `xml.sax.saxutils` imports it for something no call can do, and it would bring in all of networking.
     sys.modules["urllib.request"] = types.ModuleType("urllib.request")
     for name in ("collections.abc", "functools", "itertools", "json", "math", "re", "string", "unicodedata"):
@@ -48,7 +48,7 @@ def load_common() -> None:
 
 
 def load_named(source: str, zones: bytes) -> None:
-    """What `source` imports by name, and what that is known to import later."""
+    """Load what `source` imports by name, and what that is known to import later."""
     words = {word for line in IMPORT.findall(source) for word in re.findall(r"[\w.]+", line)}
     roots = {word.partition(".")[0] for word in words}
     if "strptime" in source:

@@ -1,4 +1,4 @@
-"""What a process inside the sandbox gives up for itself: descriptors, resources, outliving its parent.
+"""A process inside the sandbox confines itself: it gives up descriptors, resources, and outliving its parent.
 
 Part of the programs inside the sandbox (see `template`), so it imports only the standard library.
 """

@@ -54,7 +54,7 @@ def walk(node: object) -> typing.Iterator[_ast.AST]:
 
 
 def try_to_compile(call: _ast.Call, names: dict[str, object]) -> None:
-    """What the call says of pattern and flags, if that does not depend on anything but the module."""
+    """Compile the call's pattern with its flags, if they depend on nothing but the module."""
     try:
         function = call.func
         if not isinstance(function, _ast.Attribute) or not call.args or evaluated(function.value, names) is not re:

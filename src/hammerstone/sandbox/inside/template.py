@@ -105,7 +105,7 @@ def confine() -> None:
 
 
 def say_nothing_more() -> None:
-    """From here on nobody reads what this process and its workers would print, so it must not fill a pipe."""
+    """Close the output: from here on nobody reads what this process and its workers print, and a pipe would fill."""
     unread, end = os.pipe()
     os.close(unread)
     os.dup2(end, 1)

@@ -146,6 +146,6 @@ def unmap_times(base: int) -> None:
 
 
 def is_the_kernels(page: int) -> bool:
-    """Such pages are known by what the kernel refuses: to put them into a core dump (madvise(2))."""
+    """Whether a page is the kernel's: it refuses to include such pages in a core dump (madvise(2))."""
     refused = LIBC.madvise(ctypes.c_void_p(page), ctypes.c_size_t(PAGE_BYTES), MADV_DODUMP) != 0
     return refused and ctypes.get_errno() == errno.EINVAL  # ENOMEM: nothing is there

@@ -152,7 +152,7 @@ def tool_of(source: str, own_bytes: int) -> ToolModule:
 
 
 def confinement(steps: bytes, cpu_seconds: int) -> Confinement:
-    """What a process of a call does before all else, with everything that it needs for it at hand."""
+    """The confinement that the process of a call begins with, prepared with everything that it needs."""
     cpu = Limit(cpu_seconds, cpu_seconds + LAST_WORDS)
     allowed = FilterProgram(len(steps) // 8, steps)
     return (
@@ -164,7 +164,7 @@ def confinement(steps: bytes, cpu_seconds: int) -> Confinement:
 
 
 def patterns_found(program: Program) -> list[object]:
-    """Asked of a process of the program that is given nothing else. None if it does not say in time or to the point."""
+    """The patterns that a process of the program finds, which is given nothing else; none if it fails or is late."""
     ours, theirs = socket_pair(PATTERN_SECONDS)
     pid = LIBC.fork()
     if pid == 0:
@@ -194,7 +194,7 @@ def patterns_found(program: Program) -> list[object]:
 
 
 def limited(memory_bytes: int, cpu_seconds: int) -> None:
-    """For the time of preparing. Where there is a hard limit, no more than that."""
+    """Limit memory and CPU time while preparing; a hard limit that is lower stays."""
     for kind, value in ((RLIMIT_AS, memory_bytes), (RLIMIT_CPU, cpu_seconds)):
         hard = limits(kind)[1]
         limit(kind, min(value, hard), hard)

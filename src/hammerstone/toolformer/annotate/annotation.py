@@ -36,7 +36,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingSettings:
-    """How calls of one tool are sampled: τ_s, k and m of the paper.
+    """Sampling of one tool's calls: τ_s, k and m of the paper.
 
     A position is used if the probability of `[` there is above `threshold` (τ_s) and among the `positions` (k) highest
     of its document; `draws` (m) calls are sampled at each.
@@ -68,7 +68,7 @@ PAPER_SAMPLING = {
 
 @dataclass(frozen=True, kw_only=True)
 class AnnotateSettings:
-    """What the proposals depend on, besides the model and the tools.
+    """The settings on which proposals depend, besides the model and the tools.
 
     `tools` sets, by name, how some tools are sampled. Other tools use the paper's settings; tools that the paper does
     not have use those of most of its tools. `call_tokens` is the most tokens that a call may have after its
@@ -128,7 +128,7 @@ def annotate(
 
 
 def annotation_work(proposer: Proposer, apis: Sequence[Api], settings: AnnotateSettings) -> StageWork:
-    """What `annotate` does with a unit of documents.
+    """The work of `annotate` on a unit of documents.
 
     Raises `InputError` for a prompt that does not fit into the model's context, and `SettingsError` for no tools or
     two of the same name.
@@ -165,7 +165,7 @@ def _manifest(proposer: Proposer, prompts: Mapping[str, str], settings: Annotate
 def _annotated(
     documents: Sequence[CorpusDocument], proposer: Proposer, apis: Sequence[Api], settings: AnnotateSettings
 ) -> tuple[list[CorpusDocument], Counter[str]]:
-    """One unit."""
+    """Annotate one unit."""
     names = [api.name for api in apis]
     made = {at: document for at, document in enumerate(documents) if not find_calls(document.text, names)}
     counts: Counter[str] = Counter({"left out: calls of its own": len(documents) - len(made)})

@@ -35,7 +35,7 @@ class CallTokens:
 
     @classmethod
     def of(cls, tokenizer: ModelTokenizer, *, name: str) -> CallTokens:
-        """Raises `InputError`, which names the model, for a tokenizer without a token for `[`."""
+        """The tokens of a tokenizer. Raises `InputError`, which names the model, if it has no token for `[`."""
         words = tokenizer.tokenizer
         texts = list[str](words.backend_tokenizer.decode_batch([[token] for token in range(len(words))]))
         forms = tuple(token for token, text in enumerate(texts) if text.lstrip(" ") == OPEN)
@@ -71,7 +71,7 @@ class CallTokens:
 
 @dataclass(frozen=True, kw_only=True)
 class UnfinishedCall:
-    """How far a call has come, from behind its `[` on: what is left of `Name(`, and then its open parentheses.
+    """The state of a call, from behind its `[` on: what is left of `Name(`, and then its open parentheses.
 
     An input is one line with balanced parentheses, and has neither brackets nor an arrow.
     """

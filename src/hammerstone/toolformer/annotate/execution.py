@@ -30,7 +30,7 @@ OUTAGE = 10  # failed calls of one tool, without a success, that stop the stage
 
 @dataclass(frozen=True, kw_only=True)
 class ExecuteSettings:
-    """How calls are run. `specs` are the names with which the tools were opened (`open_api`), for the manifest."""
+    """Settings by which calls are run. `specs` are the names that opened the tools (`open_api`), for the manifest."""
 
     specs: tuple[str, ...] = ()
     seconds: float = 30.0  # for one call
@@ -94,7 +94,7 @@ async def execute(
 def execution_work(
     open_apis: Callable[[], AbstractAsyncContextManager[Iterable[Api]]], settings: ExecuteSettings
 ) -> Generator[StageWork]:
-    """What `execute` does with a unit of documents, for code that has no event loop: one runs in a thread."""
+    """The work of `execute` on a unit of documents, for code without an event loop: one runs in a thread."""
     with from_thread.start_blocking_portal() as portal, portal.wrap_async_context_manager(open_apis()) as apis:
         executor = Executor(apis, seconds=settings.seconds, at_once=settings.at_once)
 

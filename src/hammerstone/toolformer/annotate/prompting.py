@@ -38,7 +38,7 @@ def annotation_prompt(api: Api) -> str:
 
 
 def is_continued(prompt: str, api: str) -> bool:
-    """Whether a prompt is one of annotated texts alone: it has calls of the tool, and no line `Input:`.
+    """Whether a prompt consists of annotated texts alone: it has calls of the tool, and no line `Input:`.
 
     Other prompts are followed by `Input:` and `Output:`, as the paper's are (appendix A). A small model that has not
     been trained to follow instructions does better with texts alone, which it only has to continue.
@@ -47,7 +47,7 @@ def is_continued(prompt: str, api: str) -> bool:
 
 
 def instructions(api: Api) -> str:
-    """What a prompt for one tool says before its examples, which follow it in the form of `annotation_prompt`."""
+    """The beginning of a prompt for one tool; its examples follow in the form of `annotation_prompt`."""
     if api.name in PAPER_SAMPLING:
         return annotation_prompt(api).partition("\n\nInput:\n")[0]
     return fill_template(PROMPTS, "annotate_like", {"name": api.name, "description": api.description})

@@ -68,7 +68,7 @@ class _EncodedDocument(NamedTuple):
 
 
 class _Head(NamedTuple):
-    """What stands before the texts: `cache` is the prompt, up to the first text, less the tokens of `lead`.
+    """The prompt as read before the texts: `cache` has it up to the first text, less the tokens of `lead`.
 
     `lead` predicts the first token of the text in which calls are opened, so it is read anew with each text; `texts` is
     how often a text stands there.
@@ -112,7 +112,7 @@ class SamplingProposer:
 
     @property
     def name(self) -> str:
-        """The model's, and what it calculates in where that rounds: other calls are drawn then."""
+        """The model's identity, with its number format where that rounds: it then draws other calls."""
         dtype = self._lm.model.dtype
         return self._lm.name if dtype.itemsize >= torch.float32.itemsize else f"{self._lm.name} ({dtype})"
 
@@ -165,7 +165,7 @@ class SamplingProposer:
         return self._heads[api.name]
 
     def _room(self, api: Api, settings: AnnotateSettings) -> int:
-        """How many tokens of a text fit into the context, beside the prompt and a call."""
+        """The number of a text's tokens that fit into the context, beside the prompt and a call."""
         prompt = self._prompt(api)
         twice = not is_continued(prompt, api.name)
         taken = 1 + len(self._lm.encode(f"{prompt}{BEFORE}" if twice else f"{prompt}{APART}"))
@@ -181,7 +181,7 @@ class SamplingProposer:
         return room
 
     def _opening(self, api: Api) -> int:
-        """How many tokens `[Name` has."""
+        """The number of tokens of `[Name`."""
         name = self._name(api)
         return 1 + len(name.ids if name else [])
 
@@ -198,7 +198,7 @@ class SamplingProposer:
     def _propose(
         self, texts: Sequence[_EncodedDocument], api: Api, settings: AnnotateSettings, counts: Counter[str]
     ) -> list[list[Proposal]]:
-        """One batch of documents."""
+        """Propose calls for one batch of documents."""
         sampling = settings.sampling(api.name)
         probabilities, forms, cache = self.openings(api, [text.ids for text in texts])
         spots: list[_CallPosition] = []
@@ -248,13 +248,13 @@ class SamplingProposer:
         return drawer.draw(openings)
 
     def _document_bytes(self, tokens: int, api: Api) -> int:
-        """What a document takes while it is read: keys and values, and logits for its last `tokens` in three forms."""
+        """Bytes of a document while it is read: keys and values, and logits for its last `tokens` in three forms."""
         cache, lead, texts = self._head(api)
         cached = (cache.width + len(lead) + texts * tokens) * cache.nbytes // cache.width
         return 2 * cached + tokens * self._logits_bytes
 
     def _draw_bytes(self, tokens: int, cache: KVCache) -> int:
-        """What a draw takes: keys and values, scores for the longest prefix, and logits in three forms."""
+        """Bytes of a draw: keys and values, scores for the longest prefix, and logits in three forms."""
         heads = int(self._lm.model.config.num_attention_heads)
         copied = 0 if shares_prefixes(self._lm) else cache.width
         own = (copied + tokens) * cache.nbytes // (cache.width * len(cache.lengths))
@@ -262,7 +262,7 @@ class SamplingProposer:
 
     @property
     def _logits_bytes(self) -> int:
-        """Of one token: as the model gives them, in float32, and as probabilities."""
+        """Bytes of one token's logits: as the model gives them, in float32, and as probabilities."""
         vocabulary = int(self._lm.model.config.vocab_size)
         return vocabulary * (self._lm.model.dtype.itemsize + 8)
 

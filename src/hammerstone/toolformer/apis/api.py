@@ -1,4 +1,4 @@
-"""What a tool is to Toolformer: a name, a sentence that describes it, and text in, text out."""
+"""A tool as Toolformer sees it: a name, a sentence that describes it, and text in, text out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Api", "ApiError", "CallContext"]
 
 @dataclass(frozen=True, kw_only=True)
 class CallContext:
-    """What a call may depend on besides its input.
+    """The context of a call: what it may depend on besides its input.
 
     `date`, in ISO form, is the date of the text; `None` means today, and the empty string an unknown date.
     """
@@ -30,7 +30,7 @@ class Api(Protocol):
 
     @property
     def description(self) -> str:
-        """What it does, what its input looks like, and what it returns: prompts for annotation use it."""
+        """What the tool does, what its input looks like, and what it returns: annotation prompts use it."""
         ...
 
     async def __call__(self, text: str, context: CallContext) -> str:

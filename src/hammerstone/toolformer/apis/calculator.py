@@ -63,7 +63,7 @@ def calculate(text: str) -> Fraction:
 
 
 def rounded(value: Fraction) -> str:
-    """With two decimals, halves rounded away from zero; whole numbers without."""
+    """The value with two decimals, halves rounded away from zero; a whole number without decimals."""
     if value.denominator == 1:
         digits = str(abs(value.numerator))
     else:

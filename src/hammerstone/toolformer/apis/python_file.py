@@ -123,7 +123,7 @@ def _line(path: Path, error: BaseException) -> str:
 
 
 def _check(function: Function) -> bool:
-    """Whether the function takes a `context`."""
+    """Check the function's parameters, and return whether it takes a `context`."""
     what = f"the function {function.__name__}"
     if not inspect.getdoc(function):
         raise SettingsError(f"{what} has no docstring", hint=EXAMPLE)

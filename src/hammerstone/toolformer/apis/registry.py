@@ -11,7 +11,7 @@ __all__ = ["LiveTool", "RegistryApi"]
 
 
 class LiveTool(Protocol):
-    """What Toolformer needs of a built tool. The code that has the registry and the sandbox provides it."""
+    """A built tool, as far as Toolformer needs it. The code that has the registry and the sandbox provides it."""
 
     @property
     def name(self) -> str: ...

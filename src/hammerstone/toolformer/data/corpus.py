@@ -39,7 +39,7 @@ UNREADABLE = 0.01  # of the characters of a text: with more that are not UTF-8, 
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusSettings:
-    """What the corpus depends on, besides its sources and the tools.
+    """The settings on which the corpus depends, besides its sources and the tools.
 
     Pieces have `min_tokens` to `max_tokens` tokens. At most `limit` documents are kept: a sample of the texts of files
     by `seed`; of a dataset, which may have no end, the first that come (`open_dataset` can shuffle it).
@@ -265,7 +265,7 @@ def _repaired(value: object) -> tuple[str, int]:
 
 
 def _date(fields: Mapping[str, object], names: CorpusSettings, counts: Counter[str]) -> tuple[str | None, str | None]:
-    """When the text was written, and how that is known; a date field takes precedence over the URL."""
+    """The date on which the text was written, and how it is known; a date field takes precedence over the URL."""
     given = fields.get(names.date_field)
     day = given.isoformat() if isinstance(given, date) else _repaired(given)[0]
     if found := iso_date(day):

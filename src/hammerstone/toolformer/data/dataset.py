@@ -119,7 +119,7 @@ def _gain(proposal: Proposal) -> float:
 
 
 def _taken(source: Path, settings: DatasetSettings) -> Mapping[str, set[str]]:
-    """For each tool, the documents whose best call helps most, up to the limit."""
+    """The documents for each tool whose best call helps most, up to the limit."""
     gains: defaultdict[str, dict[str, float]] = defaultdict(dict)
     for document in read_shards(source):
         for one in selected_calls(document, settings):

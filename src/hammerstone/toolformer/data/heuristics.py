@@ -1,6 +1,6 @@
-"""Which documents are worth annotating for which tool (Toolformer, appendix A).
+"""Decides for which tools a document is worth annotating (Toolformer, appendix A).
 
-Most text needs no calculator. What a document is kept for:
+Most text needs no calculator. A document is kept for:
 
     Calculator   three numbers within 100 words, one of which results from the other two; or "=", "equals", "total
                  of" and the like before a number; or three numbers anywhere, and then 1 document in 100

@@ -1,4 +1,4 @@
-"""Which pieces of texts become documents: long enough, useful for a tool, and near to no evaluation question."""
+"""Selects pieces of texts as documents: long enough, useful for a tool, and near to no evaluation question."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class NearText(NamedTuple):
 
 
 class PieceSelection(NamedTuple):
-    """Which pieces of texts become documents."""
+    """Selects the pieces of texts that become documents."""
 
     rules: DocumentRules
     min_tokens: int

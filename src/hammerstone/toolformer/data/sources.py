@@ -1,4 +1,4 @@
-"""What can be a source, by file ending (also with `.gz`, except Parquet); of a folder or pattern, each file:
+"""Reads sources, by file ending (also with `.gz`, except Parquet); of a folder or pattern, each file:
 
     .txt               one text; a long one is split into texts of about a megabyte, at blank lines
     .jsonl .json       one object per line, with a text and optionally an id, a URL and a date

@@ -106,7 +106,7 @@ class DecodingRow:
 
     @property
     def may_be_forced(self) -> bool:
-        """Inside a call the model decodes freely."""
+        """Whether `[` may be chosen for the model: inside a call it decodes freely."""
         return self.may_call and not self.openings
 
     def take(self, choice: TokenChoice) -> None:
@@ -154,7 +154,7 @@ class DecodingRow:
         return self._limited() if instead is None and self.asked is None else instead
 
     def _settle(self, fresh: _OpenBracket | None) -> int | None:
-        """What the last token means for the open brackets, innermost first; `fresh` is its own bracket."""
+        """Settle what the last token means for the open brackets, innermost first; `fresh` is its own bracket."""
         while self.openings or fresh is not None:
             if fresh is not None and not self.openings:
                 self.openings.append(fresh)
@@ -237,7 +237,7 @@ class DecodingRow:
         self.cached, self.searched = min(self.cached, length), min(self.searched, length)
 
     def pieces(self) -> list[TokenPiece]:
-        """What has become final since the last call."""
+        """The pieces that have become final since the last call."""
         final = self.openings[0].at if self.openings else len(self.ids)
         pieces: list[TokenPiece] = []
         while self.sent < final:

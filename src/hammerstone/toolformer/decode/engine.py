@@ -1,4 +1,4 @@
-"""The batch: which rows read what, and when.
+"""The batch: decides which rows read what, and when.
 
 Rows are at different points. Running rows read one token per step, together. A row that asks for a call leaves them
 with what has been read of it, and they continue. Once its result has arrived, it is read in one step (with other
@@ -80,7 +80,7 @@ class _Group:
         return away
 
     def trim(self) -> None:
-        """Without the tokens that rows have taken back."""
+        """Drop the tokens that rows have taken back."""
         self.read.cut([row.cached for row in self.rows])
 
 
@@ -158,14 +158,14 @@ class _Batch:
         return [token for (token,) in drawn]
 
     def _instead(self, logits: Tensor, rows: Sequence[DecodingRow], own: Sequence[int]) -> dict[int, int]:
-        """For rows whose token has a bracket, the one that they take if they go back."""
+        """The token that each row whose token has a bracket takes if it goes back."""
         at = [row for row, token in enumerate(own) if token in self.vocabulary.brackets]
         if not at:
             return {}
         return dict(zip(at, self._picked(self._without_brackets(logits[at]), [rows[row] for row in at]), strict=True))
 
     def _forced(self, logits: Tensor, rows: Sequence[DecodingRow], bracketed: Collection[int]) -> dict[int, int]:
-        """For rows in which `[` is among the k most likely, its most likely token."""
+        """The most likely token for `[`, for rows in which it is among the k most likely."""
         at = [number for number, row in enumerate(rows) if row.may_be_forced and number not in bracketed]
         if not at or not self.vocabulary.starts:
             return {}

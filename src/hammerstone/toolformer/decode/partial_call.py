@@ -31,7 +31,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class CallVocabulary:
-    """What decoding needs to know of a tokenizer's `size` tokens.
+    """The tokens of a tokenizer that matter to decoding, out of `size`.
 
     `brackets` are the tokens that contain `[`, with their texts; `starts` are `[` itself, with or without spaces before
     it; `ends` end a text.
@@ -74,7 +74,7 @@ def text_after(tokenizer: ModelTokenizer, prompt: Sequence[int], ids: Sequence[i
 
 @dataclass(frozen=True, kw_only=True)
 class PartialCall:
-    """How far a text that begins with `[` is a call.
+    """A text that begins with `[`, and how far it is a call.
 
     "name": it could become the `[Name(` of a tool. "input": it has, and its argument or ending is not complete.
     "complete": it has parenthesis and arrow, or parenthesis and bracket; `text[:end]` is `[Name(input)`. In `input`,
@@ -134,7 +134,7 @@ def _answered(text: str, at: int, apis: Sequence[str]) -> tuple[int, str] | None
 
 
 def answer_tokens(tokenizer: ModelTokenizer, said: Sequence[int], asked: str, result: str) -> tuple[int, list[int]]:
-    """How `said`, the tokens of a call so far, are continued to `asked -> result]`.
+    """Continue `said`, the tokens of a call so far, to `asked -> result]`.
 
     Returns how many of them stay, and the tokens to insert after those. Tokens within `asked ->` stay, up to a place
     where the tokenizer also has a boundary: for `)]` or `)` `->` that is the parenthesis; in the worst case the whole

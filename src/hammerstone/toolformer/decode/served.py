@@ -47,7 +47,7 @@ async def generate_served(
     contexts: Sequence[CallContext] | None = None,
     on_piece: Callable[[TokenPiece], None] = lambda _: None,
 ) -> list[GeneratedText]:
-    """As `generate`, with the model of a server. `tokenizer` is its tokenizer, with the endpoint's context.
+    """Like `generate`, with the model of a server. `tokenizer` is its tokenizer, with the endpoint's context.
 
     A `k` above 20 needs a server with a higher `--max-logprobs`; otherwise raises `SettingsError`. Raises `ModelError`
     if the server fails.
@@ -114,7 +114,7 @@ class _ServedRow:
         )
 
     async def _choice(self, written: StreamedToken) -> TokenChoice:
-        """As `engine.py` chooses from all logits, from the likeliest tokens: `[` if it is among the k most likely."""
+        """Choose as `engine.py` does, but from the likeliest tokens: `[` if it is among the k most likely."""
         row, known, likely = self.row, self.row.vocabulary, written.likely
         own = written.token
         if own >= known.size:  # some models have more outputs than tokens

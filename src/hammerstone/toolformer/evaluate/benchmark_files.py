@@ -110,7 +110,7 @@ def read_svamp(path: Path) -> Benchmark:
 
 
 def read_mawps(path: Path) -> Benchmark:
-    """As JSON, or as CSV whose questions have `number0`, `number1`, … for the numbers of another column."""
+    """Read MAWPS as JSON, or as CSV whose questions have `number0`, `number1`, … for the numbers of another column."""
     try:
         is_list = read_text(path).lstrip().startswith("[")
     except OSError as error:
@@ -155,7 +155,7 @@ def _mlqa(row: _FileEntry) -> BenchmarkQuestion:
 
 
 def question_prompt(question: str) -> str:
-    """How a plain question is asked."""
+    """The prompt for a plain question."""
     return f"Answer the following question: {question.strip()} Answer:"
 
 
@@ -191,7 +191,7 @@ def _is_number(text: str) -> bool:
 
 
 def _answers(row: _FileEntry) -> tuple[str, ...]:
-    """From a string, a list, TriviaQA's value with aliases, or TempLAMA's named entities."""
+    """The answers in a string, a list, TriviaQA's value with aliases, or TempLAMA's named entities."""
     given: Any = row["answers"] if "answers" in row else row["answer"]
     if isinstance(given, str):
         given = [given]

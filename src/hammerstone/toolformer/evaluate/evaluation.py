@@ -1,4 +1,4 @@
-"""Is the model better with its tools (section 4, tables 3 to 7 and 9)?
+"""Measures whether the model is better with its tools (section 4, tables 3 to 7 and 9).
 
 There are always four rows, so that an effect of the text is not mistaken for an effect of the calls:
 
@@ -61,7 +61,7 @@ class GradedAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class ToolUse:
-    """In how many answers a tool was called, and how many of them were right."""
+    """The number of answers in which a tool was called, and how many of them were right."""
 
     api: str
     called: int

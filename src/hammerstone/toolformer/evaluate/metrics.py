@@ -1,4 +1,4 @@
-"""When a continuation is right (Toolformer, sections 4.2.1 to 4.2.5): when it contains an accepted answer early on.
+"""Judges continuations (Toolformer, sections 4.2.1 to 4.2.5): one is right if it has an accepted answer early on.
 
 Words: letter case, punctuation and the form of spaces do not matter; accents and numerals do. "New York" is in "in new
 york, where", and is not in "Newyork" or "York, new". *Words* are what spaces separate.
@@ -35,7 +35,7 @@ _EXACT = Context(prec=1_000_000)  # digits: the default of 28 is too few for wha
 
 @cache
 def within_words(count: int) -> Metric:
-    """An accepted answer is among the first `count` words: 5 for LAMA and dates, 10 for MLQA, 20 for QA."""
+    """Whether an accepted answer is among the first `count` words: 5 for LAMA and dates, 10 for MLQA, 20 for QA."""
 
     def is_right(text: str, answers: Sequence[str]) -> bool:
         said = f" {_plain(' '.join(text.split()[:count]))} "
@@ -45,7 +45,7 @@ def within_words(count: int) -> Metric:
 
 
 def first_number_is(text: str, answers: Sequence[str]) -> bool:
-    """The first number equals that of an accepted answer."""
+    """Whether the first number equals that of an accepted answer."""
     said = first_number(text)
     return said is not None and any(_equal(said, first_number(answer)) for answer in answers)
 

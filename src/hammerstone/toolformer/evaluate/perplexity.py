@@ -1,4 +1,4 @@
-"""Is the model as good a language model as before (section 4.3, table 8)?"""
+"""Measures whether the model is as good a language model as before (section 4.3, table 8)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def perplexity(
     never: Sequence[int] = (),
     batch_tokens: int = BATCH_TOKENS,
 ) -> Perplexity:
-    """How well a model predicts plain texts, without any call (table 8).
+    """The perplexity of a model on plain texts, without any call (table 8).
 
     Each text is read after the start token, in parts of `length` tokens, or of the model's context where that is
     shorter. `never` are the tokens that begin a call: their probability is set to zero, as the paper does to disable

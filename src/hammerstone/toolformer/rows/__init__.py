@@ -48,7 +48,7 @@ class OpenRows(Protocol):
         ...
 
     def drop(self, rows: Sequence[int]) -> list[int]:
-        """Without these rows. Returns the old number of each that is left, in their new order."""
+        """Drop these rows. Returns the old number of each that is left, in their new order."""
         ...
 
     def cut(self, lengths: Sequence[int]) -> None:
@@ -74,9 +74,9 @@ _known: WeakKeyDictionary[LanguageModel, bool] = WeakKeyDictionary()
 
 
 def shares_prefixes(lm: LanguageModel) -> bool:
-    """Whether the model's attention can be exchanged for one that goes to a shared prefix.
+    """Whether the model's attention can be replaced by one that goes to a shared prefix.
 
-    Found by trying: branches of a prefix must have the logits of each row read alone. Models that bring their own
+    This is tried: branches of a prefix must have the logits of each row read alone. Models that bring their own
     attention (BLOOM, Falcon, MPT, GPT-J, GPT-Neo) do not pass.
     """
     if lm not in _known:

@@ -65,7 +65,7 @@ class Positions:
 
 
 class _Visible(NamedTuple):
-    """What a group of rows sees of its prefix: the columns from `begin` to `end`, and a bias from `partly` on.
+    """The part of its prefix that a group of rows sees: the columns from `begin` to `end`, and a bias from `partly` on.
 
     The bias (rows, new, end - partly) is 0 or -inf; every row sees the columns before.
     """
@@ -100,7 +100,7 @@ _current: ContextVar[_Reading] = ContextVar("reading")  # the two interfaces hav
 def shared_attention(
     model: PreTrainedModel, positions: Positions, groups: Sequence[PrefixGroup] = ()
 ) -> Generator[None]:
-    """Within it, the model's attention goes to the groups' prefixes and to the keys of its cache.
+    """Let the model's attention go to the groups' prefixes and to the keys of its cache.
 
     Models that do not look their attention up read something else, or raise.
     """
@@ -119,7 +119,7 @@ def shared_attention(
 
 
 def _mask(*, mask_function: Callable[..., Tensor], **_: object) -> Tensor:
-    """What the model passes on to its layers: a name for the mask, which is kept with the reading."""
+    """The mask for the model to pass on to its layers: an empty one, by which they find the mask of the reading."""
     reading = _current.get()
     at = reading.positions
     rows = torch.arange(len(at.queries), device=at.queries.device)[:, None, None, None]
@@ -140,7 +140,7 @@ def _mask(*, mask_function: Callable[..., Tensor], **_: object) -> Tensor:
 
 
 def _visible(seen: Tensor) -> _Visible:
-    """From (rows, new, columns)."""
+    """The visible part, from a mask (rows, new, columns)."""
     some = seen.flatten(0, 1).any(dim=0)
     columns = some.nonzero()
     if not len(columns):

@@ -29,13 +29,13 @@ class SoftmaxPart(NamedTuple):
 
 
 def attention_scores(queries: Tensor, keys: Tensor, softcap: float | None) -> Tensor:
-    """In float32 or better, though the product itself may be rounded."""
+    """Attention scores in float32 or better, though the product itself may be rounded."""
     scores = torch.matmul(queries, keys.transpose(-1, -2)).to(torch.promote_types(queries.dtype, torch.float32))
     return scores if softcap is None else scores.div_(softcap).tanh_().mul_(softcap)
 
 
 def softmax_part(scores: Tensor, values: Tensor) -> SoftmaxPart:
-    """From scores (…, queries, keys), which are overwritten, and values (…, keys, size)."""
+    """A part of the softmax, from scores (…, queries, keys), which are overwritten, and values (…, keys, size)."""
     maximum = scores.amax(dim=-1, keepdim=True).clamp_(min=NO_SCORE)
     weights = scores.sub_(maximum).exp_()
     normaliser = weights.sum(dim=-1, keepdim=True)

@@ -1,1 +1,1 @@
-"""How much each result helps the model that is fine-tuned, and which calls that selects."""
+"""Scores how much each result helps the model that is fine-tuned, and selects calls by it."""

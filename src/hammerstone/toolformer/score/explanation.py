@@ -32,7 +32,7 @@ class ExplainedCall:
 
 @dataclass(frozen=True, kw_only=True)
 class KeptCounts:
-    """How many of a tool's `measured` calls are selected at each threshold."""
+    """The counts of a tool's `measured` calls that are selected at each threshold."""
 
     api: str
     measured: int

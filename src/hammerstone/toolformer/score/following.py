@@ -1,4 +1,4 @@
-"""Whether a tool's result comes next in a text, as far as can be told from the words alone.
+"""Finds whether a tool's result comes next in a text, as far as the words alone show.
 
 A call is selected for the loss of the five tokens after it, so a result helps where it begins within them. A result
 begins where one of its numbers stands, or one of its words of four letters or more: "0.29" before "29%", "Today is
@@ -19,12 +19,12 @@ _EXACT = Context(prec=40, rounding=ROUND_HALF_UP)
 
 
 def begins_result(text: str, position: int, end: int, result: str) -> bool:
-    """Whether the result begins in `text[position:end]`; what begins there may end later."""
+    """Whether the result begins in `text[position:end]`; it may end later."""
     return any(begin < end for begin in result_begins_at(text, position, result))
 
 
 def result_begins_at(text: str, position: int, result: str) -> Iterator[int]:
-    """Where, from a position on, a number or a word of the result begins; both in characters."""
+    """The places from `position` on at which a number or a word of the result begins, in characters."""
     said = [*_SAID.finditer(result)]
     words = {match["word"].casefold() for match in said if match["word"]}
     numbers = [Decimal(match["number"].replace(",", "")) for match in said if match["number"]]
@@ -37,7 +37,7 @@ def result_begins_at(text: str, position: int, result: str) -> Iterator[int]:
 
 
 def _is_written(written: str, percent: bool, number: Decimal) -> bool:
-    """Whether a text's number is that of a result, as it is or rounded by the writer."""
+    """Whether a text's number is that of a result, exact or rounded by the writer."""
     plain = Decimal(written.replace(",", ""))
     if plain == number:
         return True

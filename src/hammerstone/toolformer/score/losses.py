@@ -1,4 +1,4 @@
-"""How much calls help: whether a result makes the next tokens easier to predict (section 2, "Filtering API Calls").
+"""Scores calls by whether the result makes the next tokens easier to predict (section 2, "Filtering API Calls").
 
 The paper filters here; this stage only scores. `selection.py` has the rule by which `data/dataset.py` selects calls.
 

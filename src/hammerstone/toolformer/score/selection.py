@@ -1,4 +1,4 @@
-"""Which calls are selected: those whose result saves at least τ_f nats (section 2, "Filtering API Calls").
+"""Selects calls whose result saves at least τ_f nats (section 2, "Filtering API Calls").
 
 The score stage only measures, and drops no call for its losses. Calls are selected later, where the dataset is built
 (`data/dataset.py`), so another threshold needs no new pass of the model.

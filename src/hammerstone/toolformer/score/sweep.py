@@ -1,4 +1,4 @@
-"""How many calls each threshold τ_f keeps, and what kind of calls they are.
+"""Shows how many calls each threshold τ_f keeps, and what kind of calls they are.
 
 The paper's thresholds (appendix A, table 2) are for a model of six billion parameters, to which a result is worth more
 nats than to a small one. Which threshold fits can be seen from the scored calls: a good one keeps calls whose result
@@ -30,7 +30,7 @@ TokenSpans = Callable[[str], Sequence[tuple[int, int]]]
 
 @dataclass(frozen=True, kw_only=True)
 class KeptCalls:
-    """What a tool's threshold `tau_f` keeps, in nats: `kept` of the `scored` calls, in `documents` documents.
+    """The calls that a tool's threshold `tau_f`, in nats, keeps: `kept` of the `scored`, in `documents` documents.
 
     The result of `followed` of them begins within the tokens that count. `examples` are calls of the band: those that
     the next higher threshold would drop.

@@ -1,4 +1,4 @@
-"""What a tool could be asked about a text, by rule: inputs made of what the text has said up to some place.
+"""Inputs that a tool could be given about a text, by rule, from what the text has said up to some place.
 
     Calculator         a op b for two numbers of the last 100 words, where the text gives the result later
     Calendar           nothing: the date of the document is known from its beginning

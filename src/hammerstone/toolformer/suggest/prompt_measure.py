@@ -1,4 +1,4 @@
-"""How well a prompt makes a model want to call a tool where its result comes next.
+"""Measures how well a prompt makes a model want to call a tool where its result comes next.
 
 Before any call is drawn, two numbers say how annotation will go: whether `[` is among the k likeliest positions of the
 document at the places where a call would help, and how likely it is there. One pass over each document gives both.
@@ -26,8 +26,8 @@ BATCH = 4  # documents read together
 
 @dataclass(frozen=True, kw_only=True)
 class PromptMeasure:
-    """Over `places` where a result comes next, in `documents`: `chosen` of them are among the `k` likeliest positions
-    of their documents, and `probability` is the mean p(`[`) at them.
+    """A prompt, measured at `places` where a result comes next, in `documents`: `chosen` of them are among the `k`
+    likeliest positions of their documents, and `probability` is the mean p(`[`) at them.
     """
 
     documents: int
@@ -71,7 +71,7 @@ def measure_prompt(
 def _places(
     lm: LanguageModel, proposer: SamplingProposer, api: Api, documents: Sequence[Sequence[ResultPlace]], k: int
 ) -> Iterator[tuple[bool, float]]:
-    """For each place whether it is among the k likeliest positions, and its p(`[`)."""
+    """Whether each place is among the k likeliest positions, and its p(`[`)."""
     for first in range(0, len(documents), BATCH):
         batch = documents[first : first + BATCH]
         texts = [own[0].document.text for own in batch]

@@ -1,4 +1,4 @@
-"""Where in a corpus a tool's result comes next: calls that are worth showing to a model, found by running the tool."""
+"""Finds places in a corpus where a tool's result comes next, by running the tool: calls worth showing to a model."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def places_by_rule(documents: Sequence[CorpusDocument], api: Api) -> list[
 
 
 def _apart(places: Sequence[ResultPlace]) -> list[ResultPlace]:
-    """Of equal calls close together the first: one call of a calendar gives the whole of a date."""
+    """The first of equal calls close together: one call of a calendar gives the whole of a date."""
     kept: list[ResultPlace] = []
     for place in places:
         last = kept[-1] if kept and (kept[-1].document, kept[-1].call) == (place.document, place.call) else None
@@ -87,6 +87,6 @@ def _places(document: CorpusDocument, known: KnownInput, api: str, result: str) 
 
 
 def _begin(text: str, proposal: Proposal) -> int:
-    """Where the first part of an input stands before its call; the call's own place if no part of it does."""
+    """The place of the first part of an input before its call; the call's own place if no part is there."""
     found = [text.rfind(part, 0, proposal.position) for part in proposal.input.split()]
     return min((at for at in found if at >= 0), default=proposal.position)

@@ -25,7 +25,7 @@ def write_whole(path: Path, text: str) -> None:
 
 @contextmanager
 def write_errors(path: Path) -> Generator[None]:
-    """Raises `OperatorError` for a failed write in the block."""
+    """Turn a failed write in the block into an `OperatorError`."""
     try:
         yield
     except (OSError, SafetensorError, RuntimeError) as error:

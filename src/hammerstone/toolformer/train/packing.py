@@ -135,7 +135,7 @@ def _calls(text: str, spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]
 
 
 def _cuts(total: int, calls: Sequence[tuple[int, int]], room: int) -> list[int] | None:
-    """Where to cut `total` tokens so that each part has at most `room` of them; `None` if a call is in the way."""
+    """The places to cut `total` tokens so that each part has at most `room`; `None` if a call is in the way."""
     cuts: list[int] = []
     begin = 0
     while total - begin > room:

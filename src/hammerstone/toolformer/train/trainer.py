@@ -73,7 +73,7 @@ def train(
 
 @contextmanager
 def one_after_another() -> Generator[None]:
-    """Under `accelerate launch`, the first process goes before the others, and each process gets its own GPU."""
+    """Let the first process go before the others under `accelerate launch`, and give each process its own GPU."""
     with _everyone().main_process_first():
         yield
 

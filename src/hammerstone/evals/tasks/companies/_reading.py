@@ -1,4 +1,4 @@
-"""How a `check` reads a message: every piece of data by its own form, as often as it may occur."""
+"""Reads a message for a `check`: every piece of data by its own form, as often as it may occur."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def find_one(form: str, text: str, task: str) -> re.Match[str]:
 
 
 def find_some(form: str, text: str, task: str) -> re.Match[str] | None:
-    """The same, but there may be none."""
+    """The one place of a message with that form, or `None`."""
     found = list(re.finditer(form, text))
     if len(found) > 1:
         raise not_in_form(text, task)

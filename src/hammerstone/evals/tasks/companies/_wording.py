@@ -1,4 +1,4 @@
-"""How people write: greetings, thanks and signatures around a request, dates and amounts within it."""
+"""Words as people write them: greetings, thanks and signatures around a request, dates and amounts within it."""
 
 from __future__ import annotations
 

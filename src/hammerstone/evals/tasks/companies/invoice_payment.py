@@ -1,4 +1,4 @@
-"""When an invoice is due and what is to be paid: terms, working days, discount, late fee, tax and deposit."""
+"""The due date and the amount of an invoice: terms, working days, discount, late fee, tax and deposit."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def _draw_invoice(rng: random.Random) -> _Invoice:
 
 
 def _draw_amount(rng: random.Random, cents: int) -> str:
-    """From 1,000 on, hundreds are at times written as `1.2k`."""
+    """An amount as people write it: from 1,000 on, at times as `1.2k`."""
     if cents >= 100_000 and cents % 10_000 == 0 and rng.random() < 0.4:
         return rng.choice(("EUR {:g}k", "€{:g}k", "{:g}k EUR")).format(cents / 100_000)
     return draw_amount(rng, cents)

@@ -1,4 +1,4 @@
-"""What a shop pays back for something returned: by category, condition, days and membership."""
+"""The refund for a returned article: by category, condition, days and membership."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def _decide(one: _Return) -> tuple[str, int]:
 
 
 def _share(one: _Return) -> int:
-    """Per cent of the price, in time."""
+    """The refund in per cent of the price, for a return in time."""
     if one.category == "hygiene" and one.state in ("opened", "used"):
         return 0
     shares = {"sealed": 100, "opened": 90, "used": 50, "defective": 100}

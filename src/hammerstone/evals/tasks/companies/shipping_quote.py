@@ -1,4 +1,4 @@
-"""What a parcel service charges: zones, volume weight, services, a season's surcharge and insurance."""
+"""The price of a parcel: zones, volume weight, services, a season's surcharge and insurance."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def check(question: str, answer: str) -> bool:
 
 
 def _billable(question: str) -> Decimal:
-    """Kilograms of a parcel, by weight or by volume."""
+    """The kilograms charged for a parcel, by weight or by volume."""
     number, unit = find_one(r"(?<![\d.,])(\d[\d,]*(?:\.\d+)?) ?(kg|g|lb)\b", question, NAME).groups()
     actual = Decimal(number.replace(",", "")) * _GRAMS[unit] / 1000
     if size := find_some(_SIZE, question, NAME):

@@ -96,7 +96,7 @@ def _at_least(rng: random.Random) -> LookAlike:
 
 
 def _too_few(rng: random.Random) -> LookAlike:
-    """As many missing from a full share as would be left of the rest up to the limit."""
+    """A look-alike in which as many are missing from a full share as were left over."""
     instance, most, _ = _drawn(rng)
     question = re.sub(r"(we have \d+) left", r"\1 too few", instance.question)
     return LookAlike(question, str(most - int(instance.answer)), instance.answer)

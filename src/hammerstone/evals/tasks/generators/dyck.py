@@ -32,7 +32,7 @@ def generate(rng: random.Random, family: str | None = None) -> Instance:
 
 
 def _pairs(rng: random.Random) -> int:
-    """From 2 to 50, short ones far more often: about the lengths of the public file."""
+    """The number of pairs, 2 to 50, low ones far more often: about the lengths in the public file."""
     return int(2 * (_MAX_PAIRS / 2 + 0.5) ** rng.random() ** 1.8)
 
 

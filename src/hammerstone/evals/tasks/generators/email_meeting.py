@@ -29,7 +29,7 @@ WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
 
 @dataclass(frozen=True, kw_only=True)
 class _Limit:
-    """When a person cannot: from `start` to `end`, in minutes after midnight, on one day or (`""`) on every day."""
+    """When a person is busy: from `start` to `end`, in minutes after midnight, on one day or (`""`) on every day."""
 
     person: str
     day: str
@@ -39,7 +39,7 @@ class _Limit:
 
 @dataclass(frozen=True, kw_only=True)
 class _Plan:
-    """What a thread is about: the first of the people asks the others."""
+    """The facts behind a thread: the first of the people asks the others."""
 
     people: tuple[str, ...]
     minutes: int
@@ -113,7 +113,7 @@ def generate(rng: random.Random, family: str | None = None) -> Instance:
 
 
 def _drawn(rng: random.Random, family: str) -> tuple[_Plan, str]:
-    """A plan, and the thread that tells it."""
+    """A plan, and the thread that states it."""
     first, n = rng.randint(0, 2), rng.randint(2, 3)
     plan = _Plan(
         people=tuple(rng.sample(PEOPLE, _PEOPLE_OF[family])),
@@ -135,7 +135,7 @@ def _drawn(rng: random.Random, family: str) -> tuple[_Plan, str]:
 
 
 def _said(rng: random.Random, plan: _Plan, person: str, *, daily: bool) -> list[tuple[_Limit, str]]:
-    """What a person says against the days, mostly one thing a day, and at times against all of them."""
+    """A person's objections to the days, mostly one for each day, and at times to all of them."""
     kinds = [rng.choice(("before", "before", "after", "within", "within", "within", "all day", "")) for _ in plan.days]
     wanted = [(kind, day) for kind, day in zip(kinds, plan.days, strict=True) if kind]
     if daily and rng.random() < 0.4:
@@ -149,7 +149,7 @@ def _said(rng: random.Random, plan: _Plan, person: str, *, daily: bool) -> list[
 
 
 def _busy(rng: random.Random, kind: str, plan: _Plan) -> tuple[int, int]:
-    """From when to when, in quarters of an hour but for the ends of the day."""
+    """A busy time, in quarters of an hour except for the ends of the day."""
 
     def quarter(earliest: int, latest: int) -> int:
         return 15 * rng.randint(earliest // 15, latest // 15)
@@ -197,8 +197,8 @@ def _times(plan: _Plan) -> list[tuple[int, int]]:
 def _suits(plan: _Plan, number: int, start: int) -> bool:
     end = start + plan.minutes
     within = plan.opens <= start and end <= plan.closes
-    told = [limit for limit in plan.limits if limit.day in ("", plan.days[number])]
-    return within and all(limit.end <= start or end <= limit.start for limit in told)
+    limits = [limit for limit in plan.limits if limit.day in ("", plan.days[number])]
+    return within and all(limit.end <= start or end <= limit.start for limit in limits)
 
 
 def _written(plan: _Plan, time: tuple[int, int] | None) -> str:
@@ -268,8 +268,8 @@ _OUT_FORM = re.compile("|".join(f"(?P<{out}>{'|'.join(forms)})" for out, forms i
 def check(question: str, answer: str) -> bool:
     plan = _read(question)
     for day in plan.days:
-        told = [range(limit.start, limit.end) for limit in plan.limits if limit.day in ("", day)]
-        free = {*range(plan.opens, plan.closes)}.difference(*told)
+        busy = [range(limit.start, limit.end) for limit in plan.limits if limit.day in ("", day)]
+        free = {*range(plan.opens, plan.closes)}.difference(*busy)
         for start in sorted(free):
             if free.issuperset(range(start, start + plan.minutes)):
                 end = start + plan.minutes
@@ -302,7 +302,7 @@ def _read(question: str) -> _Plan:
 
 
 def _read_sentence(person: str, sentence: str) -> tuple[str, _Limit]:
-    """Which part of the day is out, and when that is; of a day that becomes free, the day alone counts."""
+    """The part of the day that is busy, and its limits; for a day that becomes free, the day alone counts."""
     out = match_form(_OUT_FORM, sentence, NAME).lastgroup or ""
     day = re.search(_D, sentence)
     times = [_after_midnight(clock) for clock in re.findall(_T, sentence)]

@@ -58,7 +58,7 @@ def _ask(target: int, numbers: _Numbers) -> str:
 
 @cache
 def _ways(numbers: _Numbers, target: int) -> tuple[str, ...]:
-    """All the ways of sorted numbers to make the target, as they are to be written."""
+    """All expressions of sorted numbers that make the target, as they are to be written."""
     ways: set[str] = set()
     for value, sign, firsts, seconds in _combined(numbers):
         if value == target:
@@ -68,7 +68,7 @@ def _ways(numbers: _Numbers, target: int) -> tuple[str, ...]:
 
 @cache
 def _values(numbers: _Numbers) -> dict[Fraction, set[str]]:
-    """What sorted numbers can make, and the ways of making it."""
+    """The values that sorted numbers can make, each with its expressions."""
     if len(numbers) == 1:
         return {Fraction(numbers[0]): {str(numbers[0])}}
     values: defaultdict[Fraction, set[str]] = defaultdict(set)
@@ -90,7 +90,7 @@ def _written(firsts: set[str], sign: str, seconds: set[str]) -> set[str]:
 
 
 def _splits(numbers: _Numbers) -> Iterator[tuple[_Numbers, _Numbers]]:
-    """Each way to part them in two, both ways round."""
+    """Each way to divide the numbers into two parts, in both orders."""
     for size in range(1, len(numbers)):
         for some in {*combinations(numbers, size)}:
             yield some, tuple(sorted((Counter(numbers) - Counter(some)).elements()))
@@ -177,7 +177,7 @@ def _lesser_first(rng: random.Random) -> LookAlike:
 
 
 def _turned(expression: str) -> str:
-    """With the parts of each sum and product changed over; written alike where they are equal."""
+    """The expression with the operands of each sum and product swapped."""
     if expression.isdigit():
         return expression
     depths = [expression[:place].count("(") - expression[:place].count(")") for place in range(len(expression))]

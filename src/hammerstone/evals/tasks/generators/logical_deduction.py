@@ -379,7 +379,7 @@ def _six_objects(rng: random.Random) -> LookAlike:
 def _asking(
     scene: _OrderingScene, order: list[str], listed: list[str], statements: list[str], asked: int, really: int
 ) -> LookAlike:
-    """Asks for a rank that is `really` that of the thing elsewhere in the order told."""
+    """A look-alike that asks for a rank at another place in the stated order: `really` instead of `asked`."""
     question = _tell(scene, listed, statements, [scene.ranks[asked].format(thing) for thing in listed])
     return LookAlike(question, letter(listed, order[really]), letter(listed, order[asked]))
 

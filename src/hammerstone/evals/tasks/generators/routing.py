@@ -76,11 +76,11 @@ def _minutes(roads: list[_Road], route: _Route) -> int:
 
 
 def _one_leads(roads: list[_Road], routes: list[_Route]) -> bool:
-    """There is a choice, and the first is quicker than the second."""
+    """Whether there is a choice, and the first route is quicker than the second."""
     return len(routes) > 1 and _minutes(roads, routes[0]) < _minutes(roads, routes[1])
 
 
-# Conditions: the sentence that tells it, and which routes meet it.
+# Conditions: the sentence that states it, and which routes meet it.
 
 
 def _stop(rng: random.Random, roads: list[_Road], routes: list[_Route]) -> _Condition:
@@ -135,9 +135,9 @@ FAMILIES = tuple(_CONDITIONS)
 
 def _ask(roads: list[_Road], route: _Route, condition: str = "", *, most: str = "takes the fewest minutes") -> str:
     """`route` gives the two ends."""
-    told = " ".join(f"From {one} to {other} it is {minutes} minutes." for one, other, minutes in roads)
+    legs = " ".join(f"From {one} to {other} it is {minutes} minutes." for one, other, minutes in roads)
     return (
-        f"Plan a drive from {route[0]} to {route[-1]}. {told} Every road can be driven in both directions.{condition} "
+        f"Plan a drive from {route[0]} to {route[-1]}. {legs} Every road can be driven in both directions.{condition} "
         f"Which route {most}, if no town is passed twice? "
         'Answer with the towns in order and the minutes, like "Hythe > Lydd > Rye: 45 minutes".'
     )
@@ -157,7 +157,7 @@ _FORM = re.compile(
     r'Answer with the towns in order and the minutes, like "Hythe > Lydd > Rye: 45 minutes"\.'
 )
 _ROAD = re.compile(r"From (\w+) to (\w+) it is (\d+) minutes\.")
-_TOLD = re.compile(
+_CONDITION = re.compile(
     r"The driver has to come through (?P<stop>\w+)\."
     r"|The driver must not come through (?P<avoid>\w+)\."
     r"|The road between (?P<one>\w+) and (?P<other>\w+) is closed\."
@@ -167,30 +167,30 @@ _TOLD = re.compile(
 
 
 def check(question: str, answer: str) -> bool:
-    start, end, roads, told = _read(question)
+    start, end, roads, stated = _read(question)
     times = {frozenset(road[:2]): int(road[2]) for road in roads}
-    times.pop(frozenset({told.get("one", ""), told.get("other", "")}), None)
+    times.pop(frozenset({stated.get("one", ""), stated.get("other", "")}), None)
     others = sorted({town for road in times for town in road} - {start, end})
     orders = (order for n in range(len(others) + 1) for order in permutations(others, n))
     found: list[tuple[int, str]] = []
     for order in orders:
         route = (start, *order, end)
         steps = [times.get(frozenset(step)) for step in pairwise(route)]
-        if None not in steps and _meets(route, [step or 0 for step in steps], told):
+        if None not in steps and _meets(route, [step or 0 for step in steps], stated):
             found.append((sum(step or 0 for step in steps), " > ".join(route)))
     best = [f"{route}: {minutes} minutes" for minutes, route in found if minutes == min(found)[0]]
     return best == [answer]
 
 
-def _meets(route: tuple[str, ...], steps: list[int], told: dict[str, str]) -> bool:
-    if told.get("stop", route[0]) not in route or told.get("avoid") in route:
+def _meets(route: tuple[str, ...], steps: list[int], stated: dict[str, str]) -> bool:
+    if stated.get("stop", route[0]) not in route or stated.get("avoid") in route:
         return False
-    if "town" not in told:
+    if "town" not in stated:
         return True
-    if told["town"] not in route:
+    if stated["town"] not in route:
         return False
-    arrives = _after_midnight(told["leaves"]) + sum(steps[: route.index(told["town"])])
-    return _after_midnight(told["first"]) <= arrives <= _after_midnight(told["last"])
+    arrives = _after_midnight(stated["leaves"]) + sum(steps[: route.index(stated["town"])])
+    return _after_midnight(stated["first"]) <= arrives <= _after_midnight(stated["last"])
 
 
 def _after_midnight(clock: str) -> int:
@@ -199,12 +199,12 @@ def _after_midnight(clock: str) -> int:
 
 
 def _read(question: str) -> tuple[str, str, list[tuple[str, str, str]], dict[str, str]]:
-    """The ends, the roads, and what is told of a condition, by the names in `_TOLD`."""
+    """The ends, the roads, and the parts of the condition by the names in `_CONDITION`."""
     start, end, roads, condition = match_form(_FORM, question, NAME).groups()
-    told = match_form(_TOLD, condition, NAME).groupdict() if condition else {}
+    stated = match_form(_CONDITION, condition, NAME).groupdict() if condition else {}
     if start == end:
         raise not_in_form(question, NAME)
-    return start, end, _ROAD.findall(roads), {name: value for name, value in told.items() if value}
+    return start, end, _ROAD.findall(roads), {name: value for name, value in stated.items() if value}
 
 
 _WORDINGS = (
@@ -215,7 +215,7 @@ _WORDINGS = (
     "Our van goes to {end}, and it stands in {start} now. We know how long the roads take it (in minutes, either "
     "direction): {roads}. {condition}How does it get there soonest without seeing a town again? {format}",
 )
-_RETOLD = {
+_REWORDED = {
     "stop": "A parcel must be picked up in {stop}. ",
     "avoid": "Keep away from {avoid}. ",
     "one": "Road works block the connection {one}/{other}. ",
@@ -229,12 +229,12 @@ _FORMAT = (
 
 
 def paraphrase(instance: Instance, rng: random.Random) -> Instance:
-    start, end, roads, told = _read(instance.question)
+    start, end, roads, stated = _read(instance.question)
     question = rng.choice(_WORDINGS).format(
         start=start,
         end=end,
         roads=", ".join(f"{one}/{other} {minutes}" for one, other, minutes in roads),
-        condition="".join(text.format(**told) for name, text in _RETOLD.items() if name in told),
+        condition="".join(text.format(**stated) for name, text in _REWORDED.items() if name in stated),
         format=_FORMAT,
     )
     return Instance(question=question, answer=instance.answer, source=instance.source)

@@ -172,7 +172,7 @@ def paraphrase(instance: Instance, rng: random.Random) -> Instance:
 
 
 def _with_diagonals(rng: random.Random) -> LookAlike:
-    """Without the rule of the diagonals there are mostly several solutions; usual is the first of them."""
+    """A puzzle with diagonals. Without their rule it mostly has several solutions; the usual answer is the first."""
     size = replace(_SIZES["6x6"], fewest=20, most=24)
     puzzle, solved = _drawn(rng, size, [*size.units, *size.diagonals])
     usual = next(_solutions(puzzle, size.units, size.digits))

@@ -121,7 +121,7 @@ def _tell(
 
 
 def _end(people: tuple[str, ...], things: list[str], swaps: _Swaps) -> dict[str, str]:
-    """Who has what at the end."""
+    """The thing that each person has at the end."""
     holds: dict[str, str] = dict(zip(people, things, strict=True))
     for one, other in swaps:
         holds[one], holds[other] = holds[other], holds[one]

@@ -27,7 +27,7 @@ _Record: TypeAlias = dict[str, str | int | bool]
 
 @dataclass(frozen=True, kw_only=True)
 class _Page:
-    """A family. `keys` are told with their meaning; `kept` names those records whose last key is true."""
+    """A family. The question states `keys` with their meaning; `kept` names the records whose last key is true."""
 
     opening: str
     noun: str
@@ -162,7 +162,7 @@ def generate(rng: random.Random, family: str | None = None) -> Instance:
 
 
 def _records(rng: random.Random, page: _Page) -> list[_Record]:
-    """Three to seven, no two with the same name."""
+    """Three to seven records, no two with the same name."""
     drawn = [page.draw(rng) for _ in range(20)]
     return [*{next(iter(record.values())): record for record in drawn}.values()][: rng.randint(3, 7)]
 
@@ -294,7 +294,7 @@ def paraphrase(instance: Instance, rng: random.Random) -> Instance:
 def _look_alike(
     wording: str, changed: str, rule: Callable[[list[_Record]], object], *, compact: bool = True
 ) -> Callable[[random.Random], LookAlike]:
-    """`changed` is put for `wording`; `rule` makes of the page's records what is to be written."""
+    """Put `changed` in place of `wording`; `rule` makes the right answer from the page's records."""
 
     def drawn(rng: random.Random) -> LookAlike:
         page = _PAGES[rng.choice(FAMILIES)]

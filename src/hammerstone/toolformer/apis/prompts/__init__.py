@@ -1,4 +1,4 @@
-"""What the tools ask a model, as files."""
+"""Prompts with which tools ask a model, as files."""
 
 from __future__ import annotations
 
