@@ -27,11 +27,14 @@ MISSING = GRAM_CHARS - 2  # n-grams of the core: one fewer than a word put in be
 ALIKE = 0.5  # of the n-grams of the shorter of two texts
 BEGINNING = 20  # characters: questions that begin alike need share less
 ALIKE_AFTER = 0.15
-FIXED = 20  # n-grams of a known core: less is a phrase that kinds share ("Answer with one word.")
+FIXED = 20  # n-grams of a known core: less is a phrase that kinds share ("Answer with one word.") …
+COVERED = 0.5  # … where it is not this share of the text ("What is 17 plus 4?")
 SAMPLED = 24  # n-grams of a known core in the index
 HEAD, TAIL = 1_400, 600  # characters of a long text that are looked at
 
 _DIGITS = re.compile(r"\d+")
+_SENTENCE_END = re.compile(r"""(?:[.?!:]["')\]]*\s|[。？！：])\s*""")  # noqa: RUF001 - these end sentences, too
+CLOSING = 80  # characters of a last sentence that may say how to answer, which many kinds have in common
 
 
 @dataclass(kw_only=True, eq=False)
@@ -100,8 +103,9 @@ class WordingGroups:
     def _best(self, own: frozenset[str], masked: str) -> WordingGroup | None:
         """The group that shares most with the text, of those that take it."""
         taking = {one.number: len(one.core) for one in self._candidates(own) if len(one.core - own) <= MISSING}
-        for number, shared in self._young.shared(own).items():
-            if self._is_like(self._groups[number], own, shared, masked):
+        asked = _asked(own, masked)
+        for number, shared in self._young.shared(asked).items():
+            if self._is_like(self._groups[number], asked, shared, masked):
                 taking[number] = shared
         return self._groups[max(taking, key=lambda one: (taking[one], -one))] if taking else None
 
@@ -109,7 +113,7 @@ class WordingGroups:
         """The groups of a known core that may take the text: it holds nearly all of a sample of it."""
         held = self._known.shared(own)
         groups = [self._groups[number] for number in held]
-        known = [one for one in groups if len(one.core) >= FIXED]
+        known = [one for one in groups if len(one.core) >= min(FIXED, COVERED * len(own))]
         return [one for one in known if held[one.number] >= min(SAMPLED, len(one.core)) - MISSING]
 
     def _is_like(self, group: WordingGroup, own: frozenset[str], shared: int, masked: str) -> bool:
@@ -163,6 +167,16 @@ def _sample(core: frozenset[str]) -> list[str]:
     """Some of the core, enough to see which groups may take a text."""
     ordered = sorted(core)
     return ordered[:: max(1, len(ordered) // SAMPLED)][:SAMPLED]
+
+
+def _asked(own: frozenset[str], masked: str) -> frozenset[str]:
+    """The n-grams of a text without a short last sentence ("Answer with the number alone."), if enough are left."""
+    text = masked.rstrip()
+    ends = list(_SENTENCE_END.finditer(text))
+    if not ends or len(text) - ends[-1].end() > CLOSING:
+        return own
+    left = grams(text[: ends[-1].start() + 1])
+    return left if len(left) >= LEAST_WORDING else own
 
 
 def _masked(text: str) -> str:
