@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from hammerstone.requests.frame import Form, frame_of
 from hammerstone.routes.kinds_of_tasks import KindsOfTasks
 from hammerstone.store import Store
@@ -38,6 +40,28 @@ def test_a_date_in_the_system_prompt_makes_the_whole_chat_the_question() -> None
     found = [kinds.of(chat(SUM.format(*pair), f"Today is {day}.")) for pair, day in zip(PAIRS, days, strict=False)]
     assert len({name for name, _ in found}) == 1
     assert found[-1][1] is Form.WHOLE
+
+
+GREETINGS = ("You are a helpful assistant.", "You are ChatGPT", "You're a friendly, concise AI assistant!")
+NOUNS = "house garden tree window apple river mountain bread yellow seven".split()
+VERBS = "paint sell lift find"
+FREE = [f"{verb} {noun} {noun[::-1]} {len(verb) * noun}" for verb in VERBS.split() for noun in NOUNS]
+
+
+@pytest.mark.parametrize("greeting", [None, *GREETINGS])
+def test_unlike_questions_behind_a_greeting_are_many_kinds(greeting: str | None) -> None:
+    """A build from all of them could never succeed."""
+    kinds = KindsOfTasks()
+    for text in FREE:
+        kinds.of(chat(text, greeting))
+    assert len({kinds.of(chat(text, greeting))[0] for text in FREE}) > 1
+
+
+def test_unlike_questions_behind_an_instruction_are_one_kind_once_they_are_many() -> None:
+    kinds = KindsOfTasks()
+    for text in FREE:
+        kinds.of(chat(text, "Say which language this is."))
+    assert len({kinds.of(chat(text, "Say which language this is."))[0] for text in FREE}) == 1
 
 
 def test_nothing_is_known_of_what_was_never_seen() -> None:

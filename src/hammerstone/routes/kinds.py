@@ -30,6 +30,11 @@ FREE_TEXT = 40  # questions of a frame of few words, none worded like another: t
 FRAMES_ALIKE = 0.7  # of the n-grams of the shorter
 MAX_FRAMES = 20_000  # that are recognised at once; others are compared again
 
+_GREETING = re.compile(
+    r"you(?: are|'re) (?:(?:a|an|the|my) )?(?:[\w,-]+ ){0,4}(?:assistant|ai|bot|chatbot|model|[\w-]*gpt\b[\w.-]*)[.!]*",
+    re.IGNORECASE,
+)
+"""A frame that says nothing of what is asked: "You are a helpful assistant."."""
 _MONTHS = "January|February|March|April|May|June|July|August|September|October|November|December"
 _DAYS = "Mon|Tues|Wednes|Thurs|Fri|Satur|Sun"
 _DATE = re.compile(
@@ -124,7 +129,7 @@ class Kinds:
     def _settle(self, frame: _Frame, chat: Chat) -> None:
         """Make a frame one kind if it says something and no two questions are worded alike: they are free text."""
         groups: list[WordingGroup] = list(frame.wordings)
-        if len(chat.messages) == 1 or frame.questions < FREE_TEXT or not all(one.is_young for one in groups):
+        if frame.questions < FREE_TEXT or not all(one.is_young for one in groups) or _says_nothing(chat):
             return
         frame.kind = self._new(chat.messages[-1].content, frame.form)
         for kind in frame.by_wording.values():
@@ -212,6 +217,11 @@ def _key(chat: Chat) -> str:
 def _shape(chat: Chat) -> str:
     roles = [one.role for one in chat.messages]
     return json.dumps([chat.model, chat.response_format, roles], sort_keys=True)
+
+
+def _says_nothing(chat: Chat) -> bool:
+    """Whether no message before the last is more than a greeting."""
+    return all(_GREETING.fullmatch(one.content.strip()) for one in chat.messages[:-1])
 
 
 def _fixed(chat: Chat) -> str:
