@@ -18,7 +18,7 @@ from hammerstone.requests.frame import (
     render,
     shared_frame,
 )
-from hammerstone.types import Chat, Message
+from hammerstone.types import JSON, Chat, Message
 
 SYSTEM = Message(role="system", content="Answer in one word.")
 texts = st.text(st.characters() | st.sampled_from("\n\r[]\\ "), max_size=40) | st.sampled_from(
@@ -61,6 +61,20 @@ def test_what_belongs_to_a_requests_identity_belongs_to_its_frame(changed: Chat)
 def test_a_frame_that_an_earlier_release_stored_is_the_same_today() -> None:
     assert frame_of(chat("Rules.", "Q")).digest == "c61d1724e7debc9c"
     assert frame_of(chat("Rules.", "Q"), Form.WHOLE).digest == "8b0826ba7b63ebec"
+
+
+def test_the_order_of_a_schemas_properties_belongs_to_the_frame() -> None:
+    def asking(**properties: JSON) -> Chat:
+        form: JSON = {"type": "json_schema", "json_schema": {"name": "s", "schema": {"properties": properties}}}
+        return replace(chat("Rules.", "Q"), response_format=form)
+
+    first, second = asking(reasoning={}, answer={}), asking(answer={}, reasoning={})
+    assert frame_of(first) != frame_of(second)
+    assert frame_of(first) == frame_of(asking(reasoning={}, answer={}))
+
+
+def test_a_frame_without_a_schema_that_an_earlier_release_stored_is_the_same_today() -> None:
+    assert frame_of(replace(chat("Rules.", "Q"), response_format={"type": "json_object"})).digest == "1c8d208ce95f8d59"
 
 
 def test_where_the_other_turns_differ_the_whole_chat_is_the_question() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from hammerstone.requests.frame import Form, frame_of
+from hammerstone.requests.frame import Form, Frame, frame_of
 from hammerstone.routes.kinds_of_tasks import KindsOfTasks
 from hammerstone.store import Store
-from hammerstone.types import Chat, Instance, Message, Source
+from hammerstone.types import JSON, Chat, Instance, Message, Source
 
 PAIRS = ((3, 4), (17, 5), (208, 31), (6, 66), (90, 12), (41, 7))
 SUM, SORT = "What is the sum of {} and {}?", "Please write the numbers {} and {} in ascending order."
@@ -32,6 +34,26 @@ def test_another_model_is_another_task() -> None:
     one = kinds.of(chat(SUM.format(1, 2)))[0]
     other = kinds.of(Chat(messages=chat(SUM.format(3, 4)).messages, model="n"))[0]
     assert one != other
+
+
+def in_order(*properties: str) -> Chat:
+    form: JSON = {"type": "json_schema", "json_schema": {"schema": {"properties": {name: {} for name in properties}}}}
+    return replace(chat(SUM.format(1, 2), "Add the numbers that you are given."), response_format=form)
+
+
+def test_another_order_of_a_schemas_properties_is_another_task() -> None:
+    kinds = KindsOfTasks()
+    found = [kinds.of(in_order(*names)) for names in (("why", "sum"), ("sum", "why"), ("why", "sum"))]
+    assert found[0][0] == found[2][0] != found[1][0]
+    assert {form for _, form in found} == {Form.LAST}
+
+
+def test_a_task_whose_frame_is_that_of_an_earlier_release_is_no_kind_of_todays(store: Store) -> None:
+    asked = in_order("why", "sum")
+    store.add_task("adding", "", Frame(digest="0" * 16), asked)
+    given = Instance(question=asked.messages[-1].content, answer="x", source=Source.SOLVER, chat=asked)
+    store.add_instance("adding", given, request_id="1")
+    assert KindsOfTasks.stored(store).of(asked)[0] != "adding"
 
 
 def test_a_date_in_the_system_prompt_makes_the_whole_chat_the_question() -> None:

@@ -134,7 +134,11 @@ class Served:
     signals: Signals
 
     async def ask(
-        self, question: str, path: str = CHAT, headers: dict[str, str] | None = None, **fields: Any
+        self,
+        question: str,
+        path: str = CHAT,
+        headers: dict[str, str] | list[tuple[str, str]] | None = None,
+        **fields: Any,
     ) -> httpx2.Response:
         """Post a chat, and wait until what there is to learn of it is learned."""
         response = await self.client.post(path, json=body(question, **fields), headers=headers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hammerstone.requests import Number
 from hammerstone.server.exact import OVERHEAD, ExactCache, ExactCaches, identity
 
 
@@ -90,3 +91,28 @@ def test_what_changes_the_answer_belongs_to_the_identity_and_nothing_else() -> N
     assert identity("/v1/x", body) == identity("/v1/x", {**body, "stream": True, "user": "u"})
     assert identity("/v1/x", body) != identity("/v1/x", {**body, "model": "n"})
     assert identity("/v1/x", body) != identity("/v1/y", body)
+
+
+def test_one_value_written_in_two_ways_is_one_request() -> None:
+    body = {"model": "m", "temperature": Number(0), "seed": Number(100)}
+    for same in ({"temperature": Number("-0.0")}, {"seed": Number("1e2")}, {"seed": Number("100.0")}, {"n": None}):
+        assert identity("/v1/x", {**body, **same}) == identity("/v1/x", body)
+    for other in ({"seed": "100"}, {"seed": Number("100.0000000000000000000001")}, {"seed": True}, {"n": Number(1)}):
+        assert identity("/v1/x", {**body, **other}) != identity("/v1/x", body)
+
+
+def test_a_number_of_any_length_has_an_identity() -> None:
+    digits = "9" * 5000
+    assert identity("/v1/x", {"seed": Number(digits)}) != identity("/v1/x", {"seed": Number(digits[1:])})
+    assert identity("/v1/x", {"seed": Number(f"1e{digits}")}) != identity("/v1/x", {"seed": Number(1)})
+
+
+def test_fields_have_no_order_but_for_those_of_a_schema() -> None:
+    first, second = {"reasoning": {}, "answer": {}}, {"answer": {}, "reasoning": {}}
+
+    def asked(properties: object, **more: object) -> str:
+        form = {"type": "json_schema", "json_schema": {"name": "s", "schema": {"properties": properties}}}
+        return identity("/v1/x", {**more, "response_format": form, "model": "m"})
+
+    assert asked(first) != asked(second)
+    assert asked(first, a={"b": "1", "c": "2"}) == asked(first, a={"c": "2", "b": "1"})

@@ -121,6 +121,17 @@ async def test_the_right_answer_is_given_from_then_on(served: Served, wishes: di
     assert (await served.ask(question, **wishes)).headers[ROUTE] == "labeler"
 
 
+async def test_a_label_that_has_not_the_form_that_is_asked_for_is_not_served(served: Served) -> None:
+    form = {"type": "json_object"}
+    question = "How much is 1 and 2 and 3?"
+    for _ in range(2):
+        asked = await served.ask(question, response_format=form)
+    assert (await say(served, asked, correct=False, answer="six, no JSON")).json()["labeled"]
+    assert (await served.ask(question, response_format=form)).headers[ROUTE] == "upstream"
+    assert (await say(served, asked, correct=False, answer='{"sum": 6}')).json()["labeled"]
+    assert (await served.ask(question, response_format=form)).headers[ROUTE] == "labeler"
+
+
 async def test_what_was_built_from_a_wrong_answer_serves_no_more(served: Served) -> None:
     first = await served.ask("What is the sum of 3 and 40?")
     await served.learn_sums()

@@ -215,9 +215,10 @@ async def test_the_very_same_request_at_temperature_zero_is_answered_again(serve
     others = [
         await served.ask(question, temperature=0, max_tokens=500),
         await served.ask(question, temperature=0, headers={"openai-beta": "x=v1"}),
+        await served.ask(question, temperature=0, headers=[("openai-beta", "x=v1"), ("openai-beta", "y=v1")]),
         await served.ask(question, f"{CHAT}?api-version=2", temperature=0),
     ]
-    assert [one.headers[HEADER + "route"] for one in others] == ["upstream"] * 3
+    assert [one.headers[HEADER + "route"] for one in others] == ["upstream"] * 4
 
 
 @pytest.mark.parametrize("status", [101, 199, 600, 999])

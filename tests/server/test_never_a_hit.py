@@ -11,6 +11,7 @@ import pytest
 
 from hammerstone.sandbox import Sandbox
 from hammerstone.server.controls import HEADER
+from hammerstone.server.protocols import AnthropicMessages, Responses, TextApi
 from hammerstone.settings import ServeSettings
 
 from .sums import CHAT, MODEL, Served, body, open_gateway
@@ -79,6 +80,15 @@ ELSEWHERE: list[tuple[str, dict[str, Any]]] = [
             {"stop": ["32"]},
             {"stop": "4"},
             {"response_format": {"type": "json_object"}},
+            {"response_format": {"type": "text", "more": 1}},
+            {"response_format": {"type": "continuation"}},
+            {"stream_options": {"include_usage": True, "continuous_usage_stats": True}},
+            {"stream_options": "x"},
+            {"max_tokens": "100"},
+            {"stop": {"a": 1}},
+            {"metadata": "x"},
+            {"user": ["u"]},
+            {"n": 1.5},
             {"model": "another-model"},
         )
     ),
@@ -91,6 +101,8 @@ ELSEWHERE: list[tuple[str, dict[str, Any]]] = [
             [SYSTEM, {"role": "user", "content": NEW}, {"role": "assistant", "content": "The sum is"}],
             [{"role": "user", "content": NEW}],
             [SYSTEM, {"role": "user", "content": [{"type": "text", "text": NEW, "image_url": "x"}]}],
+            [SYSTEM, {"role": "user", "content": [{"type": "text", "text": NEW, "thought": True}]}],
+            [SYSTEM, {"role": "user", "content": [{"type": "input_text", "text": NEW}]}],
             [SYSTEM, {"role": "user", "content": [{"type": "text", "text": NEW}, {"type": "file", "file": {}}]}],
             [SYSTEM, {"role": "user", "content": [{"type": "text", "text": one} for one in NEW.split("00")]}],
         )
@@ -111,6 +123,16 @@ ELSEWHERE: list[tuple[str, dict[str, Any]]] = [
             {"instructions": "You subtract."},
             {"instructions": None},
             {"text": {"format": {"type": "json_object"}}},
+            {"text": {"format": {"type": "text", "more": 1}}},
+            {"text": {"format": "text"}},
+            {"text": {"more": 1}},
+            {"text": "x"},
+            {"reasoning": {"summary": "auto"}},
+            {"reasoning": "high"},
+            {"stream_options": {"include_usage": True}},
+            {"tool_choice": "required"},
+            {"input": [{"role": "user", "content": NEW, "status": "incomplete"}]},
+            {"input": [{"role": "user", "content": [{"type": "input_text", "text": NEW, "more": 1}]}]},
             {"input": [{"role": "user", "content": NEW, "name": "bob"}]},
             {"input": [{"type": "item_reference", "id": "m"}, {"role": "user", "content": NEW}]},
             {"input": [{"role": "user", "content": NEW}, {"role": "assistant", "content": "The sum is"}]},
@@ -123,6 +145,13 @@ ELSEWHERE: list[tuple[str, dict[str, Any]]] = [
             {"stop_sequences": ["3"]},
             {"thinking": {"type": "enabled", "budget_tokens": 1024}},
             {"thinking": {}},
+            {"thinking": {"type": "disabled", "more": 1}},
+            {"metadata": {"user_id": ["u"]}},
+            {
+                "messages": [
+                    {"role": "user", "content": [{"type": "text", "text": NEW, "citations": {"enabled": True}}]}
+                ]
+            },
             {"tools": [{"name": "f", "input_schema": {}}]},
             {"mcp_servers": [{"url": "http://x"}]},
             {"system": [{"type": "text", "text": "You add."}, {"type": "text", "text": "In words."}]},
@@ -146,6 +175,11 @@ async def test_the_same_without_it_is_a_hit(served: Served) -> None:
     assert await route(served, response_body(include=[], tools=[]), RESPONSES) == "parser"
     blocks = [{"type": "text", "text": "You add.", "cache_control": {"type": "ephemeral"}}]
     assert await route(served, message_body(system=blocks), MESSAGES) == "parser"
+    assert await route(served, body(NEW, n=1.0, max_tokens=100.0, top_logprobs=0, presence_penalty=0.00)) == "parser"
+    echoed = {"tool_choice": "auto", "top_logprobs": 0, "reasoning": {"effort": "low", "summary": None}}
+    text = {"format": {"type": "text"}, "verbosity": "low"}
+    assert await route(served, response_body(text=text, **echoed), RESPONSES) == "parser"
+    assert await route(served, message_body(thinking={"type": "disabled"}, temperature=0.0), MESSAGES) == "parser"
 
 
 @pytest.mark.parametrize(
@@ -154,6 +188,29 @@ async def test_the_same_without_it_is_a_hit(served: Served) -> None:
 async def test_a_body_that_two_readers_would_read_differently_is_never_a_hit(served: Served, more: bytes) -> None:
     sent = json.dumps(body(NEW)).encode()
     assert await route(served, sent[:-1] + b"," + more + b"}") == "upstream"
+
+
+@pytest.mark.parametrize(
+    "more",
+    ['"seed":%s,"temperature":0', '"max_tokens":%s', '"response_format":{"type":"json_object","x":%s}'],
+)
+async def test_a_number_that_nobody_can_read_is_no_fault_of_ours(served: Served, more: str) -> None:
+    sent = json.dumps(body(NEW))[:-1] + "," + more % ("9" * 5000) + "}"
+    response = await served.client.post(CHAT, content=sent, headers={HEADER + "only-if-hit": "true"})
+    assert (response.status_code, response.headers.get(HEADER + "fault")) == (504, None)
+
+
+@pytest.mark.parametrize(
+    ("api", "sent"),
+    [
+        (AnthropicMessages(), {"system": ""}),
+        (AnthropicMessages(), {"system": []}),
+        (Responses(), {"instructions": ""}),
+    ],
+)
+def test_no_system_prompt_is_what_an_empty_one_is(api: TextApi, sent: dict[str, Any]) -> None:
+    asked = response_body(instructions=None) if api.path == RESPONSES else message_body(system=None, max_tokens=None)
+    assert api.read({**asked, **sent}) == api.read(asked)
 
 
 async def test_which_temperature_asks_for_variety_is_a_setting(tmp_path: Path, sandbox: Sandbox) -> None:

@@ -7,14 +7,17 @@ from pathlib import Path
 
 import anyio
 import pytest
+from starlette.requests import Request as HttpRequest
 
 from hammerstone.sandbox import Sandbox
+from hammerstone.server.call import Call
 from hammerstone.server.misses import Leading
 from hammerstone.server.relay import Reader, Relay
+from hammerstone.server.sharing import SharedKey, shared_key
 from hammerstone.settings import ServeSettings
 
 from .streaming import HeldUpstream, clients
-from .sums import Served, eventually, open_gateway
+from .sums import CHAT, Served, eventually, open_gateway
 
 pytestmark = pytest.mark.anyio
 
@@ -45,6 +48,16 @@ def joined(monkeypatch: pytest.MonkeyPatch) -> list[Relay]:
 async def served(tmp_path: Path, sandbox: Sandbox, upstream: HeldUpstream) -> AsyncIterator[Served]:
     async with open_gateway(tmp_path, sandbox, transport=upstream) as one:
         yield one
+
+
+def test_what_shares_a_call_reads_the_same_encodings_in_one_header_line_or_several() -> None:
+    def key(*lines: bytes) -> SharedKey | None:
+        headers = [(b"accept-encoding", one) for one in lines]
+        call = Call(http=HttpRequest({"type": "http", "method": "POST", "path": CHAT, "headers": headers}))
+        call.exact_key = "the same"
+        return shared_key(call, by_default=True)
+
+    assert key(b"gzip", b"br") == key(b"gzip, br") != key(b"gzip")
 
 
 async def test_a_follower_gets_the_leaders_bytes_as_they_come(served: Served, upstream: HeldUpstream) -> None:

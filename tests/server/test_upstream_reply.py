@@ -117,13 +117,157 @@ def test_a_reply_that_is_no_whole_text_says_nothing(api: TextApi, reply: dict[st
     assert said(api, json.dumps(reply).encode()) is None
 
 
-def test_an_anthropic_stream_is_its_text_blocks() -> None:
-    begun = {"type": "content_block_start", "index": [], "content_block": {"type": "text", "text": ""}}
-    delta = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "4321"}}
-    ended = [{"type": "message_delta", "delta": {"stop_reason": "end_turn"}}, {"type": "message_stop"}]
-    assert AnthropicMessages().answer_streamed([begun, delta, *ended]) == "4321"
-    called = {**begun, "content_block": {"type": "tool_use"}}
-    assert AnthropicMessages().answer_streamed([begun, delta, called, *ended]) is None
+def message(*blocks: Any, **fields: Any) -> dict[str, Any]:
+    return {"type": "message", "role": "assistant", "content": list(blocks), "stop_reason": "end_turn", **fields}
+
+
+def response(*parts: Any, fields: dict[str, Any] | None = None, **item: Any) -> dict[str, Any]:
+    """Fields of the response itself, and of its only item."""
+    said = {"type": "message", "role": "assistant", "status": "completed", "content": list(parts), **item}
+    return {"object": "response", "status": "completed", "error": None, "output": [said], **(fields or {})}
+
+
+TEXT, PART = {"type": "text", "text": "4321", "citations": None}, {"type": "output_text", "text": "4321"}
+OF_CHAT, OF_TEXT = whole("4321"), {"choices": [{"index": 0, "text": "4321", "finish_reason": "stop"}]}
+MORE = {"more": [1]}
+
+
+@pytest.mark.parametrize(
+    ("api", "reply"),
+    [
+        (CHAT, whole("4321", refusal=None, annotations=[], tool_calls=[], audio=None, reasoning_content="4000 + 321")),
+        (CHAT, {**OF_CHAT, "service_tier": "default", "error": None, "prompt_filter_results": [{"index": 0}]}),
+        (Completions(), {**OF_TEXT, "usage": {"prompt_tokens": 1}}),
+        (AnthropicMessages(), message({"type": "thinking", "thinking": "4000"}, TEXT, stop_sequence=None)),
+        (Responses(), response(PART, fields={"incomplete_details": None, "tools": [], "temperature": 1.0})),
+        (Responses(), response({**PART, "annotations": [], "logprobs": []}, phase="final_answer")),
+    ],
+)
+def test_a_whole_text_is_learned_beside_what_says_nothing_of_it(api: TextApi, reply: dict[str, Any]) -> None:
+    assert said(api, json.dumps(reply).encode()) == "4321"
+
+
+@pytest.mark.parametrize(
+    ("api", "reply"),
+    [
+        (CHAT, whole("4321", images=[{"type": "image_url"}])),
+        (CHAT, whole([{"type": "text", "text": "4321"}])),
+        (CHAT, {**OF_CHAT, "citations": ["http://a"]}),
+        (CHAT, {**OF_CHAT, "body": whole("1234")}),
+        (CHAT, {"choices": [{**OF_CHAT["choices"][0], **MORE}]}),
+        (CHAT, {"choices": [{**OF_CHAT["choices"][0], "index": 1}]}),
+        (Completions(), {**OF_TEXT, **MORE}),
+        (Completions(), {"choices": [{**OF_TEXT["choices"][0], "logprobs": {"tokens": ["4321"]}}]}),
+        (AnthropicMessages(), message(TEXT, container={"id": "c"})),
+        (AnthropicMessages(), message({**TEXT, **MORE})),
+        (AnthropicMessages(), message(TEXT, type="error")),
+        (AnthropicMessages(), {**message(TEXT), "body": message({"type": "text", "text": "1234"})}),
+        (Responses(), response(PART, fields=MORE)),
+        (Responses(), response(PART, fields={"incomplete_details": {"reason": "max_output_tokens"}})),
+        (Responses(), response(PART, status="incomplete")),
+        (Responses(), response(PART, phase="commentary")),
+        (Responses(), response({**PART, "logprobs": [{"token": "4321"}]})),
+    ],
+)
+def test_a_reply_with_a_field_that_nobody_knows_says_nothing(api: TextApi, reply: dict[str, Any]) -> None:
+    assert said(api, json.dumps(reply).encode()) is None
+
+
+@pytest.mark.parametrize("more", [b'"choices": []', b'"created": 1, "created": 2', b'"created": NaN'])
+def test_a_reply_that_two_readers_would_read_differently_says_nothing(more: bytes) -> None:
+    sent = json.dumps(whole("4321")).encode()[:-1] + b", " + more + b"}"
+    assert said(CHAT, sent) is None
+    assert said(CHAT, b"data: " + sent.replace(b'"message"', b'"delta"') + b"\n\n", kind="text/event-stream") is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        events({"prompt_filter_results": [{"prompt_index": 0}]}, chunk("4321"), chunk(None, "stop")),
+        events(chunk("4321"), chunk(None, "stop"), chunk("", "stop", role="assistant")),
+        events(chunk("", role="assistant"), chunk("4321", "stop"), {"usage": {"prompt_tokens": 1}}),
+    ],
+)
+def test_a_chunk_without_a_choice_and_an_end_said_twice_are_harmless(body: bytes) -> None:
+    assert said(CHAT, body, kind="Text/Event-Stream;charset=utf-8") == "4321"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        events(chunk("4321", images=[1]), chunk(None, "stop")),
+        events(chunk("4321"), {"citations": [1], "choices": []}, chunk(None, "stop")),
+        events(chunk("4321", "stop"), chunk(None, "length")),
+        events(chunk("4321"), whole("1234")),
+        events({"choices": [{"index": 1, "delta": {"content": "4321"}, "finish_reason": "stop"}]}),
+    ],
+)
+def test_a_stream_with_more_than_its_text_says_nothing(body: bytes) -> None:
+    assert said(CHAT, body, kind="text/event-stream") is None
+
+
+def begins(at: Any = 0, kind: str = "text", **block: Any) -> dict[str, Any]:
+    return {"type": "content_block_start", "index": at, "content_block": {"type": kind, "text": "", **block}}
+
+
+def goes_on(text: str, at: int = 0, kind: str = "text_delta") -> dict[str, Any]:
+    return {"type": "content_block_delta", "index": at, "delta": {"type": kind, "text": text}}
+
+
+START = {"type": "message_start", "message": {**message(), "stop_reason": None}}
+STOP = [{"type": "message_delta", "delta": {"stop_reason": "end_turn"}}, {"type": "message_stop"}]
+PING = {"type": "ping"}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        [START, begins(), goes_on("43"), goes_on("21"), {"type": "content_block_stop", "index": 0}, *STOP],
+        [START, PING, begins(0), begins(1), goes_on("21", 1), goes_on("43", 0), *STOP],
+        [START, begins(0, "thinking"), goes_on("4000", 0, "thinking_delta"), begins(1), goes_on("4321", 1), *STOP],
+        [START, begins(text="43"), goes_on("21"), *STOP, PING],
+    ],
+)
+def test_an_anthropic_stream_is_the_message_that_it_builds_up(sent: list[dict[str, Any]]) -> None:
+    assert AnthropicMessages().answer_streamed(sent) == "4321"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        [START, begins(), goes_on("4321"), goes_on("", kind="citations_delta"), *STOP],
+        [START, begins(), goes_on("4321"), goes_on("1", kind="new_delta"), *STOP],
+        [START, begins(), goes_on("4321"), {"type": "new_event"}, *STOP],
+        [START, begins(), goes_on("4321"), {"type": "error", "error": {}}, *STOP],
+        [START, begins(), goes_on("43"), *STOP, START, begins(), goes_on("21"), *STOP],
+        [START, begins(), goes_on("4321"), begins(1, "tool_use"), *STOP],
+        [START, begins(), goes_on("4321"), {**STOP[0], "context_management": {"edits": [1]}}, STOP[1]],
+        [START, begins([]), goes_on("4321"), *STOP],
+        [START, begins(), goes_on("4321", 1), *STOP],
+        [begins(), goes_on("4321"), *STOP],
+        [START, begins(), goes_on("4321"), STOP[0]],
+        [START],
+        [],
+    ],
+)
+def test_an_anthropic_stream_with_anything_else_in_it_says_nothing(sent: list[dict[str, Any]]) -> None:
+    assert AnthropicMessages().answer_streamed(sent) is None
+
+
+def test_a_streamed_response_is_learned_if_its_end_is_what_was_sent() -> None:
+    sent = [{"type": "response.output_text.delta", "delta": one} for one in ("43", "21")]
+    end = {"type": "response.completed", "response": response(PART)}
+    api = Responses()
+    assert api.answer_streamed([{"type": "response.created"}, *sent, end]) == "4321"
+    for other in (
+        [*sent, {"type": "error", "message": "overloaded"}, end],
+        [*sent, {"type": "response.new_event"}, end],
+        [sent[0], end],
+        [*sent, {**end, "type": "response.failed"}],
+        [*sent, end, {"type": "response.in_progress"}],
+        sent,
+    ):
+        assert api.answer_streamed(other) is None
 
 
 def test_of_a_replys_head_clients_get_what_is_theirs_alone() -> None:

@@ -15,7 +15,7 @@ kind, and `comparison` when two answers are the same.
 from __future__ import annotations
 
 from hammerstone.requests.batches import BatchAnswer, is_batch_output, read_batch_answers
-from hammerstone.requests.chats import HARMLESS_PARAMETERS, chat_of
+from hammerstone.requests.chats import chat_of
 from hammerstone.requests.comparison import agree, normalise, same_label
 from hammerstone.requests.documents import MAX_DOCUMENT_CHARS
 from hammerstone.requests.frame import (
@@ -24,14 +24,14 @@ from hammerstone.requests.frame import (
     Frame,
     chat_document,
     chat_from,
+    form_identity,
     frame_of,
     framed,
     question_in,
     render,
     shared_frame,
 )
-from hammerstone.requests.json_text import Number, as_json, json_object, load_json, object_of, objects_of
-from hammerstone.requests.logged_replies import answer_in
+from hammerstone.requests.json_text import Number, as_json, json_object, json_value, load_json, object_of, objects_of
 from hammerstone.requests.reading import read_requests
 from hammerstone.requests.rows import (
     MAX_LINE_CHARS,
@@ -47,7 +47,6 @@ __all__ = [  # noqa: RUF022 - in plain order, as every package's
     "ChatPart",
     "Form",
     "Frame",
-    "HARMLESS_PARAMETERS",
     "InstanceForm",
     "MAX_DOCUMENT_CHARS",
     "MAX_LINE_CHARS",
@@ -57,16 +56,17 @@ __all__ = [  # noqa: RUF022 - in plain order, as every package's
     "Unreadable",
     "UnreadableRowError",
     "agree",
-    "answer_in",
     "as_json",
     "chat_document",
     "chat_from",
     "chat_of",
     "fixed_parts",
+    "form_identity",
     "frame_of",
     "framed",
     "is_batch_output",
     "json_object",
+    "json_value",
     "load_json",
     "normalise",
     "object_of",

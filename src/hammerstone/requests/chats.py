@@ -101,7 +101,7 @@ def _refuse_more_than_text(body: Fields) -> None:
         name for name, value in body.items() if name not in _READ | HARMLESS_PARAMETERS and not weighs_nothing(value)
     ]
     many = body.get("n")
-    if isinstance(many, Number) and many != "1":
+    if isinstance(many, Number) and many.canonical() != "1":
         others.append("n")
     if body.get("logprobs") is True:
         others.append("logprobs")
@@ -182,4 +182,10 @@ def _response_format(body: Fields) -> JSON:
         return None
     if not isinstance(value, dict):
         raise UnreadableRowError("its response_format is not an object")
-    return json.loads(as_json(cast("Fields", value)))
+    written = as_json(cast("Fields", value))
+    try:
+        read: JSON = json.loads(written)
+        json.dumps(read, allow_nan=False)
+    except ValueError:
+        raise UnreadableRowError("its response_format holds a number that is too large") from None
+    return read

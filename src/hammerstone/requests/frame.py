@@ -30,6 +30,7 @@ __all__ = [
     "Frame",
     "chat_document",
     "chat_from",
+    "form_identity",
     "frame_of",
     "framed",
     "question_in",
@@ -64,8 +65,17 @@ def frame_of(chat: Chat, form: Form = Form.LAST) -> Frame:
         return PLAIN
     roles = [one.role for one in chat.messages]
     fixed = [one.content for one in chat.messages[:-1]] if form is Form.LAST else []
-    canonical = json.dumps([_NO_TENANT, chat.model, chat.response_format, roles, fixed], sort_keys=True)
+    canonical = json.dumps([_NO_TENANT, chat.model, form_identity(chat), roles, fixed], sort_keys=True)
     return Frame(form=form, digest=hashlib.sha256(canonical.encode()).hexdigest()[:16])
+
+
+def form_identity(chat: Chat) -> JSON:
+    """The response format, in which a schema is a text: a model fills in its properties in their order."""
+    form = chat.response_format
+    named = form.get("json_schema") if isinstance(form, dict) else None
+    if not isinstance(form, dict) or not isinstance(named, dict) or not named.get("schema"):
+        return form
+    return {**form, "json_schema": {**named, "schema": json.dumps(named["schema"])}}
 
 
 def shared_frame(chats: Sequence[Chat]) -> Frame | None:

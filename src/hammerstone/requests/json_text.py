@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from typing import Any, TypeAlias, cast
+from typing import Any, NoReturn, TypeAlias, cast
 
 from hammerstone.requests.rows import UnreadableRowError
+from hammerstone.types import JSON
 
 __all__ = [
     "Constant",
     "Number",
     "as_json",
     "json_object",
+    "json_value",
     "json_within",
     "load_json",
     "object_of",
@@ -22,11 +25,24 @@ __all__ = [
 
 _Fields: TypeAlias = "dict[str, object]"
 
+_NUMBER = re.compile(r"(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,18}))?")
+
 
 class Number(str):
     """A JSON number with its digits as they were written."""
 
     __slots__ = ()
+
+    def canonical(self) -> str:
+        """One text for each value: that of 100, 1e2 and 100.0 is `1e2`. However many digits it has, none is lost."""
+        found = _NUMBER.fullmatch(self)
+        if found is None:  # an exponent that no machine counts to
+            return str(self)
+        sign, whole, fraction, exponent = found[1], found[2], found[3] or "", int(found[4] or 0)
+        digits = (whole + fraction).lstrip("0")
+        kept = digits.rstrip("0")
+        power = exponent - len(fraction) + len(digits) - len(kept)
+        return f"{sign}{kept}e{power}" if kept and power else f"{sign}{kept}" if kept else "0"
 
 
 class Constant(str):
@@ -89,11 +105,39 @@ def _written(value: object) -> str:
             return json.dumps(value, ensure_ascii=False)
 
 
-def json_object(text: str) -> dict[str, Any] | None:
-    """The object that a JSON text is, with Python's numbers; `None` for any other text."""
+def json_value(text: str, *, as_written: bool = False) -> JSON:
+    """The value of which all readers think the same, with Python's numbers, or as they were written (`Number`).
+
+    Raises `ValueError` for what is no JSON (`NaN` is none), names a field twice, or is nested too deeply.
+    """
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        return (_AS_WRITTEN if as_written else _IN_PYTHON).decode(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("an object names a field twice")
+    return fields
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+_IN_PYTHON = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_unique)
+_AS_WRITTEN = json.JSONDecoder(
+    parse_int=Number, parse_float=Number, parse_constant=_no_constant, object_pairs_hook=_unique
+)
+
+
+def json_object(text: str) -> dict[str, Any] | None:
+    """The object that a JSON text is, with Python's numbers; `None` for any other text, as in `json_value`."""
+    try:
+        value = json_value(text)
+    except ValueError:
         return None
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 

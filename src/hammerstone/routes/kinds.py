@@ -18,7 +18,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from hammerstone.digests import sha256
-from hammerstone.requests import Form, frame_of, render
+from hammerstone.requests import Form, form_identity, frame_of, render
 from hammerstone.routes.wording_groups import WordingGroup, WordingGroups
 from hammerstone.types import Chat
 
@@ -216,7 +216,7 @@ def _key(chat: Chat) -> str:
 
 def _shape(chat: Chat) -> str:
     roles = [one.role for one in chat.messages]
-    return json.dumps([chat.model, chat.response_format, roles], sort_keys=True)
+    return json.dumps([chat.model, form_identity(chat), roles], sort_keys=True)
 
 
 def _says_nothing(chat: Chat) -> bool:

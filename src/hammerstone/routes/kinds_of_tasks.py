@@ -34,6 +34,8 @@ class KindsOfTasks:
         for task in store.tasks():
             instances = store.instances(task.name)[-LATEST:]
             for chat in [one.chat or Chat.of(one.question) for one in instances] or _checked(store, task):
+                if not chat.plain and frame_of(chat, task.frame.form) != task.frame:
+                    continue  # an earlier release gave it another frame, in which no request is any more
                 kind = known._kinds.of(chat)
                 known._names.setdefault(kind.now.number, task.name)
         return known

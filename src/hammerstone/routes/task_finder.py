@@ -15,7 +15,7 @@ import anyio
 from anyio import to_thread
 
 from hammerstone.errors import ModelError
-from hammerstone.requests import Form, render
+from hammerstone.requests import Form, form_identity, render
 from hammerstone.routes import dispatcher
 from hammerstone.routes.catalog import Catalog
 from hammerstone.routes.contract import Asked
@@ -204,7 +204,8 @@ class TaskFinder:
 def _one_shape(one: Chat, other: Chat) -> bool:
     """Whether two chats are equal except for the content of their messages."""
     roles = [[message.role for message in chat.messages] for chat in (one, other)]
-    return roles[0] == roles[1] and (one.model, one.response_format) == (other.model, other.response_format)
+    forms = [form_identity(chat) for chat in (one, other)]
+    return roles[0] == roles[1] and forms[0] == forms[1] and one.model == other.model
 
 
 def _alike(one: Chat, other: Chat) -> bool:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import anyio
 from starlette.requests import Request as HttpRequest
 
-from hammerstone.requests import Number
+from hammerstone.requests import json_value
 from hammerstone.server.replies import GatewayError
 from hammerstone.types import JSON
 
-__all__ = ["MEGABYTE", "fields_in", "json_body", "json_value", "read_body"]
+__all__ = ["MEGABYTE", "fields_in", "json_body", "read_body"]
 
 MEGABYTE = 1_000_000
 PART_SECONDS = 60.0  # that each part of a body may take
@@ -47,8 +46,8 @@ def fields_in(body: bytes) -> Mapping[str, Any] | None:
     which two readers could think differently: anywhere in it a field is named twice, or a number is `NaN`.
     """
     try:
-        value: object = _DECODER.decode(body.decode())
-    except (ValueError, RecursionError):
+        value: object = json_value(body.decode(), as_written=True)
+    except ValueError:
         return None
     return cast("Mapping[str, Any]", value) if isinstance(value, dict) else None
 
@@ -69,30 +68,6 @@ async def json_body(http: HttpRequest, max_mb: float) -> JSON:
         return json_value(body.decode())
     except ValueError as error:
         raise GatewayError(f"the body cannot be read as JSON: {error}", status=400, code="invalid_json") from None
-
-
-def json_value(text: str) -> JSON:
-    """Raises `ValueError` for what is no JSON, names a field twice, or is nested too deeply."""
-    try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("an object names a field twice")
-    return fields
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-_DECODER = json.JSONDecoder(
-    parse_int=Number, parse_float=Number, parse_constant=_no_constant, object_pairs_hook=_object
-)
 
 
 def _content_length(http: HttpRequest) -> int:

@@ -74,6 +74,10 @@ class Call:
         """The path as it came, with its escapes."""
         return self.http.scope["raw_path"].decode("latin-1")
 
+    def header(self, name: str) -> str:
+        """All that the client sent under this name: several lines are one, with commas (RFC 9110, section 5.3)."""
+        return ", ".join(self.http.headers.getlist(name))
+
     @property
     def notes(self) -> dict[str, str]:
         return self.record.notes

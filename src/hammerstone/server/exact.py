@@ -8,9 +8,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from hammerstone.requests import as_json
+from hammerstone.requests import Number, UnreadableRowError
 
 __all__ = ["SHAPING", "ExactCache", "ExactCaches", "Remembered", "identity"]
 
@@ -114,11 +114,31 @@ class ExactCaches:
 
 
 def identity(path: str, body: Mapping[str, Any], beside: Sequence[str] = ()) -> str:
-    """The digest of all that could change the answer, whatever the order of the fields. `beside` is what the request
-    says outside its body.
+    """The digest of all that could change the answer. `beside` is what the request says outside its body.
 
-    Raises `UnreadableRowError` for a body of which two readers could think differently.
+    A field that is null is one that is not there, 1 is 1.0, and the order of fields does not matter: but within a
+    schema, whose properties a model fills in as they come. Raises `UnreadableRowError` for a body nested too deeply.
     """
-    asked = {name: value for name, value in body.items() if name not in _DELIVERY}
-    canonical = json.dumps([path, list(beside), json.loads(as_json(asked))], sort_keys=True)
+    asked = {name: value for name, value in body.items() if name not in _DELIVERY and value is not None}
+    try:
+        canonical = _canonical([path, list(beside), asked])
+    except RecursionError:
+        raise UnreadableRowError("the JSON is nested too deeply") from None
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _canonical(value: object, *, in_order: bool = False) -> str:
+    match value:
+        case Number():
+            return value.canonical()
+        case dict():
+            fields = cast("dict[str, object]", value).items()
+            texts = [
+                f"{json.dumps(name)}:{_canonical(field, in_order=in_order or name == 'schema')}"
+                for name, field in (fields if in_order else sorted(fields))
+            ]
+            return f"{{{','.join(texts)}}}"
+        case list():
+            return f"[{','.join(_canonical(one, in_order=in_order) for one in cast('list[object]', value))}]"
+        case _:
+            return json.dumps(value)

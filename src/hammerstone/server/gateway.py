@@ -199,7 +199,7 @@ class Gateway:
         answer, asked = routed.answer, call.asked
         if answer is None or asked is None or not api.fits(answer.text, call.fields or {}):
             return None
-        if answer.tool is not None and not has_form(answer.text, asked.request.chat.response_format):
+        if answer.route is not Route.EXACT and not has_form(answer.text, asked.request.chat.response_format):
             return None
         if self._is_withheld(loop, call, answer):
             instead = await self._misses.audit(call)
@@ -248,6 +248,6 @@ def _exact_key(call: Call, api: TextApi, fields: Mapping[str, Any]) -> str | Non
         return None
     query = call.http.scope.get("query_string", b"").decode("latin-1")
     try:
-        return identity(api.path, fields, [query, *(call.http.headers.get(name, "") for name in SHAPING)])
+        return identity(api.path, fields, [query, *map(call.header, SHAPING)])
     except (UnreadableRowError, NotServedError):
         return None

@@ -32,7 +32,7 @@ class UpstreamReply:
     @property
     def is_stream(self) -> bool:
         """Whether it is a stream of events."""
-        return self.content_type.startswith("text/event-stream")
+        return self.content_type.partition(";")[0].strip().lower() == "text/event-stream"
 
     def text(self) -> str | None:
         """Decoded; `None` if it cannot be, or is longer than `MAX_REPLY` then: a few kilobytes can become gigabytes."""

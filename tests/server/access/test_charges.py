@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from hammerstone.models.price import list_price
-from hammerstone.server.access.charges import Charge, Ended, came_to, tokens_of
+from hammerstone.requests import Number
+from hammerstone.server.access.charges import WRITTEN, Charge, Ended, came_to, estimated, tokens_of
 from hammerstone.server.access.prices import Prices
 from hammerstone.server.protocols import AnthropicMessages, ChatCompletions, TextApi
 from hammerstone.server.upstream_reply import UpstreamReply
@@ -74,6 +75,11 @@ def test_what_nobody_knows_the_price_of_counts_as_the_ceiling_and_never_as_nothi
     assert charged(stream("a"), EVENTS, model="nobody-s-model").usd == CEILING
     assert charged(None, EVENTS).usd == CEILING
     assert charged(b"\xff\xfe", "audio/mpeg").usd == CEILING
+
+
+def test_a_limit_of_any_length_is_estimated() -> None:
+    tokens = [estimated(100, {"max_tokens": Number(one)}, MODEL, Prices(CEILING)).tokens for one in ("7", "9" * 5000)]
+    assert tokens == [100 + 7, 100 + WRITTEN]
 
 
 def test_what_the_upstream_refused_costs_nothing() -> None:

@@ -114,7 +114,9 @@ def tokens_of(body: bytes) -> int:
 def estimated(read: int, fields: Body | None, model: str | None, prices: Prices) -> Amount:
     """What a call will use, about."""
     named = ((fields or {}).get(name) for name in _LIMITS)
-    written = min([WRITTEN, *(int(one) for one in named if isinstance(one, Number) and one.isdecimal())])
+    written = min(
+        [WRITTEN, *(int(one) for one in named if isinstance(one, Number) and one.isdecimal() and len(one) < 10)]
+    )
     return Amount(tokens=read + written, usd=prices.estimate(model, read, written))
 
 

@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from hammerstone.admin.tools import ToolSummary
 from hammerstone.errors import InputError
+from hammerstone.requests import json_value
 from hammerstone.server.admin import tools
 from hammerstone.server.admin.actions import AdminRequest
-from hammerstone.server.bodies import json_value
 from hammerstone.server.pages.visit import Page, Visit
 from hammerstone.store import Act, KeyRole
 from hammerstone.types import JSON

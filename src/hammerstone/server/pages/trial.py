@@ -10,8 +10,8 @@ from anyio import to_thread
 from starlette.responses import Response
 
 from hammerstone.admin.tools import find_tool
+from hammerstone.requests import json_value
 from hammerstone.sandbox import Sandbox
-from hammerstone.server.bodies import json_value
 from hammerstone.server.pages.visit import Page, Visit
 from hammerstone.store import StoredTool
 from hammerstone.tools import ArgumentsError, Signature, answer, call_solve, read_signature

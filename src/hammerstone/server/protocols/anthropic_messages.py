@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from hammerstone.requests import UnreadableRowError, chat_of, object_of, objects_of
+from hammerstone.server.protocols import fields
 from hammerstone.server.protocols.contract import (
     Body,
     Completion,
@@ -16,15 +17,24 @@ from hammerstone.server.protocols.contract import (
     text_of,
     tokens_in,
 )
-from hammerstone.server.protocols.limits import check_fields, check_wish, fits
+from hammerstone.server.protocols.limits import fits
 from hammerstone.types import Chat, Usage
 
 __all__ = ["AnthropicMessages"]
 
-_READ = frozenset(
-    """cache_control inference_geo max_tokens messages metadata model service_tier speed stop_sequences stream system
-    temperature top_k top_p""".split()
-)
+_READ: Mapping[str, fields.Check] = {
+    "messages": fields.list_of(fields.object_with(role=fields.text, content=fields.content("text"))),
+    "system": fields.content("text"),
+    "temperature": fields.not_negative,
+    "thinking": fields.one_of({"type": "disabled"}),
+    "metadata": fields.scalars,
+    "cache_control": fields.an_object,
+    "stop_sequences": fields.texts,
+    "stream": fields.flag,
+    **fields.each("max_tokens top_k top_p", fields.number),
+    **fields.each("inference_geo model service_tier speed", fields.text),
+}
+_REPLY = frozenset("content id model role stop_reason type usage".split())
 _KINDS = {
     "invalid_api_key": "authentication_error",
     "rate_limit_exceeded": "rate_limit_error",
@@ -40,8 +50,7 @@ class AnthropicMessages:
     path = "/v1/messages"
 
     def read(self, body: Body) -> Chat:
-        check_wish(body)
-        check_fields(body, _READ)
+        fields.check_fields(body, _READ)
         turns = [*_system(body.get("system")), *_turns(body.get("messages"))]
         try:
             chat, answer = chat_of({"model": body.get("model") or "", "messages": turns})
@@ -81,33 +90,20 @@ class AnthropicMessages:
         return [server_event(json.dumps(one), one["type"]) for one in events]
 
     def answer_in(self, reply: Mapping[str, Any]) -> str | None:
-        blocks = [one for one in objects_of(reply.get("content")) if one.get("type") != "thinking"]
-        if (
-            reply.get("stop_reason") != "end_turn"
-            or not blocks
-            or any(one.get("type") != "text" or one.get("citations") for one in blocks)
-        ):
+        """Its text blocks; reasoning beside them is no part of the answer."""
+        content = reply.get("content")
+        if fields.tells_more(reply, _REPLY) or reply.get("stop_reason") != "end_turn" or not isinstance(content, list):
+            return None
+        blocks = [one for one in objects_of(cast("list[object]", content)) if one.get("type") != "thinking"]
+        if reply.get("type", "message") != "message" or not blocks:
+            return None
+        if any(one.get("type") != "text" or fields.tells_more(one, {"type", "text"}) for one in blocks):
             return None
         return text_of(one.get("text") for one in blocks)
 
     def answer_streamed(self, events: Sequence[Mapping[str, Any]]) -> str | None:
-        kinds: list[object] = []
-        said: list[object] = []
-        reason = None
-        for event in events:
-            kind, delta = event.get("type"), object_of(event.get("delta"))
-            if kind == "content_block_start":
-                block = object_of(event.get("content_block"))
-                kinds.append(block.get("type"))
-                said.append(block.get("text") if block.get("type") == "text" else None)
-            elif kind == "content_block_delta" and delta.get("type") == "text_delta":
-                said.append(delta.get("text"))
-            elif kind == "message_delta":
-                reason = delta.get("stop_reason")
-            elif kind == "error":
-                return None
-        ended = bool(events) and events[-1].get("type") == "message_stop" and reason == "end_turn"
-        return text_of(said) if ended and all(kind in ("text", "thinking") for kind in kinds) else None
+        message = _assembled([one for one in events if one.get("type") != "ping"])
+        return self.answer_in(message) if message is not None else None
 
     def usage_in(self, reply: Mapping[str, Any]) -> Usage:
         """What was read from the provider's cache or written to it is not among `input_tokens`: it was read as well."""
@@ -130,23 +126,56 @@ class AnthropicMessages:
         return {"type": "error", "error": {"type": _KINDS.get(code, kind), "message": message}}
 
 
+def _assembled(events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The message that a stream builds up; `None` for one without its end, or with an event that nobody knows."""
+    kinds = [one.get("type") for one in events]
+    if kinds[:1] != ["message_start"] or kinds[1:][-1:] != ["message_stop"]:
+        return None
+    message = {**object_of(events[0].get("message"))}
+    blocks: list[_Block] = []
+    for event in events[1:-1]:
+        if event.get("type") == "message_delta":
+            message |= {name: value for name, value in event.items() if name not in ("type", "delta")}
+            message |= object_of(event.get("delta"))
+        elif not _grows(blocks, event):
+            return None
+    return {**message, "content": [{**block, "text": "".join(texts)} for block, texts in blocks]}
+
+
+_Block: TypeAlias = "tuple[Mapping[str, Any], list[str]]"
+"""As it began, and the pieces of its text."""
+
+
+def _grows(blocks: list[_Block], event: Mapping[str, Any]) -> bool:
+    """Add to a message's blocks what an event has for them; whether that is all it has."""
+    match event:
+        case {"type": "content_block_start", "index": int(at), "content_block": block} if at == len(blocks):
+            begun = object_of(block)
+            blocks.append((begun, [str(begun.get("text") or "")]))
+        case {"type": "content_block_delta", "index": int(at), "delta": {"type": "text_delta", "text": str(piece)}}:
+            if not 0 <= at < len(blocks) or blocks[at][0].get("type") != "text":
+                return False
+            blocks[at][1].append(piece)
+        case {"type": "content_block_delta", "delta": {"type": "thinking_delta" | "signature_delta"}}:
+            pass  # of reasoning, which is no part of the answer
+        case {"type": "content_block_stop"}:
+            pass
+        case _:
+            return False
+    return True
+
+
 def _system(value: object) -> list[Mapping[str, Any]]:
-    if value is None:
-        return []
-    return [{"role": "system", "content": _texts(value)}]
+    return [{"role": "system", "content": _texts(value)}] if value else []
 
 
 def _turns(value: object) -> list[Mapping[str, Any]]:
-    if not isinstance(value, list):
-        raise NotServedError("its messages are not a list")
-    turns = objects_of(cast("list[object]", value))
-    for turn in turns:
-        check_fields(turn, {"role", "content"})
+    turns = objects_of(value)
     return [{name: _texts(field) if name == "content" else field for name, field in one.items()} for one in turns]
 
 
 def _texts(content: object) -> object:
-    """Text blocks without their `cache_control`; other blocks stay, and are refused as what they are."""
+    """Text blocks without their `cache_control`."""
     if not isinstance(content, list):
         return content
     blocks = objects_of(cast("list[object]", content))

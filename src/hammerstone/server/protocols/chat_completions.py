@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hammerstone.requests import HARMLESS_PARAMETERS, UnreadableRowError, answer_in, chat_of, object_of, objects_of
+from hammerstone.requests import UnreadableRowError, chat_of, object_of
+from hammerstone.server.protocols import fields
+from hammerstone.server.protocols.choices import assembled, only_choice
 from hammerstone.server.protocols.contract import (
     Body,
     Completion,
@@ -16,12 +18,29 @@ from hammerstone.server.protocols.contract import (
     text_of,
     tokens_in,
 )
-from hammerstone.server.protocols.limits import check_fields, check_wish, fits
+from hammerstone.server.protocols.limits import fits
 from hammerstone.types import JSON, Chat, Usage
 
 __all__ = ["OPENAI_ERROR", "ChatCompletions", "openai_error", "usage_of"]
 
-_READ = HARMLESS_PARAMETERS | {"messages", "modalities", "model", "n", "response_format"}
+_READ: Mapping[str, fields.Check] = {
+    "messages": fields.list_of(fields.object_with(role=fields.text, content=fields.content("text"))),
+    "temperature": fields.not_negative,
+    "n": fields.one,
+    "modalities": fields.one_of(["text"]),
+    "response_format": fields.is_form,
+    "logit_bias": fields.one_of({}),
+    "metadata": fields.scalars,
+    "prediction": fields.anything,
+    "stop": fields.text_or_texts,
+    "stream_options": fields.object_with(include_usage=fields.flag, include_obfuscation=fields.flag),
+    **fields.each("stream parallel_tool_calls", fields.flag),
+    **fields.each("frequency_penalty presence_penalty top_logprobs", fields.zero),
+    **fields.each("max_completion_tokens max_tokens seed top_k top_p", fields.number),
+    **fields.each("model prompt_cache_key prompt_cache_retention reasoning_effort safety_identifier", fields.text),
+    **fields.each("service_tier user verbosity", fields.text),
+}
+_MESSAGE = frozenset("content reasoning reasoning_content reasoning_details role".split())
 OPENAI_ERROR = {  # the JSON schema of what `openai_error` returns
     "type": "object",
     "properties": {
@@ -39,12 +58,7 @@ class ChatCompletions:
     path = "/v1/chat/completions"
 
     def read(self, body: Body) -> Chat:
-        check_wish(body)
-        check_fields(body, _READ)
-        if body.get("store"):
-            raise NotServedError("it is to be stored at the upstream")
-        for turn in objects_of(body.get("messages")):
-            check_fields(turn, {"role", "content"})
+        fields.check_fields(body, _READ)
         try:
             chat, answer = chat_of(dict(body))
         except UnreadableRowError as error:
@@ -87,25 +101,14 @@ class ChatCompletions:
         ]
 
     def answer_in(self, reply: Mapping[str, Any]) -> str | None:
-        try:
-            return answer_in(dict(reply)) if _says_text_alone(reply) else None
-        except UnreadableRowError:
-            return None
+        """Its only message; reasoning beside it is no part of the answer."""
+        choice = only_choice(reply, says="message")
+        message = object_of(choice.get("message") if choice is not None else None)
+        return None if fields.tells_more(message, _MESSAGE) else text_of([message.get("content")])
 
     def answer_streamed(self, events: Sequence[Mapping[str, Any]]) -> str | None:
-        parts: list[object] = []
-        reason = None
-        for event in events:
-            choices = objects_of(event.get("choices"))
-            if event.get("error") or not isinstance(event.get("choices"), list) or len(choices) > 1:
-                return None
-            for choice in choices:
-                delta = object_of(choice.get("delta"))
-                if choice.get("index", 0) != 0 or reason is not None or _more_than_text(delta):
-                    return None
-                parts.append(delta.get("content"))
-                reason = choice.get("finish_reason")
-        return text_of(parts) if reason == "stop" else None
+        reply = assembled(events, says="delta", joined=_message)
+        return self.answer_in(reply) if reply is not None else None
 
     def usage_in(self, reply: Mapping[str, Any]) -> Usage:
         return tokens_in(reply.get("usage"), "prompt_tokens", "completion_tokens")
@@ -138,13 +141,8 @@ def _head(completion: Completion, kind: str) -> dict[str, Any]:
     }
 
 
-def _says_text_alone(reply: Mapping[str, Any]) -> bool:
-    choices = objects_of(reply.get("choices"))
-    if len(choices) != 1 or choices[0].get("finish_reason") != "stop":
-        return False
-    message = object_of(choices[0].get("message"))
-    return bool(message) and not _more_than_text(message)
-
-
-def _more_than_text(message: Mapping[str, Any]) -> bool:
-    return any(message.get(name) for name in ("tool_calls", "function_call", "refusal", "audio", "annotations"))
+def _message(deltas: Sequence[object]) -> Mapping[str, Any]:
+    """What the deltas of a stream make: their texts one after the other, and whatever else they hold."""
+    pieces = [object_of(one) for one in deltas]
+    others = {name: value for piece in pieces for name, value in piece.items() if value}
+    return {"message": {**others, "content": text_of(piece.get("content") for piece in pieces)}}

@@ -6,9 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hammerstone.requests import MAX_QUESTION_CHARS, object_of, objects_of
+from hammerstone.requests import MAX_QUESTION_CHARS, Number, object_of
+from hammerstone.server.protocols import fields
 from hammerstone.server.protocols.chat_completions import openai_error, usage_of
+from hammerstone.server.protocols.choices import assembled, only_choice
 from hammerstone.server.protocols.contract import (
+    CONTINUATION,
     Body,
     Completion,
     NotServedError,
@@ -17,18 +20,26 @@ from hammerstone.server.protocols.contract import (
     text_of,
     tokens_in,
 )
-from hammerstone.server.protocols.limits import check_fields, check_wish, fits
+from hammerstone.server.protocols.limits import fits
 from hammerstone.types import JSON, Chat, Message, Usage
 
 __all__ = ["Completions"]
 
-_CONTINUES: JSON = {
-    "type": "continuation"
-}  # what is answered to a chat does not continue a text, and so it is another frame
-_READ = frozenset(
-    """best_of echo frequency_penalty logit_bias max_tokens metadata model n presence_penalty prompt seed stop stream
-    stream_options temperature top_p user""".split()
-)
+_CONTINUES: JSON = {"type": CONTINUATION}
+_READ: Mapping[str, fields.Check] = {
+    "prompt": fields.anything,
+    "model": fields.text,
+    "temperature": fields.not_negative,
+    "logit_bias": fields.one_of({}),
+    "metadata": fields.scalars,
+    "stop": fields.text_or_texts,
+    "stream": fields.flag,
+    "stream_options": fields.object_with(include_usage=fields.flag, include_obfuscation=fields.flag),
+    "user": fields.text,
+    **fields.each("best_of n", fields.one),
+    **fields.each("frequency_penalty presence_penalty", fields.zero),
+    **fields.each("max_tokens seed top_p", fields.number),
+}
 
 
 class Completions:
@@ -37,19 +48,17 @@ class Completions:
     path = "/v1/completions"
 
     def read(self, body: Body) -> Chat:
-        check_wish(body)
+        fields.check_fields(body, _READ)
         prompt, model = _one_text(body.get("prompt")), body.get("model")
         if not prompt.strip() or len(prompt) > MAX_QUESTION_CHARS:
             raise NotServedError("its prompt is not one text")
         if type(model) is not str:
             raise NotServedError("its model is not named")
-        check_fields(body, _READ)
-        if body.get("echo") is True or any(str(body.get(name) or 1) != "1" for name in ("n", "best_of")):
-            raise NotServedError("it asks for more than one text")
         return Chat(messages=(Message(role="user", content=prompt),), model=model, response_format=_CONTINUES)
 
     def fits(self, text: str, body: Body) -> bool:
-        return fits(text, {"max_tokens": 16, **body}, limits=("max_tokens",), stops=("stop",))  # 16 is OpenAI's default
+        limit = body.get("max_tokens") or Number(16)  # OpenAI's default
+        return fits(text, {**body, "max_tokens": limit}, limits=("max_tokens",), stops=("stop",))
 
     def reports_end(self, body: Body) -> bool:
         return not body.get("stop")
@@ -73,21 +82,12 @@ class Completions:
         return [*(server_event(json.dumps(one)) for one in chunks), server_event("[DONE]")]
 
     def answer_in(self, reply: Mapping[str, Any]) -> str | None:
-        return self.answer_streamed([reply])
+        choice = only_choice(reply, says="text")
+        return text_of([choice.get("text")]) if choice is not None else None
 
     def answer_streamed(self, events: Sequence[Mapping[str, Any]]) -> str | None:
-        parts: list[object] = []
-        reason = None
-        for event in events:
-            choices = objects_of(event.get("choices"))
-            if event.get("error") or not isinstance(event.get("choices"), list) or len(choices) > 1:
-                return None
-            for choice in choices:
-                if reason is not None:
-                    return None
-                parts.append(choice.get("text"))
-                reason = choice.get("finish_reason")
-        return text_of(parts) if reason == "stop" else None
+        reply = assembled(events, says="text", joined=lambda texts: {"text": text_of(texts)})
+        return self.answer_in(reply) if reply is not None else None
 
     def usage_in(self, reply: Mapping[str, Any]) -> Usage:
         return tokens_in(reply.get("usage"), "prompt_tokens", "completion_tokens")

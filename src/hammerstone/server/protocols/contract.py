@@ -10,6 +10,7 @@ from hammerstone.requests import object_of
 from hammerstone.types import Chat, Usage
 
 __all__ = [
+    "CONTINUATION",
     "Body",
     "Completion",
     "NotServedError",
@@ -21,6 +22,9 @@ __all__ = [
 ]
 
 Body: TypeAlias = "Mapping[str, Any]"
+
+CONTINUATION = "continuation"
+"""The form of a text that goes on from another. What answers a chat does not, so no tool is for both."""
 
 PIECE = 24  # characters of a streamed answer, about as many as a model's chunk of a few tokens
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from hammerstone.requests import UnreadableRowError, as_json, chat_of, object_of, objects_of
+from hammerstone.server.protocols import fields
 from hammerstone.server.protocols.chat_completions import openai_error
 from hammerstone.server.protocols.contract import (
     Body,
@@ -17,18 +18,48 @@ from hammerstone.server.protocols.contract import (
     text_of,
     tokens_in,
 )
-from hammerstone.server.protocols.limits import check_fields, check_wish, fits
+from hammerstone.server.protocols.limits import fits
 from hammerstone.types import Chat, Usage
 
 __all__ = ["Responses"]
 
-_HARMLESS = frozenset(
-    """input instructions max_output_tokens max_tool_calls metadata model parallel_tool_calls prompt_cache_key
-    prompt_cache_retention reasoning safety_identifier service_tier store stream stream_options temperature text
-    top_p truncation user""".split()
+_TURNS = fields.list_of(
+    fields.object_with(
+        type=fields.one_of("message"),
+        role=fields.text,
+        content=fields.content("input_text", "output_text"),
+        id=fields.text,
+        status=fields.one_of("completed"),
+    )
 )
+_READ: Mapping[str, fields.Check] = {
+    "input": lambda value: fields.text(value) or _TURNS(value),
+    "temperature": fields.not_negative,
+    "text": fields.object_with(format=fields.an_object, verbosity=fields.text),
+    "reasoning": fields.object_with(effort=fields.text),
+    "tool_choice": fields.one_of("auto", "none"),
+    "metadata": fields.scalars,
+    "stream_options": fields.object_with(include_obfuscation=fields.flag),
+    "top_logprobs": fields.zero,
+    **fields.each("parallel_tool_calls store stream", fields.flag),
+    **fields.each("max_output_tokens max_tool_calls top_p", fields.number),
+    **fields.each("instructions model prompt_cache_key prompt_cache_retention safety_identifier", fields.text),
+    **fields.each("service_tier truncation user", fields.text),
+}
 _WISHES = ("instructions", "max_output_tokens", "metadata", "reasoning", "temperature", "text", "top_p", "truncation")
-_OF_MESSAGE = frozenset(("type", "role", "content", "id", "status"))
+_REPLY = frozenset(
+    """billing completed_at created_at id instructions max_output_tokens max_tool_calls metadata model object output
+    output_text parallel_tool_calls prompt_cache_key prompt_cache_retention reasoning safety_identifier service_tier
+    status store temperature text tool_choice top_p truncation usage user""".split()
+)
+_MESSAGE = frozenset("content id phase role status type".split())
+_EVENTS = frozenset(
+    """keepalive response.completed response.content_part.added response.content_part.done response.created
+    response.in_progress response.output_item.added response.output_item.done response.output_text.delta
+    response.output_text.done response.queued response.reasoning_summary_part.added
+    response.reasoning_summary_part.done response.reasoning_summary_text.delta response.reasoning_summary_text.done
+    response.reasoning_text.delta response.reasoning_text.done""".split()
+)
 
 
 class Responses:
@@ -41,12 +72,14 @@ class Responses:
     path = "/v1/responses"
 
     def read(self, body: Body) -> Chat:
-        check_wish(body)
-        check_fields(body, _HARMLESS)
+        fields.check_fields(body, _READ)
         if body.get("store") is not False:
             raise NotServedError('it may be continued by its id, as it does not say `"store": false`')
         turns = [*_instructions(body), *_input(body.get("input"))]
-        asked = {"model": body.get("model"), "messages": turns, "response_format": _format(body.get("text"))}
+        form = _format(body.get("text"))
+        if form is not None and not fields.is_form(form):
+            raise NotServedError("it asks for a form that is not known: `text`")
+        asked = {"model": body.get("model"), "messages": turns, "response_format": form}
         try:
             chat, answer = chat_of({name: value for name, value in asked.items() if value is not None})
         except UnreadableRowError as error:
@@ -97,17 +130,27 @@ class Responses:
 
     def answer_in(self, reply: Mapping[str, Any]) -> str | None:
         """Its only message; reasoning beside it is no part of the answer."""
-        said = [one for one in objects_of(reply.get("output")) if one.get("type") != "reasoning"]
-        if reply.get("status") != "completed" or reply.get("error") or [one.get("type") for one in said] != ["message"]:
+        output = reply.get("output")
+        if fields.tells_more(reply, _REPLY) or reply.get("status") != "completed" or not isinstance(output, list):
             return None
-        parts = objects_of(said[0].get("content"))
-        if any(one.get("type") != "output_text" or one.get("annotations") for one in parts):
+        items = objects_of(cast("list[object]", output))
+        said = [one for one in items if one.get("type") != "reasoning"]
+        content = said[0].get("content") if len(said) == 1 and _is_final(said[0]) else None
+        if not isinstance(content, list):
+            return None
+        parts = objects_of(cast("list[object]", content))
+        if any(one.get("type") != "output_text" or fields.tells_more(one, {"type", "text"}) for one in parts):
             return None
         return text_of(one.get("text") for one in parts)
 
     def answer_streamed(self, events: Sequence[Mapping[str, Any]]) -> str | None:
-        last = object_of(events[-1] if events else None)
-        return self.answer_in(object_of(last.get("response"))) if last.get("type") == "response.completed" else None
+        """That of the response at the end, if it is what the client was sent piece by piece."""
+        kinds = [one.get("type") for one in events]
+        if not _EVENTS.issuperset(map(str, kinds)) or kinds[-1:] != ["response.completed"]:
+            return None
+        answer = self.answer_in(object_of(events[-1].get("response")))
+        sent = [one.get("delta") for one in events if one.get("type") == "response.output_text.delta"]
+        return answer if not sent or text_of(sent) == answer else None
 
     def usage_in(self, reply: Mapping[str, Any]) -> Usage:
         return tokens_in(reply.get("usage"), "input_tokens", "output_tokens")
@@ -119,28 +162,29 @@ class Responses:
         return openai_error(message, kind=kind, code=code)
 
 
+def _is_final(item: Mapping[str, Any]) -> bool:
+    """Whether an item of the output is a message that ended, and not one on the way to it."""
+    return (
+        item.get("type") == "message"
+        and item.get("status") in (None, "completed")
+        and item.get("phase") in (None, "final_answer")
+        and not fields.tells_more(item, _MESSAGE)
+    )
+
+
 def _instructions(body: Body) -> list[Mapping[str, Any]]:
     text = body.get("instructions")
-    if text is None:
-        return []
-    if type(text) is not str:
-        raise NotServedError("its instructions are not a text")
-    return [{"role": "system", "content": text}]
+    return [{"role": "system", "content": text}] if text else []
 
 
 def _input(value: object) -> list[Mapping[str, Any]]:
     """A text, or messages; anything else that a model may be given (calls, files, reasoning) is not for a tool."""
-    if type(value) is str:
-        return [{"role": "user", "content": value}]
     if not isinstance(value, list):
-        raise NotServedError("its input is neither a text nor messages")
-    turns: list[Mapping[str, Any]] = []
-    for item in objects_of(cast("list[object]", value)):
-        if item.get("type", "message") != "message":
-            raise NotServedError("its input holds more than messages")
-        check_fields(item, _OF_MESSAGE)
-        turns.append({name: _texts(field) for name, field in item.items() if name in {"role", "content"}})
-    return turns
+        return [{"role": "user", "content": value}]
+    return [
+        {name: _texts(field) for name, field in item.items() if name in {"role", "content"}}
+        for item in objects_of(cast("list[object]", value))
+    ]
 
 
 def _texts(content: object) -> object:
@@ -155,8 +199,6 @@ def _format(text: object) -> object:
     """`response_format` as chat completions have it."""
     named = object_of(text).get("format")
     form = object_of(named)
-    if named is None or form.get("type") == "text":
-        return None
     if form.get("type") == "json_schema":
         return {"type": "json_schema", "json_schema": {name: one for name, one in form.items() if name != "type"}}
     return named
