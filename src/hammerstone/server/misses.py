@@ -121,7 +121,14 @@ class Misses:
                 del self._leading[key]
 
     async def _follow(self, call: Call, leading: Leading) -> Response | None:
-        """The same bytes; `None` if whoever leads has failed before the first of them could go out."""
+        """The same bytes; `None` if whoever leads has failed before the first of them could go out, or its reply is too
+        long to be kept for this one. Raises `ClientDisconnect` where the client leaves while it waits.
+        """
+        with while_there(call.http.scope, lambda: False):
+            return await self._join(call, leading)
+        raise ClientDisconnect
+
+    async def _join(self, call: Call, leading: Leading) -> Response | None:
         await leading.ready.wait()
         relay = leading.relay
         if relay is None or not relay.open:
