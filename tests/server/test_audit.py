@@ -226,10 +226,11 @@ async def test_the_tool_answers_where_the_upstream_cannot_in_its_place(
 
 
 class BreakingUpstream(httpx2.AsyncBaseTransport):
-    """Adds, until its replies are errors that break off."""
+    """Adds, until its replies, of this status, break off."""
 
-    def __init__(self) -> None:
+    def __init__(self, status: int) -> None:
         self.breaks = False
+        self._status = status
         self._adding = httpx2.ASGITransport(FakeUpstream(adding))
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -237,17 +238,19 @@ class BreakingUpstream(httpx2.AsyncBaseTransport):
             return await self._adding.handle_async_request(request)
         reply = HeldReply([b"{"])
         reply.break_off()
-        return httpx2.Response(500, stream=reply)
+        return httpx2.Response(self._status, stream=reply)
 
 
-async def test_the_tool_answers_where_the_upstreams_error_breaks_off(opened: Callable[..., Any]) -> None:
-    upstream = BreakingUpstream()
+@pytest.mark.parametrize("status", [200, 500])
+async def test_the_tool_answers_where_the_upstreams_reply_breaks_off(opened: Callable[..., Any], status: int) -> None:
+    upstream = BreakingUpstream(status)
     async with opened(transport=upstream) as served:
         await served.learn_sums()
         upstream.breaks = True
         response = await served.ask(NEW, headers=CLIENTS_KEY)
         assert response.headers[HEADER + "route"] == "parser"
         assert HEADER + "fault" not in response.headers
+        assert response.json()["choices"][0]["message"]["content"] == "4321"
 
 
 async def test_only_a_hit_is_wanted_and_the_tool_gives_it(opened: Callable[..., Any]) -> None:

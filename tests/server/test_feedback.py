@@ -230,6 +230,14 @@ async def test_nobody_says_anything_of_another_tenants_requests(served: Served) 
     assert (await say(served, answered, correct=False)).status_code == 401
 
 
+async def test_feedback_never_goes_to_the_upstream(served: Served) -> None:
+    slash = await served.client.post(f"{FEEDBACK}/", json={"request_id": "never", "correct": True})
+    assert (slash.status_code, slash.json()["error"]["code"]) == (404, "request_not_found")
+    read = await served.client.get(FEEDBACK)
+    assert (read.status_code, read.headers["allow"]) == (405, "POST")
+    assert served.upstream.seen == []
+
+
 async def test_an_unknown_id_is_refused_with_a_hint(served: Served) -> None:
     refused = await say(served, "never", correct=True)
     assert refused.status_code == 404

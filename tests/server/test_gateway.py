@@ -270,6 +270,15 @@ async def test_other_endpoints_are_passed_through(served: Served) -> None:
     ]
 
 
+@pytest.mark.parametrize("control", [{HEADER + "only-if-hit": "true"}, {"cache-control": "only-if-cached"}], ids=str)
+async def test_what_no_tool_could_answer_is_not_passed_on_where_only_a_hit_is_wanted(
+    served: Served, control: dict[str, str]
+) -> None:
+    response = await served.client.post("/v1/embeddings", json={"input": "a"}, headers=control)
+    assert (response.status_code, response.json()["error"]["code"]) == (504, "no_hit")
+    assert served.upstream.seen == []
+
+
 async def test_if_our_own_parts_fail_requests_still_reach_the_upstream(served: Served) -> None:
     await served.learn_sums()
     loop = await served.loop()

@@ -140,6 +140,11 @@ class Reader:
             await relay.news()
         return relay.open
 
+    async def comes_whole(self) -> bool:
+        """Wait for all chunks, or until it is too long to be kept; false if it broke off before."""
+        await self.begins_well(whole=True)
+        return self._relay.error is None
+
     async def chunks(self) -> AsyncIterator[bytes]:
         """Raises `UpstreamError` where the reply broke off."""
         relay = self._relay
@@ -166,6 +171,16 @@ class RelayResponse(StreamingResponse):
         super().__init__(reader.chunks(), status_code=status_code)
         self.raw_headers = list(headers)
         self._reader = reader
+
+    async def comes_whole(self) -> bool:
+        """See `Reader.comes_whole`. Where it does not, nobody reads it."""
+        is_well = False
+        try:
+            is_well = await self._reader.comes_whole()
+        finally:
+            if not is_well:
+                self._reader.leave()
+        return is_well
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
