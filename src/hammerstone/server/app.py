@@ -133,6 +133,7 @@ async def _not_here(http: Request, error: Exception) -> Response:
 
 async def _only_posted(http: Request) -> Response:
     """The upstream has no such path."""
+    del http
     raise HTTPException(405, headers={"Allow": "POST"})
 
 

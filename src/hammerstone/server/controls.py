@@ -42,7 +42,7 @@ class Controls:
 
 
 def read_controls(headers: Headers, body: Mapping[str, Any] | None) -> Controls:
-    """A header wins over the same in `metadata`; of several lines of one header, the strictest. Raises `ControlError`."""
+    """A header wins over the same in `metadata`; of several lines of it, the strictest. Raises `ControlError`."""
     metadata = (body or {}).get("metadata")
     fields = cast("dict[str, object]", metadata) if isinstance(metadata, dict) else {}
 

@@ -97,8 +97,8 @@ class Misses:
         return await self._lead(call, key)
 
     async def audit(self, call: Call) -> Response | None:
-        """The upstream's reply in a live tool's place, if it is a good one: an audit never fails a request. Only one that
-        is streamed may break off when its begin has gone out.
+        """The upstream's reply in a live tool's place, if it is a good one: an audit never fails a request, but for a
+        stream that breaks off after its first part went out.
         """
         try:
             replied = await self._send(call)

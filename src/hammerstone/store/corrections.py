@@ -172,7 +172,7 @@ def _no_label(given: Row[Any]) -> SettingsError:
 
 
 def _drop(connection: Connection, given: Row[Any]) -> bool:
-    """Remove the instance that holds the wrong answer; whether there was one. A labeler's answer was a person's label."""
+    """Remove the instance that holds the wrong answer; whether there was one. A labeler's was a person's label."""
     asked = _question(connection, given)
     sources = [Source.SOLVER] if given.route != Route.LABELER else list(Source)
     return asked is not None and instances.drop(connection, given.task, asked, given.answer, sources)
