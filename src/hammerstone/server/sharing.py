@@ -22,4 +22,4 @@ def shared_key(call: Call, *, by_default: bool) -> SharedKey | None:
         return None
     fields = call.fields or {}
     delivery = (str(fields.get("stream")), str(fields.get("stream_options")), str(fields.get("store")))
-    return (call.tenant, call.exact_key, *delivery, ",".join(call.http.headers.getlist("accept-encoding")))
+    return (call.tenant, call.exact_key, *delivery, call.http.headers.get("accept-encoding", ""))
