@@ -15,7 +15,7 @@ from hammerstone.server.controls import HEADER
 from hammerstone.server.protocols.anthropic_messages import AnthropicMessages
 from hammerstone.server.protocols.chat_completions import ChatCompletions
 from hammerstone.server.protocols.completions import Completions
-from hammerstone.server.protocols.contract import NotServedError, TextApi
+from hammerstone.server.protocols.contract import Completion, NotServedError, TextApi
 from hammerstone.server.protocols.responses import Responses
 from hammerstone.settings import LifeSettings, ServeSettings
 
@@ -186,6 +186,12 @@ def test_a_list_of_one_prompt_is_read_as_that_prompt_and_longer_ones_go_to_the_u
     for prompt in ([NEW, NEW], [], [[1, 2]], [7]):
         with pytest.raises(NotServedError):
             api.read({"model": "m", "prompt": prompt})
+
+
+def test_a_hit_of_the_responses_repeats_what_was_asked_for() -> None:
+    asked = {"parallel_tool_calls": False, "service_tier": "flex", "user": "u-1", "temperature": 0.5}
+    whole = Responses().whole(Completion(id="1", text="4321", created=1, body={"model": "m", "input": NEW, **asked}))
+    assert {name: whole[name] for name in asked} == asked
 
 
 async def test_the_caller_may_name_the_task(served: Served) -> None:

@@ -27,7 +27,10 @@ _HARMLESS = frozenset(
     prompt_cache_retention reasoning safety_identifier service_tier store stream stream_options temperature text
     top_p truncation user""".split()
 )
-_WISHES = ("instructions", "max_output_tokens", "metadata", "reasoning", "temperature", "text", "top_p", "truncation")
+_WISHES = (
+    *("instructions", "max_output_tokens", "metadata", "parallel_tool_calls", "prompt_cache_key", "reasoning"),
+    *("safety_identifier", "service_tier", "temperature", "text", "top_p", "truncation", "user"),
+)
 _OF_MESSAGE = frozenset(("type", "role", "content", "id", "status"))
 
 
