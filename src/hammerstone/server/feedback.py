@@ -110,8 +110,8 @@ def _unknown(request_id: str) -> GatewayError:
         f"no request {request_id[:80]!r} was answered for you here",
         status=404,
         code="request_not_found",
-        hint="its id is in the header x-hammerstone-request-id; what was sent with no-store or is purged is not known, nor "
-        "are calls of a tool with arguments",
+        hint="its id is in the header x-hammerstone-request-id; what was sent with no-store or is purged is not known, "
+        "nor are calls of a tool with arguments",
     )
 
 
