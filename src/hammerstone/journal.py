@@ -100,7 +100,7 @@ def record_of(asked: Asked, routed: Routed, ms: float) -> Answered:
         question=request.question,
         answer=answer.text if answer else None,
         route=answer.route if answer else routed.route,
-        task=tool.task if tool else asked.task,
+        task=tool.task if tool else (answer.task if answer else None) or asked.task,
         tool=tool.task if tool else None,
         version=tool.version if tool else None,
         model_calls=asked.bill.calls,

@@ -194,7 +194,7 @@ class Hammerstone:
 
     def gathers(self, asked: Asked) -> bool:
         """Whether answers to requests like this one are gathered for a first tool, according to the tools in memory."""
-        kind = asked.request.task or self.catalog.worded_like(asked)
+        kind = asked.task or self.catalog.worded_like(asked)
         return self.builder.builds and self.catalog.tool(kind) is None
 
     def is_audited(self, asked: Asked, tool: StoredTool) -> bool:

@@ -107,12 +107,13 @@ async def test_the_same_question_is_asked_anew_each_time_it_is_audited(opened: C
         assert len(served.upstream.seen) == asked + 2
 
 
+@pytest.mark.parametrize("answers", [["4322", "4322", "4322"], ["4322", "4321", "4322"], ["4323", "4322", "4322"]])
 async def test_a_tool_that_two_of_three_answers_contradict_serves_nothing_more(
-    opened: Callable[..., Any], changing: Changing
+    opened: Callable[..., Any], changing: Changing, answers: list[str]
 ) -> None:
     async with opened(api_key="ours") as served:
         await served.learn_sums()
-        changing.said = ["4322", "4322", "4322"]
+        changing.said = list(answers)
         await served.ask(NEW)
         assert changing.said == []
         assert (await tool_of(served)).state is ToolState.QUARANTINED
@@ -129,6 +130,18 @@ async def test_a_slip_of_the_upstream_is_no_false_hit(opened: Callable[..., Any]
         tool = await tool_of(served)
         assert (tool.state, tool.tally.false_hits) == (ToolState.LIVE, 0)
         assert (await compared(served))[0].opinion is Opinion.TOOL
+
+
+async def test_where_three_answers_of_the_upstream_differ_nobody_is_right(
+    opened: Callable[..., Any], changing: Changing
+) -> None:
+    async with opened(api_key="ours") as served:
+        await served.learn_sums()
+        changing.said = ["4322", "4323", "4324"]
+        await served.ask(NEW)
+        tool = await tool_of(served)
+        assert (tool.state, tool.tally.false_hits) == (ToolState.LIVE, 1)
+        assert (await compared(served))[0].opinion is Opinion.NEITHER
 
 
 async def test_a_disagreement_in_shadow_is_settled_by_second_opinions_too(
@@ -213,10 +226,11 @@ async def test_the_tool_answers_where_the_upstream_cannot_in_its_place(
 
 
 class BreakingUpstream(httpx2.AsyncBaseTransport):
-    """Adds, until its replies are errors that break off."""
+    """Adds, until its replies, of this status, break off."""
 
-    def __init__(self) -> None:
+    def __init__(self, status: int) -> None:
         self.breaks = False
+        self._status = status
         self._adding = httpx2.ASGITransport(FakeUpstream(adding))
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -224,17 +238,19 @@ class BreakingUpstream(httpx2.AsyncBaseTransport):
             return await self._adding.handle_async_request(request)
         reply = HeldReply([b"{"])
         reply.break_off()
-        return httpx2.Response(500, stream=reply)
+        return httpx2.Response(self._status, stream=reply)
 
 
-async def test_the_tool_answers_where_the_upstreams_error_breaks_off(opened: Callable[..., Any]) -> None:
-    upstream = BreakingUpstream()
+@pytest.mark.parametrize("status", [200, 500])
+async def test_the_tool_answers_where_the_upstreams_reply_breaks_off(opened: Callable[..., Any], status: int) -> None:
+    upstream = BreakingUpstream(status)
     async with opened(transport=upstream) as served:
         await served.learn_sums()
         upstream.breaks = True
         response = await served.ask(NEW, headers=CLIENTS_KEY)
         assert response.headers[HEADER + "route"] == "parser"
         assert HEADER + "fault" not in response.headers
+        assert response.json()["choices"][0]["message"]["content"] == "4321"
 
 
 async def test_only_a_hit_is_wanted_and_the_tool_gives_it(opened: Callable[..., Any]) -> None:

@@ -13,8 +13,9 @@ import pytest
 from hammerstone.sandbox import Sandbox
 from hammerstone.server.controls import HEADER
 from hammerstone.server.feedback import FEEDBACK
+from hammerstone.store import WantedAnswers
 from hammerstone.store.records import ToolState
-from hammerstone.types import Source
+from hammerstone.types import Instance, Source
 
 from .access.test_access import key
 from .sums import Served, open_gateway
@@ -132,6 +133,72 @@ async def test_a_label_that_has_not_the_form_that_is_asked_for_is_not_served(ser
     assert (await served.ask(question, response_format=form)).headers[ROUTE] == "labeler"
 
 
+async def test_a_label_is_corrected_by_the_answer_that_showed_it(served: Served) -> None:
+    question = "How much is 1 and 2 and 3?"
+    await say(served, await served.ask(question), correct=False, answer="seven")
+    said = (await say(served, await served.ask(question), correct=False, answer="six")).json()
+    assert (said["labeled"], said["former_label"]) == (True, "seven")
+    again = await served.ask(question)
+    assert (again.headers[ROUTE], "six" in again.text) == ("labeler", True)
+    assert (await say(served, again, correct=True)).json()["labeled"]
+
+
+async def test_a_label_that_is_wrong_is_withdrawn(served: Served) -> None:
+    question = "How much is 1 and 2 and 3?"
+    await say(served, await served.ask(question), correct=False, answer="seven")
+    assert (await say(served, await served.ask(question), correct=False)).json()["dropped"]
+    assert (await served.ask(question)).headers[ROUTE] == "upstream"
+
+
+async def test_a_label_that_overrules_a_tool_is_corrected_too(served: Served) -> None:
+    await served.learn_sums()
+    store = (await served.loop()).store
+    (task,) = store.tasks()
+    chat = store.instances(task.name)[0].chat
+    store.add_instance(
+        task.name, Instance(question=NEW, answer="4322", source=Source.CALLER, chat=chat), request_id="1"
+    )
+    overruled = await served.ask(NEW)
+    assert overruled.headers[ROUTE] == "labeler"
+    said = (await say(served, overruled, correct=False, answer="4323")).json()
+    assert (said["labeled"], said["task"]) == (True, task.name)
+    assert "4323" in (await served.ask(NEW)).text
+
+
+async def test_a_label_for_a_request_that_is_of_no_task_is_refused(served: Served) -> None:
+    named = {HEADER + "task": "numbers"}
+    await served.ask("How much is 1 and 2?", headers=named)
+    two_turns = [{"role": "user", "content": "4?"}]
+    other = await served.ask("", headers=named, messages=two_turns)
+    refused = await say(served, other, correct=False, answer="right")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "settings")
+    assert "no task is known of it" in refused.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "control", [{HEADER + "bypass": "true"}, {HEADER + "shadow": "true"}, {"cache-control": "no-cache"}], ids=str
+)
+async def test_what_the_upstream_answers_by_request_is_of_the_named_task_too(
+    served: Served, control: dict[str, str]
+) -> None:
+    named, question = {HEADER + "task": "Numbers"}, "How much is 1 and 2 and 3?"
+    asked = await served.ask(question, headers={**named, **control})
+    store = (await served.loop()).store
+    assert [one.question for one in store.instances("numbers")] == [question]
+    said = (await say(served, asked, correct=False, answer="seven")).json()
+    assert (said["labeled"], said["task"]) == (True, "numbers")
+    assert (await served.ask(question, headers=named)).headers[ROUTE] == "labeler"
+
+
+async def test_an_answer_from_the_exact_cache_is_of_the_named_task(served: Served) -> None:
+    named, question = {HEADER + "task": "numbers"}, "How much is 1 and 2 and 3?"
+    for _ in range(2):
+        asked = await served.ask(question, headers=named, temperature=0)
+    assert asked.headers[ROUTE] == "exact"
+    (newest,) = (await served.loop()).store.answers(WantedAnswers(), 1)
+    assert (newest.id, newest.task) == (asked.headers[ID], "numbers")
+
+
 async def test_what_was_built_from_a_wrong_answer_serves_no_more(served: Served) -> None:
     first = await served.ask("What is the sum of 3 and 40?")
     await served.learn_sums()
@@ -172,6 +239,14 @@ async def test_nobody_says_anything_of_another_tenants_requests(served: Served) 
     assert (refused.status_code, refused.json()["error"]["code"]) == (404, "request_not_found")
     assert (await served.ask(NEW, headers=acme)).headers[ROUTE] == "parser"
     assert (await say(served, answered, correct=False)).status_code == 401
+
+
+async def test_feedback_never_goes_to_the_upstream(served: Served) -> None:
+    slash = await served.client.post(f"{FEEDBACK}/", json={"request_id": "never", "correct": True})
+    assert (slash.status_code, slash.json()["error"]["code"]) == (404, "request_not_found")
+    read = await served.client.get(FEEDBACK)
+    assert (read.status_code, read.headers["allow"]) == (405, "POST")
+    assert served.upstream.seen == []
 
 
 async def test_an_unknown_id_is_refused_with_a_hint(served: Served) -> None:

@@ -15,7 +15,7 @@ from hammerstone.server.controls import HEADER
 from hammerstone.server.protocols.anthropic_messages import AnthropicMessages
 from hammerstone.server.protocols.chat_completions import ChatCompletions
 from hammerstone.server.protocols.completions import Completions
-from hammerstone.server.protocols.contract import NotServedError, TextApi
+from hammerstone.server.protocols.contract import Completion, NotServedError, TextApi
 from hammerstone.server.protocols.responses import Responses
 from hammerstone.settings import LifeSettings, ServeSettings
 
@@ -188,6 +188,12 @@ def test_a_list_of_one_prompt_is_read_as_that_prompt_and_longer_ones_go_to_the_u
             api.read({"model": "m", "prompt": prompt})
 
 
+def test_a_hit_of_the_responses_repeats_what_was_asked_for() -> None:
+    asked = {"parallel_tool_calls": False, "service_tier": "flex", "user": "u-1", "temperature": 0.5}
+    whole = Responses().whole(Completion(id="1", text="4321", created=1, body={"model": "m", "input": NEW, **asked}))
+    assert {name: whole[name] for name in asked} == asked
+
+
 async def test_the_caller_may_name_the_task(served: Served) -> None:
     await served.learn_sums(headers={HEADER + "task": "adding"})
     loop = await served.loop()
@@ -269,6 +275,15 @@ async def test_other_endpoints_are_passed_through(served: Served) -> None:
         ("GET", "/v1/models", b"limit=1"),
         ("DELETE", "/v1/files/f-1", b""),
     ]
+
+
+@pytest.mark.parametrize("control", [{HEADER + "only-if-hit": "true"}, {"cache-control": "only-if-cached"}], ids=str)
+async def test_what_no_tool_could_answer_is_not_passed_on_where_only_a_hit_is_wanted(
+    served: Served, control: dict[str, str]
+) -> None:
+    response = await served.client.post("/v1/embeddings", json={"input": "a"}, headers=control)
+    assert (response.status_code, response.json()["error"]["code"]) == (504, "no_hit")
+    assert served.upstream.seen == []
 
 
 async def test_if_our_own_parts_fail_requests_still_reach_the_upstream(served: Served) -> None:

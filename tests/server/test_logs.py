@@ -12,6 +12,7 @@ import pytest
 
 from hammerstone.sandbox import Sandbox
 from hammerstone.server.telemetry.log import open_log
+from hammerstone.server.upstream import UpstreamError
 from hammerstone.settings import LogFormat, ServeSettings
 
 from .sums import CHAT, body, open_gateway
@@ -86,6 +87,16 @@ def test_what_a_client_writes_cannot_begin_a_line_of_its_own(monkeypatch: pytest
         logging.getLogger("hammerstone").warning("the tasks %r are one", "a\nerror: hacked \x1b[31m")
     assert len(written.getvalue().splitlines()) == 1
     assert "\x1b" not in written.getvalue()
+
+
+def test_a_reply_that_breaks_off_is_a_warning_about_the_upstream(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr("sys.stderr", written)
+    with open_log("json"):
+        broken = UpstreamError("the upstream's reply broke off", status=502, code="upstream_broke_off")
+        logging.getLogger("uvicorn.error").error("Exception in ASGI application\n", exc_info=broken)
+    said = json.loads(written.getvalue())
+    assert (said["level"], said["message"]) == ("warning", "the upstream's reply broke off")
 
 
 def test_a_reader_that_went_away_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -179,3 +179,41 @@ async def test_an_error_of_the_upstream_is_the_leaders_alone(served: Served, ups
         await eventually(lambda: all(one.ended for one in some))
         assert {one.status for one in some} == {429}
         assert len(upstream.replies) == 3
+
+
+async def test_a_whole_reply_that_is_too_long_to_be_kept_is_the_leaders_alone(
+    served: Served, upstream: HeldUpstream, joined: list[Relay], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hammerstone.server.relay.MAX_REPLY", 10)
+    async with clients(served.app) as ask:
+        leader = ask(NEW, SHARE, stream=False)
+        await eventually(lambda: bool(upstream.replies))
+        followers = [ask(NEW, SHARE, stream=False) for _ in range(2)]
+        await eventually(lambda: len(joined) == 3)
+        upstream.replies[0].finish()
+        await eventually(lambda: leader.ended and len(upstream.replies) == 2)
+        upstream.replies[1].finish()
+        await eventually(lambda: len(upstream.replies) == 3)  # that reply is too long as well
+        upstream.replies[2].finish()
+        await eventually(lambda: all(one.ended for one in followers))
+        assert len({one.body for one in (leader, *followers)}) == 3
+
+
+async def test_one_who_waits_for_a_whole_reply_and_leaves_holds_up_nothing(
+    served: Served, upstream: HeldUpstream, joined: list[Relay]
+) -> None:
+    upstream.holds = False
+    await served.learn_sums()
+    (task,) = (await served.loop()).store.tasks()
+    known = {**SHARE, "x-hammerstone-task": task.name}  # so that nobody wants the answer of one who has left
+    upstream.holds = True
+    async with clients(served.app) as ask:
+        some = [ask("4000 and 321, please.", known, stream=False) for _ in range(2)]
+        await eventually(lambda: len(joined) >= 2 and joined[-1] is joined[-2])
+        for one in some:
+            one.leave()
+        await eventually(lambda: upstream.replies[-1].closed)
+        again = ask("4000 and 321, please.", known, stream=False)
+        await eventually(lambda: not upstream.replies[-1].closed)
+        upstream.replies[-1].finish()
+        await eventually(lambda: again.ended)

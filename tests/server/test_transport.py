@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import anyio
+import anyio.lowlevel
 import httpx2
 import pytest
 from anyio.abc import SocketAttribute, SocketStream
@@ -133,6 +134,18 @@ async def test_a_connection_is_used_again() -> None:
         for _ in range(3):
             assert await whole(await ask(upstream)) == b"ok"
     assert server.connections == 1
+
+
+async def test_what_comes_on_an_idle_connection_answers_no_other_request() -> None:
+    reply = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
+    server = RawUpstream([reply + b"ok", reply + b"no"])
+    async with running(server) as upstream:
+        assert await whole(await ask(upstream)) == b"ok"
+        server.go_on.set()
+        for _ in range(20):
+            await anyio.lowlevel.checkpoint()  # the second reply arrives, which nobody has asked for
+        assert await whole(await ask(upstream)) == b"ok"
+    assert server.connections == 2
 
 
 async def test_redirects_and_cookies_are_the_clients_affair() -> None:

@@ -108,9 +108,21 @@ def test_the_same_correction_again_changes_nothing_more(answered: Store) -> None
     assert len(answered.changes("sums")) == 2
 
 
-def test_an_answer_of_no_task_has_no_label(answered: Store) -> None:
+def test_a_right_answer_that_cannot_be_a_label_is_refused_and_changes_nothing(answered: Store) -> None:
     answered.add_answer(an_answer("r4", route=Route.SOLVER, task=None))
-    assert not answered.correct("r4", "4").labeled
+    with pytest.raises(SettingsError, match="no task is known of it"):
+        answered.correct("r4", "4")
+    assert answered.corrections(limit=1) == ()
+
+
+def test_a_persons_label_that_is_wrong_is_corrected_or_withdrawn(answered: Store) -> None:
+    answered.correct("r3", "10")
+    answered.add_answer(replace(an_answer("r4", question="5 + 5?", route=Route.LABELER), answer="10", tool=None))
+    again = answered.correct("r4", "ten")
+    assert (again.labeled, again.former_label) == (True, "10")
+    answered.add_answer(replace(an_answer("r5", question="5 + 5?", route=Route.LABELER), answer="ten", tool=None))
+    assert answered.correct("r5").dropped
+    assert answered.instances("sums") == ()
 
 
 def test_a_correction_outlives_the_task_and_the_tool(answered: Store) -> None:

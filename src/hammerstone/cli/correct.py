@@ -62,7 +62,7 @@ def _show(correction: Correction) -> None:
     elif correction.dropped:
         print_line(f"{correction.task}: the wrong answer is no instance any more")
     elif correction.answer is not None:
-        print_line(f"{correction.request_id}: the right answer is kept, but as no label: its task is not known")
+        print_line(f"{correction.request_id}: the right answer is no label: its task is gone, or not all was stored")
 
 
 def _show_others(correction: Correction, others: Sequence[Answered]) -> None:

@@ -1,8 +1,8 @@
 """Tools are watched on real requests: in shadow beside the upstream, and by audits of what they serve.
 
 The upstream is the last route, the strong model. What a tool answers to the same request is compared with it, and
-where they differ two more opinions of the strong model decide (a majority of three): if it says again that the tool
-was wrong, the tool serves nothing any more.
+where they differ two more opinions of the strong model decide (a majority of three): if two of the three are one answer
+that is not the tool's, the tool serves nothing any more. If all three differ, nobody is right.
 
 Behind a gateway the upstream is whoever answered the request: it is asked again where that may be paid for
 (`Asked.upstream`). Where it may not, its answer can be had in the tool's place (`Asked.withheld`); a disagreement then
@@ -114,7 +114,7 @@ class Watch:
     async def _second_opinion(
         self, tool: StoredTool, asked: Asked, tool_answer: str, upstream_answer: str
     ) -> tuple[Opinion, str]:
-        """Who is right by a majority of three answers, and the right answer."""
+        """Who is right by a majority of three of the upstream's answers, and the right answer."""
         model = self._asked_again(asked)
         if model is None:
             return Opinion.NEITHER, upstream_answer
@@ -122,9 +122,7 @@ class Watch:
         opinion = await second_opinion(model, asked.request.chat, upstream_answer, bill, first=_draw(asked))
         if opinion is None:
             return Opinion.NEITHER, upstream_answer
-        if agree(opinion, tool_answer):
-            return Opinion.TOOL, tool_answer
-        return (Opinion.UPSTREAM if agree(opinion, upstream_answer) else Opinion.NEITHER), opinion
+        return (Opinion.TOOL if agree(opinion, tool_answer) else Opinion.UPSTREAM), opinion
 
     async def _keep(self, tool: StoredTool, asked: Asked, right: str) -> None:
         """Store what the tool got wrong, as material for its next version."""

@@ -202,17 +202,20 @@ class Catalog:
         kept = self._store.keeping.text
         return bool(self._read.withdrawn) and pair_digest(kept(question), kept(answer)) in self._read.withdrawn
 
-    async def label_of(self, asked: Asked) -> str | None:
-        """A person's label for this very question, whichever task it is an instance of."""
+    async def label_of(self, asked: Asked) -> Answer | None:
+        """A person's label for this very question: that of its own task, or else of whichever has it as an instance."""
         if not self._may_be_labeled(asked):
             return None
 
-        def find() -> str | None:
-            found = (self._store.task_of(asked.question(form), asked.frame(form)) for form in Form)
-            return next((name for name in found if name is not None), None)
+        def find() -> list[str]:
+            found = [self._store.task_of(asked.question(form), asked.frame(form)) for form in Form]
+            return [name for name in (asked.task, *found) if name is not None]
 
-        task = await to_thread.run_sync(find)
-        return await self.person_label(asked, task) if task is not None else None
+        for task in await to_thread.run_sync(find):
+            label = await self.person_label(asked, task)
+            if label is not None:
+                return Answer(text=label, route=Route.LABELER, task=task)
+        return None
 
     def _may_be_labeled(self, asked: Asked) -> bool:
         """Whether the store may have a label, as far as memory shows: few questions are looked up in vain."""
@@ -241,7 +244,7 @@ class Catalog:
         if label is None or agree(answer.text, label):
             return answer
         reason = f"{task}: a person's label says otherwise"
-        return Answer(text=label, route=Route.LABELER, refusals=(*answer.refusals, reason))
+        return Answer(text=label, route=Route.LABELER, task=task, refusals=(*answer.refusals, reason))
 
     async def tasks(self, question: str, frame: Frame = PLAIN) -> list[Task]:
         """The tasks of this frame that the dispatcher is shown: all, or the most similar where there are many."""

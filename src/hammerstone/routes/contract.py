@@ -11,7 +11,7 @@ from typing import Protocol, Self
 from hammerstone.models import Model
 from hammerstone.requests import Form, Frame, frame_of, question_in
 from hammerstone.store import Bill, PaidCall, StoredTool
-from hammerstone.tools import Parsed
+from hammerstone.tools import Parsed, task_name
 from hammerstone.types import Request, Route
 
 __all__ = ["Answer", "AnswerRoute", "Asked", "Refusal", "of_tool", "text_of"]
@@ -21,7 +21,7 @@ _NOT_PARSED = Parsed()
 
 @dataclass(kw_only=True)
 class Asked:
-    """A request on its way: the task that it was found to be of, and what it has cost so far.
+    """A request on its way: the task that its caller names or that it was found to be of, and what it has cost so far.
 
     `recognised` says that its task was looked for already, and `refusals` why tools did not answer it. Behind a
     gateway, `upstream` is who may be asked this very request again, `paid` the call by which the upstream answered it,
@@ -37,6 +37,10 @@ class Asked:
     paid: PaidCall | None = None
     withheld: Answer | None = None
     _frames: dict[Form, Frame] = field(default_factory=dict[Form, Frame], init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.task is None:
+            self.task = task_name(self.request.task or "") or None
 
     @classmethod
     def of(cls, question: str, bill: Bill | None = None) -> Self:
@@ -59,7 +63,8 @@ class Answer:
     """The text of an answer, how it was reached, and the tool that gave it.
 
     `parsed` are the arguments that a tool was called with. `refusals` are the reasons of other tools that were asked
-    beside it. `origin` is the id of the request that was first answered so, if it comes from a cache.
+    beside it. `origin` is the id of the request that was first answered so, if it comes from a cache. `task` is that of
+    a person's label.
     """
 
     text: str
@@ -68,6 +73,7 @@ class Answer:
     parsed: Parsed = _NOT_PARSED
     refusals: tuple[str, ...] = ()
     origin: str | None = None
+    task: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ request ─► parser: a live tool proves that it has read every word ───�
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hammerstone.faults import contained
 from hammerstone.requests import agree
@@ -79,9 +79,9 @@ class Router:
         if answer is not None and answer.route is not Route.EXACT:
             return routed
         label = await contained(self._catalog.label_of(asked), lambda _: None)
-        if label is None or (answer is not None and agree(answer.text, label)):
+        if label is None or (answer is not None and agree(answer.text, label.text)):
             return routed
-        return Routed(answer=Answer(text=label, route=Route.LABELER), refusals=routed.refusals)
+        return replace(routed, answer=label)
 
     async def _by_tools(self, asked: Asked, refusals: list[str]) -> Answer | None:
         await self._catalog.refresh()

@@ -87,7 +87,8 @@ def build_app(
         routes=[
             *(Route(api.path, _text(gateway, api), methods=["POST"]) for api in apis),
             *tools.routes(),
-            Route(FEEDBACK, feedback.take, methods=["POST"]),
+            *(Route(path, feedback.take, methods=["POST"]) for path in (FEEDBACK, f"{FEEDBACK}/")),
+            *(Route(path, _only_posted, methods=_METHODS) for path in (FEEDBACK, f"{FEEDBACK}/")),
             *admin.routes(),
             *pages.routes(),
             Route("/mcp", mcp),
@@ -128,6 +129,12 @@ async def _not_here(http: Request, error: Exception) -> Response:
         headers=headers,
     )
     return error_response(refused, None, {})
+
+
+async def _only_posted(http: Request) -> Response:
+    """The upstream has no such path."""
+    del http
+    raise HTTPException(405, headers={"Allow": "POST"})
 
 
 async def _failed(http: Request, error: Exception) -> Response:

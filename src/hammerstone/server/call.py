@@ -79,6 +79,11 @@ class Call:
         return ", ".join(self.http.headers.getlist(name))
 
     @property
+    def streams(self) -> bool:
+        """Whether the reply is to come as a stream."""
+        return self.api is not None and self.fields is not None and self.api.streams(self.fields)
+
+    @property
     def notes(self) -> dict[str, str]:
         return self.record.notes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import unquote
@@ -42,17 +42,17 @@ class Controls:
 
 
 def read_controls(headers: Headers, body: Mapping[str, Any] | None) -> Controls:
-    """A header wins over the same in `metadata`. Raises `ControlError`."""
+    """A header wins over the same in `metadata`; of several lines of it, the strictest. Raises `ControlError`."""
     metadata = (body or {}).get("metadata")
     fields = cast("dict[str, object]", metadata) if isinstance(metadata, dict) else {}
 
-    def named(name: str) -> str | None:
-        header = headers.get(HEADER + name)
-        value = _decoded(header) if header is not None else fields.get(FIELD + name)
-        return None if value is None else str(value)
+    def given(name: str) -> list[str]:
+        value = fields.get(FIELD + name)
+        return [_decoded(one) for one in headers.getlist(HEADER + name)] or ([] if value is None else [str(value)])
 
-    cached = _cache_control(",".join(headers.getlist("cache-control")))
-    flags = {name: _flag(name, named(name)) for name in FLAGS}
+    directives = _directives(",".join(headers.getlist("cache-control")))
+    cached = {name for name, _ in directives}
+    flags = {name: any(_flags(name, given(name))) for name in FLAGS}
     bypass, no_store = flags["bypass"] or "no-cache" in cached, flags["no-store"] or "no-store" in cached
     only = flags["only-if-hit"] or "only-if-cached" in cached
     if only and (bypass or no_store or flags["shadow"]):
@@ -62,10 +62,21 @@ def read_controls(headers: Headers, body: Mapping[str, Any] | None) -> Controls:
         no_store=no_store,
         only_if_hit=only,
         shadow=flags["shadow"],
-        task=(named("task") or "").strip() or None,
-        max_age=_seconds(cached.get("max-age")),
-        share=None if named("share") is None else _flag("share", named("share")),
+        task=_one_name(given("task")),
+        max_age=min((_seconds(value) for name, value in directives if name == "max-age"), default=None),
+        share=all(_flags("share", given("share"))) if given("share") else None,
     )
+
+
+def _one_name(given: Sequence[str]) -> str | None:
+    names = {one.strip() for one in given} - {""}
+    if len(names) > 1:
+        raise ControlError(f"{HEADER}task names one kind of request, not {len(names)}")
+    return names.pop() if names else None
+
+
+def _flags(name: str, given: Sequence[str]) -> list[bool]:
+    return [_flag(name, one) for one in given]
 
 
 def _decoded(header: str) -> str:
@@ -76,8 +87,8 @@ def _decoded(header: str) -> str:
         return header
 
 
-def _flag(name: str, value: str | None) -> bool:
-    text = (value or "").strip().lower()
+def _flag(name: str, value: str) -> bool:
+    text = value.strip().lower()
     if text in _YES:
         return True
     if text in _NO:
@@ -85,14 +96,12 @@ def _flag(name: str, value: str | None) -> bool:
     raise ControlError(f"{HEADER}{name} is true or false, not {text[:40]!r}")
 
 
-def _cache_control(header: str) -> dict[str, str]:
-    """Its directives; those that nobody knows mean nothing (RFC 9111, section 5.2.3)."""
+def _directives(header: str) -> list[tuple[str, str]]:
+    """What `Cache-Control` says; what nobody knows of it means nothing (RFC 9111, section 5.2.3)."""
     parts = (part.strip().partition("=") for part in header.lower().split(","))
-    return {name.strip(): value.strip().strip('"') for name, _, value in parts if name.strip()}
+    return [(name.strip(), value.strip().strip('"')) for name, _, value in parts if name.strip()]
 
 
-def _seconds(value: str | None) -> float | None:
+def _seconds(value: str) -> float:
     """A value that is no number makes a stored answer stale (RFC 9111, section 4.2.1)."""
-    if value is None:
-        return None
     return float(value) if value.isdecimal() else 0.0

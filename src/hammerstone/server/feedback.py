@@ -33,6 +33,7 @@ OWN_SECONDS = 10.0  # that what this process has answered may take to be stored
 OTHERS_SECONDS = 1.0  # that what another process has answered may take to be there
 LOOK_SECONDS = 0.1
 OTHERS_SHOWN = 100  # further answers of a tool that was wrong
+NO_LABEL = "the answer is kept as no label: not all of the request was stored, or its task is gone"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +99,7 @@ def _keep(store: Store, said: _Said) -> dict[str, Any]:
     return {
         "correct": False,
         **asdict(corrected.correction),
+        **({"hint": NO_LABEL} if said.answer is not None and not corrected.correction.labeled else {}),
         "others": others[:OTHERS_SHOWN],
         "others_total": len(others),
     }
@@ -108,7 +110,8 @@ def _unknown(request_id: str) -> GatewayError:
         f"no request {request_id[:80]!r} was answered for you here",
         status=404,
         code="request_not_found",
-        hint="its id is in the header x-hammerstone-request-id; what was sent with no-store or is purged is not known",
+        hint="its id is in the header x-hammerstone-request-id; what was sent with no-store or is purged is not known, "
+        "nor are calls of a tool with arguments",
     )
 
 

@@ -93,8 +93,7 @@ class Gateway:
             answer = await self._own_parts(call, self._hit(call, api))
             if answer is not None:
                 return answer
-            if call.controls.only_if_hit:
-                raise GatewayError("no tool answers this request", status=504, code="no_hit", kind="hammerstone_error")
+            self._check_upstream_wanted(call)
             self._say_fault(call)
             return await self._misses.pass_on(call)
         except GatewayError as error:
@@ -103,12 +102,14 @@ class Gateway:
             return Response(status_code=CLIENT_LEFT)
 
     async def forward(self, http: HttpRequest) -> Response:
-        """Anything else: to the upstream and back."""
+        """Anything else: to the upstream and back, unless only a hit is wanted."""
         call = Call(http=http)
         try:
             await self._enter(call)
+            self._read_controls(call)
             if {".", ".."}.intersection(call.path.split("/")):
                 raise GatewayError("a path with `.` or `..` in it is not passed on", status=404, code="not_found")
+            self._check_upstream_wanted(call)
             await call.read_body(self._settings.max_body_mb)
             if call.caller.key is not None:
                 call.read_fields()  # who pays for which model?
@@ -128,10 +129,19 @@ class Gateway:
     async def _read(self, call: Call) -> None:
         await call.read_body(self._settings.max_body_mb)
         call.read_fields()
+        self._read_controls(call)
+
+    @staticmethod
+    def _read_controls(call: Call) -> None:
         try:
             call.controls = read_controls(call.http.headers, call.fields)
         except ControlError as error:
             raise GatewayError(str(error), status=400, code="invalid_control") from None
+
+    @staticmethod
+    def _check_upstream_wanted(call: Call) -> None:
+        if call.controls.only_if_hit:
+            raise GatewayError("no tool answers this request", status=504, code="no_hit", kind="hammerstone_error")
 
     # a hit
 

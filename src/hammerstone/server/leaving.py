@@ -13,14 +13,23 @@ import anyio
 
 __all__ = ["left", "while_there"]
 
-_KEY = "hammerstone.leaving"  # in the ASGI scope
+_KEY, _LEFT = "hammerstone.leaving", "hammerstone.left"  # in the ASGI scope
 
 
 @contextmanager
 def while_there(scope: MutableMapping[str, Any], keeps_on: Callable[[], bool]) -> Generator[anyio.CancelScope]:
-    """What is done within is given up if the client leaves, unless `keeps_on` says that it is wanted all the same."""
+    """What is done within is given up if the client leaves, or has left, unless `keeps_on` says that it is wanted all
+    the same.
+    """
     with anyio.CancelScope() as work:
-        scope[_KEY] = lambda: None if keeps_on() else work.cancel()
+
+        def leave() -> None:
+            if not keeps_on():
+                work.cancel()
+
+        scope[_KEY] = leave
+        if _LEFT in scope:
+            leave()
         try:
             yield work
         finally:
@@ -29,6 +38,7 @@ def while_there(scope: MutableMapping[str, Any], keeps_on: Callable[[], bool]) -
 
 def left(scope: MutableMapping[str, Any]) -> None:
     """The client of the request with this ASGI scope has left."""
+    scope[_LEFT] = True
     leave: Callable[[], None] | None = scope.get(_KEY)
     if leave is not None:
         leave()

@@ -97,17 +97,28 @@ class Misses:
         return await self._lead(call, key)
 
     async def audit(self, call: Call) -> Response | None:
-        """The upstream's reply in a live tool's place, if it is a good one: an audit never fails a request."""
+        """The upstream's reply in a live tool's place, if it is a good one: an audit never fails a request, but for a
+        stream that breaks off after its first part went out.
+        """
         try:
             replied = await self._send(call)
         except GatewayError:
             return None
         if replied.head.status_code == 200:
-            return self._response(call, replied)
+            response = self._response(call, replied)
+            return response if await self._comes_well(call, response) else None
         with suppress(UpstreamError):
             async for _ in replied.chunks():
                 pass
         return None
+
+    async def _comes_well(self, call: Call, response: Response) -> bool:
+        """Raises `ClientDisconnect` where the client leaves before a whole reply is there."""
+        if not isinstance(response, RelayResponse) or call.streams:
+            return True
+        with while_there(call.http.scope, call.gathers):
+            return await response.comes_whole()
+        raise ClientDisconnect
 
     # several that ask the same
 
@@ -121,17 +132,23 @@ class Misses:
                 del self._leading[key]
 
     async def _follow(self, call: Call, leading: Leading) -> Response | None:
-        """The same bytes; `None` if whoever leads has failed before the first of them could go out."""
+        """The same bytes; `None` if whoever leads has failed before the first of them could go out, or its reply is too
+        long to be kept for this one. Raises `ClientDisconnect` where the client leaves while it waits.
+        """
+        with while_there(call.http.scope, lambda: False):
+            return await self._join(call, leading)
+        raise ClientDisconnect
+
+    async def _join(self, call: Call, leading: Leading) -> Response | None:
         await leading.ready.wait()
         relay = leading.relay
         if relay is None or not relay.open:
             return None
         reader = relay.join()
         leading.followers.append(call)
-        streams = call.api is not None and call.fields is not None and call.api.streams(call.fields)
         is_well = False
         try:
-            is_well = await reader.begins_well(whole=not streams)
+            is_well = await reader.begins_well(whole=not call.streams)
         finally:
             if not is_well:
                 leading.followers.remove(call)

@@ -54,8 +54,8 @@ class Relay:
 
     @property
     def open(self) -> bool:
-        """Whether a further reader gets all of it."""
-        return self.error is None and not self._dropped
+        """Whether a further reader gets all of it: what is too long to be kept is for those who read it already."""
+        return self.error is None and self._size <= MAX_REPLY
 
     @property
     def count(self) -> int:
@@ -134,11 +134,16 @@ class Reader:
         self.number = 0
 
     async def begins_well(self, *, whole: bool) -> bool:
-        """Wait for the first chunk, or for all of them; false if it broke off before."""
+        """Wait for the first chunk, or for all of them; false if it broke off before, or is too long to be kept."""
         relay = self._relay
-        while not relay.ended and (whole or not relay.count) and relay.open:
+        while relay.open and not relay.ended and (whole or not relay.count):
             await relay.news()
-        return relay.error is None or (not whole and relay.count > 0 and relay.open)
+        return relay.open
+
+    async def comes_whole(self) -> bool:
+        """Wait for all chunks, or until it is too long to be kept; false if it broke off before."""
+        await self.begins_well(whole=True)
+        return self._relay.error is None
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Raises `UpstreamError` where the reply broke off."""
@@ -166,6 +171,16 @@ class RelayResponse(StreamingResponse):
         super().__init__(reader.chunks(), status_code=status_code)
         self.raw_headers = list(headers)
         self._reader = reader
+
+    async def comes_whole(self) -> bool:
+        """See `Reader.comes_whole`. Where it does not, nobody reads it."""
+        is_well = False
+        try:
+            is_well = await self._reader.comes_whole()
+        finally:
+            if not is_well:
+                self._reader.leave()
+        return is_well
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

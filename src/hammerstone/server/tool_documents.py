@@ -81,10 +81,10 @@ _RESULT = {
         "tool": {"type": "string"},
         "version": {"type": "integer"},
         "answer": {"type": "string"},
-        "request_id": {"type": "string"},
+        "request_id": {"type": "string", "description": "For feedback; only where a question was answered."},
         "labeled": {"type": "boolean", "description": "A person's label of this question, and not the tool's answer."},
     },
-    "required": ["tool", "version", "answer", "request_id"],
+    "required": ["tool", "version", "answer"],
 }
 
 

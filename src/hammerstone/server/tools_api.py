@@ -134,6 +134,6 @@ async def _result(calls: ToolCalls, tool: StoredTool, given: JSON, request_id: s
         "tool": called.tool.task,
         "version": called.tool.version,
         "answer": called.answer,
-        "request_id": request_id,
+        **({"request_id": request_id} if isinstance(question, str) else {}),  # a call with arguments is not stored
         **({"labeled": True} if called.labeled else {}),
     }

@@ -12,6 +12,9 @@ from contextlib import contextmanager
 
 import aiohttp
 import httpx2
+from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from yarl import URL
 
 __all__ = ["AiohttpTransport"]
@@ -83,7 +86,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         """Opened by the first request, in the event loop that it belongs to."""
         if self._opened is None:
             self._opened = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),
+                connector=_Connector(limit=0),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 skip_auto_headers=_OUR_OWN,
                 timeout=self._timeout,
@@ -98,6 +101,19 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         if self._tls is None:
             self._tls = httpx2.create_ssl_context()
         return self._tls
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Uses no idle connection again on which something has come: it would be taken for the next request's reply.
+    aiohttp itself looks for that only when a connection becomes idle.
+    """
+
+    async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
+        while (connection := await super()._get(key, traces)) is not None:
+            if connection.protocol is not None and not connection.protocol.should_close:
+                break
+            connection.close()
+        return connection
 
 
 class _Body(httpx2.AsyncByteStream):

@@ -39,6 +39,8 @@ def correct(connection: Connection, request_id: str, answer: str | None, keeping
     is_news = _keep(connection, given, None if answer is None else keeping.text(answer))
     quarantined = _quarantine(connection, given)
     labeled, former = _label(connection, source, answer if answer is not None and keeping.is_whole(answer) else None)
+    if answer is not None and not labeled and given.tool is None:
+        raise _no_label(given, source)
     dropped = answer is None and _drop(connection, source)
     if is_news and answer is None and given.tool is None and given.route != Route.EXACT and not dropped:
         hint = f"say what is right: hammerstone correct {request_id} --answer TEXT"
@@ -162,10 +164,19 @@ def _label(connection: Connection, given: Row[Any], answer: str | None) -> tuple
     return True, changed.former_answer if changed else None
 
 
+def _no_label(given: Row[Any], source: Row[Any]) -> SettingsError:
+    """Why the right answer cannot be kept, where nothing else comes of it."""
+    why = "no task is known of it" if source.kept == Kept.WHOLE else "not all of its text was stored"
+    message = f"the right answer to {given.request_id} cannot become its label: {why}"
+    only_wrong = "; to say only that it is wrong, give no answer" if given.route == Route.EXACT else ""
+    return SettingsError(message, hint=f"nothing was changed{only_wrong}")
+
+
 def _drop(connection: Connection, given: Row[Any]) -> bool:
-    """Remove the instance that holds the wrong answer; whether there was one."""
+    """Remove the instance that holds the wrong answer; whether there was one. A labeler's was a person's label."""
     asked = _question(connection, given)
-    return asked is not None and instances.drop(connection, given.task, asked, given.answer)
+    sources = [Source.SOLVER] if given.route != Route.LABELER else list(Source)
+    return asked is not None and instances.drop(connection, given.task, asked, given.answer, sources)
 
 
 def _question(connection: Connection, given: Row[Any]) -> str | None:

@@ -26,7 +26,7 @@ from hammerstone.digests import sha256
 from hammerstone.errors import SettingsError, StoreError
 from hammerstone.private_files import make_private_folder, open_private, tighten
 from hammerstone.store.schema import metadata
-from hammerstone.store.storage_errors import busy, store_error
+from hammerstone.store.storage_errors import busy, is_overflow, store_error, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -180,8 +180,10 @@ class Database:
     def _translated(self) -> Generator[None]:
         try:
             yield
+        except OverflowError as error:  # of SQLite's
+            raise too_large() from error
         except SQLAlchemyError as error:
-            raise store_error(error, self.where) from error
+            raise (too_large() if is_overflow(error) else store_error(error, self.where)) from error
 
     def _apart_file(self, key: str) -> Database:
         if self._url.query:

@@ -108,14 +108,14 @@ def _correct(connection: Connection, task_id: int, instance: Instance) -> Stored
     return _instance(connection.execute(select(_INSTANCES).where(*same)).one())
 
 
-def drop(connection: Connection, task_name: str, question: str, wrong: str) -> bool:
-    """Remove what a solver answered to this question, if it is this, which is wrong; whether it was there.
+def drop(connection: Connection, task_name: str, question: str, wrong: str, sources: Sequence[Source]) -> bool:
+    """Remove what one of these sources answered to this question, if it is this, which is wrong; whether it was there.
 
     What was built from it and serves is quarantined.
     """
     task = tasks.locked(connection, task_name)
     same = _INSTANCES.c.task_id == task.id, _INSTANCES.c.question_sha256 == sha256(question)
-    row = connection.execute(select(_INSTANCES).where(*same, _INSTANCES.c.source == Source.SOLVER)).first()
+    row = connection.execute(select(_INSTANCES).where(*same, _INSTANCES.c.source.in_(sources))).first()
     if row is None or not agree(row.answer, wrong):
         return False
     connection.execute(delete(_INSTANCES).where(_INSTANCES.c.id == row.id))

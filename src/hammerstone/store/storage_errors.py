@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import exc
 
-from hammerstone.errors import StoreError
+from hammerstone.errors import InputError, StoreError
 
-__all__ = ["busy", "store_error"]
+__all__ = ["busy", "is_overflow", "store_error", "too_large"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +77,16 @@ _POSTGRES = {
 def busy(where: str) -> StoreError:
     """The error of a writer that waited in vain for other threads of this process."""
     return _BUSY.of(where)
+
+
+def too_large() -> InputError:
+    """For a number that somebody gave, and no column can hold."""
+    return InputError("a number is too large for the database", hint="numbers have 64 bits at most")
+
+
+def is_overflow(error: exc.SQLAlchemyError) -> bool:
+    """Whether PostgreSQL says the same."""
+    return isinstance(error, exc.DBAPIError) and getattr(error.orig, "sqlstate", None) == "22003"
 
 
 def store_error(error: exc.SQLAlchemyError, where: str) -> StoreError:

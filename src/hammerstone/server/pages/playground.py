@@ -175,7 +175,8 @@ async def _served(
     if not sure or sure[0].answer is None:
         reasons = tuple(reason for one in reads for reason in one.reasons)
         reasons = reasons or (_none_for(loop, asked.request.chat, models),)
-        return _Said(answer=None, reasons=reasons, ms=ms), await loop.catalog.label_of(asked)
+        labeled = await loop.catalog.label_of(asked)
+        return _Said(answer=None, reasons=reasons, ms=ms), labeled.text if labeled is not None else None
     one, given = sure[0], sure[0].answer
     label = await loop.catalog.person_label(asked, one.tool.task)
     if not has_form(given, asked.request.chat.response_format):

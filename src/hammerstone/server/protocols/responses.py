@@ -46,7 +46,10 @@ _READ: Mapping[str, fields.Check] = {
     **fields.each("instructions model prompt_cache_key prompt_cache_retention safety_identifier", fields.text),
     **fields.each("service_tier truncation user", fields.text),
 }
-_WISHES = ("instructions", "max_output_tokens", "metadata", "reasoning", "temperature", "text", "top_p", "truncation")
+_WISHES = (
+    *("instructions", "max_output_tokens", "metadata", "parallel_tool_calls", "prompt_cache_key", "reasoning"),
+    *("safety_identifier", "service_tier", "temperature", "text", "top_p", "truncation", "user"),
+)
 _REPLY = frozenset(
     """billing completed_at created_at id instructions max_output_tokens max_tool_calls metadata model object output
     output_text parallel_tool_calls prompt_cache_key prompt_cache_retention reasoning safety_identifier service_tier

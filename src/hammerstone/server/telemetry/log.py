@@ -19,6 +19,7 @@ from typing import Any, TextIO
 from hammerstone.faults import place_of
 from hammerstone.models import masked
 from hammerstone.server.telemetry.record import RequestRecord
+from hammerstone.server.upstream import UpstreamError
 from hammerstone.settings import LogFormat
 from hammerstone.visible import visible
 
@@ -66,6 +67,7 @@ class RequestLog:
 def open_log(form: LogFormat) -> Generator[None]:
     """Everything that is logged goes there, within this block."""
     handler = _LineHandler(_as_json if form == "json" else _as_text, sys.stderr)
+    handler.addFilter(_named_rightly)
     root, retries = logging.getLogger(), logging.getLogger("stamina")
     before = (root.handlers[:], retries.handlers[:], _requests.level)
     root.handlers[:], retries.handlers[:] = [handler], []
@@ -117,6 +119,15 @@ class _LineHandler(logging.Handler):
         self._news.set()
         self._writer.join(LAST_SECONDS)
         super().close()
+
+
+def _named_rightly(record: logging.LogRecord) -> bool:
+    """A reply that breaks off is the upstream's failure. The server logs it as an exception of the application."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, UpstreamError):
+        record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
+        record.msg, record.exc_info = error.message, None
+    return True
 
 
 def _as_json(record: logging.LogRecord) -> str:
