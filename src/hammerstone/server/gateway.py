@@ -111,7 +111,7 @@ class Gateway:
                 raise GatewayError("a path with `.` or `..` in it is not passed on", status=404, code="not_found")
             await call.read_body(self._settings.max_body_mb)
             if call.caller.key is not None:
-                call.read_fields()  # who pays for which model?
+                await call.read_fields()  # who pays for which model?
             return await self._misses.pass_on(call)
         except GatewayError as error:
             form = AnthropicMessages() if call.path.startswith(AnthropicMessages.path) else None
@@ -127,7 +127,7 @@ class Gateway:
 
     async def _read(self, call: Call) -> None:
         await call.read_body(self._settings.max_body_mb)
-        call.read_fields()
+        await call.read_fields()
         try:
             call.controls = read_controls(call.http.headers, call.fields)
         except ControlError as error:
