@@ -147,7 +147,8 @@ async def test_where_nothing_is_stored_nothing_is_learned_and_everything_counted
 
 async def test_the_name_that_a_client_gives_a_task_is_masked_as_well(served: Served, tmp_path: Path) -> None:
     await served.ask("How much is 1 and 2?", headers={HEADER + "task": "Sums of ann@example.com"})
-    assert [one.task for one in (await served.loop()).store.answers(WantedAnswers(), 1)] == ["sums_of_email"]
+    (kept,) = (await served.loop()).store.answers(WantedAnswers(), 1)
+    assert (kept.task or "").startswith("sums_of_email")
     assert b"ann" not in files_of(tmp_path)
 
 
@@ -158,10 +159,10 @@ async def test_where_nothing_is_stored_the_name_that_a_client_gives_a_task_is_no
     async with open_gateway(home, sandbox) as served:
         await served.learn_sums(headers={HEADER + "task": "sums"})
     async with open_gateway(home, sandbox, serve=NOTHING) as served:
-        await served.ask("How much is 1 and 2?", headers={HEADER + "task": "secret"})
+        await served.ask("How much is 1 and 2?", headers={HEADER + "task": "zebra"})
         answered = await served.ask(NEW, headers={HEADER + "task": "sums"})
         assert (answered.headers[ROUTE], answered.headers[HEADER + "tool"]) == ("parser", "sums@1")
-    assert b"secret" not in files_of(home)
+    assert b"zebra" not in files_of(home)
 
 
 async def test_where_nothing_is_stored_the_tools_of_the_home_serve(tmp_path: Path, sandbox: Sandbox) -> None:
