@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from hammerstone.requests.frame import Frame, frame_of
 from hammerstone.store import open_store
@@ -53,7 +54,7 @@ def publish_sums(home: Path | str, *tools: Tool) -> None:
 
 
 @contextmanager
-def upstream_in_thread(upstream: FakeUpstream, **config: Any) -> Iterator[str]:
+def upstream_in_thread(upstream: ASGIApp, **config: Any) -> Iterator[str]:
     """Its URL; `config` is more of uvicorn's. It ends with the block."""
     configured = uvicorn.Config(upstream, port=0, log_level="critical", lifespan="off", **config)
     listening = configured.bind_socket()

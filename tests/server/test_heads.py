@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import anyio
 import pytest
-from starlette.types import Message
+from starlette.types import Message, Receive, Scope, Send
 
 from hammerstone.sandbox import Sandbox
 from hammerstone.server import bodies, connection
@@ -74,11 +75,29 @@ async def test_a_page_of_another_site_is_refused(served: Served, origin: str) ->
     assert (response.status_code, response.json()["error"]["code"]) == (403, "cross_site")
 
 
-@pytest.mark.parametrize("path", ["/v1/../admin/tools", "/v1/./models", "/v1/files/.."])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/../admin/tools",
+        "/v1/./models",
+        "/v1/files/..",
+        "/v1/..;/x",
+        "/v1/..;a=b/x",
+        "/v1/..\\x",
+        "/v1/%2e%2e/x",
+        "/v1/%252e%252E/x",
+        "/v1/%" + "25" * 9 + "2e/x",
+    ],
+)
 async def test_no_path_leads_out_of_v1(served: Served, path: str) -> None:
     status, said = await status_of(served, "GET", path, path.replace("..", "%2e%2e"))
     assert (status, json.loads(said)["error"]["code"]) == (404, "not_found")
     assert served.upstream.seen == []
+
+
+@pytest.mark.parametrize("path", ["/v1/files/a;b", "/v1/files/..a", "/v1/files/100%25", "/v1/files/a%2520b"])
+async def test_other_paths_do_though_they_look_alike(served: Served, path: str) -> None:
+    assert (await status_of(served, "GET", path))[0] == 200
 
 
 async def test_the_escapes_of_a_path_reach_the_upstream_as_they_came(tmp_path: Path, sandbox: Sandbox) -> None:
@@ -150,6 +169,70 @@ def test_a_large_body_is_no_large_head(address: tuple[str, int]) -> None:
     one = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % size + b"a" * size
     last = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     assert said_to(address, one, one, last).count(b"200 OK") == 3
+
+
+class Gated:
+    """Answers `/slow` in two parts, the second when `go` is set, and anything else at once."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del receive
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+        if scope["path"] == "/slow":
+            await anyio.to_thread.run_sync(self.go.wait)
+        await send({"type": "http.response.body", "body": b"ended"})
+
+
+def read_until(client: socket.socket, end: bytes) -> bytes:
+    said = b""
+    while not said.endswith(end):
+        part = client.recv(65_536)
+        assert part, said
+        said += part
+    return said
+
+
+NEXT = b"GET /next HTTP/1.1\r\nHost: localhost\r\n\r\n"
+LAST_CHUNK = b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("stray", "goes_on"),
+    [
+        (b"\r\n", True),
+        (NEXT[:-9], True),
+        (b"nonsense\r\n\r\n", False),
+        (b"GET / HTTP/1.1\r\nX-A: " + b"a" * (2 * connection.MAX_HEAD), False),
+    ],
+)
+def test_nothing_that_comes_during_a_response_is_answered_within_it(
+    stray: bytes, *, goes_on: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = Gated()
+    with upstream_in_thread(app, http=Connection) as url:
+        host, _, port = url.removeprefix("http://").partition(":")
+        with (
+            socket.create_connection((host, int(port)), timeout=20) as client,
+            socket.create_connection((host, int(port)), timeout=20) as other,
+        ):
+            client.sendall(NEXT.replace(b"next", b"slow"))
+            said = read_until(client, b"begun\r\n")
+            monkeypatch.setattr(connection, "HEAD_SECONDS", 0.0)
+            client.sendall(stray)
+            for _ in range(3):  # until then the server has read it
+                other.sendall(NEXT)
+                read_until(other, LAST_CHUNK)
+            app.go.set()
+            said += read_until(client, LAST_CHUNK)
+            assert b"400 Bad Request" not in said
+            if goes_on:
+                client.sendall(NEXT.removeprefix(stray))
+                assert b"200 OK" in read_until(client, LAST_CHUNK)
+            else:
+                assert client.recv(1) == b""
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHost: loc"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from hammerstone.sandbox import Sandbox
 from hammerstone.server.controls import HEADER
 from hammerstone.settings import ServeSettings
+from hammerstone.store import WantedAnswers
 
 from ..samples.sums import SETTINGS
 from .fake_upstream import FakeUpstream, Reply, Seen
@@ -115,10 +117,12 @@ async def test_a_wrong_answer_to_a_masked_question_leaves_the_exact_cache(served
     assert (await served.ask(question, temperature=0)).headers[ROUTE] == "upstream"
 
 
+@pytest.mark.parametrize("error", ["ValueError", "SystemExit", "KeyboardInterrupt"])
 async def test_a_mask_that_fails_leaves_the_text_out_and_no_request_unanswered(
-    tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    error: str, tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "failing_mask.py").write_text("def fail(text):\n    raise ValueError(text)\n")
+    (tmp_path / "failing_mask.py").write_text(f"def fail(text):\n    raise {error}(text)\n")
+    monkeypatch.delitem(sys.modules, "failing_mask", raising=False)
     monkeypatch.chdir(tmp_path)
     serve = ServeSettings(mask=frozenset({"failing_mask:fail"}))
     async with open_gateway(tmp_path / "home", sandbox, serve=serve) as served:
@@ -139,6 +143,26 @@ async def test_where_nothing_is_stored_nothing_is_learned_and_everything_counted
         assert (store.tasks(), store.builds()) == ((), ())
         assert [(row.route, row.requests) for row in store.routes()] == [("solver", 6)], "no exact cache either"
     assert b"sum of" not in files_of(home)
+
+
+async def test_the_name_that_a_client_gives_a_task_is_masked_as_well(served: Served, tmp_path: Path) -> None:
+    await served.ask("How much is 1 and 2?", headers={HEADER + "task": "Sums of ann@example.com"})
+    (kept,) = (await served.loop()).store.answers(WantedAnswers(), 1)
+    assert (kept.task or "").startswith("sums_of_email")
+    assert b"ann" not in files_of(tmp_path)
+
+
+async def test_where_nothing_is_stored_the_name_that_a_client_gives_a_task_is_not_either(
+    tmp_path: Path, sandbox: Sandbox
+) -> None:
+    home = tmp_path / "home"
+    async with open_gateway(home, sandbox) as served:
+        await served.learn_sums(headers={HEADER + "task": "sums"})
+    async with open_gateway(home, sandbox, serve=NOTHING) as served:
+        await served.ask("How much is 1 and 2?", headers={HEADER + "task": "zebra"})
+        answered = await served.ask(NEW, headers={HEADER + "task": "sums"})
+        assert (answered.headers[ROUTE], answered.headers[HEADER + "tool"]) == ("parser", "sums@1")
+    assert b"zebra" not in files_of(home)
 
 
 async def test_where_nothing_is_stored_the_tools_of_the_home_serve(tmp_path: Path, sandbox: Sandbox) -> None:

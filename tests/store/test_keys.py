@@ -99,12 +99,19 @@ def test_only_what_is_new_is_read(keys: Keys) -> None:
 
 
 def test_a_new_key_and_a_revoked_one_are_noticed(keys: Keys) -> None:
-    revisions = [exchange(keys, {}).keys_revision]
+    revisions = [keys.revision()]
     keys.create("app")
-    revisions.append(exchange(keys, {}).keys_revision)
+    revisions.append(keys.revision())
     keys.revoke("app")
-    revisions.append(exchange(keys, {}).keys_revision)
+    revisions.append(keys.revision())
     assert len(set(revisions)) == 3
+
+
+def test_a_count_that_no_column_holds_keeps_no_other_from_being_stored(keys: Keys) -> None:
+    one, other = (KeyPeriod(keys.create(name).key.id, DAY, TODAY) for name in "ab")
+    amounts = {each.period: each.amount for each in exchange(keys, {one: Amount(1, 10**19), other: Amount(2)}).usage}
+    assert amounts[other] == Amount(2)
+    assert amounts[one].tokens > 10**15
 
 
 def test_parts_of_a_minute_go_and_days_stay(keys: Keys) -> None:

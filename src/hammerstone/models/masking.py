@@ -42,7 +42,7 @@ def masked(text: str) -> str:
     `Bearer`, `api_key=` and the like, in a URL, or with the prefix of a well-known provider.
     """
     for secret in secrets():
-        for written in (secret, quote(secret, safe="")):
+        for written in (secret, quote(secret, safe="", errors="surrogateescape")):
             text = text.replace(written, MASK)
     for pattern in _PATTERNS:
         text = pattern.sub(rf"\g<1>{MASK}", text)

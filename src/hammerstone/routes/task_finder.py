@@ -45,9 +45,16 @@ class TaskFinder:
         self._said_to_be_one: set[str] = set()
 
     def named(self, text: str | None) -> str | None:
-        """The task that the caller names. Two texts that come to one name are one task, which is logged."""
-        name = task_name(text or "")
-        if not text or not name:
+        """The task that the caller names. Two texts that come to one name are one task, which is logged.
+
+        Of a name that no tool has yet, no more is taken than may be stored.
+        """
+        if not text:
+            return None
+        if self._catalog.tool(task_name(text)) is None:
+            text = self._store.keeping.text(text)
+        name = task_name(text)
+        if not name:
             return None
         if self._spelled.setdefault(name, text) != text and name not in self._said_to_be_one:
             self._said_to_be_one.add(name)

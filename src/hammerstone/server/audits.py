@@ -7,7 +7,7 @@ keys, their money is not spent unasked: then the upstream answers the audited re
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +34,7 @@ _ONCE = frozenset((b"idempotency-key", b"accept-encoding", b"accept"))
 """Headers of the first call that would bring its own reply back, or another form of it."""
 
 
-def _nobodys(body: bytes) -> NoCharge:
+async def _nobodys(body: bytes) -> NoCharge:
     del body
     return NoCharge()
 
@@ -87,7 +87,7 @@ class UpstreamModel:
     fields: Mapping[str, Any] = field(repr=False)
     model: str
     limiter: anyio.CapacityLimiter = field(repr=False)
-    charge: Callable[[bytes], Charge | NoCharge] = field(default=_nobodys, repr=False)
+    charge: Callable[[bytes], Awaitable[Charge | NoCharge]] = field(default=_nobodys, repr=False)
 
     @property
     def name(self) -> str:
@@ -123,7 +123,7 @@ class UpstreamModel:
         theirs = credentials_for_upstream(self.headers, self.upstream.key_header)
         headers = [(name, value) for name, value in theirs if name.lower() not in _ONCE]
         body = as_json(fields).encode(errors="backslashreplace")  # half a surrogate pair stays an escape
-        charge = self.charge(body)
+        charge = await self.charge(body)
         with charge.until_reply():
             reply = await self.upstream.send("POST", self.api.path, self.query, headers, body)
         chunks: list[bytes] = []

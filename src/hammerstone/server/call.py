@@ -12,7 +12,7 @@ from starlette.requests import Request as HttpRequest
 
 from hammerstone.routes import Asked
 from hammerstone.server.access import Caller
-from hammerstone.server.bodies import fields_in, read_body
+from hammerstone.server.bodies import apart, fields_in, read_body
 from hammerstone.server.controls import Controls
 from hammerstone.server.protocols.contract import TextApi
 from hammerstone.server.telemetry.record import record_of
@@ -58,9 +58,11 @@ class Call:
         with self.record.waiting():
             self.body = await read_body(self.http, max_mb)
 
-    def read_fields(self) -> None:
-        """Read the fields of the body; there are none if two readers could understand it differently."""
-        self.fields = fields_in(self.body)
+    async def read_fields(self) -> None:
+        """Read the fields of the body; there are none if two readers could understand it differently, or in a body of
+        very many values.
+        """
+        self.fields = await apart(fields_in, self.body)
         model = (self.fields or {}).get("model")
         self.record.model = model[:LONGEST_MODEL] if isinstance(model, str) else None
 

@@ -23,22 +23,38 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: BaseTransport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         super().connection_made(cast("Transport", transport))
         self._timer: TimerHandle | None = None
+        self._is_within = False  # a request, whose first byte has come, and whose last has not
+        self._is_deaf = False
         self._head_begins()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_ends()
         super().connection_lost(exc)
-        cycle = cast("RequestResponseCycle | None", self.cycle)
-        if cycle is not None and not cycle.response_complete:
-            left(cast("MutableMapping[str, Any]", cycle.scope))
+        if self._answering is not None:
+            left(cast("MutableMapping[str, Any]", self._answering.scope))
 
     def data_received(self, data: bytes) -> None:
-        if self._in_head and self._timer is None:  # the next request of a connection that was kept
+        if self._is_deaf or (not self._is_within and not data.strip(b"\r\n")):  # RFC 9112, section 2.2: to be ignored
+            return
+        if self._in_head and self._timer is None and self._answering is None:  # a connection that was kept
             self._head_begins()
         self._head += len(data)
         super().data_received(data)
         if self._in_head and self._head > MAX_HEAD and not self.transport.is_closing():
             self.send_400_response("The head of the request is too large.")
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what came. Within a response that would be a part of it: then the connection ends after that one."""
+        cycle = self._answering
+        if cycle is None or (cycle.more_body and not cycle.response_started and not self.pipeline):
+            super().send_400_response(msg)
+        else:
+            cycle.keep_alive = False
+            self._is_deaf = True
+
+    def on_message_begin(self) -> None:
+        self._is_within = True
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         self._head_ends()
@@ -48,6 +64,13 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self._in_head, self._head = True, 0
+        self._is_within = False
+
+    @property
+    def _answering(self) -> RequestResponseCycle | None:
+        """The last request, while it or one before it is being answered."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        return None if cycle is None or cycle.response_complete else cycle
 
     def _head_begins(self) -> None:
         self._in_head, self._head = True, 0

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
@@ -46,6 +47,7 @@ from hammerstone.types import Request, Route, Usage
 __all__ = ["Gateway"]
 
 NO_TOKENS = Usage(input_tokens=0, output_tokens=0)
+MOST_ESCAPED = 4  # times that a path may be escaped, and once that it is found not to be
 CLIENT_LEFT = 499  # nginx's: nobody reads it
 
 
@@ -107,12 +109,12 @@ class Gateway:
         try:
             await self._enter(call)
             self._read_controls(call)
-            if {".", ".."}.intersection(call.path.split("/")):
+            if _leads_out(call.path):
                 raise GatewayError("a path with `.` or `..` in it is not passed on", status=404, code="not_found")
             self._check_upstream_wanted(call)
             await call.read_body(self._settings.max_body_mb)
             if call.caller.key is not None:
-                call.read_fields()  # who pays for which model?
+                await call.read_fields()  # who pays for which model?
             return await self._misses.pass_on(call)
         except GatewayError as error:
             form = AnthropicMessages() if call.path.startswith(AnthropicMessages.path) else None
@@ -128,7 +130,7 @@ class Gateway:
 
     async def _read(self, call: Call) -> None:
         await call.read_body(self._settings.max_body_mb)
-        call.read_fields()
+        await call.read_fields()
         self._read_controls(call)
 
     @staticmethod
@@ -250,6 +252,17 @@ class Gateway:
             cache.drop(call.exact_key)
             return None
         return remembered
+
+
+def _leads_out(path: str) -> bool:
+    """Whether some server could read the path as one with `.` or `..` in it: escaped more than once, with parameters
+    (`..;x`), or with `\\` for `/`.
+    """
+    for _ in range(MOST_ESCAPED):
+        path, before = unquote(path), path
+        if path == before:
+            return any(one.partition(";")[0] in {".", ".."} for one in path.replace("\\", "/").split("/"))
+    return True
 
 
 def _exact_key(call: Call, api: TextApi, fields: Mapping[str, Any]) -> str | None:

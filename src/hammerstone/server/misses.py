@@ -192,7 +192,7 @@ class Misses:
             return call.gathers() or (leading is not None and leading.is_awaited)
 
         method, query = call.http.method, call.http.scope.get("query_string", b"")
-        charge = self._access.charge(
+        charge = await self._access.charge(
             call.caller, method=method, path=call.path, body=call.body, fields=call.fields, api=call.api
         )
         call.notes.setdefault("route", "upstream")

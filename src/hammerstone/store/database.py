@@ -4,6 +4,7 @@ SQLite runs in WAL mode: readers never wait. A writer says so when it begins (`B
 queue up instead of failing half-way; the threads of this process queue at a lock, which is fair and fast, and the
 processes at SQLite's own, which polls. A durable write is on the disk when it returns (`synchronous = FULL`, one
 fsync); the others (`NORMAL`, none) survive the death of the process, and a power cut once a durable write follows them.
+A file that was deleted or replaced while it was open is noticed before it is used again: it is opened anew, never made.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from sqlalchemy import create_engine, event, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InvalidatePoolError, SQLAlchemyError
 
 from hammerstone.digests import sha256
 from hammerstone.errors import SettingsError, StoreError
@@ -32,10 +34,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
     from sqlalchemy import URL, ColumnElement, Connection, Engine, Table
+    from sqlalchemy.pool import ConnectionPoolEntry
 
 __all__ = ["Database", "insert_into", "insert_new", "timestamp"]
 
 _MIGRATING = 0x68616D6D6572  # PostgreSQL's key for the lock under which one process migrates
+_OPENED = "opened"  # the file of a connection, as it was then
 _TENANT = "tenant_"  # before the key of a schema
 
 
@@ -215,7 +219,10 @@ class Database:
 
     def _sqlite_engine(self, url: URL) -> Engine:
         engine = create_engine(url, hide_parameters=True, connect_args={"timeout": self._busy_seconds})
+        if not url.query:
+            event.listen(engine, "do_connect", _open_existing)
         event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "checkout", _check_file)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
 
@@ -235,13 +242,36 @@ def _migrating(schema: str | None) -> int:
     return _MIGRATING if schema is None else int(sha256(schema)[:15], 16)
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def _open_existing(_dialect: object, _record: object, arguments: list[Any], named: dict[str, Any]) -> None:
+    """Name the file so that SQLite does not make it: the folder of a home that was moved away stays as it is."""
+    arguments[0] = f"file:{quote(os.fsencode(arguments[0]))}?mode=rw"
+    named["uri"] = True
+
+
+def _check_file(_connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """Have all connections closed that were opened before the file was deleted or replaced."""
+    file, identity = record.info[_OPENED]
+    if identity != _identity(file):
+        raise InvalidatePoolError
+
+
+def _identity(file: str) -> tuple[int, int] | None:
+    """What tells a file from another one of the same name; `None` where there is none."""
+    try:
+        found = Path(file).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _prepare_sqlite(connection: Any, record: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # the transactions are ours: sqlite3 must not begin one by itself
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
     connection.text_factory = os.fsdecode  # a path need not be UTF-8
     file = connection.execute("PRAGMA database_list").fetchone()[2]
     connection.text_factory = str
+    record.info[_OPENED] = (file, _identity(file))
     _tighten_sqlite(file)
     with _folder_lock(Path(file).parent):
         connection.execute("PRAGMA journal_mode = WAL")

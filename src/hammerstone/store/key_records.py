@@ -133,11 +133,10 @@ class KeyUsage(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class UsageNews:
-    """What has changed since `revision` was last read; `keys_revision` grows when a key is made or revoked."""
+    """What has changed since `revision` was last read."""
 
     usage: tuple[KeyUsage, ...]
     revision: int
-    keys_revision: int
 
 
 def new_secret() -> str:

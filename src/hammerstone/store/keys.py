@@ -48,6 +48,7 @@ _KEYS = schema.keys
 _USAGE = schema.key_usage
 _SECRETS = schema.secrets
 _PAGES = "pages"
+_MOST = 2**53  # which JSON and a float hold exactly, too
 _COUNTED = ("requests", "tokens", "usd", "unpriced")
 
 
@@ -102,6 +103,11 @@ class Keys:
         with self._database.read() as connection:
             return tuple(map(_key, connection.execute(select(_KEYS).order_by(_KEYS.c.id)).all()))
 
+    def revision(self) -> int:
+        """A number that grows when a key is made or revoked."""
+        with self._database.read() as connection:
+            return counters.value(connection, counters.KEYS)
+
     def page_secret(self) -> str:
         """What the pages sign their cookies with: one for a home, so that its gateways know each other's."""
         named = select(_SECRETS.c.value).where(_SECRETS.c.name == _PAGES)
@@ -151,12 +157,17 @@ def _add(connection: Connection, amounts: Mapping[KeyPeriod, Amount]) -> None:
         index_elements=["key_id", "seconds", "start"], set_={**added, "revision": new.excluded.revision}
     )
     rows = [
-        {**period._asdict(), **{name: getattr(amount, name) for name in _COUNTED}, "revision": revision}
+        {**period._asdict(), **{name: _storable(getattr(amount, name)) for name in _COUNTED}, "revision": revision}
         for period, amount in amounts.items()
     ]
     connection.execute(upsert, rows)
     used = {period.key_id for period, amount in amounts.items() if amount.requests}
     connection.execute(update(_KEYS).where(_KEYS.c.id.in_(used)).values(last_used=timestamp()))
+
+
+def _storable(value: float) -> float:
+    """The count, or the greatest that is stored: one that no column holds would keep all others from being stored."""
+    return max(-_MOST, min(value, _MOST))
 
 
 def _forget(connection: Connection, before: int) -> None:
@@ -169,7 +180,6 @@ def _news(connection: Connection, seen: int, since: int) -> UsageNews:
     return UsageNews(
         usage=tuple(KeyUsage(KeyPeriod(row.key_id, row.seconds, row.start), _amount(row)) for row in rows),
         revision=max((row.revision for row in rows), default=seen),
-        keys_revision=counters.value(connection, counters.KEYS),
     )
 
 

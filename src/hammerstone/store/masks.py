@@ -114,7 +114,7 @@ def _function(name: str) -> Mask:
     hint = "module:function names a function from a text to a text, of a module that is installed or in this folder"
     try:
         found: object = getattr(import_module(module), attribute)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SettingsError(f"serve.mask: {name} cannot be imported: {error}", hint=hint) from error
     if not callable(found):
         raise SettingsError(f"serve.mask: {name} is no function", hint=hint)

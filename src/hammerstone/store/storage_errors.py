@@ -32,7 +32,8 @@ _READ_ONLY = _Meaning(
 )
 _CLOSED = _Meaning(
     message="the database {where} cannot be opened",
-    hint="make its folder and file writable for you, or choose another home with --home or HAMMERSTONE_HOME",
+    hint="put it back if it is gone, make its folder and file writable for you, "
+    "or choose another home with --home or HAMMERSTONE_HOME",
 )
 _CORRUPT = _Meaning(
     message="{where} is not a database, or is damaged",

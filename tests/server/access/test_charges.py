@@ -9,7 +9,7 @@ import pytest
 
 from hammerstone.models.price import list_price
 from hammerstone.requests import Number
-from hammerstone.server.access.charges import WRITTEN, Charge, Ended, came_to, estimated, tokens_of
+from hammerstone.server.access.charges import Charge, Ended, came_to, estimated, tokens_of
 from hammerstone.server.access.prices import Prices
 from hammerstone.server.protocols import AnthropicMessages, ChatCompletions, TextApi
 from hammerstone.server.upstream_reply import UpstreamReply
@@ -19,16 +19,17 @@ from hammerstone.types import Usage
 CEILING = 0.1
 MODEL, CLAUDE = "gpt-4o-mini", "claude-sonnet-4-5"
 BODY = b"x" * 400
+CHAT = ChatCompletions()
 JSON, EVENTS = "application/json", "text/event-stream"
 
 
-def charged(said: bytes | None, kind: str, *, model: str = MODEL, api: TextApi | None = None, refused: bool = False):
+def charged(said: bytes | None, kind: str, *, model: str = MODEL, api: TextApi | None = CHAT, refused: bool = False):
     """What counts once the upstream has said that; `None` if its reply broke off."""
     charge = Charge(
         key_id=1,
         started=0.0,
         model=model,
-        api=api or ChatCompletions(),
+        api=api,
         read=tokens_of(BODY),
         estimate=Amount(tokens=600, usd=CEILING),
         on_end=lambda _: None,
@@ -57,6 +58,33 @@ def test_a_reply_counts_what_it_says() -> None:
     assert amount.usd == pytest.approx(dollars(MODEL, 1000, 100))
 
 
+@pytest.mark.parametrize("count", [10**19, 2**31, -1, 1e308, True, "7", None])
+def test_a_count_that_can_be_none_is_unknown_and_counts_as_the_ceiling(count: object) -> None:
+    said = json.dumps({"choices": [], "usage": {"prompt_tokens": count, "completion_tokens": 5}}).encode()
+    assert charged(said, JSON) == charged(said, JSON, api=None) == Amount(tokens=5, usd=CEILING, unpriced=1)
+
+
+def test_of_a_reply_without_an_api_of_texts_nothing_written_is_none_and_an_absurd_count_is_unknown() -> None:
+    read = {"prompt_tokens": 100}
+    assert charged(json.dumps({"usage": read}).encode(), JSON, api=None).usd == dollars(MODEL, 100, 0)
+    assert charged(json.dumps({"usage": {**read, "completion_tokens": 10**19}}).encode(), JSON, api=None).unpriced == 1
+
+
+def test_a_reply_that_cannot_be_read_counts_as_the_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise OverflowError
+
+    monkeypatch.setattr(UpstreamReply, "objects", fail)
+    assert charged(b"{}", JSON) == Amount(tokens=600, usd=CEILING, unpriced=1)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("limit", "written"), [("7", 7), ("9" * 5000, 500), ("1e3", 500)])
+async def test_a_limit_of_any_length_is_estimated(limit: str, written: int) -> None:
+    estimate = await estimated(100, {"max_tokens": Number(limit)}, MODEL, Prices(CEILING))
+    assert (estimate.tokens, estimate.usd) == (100 + written, pytest.approx(dollars(MODEL, 100, written)))
+
+
 def test_a_stream_that_counts_its_tokens_is_believed() -> None:
     amount = charged(stream("a", "b", usage={"prompt_tokens": 7, "completion_tokens": 2}), EVENTS)
     assert (amount.tokens, amount.usd) == (9, pytest.approx(dollars(MODEL, 7, 2)))
@@ -75,11 +103,6 @@ def test_what_nobody_knows_the_price_of_counts_as_the_ceiling_and_never_as_nothi
     assert charged(stream("a"), EVENTS, model="nobody-s-model").usd == CEILING
     assert charged(None, EVENTS).usd == CEILING
     assert charged(b"\xff\xfe", "audio/mpeg").usd == CEILING
-
-
-def test_a_limit_of_any_length_is_estimated() -> None:
-    tokens = [estimated(100, {"max_tokens": Number(one)}, MODEL, Prices(CEILING)).tokens for one in ("7", "9" * 5000)]
-    assert tokens == [100 + 7, 100 + WRITTEN]
 
 
 def test_what_the_upstream_refused_costs_nothing() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from hammerstone.sandbox import Sandbox
 from hammerstone.settings import LifeSettings
-from hammerstone.store import Act, Finished, Store
+from hammerstone.store import Act, Finished, Store, WantedAnswers
 from hammerstone.store.key_records import KeyRole
 from hammerstone.store.records import Answered, ComparisonKind, ToolState
 from hammerstone.types import Chat, Instance, Message, Route, Source
@@ -68,6 +68,15 @@ async def test_the_overview_counts_what_was_answered_without_a_model(served: Ser
     assert "16.7 %" in text
     assert store.tasks()[0].name in text.replace("<wbr>", "")
     assert "gpt-4o-mini" in text
+
+
+async def test_half_a_surrogate_pair_in_a_models_name_breaks_no_page(served: Served, me: Person, store: Store) -> None:
+    strange = json.dumps({"model": "\ud800", "messages": [{"role": "user", "content": "hello \udc00 there"}]}).encode()
+    await served.client.post("/v1/chat/completions", content=strange)
+    await served.learner.caught_up()
+    assert r"\ud800" in await me.look()
+    for path in ("/requests", f"/requests/{store.answers(WantedAnswers(), 1)[0].number}"):
+        assert r"\ud" in await me.look(path)
 
 
 async def test_the_live_part_comes_again_only_when_something_has_happened(

@@ -1,12 +1,13 @@
 """Who may ask, as whom, and how much: the keys of the gateway, their limits and budgets.
 
 Everything that a request needs to know is in memory: the keys, by their digests, and what each has used. About every
-half second `Access.exchange` tells the store what this process has counted and reads what the others have, in the
-background. So a revoked key stops everywhere within a second, and a limit holds for all processes together but for what
-the others let pass between two exchanges: at most (processes - 1) x rate of one process x `INTERVAL`, and the time that
-an exchange takes. A call counts by an estimate until its reply has been read: a budget can be overrun by what the calls
-under way cost beyond their estimates. If the store is out of reach, each process goes on with what it knew, and counts
-for itself; if the process is killed, what it counted since the last exchange is lost.
+half second `Access.exchange` reads the keys, tells the store what this process has counted and reads what the others
+have, in the background. The keys come first, whatever becomes of the counts. So a revoked key stops everywhere within a
+second, and a limit holds for all processes together but for what the others let pass between two exchanges: at most
+(processes - 1) x rate of one process x `INTERVAL`, and the time that an exchange takes. A call counts by an estimate
+until its reply has been read: a budget can be overrun by what the calls under way cost beyond their estimates. If the
+store is out of reach, each process goes on with what it knew, and counts for itself; if the process is killed, what it
+counted since the last exchange is lost.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from hmac import compare_digest
 from secrets import token_bytes
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 import anyio
 from anyio import to_thread
@@ -80,6 +82,7 @@ class Access:
         self._open = OpenEntry()
         self._keys: dict[str, Key] = {}
         self._counts = Counts()
+        self._under_way: WeakSet[Charge] = WeakSet()
         self._ended: list[Ended] = []
         self._seen = 0
         self._keys_revision: int | None = None
@@ -127,7 +130,7 @@ class Access:
         """What the pages' cookies are signed with. Raises `StoreError`."""
         return bytes.fromhex(await to_thread.run_sync(self._store.page_secret)) if self._store else token_bytes(32)
 
-    def charge(
+    async def charge(
         self,
         caller: Caller,
         *,
@@ -141,17 +144,19 @@ class Access:
 
         Raises `GatewayError` 429 where the budget or the minute's tokens are used up.
         """
-        key, now = caller.key, time.time()
+        key = caller.key
         if key is None or method in FREE or path in UNPAID:
             return NoCharge()
-        check_budget(key, self._counts, now)
-        check_tokens(key, self._counts, now)
         named = (fields or {}).get("model")
         model = named if isinstance(named, str) else None
         read = tokens_of(body)
-        estimate = estimated(read, fields, model, self._prices)
+        estimate = await estimated(read, fields, model, self._prices)
+        now = time.time()
+        under_way = (one.estimate.usd for one in self._under_way if one.key_id == key.id)
+        check_budget(key, self._counts, now, under_way)
+        check_tokens(key, self._counts, now)
         self._count(key.id, now, estimate)
-        return Charge(
+        charge = Charge(
             key_id=key.id,
             started=now,
             model=model,
@@ -160,6 +165,8 @@ class Access:
             estimate=estimate,
             on_end=self._ended.append,
         )
+        self._under_way.add(charge)
+        return charge
 
     # beside the traffic
 
@@ -176,14 +183,16 @@ class Access:
     async def load(self) -> None:
         """Read the keys. Raises `StoreError`: before they are known nobody can be let in."""
         if self._store is not None:
+            await self._read_keys(self._store)
             await self._exchange(self._store)
 
     async def exchange(self) -> None:
-        """Read the replies of calls that have ended, send what was counted, and read what is new."""
+        """Read the replies of calls that have ended and the keys, send what was counted, and read what is new."""
         async with self._exchanging:
             try:
                 await self._settle()
                 if self._store is not None:
+                    await self._read_keys(self._store)
                     await self._exchange(self._store)
             except Exception as error:
                 self._reporter.failed(error)
@@ -202,6 +211,7 @@ class Access:
 
     def _correct(self, charge: Charge, amount: Amount) -> None:
         """Replace the estimate in its part of a minute; once that is over, add only what exceeds the estimate."""
+        self._under_way.discard(charge)
         more = amount - charge.estimate
         self._counts.add(KeyPeriod(charge.key_id, DAY, day_start(charge.started)), more)
         tokens, now = Amount(tokens=more.tokens), time.time()
@@ -210,6 +220,13 @@ class Access:
             self._counts.add(KeyPeriod(charge.key_id, PART, part), tokens)
         elif tokens.tokens > 0:
             self._counts.add(KeyPeriod(charge.key_id, PART, part_of(now)), tokens)
+
+    async def _read_keys(self, store: Keys) -> None:
+        revision = await to_thread.run_sync(store.revision)
+        if revision != self._keys_revision:
+            every = await to_thread.run_sync(store.every)
+            self._keys = {one.sha256: one for one in every}
+            self._keys_revision = revision
 
     async def _exchange(self, store: Keys) -> None:
         now, sent = time.time(), self._counts.send()
@@ -227,10 +244,6 @@ class Access:
         self._counts.received(news.usage)
         self._seen = news.revision
         self._forget(now)
-        if news.keys_revision != self._keys_revision:
-            every = await to_thread.run_sync(store.every)
-            self._keys = {one.sha256: one for one in every}
-            self._keys_revision = news.keys_revision
 
     def _forget(self, now: float) -> None:
         if int(now // 60) != self._minute:

@@ -8,6 +8,7 @@ or whose client left before its end. A call that the upstream refused, or never 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -15,10 +16,11 @@ from typing import Any
 
 import httpx2
 
+from hammerstone.faults import place_of
 from hammerstone.models import CHARACTERS_PER_TOKEN, estimate_tokens
 from hammerstone.requests import Number, object_of
 from hammerstone.server.access.prices import Prices
-from hammerstone.server.protocols.contract import Body, TextApi
+from hammerstone.server.protocols.contract import Body, TextApi, token_count
 from hammerstone.server.upstream import UpstreamError
 from hammerstone.server.upstream_reply import MAX_REPLY, UpstreamReply
 from hammerstone.store import Amount
@@ -31,6 +33,9 @@ MOST_READ = 20_000
 WRITTEN = 500
 """Tokens that a reply counts as before it is there, unless the request allows fewer."""
 
+_log = logging.getLogger(__name__)
+
+_READ, _WRITTEN = ("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens")
 _LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 
 
@@ -111,19 +116,30 @@ def tokens_of(body: bytes) -> int:
     return min(-(-len(body) // CHARACTERS_PER_TOKEN), MOST_READ)
 
 
-def estimated(read: int, fields: Body | None, model: str | None, prices: Prices) -> Amount:
+async def estimated(read: int, fields: Body | None, model: str | None, prices: Prices) -> Amount:
     """What a call will use, about."""
     named = ((fields or {}).get(name) for name in _LIMITS)
     written = min(
         [WRITTEN, *(int(one) for one in named if isinstance(one, Number) and one.isdecimal() and len(one) < 10)]
     )
-    return Amount(tokens=read + written, usd=prices.estimate(model, read, written))
+    return Amount(tokens=read + written, usd=await prices.estimate(model, read, written))
 
 
 def came_to(ended: Ended, prices: Prices) -> Amount:
-    """What a call has used. Reads its reply, and may take a while: not in the event loop."""
+    """What a call has used. Reads its reply, and may take a while: not in the event loop.
+
+    A reply may hold anything: one that cannot be read counts as the ceiling, and never keeps others from being counted.
+    """
     if ended.refused:
         return Amount()
+    try:
+        return _counted(ended, prices)
+    except Exception as error:
+        _log.error("the tokens of a reply cannot be counted: %s", place_of(error))
+        return Amount(tokens=ended.charge.estimate.tokens, usd=prices.ceiling, unpriced=1)
+
+
+def _counted(ended: Ended, prices: Prices) -> Amount:
     charge = ended.charge
     said = (ended.reply.objects() if ended.reply is not None else None) or ()
     usage = _usage(said, charge.api)
@@ -148,10 +164,10 @@ def _usage(said: tuple[Body, ...], api: TextApi | None) -> Usage:
     if api is not None:
         return api.usage_in(said[0]) if len(said) == 1 else api.usage_streamed(said)
     counted = next((object_of(one["usage"]) for one in reversed(said) if one.get("usage")), object_of(None))
-    return Usage(
-        input_tokens=_count(counted, "prompt_tokens", "input_tokens"),
-        output_tokens=_count(counted, "completion_tokens", "output_tokens") or 0 if counted else None,
-    )
+    written = _count(counted, *_WRITTEN)
+    if counted and not counted.keys() & set(_WRITTEN):  # as of an embedding
+        written = 0
+    return Usage(input_tokens=_count(counted, *_READ), output_tokens=written)
 
 
 def _by_length(said: tuple[Body, ...], charge: Charge) -> Usage:
@@ -163,5 +179,4 @@ def _by_length(said: tuple[Body, ...], charge: Charge) -> Usage:
 
 
 def _count(counted: Mapping[str, Any], *names: str) -> int | None:
-    values = (counted.get(name) for name in names)
-    return next((one for one in values if isinstance(one, int) and not isinstance(one, bool) and one >= 0), None)
+    return next((one for one in map(token_count, map(counted.get, names)) if one is not None), None)

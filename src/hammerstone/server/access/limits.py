@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import ceil
 
 from hammerstone.server.access.counts import Counts, Window
@@ -12,6 +12,7 @@ from hammerstone.store import Key, budget_span
 __all__ = ["check_budget", "check_requests", "check_tokens", "rate_headers"]
 
 REQUESTS, TOKENS = "requests", "tokens"
+SOON = 1.0  # seconds until some of the calls under way may have ended
 
 
 def check_requests(key: Key, counts: Counts, now: float) -> None:
@@ -28,11 +29,24 @@ def check_tokens(key: Key, counts: Counts, now: float) -> None:
         _check(key, counts, now, TOKENS, limit)
 
 
-def check_budget(key: Key, counts: Counts, now: float) -> None:
-    """Raises `GatewayError` 429 where nothing is left of the budget."""
+def check_budget(key: Key, counts: Counts, now: float, under_way: Iterable[float]) -> None:
+    """Raises `GatewayError` 429 where nothing is left of the budget: for now, if that is so by the estimates of calls
+    `under_way` alone, or until the next period.
+    """
     limits = key.limits
-    if limits.budget_usd is None or counts.spent(key.id, limits.budget_per, now) < limits.budget_usd:
+    if limits.budget_usd is None:
         return
+    left = limits.budget_usd - counts.spent(key.id, limits.budget_per, now)
+    if left > 0:
+        return
+    if left + sum(under_way) > 0:
+        raise GatewayError(
+            f"the calls under way may use up the budget of this key, ${limits.budget_usd:g} per {limits.budget_per}",
+            status=429,
+            code="rate_limit_exceeded",
+            kind="budget",
+            retry_after=SOON,
+        )
     _, end = budget_span(limits.budget_per, now)
     raise GatewayError(
         f"the budget of this key, ${limits.budget_usd:g} per {limits.budget_per}, is used up",

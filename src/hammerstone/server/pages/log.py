@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from starlette.responses import Response
 
+from hammerstone.server.pages.addresses import path_part
 from hammerstone.server.pages.learning import runs_of
 from hammerstone.server.pages.requests import number_of
 from hammerstone.server.pages.visit import Page, Visit
@@ -87,7 +87,7 @@ def _linked(store: Store, runs: frozenset[str], act: NotedAct) -> tuple[str, str
         return about, f"/learn/{about.removeprefix('run ')}" if about in runs else ""
     if what in _OF_TASKS:
         name = _AFTER_NAME.sub("", about)
-        return name, f"/tasks/{quote(name, safe='')}" if name and store.task(name) is not None else ""
+        return name, f"/tasks/{path_part(name)}" if name and store.task(name) is not None else ""
     if what in _OF_ANSWERS:
         number = number_of(store, about)
         return f"request {number}", f"/requests/{number}" if number else ""

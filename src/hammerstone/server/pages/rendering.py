@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from importlib.resources import files
 from typing import cast
-from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -18,6 +17,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name  # pyright: ignore[reportUnknownVariableType] - of any options
 
 from hammerstone.formatting import MINUS, counted, dollars, percent
+from hammerstone.server.pages.addresses import path_part
 from hammerstone.server.pages.differences import halves
 from hammerstone.store import Spent
 from hammerstone.visible import seen, visible
@@ -60,7 +60,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     filters: dict[str, Callable[..., object]] = {
-        "address": quote,
+        "address": partial(path_part, safe="/"),
         "ago": _ago,
         "breakable": _breakable,
         "code": _code,
@@ -71,7 +71,7 @@ def _environment() -> Environment:
         "dollars": dollars,
         "duration": duration,
         "milliseconds": milliseconds,
-        "name": _name,
+        "name": path_part,
         "paid": paid,
         "percent": percent,
         "route": _route,
@@ -149,11 +149,6 @@ def _code(text: str, language: str) -> Markup:
     formatter: HtmlFormatter[str] = HtmlFormatter(nowrap=True, classprefix="c-")
     coloured = highlight(visible(text, lines=True), get_lexer_by_name(language), formatter)
     return Markup(coloured)  # noqa: S704 - Pygments escapes
-
-
-def _name(text: object) -> str:
-    """As a part of an address."""
-    return quote(str(text), safe="")
 
 
 def _breakable(name: str) -> Markup:

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlencode
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request as HttpRequest
@@ -15,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from hammerstone.loop import Hammerstone
 from hammerstone.server.access import Access
 from hammerstone.server.admin.actions import AdminRequest
+from hammerstone.server.pages.addresses import query_string
 from hammerstone.server.pages.cached_totals import CachedTotals
 from hammerstone.server.pages.learning_processes import LearningProcesses
 from hammerstone.server.pages.rendering import render
@@ -128,7 +128,7 @@ class Visit:
         given = {
             name: str(value) for name, value in {**query, "tenant": self.tenant}.items() if value not in ("", None)
         }
-        return f"/ui{path}" + (f"?{urlencode(given)}" if given else "")
+        return f"/ui{path}{query_string(given)}"
 
     def show(self, template: str, *, status: int = 200, **values: object) -> Response:
         """A page, or a part of one."""

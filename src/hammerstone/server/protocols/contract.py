@@ -18,6 +18,7 @@ __all__ = [
     "pieces",
     "server_event",
     "text_of",
+    "token_count",
     "tokens_in",
 ]
 
@@ -26,6 +27,7 @@ Body: TypeAlias = "Mapping[str, Any]"
 CONTINUATION = "continuation"
 """The form of a text that goes on from another. What answers a chat does not, so no tool is for both."""
 
+MOST_TOKENS = 2**31 - 1  # of one call: replies are untrusted, and a greater count fits no budget and no database
 PIECE = 24  # characters of a streamed answer, about as many as a model's chunk of a few tokens
 
 
@@ -127,9 +129,10 @@ def text_of(parts: Iterable[object]) -> str | None:
 def tokens_in(usage: object, read: str, written: str) -> Usage:
     """The counts of these names; what is no count is unknown."""
     counts = object_of(usage)
+    return Usage(input_tokens=token_count(counts.get(read)), output_tokens=token_count(counts.get(written)))
 
-    def count(name: str) -> int | None:
-        value = counts.get(name)
-        return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
-    return Usage(input_tokens=count(read), output_tokens=count(written))
+def token_count(value: object) -> int | None:
+    """The tokens that a reply counts; `None` for what can be no count of one call's."""
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS
+    return value if is_count else None
