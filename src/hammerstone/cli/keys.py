@@ -86,7 +86,7 @@ def list_keys(home: Home = None, json: Json = False) -> None:
 
 @app.command("revoke")
 def revoke_key(name: Name, home: Home = None) -> None:
-    """Let a key be of no use any more: within a second at every running gateway."""
+    """Revoke a key. Every running gateway refuses it within a second."""
     with open_homes(home, by_hand("revoke_key", name)) as stores:
         key = stores.keys.revoke(name)
     print_line(f"{key.name} is revoked")
