@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -13,6 +14,7 @@ __all__ = ["ControlError", "Controls", "read_controls"]
 
 HEADER, FIELD = "x-hammerstone-", "hammerstone-"
 FLAGS = ("bypass", "no-store", "only-if-hit", "shadow")
+_ALL = (*FLAGS, "share", "task", "upstream-authorization")
 _YES, _NO = frozenset(("1", "true", "yes", "on")), frozenset(("", "0", "false", "no", "off"))
 
 
@@ -52,6 +54,8 @@ def read_controls(headers: Headers, body: Mapping[str, Any] | None) -> Controls:
         return None if value is None else str(value)
 
     cached = _cache_control(",".join(headers.getlist("cache-control")))
+    for key in (*headers.keys(), *fields):
+        _check_known(key)
     flags = {name: _flag(name, named(name)) for name in FLAGS}
     bypass, no_store = flags["bypass"] or "no-cache" in cached, flags["no-store"] or "no-store" in cached
     only = flags["only-if-hit"] or "only-if-cached" in cached
@@ -66,6 +70,16 @@ def read_controls(headers: Headers, body: Mapping[str, Any] | None) -> Controls:
         max_age=_seconds(cached.get("max-age")),
         share=None if named("share") is None else _flag("share", named("share")),
     )
+
+
+def _check_known(key: str) -> None:
+    """A control that was mistyped is refused: what it was to prevent would happen."""
+    name = key.removeprefix(HEADER) if key.startswith(HEADER) else key.removeprefix(FIELD)
+    if name == key or name in _ALL:
+        return
+    close = difflib.get_close_matches(name, _ALL, n=1)
+    meant = f": did you mean {key.removesuffix(name)}{close[0]}?" if close else ""
+    raise ControlError(f"there is no control {key[:80]}{meant}")
 
 
 def _decoded(header: str) -> str:
