@@ -12,8 +12,8 @@ from hammerstone.errors import ModelError, RecordingError
 from hammerstone.models import Prompt
 from hammerstone.sandbox import Sandbox
 from hammerstone.server.checkup import check_gateway
-from hammerstone.server.telemetry.figures import Figures
 from hammerstone.server.telemetry.log import open_log
+from hammerstone.server.telemetry.tool_gauges import ToolGauges
 from hammerstone.store.records import ToolState
 from hammerstone.testing import FunctionModel
 
@@ -23,11 +23,11 @@ from .sums import Served, open_gateway
 pytestmark = pytest.mark.anyio
 
 
-def refusing(prompt: Prompt) -> str:
+def refusing(_: Prompt) -> str:
     raise ModelError("the maker refuses the key (401)")
 
 
-def unrecorded(prompt: Prompt) -> str:
+def unrecorded(_: Prompt) -> str:
     raise RecordingError("maker.jsonl has no recording of this prompt")
 
 
@@ -92,13 +92,13 @@ async def test_the_log_says_when_a_tool_comes_into_another_state_whoever_changed
     caplog.set_level(logging.INFO, "hammerstone")
     async with open_gateway(tmp_path, sandbox) as served:
         store = (await served.loop()).store
-        figures = Figures(served.host, served.signals.health.store("reading tools"))
-        await figures.look()
+        gauges = ToolGauges(served.host, served.signals.health.store("reading tools"))
+        await gauges.look()
         await served.learn_sums()
-        await figures.look()
+        await gauges.look()
         name = store.tools()[0].task
         store.set_tool_state(name, None, ToolState.DISABLED)
-        await figures.look()
-        await figures.look()
+        await gauges.look()
+        await gauges.look()
     changes = [one.getMessage() for one in caplog.records if one.getMessage().startswith("tool ")]
     assert [changes.count(f"tool {name}@1: {state}") for state in ("live", "disabled")] == [1, 1]

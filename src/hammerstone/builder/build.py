@@ -128,9 +128,7 @@ class Maker:
         async with self._lease(build_id):
             try:
                 work = (
-                    self._try_recipes(task, build_id)
-                    if material is None
-                    else self._improve(task, build_id, material)
+                    self._try_recipes(task, build_id) if material is None else self._improve(task, build_id, material)
                 )
                 end = await contained(self._heard(task, work), _failed)
             except BaseException as error:

@@ -123,10 +123,10 @@ def _latest_build(builds: _Reply) -> list[CheckupResult]:
     """What came of the latest build, for whoever may look. One that failed before the maker's first reply is a fault of
     the gateway's; a task for which no tool was found is none.
     """
-    listed = builds.fields.get("data")
-    build = object_of(listed[0]) if isinstance(listed, list) and listed else {}
-    if not build:
+    listed = objects_of(builds.fields.get("data"))
+    if not listed:
         return []
+    build = listed[0]
     failed = build.get("state") in ("failed", "interrupted")
     said = f"the latest, of {build.get('task')}: {build.get('state')}" + (f": {build.get('reason')}" if failed else "")
     return [CheckupResult(name="builds", ok=not failed or bool(build.get("attempts")), said=said)]
