@@ -32,9 +32,10 @@ def of_task(connection: Connection, task_name: str) -> tuple[Change, ...]:
 
 
 def last_disabled(connection: Connection, task_id: int) -> int | None:
-    """The version of this task that was disabled last, if any is disabled."""
+    """The version of this task that a person disabled last, if it still is: not one that failed the gate."""
     disabled = select(_TOOLS.c.version).join(_CHANGES).where(_TOOLS.c.task_id == task_id)
     disabled = disabled.where(_TOOLS.c.state == ToolState.DISABLED, _CHANGES.c.to_state == ToolState.DISABLED)
+    disabled = disabled.where(_CHANGES.c.who == Actor.PERSON)
     return connection.execute(disabled.order_by(_CHANGES.c.id.desc()).limit(1)).scalar()
 
 
