@@ -140,7 +140,7 @@ def test_an_unknown_key_is_named_with_the_nearest_one(text: str, key: str, hint:
         ("[roles.user]\ntimeout_s = nan", "roles.user.timeout_s must be a number of 0.001 or more"),
         ("[roles.user]\ntimeout_s = 0", "roles.user.timeout_s must be a number of 0.001 or more"),
         (f"[roles.user]\ntimeout_s = 1{'0' * 400}", "roles.user.timeout_s must be a number of 0.001 or more"),
-        ("[roles.user]\nmodel = ''", "roles.user.model must be a string"),
+        ("[roles.user]\nmodel = ''", "roles.user.model must not be empty"),
         ("[roles.user]\nmodel = ['a']", "roles.user.model must be a string"),
         ("[roles]\nuser = 'openai:x'", "roles.user must be a table"),
         ("[build]\nmax_refused = 1.5", "build.max_refused must be a number from 0 to 1"),

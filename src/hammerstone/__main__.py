@@ -1,5 +1,21 @@
-"""`python -m hammerstone`."""
+"""The command `hammerstone`, and `python -m hammerstone`."""
 
-from hammerstone.cli import main
+from __future__ import annotations
 
-main()
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line. Ctrl-C is as quiet while it is still being imported."""
+    try:
+        from hammerstone.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -106,7 +106,7 @@ class Hammerstone:
         self._watch = Watch(store, catalog, parser, solver, life) if watches(life) else None
         self.builder = Builder(
             store=store,
-            maker=_maker(store, sandbox, accounted, self.settings),
+            maker=_maker(store, sandbox, accounted, self.settings, on_fault),
             settings=self.settings,
             on_build=on_build or _ignore,
             on_fault=on_fault,
@@ -250,7 +250,13 @@ def _solver_route(model: AccountedModel | None) -> SolverRoute | None:
     return SolverRoute(model) if model is not None else None
 
 
-def _maker(store: Store, sandbox: Sandbox, models: dict[Role, AccountedModel], settings: Settings) -> Maker | None:
+def _maker(
+    store: Store,
+    sandbox: Sandbox,
+    models: dict[Role, AccountedModel],
+    settings: Settings,
+    on_fault: OnFault | None,
+) -> Maker | None:
     model = models.get(Role.MAKER)
     if model is None:
         return None
@@ -261,6 +267,7 @@ def _maker(store: Store, sandbox: Sandbox, models: dict[Role, AccountedModel], s
         user=models.get(Role.USER),
         solver=models.get(Role.SOLVER),
         settings=settings,
+        on_fault=on_fault,
     )
 
 

@@ -122,6 +122,8 @@ def _read_value(setting: Field[Any], kind: Any, value: object, place: _Place) ->
         if (least is not None and value < least) or (most is not None and value > most):
             raise problem
         return float(value) if kind is float else value
+    if value == "" and kind is str and "words" not in setting.metadata:
+        raise place.wrong("must not be empty", "leave the key out for its default")
     if isinstance(value, str) and not re.fullmatch(setting.metadata.get("pattern", ".+"), value):
         raise problem
     return frozenset(cast("list[str]", value)) if isinstance(value, list) else value

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hammerstone.cli.home import by_hand
-from hammerstone.store import open_store
+from hammerstone.store import open_store, open_stores
 
 from ..samples.sums import ask
 from .conftest import Cli
@@ -61,3 +61,21 @@ def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(getpass, "getuser", unknown)
     assert by_hand("purge_text").who.removesuffix(" (command line)").isdecimal()
+
+
+@pytest.mark.parametrize("command", [("tools", "list"), ("tasks", "list"), ("ledger",), ("keys", "list"), ("label",)])
+def test_a_mistyped_home_is_reported_and_not_made(cli: Cli, tmp_path: Path, command: tuple[str, ...]) -> None:
+    done = cli(*command, "--home", tmp_path / "mistyped")
+    assert (done.code, done.out) == (2, "")
+    assert f"error: there is no home at {tmp_path / 'mistyped'}" in done.err
+    assert not (tmp_path / "mistyped").exists()
+
+
+@pytest.mark.usefixtures("made")
+def test_a_hint_names_the_home_and_the_tenant_of_the_command(cli: Cli, home: Path) -> None:
+    assert "hint: `hammerstone tools list --all` lists them" in cli("tools", "show", "nix").err
+    assert f"`hammerstone tools list --home {home} --all` lists" in cli("tools", "show", "nix", "--home", home).err
+    with open_stores(home) as stores:
+        stores.of("of us")
+    done = cli("tasks", "show", "nix", "--tenant=of us")
+    assert "`hammerstone tasks list --tenant 'of us'` lists them" in done.err

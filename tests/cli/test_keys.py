@@ -49,3 +49,8 @@ def test_a_key_has_a_role_in_the_pages(cli: Cli) -> None:
     assert "viewer, active" in cli("keys", "list").out
     refused = cli("keys", "create", "eve", "--role", "king")
     assert (refused.code, "there is no role king" in refused.err) == (2, True)
+
+
+def test_with_the_first_key_the_gateway_needs_the_upstreams(cli: Cli) -> None:
+    assert "api_key_env of [serve]" in cli("keys", "create", "web").err
+    assert "api_key_env" not in cli("keys", "create", "app").err

@@ -59,7 +59,7 @@ def test_requests_are_counted_by_route_and_by_task_and_compared_with_the_baselin
     assert "sum 2 100.0 % 0 0 $0.0000" in done.rows
     assert "solver 1 0.0 % 1 0 $0.0000" in done.rows
     assert "not answered 1 - 0 0 $0.0000" in done.rows
-    assert "Baseline, all to the solver's model:     $2.5000 in 5 calls" in done.out
+    assert "Baseline, all to the solver's model:    $2.5000 in 5 calls" in done.out
     assert "(an estimate: the baseline is 5 times the mean of the solver's 1 call)" in done.out
 
 

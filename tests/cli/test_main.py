@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from hammerstone.cli.demo import _fresh
-from hammerstone.cli.main import _commands, _from_home, app
+from hammerstone.cli.main import _after_interruption, _commands, _from_home, app
 from hammerstone.cli.terminal import print_json
 from hammerstone.store import open_store
 
@@ -61,7 +61,7 @@ def test_markup_in_an_error_is_shown_as_it_is(cli: Cli) -> None:
 
 
 def test_the_home_of_the_command_line_goes_before_that_of_the_environment(cli: Cli, tmp_path: Path) -> None:
-    cli("tools", "list", "--home", tmp_path / "another")
+    cli("keys", "create", "web", "--home", tmp_path / "another")
     assert (tmp_path / "another" / "hammerstone.db").exists()
     assert not (tmp_path / "home").exists()
 
@@ -262,3 +262,32 @@ def test_no_path_of_a_command_is_without_its_home_folder() -> None:
 def test_numbers_that_json_does_not_have_are_null(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"cost_usd": float("nan"), "rows": [{"cost": float("-inf"), "n": 1.5}]})
     assert json.loads(capsys.readouterr().out) == {"cost_usd": None, "rows": [{"cost": None, "n": 1.5}]}
+
+
+def test_the_terminal_alone_breaks_the_lines_of_a_paragraph(cli: Cli) -> None:
+    assert "and --maker builds tools for them. A new tool" in cli("serve", "--help").out
+
+
+def test_ctrl_c_during_the_imports_is_quiet(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import hammerstone.cli
+    from hammerstone.__main__ import main as whole
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(hammerstone.cli, "main", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        whole()
+    assert ended.value.code == 130
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"), [(["solve", "x"], "the same command goes on"), (["demo"], "a new folder"), (["tools"], "")]
+)
+def test_after_ctrl_c_each_command_says_how_to_go_on(command: list[str], said: str) -> None:
+    text = _after_interruption(command)
+    assert said in text
+    assert bool(text) is bool(said)

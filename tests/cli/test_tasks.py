@@ -254,3 +254,12 @@ def test_what_cannot_be_merged_or_renamed_is_told(cli: Cli, arguments: tuple[str
     done = cli("tasks", *arguments)
     assert (done.code, done.out) == (2, "")
     assert f"error: {error}\nhint: " in done.err
+
+
+def test_a_build_without_attempts_is_shown_with_its_reason(cli: Cli, home: Path) -> None:
+    with open_store(home) as store:
+        store.add_task("sum", "")
+        build = store.start_build("sum", owner=this_process())
+        assert build is not None
+        store.end_build(build, BuildState.FAILED, reason="the maker refuses the key (401)")
+    assert "from 0 instances: failed: the maker refuses the key (401)" in cli("tasks", "show", "sum").out

@@ -48,7 +48,8 @@ def test_earlier_versions_are_listed_when_asked_for(cli: Cli, made: Path) -> Non
     ]
 
 
-def test_an_empty_home_says_how_tools_come_to_be(cli: Cli) -> None:
+def test_an_empty_home_says_how_tools_come_to_be(cli: Cli, home: Path) -> None:
+    open_store(home).close()
     done = cli("tools", "list")
     assert done.code == 0
     assert "hint: `hammerstone demo` shows how tools are built" in done.err
@@ -122,6 +123,14 @@ def test_the_version_that_was_live_before_is_brought_back(cli: Cli, made: Path) 
     done = cli("tools", "rollback", "sum", "--version", "2")
     assert (done.code, done.out) == (2, "")
     assert "error: version 2 of sum was not replaced: it is live" in done.err
+
+
+def test_the_version_that_was_disabled_is_enabled_again_and_not_a_later_one(cli: Cli, made: Path) -> None:
+    with open_store(made) as store:
+        store.publish(tool(source=f"{SUM}\n"))
+    for command in ("rollback", "disable"):
+        assert cli("tools", command, "sum").out.startswith("sum: version 1 is ")
+    assert cli("tools", "enable", "sum").out == "sum: version 1 is live\n"
 
 
 def compare(home: Path, *upstream: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hammerstone.errors import InputError, ModelError, RecordingError, SettingsError
 from hammerstone.loop import Hammerstone, Models
 from hammerstone.models.model import Prompt
+from hammerstone.routes.last_routes import NO_ANSWER
 from hammerstone.sandbox import Sandbox
 from hammerstone.store import Store, open_store
 from hammerstone.store.records import Answered, BuildState, ToolState
@@ -355,8 +356,8 @@ async def test_a_solver_whose_reply_holds_no_answer_gives_none_and_is_not_paid_f
     models = Models(dispatcher=dispatcher(), solver=model)
     async with Hammerstone(store=store, sandbox=NO_SANDBOX, models=models, settings=SETTINGS) as loop:
         first, second = [await loop.solve(ask(0)) for _ in range(2)]
-    assert (first.answer, first.error) == (None, "the solver gave no answer")
-    assert (second.answer, second.error) == (None, "the solver gave no answer")
+    assert (first.answer, first.error) == (None, NO_ANSWER)
+    assert (second.answer, second.error) == (None, NO_ANSWER)
     assert (len(model.prompts), store.instances("sum")) == (1, ())
 
 

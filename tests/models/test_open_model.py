@@ -83,7 +83,13 @@ def test_a_base_url_is_refused_where_there_is_no_server(spec: str) -> None:
 def test_a_base_url_is_refused_where_the_provider_has_one_address() -> None:
     with pytest.raises(SettingsError, match="takes no base URL") as caught:
         open_model("deepseek:deepseek-chat", base_url="http://127.0.0.1:8000/v1")
-    assert "openai:NAME --base-url" in caught.value.hint
+    assert "openai:NAME@URL" in caught.value.hint
+
+
+def test_the_nearest_provider_is_offered_for_one_that_there_is_not() -> None:
+    with pytest.raises(SettingsError) as caught:
+        open_model("openia:gpt-5.4")
+    assert caught.value.hint.startswith("did you mean openai?")
 
 
 @pytest.mark.parametrize(

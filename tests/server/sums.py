@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 
 from hammerstone.host import Host
 from hammerstone.loop import Hammerstone, Models
+from hammerstone.models.model import Model
 from hammerstone.sandbox import Sandbox
 from hammerstone.server.access import Access
 from hammerstone.server.app import build_app
@@ -167,14 +168,15 @@ async def open_gateway(
     fresh_s: float = 0.0,
     api_key: str | None = None,
     transport: httpx2.AsyncBaseTransport | None = None,
+    maker: Model | None = None,
 ) -> AsyncIterator[Served]:
-    """A gateway whose maker knows how to add. Its stores fail as `outage` says.
+    """A gateway whose maker, unless there is another, knows how to add. Its stores fail as `outage` says.
 
     `api_key` is its own for the upstream, which is `upstream` unless there is a `transport` to another.
     """
     upstream = upstream or FakeUpstream(adding)
     settings = replace(settings, serve=serve or ServeSettings())
-    maker = FunctionModel(lambda _: f"```python\n{SUM}\n```")
+    maker = maker or FunctionModel(lambda _: f"```python\n{SUM}\n```")
     signals = signals or open_signals(settings.serve)
     learner = Learner(retry_s=0.01, reporter=signals.health.store("writing answers"))
     with open_stores(home, keeping=open_keeping(settings.serve)) as stores:
@@ -185,7 +187,7 @@ async def open_gateway(
             models=Models(maker=maker),
             settings=settings,
             on_build=signals.on_build,
-            on_fault=lambda _, error: signals.health.failed(error),
+            on_fault=signals.health.failed,
         ) as host:
             transport = transport or httpx2.ASGITransport(upstream)
             upstreams = Upstreams(openai=Upstream("http://upstream.test", api_key=api_key, transport=transport))

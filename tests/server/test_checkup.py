@@ -41,8 +41,8 @@ async def test_a_gateway_that_works_passes_every_check(tmp_path: Path, sandbox: 
     async with opened(tmp_path, sandbox) as served:
         await served.learn_sums()
         checks = await found(served)
-        assert list(checks) == ["reachable", "version", "store", "sandbox", "key", "upstream", "hit"]
-        assert [ok for ok, _ in checks.values()] == [True] * 7
+        assert list(checks) == ["reachable", "version", "store", "sandbox", "key", "upstream", "hit", "builds"]
+        assert [ok for ok, _ in checks.values()] == [True] * 8
         assert checks["upstream"][1] == "answers; models listed: 1"
         assert "was called" in checks["hit"][1]
         assert sum(row.requests for row in (await served.loop()).store.routes()) == 5

@@ -1,4 +1,4 @@
-"""What a client says of one request."""
+"""What a client may say about one request is read as it was meant, or refused."""
 
 from __future__ import annotations
 
@@ -39,3 +39,18 @@ def test_a_request_is_of_one_kind() -> None:
     assert controls((HEADER + "task", "sums"), (HEADER + "task", " sums ")).task == "sums"
     with pytest.raises(ControlError, match="one kind"):
         controls((HEADER + "task", "sums"), (HEADER + "task", "words"))
+
+
+@pytest.mark.parametrize(
+    ("headers", "metadata"),
+    [({"x-hammerstone-byepass": "true"}, {}), ({}, {"hammerstone-byepass": "true"})],
+    ids=["header", "metadata"],
+)
+def test_a_mistyped_control_is_refused_with_the_right_one(headers: dict[str, str], metadata: dict[str, str]) -> None:
+    with pytest.raises(ControlError, match=r"did you mean (x-)?hammerstone-bypass"):
+        read_controls(Headers(headers), {"metadata": metadata})
+
+
+def test_what_is_no_control_of_hammerstone_is_let_by() -> None:
+    controls = read_controls(Headers({"x-other-bypass": "1", "x-hammerstone-shadow": "1"}), {"metadata": {"team": "a"}})
+    assert (controls.shadow, controls.bypass) == (True, False)

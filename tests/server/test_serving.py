@@ -12,8 +12,8 @@ from starlette.applications import Starlette
 from hammerstone.errors import SettingsError
 from hammerstone.models.masking import masked
 from hammerstone.server.draining import DrainingServer
+from hammerstone.server.serving import _bound, check_address, open_upstreams, warn_of_missing_key
 from hammerstone.server.serving import _listen as listen
-from hammerstone.server.serving import check_address, open_upstreams
 from hammerstone.server.telemetry.signals import open_signals
 from hammerstone.settings import ServeSettings
 
@@ -49,6 +49,13 @@ def test_what_is_no_url_of_an_upstream_is_refused_at_once(url: str | None) -> No
         assert "secret" not in str(refused.value)
 
 
+@pytest.mark.parametrize("path", ["chat/completions", "responses", "messages/"])
+def test_the_url_of_one_api_is_refused_with_that_of_the_upstream(path: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        open_upstreams(ServeSettings(upstream=f"https://x.example/openai/v1/{path}"))
+    assert refused.value.hint == "name it as https://x.example/openai"
+
+
 def test_the_upstreams_key_may_end_in_a_line_end(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = ServeSettings(upstream="http://x", api_key_env="THE_KEY")
     monkeypatch.setenv("THE_KEY", " \n")
@@ -69,6 +76,21 @@ def test_without_keys_no_other_machine_is_listened_to(host: str) -> None:
     check_address(ServeSettings(host=host), has_keys=True)
     with pytest.raises(SettingsError):
         check_address(ServeSettings(host=host), has_keys=False)
+
+
+def test_keys_without_one_for_the_upstream_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    warn_of_missing_key(ServeSettings(), has_keys=False)
+    warn_of_missing_key(ServeSettings(api_key_env="UPSTREAM_KEY"), has_keys=True)
+    assert caplog.records == []
+    warn_of_missing_key(ServeSettings(), has_keys=True)
+    assert "no api_key_env" in caplog.text
+
+
+@pytest.mark.parametrize(("host", "offered"), [("127.0.0.1", False), ("192.0.2.1", True)])
+def test_another_address_is_offered_only_where_one_was_named(host: str, offered: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SettingsError) as refused:
+        _bound(host, taken.getsockname()[1])
+    assert ("--host" in refused.value.hint) is offered
 
 
 @pytest.mark.anyio

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hammerstone.errors import InputError
-from hammerstone.store import Purged, Selection, timestamp
+from hammerstone.admin.tasks import find_task
+from hammerstone.errors import InputError, NotFoundError
+from hammerstone.store import Purged, Selection, WantedAnswers, timestamp
 
 if TYPE_CHECKING:
-    from hammerstone.store import Stores
+    from hammerstone.store import Store, Stores
 
 __all__ = ["Purge", "PurgedTenant", "before", "purge"]
 
@@ -47,10 +48,22 @@ def before(age: str) -> str:
 
 
 def purge(stores: Stores, tenants: Sequence[str], what: Purge) -> Iterator[PurgedTenant]:
-    """Purge one tenant after the other. Raises `StoreError`."""
+    """Purge one tenant after the other. Raises `StoreError`, and `NotFoundError` for a task or a request that there is
+    not, and never was.
+    """
     for tenant in tenants:
         store = stores.of(tenant)
         purged = store.purge(what.selection, tools=what.tools, dry_run=what.dry_run)
+        if purged == Purged():
+            _check_known(store, what.selection)
         if not what.dry_run:
             store.give_back(whole=what.whole)
         yield PurgedTenant(tenant=tenant, purged=purged)
+
+
+def _check_known(store: Store, selection: Selection) -> None:
+    task, request = selection.task, selection.request_id
+    if task is not None and not store.answers(WantedAnswers(task=task), 1):
+        find_task(store, task)
+    if request is not None and not store.answers(WantedAnswers(request_id=request), 1):
+        raise NotFoundError(f"there is no request {request}", hint="its id is in the header x-hammerstone-request-id")

@@ -22,7 +22,7 @@ from hammerstone.builder.workbench import Draft, Failure, Workbench
 from hammerstone.concurrency import task_group
 from hammerstone.digests import sha256
 from hammerstone.errors import EndsRun, HammerstoneError, ModelError, NotFoundError
-from hammerstone.faults import contained, reason_of
+from hammerstone.faults import OnFault, contained, reason_of
 from hammerstone.life import first_state
 from hammerstone.requests import agree
 from hammerstone.routes import second_opinion
@@ -45,7 +45,7 @@ from hammerstone.store import (
 from hammerstone.tools import Provenance, Recipe, Tool, forms, short_description, wording
 from hammerstone.types import Chat, Route, Source
 
-__all__ = ["Maker"]
+__all__ = ["Maker", "build_fault"]
 
 LEASE_SECONDS = 120.0
 
@@ -62,6 +62,11 @@ class _End:
     disagreement: Disagreement | None = None
     gained: int | None = None
     bill: Bill = field(default_factory=Bill)
+
+
+def build_fault(name: str, error: HammerstoneError) -> HammerstoneError:
+    """The same error, which says that it ended a build of task `name`."""
+    return type(error)(f"build of {name} failed: {error.message}", hint=error.hint, details=error.details)
 
 
 def _failed(reason: str, bill: Bill | None = None) -> _End:
@@ -81,8 +86,11 @@ class Maker:
         solver: AccountedModel | None,
         settings: Settings,
         sample: int = 0,
+        on_fault: OnFault | None = None,
     ) -> None:
-        """`sample` distinguishes independent builds from the same instances."""
+        """`sample` distinguishes independent builds from the same instances. `on_fault` hears of an error of ours that
+        ended a build, such as a model out of reach.
+        """
         self._store = store
         self._sandbox = sandbox
         self._model = model
@@ -90,6 +98,7 @@ class Maker:
         self._solver = solver
         self._settings = settings
         self._sample = sample
+        self._on_fault = on_fault
 
     async def material(self, task: Task, present: StoredTool, *, at_once: bool) -> Material | None:
         """The instances to improve this tool from; `None` if it refuses too few of them, which is then stored.
@@ -118,10 +127,10 @@ class Maker:
             return None
         async with self._lease(build_id):
             try:
-                if material is None:
-                    end = await contained(self._try_recipes(task, build_id), _failed)
-                else:
-                    end = await contained(self._improve(task, build_id, material), _failed)
+                work = (
+                    self._try_recipes(task, build_id) if material is None else self._improve(task, build_id, material)
+                )
+                end = await contained(self._heard(task, work), _failed)
             except BaseException as error:
                 reason = error.message if isinstance(error, HammerstoneError) else type(error).__name__
                 await self._end(build_id, _End(state=BuildState.INTERRUPTED, reason=reason))
@@ -131,6 +140,17 @@ class Maker:
                 await self._end(build_id, _failed(f"what came of it could not be stored: {problem}"))
         builds = await to_thread.run_sync(self._store.builds, task.name)
         return next((one for one in builds if one.id == build_id), None)
+
+    async def _heard(self, task: Task, work: Awaitable[_End]) -> _End:
+        """What a build ends with. An error that is none of its tool's is heard of before it ends the build."""
+        try:
+            return await work
+        except EndsRun:
+            raise
+        except HammerstoneError as error:
+            if self._on_fault is not None:
+                self._on_fault(build_fault(task.name, error))
+            raise
 
     async def _start(self, task: Task, material: Material | None) -> int | None:
         version = material.present.version if material is not None else None

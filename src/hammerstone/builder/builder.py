@@ -14,7 +14,7 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from hammerstone.builder.allowance import no_more
-from hammerstone.builder.build import Maker
+from hammerstone.builder.build import Maker, build_fault
 from hammerstone.builder.improve import improvement_due, replacement_due
 from hammerstone.builder.splits import independent
 from hammerstone.digests import sha256
@@ -119,7 +119,8 @@ class Builder:
         build = contained(
             self._run(maker, task, present), lambda why: _log.warning("a tool for %s: %s", task.name, why)
         )
-        await spared(build, self._on_fault)
+        report = self._on_fault
+        await spared(build, None if report is None else lambda error: report(build_fault(task.name, error)))
 
     async def _run(self, maker: Maker, task: Task, present: StoredTool | None = None) -> Build | None:
         """Run one build and, if the parser of a first tool refuses some of its instances, the next one at once."""

@@ -22,7 +22,12 @@ SHOWN = 10  # other answers of the tool
 
 
 def correct(
-    request_id: Annotated[str, typer.Argument(metavar="ID", help="The request's id, as `solve` shows it.")],
+    request_id: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="The request's id, from `solve --json` or the header x-hammerstone-request-id."
+        ),
+    ],
     answer: Annotated[str | None, typer.Option("--answer", help="The right answer.")] = None,
     home: Home = None,
     tenant: Tenant = "",

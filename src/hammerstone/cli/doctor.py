@@ -73,7 +73,7 @@ def _store(home: str | None) -> tuple[str, bool]:
     from hammerstone.errors import StoreError
 
     try:
-        with open_home(home) as store:
+        with open_home(home, new=True) as store:
             counts = f"{counted(len(store.tasks()), 'task')}, {counted(len(store.live_tools()), 'live tool')}"
             bad = ", ".join(f"{one.task} version {one.version} ({one.why})" for one in store.unreadable_tools())
             return f"{store.where}: {counts}" + (f"; cannot be read: {bad}" if bad else ""), True

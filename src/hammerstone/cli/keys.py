@@ -50,6 +50,7 @@ def create_key(
 
     From the first key on, the gateway asks every request for one.
     """
+    from hammerstone.admin.keys import listed
     from hammerstone.store import KeyLimits, KeyRole, Per
 
     if per not in {one.value for one in Per}:
@@ -62,9 +63,13 @@ def create_key(
         requests_per_minute=requests_per_minute,
         tokens_per_minute=tokens_per_minute,
     )
-    with open_homes(home, by_hand("create_key", name)) as stores:
+    with open_homes(home, by_hand("create_key", name), new=True) as stores:
+        is_first = not listed(stores.keys)
         made = stores.keys.create(name, tenant=tenant, role=KeyRole.ADMIN if admin else KeyRole(role), limits=limits)
     talk("keep it safe: it is not shown again")
+    if is_first:
+        named = "api_key_env of [serve] names the variable that holds the upstream's key"
+        talk(f"clients now send this key to the gateway, not the upstream's: {named}", "hint:")
     print_line(made.secret)
 
 
@@ -86,7 +91,7 @@ def list_keys(home: Home = None, json: Json = False) -> None:
 
 @app.command("revoke")
 def revoke_key(name: Name, home: Home = None) -> None:
-    """Let a key be of no use any more: within a second at every running gateway."""
+    """Revoke a key. Every running gateway refuses it within a second."""
     with open_homes(home, by_hand("revoke_key", name)) as stores:
         key = stores.keys.revoke(name)
     print_line(f"{key.name} is revoked")

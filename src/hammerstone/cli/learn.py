@@ -74,7 +74,7 @@ def learn(
     budget, prices = Budget(kinds=limit, max_usd=max_usd), AssumedPrices(read=price_in, written=price_out)
     run = partial(learn_from, log, files, home=home, base_url=base_url, record=record, settings=settings)
     findings = _run(partial(run, sandbox=sandbox, budget=budget, prices=prices), len(log.lines))
-    _show(findings, home, report, json=json)
+    _show(findings, report, json=json)
     if log.bad:
         raise typer.Exit(2)
 
@@ -91,14 +91,14 @@ def _run(learn_from: Callable[..., Awaitable[Findings]], lines: int) -> Findings
     return anyio.run(run)
 
 
-def _show(findings: Findings, home: str | None, report: Path | None, *, json: bool) -> None:
+def _show(findings: Findings, report: Path | None, *, json: bool) -> None:
     from hammerstone.cli.learned import show
     from hammerstone.learn import write_findings
 
     if json:
         print_json(findings.document())
     else:
-        show(findings, home)
+        show(findings)
     if report is not None:
         write_findings(findings, report)
         talk(str(report), "written:")

@@ -26,12 +26,12 @@ def say_build(task: str, build: Build | None) -> None:
     if build is None:
         talk(f"a tool for {task}", "building")
     elif build.tool is not None and build.state in {"passed", "live"}:
-        talk(f"the tool {task}" + ("" if build.gained is None else f", {build.gained} more forms"), "built:")
+        talk(f"the tool {task}" + ("" if build.gained is None else f", {counted(build.gained, 'more form')}"), "built:")
     else:
         talk(f"{task}: {brief(build.reason)}", f"{build.state}:")
 
 
-def show(findings: Findings, home: str | None) -> None:
+def show(findings: Findings) -> None:
     """The main numbers, kinds with and without a tool, disagreements, and what to do next."""
     from hammerstone.learn import facts, headline, limits
 
@@ -46,8 +46,7 @@ def show(findings: Findings, home: str | None) -> None:
     for line in limits(findings):
         talk(line)
     if any(kind.tool for kind in findings.kinds):
-        where = f" --home {home}" if home else ""
-        talk(f"hammerstone serve --upstream URL{where}  # starts with these tools in shadow", "next:")
+        talk("hammerstone serve --upstream URL  # starts with these tools in shadow", "next:")
     elif not findings.built:
         talk("name a strong model with --maker to build tools and test them", "next:")
 

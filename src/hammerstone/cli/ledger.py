@@ -103,7 +103,7 @@ def _route_row(by: str, rows: Sequence[RouteRow]) -> tuple[str, ...]:
 def _show_baseline(baseline: Baseline, mean: MeanCall) -> None:
     paid, asked = counted(baseline.calls, "call"), counted(baseline.requests, "call")
     print_line(f"Paid, builds included:                  {exact_dollars(baseline.cost_usd)} in {paid}")
-    print_line(f"Baseline, all to the solver's model:     {exact_dollars(baseline.baseline_usd)} in {asked}")
+    print_line(f"Baseline, all to the solver's model:    {exact_dollars(baseline.baseline_usd)} in {asked}")
     if mean.calls:
         calls = counted(mean.calls, "call")
         print_line(f"(an estimate: the baseline is {baseline.requests} times the mean of the solver's {calls})")

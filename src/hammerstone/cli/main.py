@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -35,6 +37,7 @@ from hammerstone.visible import visible
 __all__ = ["app", "main"]
 
 INTERRUPTED = 130
+_LINE_BREAK = re.compile(r"(?<!\n)\n[ \t]*(?![\s\n-])")  # within a paragraph
 # Of an option's number: none of them makes sense beyond, and no database takes more than twice the bits.
 MOST = 2**31 - 1
 
@@ -102,13 +105,27 @@ def main() -> None:
         if "--debug" in sys.argv:
             _show_traceback(error)
         code = _show(error)
-    if code == INTERRUPTED:  # typer has made this of a KeyboardInterrupt
-        talk("what was answered and paid is stored; the same command goes on from there", "interrupted:")
+    if code == INTERRUPTED and (said := _after_interruption(arguments)):  # typer has made this of a KeyboardInterrupt
+        talk(said, "interrupted:")
     sys.exit(code)
 
 
+def _after_interruption(arguments: Sequence[str]) -> str:
+    """How to go on after Ctrl-C; empty where there is nothing to say."""
+    match arguments[:1]:
+        case ["solve" | "make" | "learn" | "bench" | "label" | "toolformer"]:
+            return "what was answered and paid is stored; the same command goes on from there"
+        case ["demo"]:
+            return "the demonstration starts from nothing each time: run it again with a new folder for --home"
+        case ["serve" | "ui"]:
+            return "it has stopped; the same command starts it again"
+        case _:
+            return ""
+
+
 def _commands() -> Any:
-    """The commands, with help that is text: typer would take `[generate]` in it for markup, and drop it.
+    """The commands, with help that is text: typer would take `[generate]` in it for markup, and drop it. The terminal
+    alone breaks the lines of its paragraphs.
 
     Every number has a greatest value, and every path may begin with `~`.
     """
@@ -123,7 +140,7 @@ def _commands() -> Any:
     def escape_help(command: Any) -> None:
         bound(command)
         for described in (command, *command.params):
-            described.help = escape(described.help) if getattr(described, "help", None) else None
+            described.help = escape(_LINE_BREAK.sub(" ", described.help)) if getattr(described, "help", None) else None
         for inner in getattr(command, "commands", {}).values():
             escape_help(inner)
 

@@ -95,6 +95,8 @@ def _show(found: Sequence[PurgedTenant], what: str, *, json: bool) -> None:
             title,
             ("tenant…", *(f"#{name}" for name in COLUMNS)),
             counts,
+            caption="calls: stored replies of models. others: attempts of builds, changes of state, first requests of "
+            "tasks, digests of questions.",
         )
     else:
         print_line("nothing to remove")

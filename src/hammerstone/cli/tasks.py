@@ -92,7 +92,7 @@ def mark(
     time_dependent: Annotated[
         bool,
         typer.Option(
-            "--time-dependent/--timeless", help="The same question has another answer at another time, or does not."
+            "--time-dependent/--timeless", help="Whether the same question has different answers at different times."
         ),
     ],
     home: Home = None,
@@ -201,7 +201,10 @@ def _show_build(store: Store, build: Build) -> None:
     ]
     when = day_and_time(build.started)
     title = f"Build of {when} UTC, from {build.instances} instances: {build.state}"
-    show_table(title, ("recipe", "#attempt", "ended at", "#cost", "problems¶"), rows, caption=build.reason)
+    if rows:
+        show_table(title, ("recipe", "#attempt", "ended at", "#cost", "problems¶"), rows, caption=build.reason)
+    else:  # the maker gave no reply
+        print_line(f"{title}: {build.reason}" if build.reason else title)
     if build.disagreement is not None and build.state == "needs-review":
         _show_disagreement(store, build.task, build.disagreement)
         talk(f"hammerstone tasks settle {build.task} --tool, or --label", "hint:")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
+from hammerstone.cli.hints import completed
 from hammerstone.text_files import typed_line
 from hammerstone.visible import pieces, visible, visible_json
 
@@ -74,7 +75,8 @@ def talk(text: str | Text, label: str = "") -> None:
     """A line for the person, after a label in its colour. A string is shown as one line; a `Text` is ours."""
     from rich.text import Text
 
-    line = shown(text) if isinstance(text, str) else text
+    said = completed(text) if isinstance(text, str) and label in ("hint:", "next:") else text
+    line = shown(said) if isinstance(said, str) else said
     _print(Text.assemble((f"{label} ", LABELS.get(label, "yellow")), line) if label else line, stderr=True)
 
 

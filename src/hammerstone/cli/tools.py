@@ -90,7 +90,7 @@ def export(
     with open_home(home, tenant) as store:
         stored = find_tool(store, name, version)
         written = str(export_tool(stored.tool, stored.version, folder))
-    print_json(_summary(stored) | {"folder": written}) if json else print_line(written)
+    print_json(_summary(stored) | {"folder": written}) if json else print_line(f"written: {written}")
 
 
 @app.command("import")
@@ -117,7 +117,7 @@ def import_(
         async with open_sandbox(sandbox, settings=settings.sandbox) as confined:
             return await admit(store, confined, tool)
 
-    with open_home(home, tenant, by_hand("import_tool", tool.name)) as store:
+    with open_home(home, tenant, by_hand("import_tool", tool.name), new=True) as store:
         admission = anyio.run(run, store)
     _show_admission(admission, len(tool.checks), json)
     if set(tool.routes) - set(admission.stored.tool.routes):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from pydantic_ai.exceptions import UserError
-from pydantic_ai.models import infer_model
+from pydantic_ai.models import KnownModelName, infer_model
 from pydantic_ai.profiles import ModelProfile, merge_profile
 from pydantic_ai.profiles.openai import OpenAIModelProfile
 from pydantic_ai.providers import Provider, infer_provider, infer_provider_class
@@ -45,13 +46,13 @@ def find_model(spec: str, base_url: str | None, api_key: str | None = None) -> M
             f"cannot use {spec!r}: the provider's SDK is not installed", hint=_install_hint(error)
         ) from error
     except (UserError, ValueError) as error:
-        raise SettingsError(f"cannot use {spec!r}: {_reason(error)}", hint=_settings_hint(error)) from error
+        raise SettingsError(f"cannot use {spec!r}: {_reason(error)}", hint=_settings_hint(error, kind)) from error
     except Exception as error:
         if type(error).__name__ != "InvalidURL":  # httpx's or httpx2's, whichever the SDK brings
             raise
         raise SettingsError(
             f"cannot use {spec!r}: its base URL is no URL: {masked(str(error))}",
-            hint="write it as http://localhost:8000/v1, after --base-url or in the environment",
+            hint="write it as openai:NAME@http://localhost:8000/v1",
         ) from error
 
 
@@ -98,8 +99,11 @@ def _install_hint(error: ImportError) -> str:
     return command[0] if command else str(error)
 
 
-def _settings_hint(error: Exception) -> str:
+def _settings_hint(error: Exception, kind: str) -> str:
     variables = dict.fromkeys(re.findall(r"`([A-Z][A-Z0-9]*_[A-Z0-9_]+)`", str(error)))  # each once, in order
     if variables:
         return f"set {' and '.join(variables)} in the environment"
-    return "name a model as provider:model, such as openai:gpt-5.4-mini; for your own server openai:NAME --base-url URL"
+    known = {name.partition(":")[0] for name in get_args(KnownModelName.__value__)} | {"ollama"}
+    close = [] if kind in known else difflib.get_close_matches(kind, sorted(known), n=1)
+    meant = f"did you mean {close[0]}? Otherwise " if close else ""
+    return f"{meant}name a model as provider:model, such as openai:gpt-5.4-mini; for your own server openai:NAME@URL"

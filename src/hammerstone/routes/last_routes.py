@@ -45,4 +45,4 @@ class LabelerRoute:
         return Answer(text=queued.answer, route=self.route)  # a person has answered it since it was last asked
 
 
-NO_ANSWER = "the solver gave no answer"
+NO_ANSWER = "the solver gave no answer: its reply has none in the form that the prompt asks for"

@@ -77,6 +77,7 @@ async def _checks(client: httpx2.AsyncClient, base: str) -> tuple[CheckupResult,
     found.append(_key(tools, with_key="authorization" in client.headers))
     if tools.status == 200:
         found += [_upstream(await _ask(client, "/v1/models")), await _hit(client, tools)]
+        found += _latest_build(await _ask(client, "/admin/builds?limit=1"))
     return tuple(found)
 
 
@@ -116,6 +117,19 @@ async def _hit(client: httpx2.AsyncClient, tools: _Reply) -> CheckupResult:
     works = called.status == 200 or code in {"tool_failed", "invalid_arguments"}
     said = f"live tools: {len(listed)}; {tool.get('name')} was called" if works else called.message
     return CheckupResult(name="hit", ok=works, said=said)
+
+
+def _latest_build(builds: _Reply) -> list[CheckupResult]:
+    """What came of the latest build, for whoever may look. One that failed before the maker's first reply is a fault of
+    the gateway's; a task for which no tool was found is none.
+    """
+    listed = objects_of(builds.fields.get("data"))
+    if not listed:
+        return []
+    build = listed[0]
+    failed = build.get("state") in ("failed", "interrupted")
+    said = f"the latest, of {build.get('task')}: {build.get('state')}" + (f": {build.get('reason')}" if failed else "")
+    return [CheckupResult(name="builds", ok=not failed or bool(build.get("attempts")), said=said)]
 
 
 def _arguments(schema: object) -> dict[str, JSON]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -13,6 +14,7 @@ __all__ = ["ControlError", "Controls", "read_controls"]
 
 HEADER, FIELD = "x-hammerstone-", "hammerstone-"
 FLAGS = ("bypass", "no-store", "only-if-hit", "shadow")
+_ALL = (*FLAGS, "share", "task", "upstream-authorization")
 _YES, _NO = frozenset(("1", "true", "yes", "on")), frozenset(("", "0", "false", "no", "off"))
 
 
@@ -50,6 +52,8 @@ def read_controls(headers: Headers, body: Mapping[str, Any] | None) -> Controls:
         value = fields.get(FIELD + name)
         return [_decoded(one) for one in headers.getlist(HEADER + name)] or ([] if value is None else [str(value)])
 
+    for key in (*headers.keys(), *fields):
+        _check_known(key)
     directives = _directives(",".join(headers.getlist("cache-control")))
     cached = {name for name, _ in directives}
     flags = {name: any(_flags(name, given(name))) for name in FLAGS}
@@ -68,15 +72,8 @@ def read_controls(headers: Headers, body: Mapping[str, Any] | None) -> Controls:
     )
 
 
-def _one_name(given: Sequence[str]) -> str | None:
-    names = {one.strip() for one in given} - {""}
-    if len(names) > 1:
-        raise ControlError(f"{HEADER}task names one kind of request, not {len(names)}")
-    return names.pop() if names else None
-
-
-def _flags(name: str, given: Sequence[str]) -> list[bool]:
-    return [_flag(name, one) for one in given]
+import difflib
+from collections.abc import Mapping, Sequence
 
 
 def _decoded(header: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import logging
+import re
 import socket
 import sys
 from collections.abc import AsyncGenerator, Callable
@@ -31,7 +33,11 @@ from hammerstone.settings import ServeSettings, Settings
 from hammerstone.store import KEEP_NOTHING, open_keeping, open_stores
 from hammerstone.types import Usage
 
-__all__ = ["check_address", "open_tenants", "open_upstreams", "serve", "serve_pages"]
+__all__ = ["check_address", "open_tenants", "open_upstreams", "serve", "serve_pages", "warn_of_missing_key"]
+
+_log = logging.getLogger(__name__)
+
+_API = re.compile(r"/v1/(?:chat/completions|completions|responses|messages|embeddings|models)/?$")
 
 KNOWN_TENANTS = 100  # whose tools are read before the gateway listens; those of others with their first request
 SWITCH_SECONDS = 0.000_5  # that a thread which stores or reads tools may keep a request waiting
@@ -65,6 +71,15 @@ def check_address(settings: ServeSettings, *, has_keys: bool) -> None:
         f"without keys the gateway listens on this machine alone, not on {settings.host}",
         hint="create one with `hammerstone keys create NAME`, or leave out --host",
     )
+
+
+def warn_of_missing_key(settings: ServeSettings, *, has_keys: bool) -> None:
+    """Clients that have a key of the gateway's seldom send the upstream's as well."""
+    if has_keys and settings.api_key_env is None:
+        _log.warning(
+            "there are keys, but no api_key_env in [serve]: requests reach the upstream without a key, unless clients "
+            "send x-hammerstone-upstream-authorization"
+        )
 
 
 def _models(settings: Settings, *, learns: bool) -> Models:
@@ -132,6 +147,7 @@ async def serve(
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     access = await _access(tenants, settings, signals)
+    warn_of_missing_key(settings, has_keys=access.required)
     price("", Usage(input_tokens=0, output_tokens=0))  # the table of prices takes 0.3 s: no request is to wait for it
     app = build_app(tenants, upstreams, settings, access=access, signals=signals)
     await _listen(app, settings, signals, lambda url: on_start(url, access.required))
@@ -188,9 +204,8 @@ def _bound(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         why = (error.strerror or str(error)).lower()
-        raise SettingsError(
-            f"port {port} of {host} cannot be used: {why}", hint="--port names another port, --host another address"
-        ) from None
+        hint = "--port names another port" + ("" if is_loopback(host) else ", --host another address")
+        raise SettingsError(f"port {port} of {host} cannot be used: {why}", hint=hint) from None
     return listening
 
 
@@ -203,6 +218,9 @@ def _url(text: str) -> str:
         raise SettingsError(
             "the URL of an upstream holds no password", hint="api_key_env names a variable with its key"
         )
+    if longer := _API.search(text):
+        base = text[: longer.start()]
+        raise SettingsError(f"{text[:80]!r} is the URL of one API, not of an upstream", hint=f"name it as {base}")
     if url.scheme in ("http", "https") and url.host and not url.query and not url.fragment and _is_port(url.port):
         return text
     raise SettingsError(f"{text[:80]!r} is not the URL of an upstream", hint="such as https://api.openai.com")

@@ -13,7 +13,7 @@ from hammerstone.store.records import Actor, Change, Move, ToolState
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
-__all__ = ["add", "of_task", "were_live"]
+__all__ = ["add", "last_disabled", "of_task", "were_live"]
 
 _CHANGES = schema.changes
 _TASKS = schema.tasks
@@ -29,6 +29,14 @@ def of_task(connection: Connection, task_name: str) -> tuple[Change, ...]:
     rows = select(_CHANGES, _TOOLS.c.version).join(_TOOLS, _TOOLS.c.id == _CHANGES.c.tool_id).join(_TASKS)
     found = connection.execute(rows.where(_TASKS.c.name == task_name).order_by(_CHANGES.c.id))
     return tuple(_change(row) for row in found.all())
+
+
+def last_disabled(connection: Connection, task_id: int) -> int | None:
+    """The version of this task that a person disabled last, if it still is: not one that failed the gate."""
+    disabled = select(_TOOLS.c.version).join(_CHANGES).where(_TOOLS.c.task_id == task_id)
+    disabled = disabled.where(_TOOLS.c.state == ToolState.DISABLED, _CHANGES.c.to_state == ToolState.DISABLED)
+    disabled = disabled.where(_CHANGES.c.who == Actor.PERSON)
+    return connection.execute(disabled.order_by(_CHANGES.c.id.desc()).limit(1)).scalar()
 
 
 def were_live(connection: Connection, task_id: int) -> list[int]:

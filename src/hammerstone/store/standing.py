@@ -27,7 +27,7 @@ _BESIDE = (ToolState.GATED, ToolState.SHADOW)
 class Standing:
     """A task with its present version: the live one, or else the newest. Without a tool, `version` is `None`.
 
-    `building` says when the build under way began.
+    `building` says when the build under way began, and `failure` why the latest one failed, if it did.
     """
 
     task: str
@@ -37,6 +37,7 @@ class Standing:
     state: ToolState | None
     tally: Tally
     building: str | None
+    failure: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,20 +139,29 @@ def _running() -> Any:
     return select(_BUILDS.c.task_id, _BUILDS.c.started).where(*held).subquery()
 
 
+def _failures() -> Any:
+    """The latest build of each task that has had one, if that failed."""
+    latest = select(func.max(_BUILDS.c.id)).group_by(_BUILDS.c.task_id)
+    held = (_BUILDS.c.id.in_(latest), _BUILDS.c.state == BuildState.FAILED)
+    return select(_BUILDS.c.task_id, _BUILDS.c.reason).where(*held).subquery()
+
+
 _TALLIED = ("compared", "disagreed", "false_hits", "in_a_row")
 
 
 def _standings(now: Any, running: Any) -> Any:
-    names = ("name", "description", "instances")
+    names, failed = ("name", "description", "instances"), _failures()
     return (
         select(
             *(_TASKS.c[name] for name in names),
             *(now.c[name] for name in ("version", "state", *_TALLIED)),
             running.c.started.label("building"),
+            failed.c.reason.label("failure"),
         )
         .select_from(_TASKS)
         .outerjoin(now, now.c.task_id == _TASKS.c.id)
         .outerjoin(running, running.c.task_id == _TASKS.c.id)
+        .outerjoin(failed, failed.c.task_id == _TASKS.c.id)
     )
 
 
@@ -164,4 +174,5 @@ def _standing(row: Row[Any]) -> Standing:
         state=ToolState(row.state) if row.state else None,
         tally=Tally() if row.version is None else tools.tally(row),
         building=row.building,
+        failure=row.failure,
     )

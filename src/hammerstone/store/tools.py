@@ -112,8 +112,12 @@ def adopt(connection: Connection, tool: Tool, reason: str) -> StoredTool:
 
 
 def set_state(connection: Connection, name: str, version: int | None, move: Move, who: Actor) -> StoredTool:
-    """Set the state of a version. Disabling without a version disables all that serves, or would one day by itself."""
+    """Set the state of a version. Disabling without a version disables all that serves, or would one day by itself;
+    where none is live, the one that a person disabled last goes live again.
+    """
     row = locked(connection, name, version)
+    if version is None and move.to is ToolState.LIVE and row.state != ToolState.LIVE:
+        row = locked(connection, name, changes.last_disabled(connection, row.task_id))
     if version is None and move.to is ToolState.DISABLED:
         for other in _others(connection, row, _TOOLS.c.state.in_((ToolState.LIVE, ToolState.SHADOW))):
             _move(connection, other, move, who)

@@ -219,7 +219,8 @@ async def test_the_ledger_has_totals_and_requests_that_can_be_filtered(served: S
 
 
 async def test_text_is_purged_once_it_is_asked_for_without_a_dry_run(served: Served) -> None:
-    assert (await post(served, "/purge", {"everything": True}))["purged"]["instances"] == 5
+    dry = await post(served, "/purge", {"everything": True})
+    assert (dry["dry_run"], dry["purged"]["instances"]) == (True, 5)
     assert len((await served.loop()).store.instances(await name_of(served))) == 5
     assert (await post(served, "/purge", {"everything": True, "dry_run": False}))["purged"]["requests"] == 5
     assert (await served.loop()).store.instances(await name_of(served)) == ()

@@ -79,7 +79,7 @@ def test_an_answer_is_said_to_be_right(desk: Desk) -> None:
 def test_a_kind_of_requests_bypasses_its_tool(desk: Desk) -> None:
     answered(desk)
     desk.look("/requests/1")
-    desk.press("Bypass the tool")
+    desk.press("Take out of service")
     desk.reads("It is out of service")
     assert desk.state() == ToolState.DISABLED
 
@@ -145,7 +145,7 @@ def test_the_version_before_is_brought_back(desk: Desk) -> None:
 def test_a_tool_is_quarantined_with_a_reason(desk: Desk) -> None:
     desk.store.publish(tool())
     desk.look("/tasks/sum")
-    desk.page.get_by_text("It is wrong").click()
+    desk.page.get_by_text("Report this tool as wrong").click()
     desk.press("Quarantine version 1")
     assert desk.state() == ToolState.LIVE, "it wants a reason"
     desk.page.get_by_label("What is wrong with it").fill("adds days to months")

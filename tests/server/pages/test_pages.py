@@ -210,7 +210,7 @@ async def test_an_answer_that_is_wrong_takes_the_tool_out_of_service_and_is_note
     assert f"{name} version 1 is quarantined" in text
     assert f'href="/ui/tasks/{name}?version=1">put it back into service' in text
     assert "is quarantined at once" not in text
-    assert "Bypass the tool" not in text
+    assert "Take out of service" not in text
     assert f'its answer to <a href="/ui/requests/{number}">request {number}</a> was corrected' in await me.look(
         f"/tasks/{name}"
     )

@@ -57,7 +57,7 @@ def create_key(asked: AdminRequest, *, body: NewKeyOf) -> CreatedKey:
 
 
 def revoke_key(asked: AdminRequest, name: str) -> ShownKey:
-    """Let a key be of no use any more: within a second at every running gateway."""
+    """Revoke a key. Every running gateway refuses it within a second."""
     keys = asked.stores.keys
     if not any(one.name == name and asked.scope in (None, one.tenant) for one in keys.every()):
         raise NotFoundError(f"there is no key {name!r}", hint="GET /admin/keys lists them")

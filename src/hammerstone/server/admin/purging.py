@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from hammerstone.admin.purging import Purge, PurgedTenant, before, purge
 from hammerstone.errors import InputError
 from hammerstone.server.admin.actions import Action, AdminRequest, Body
@@ -21,7 +23,14 @@ class WhatGoes(Body):
     dry_run: bool = True
 
 
-def purge_text(asked: AdminRequest, *, body: WhatGoes) -> PurgedTenant:
+@dataclass(frozen=True, kw_only=True)
+class PurgedText(PurgedTenant):
+    """After a dry run nothing has been removed, and `purged` counts what would be."""
+
+    dry_run: bool
+
+
+def purge_text(asked: AdminRequest, *, body: WhatGoes) -> PurgedText:
     """Remove the text of a tenant's requests and answers, by age (`30d`), task or request. Counts and costs stay.
 
     In SQLite the space is kept for what comes; `hammerstone purge` gives it back.
@@ -33,8 +42,8 @@ def purge_text(asked: AdminRequest, *, body: WhatGoes) -> PurgedTenant:
     selection = Selection(before=moment, task=body.task, request_id=body.request_id)
     what = Purge(selection=selection, tools=body.tools, dry_run=body.dry_run, whole=False)
     _ = asked.store  # there is one
-    (purged,) = purge(asked.stores, [asked.tenant], what)
-    return purged
+    (one,) = purge(asked.stores, [asked.tenant], what)
+    return PurgedText(tenant=one.tenant, purged=one.purged, dry_run=body.dry_run)
 
 
 ACTIONS = (Action("POST", "/purge", purge_text),)

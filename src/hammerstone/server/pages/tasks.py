@@ -105,6 +105,7 @@ def show_one(visit: Visit) -> Response:
         difference=_difference(store, tool, visit.number("against")) if tool else None,
         needed=needed,
         gathered=gathered,
+        is_building=is_building,
         shadow=visit.settings.life.shadow,
         receivers=_receivers(visit) if tool is not None else [],
         may_build=visit.has_maker and gathered >= needed and not is_building,

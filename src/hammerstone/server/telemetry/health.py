@@ -98,7 +98,7 @@ class Health:
         part = self._watched.get(_part_of(error), self._other)
         part.faults += 1
         if part.ok:
-            _log.error("%s: %s", part.name, _said(error))
+            _log.error("%s%s", "" if part is self._other else f"{part.name}: ", _said(error))
 
     def fault(self, tenant: str = "") -> str | None:
         """The kind of error of a part that fails now for this tenant."""

@@ -29,6 +29,7 @@ WAITING = 10_000
 GATHER_SECONDS = 0.05  # that the first of them waits for others
 LAST_SECONDS = 1.0  # that lines may take to be written when all ends
 
+_ours = logging.getLogger("hammerstone")
 _requests = logging.getLogger("hammerstone.requests")
 
 
@@ -69,14 +70,14 @@ def open_log(form: LogFormat) -> Generator[None]:
     handler = _LineHandler(_as_json if form == "json" else _as_text, sys.stderr)
     handler.addFilter(_named_rightly)
     root, retries = logging.getLogger(), logging.getLogger("stamina")
-    before = (root.handlers[:], retries.handlers[:], _requests.level)
+    before = (root.handlers[:], retries.handlers[:], _ours.level)
     root.handlers[:], retries.handlers[:] = [handler], []
-    _requests.setLevel(logging.INFO)
+    _ours.setLevel(logging.INFO)
     try:
         yield
     finally:
         root.handlers[:], retries.handlers[:] = before[:2]
-        _requests.setLevel(before[2])
+        _ours.setLevel(before[2])
         handler.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Signals", "open_signals"]
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Signals:
@@ -35,7 +38,7 @@ class Signals:
 
     def on_build(self, task: str, build: Build | None) -> None:
         """See `hammerstone.builder.OnBuild`."""
-        del task
+        _log.info("build of %s: %s", task, "begun" if build is None else build.state)  # a reason may quote a question
         if build is not None:
             self.metrics.built(build.state)
             if self.spans is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -21,6 +22,8 @@ from hammerstone.store import ToolState, ToolTally
 __all__ = ["Loops", "ToolGauges"]
 
 LOOK_SECONDS = 5.0  # between two looks
+
+_log = logging.getLogger(__name__)
 
 
 class Loops(Protocol):
@@ -59,10 +62,13 @@ class ToolGauges:
         for loop in self._tenants.loops:
             self._confidence = loop.settings.life.confidence  # the same of all
             try:
-                self._tallies[loop.tenant] = await to_thread.run_sync(loop.store.tallies, abandon_on_cancel=True)
-                self._reporter.works(loop.tenant)
+                found = await to_thread.run_sync(loop.store.tallies, abandon_on_cancel=True)
             except StoreError as error:
                 self._reporter.failed(error, loop.tenant)
+                continue
+            self._reporter.works(loop.tenant)
+            _log_changes(loop.tenant, self._tallies.get(loop.tenant), found)
+            self._tallies[loop.tenant] = found
         await to_thread.run_sync(self._count)
 
     def _count(self) -> None:
@@ -92,6 +98,17 @@ class ToolGauges:
             yield GaugeMetricFamily(
                 "hammerstone_all_false_hit_bound", "The same of all versions of all tools together.", self._whole
             )
+
+
+def _log_changes(tenant: str, before: Sequence[ToolTally] | None, now: Sequence[ToolTally]) -> None:
+    """A line for each version whose state has changed since the last look, whoever changed it."""
+    if before is None:
+        return
+    states = {(one.tool, one.version): one.state for one in before}
+    whose = f" of tenant {tenant!r}" if tenant else ""
+    for one in now:
+        if states.get((one.tool, one.version)) is not one.state:
+            _log.info("tool %s@%d%s: %s", one.tool, one.version, whose, one.state)
 
 
 def _grouped(bounds: dict[tuple[str, str], float], *, by_tenant: bool) -> dict[tuple[str, ...], Sequence[float]]:
