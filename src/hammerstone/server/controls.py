@@ -72,8 +72,25 @@ def read_controls(headers: Headers, body: Mapping[str, Any] | None) -> Controls:
     )
 
 
-import difflib
-from collections.abc import Mapping, Sequence
+def _check_known(key: str) -> None:
+    """A control that was mistyped is refused: what it was to prevent would happen."""
+    name = key.removeprefix(HEADER) if key.startswith(HEADER) else key.removeprefix(FIELD)
+    if name == key or name in _ALL:
+        return
+    close = difflib.get_close_matches(name, _ALL, n=1)
+    meant = f": did you mean {key.removesuffix(name)}{close[0]}?" if close else ""
+    raise ControlError(f"there is no control {key[:80]}{meant}")
+
+
+def _one_name(given: Sequence[str]) -> str | None:
+    names = {one.strip() for one in given} - {""}
+    if len(names) > 1:
+        raise ControlError(f"{HEADER}task names one kind of request, not {len(names)}")
+    return names.pop() if names else None
+
+
+def _flags(name: str, given: Sequence[str]) -> list[bool]:
+    return [_flag(name, one) for one in given]
 
 
 def _decoded(header: str) -> str:
