@@ -15,7 +15,7 @@ from hammerstone.sandbox import Sandbox
 from hammerstone.store import Store, open_store
 from hammerstone.store.records import Answered, BuildState, ToolState
 from hammerstone.testing import FakeSandbox, FunctionModel, ScriptedModel
-from hammerstone.types import Instance, Request, Route, Source
+from hammerstone.types import Chat, Instance, Request, Route, Source
 
 from ..samples.sums import (
     ONE_OFFS,
@@ -249,13 +249,29 @@ async def test_an_unreadable_reply_of_the_dispatcher_is_asked_for_once_more(stor
     assert [one.sample for one in model.prompts] == [0, 1]
 
 
-async def test_after_two_unreadable_replies_the_task_is_unknown_and_nothing_is_stored_under_it(store: Store) -> None:
-    models = Models(dispatcher=ScriptedModel(["Hm.", '{"kind": "no such kind"}']), solver=solver())
+async def test_where_the_dispatcher_cannot_be_read_requests_are_sorted_by_their_wording(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    models = Models(dispatcher=FunctionModel(lambda _: '{"kind": "no such kind"}'), solver=solver())
     async with Hammerstone(store=store, sandbox=NO_SANDBOX, models=models, settings=SETTINGS) as loop:
-        answered = await loop.solve(ask(0))
-    assert (answered.route, answered.answer, answered.task) == (Route.SOLVER, "7", None)
-    assert answered.refusals == ("dispatcher: two replies in a row could not be read",)
-    assert store.tasks() == ()
+        answers = await answers_of(loop, requests(3))
+    (task,) = store.tasks()
+    assert [(one.route, one.task) for one in answers] == [(Route.SOLVER, task.name)] * 3
+    assert caplog.text.count("could not be read") == 1
+
+
+async def test_a_request_that_the_dispatcher_leaves_unsorted_joins_the_task_that_is_worded_like_it(
+    store: Store,
+) -> None:
+    """Also where the dispatcher has named that task since it first failed."""
+    said = ["Hm.", "Hm.", '{"new": "sum", "description": "Sums."}', "Hm.", "Hm."]
+    first, *others = requests(3)
+    odd = replace(first, chat=Chat.of("Which of the two is the larger number, please: seventeen or ninety?"))
+    models = Models(dispatcher=ScriptedModel(said), solver=FunctionModel(lambda _: "Answer: 7"))
+    async with Hammerstone(store=store, sandbox=NO_SANDBOX, models=models, settings=SETTINGS) as loop:
+        answers = [await loop.solve(one) for one in (odd, *others)]
+    assert [one.task for one in answers[1:]] == ["sum", "sum"]
+    assert answers[0].task != "sum"
 
 
 async def test_two_requests_that_name_a_new_task_at_the_same_time_get_one_task(store: Store) -> None:

@@ -36,9 +36,12 @@ class KindsOfTasks:
             for chat in [one.chat or Chat.of(one.question) for one in instances] or _checked(store, task):
                 if not chat.plain and frame_of(chat, task.frame.form) != task.frame:
                     continue  # an earlier release gave it another frame, in which no request is any more
-                kind = known._kinds.of(chat)
-                known._names.setdefault(kind.now.number, task.name)
+                known.learn(chat, task.name)
         return known
+
+    def learn(self, chat: Chat, task: str) -> None:
+        """Take a chat for one of a task, however that was found: others of its kind are of it, too."""
+        self._names.setdefault(self._kinds.of(chat).now.number, task)
 
     def find(self, chat: Chat) -> str | None:
         """The task of a kind that is there. Nothing is learned."""

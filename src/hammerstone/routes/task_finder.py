@@ -3,7 +3,8 @@
 If there is a dispatcher, a cheap model, it decides among the tasks of one frame. It is asked before the answer only
 if a tool may be called with a model's arguments, or a person is to see the task; otherwise after it. Chats of one shape
 whose other turns differ from request to request (a date, a customer's name) and that are worded alike are of one task,
-whose question is then the whole chat. Without a dispatcher, frame and wording decide (`kinds`).
+whose question is then the whole chat. Without a dispatcher, or where its replies cannot be read, frame and wording
+decide (`kinds`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from collections.abc import Iterable
 import anyio
 from anyio import to_thread
 
-from hammerstone.errors import ModelError
 from hammerstone.requests import Form, form_identity, render
 from hammerstone.routes import dispatcher
 from hammerstone.routes.catalog import Catalog
@@ -43,6 +43,7 @@ class TaskFinder:
         self._known: dict[str, Task] = {}  # as they were stored when a request was last found to be of them
         self._spelled: dict[str, str] = {}  # how the caller first wrote the name of each task
         self._said_to_be_one: set[str] = set()
+        self._unread = False  # a reply of the dispatcher
 
     def named(self, text: str | None) -> str | None:
         """The task that the caller names. Two texts that come to one name are one task, which is logged.
@@ -64,7 +65,7 @@ class TaskFinder:
     async def find(self, asked: Asked) -> None:
         """Set the task of a request: it is recognised, or else named.
 
-        Raises `ModelError` (also where the dispatcher's replies cannot be read), `RecordingError`, `StoreError`.
+        Raises `ModelError`, `RecordingError`, `StoreError`.
         """
         if not self._store.keeping.is_whole_chat(asked.request.chat):
             return  # nothing is learned from it, and the name of a task is made of its words
@@ -164,7 +165,7 @@ class TaskFinder:
     async def _ask(self, asked: Asked, model: AccountedModel) -> str | None:
         """The task found earlier for this question, or else the model's verdict, which is kept.
 
-        A new task is named under a lock, and only if no other request has named one meanwhile.
+        Where two replies in a row cannot be read, frame and wording decide: a small model may sort nothing at all. A new task is named under a lock, and only if no other request has named one meanwhile.
         """
         question, frame = asked.question(), asked.frame()
         known = await to_thread.run_sync(self._store.assigned, question, frame)
@@ -180,8 +181,14 @@ class TaskFinder:
                 if isinstance(verdict, dispatcher.NewTask):
                     return await self._assign(asked, await self._free(verdict.name, asked), verdict.description)
         if verdict is None:
-            raise ModelError("two replies in a row could not be read")
+            self._note_unread(model)
+            return await self._by_kind(asked, new=True)
         return await self._assign(asked, verdict.name, "")
+
+    def _note_unread(self, model: AccountedModel) -> None:
+        if not self._unread:
+            _log.warning("two replies of the dispatcher %s could not be read: wording decides instead", model.name)
+        self._unread = True
 
     async def _free(self, name: str, asked: Asked) -> str:
         """The name, or another one where a task of another frame has it: their requests never share a tool."""
@@ -192,6 +199,8 @@ class TaskFinder:
     async def _assign(self, asked: Asked, name: str, description: str) -> str:
         chat = None if asked.request.chat.plain else asked.request.chat
         task = await to_thread.run_sync(self._store.assign, asked.question(), name, description, asked.frame(), chat)
+        if self._kinds is not None:
+            self._kinds.learn(asked.request.chat, task.name)
         return task.name
 
     async def _by_kind(self, asked: Asked, *, new: bool) -> str | None:

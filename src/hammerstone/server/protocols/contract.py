@@ -134,5 +134,6 @@ def tokens_in(usage: object, read: str, written: str) -> Usage:
 
 def token_count(value: object) -> int | None:
     """The tokens that a reply counts; `None` for what can be no count of one call's."""
-    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS
-    return value if is_count else None
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS:
+        return value
+    return None
