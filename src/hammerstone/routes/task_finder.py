@@ -165,7 +165,8 @@ class TaskFinder:
     async def _ask(self, asked: Asked, model: AccountedModel) -> str | None:
         """The task found earlier for this question, or else the model's verdict, which is kept.
 
-        Where two replies in a row cannot be read, frame and wording decide: a small model may sort nothing at all. A new task is named under a lock, and only if no other request has named one meanwhile.
+        Where two replies in a row cannot be read, frame and wording decide: a small model may sort nothing at all.
+        A new task is named under a lock, and only if no other request has named one meanwhile.
         """
         question, frame = asked.question(), asked.frame()
         known = await to_thread.run_sync(self._store.assigned, question, frame)
