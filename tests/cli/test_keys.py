@@ -31,6 +31,7 @@ def test_a_revoked_key_is_listed_as_such(cli: Cli) -> None:
 
 
 def test_a_key_that_is_not_there_cannot_be_revoked(cli: Cli) -> None:
+    cli("keys", "create", "app")
     assert "there is no key 'web'" in cli("keys", "revoke", "web").err
 
 

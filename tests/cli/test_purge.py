@@ -103,16 +103,16 @@ def test_what_makes_no_sense_is_told_with_a_hint(cli: Cli, arguments: tuple[str,
 
 
 @pytest.mark.parametrize(("option", "name"), [("--task", "dycc"), ("--request", "zzz")])
-def test_what_is_not_there_and_never_was_is_reported(cli: Cli, answered: Path, option: str, name: str) -> None:
+def test_a_task_or_a_request_that_is_not_there_is_reported(cli: Cli, answered: Path, option: str, name: str) -> None:
     done = cli("purge", option, name, "--yes")
     assert (done.code, done.out) == (2, "")
     assert f"error: there is no {option[2:]} {name}" in done.err
     assert len(questions(answered)) == 5
 
 
-def test_what_was_purged_already_is_no_mistake(cli: Cli, answered: Path) -> None:
+def test_a_task_that_was_purged_already_is_no_mistake(cli: Cli, answered: Path) -> None:
     del answered
     for _ in range(2):
-        done = cli("purge", "--request", "q1", "--yes")
+        done = cli("purge", "--task", "sum", "--yes")
         assert done.code == 0
     assert done.out == "nothing to remove\n"

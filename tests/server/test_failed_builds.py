@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,13 @@ from hammerstone.sandbox import Sandbox
 from hammerstone.server.checkup import check_gateway
 from hammerstone.server.telemetry.log import open_log
 from hammerstone.server.telemetry.tool_gauges import ToolGauges
+from hammerstone.settings import LoopSettings
 from hammerstone.store.records import ToolState
 from hammerstone.testing import FunctionModel
 
+from ..samples.sums import SETTINGS
 from .pages.looking import person
-from .sums import Served, open_gateway
+from .sums import Served, eventually, open_gateway
 
 pytestmark = pytest.mark.anyio
 
@@ -67,8 +70,12 @@ async def test_the_log_says_which_build_failed_and_why(
     written = io.StringIO()
     monkeypatch.setattr("sys.stderr", written)
     with open_log("text"):
-        async with open_gateway(tmp_path, sandbox, maker=FunctionModel(reply)) as served:  # pyright: ignore[reportArgumentType] - both raise
+        maker = FunctionModel(reply)  # pyright: ignore[reportArgumentType] - both raise
+        beside = replace(SETTINGS, loop=LoopSettings(background=True))
+        async with open_gateway(tmp_path, sandbox, maker=maker, settings=beside) as served:
             await served.learn_sums()
+            loop = await served.loop()
+            await eventually(lambda: bool(loop.store.builds()) and not loop.builder.running)
             task = (await served.loop()).store.tasks()[0].name
     said = written.getvalue()
     assert f"info: build of {task}: begun" in said

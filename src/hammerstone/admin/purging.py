@@ -48,8 +48,8 @@ def before(age: str) -> str:
 
 
 def purge(stores: Stores, tenants: Sequence[str], what: Purge) -> Iterator[PurgedTenant]:
-    """Purge one tenant after the other. Raises `StoreError`, and `NotFoundError` for a task or a request that there is
-    not, and never was.
+    """Purge one tenant after the other. Raises `StoreError`, and `NotFoundError` for a task that never was, and for a
+    request that is not there or was purged.
     """
     for tenant in tenants:
         store = stores.of(tenant)
@@ -66,4 +66,5 @@ def _check_known(store: Store, selection: Selection) -> None:
     if task is not None and not store.answers(WantedAnswers(task=task), 1):
         find_task(store, task)
     if request is not None and not store.answers(WantedAnswers(request_id=request), 1):
-        raise NotFoundError(f"there is no request {request}", hint="its id is in the header x-hammerstone-request-id")
+        hint = "its id is in the header x-hammerstone-request-id; a request that is purged has none any more"
+        raise NotFoundError(f"there is no request {request}", hint=hint)
