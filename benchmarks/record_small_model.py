@@ -1,6 +1,6 @@
 """Record a small model beside the recorded ones, in one part of an experiment.
 
-    uv run python benchmarks/record_small_model.py MODEL URL EXPERIMENT PART [--tasks A,B] [--at-once 2]
+    uv run python benchmarks/record_small_model.py MODEL URL EXPERIMENT PART [--tasks A,B] [--at-once 2] [--maker M]
 
 MODEL names a folder in examples/recordings/real with a model.toml, and the model of a server at URL that speaks
 OpenAI's API. The replies go to PART.jsonl in that folder: those that are there already are not asked for again, so an
@@ -9,7 +9,8 @@ interrupted run resumes. The other models of the experiment are replayed. For ex
     uv run python benchmarks/record_small_model.py smollm2-135m-instruct http://127.0.0.1:8080/v1 use direct
 
 PART is a method of `use` (direct, cot, user, pot) or the name of what the model does in another experiment: reuse-cot,
-dispatcher, maker, stream, loop, one-call. `--at-once` is how many requests the server has slots for.
+dispatcher, maker, stream, loop, one-call. `--at-once` is how many requests the server has slots for. `--maker` names
+the strong model for what no recording of it holds: a loop of which a small model is the dispatcher has other builds.
 """
 
 from __future__ import annotations
@@ -29,16 +30,16 @@ from hammerstone.models import RecordingModel, open_model
 QUEUED_S = 1800.0  # a slow machine may take minutes for one reply
 
 
-async def main(name: str, url: str, experiment: str, part: str, tasks: str, at_once: int) -> None:
-    folder = recordings("real") / name
-    live = open_model(f"openai:{name}@{url}", timeout_seconds=QUEUED_S, concurrency=at_once)
-    model = RecordingModel(live, folder / f"{part}.jsonl")
+async def main(given: argparse.Namespace) -> None:
+    folder = recordings("real") / given.model
+    live = open_model(f"openai:{given.model}@{given.url}", timeout_seconds=QUEUED_S, concurrency=given.at_once)
+    model = RecordingModel(live, folder / f"{given.part}.jsonl")
     plan = BenchPlan(
-        experiments=(experiment,),
-        tasks=tuple(filter(None, tasks.split(","))),
+        experiments=(given.experiment,),
+        tasks=tuple(filter(None, given.tasks.split(","))),
         n=20,
         sets=1,
-        methods=(part,) if part in METHODS else METHODS,
+        methods=(given.part,) if given.part in METHODS else METHODS,
     )
     done: dict[str, int] = {}
 
@@ -50,9 +51,9 @@ async def main(name: str, url: str, experiment: str, part: str, tasks: str, at_o
     with tempfile.TemporaryDirectory() as home:
         (result,) = await run_experiments(
             plan,
-            open_role_models(recordings("bench"), maker=None, user=None, record=False),
+            open_role_models(recordings("bench"), maker=given.maker, user=None, record=given.maker is not None),
             home,
-            extra=(small_model(model, folder, frozenset({part})),),
+            extra=(small_model(model, folder, frozenset({given.part})),),
             recorded="while it was recorded",
             on_progress=progress,
         )
@@ -65,5 +66,5 @@ if __name__ == "__main__":
         parser.add_argument(what, metavar=what.upper())
     parser.add_argument("--tasks", default="", help="comma-separated; all of the experiment's without it")
     parser.add_argument("--at-once", type=int, default=2, help="as many as the server has slots")
-    given = parser.parse_args()
-    anyio.run(main, given.model, given.url, given.experiment, given.part, given.tasks, given.at_once)
+    parser.add_argument("--maker", help="the strong model where it is not recorded, such as mailbox:DIR")
+    anyio.run(main, parser.parse_args())
