@@ -181,7 +181,7 @@ def test_with_yes_nothing_is_asked(cli: Cli) -> None:
 @pytest.mark.usefixtures("made")
 def test_a_tool_is_exported_and_imported_into_another_home(cli: Cli, tmp_path: Path) -> None:
     done = cli("tools", "export", "sum", tmp_path)
-    assert (done.code, done.out) == (0, f"{tmp_path / 'sum'}\n")
+    assert (done.code, done.out) == (0, f"written: {tmp_path / 'sum'}\n")
     again = cli("tools", "import", tmp_path / "sum", "--home", tmp_path / "other")
     assert (again.code, again.out) == (0, "sum: version 1 is live (5 checks passed again)\n")
     assert cli("solve", "-", "--home", tmp_path / "other", stdin=ask(0)).out == "1\tparser\t7\n"
