@@ -77,6 +77,13 @@ def cli(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
 
 
 @pytest.fixture
+def empty(home: Path) -> Path:
+    """A home in which nothing is yet."""
+    with open_store(home):
+        return home
+
+
+@pytest.fixture
 def made(home: Path) -> Path:
     """A home with one live tool, for sums, and five instances of its task."""
     with open_store(home) as store:

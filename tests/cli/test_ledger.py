@@ -119,8 +119,8 @@ def test_a_tool_that_was_never_compared_has_no_rate(cli: Cli, home: Path) -> Non
     assert (shown["all_tools"]["false_hit_rate"], shown["all_tools"]["upper_bound"]) == (None, 1.0)
 
 
-def test_an_empty_ledger_is_no_error(cli: Cli) -> None:
-    done = cli("ledger")
+def test_an_empty_ledger_is_no_error(cli: Cli, empty: Path) -> None:
+    done = cli("ledger", "--home", empty)
     assert done.code == 0
     assert "Paid, builds included:                  $0.0000 in 0 calls" in done.out
 

@@ -46,6 +46,7 @@ def test_an_unknown_command_is_a_mistake_of_the_caller(cli: Cli) -> None:
     assert "No such command 'solv'" in done.err
 
 
+@pytest.mark.usefixtures("empty")
 @pytest.mark.parametrize("place", ["before the command", "after it"])
 def test_a_traceback_is_shown_only_with_debug(cli: Cli, place: str) -> None:
     command = ("tools", "show", "nix")
@@ -56,6 +57,7 @@ def test_a_traceback_is_shown_only_with_debug(cli: Cli, place: str) -> None:
     assert "Traceback" not in cli(*command).err
 
 
+@pytest.mark.usefixtures("empty")
 def test_markup_in_an_error_is_shown_as_it_is(cli: Cli) -> None:
     assert "error: there is no tool [bold]nix[/]\n" in cli("tools", "show", "[bold]nix[/]").err
 
