@@ -153,6 +153,7 @@ def test_the_id_and_the_answer_of_a_request_are_seen(cli: Cli, hostile: tuple[st
         assert done.out.count("\n") == 1, "nor a line"
 
 
+@pytest.mark.usefixtures("empty")
 def test_an_argument_that_is_wrong_is_seen(cli: Cli, hostile: tuple[str, str]) -> None:
     text, seen = (one.replace(zero, "") for one, zero in zip(hostile, ("\x00", r"\x00"), strict=True))
     for command in (("tasks", "show"), ("tools", "show"), ("solve",), ("tasks",), ("tools", "list"), ("bench", "--n")):

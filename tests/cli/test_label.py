@@ -98,6 +98,7 @@ def test_with_json_the_queue_is_listed_and_nothing_is_asked(cli: Cli) -> None:
     ]
 
 
+@pytest.mark.usefixtures("empty")
 def test_an_empty_queue_needs_no_answer(cli: Cli) -> None:
     done = cli("label")
     assert (done.code, done.out, done.err) == (0, "", "0 labeled, 0 still waiting\n")

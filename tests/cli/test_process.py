@@ -164,4 +164,4 @@ def test_the_console_script_is_there_under_its_name() -> None:
     from importlib.metadata import entry_points
 
     (script,) = entry_points(group="console_scripts", name="hammerstone")
-    assert script.value == "hammerstone.cli:main"
+    assert script.value == "hammerstone.__main__:main"

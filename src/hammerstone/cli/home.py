@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hammerstone.errors import NotFoundError
-from hammerstone.paths import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -42,7 +41,8 @@ def open_homes(home: str | None, act: Act | None = None, *, new: bool = False) -
 
 def _is_there(home: str) -> bool:
     """Whether a folder holds a home. What is a URL, or cannot be looked into, is found out when it is opened."""
-    from hammerstone.store.opening import DATABASE_FILE
+    from hammerstone.paths import expanded
+    from hammerstone.store import DATABASE_FILE
 
     folder = expanded(home)
     try:

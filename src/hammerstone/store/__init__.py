@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     )
     from hammerstone.store.keys import Keys
     from hammerstone.store.masks import open_keeping
-    from hammerstone.store.opening import open_store, open_stores
+    from hammerstone.store.opening import DATABASE_FILE, open_store, open_stores
     from hammerstone.store.owner import this_process
     from hammerstone.store.purging import Purged
     from hammerstone.store.records import (
@@ -83,7 +83,7 @@ else:
             "UsageNews budget_span day_start",
             "keys": "Keys",
             "masks": "open_keeping",
-            "opening": "open_store open_stores",
+            "opening": "DATABASE_FILE open_store open_stores",
             "owner": "this_process",
             "purging": "Purged",
             "records": "Actor Answered Attempt Build BuildState Change ComparisonKind Correction Disagreement "
@@ -112,6 +112,7 @@ __all__ = [  # noqa: RUF022 - in plain order, as every package's
     "Change",
     "ComparisonKind",
     "Correction",
+    "DATABASE_FILE",
     "DAY",
     "Disagreement",
     "Finished",
