@@ -21,13 +21,41 @@ import tempfile
 import anyio
 
 from hammerstone.environment import recordings
+from hammerstone.errors import RecordingError
 from hammerstone.evals.experiments.use_tools import METHODS
 from hammerstone.evals.report.markdown import markdown_of
 from hammerstone.evals.role_models import open_role_models, small_model
 from hammerstone.evals.run_experiments import BenchPlan, run_experiments
-from hammerstone.models import RecordingModel, open_model
+from hammerstone.models import Model, Prompt, RecordingModel, Reply, identity_of, open_model
+from hammerstone.types import Role
 
 QUEUED_S = 1800.0  # a slow machine may take minutes for one reply
+
+
+class RecordedFirst:
+    """A recorded model, and a live one that is recorded for prompts it does not hold."""
+
+    def __init__(self, recorded: Model, live: Model) -> None:
+        self._recorded = recorded
+        self._live = live
+        self.name = recorded.name
+        self.identity = identity_of(recorded)
+
+    async def complete(self, prompt: Prompt) -> Reply:
+        try:
+            return await self._recorded.complete(prompt)
+        except RecordingError:
+            return await self._live.complete(prompt)
+
+
+def role_models(maker: str | None) -> dict[Role, Model]:
+    """The frontier model in every role, replayed; with a live `maker` for builds that no recording holds."""
+    folder = recordings("bench")
+    replayed = open_role_models(folder, maker=None, user=None, record=False)
+    if maker is None:
+        return replayed
+    live = open_role_models(folder, maker=maker, user=None, record=True)[Role.MAKER]
+    return {**replayed, Role.MAKER: RecordedFirst(replayed[Role.MAKER], live)}
 
 
 async def main(given: argparse.Namespace) -> None:
@@ -51,7 +79,7 @@ async def main(given: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as home:
         (result,) = await run_experiments(
             plan,
-            open_role_models(recordings("bench"), maker=given.maker, user=None, record=given.maker is not None),
+            role_models(given.maker),
             home,
             extra=(small_model(model, folder, frozenset({given.part})),),
             recorded="while it was recorded",

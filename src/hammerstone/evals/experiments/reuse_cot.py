@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
+from hammerstone.errors import RecordingError
 from hammerstone.evals.baselines.answer_methods import ChainOfThought, ToolWithUser, worked_examples
 from hammerstone.evals.harness.accuracy import measure_accuracy
 from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError
 from hammerstone.evals.harness.build_trials import tool_for
-from hammerstone.evals.harness.samples import Samples
+from hammerstone.evals.harness.samples import Samples, samples_for
 from hammerstone.evals.report.experiment_result import Measurement, Result
-from hammerstone.store import Bill
-from hammerstone.tools import Tool
+from hammerstone.store import AccountedModel, Bill
 from hammerstone.types import Role, Route
 
 __all__ = ["run_reuse_cot"]
@@ -24,10 +24,11 @@ PAPER_TOOL = {"logical_deduction": 79.7, "tracking_shuffled_objects": 99.6}
 async def run_reuse_cot(bench: BenchRun, tasks: Sequence[Samples]) -> Result:
     """Both methods use the strong model once and the user model from then on."""
     measurements: list[Measurement] = []
+    lacking: list[str] = []
     partial = ""
     try:
         for samples in tasks:
-            async for measurement in _task(bench, samples):
+            async for measurement in _task(bench, samples, lacking):
                 measurements.append(measurement)
     except CostReachedError as error:
         partial = error.message
@@ -42,19 +43,35 @@ async def run_reuse_cot(bench: BenchRun, tasks: Sequence[Samples]) -> Result:
         notes=(
             "The paper's user is GPT-3.5 Turbo, its strong model GPT-4.",
             *(f"{name}: no build gave a tool with a user route." for name in without),
+            *lacking,
         ),
         partial=partial,
     )
 
 
-async def _task(bench: BenchRun, samples: Samples) -> AsyncIterator[Measurement]:
+async def _task(bench: BenchRun, samples: Samples, lacking: list[str]) -> AsyncIterator[Measurement]:
     """Yield each measurement when it is finished, so that those before the bound on the cost stay."""
     worked = await worked_examples(bench.model(Role.SOLVER), samples.shown, Bill())
-    tool: Tool | None = None
-    for user in bench.models_of(Role.USER, "reuse-cot", "user"):
-        reused = ChainOfThought(user, worked, name="strong model's chain of thought")
-        yield await measure_accuracy(bench, samples, reused, user.name, paper=PAPER_REUSED.get(samples.task))
-        tool = tool or (await tool_for(bench, samples))[0]
-        if tool is not None and Route.USER in tool.routes:
-            route = ToolWithUser(user, bench.sandbox, tool)
-            yield await measure_accuracy(bench, samples, route, user.name, paper=PAPER_TOOL.get(samples.task))
+    first, *beside = bench.models_of(Role.USER, "reuse-cot")
+    async for measurement in _by_user(bench, samples, worked, first):
+        yield measurement
+    for user in beside:
+        try:
+            async for measurement in _by_user(bench, samples, worked, user):
+                yield measurement
+        except RecordingError:
+            lacking.append(f"{samples.task}: not all that {user.name} would be asked is recorded.")
+
+
+async def _by_user(
+    bench: BenchRun, samples: Samples, worked: Sequence[tuple[str, str]], user: AccountedModel
+) -> AsyncIterator[Measurement]:
+    own = samples_for(samples, bench.n_of(user), bench.seed)
+    reused = ChainOfThought(user, worked, name="strong model's chain of thought")
+    yield await measure_accuracy(bench, own, reused, user.name, paper=PAPER_REUSED.get(own.task))
+    if user not in bench.models_of(Role.USER, "reuse-cot", "user"):
+        return
+    tool, _ = await tool_for(bench, samples)
+    if tool is not None and Route.USER in tool.routes:
+        route = ToolWithUser(user, bench.sandbox, tool)
+        yield await measure_accuracy(bench, own, route, user.name, paper=PAPER_TOOL.get(own.task))
