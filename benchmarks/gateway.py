@@ -46,8 +46,14 @@ from hammerstone.types import Chat, Message
 
 MODEL = "gpt-4o-mini"
 CONNECTIONS = 16
-MISSES = (("saturated", 50, CONNECTIONS), ("paced", 200, CONNECTIONS), ("alone", 50, 1))
-"""The upstream's delay in ms and the number of concurrent requests, for each measurement of misses."""
+PAUSE_MS = 40
+MISSES = (
+    ("saturated", 50, CONNECTIONS, 0),
+    ("in-step", 200, CONNECTIONS, 0),
+    ("apart", 200, CONNECTIONS, PAUSE_MS),
+    ("alone", 50, 1, 0),
+)
+"""Measurements of misses: the upstream's delay in ms, the connections, and a client's longest pause in ms."""
 FRESH = 60_000  # different questions: more than any run asks
 LITELLM = {
     "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",  # neither gateway checks keys here
@@ -112,15 +118,16 @@ def measure_hits(bench: Bench, tools: Sequence[Tool], litellm: Path | None) -> N
 
 def measure_misses(bench: Bench, tools: Sequence[Tool]) -> None:
     """Requests that a tool might be asked, but none answers: with the process saturated, at a slower pace, and one at
-    a time. In a closed loop 16 requests come in step: one that takes s ms of CPU waits for 8 s in the median.
+    a time. In a closed loop 16 requests come in step: one that takes s ms of CPU waits for 8 s in the median. Clients
+    that pause for a random time before each request come apart, as users who do not know of each other do.
     """
-    for pace, delay_ms, connections in MISSES:
+    for pace, delay_ms, connections, pause_ms in MISSES:
         with ExitStack() as stack:
             upstream = stack.enter_context(bench.upstream(delay_ms))
             ours = stack.enter_context(bench.gateway(f"misses-{pace}", tools, upstream))
             asked = [UNKNOWN.format(number) for number in range(FRESH)]
             for name, stream in (("whole replies", False), ("streams", True)):
-                script = bench.script(f"{pace}-{stream}", asked, stream=stream)
+                script = bench.script(f"{pace}-{stream}", asked, stream=stream, pause_ms=pause_ms)
                 bench.load(ours, script, connections)  # its first requests find everything new
                 before = ours.cpu_seconds()
                 rounds = [
@@ -272,14 +279,18 @@ class Bench:
                 process.kill()
                 process.wait()
 
-    def script(self, name: str, asked: Sequence[str], *, stream: bool = False) -> Path:
-        """A program for `wrk` that posts one body after the other. A place in the list is kept from run to run."""
+    def script(self, name: str, asked: Sequence[str], *, stream: bool = False, pause_ms: int = 0) -> Path:
+        """A program for `wrk` that posts one body after the other. A place in the list is kept from run to run.
+
+        Each client pauses for up to `pause_ms` before a request; its latency is counted from after that.
+        """
         bodies = self.folder / f"{name}.txt"
         fields = {"model": MODEL, **({"stream": True} if stream else {})}
         lines = [json.dumps({**fields, "messages": [{"role": "user", "content": one}]}) for one in asked]
         bodies.write_text("\n".join(lines))
         path = self.folder / f"{name}.lua"
-        path.write_text(LUA.replace("BODIES", str(bodies)).replace("PLACE", str(self.folder / f"{name}.place")))
+        program = LUA.replace("BODIES", str(bodies)).replace("PLACE", str(self.folder / f"{name}.place"))
+        path.write_text(program + (PAUSE % pause_ms if pause_ms else ""))
         return path
 
     def load(self, server: Server, script: Path, connections: int = CONNECTIONS) -> Load:
@@ -306,6 +317,12 @@ function done(summary)
   out = io.open("PLACE", "w")
   out:write(tostring(before + summary.requests + 64))
   out:close()
+end
+"""
+
+PAUSE = """
+function delay()
+  return math.random(0, %d)
 end
 """
 
