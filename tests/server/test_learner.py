@@ -14,6 +14,7 @@ from hammerstone.journal import Served
 from hammerstone.loop import Hammerstone
 from hammerstone.routes import Answer, Asked, Routed
 from hammerstone.server.learner import WAITING, WAITING_BYTES, Learner
+from hammerstone.server.lessons import Lesson
 from hammerstone.types import Request, Route
 
 pytestmark = pytest.mark.anyio
@@ -114,3 +115,18 @@ async def test_a_fault_of_one_lesson_is_logged_without_what_it_quotes(caplog: py
     await run(learner)
     assert "KeyError in test_learner.py" in caplog.text
     assert "Zebedee" not in caplog.text
+
+
+async def test_a_lesson_that_gives_nothing_is_counted_once_however_often_the_store_is_away() -> None:
+    learner, loop = Learner(retry_s=0), Kept(away=2)
+
+    async def known() -> Hammerstone:
+        return cast("Hammerstone", loop)
+
+    learner.take("", Lesson(read=lambda: None, loop=known, size=1))
+    serve(learner, loop, "a")
+    async with anyio.create_task_group() as group:
+        group.start_soon(learner.run)
+        await learner.caught_up()
+        learner.close()
+    assert (learner.unread, loop.batches) == (1, [["a"]])

@@ -142,6 +142,15 @@ async def test_web_pages_of_another_site_may_not_ask_over_http(tmp_path: Path, s
             assert response.status_code == 403
 
 
+async def test_a_request_that_would_hold_up_all_others_is_not_read(tmp_path: Path, sandbox: Sandbox) -> None:
+    """The package that speaks the protocol reads JSON on the event loop."""
+    async with open_gateway(tmp_path / "home", sandbox) as gateway:
+        head = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
+        for size, status in ((900_000, 400), (1_100_000, 413)):
+            body = b'{"x": "' + b"x" * size + b'"}'
+            assert (await gateway.client.post("/mcp", content=body, headers=head)).status_code == status
+
+
 async def test_the_command_speaks_the_protocol_and_nothing_else(tmp_path: Path, store: Store) -> None:
     store.publish(tool())
     home = str(tmp_path / "home")

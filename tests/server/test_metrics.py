@@ -73,6 +73,17 @@ async def test_a_hit_of_unknown_price_is_counted_apart(served: Served) -> None:
     assert (await scrape(served))["hammerstone_saved_unpriced_total",] == 1
 
 
+async def test_replies_that_nothing_can_be_learned_from_are_counted(tmp_path: Path, sandbox: Sandbox) -> None:
+    """A provider that adds a field, or replies that end too early, must not stop the learning unnoticed."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": "4321"}, "finish_reason": "stop"}
+    replies = iter([{"choices": [choice], "sources": ["a page"]}, {"choices": [{**choice, "finish_reason": "length"}]}])
+    upstream = FakeUpstream(lambda _: Reply.of(next(replies, {"choices": [choice]})))
+    async with open_gateway(tmp_path / "home", sandbox, upstream=upstream) as served:
+        for number in range(3):
+            await served.ask(f"What is the sum of {number} and 1?")
+        assert (await scrape(served))["hammerstone_unread_total",] == 2
+
+
 def test_the_time_that_others_take_is_not_added() -> None:
     record = RequestRecord(started=100.0)
     record.waited, record.ready = 2.0, 102.25

@@ -60,6 +60,7 @@ class Learner:
         self._hurry = anyio.Event()
         self._closed = False
         self.dropped = 0
+        self.unread = 0
 
     async def run(self) -> None:
         """Work until `close` is called and all that waits then is done, or cannot be."""
@@ -121,7 +122,7 @@ class Learner:
         """Whether the store had to do with it."""
         batches: list[tuple[Hammerstone, list[tuple[Lesson, Served]]]] = []
         for one in taken:
-            served = self._read(one) if isinstance(one, Lesson) else None
+            served = self._read_of(one) if isinstance(one, Lesson) else None
             await anyio.lowlevel.checkpoint()  # so that no request waits for all of them
             if isinstance(one, _Mark) or served is None:
                 continue
@@ -136,13 +137,17 @@ class Learner:
                 one.done.set()
         return bool(batches)
 
-    @staticmethod
-    def _read(one: Lesson) -> Served | None:
+    def _read_of(self, one: Lesson) -> Served | None:
+        """What is to be kept. Each lesson that gives nothing is counted, once."""
+        served: Served | None = None
         try:
-            return one.read()
+            served = one.read()
         except Exception as error:
             _log.error("not learned from: %s", place_of(error))
-            return None
+        if served is None and not one.is_unread:
+            one.is_unread = True
+            self.unread += 1
+        return served
 
     @staticmethod
     async def _keep(loop: Hammerstone, batch: Sequence[tuple[Lesson, Served]]) -> None:

@@ -24,7 +24,8 @@ __all__ = ["Lesson", "of_a_tool", "of_another_call", "of_the_upstream", "saved_u
 class Lesson:
     """`read` gives what is to be kept, if there is anything, and `loop` whose it is. `size` is in bytes.
 
-    `kept` is called once it is stored. `is_tried` says that it may have been stored by a write that failed.
+    `kept` is called once it is stored. `is_tried` says that it may have been stored by a write that failed, `is_unread`
+    that there was nothing to keep.
     """
 
     read: Callable[[], Served | None]
@@ -33,6 +34,7 @@ class Lesson:
     kept: Callable[[Hammerstone, Served], None] | None = None
     is_of_a_tool: bool = False
     is_tried: bool = False
+    is_unread: bool = False
 
 
 def of_a_tool(loop: Hammerstone, asked: Asked, routed: Routed, ms: float) -> Lesson:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["McpEndpoint", "watch"]
 
 LOOK_SECONDS = 0.5  # between two looks at whether other tools are live
+MOST_MB = 1.0  # of a request: the package `mcp` reads its JSON while every other request waits
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class McpEndpoint:
     def __init__(self, calls: Callable[[str], Awaitable[ToolCalls]], entry: Entry, settings: ServeSettings) -> None:
         self._calls = calls
         self._entry = entry
-        self._max_bytes = int(settings.max_body_mb * MEGABYTE)
+        self._max_bytes = int(min(settings.max_body_mb, MOST_MB) * MEGABYTE)
         self._servers: dict[str, ToolServer] = {}
         self._managers: dict[str, StreamableHTTPSessionManager] = {}
         self._opening = anyio.Lock()

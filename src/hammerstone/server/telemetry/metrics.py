@@ -140,3 +140,6 @@ def _queue(learner: Learner) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "hammerstone_dropped", "Answers and lessons that were lost: too much was waiting.", learner.dropped
     )
+    yield CounterMetricFamily(
+        "hammerstone_unread", "Replies of the upstream from which no whole answer could be read.", learner.unread
+    )
