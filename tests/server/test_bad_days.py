@@ -116,7 +116,7 @@ async def test_a_store_that_was_never_opened_sends_requests_to_the_upstream(tmp_
         assert (response.status_code, response.headers["x-hammerstone-fault"]) == (200, "StoreError")
         tools = await served.client.get("/tools", headers=headers)
         assert (tools.status_code, tools.json()["error"]["code"]) == (503, "store")
-        assert "free some disk space" in tools.json()["error"]["message"]
+        assert "disk" not in tools.json()["error"]["message"]  # what has failed is the operator's business
         over_mcp = await served.client.post("/mcp", json={}, headers=headers)
         assert (over_mcp.status_code, over_mcp.json()["error"]["type"]) == (503, "hammerstone_error")
         outage.tenants = set()

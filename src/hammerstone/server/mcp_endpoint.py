@@ -23,7 +23,7 @@ from hammerstone.errors import HammerstoneError
 from hammerstone.faults import reason_of
 from hammerstone.server.bodies import MEGABYTE
 from hammerstone.server.entry import Entry
-from hammerstone.server.replies import GatewayError, error_response, refusal_of
+from hammerstone.server.replies import GatewayError, client_error_of, error_response
 from hammerstone.server.tool_calls import ToolCalls
 from hammerstone.settings import ServeSettings
 
@@ -91,7 +91,7 @@ class McpEndpoint:
             tenant = await self._entry.admit(HttpRequest(scope, receive))
             manager = await self._manager(tenant)
         except (GatewayError, HammerstoneError) as error:
-            await error_response(refusal_of(error), None, {})(scope, receive, send)
+            await error_response(client_error_of(error), None, {})(scope, receive, send)
             return
         await manager.handle_request(scope, receive, send)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from email.utils import formatdate
 from math import ceil
 
@@ -14,7 +14,15 @@ from hammerstone.errors import HammerstoneError, NotFoundError, OperatorError
 from hammerstone.server.protocols.chat_completions import openai_error
 from hammerstone.server.protocols.contract import Body, Completion, TextApi
 
-__all__ = ["GatewayError", "answer_response", "answered", "error_response", "json_response", "refusal_of"]
+__all__ = [
+    "GatewayError",
+    "answer_response",
+    "answered",
+    "client_error_of",
+    "error_response",
+    "json_response",
+    "refusal_of",
+]
 
 
 class GatewayError(Exception):
@@ -44,8 +52,22 @@ class GatewayError(Exception):
         self.headers = headers or {}
 
 
+def client_error_of(error: HammerstoneError | GatewayError) -> GatewayError:
+    """The error as a client of the gateway gets it: not which file or program of the operator's has failed."""
+    if isinstance(error, OperatorError):
+        return GatewayError(
+            "this gateway cannot answer at the moment",
+            status=503,
+            code=error.code,
+            kind="hammerstone_error",
+            hint="try again in a moment; its log says what has failed",
+            retry_after=1,
+        )
+    return refusal_of(error)
+
+
 def refusal_of(error: HammerstoneError | GatewayError) -> GatewayError:
-    """The error as a client of the gateway gets it."""
+    """The error as those who administer the gateway get it."""
     if isinstance(error, GatewayError):
         return error
     if isinstance(error, OperatorError):
@@ -71,12 +93,16 @@ def error_response(error: GatewayError, api: TextApi | None, headers: Mapping[st
     return json_response(body, status=error.status, headers={**headers, **error.headers, **retry})
 
 
-async def answered(work: Awaitable[object], headers: Mapping[str, str]) -> Response:
+async def answered(
+    work: Awaitable[object],
+    headers: Mapping[str, str],
+    error_of: Callable[[HammerstoneError | GatewayError], GatewayError] = client_error_of,
+) -> Response:
     """What `work` returns, as JSON, or its error in OpenAI's form; either with these headers."""
     try:
         return json_response(await work, headers=headers)
     except (GatewayError, HammerstoneError) as error:
-        return error_response(refusal_of(error), None, headers)
+        return error_response(error_of(error), None, headers)
 
 
 def answer_response(api: TextApi, text: str, *, request_id: str, body: Body, headers: Mapping[str, str]) -> Response:

@@ -22,7 +22,7 @@ from hammerstone.server.admin.actions import Action, AdminRequest, document_of
 from hammerstone.server.admin.document import openapi_document
 from hammerstone.server.bodies import json_body
 from hammerstone.server.entry import Administrator
-from hammerstone.server.replies import GatewayError, answered
+from hammerstone.server.replies import GatewayError, answered, refusal_of
 from hammerstone.server.tenants import Tenants
 from hammerstone.settings import ServeSettings
 from hammerstone.store import Act
@@ -96,7 +96,7 @@ class AdminApi:
 
 def _answering(handle: Callable[[HttpRequest], Awaitable[object]]) -> Callable[[HttpRequest], Awaitable[Response]]:
     async def endpoint(http: HttpRequest) -> Response:
-        return await answered(handle(http), {"cache-control": "no-store"})
+        return await answered(handle(http), {"cache-control": "no-store"}, refusal_of)
 
     return endpoint
 
