@@ -83,7 +83,7 @@ async def test_one_that_was_opened_to_be_described_is_not_run(made: Store) -> No
         await live_tool(made, "sum").answer("What is the sum of 3 and 4?")
 
 
-def test_a_name_without_a_live_tool_is_told_with_those_that_there_are(made: Store) -> None:
+def test_a_name_without_a_live_tool_is_reported_with_those_that_there_are(made: Store) -> None:
     with pytest.raises(NotFoundError, match="no live tool 'product'") as told:
         live_tool(made, "product")
     assert told.value.hint == "live are: sum"

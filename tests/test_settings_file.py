@@ -155,7 +155,7 @@ def test_a_value_that_makes_no_sense_is_named_with_what_is_expected(text: str, s
     assert problem(text).message == f"hammerstone.toml: {says}"
 
 
-def test_a_misspelt_choice_is_told_the_nearest_one() -> None:
+def test_a_misspelt_choice_is_reported_the_nearest_one() -> None:
     assert problem("[build]\nrecipe = 'modul'").hint == "did you mean module?"
 
 

@@ -160,7 +160,9 @@ async def test_a_few_refusals_do_not_keep_a_parser_out_but_are_shown_to_the_make
 # what a parser must not take
 
 
-async def test_a_parser_that_takes_another_tasks_question_is_told_to_refuse_it(store: Store, sandbox: Sandbox) -> None:
+async def test_a_parser_that_takes_another_tasks_question_is_reported_to_refuse_it(
+    store: Store, sandbox: Sandbox
+) -> None:
     fill(store, instances(2, "product"), "product")
     fill(store, instances(5))
     maker = ScriptedModel([block(ANY_WORD), block(SUM)])

@@ -49,7 +49,7 @@ def parsed(sandbox: FakeSandbox) -> list[str]:
 
 
 @pytest.mark.parametrize("function", ["parse", "solve", "unparse"])
-async def test_the_maker_is_told_of_a_question_that_took_too_long_and_where(store: Store, function: str) -> None:
+async def test_the_maker_is_reported_of_a_question_that_took_too_long_and_where(store: Store, function: str) -> None:
     fill(store, instances(5))
     (one,) = split_of(store).verified
     maker = ScriptedModel([block(SUM), *HOPELESS])

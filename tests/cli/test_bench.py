@@ -146,7 +146,7 @@ def test_results_are_kept_in_a_file_as_well(cli: Cli, recorded_bench: BenchRun, 
 
 
 @pytest.mark.parametrize("option", ["--out", "--report", "--markdown"])
-def test_what_is_no_earlier_result_is_not_written_over_and_that_is_told_before_anything_runs(
+def test_what_is_no_earlier_result_is_not_written_over_and_that_is_reported_before_anything_runs(
     cli: Cli, recorded_bench: BenchRun, tmp_path: Path, option: str
 ) -> None:
     notes = tmp_path / "notes"
@@ -189,7 +189,7 @@ def test_more_users_than_one_are_measured_recorded_and_replayed(
     ]
 
 
-def test_an_embedding_that_cannot_be_used_is_told(cli: Cli) -> None:
+def test_an_embedding_that_cannot_be_used_is_reported(cli: Cli) -> None:
     done = cli("bench", "near-miss", "--tasks", "dyck", "-n", "2", "--embedding", "nobody:nothing")
     assert done.code == 2
     assert "cannot use the embedding 'nobody:nothing'" in done.err
@@ -206,7 +206,7 @@ def test_only_the_shipped_recordings_are_described_as_such(cli: Cli, recorded_be
 # bad input
 
 
-def test_a_missing_recording_is_told_with_how_to_record_it(cli: Cli, recorded_bench: BenchRun) -> None:
+def test_a_missing_recording_is_reported_with_how_to_record_it(cli: Cli, recorded_bench: BenchRun) -> None:
     done = cli(*recorded_bench.use("--methods", "direct,pot"))
     assert done.code == 2
     assert f"error: {recorded_bench.recordings}/user.jsonl has no recording of this prompt (key " in done.err
@@ -227,7 +227,7 @@ def test_a_recording_in_a_broken_line_keeps_its_own_hint(cli: Cli, recorded_benc
     assert "hint: repair the line" in done.err
 
 
-def test_a_folder_of_recordings_that_is_not_there_is_told(cli: Cli, tmp_path: Path) -> None:
+def test_a_folder_of_recordings_that_is_not_there_is_reported(cli: Cli, tmp_path: Path) -> None:
     done = cli("bench", "use", "--recordings", tmp_path / "none")
     assert done.code == 2
     assert f"error: no recordings folder {tmp_path}/none\nhint: to record it, " in done.err
@@ -244,7 +244,7 @@ def test_a_folder_of_recordings_that_is_not_there_is_told(cli: Cli, tmp_path: Pa
         (("use", "--record"), "no live model to record\nhint: name one with --maker"),
     ],
 )
-def test_what_makes_no_sense_is_told(
+def test_what_makes_no_sense_is_reported(
     cli: Cli, recorded_bench: BenchRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], error: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -253,7 +253,7 @@ def test_what_makes_no_sense_is_told(
     assert f"error: {error}" in done.err
 
 
-def test_a_file_for_the_results_that_cannot_be_written_is_told_before_anything_is_paid(
+def test_a_file_for_the_results_that_cannot_be_written_is_reported_before_anything_is_paid(
     cli: Cli, recorded_bench: BenchRun, tmp_path: Path, data: Path
 ) -> None:
     done = cli(*recorded_bench.use("--out", tmp_path / "none" / "out.json"), *recorded_bench.live)

@@ -100,7 +100,7 @@ def test_as_json_all_of_the_other_answers_are_there(cli: Cli) -> None:
     ],
 )
 @pytest.mark.usefixtures("answered")
-def test_what_cannot_be_corrected_is_told_with_a_hint(cli: Cli, arguments: tuple[str, ...], error: str) -> None:
+def test_what_cannot_be_corrected_is_reported_with_a_hint(cli: Cli, arguments: tuple[str, ...], error: str) -> None:
     done = cli("correct", *arguments)
     assert (done.code, done.out) == (2, "")
     assert f"error: {error}\nhint: " in done.err

@@ -68,7 +68,7 @@ def test_the_home_of_the_command_line_goes_before_that_of_the_environment(cli: C
     assert not (tmp_path / "home").exists()
 
 
-def test_a_damaged_home_is_told_with_what_repairs_it(cli: Cli, home: Path) -> None:
+def test_a_damaged_home_is_reported_with_what_repairs_it(cli: Cli, home: Path) -> None:
     home.mkdir()
     (home / "hammerstone.db").write_bytes(b"this is no database, and too long to be taken for an empty one" * 100)
     for command in (("tools", "list"), ("ledger",), ("label",), ("tasks", "list")):
@@ -149,7 +149,7 @@ def test_the_doctor_lists_every_setting_and_where_it_comes_from(
     assert "background true default" in rows
 
 
-def test_a_mistake_in_the_settings_file_is_told_by_every_command_that_reads_it(cli: Cli, tmp_path: Path) -> None:
+def test_a_mistake_in_the_settings_file_is_reported_by_every_command_that_reads_it(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "own.toml"
     file.write_text("[loop]\nconcurency = 5\n", encoding="utf-8")
     for command in (

@@ -136,14 +136,14 @@ def test_a_reader_that_leaves_early_is_no_error(home: Path, tmp_path: Path, line
 
 @pytest.mark.usefixtures("made")
 @pytest.mark.parametrize("command", ["generate word_sorting -n 2", "tools list", "tools list --json", "ledger"])
-def test_an_output_that_is_full_is_told_in_a_sentence(home: Path, command: str) -> None:
+def test_an_output_that_is_full_is_reported_in_a_sentence(home: Path, command: str) -> None:
     done = shell(home, f"hammerstone {command} > /dev/full")
     assert done.returncode == 1
     assert done.stderr == "error: No space left on device\n"
 
 
 @pytest.mark.usefixtures("made")
-def test_a_store_that_cannot_grow_is_told_in_a_sentence(home: Path, tmp_path: Path) -> None:
+def test_a_store_that_cannot_grow_is_reported_in_a_sentence(home: Path, tmp_path: Path) -> None:
     size = (home / "hammerstone.db").stat().st_size
 
     def limit() -> None:

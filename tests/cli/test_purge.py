@@ -95,7 +95,7 @@ def test_what_is_not_there_is_no_error(cli: Cli) -> None:
     ],
 )
 @pytest.mark.usefixtures("answered")
-def test_what_makes_no_sense_is_told_with_a_hint(cli: Cli, arguments: tuple[str, ...], error: str) -> None:
+def test_what_makes_no_sense_is_reported_with_a_hint(cli: Cli, arguments: tuple[str, ...], error: str) -> None:
     done = cli("purge", *arguments)
     assert (done.code, done.out) == (2, "")
     assert error in done.err

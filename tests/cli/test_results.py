@@ -113,7 +113,7 @@ def test_a_long_method_is_wrapped_and_its_numbers_stand_on_its_first_line(shown)
     assert words([lines[at].split("6/23")[0], lines[at + 1]]) == "semantic cache, at hammerstone's hit rate"
 
 
-def test_where_the_numbers_come_from_is_told(shown) -> None:
+def test_where_the_numbers_come_from_is_reported(shown) -> None:
     text = words(shown(stream(), 80))
     assert "seed 7; completions recorded 2026-11-19; maker: made-up:strong-1; user: made-up:cheap-1" in text
 

@@ -79,7 +79,7 @@ def test_what_no_tool_is_sure_of_is_listed_with_the_reason(cli: Cli) -> None:
 
 
 @pytest.mark.usefixtures("made")
-def test_what_is_not_answered_for_one_reason_is_told_once_with_its_number(cli: Cli) -> None:
+def test_what_is_not_answered_for_one_reason_is_reported_once_with_its_number(cli: Cli) -> None:
     done = cli("solve", "-", stdin=f"{ask(0)}\n" + f"{ONE_OFF}\n" * 1_200)
     assert done.code == 1
     told = "not answered: 1,200 requests (first: 2): no tool answers this, and no solver is set\n"
@@ -117,7 +117,7 @@ def test_a_request_that_its_solver_did_not_answer_has_failed(cli: Cli, silent: s
 
 
 @pytest.mark.usefixtures("made")
-def test_a_line_that_cannot_be_read_is_told_with_its_number_and_the_rest_goes_on(cli: Cli, tmp_path: Path) -> None:
+def test_a_line_that_cannot_be_read_is_reported_with_its_number_and_the_rest_goes_on(cli: Cli, tmp_path: Path) -> None:
     rows = [requests(1)[0], "{broken", requests(1, start=1)[0], '{"question": ""}']
     done = cli("solve", write_lines(tmp_path / "sums.jsonl", rows))
     assert done.code == 2
@@ -171,7 +171,7 @@ def test_the_same_file_again_pays_nothing(cli: Cli, tmp_path: Path, recorded: Re
     assert [one["model_calls"] for one in cli("solve", file, *recorded.options, "--json").lines] == [0, 0, 0]
 
 
-def test_a_prompt_that_was_not_recorded_is_told_with_the_nearest_one(cli: Cli, recorded: Recorded) -> None:
+def test_a_prompt_that_was_not_recorded_is_reported_with_the_nearest_one(cli: Cli, recorded: Recorded) -> None:
     done = cli("solve", "-", "--solver", recorded.strong, stdin=f"{ONE_OFF}\n")
     assert done.code == 2
     assert "has no recording of this prompt (key " in done.err
@@ -218,7 +218,7 @@ def test_long_answers_stay_on_one_line(cli: Cli, tmp_path: Path, recorded: Recor
         (("solve",), 2, "Missing argument", ""),
     ],
 )
-def test_a_mistake_is_told_in_a_sentence_with_what_repairs_it(
+def test_a_mistake_is_reported_in_a_sentence_with_what_repairs_it(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], code: int, error: str, hint: str
 ) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
@@ -228,7 +228,7 @@ def test_a_mistake_is_told_in_a_sentence_with_what_repairs_it(
     assert hint in done.err
 
 
-def test_a_home_that_is_a_file_is_told(cli: Cli, home: Path) -> None:
+def test_a_home_that_is_a_file_is_reported(cli: Cli, home: Path) -> None:
     home.write_text("")
     done = cli("solve", "-", stdin=f"{ask(0)}\n")
     assert done.code == 1

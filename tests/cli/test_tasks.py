@@ -156,7 +156,7 @@ def test_when_the_label_is_right_the_tool_is_dropped(cli: Cli) -> None:
     ],
 )
 @pytest.mark.usefixtures("needing_review")
-def test_what_cannot_be_done_is_told(cli: Cli, arguments: tuple[str, ...], error: str) -> None:
+def test_what_cannot_be_done_is_reported(cli: Cli, arguments: tuple[str, ...], error: str) -> None:
     done = cli("tasks", *arguments)
     assert (done.code, done.out) == (2, "")
     assert f"error: {error}\nhint: " in done.err
@@ -250,7 +250,7 @@ def test_a_renamed_task_answers_under_its_new_name(cli: Cli) -> None:
     ],
 )
 @pytest.mark.usefixtures("two")
-def test_what_cannot_be_merged_or_renamed_is_told(cli: Cli, arguments: tuple[str, ...], error: str) -> None:
+def test_what_cannot_be_merged_or_renamed_is_reported(cli: Cli, arguments: tuple[str, ...], error: str) -> None:
     done = cli("tasks", *arguments)
     assert (done.code, done.out) == (2, "")
     assert f"error: {error}\nhint: " in done.err

@@ -263,7 +263,7 @@ def test_a_stage_without_the_one_before_it_says_what_is_missing(cli: Cli, run: P
 
 
 @pytest.mark.parametrize("command", ["corpus", "annotate", "execute", "filter", "dataset", "finetune", "evaluate"])
-def test_a_configuration_that_is_not_there_is_told(cli: Cli, tmp_path: Path, command: str) -> None:
+def test_a_configuration_that_is_not_there_is_reported(cli: Cli, tmp_path: Path, command: str) -> None:
     done = cli("toolformer", command, "--config", tmp_path / "none.toml")
     assert done.code == 2
     assert "hint: name a TOML file with --config" in done.err

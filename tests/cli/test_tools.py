@@ -88,7 +88,7 @@ def test_an_earlier_version_is_put_into_service_again(cli: Cli, made: Path) -> N
         assert [one.state for one in store.tools(all_versions=True)] == [ToolState.LIVE, ToolState.REPLACED]
 
 
-def test_a_tool_that_waits_for_approval_is_told_and_approved(cli: Cli, made: Path) -> None:
+def test_a_tool_that_waits_for_approval_is_reported_and_approved(cli: Cli, made: Path) -> None:
     with open_store(made) as store:
         store.publish(tool(source=f"{SUM}\n"), state=ToolState.GATED)
     waits = "hint: version 2 of sum waits for approval: hammerstone tools approve sum --version 2\n"
@@ -243,7 +243,7 @@ def test_a_tool_that_stored_instances_contradict_is_stored_but_not_live(cli: Cli
         *(("approve",), ("rollback",), ("quarantine", "--reason", "wrong")),
     ],
 )
-def test_a_tool_that_is_not_there_is_told(cli: Cli, home: Path, arguments: tuple[str, ...]) -> None:
+def test_a_tool_that_is_not_there_is_reported(cli: Cli, home: Path, arguments: tuple[str, ...]) -> None:
     with open_store(home) as store:
         store.publish(tool("product", PRODUCT))
     command, *options = arguments

@@ -103,7 +103,7 @@ async def test_generated_tasks_are_named(tmp_path: Path) -> None:
         ({"experiments": ("use", "dispatch")}, "needs 6 or more tasks, not 1", "--tasks"),
     ],
 )
-async def test_a_plan_that_makes_no_sense_is_told_before_anything_is_paid(
+async def test_a_plan_that_makes_no_sense_is_reported_before_anything_is_paid(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: dict[str, object], error: str, hint: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -153,7 +153,7 @@ async def test_a_method_is_no_matter_to_experiments_without_methods(tmp_path: Pa
     assert result.figures
 
 
-async def test_the_date_of_the_recording_is_told_with_each_result(tmp_path: Path, files: tuple[str, ...]) -> None:
+async def test_the_date_of_the_recording_is_reported_with_each_result(tmp_path: Path, files: tuple[str, ...]) -> None:
     given = plan("use", "make", tasks=files[:1], methods=("parser",))
     results = await run(tmp_path / "home", given, roles(), recorded="2026-11-20")
     assert [one.recorded for one in results] == ["2026-11-20"] * 2

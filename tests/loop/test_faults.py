@@ -169,7 +169,7 @@ async def test_after_a_fault_the_task_is_built_when_more_instances_came(
 
 @pytest.mark.parametrize("background", [True, False])
 @pytest.mark.parametrize("step", ["start_build", "end_build", "builds", "task"])
-async def test_a_build_that_cannot_begin_or_be_kept_is_told_of_and_the_stream_goes_on(
+async def test_a_build_that_cannot_begin_or_be_kept_is_reported_of_and_the_stream_goes_on(
     store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, step: str, background: bool
 ) -> None:
     monkeypatch.setattr(store, step, raising(RuntimeError("of no kind known")))

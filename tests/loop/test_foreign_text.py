@@ -99,7 +99,7 @@ async def asked_of_the_dispatcher(ask: Ask, store: Store, text: str) -> list[str
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("ask", [dispatch, choose_task])
-async def test_a_request_and_a_description_change_nothing_in_what_the_dispatcher_is_told(
+async def test_a_request_and_a_description_change_nothing_in_what_the_dispatcher_is_reported(
     store: Store, ask: Ask
 ) -> None:
     harmless = await asked_of_the_dispatcher(ask, store, HARMLESS)
@@ -140,7 +140,7 @@ async def asked_of_the_user(store: Store, text: str) -> list[str]:
 
 
 @pytest.mark.anyio
-async def test_a_question_and_a_tool_change_nothing_in_what_the_user_is_told(store: Store) -> None:
+async def test_a_question_and_a_tool_change_nothing_in_what_the_user_is_reported(store: Store) -> None:
     harmless = await asked_of_the_user(store, HARMLESS)
     assert harmless[0].startswith("A Python function answers questions of one kind.")
     for text in INJECTED:
@@ -179,7 +179,7 @@ async def asked_of_the_maker(home: Path, recipe: Literal["module", "latm"], text
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("recipe", ["module", "latm"])
-async def test_instances_and_a_description_change_nothing_in_what_the_maker_is_told(
+async def test_instances_and_a_description_change_nothing_in_what_the_maker_is_reported(
     tmp_path: Path, recipe: Literal["module", "latm"]
 ) -> None:
     harmless = await asked_of_the_maker(tmp_path / "harmless", recipe, HARMLESS)

@@ -118,7 +118,7 @@ async def test_a_question_of_no_known_task_goes_to_the_solver_and_opens_a_task(s
     assert [(one.name, one.instances) for one in store.tasks()] == [("sum", 0), ("other", 1)]
 
 
-async def test_without_models_live_tools_answer_and_the_rest_is_told_of(store: Store, sandbox: Sandbox) -> None:
+async def test_without_models_live_tools_answer_and_the_rest_is_reported_of(store: Store, sandbox: Sandbox) -> None:
     store.publish(tool())
     async with Hammerstone(store=store, sandbox=sandbox, models=Models(), settings=SETTINGS) as loop:
         sure, unsure = [await loop.solve(one) for one in (ask(0), reworded(0))]
@@ -635,7 +635,7 @@ async def test_a_tool_that_another_process_made_serves_the_next_request(store: S
     assert (before.route, after.route) == (None, Route.PARSER)
 
 
-async def test_one_who_wants_to_know_is_told_when_a_build_starts_and_how_it_ends(
+async def test_one_who_wants_to_know_is_reported_when_a_build_starts_and_how_it_ends(
     store: Store, sandbox: Sandbox
 ) -> None:
     told: list[tuple[str, str]] = []

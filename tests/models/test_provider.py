@@ -241,7 +241,7 @@ async def test_an_error_says_what_happened_and_what_to_do(
     assert hint in caught.value.hint
 
 
-async def test_a_prompt_too_long_is_told_from_a_bad_request(provider: LocalProvider) -> None:
+async def test_a_prompt_too_long_is_reported_from_a_bad_request(provider: LocalProvider) -> None:
     provider.answers = [failure(400, "This model's maximum context length is 8192 tokens")]
 
     with pytest.raises(ModelError, match="cannot take a prompt this long") as caught:

@@ -262,7 +262,7 @@ def test_in_a_stream_an_id_that_an_earlier_line_got_as_its_number_is_unreadable(
     )
 
 
-def test_a_line_of_plain_text_that_was_cut_is_told_with_the_bound_and_no_count(tmp_path: Path) -> None:
+def test_a_line_of_plain_text_that_was_cut_is_reported_with_the_bound_and_no_count(tmp_path: Path) -> None:
     items = read(tmp_path, "long.txt", f"What is it?\n{'x' * (MAX_LINE_CHARS + 50)}\nAnd this?\n")
     assert why(items, 2) == f"its question has more than {MAX_LINE_CHARS} characters; {MAX_QUESTION_CHARS} are allowed"
     assert [item.id for item in items if isinstance(item, Request)] == ["1", "3"]
@@ -401,7 +401,7 @@ def test_standard_input_is_answered_as_lines_come() -> None:
 
 
 @pytest.mark.parametrize("text", ['{"examples": [\n{"input": "Q"}\n]}', "question\nQ\n", "Q", "[\n", ""])
-def test_standard_input_is_told_by_its_first_line(text: str) -> None:
+def test_standard_input_is_reported_by_its_first_line(text: str) -> None:
     done = subprocess.run([sys.executable, "-c", ECHO], input=text, capture_output=True, text=True, check=False)
     if text == "[\n":
         assert "not valid JSON" in done.stderr

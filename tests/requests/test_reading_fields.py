@@ -294,7 +294,7 @@ def test_fields_about_a_request_are_ignored_with_a_word(tmp_path: Path, name: st
     assert told == [name]
 
 
-def test_each_ignored_field_is_told_once(tmp_path: Path) -> None:
+def test_each_ignored_field_is_reported_once(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     rows = [{"question": "Q", "n": 1}, {"question": "Q", "n": 2, "flag": True}, {"question": "Q", "n": 3, "note": ""}]
     path.write_text("\n".join(map(json.dumps, rows)))

@@ -126,7 +126,7 @@ async def test_a_system_prompt_of_many_kinds_tells_nothing(store: Store) -> None
     assert names(catalog.parsers(in_chat("Words that hold bbbbb."))) == ["bbbbb"]
 
 
-async def test_a_question_alone_is_told_by_its_words(store: Store) -> None:
+async def test_a_question_alone_is_reported_by_its_words(store: Store) -> None:
     publish_for(store, in_chat(ASK, system=None), "alpha")
     catalog = Catalog(store)
     await catalog.refresh()

@@ -91,13 +91,13 @@ def test_paths_are_those_of_the_files_own_folder(tmp_path: Path) -> None:
         ("[dataset\n", "is not valid TOML", "quotation marks"),
     ],
 )
-def test_a_mistake_in_it_is_told(tmp_path: Path, more: str, error: str, hint: str) -> None:
+def test_a_mistake_in_it_is_reported(tmp_path: Path, more: str, error: str, hint: str) -> None:
     with pytest.raises(InputError, match=error) as told:
         read_config(config(tmp_path, more))
     assert hint in told.value.hint
 
 
-def test_a_number_that_makes_no_sense_is_told_by_its_stage(tmp_path: Path) -> None:
+def test_a_number_that_makes_no_sense_is_reported_by_its_stage(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="steps is 0"):
         read_config(config(tmp_path, "[finetune]\nsteps = 0\n"))
 
@@ -125,7 +125,7 @@ def test_a_pattern_may_be_of_another_folder(tmp_path: Path) -> None:
     assert read.corpus.sources == (f"{tmp_path}/*.txt",)
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot read"):
         read_config(tmp_path / "none.toml")
 

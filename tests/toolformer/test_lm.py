@@ -109,7 +109,7 @@ def test_a_text_is_encoded_and_decoded_with_nothing_added(tokenizer: str) -> Non
         assert spans[-1][1] == len(text)
 
 
-def test_more_than_the_model_can_read_is_told() -> None:
+def test_more_than_the_model_can_read_is_reported() -> None:
     lm = language_model(context=8)
     with pytest.raises(InputError, match="reads at most 8 tokens, but a row has 9") as told:
         lm.forward([[1] * 9])
@@ -125,7 +125,7 @@ def test_a_tokenizer_that_cannot_write_a_bracket_is_refused() -> None:
         LanguageModel(LANGUAGE_MODELS["gpt2"].model, words)
 
 
-def test_a_folder_without_a_model_is_told(tmp_path) -> None:
+def test_a_folder_without_a_model_is_reported(tmp_path) -> None:
     with pytest.raises(SettingsError, match="cannot load the model") as told:
         load_model(tmp_path)
     assert "config.json" in told.value.hint

@@ -90,13 +90,13 @@ def test_a_fine_tuned_model_names_its_tools_beside_its_weights(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("written", ["{", '{"a": 1}'])
-def test_a_list_of_tools_of_another_shape_is_told(tmp_path: Path, written: str) -> None:
+def test_a_list_of_tools_of_another_shape_is_reported(tmp_path: Path, written: str) -> None:
     (tmp_path / "tools.json").write_text(written)
     with pytest.raises(InputError, match="is not a list of tools"):
         read_tools(tmp_path)
 
 
-def test_a_tool_that_nobody_knows_is_told(folder: Path, tmp_path: Path) -> None:
+def test_a_tool_that_nobody_knows_is_reported(folder: Path, tmp_path: Path) -> None:
     for file in folder.iterdir():
         (tmp_path / file.name).symlink_to(file)
     (tmp_path / "tools.json").write_text(json.dumps(["abacus"]))
@@ -104,6 +104,6 @@ def test_a_tool_that_nobody_knows_is_told(folder: Path, tmp_path: Path) -> None:
         open_local(str(tmp_path))
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="there is no folder"):
         open_model(f"local:{tmp_path / 'none'}")

@@ -305,7 +305,7 @@ def test_a_folder_with_things_of_ones_own_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("source", ["none", "empty", "file"])
-def test_a_source_without_shards_is_told(tmp_path: Path, source: str) -> None:
+def test_a_source_without_shards_is_reported(tmp_path: Path, source: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="contains no shards") as caught:
@@ -314,7 +314,7 @@ def test_a_source_without_shards_is_told(tmp_path: Path, source: str) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_a_damaged_line_is_told_with_its_place(tmp_path: Path) -> None:
+def test_a_damaged_line_is_reported_with_its_place(tmp_path: Path) -> None:
     source = corpus(tmp_path / "in")
     with (source / "00002.jsonl").open("ab") as file:
         file.write(b'{"id": "cut o')
@@ -323,7 +323,7 @@ def test_a_damaged_line_is_told_with_its_place(tmp_path: Path) -> None:
     assert len([*tmp_path.glob("out/*.counts.json")]) == 2, "what was finished stays"
 
 
-def test_a_target_that_is_a_file_is_told(tmp_path: Path) -> None:
+def test_a_target_that_is_a_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("mine")
     with pytest.raises(OperatorError, match="cannot write"):
         run(corpus(tmp_path / "in"), tmp_path / "out")
@@ -349,7 +349,7 @@ except OperatorError as error:
 """
 
 
-def test_a_full_disk_is_told_and_the_same_command_goes_on(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_the_same_command_goes_on(tmp_path: Path) -> None:
     """The disk has 2,000 bytes left, and the third shard needs more."""
     child = [sys.executable, "-c", FULL, str(corpus(tmp_path / "in")), str(tmp_path / "out")]
     done = subprocess.run([*child, "full"], capture_output=True, text=True, check=True)
@@ -436,7 +436,7 @@ def test_the_gain_is_over_the_better_of_no_call_and_a_call_without_a_result() ->
         (b'{"id": "a", "text": "\xff"}', "not a document"),
     ],
 )
-def test_a_line_of_another_kind_is_told_with_its_place(line: str | bytes, why: str) -> None:
+def test_a_line_of_another_kind_is_reported_with_its_place(line: str | bytes, why: str) -> None:
     with pytest.raises(InputError, match=why) as caught:
         read_document(line, "in.jsonl, line 3")
     assert caught.value.message.startswith("in.jsonl, line 3 is not a document")
@@ -513,7 +513,7 @@ def test_a_deleted_shard_is_made_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_shard_that_may_not_be_read_is_told(tmp_path: Path) -> None:
+def test_a_shard_that_may_not_be_read_is_reported(tmp_path: Path) -> None:
     source = corpus(tmp_path / "in")
     (source / "00001.jsonl").chmod(0)
     with pytest.raises(InputError, match="Permission"):

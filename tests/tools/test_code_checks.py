@@ -61,7 +61,7 @@ def test_what_python_cannot_compile_is_refused(source: str) -> None:
     assert "is not valid Python" in only(check_source(source))
 
 
-def test_a_syntax_error_is_told_with_its_line() -> None:
+def test_a_syntax_error_is_reported_with_its_line() -> None:
     assert only(check_source("x = 1\ny = = 2\n")).endswith("(line 2)")
 
 
@@ -347,7 +347,7 @@ def test_the_order_of_the_parameters_of_unparse_does_not_matter() -> None:
     assert check_source(source) == ()
 
 
-def test_every_reason_is_told_at_once_and_once() -> None:
+def test_every_reason_is_reported_at_once_and_once() -> None:
     source = "import os\nimport os\n" + in_body("a = eval('1') + missing")
     assert len(check_source(source)) == 4
 

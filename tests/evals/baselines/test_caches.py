@@ -199,7 +199,7 @@ async def test_a_provider_that_fails_is_a_model_error(provider: LocalProvider) -
 
 
 @pytest.mark.parametrize("name", ["text-embedding-3-small", "nobody:text-embedding", "openai:text-embedding-3-small"])
-async def test_an_embedding_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+async def test_an_embedding_that_cannot_be_used_is_reported(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     with pytest.raises(SettingsError, match=f"cannot use the embedding '{name}'") as told:

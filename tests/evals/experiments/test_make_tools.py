@@ -49,7 +49,7 @@ async def test_tries_of_a_task_are_independent_by_their_sample(store: Store, san
     assert len({one.messages for one in first}) == 1
 
 
-async def test_each_failed_build_is_told_with_stage_and_reason_and_all_replies_are_counted(
+async def test_each_failed_build_is_reported_with_stage_and_reason_and_all_replies_are_counted(
     store: Store, sandbox: Sandbox
 ) -> None:
     """Trial 0 cannot be compiled, trial 1 is of another task, trial 2 repairs itself."""

@@ -196,7 +196,7 @@ async def test_the_sums_over_all_tasks_hold_hits_and_wrong_ones(store: Store, sa
     assert of_task(result, "all")[cache].right == of_task(result, "dyck")[cache].right
 
 
-async def test_a_task_from_a_file_is_told_before_anything_is_paid(store: Store, sandbox: Sandbox) -> None:
+async def test_a_task_from_a_file_is_reported_before_anything_is_paid(store: Store, sandbox: Sandbox) -> None:
     """This holds even for a file with the name of one of our tasks: its questions may be others."""
     for given in (samples(), replace(TASKS[0], generated=False)):
         models = roles()

@@ -220,7 +220,7 @@ async def test_models_that_are_not_recorded_are_named_and_the_others_measured(st
     assert result.notes[-1] == "user is not recorded on all of these questions."
 
 
-async def test_where_no_model_is_recorded_the_missing_prompt_is_told(store: Store, sandbox: Sandbox) -> None:
+async def test_where_no_model_is_recorded_the_missing_prompt_is_reported(store: Store, sandbox: Sandbox) -> None:
     with pytest.raises(RecordingError, match="no recording of this prompt"):
         await run(store, sandbox, unrecorded)
 

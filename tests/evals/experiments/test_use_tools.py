@@ -111,7 +111,7 @@ async def test_only_methods_that_are_named_are_run_and_without_a_tools_ways_none
     assert models[Role.MAKER].prompts == []
 
 
-async def test_a_method_that_is_not_there_is_told_before_anything_is_paid(store: Store, sandbox: Sandbox) -> None:
+async def test_a_method_that_is_not_there_is_reported_before_anything_is_paid(store: Store, sandbox: Sandbox) -> None:
     models = roles()
     with pytest.raises(InputError, match="unknown method 'tool'") as told:
         await run_use(new_bench(store, sandbox, models), TASKS, ("direct", "tool"))
@@ -148,7 +148,7 @@ async def test_each_of_several_users_is_measured_and_the_parser_once(store: Stor
     }
 
 
-async def test_what_a_tools_user_gets_wrong_is_told_by_its_class(store: Store, sandbox: Sandbox) -> None:
+async def test_what_a_tools_user_gets_wrong_is_reported_by_its_class(store: Store, sandbox: Sandbox) -> None:
     """Wrong numbers are noticed by the tool's own `unparse`."""
     replies = iter(["null", "{", '{"left": 1}'])
     other = priced(lambda _: next(replies, '{"left": 1, "right": 1}'), "another")

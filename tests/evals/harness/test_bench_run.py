@@ -90,7 +90,7 @@ def test_a_seed_always_draws_the_same_samples_and_another_draws_others() -> None
     assert not set(questions(one.shown)) & set(questions(other.shown))
 
 
-def test_a_task_that_is_not_there_is_told_with_those_that_are() -> None:
+def test_a_task_that_is_not_there_is_reported_with_those_that_are() -> None:
     with pytest.raises(NotFoundError, match="unknown task 'sorting'") as told:
         generated_samples("sorting", 5, 0)
     assert "word_sorting" in told.value.hint
@@ -144,21 +144,21 @@ def test_a_file_names_its_task_as_a_tool_may_be_named(tmp_path: Path, file: str,
     assert read_samples(bigbench(tmp_path / file, SUMS), 5).task == name
 
 
-def test_a_file_with_too_few_instances_is_told_how_many_are_needed(tmp_path: Path) -> None:
+def test_a_file_with_too_few_instances_is_reported_how_many_are_needed(tmp_path: Path) -> None:
     path = bigbench(tmp_path / "few.json", [*SUMS[:12], SUMS[3]])
     with pytest.raises(InputError, match=r"few\.json has 12 different instances") as told:
         read_samples(path, 5)
     assert "13 or more are needed" in told.value.hint
 
 
-def test_an_instance_without_an_answer_is_told(tmp_path: Path) -> None:
+def test_an_instance_without_an_answer_is_reported(tmp_path: Path) -> None:
     path = bigbench(tmp_path / "open.json", [*SUMS, ("31 + 1?", None)])
     with pytest.raises(InputError, match=r"open\.json: request 31 has no answer") as told:
         read_samples(path, 5)
     assert "target" in told.value.hint
 
 
-def test_an_item_that_is_no_instance_is_told_with_its_place(tmp_path: Path) -> None:
+def test_an_item_that_is_no_instance_is_reported_with_its_place(tmp_path: Path) -> None:
     path = tmp_path / "odd.jsonl"
     path.write_text('{"question": "1 + 1?", "answer": "2"}\n{"asked": "1 + 2?"}\n')
     with pytest.raises(InputError, match=r"odd\.jsonl, line 2: it has no `question`"):
@@ -169,7 +169,7 @@ def test_an_item_that_is_no_instance_is_told_with_its_place(tmp_path: Path) -> N
     ("content", "error"),
     [(None, "there is no file"), (b"\x7fELF\x00\x00\x00", "is a binary file"), (b'{"examples": [', "not valid JSON")],
 )
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, content: bytes | None, error: str) -> None:
+def test_a_file_that_cannot_be_read_is_reported(tmp_path: Path, content: bytes | None, error: str) -> None:
     if content is not None:
         (tmp_path / "bad.json").write_bytes(content)
     with pytest.raises(InputError, match=error):
@@ -305,7 +305,7 @@ async def test_an_unknown_price_is_no_matter_without_a_bound(store: Store) -> No
     assert await ask(bench.model(Role.USER), numbered(3)) == ["5"] * 3
 
 
-async def test_what_is_spent_is_told_as_it_is_paid(store: Store) -> None:
+async def test_what_is_spent_is_reported_as_it_is_paid(store: Store) -> None:
     told: list[float | None] = []
     bench = new_bench(store, NOWHERE, {Role.USER: FunctionModel(lambda _: paid("5"))}, max_cost=9)
     bench.on_spent = told.append

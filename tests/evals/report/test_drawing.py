@@ -187,7 +187,7 @@ def test_unusual_series_are_drawn_too(series: Series) -> None:
     assert len(words(plot)) > 2
 
 
-def test_a_mark_beyond_the_last_request_is_told_and_leaves_the_lines_their_room() -> None:
+def test_a_mark_beyond_the_last_request_is_reported_and_leaves_the_lines_their_room() -> None:
     series = (Series(plot="cost", name="late", x=(1, 2, 3), y=(3, 2, 1), mark=5000),)
     plot = psplit_of(replace(stream(), series=series), "Cost per request")
     assert "break-even 5,000 →" in words(plot)

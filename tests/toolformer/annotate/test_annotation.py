@@ -231,7 +231,7 @@ def test_a_broken_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     assert b'"draws: Calculator": 4' in whole["00000.counts.json"]
 
 
-def test_a_prompt_that_does_not_fit_is_told_before_anything_is_read_or_written(tmp_path: Path) -> None:
+def test_a_prompt_that_does_not_fit_is_reported_before_anything_is_read_or_written(tmp_path: Path) -> None:
     lm = language_model(context=128)
     with pytest.raises(InputError, match="the prompt for Calculator takes"):
         annotate(corpus(tmp_path, ["x"]), tmp_path / "annotated", SamplingProposer(lm), [Tool("Calculator")])

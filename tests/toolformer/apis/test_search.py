@@ -172,7 +172,7 @@ def test_a_broken_run_leaves_no_index(tmp_path: Path) -> None:
     assert not (tmp_path / "index").exists()
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(OperatorError, match="cannot write") as caught:
         build_index(DOCUMENTS, tmp_path / "file" / "index")

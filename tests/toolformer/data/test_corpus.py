@@ -198,7 +198,7 @@ def test_a_dataset_is_shuffled_by_seed(tmp_path: Path) -> None:
     assert sorted(map(int, map(str, drawn[0]))) == [*range(50)] != [*map(int, map(str, drawn[0]))]
 
 
-def test_a_dataset_that_cannot_be_read_is_told_with_a_hint(tmp_path: Path) -> None:
+def test_a_dataset_that_cannot_be_read_is_reported_with_a_hint(tmp_path: Path) -> None:
     def load(name: str, split: str) -> Iterator[Mapping[str, object]]:
         yield {"text": f"{name} {split}"}
         raise ConnectionError("the hub is out of reach")
@@ -309,7 +309,7 @@ def test_a_text_near_an_evaluation_question_is_left_out_counted_and_reported(tmp
 
 
 @pytest.mark.parametrize("rows", [[], [{"text": ""}], ["", ""], [{"text": "short"}]])
-def test_an_empty_corpus_is_told_with_a_hint_and_leaves_no_folder(tmp_path: Path, rows: list[Any]) -> None:
+def test_an_empty_corpus_is_reported_with_a_hint_and_leaves_no_folder(tmp_path: Path, rows: list[Any]) -> None:
     file = lines(tmp_path / "a.jsonl", *rows)
     with pytest.raises(InputError, match="the corpus contains no document") as caught:
         build(tmp_path / "out", file, settings=CorpusSettings())
@@ -358,7 +358,7 @@ BROKEN_GZIP = gzip.compress(b'{"text": "one"}\n' * 1000)[:-20]
         ("a.jsonl.gz", lambda path: path.write_text("not compressed"), "cannot be read", "complete"),
     ],
 )
-def test_a_source_that_cannot_be_read_is_told_with_a_hint(
+def test_a_source_that_cannot_be_read_is_reported_with_a_hint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, make: Any, why: str, hint: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -370,7 +370,7 @@ def test_a_source_that_cannot_be_read_is_told_with_a_hint(
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
+def test_a_file_that_may_not_be_read_is_reported(tmp_path: Path) -> None:
     (tmp_path / "a.txt").touch(mode=0)
     with pytest.raises(InputError, match="Permission denied"):
         build(tmp_path / "out", tmp_path / "a.txt")
@@ -405,7 +405,7 @@ except OperatorError as error:
 """
 
 
-def test_a_full_disk_is_told_and_finished_shards_stay(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_finished_shards_stay(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True)
     assert done.stdout.startswith(f"cannot write {tmp_path / '00002.jsonl'}: File too large | free some space")
     assert len([*read_shards(tmp_path)]) == 1000
@@ -601,7 +601,7 @@ def test_what_comes_after_the_last_document_makes_no_shard(tmp_path: Path) -> No
     assert [path.name for path in shard_paths(tmp_path / "out")] == ["00000.jsonl"]
 
 
-def test_no_time_left_is_told_where_it_is_not_known(tmp_path: Path) -> None:
+def test_no_time_left_is_reported_where_it_is_not_known(tmp_path: Path) -> None:
     told: list[StageProgress] = []
     build(tmp_path / "out", "x", load=lambda *_: [{"text": "one"}], on_progress=told.append)
     assert [(each.done, each.total, each.seconds_left) for each in told] == [(1, None, None)]

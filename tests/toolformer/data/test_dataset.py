@@ -141,7 +141,7 @@ def test_the_same_shards_give_the_same_bytes(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
-def test_no_kept_call_at_all_is_told_with_what_to_do(tmp_path: Path) -> None:
+def test_no_kept_call_at_all_is_reported_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no call in .* reaches its threshold") as told:
         build(tmp_path, [document(propose(30, 0.1))])
     assert "lower tau_f" in told.value.hint

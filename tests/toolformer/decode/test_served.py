@@ -264,7 +264,7 @@ def told(client: Callable[[str], AsyncOpenAI], *, model: str = "tiny", url: str 
         (says(500, error(500, "EngineCore died")[1]), ModelError, "failed: EngineCore died", ""),
     ],
 )
-def test_a_server_that_is_none_is_told_in_a_sentence(client, kind: type, message: str, hint: str) -> None:
+def test_a_server_that_is_none_is_reported_in_a_sentence(client, kind: type, message: str, hint: str) -> None:
     found = told(client)
     assert type(found) is kind
     assert message in found.message
@@ -287,7 +287,7 @@ def event(**logprobs: Any) -> str:
         ('data: {"error": {"message": "Internal server error", "code": 500}}\n\n', "failed: Internal server error"),
     ],
 )
-def test_a_server_that_breaks_off_or_is_no_vllm_is_told_in_a_sentence(body: str, message: str) -> None:
+def test_a_server_that_breaks_off_or_is_no_vllm_is_reported_in_a_sentence(body: str, message: str) -> None:
     found = told(says(200, body, path="/v1/completions"))
     assert isinstance(found, ModelError)
     assert message in found.message

@@ -134,7 +134,7 @@ def test_mawps_as_csv_has_its_numbers_put_in(tmp_path: Path, encoding: str) -> N
     assert task.metric(" 504 books", task.questions[0].answers)
 
 
-def test_a_table_with_other_columns_is_told(tmp_path: Path) -> None:
+def test_a_table_with_other_columns_is_reported(tmp_path: Path) -> None:
     (tmp_path / "dev.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="CSV with the columns Question, Numbers and Answer"):
         read_benchmark("mawps", tmp_path / "dev.csv")
@@ -200,7 +200,7 @@ def test_a_bad_line_is_counted_and_the_others_are_read(lines: Callable[..., Path
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_file_without_any_question_is_told(form: str, tmp_path: Path) -> None:
+def test_a_file_without_any_question_is_reported(form: str, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text({"asdiv": "<a/>", "svamp": "[1]", "mawps": "[1]"}.get(form, '{"other": 1}\n'))
     with pytest.raises(InputError, match="contains no question") as told:
@@ -209,7 +209,7 @@ def test_a_file_without_any_question_is_told(form: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_file_that_cannot_be_read_is_told(form: str, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_reported(form: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot read"):
         read_benchmark(form, tmp_path / "missing")
     broken = tmp_path / "broken"
@@ -218,7 +218,7 @@ def test_a_file_that_cannot_be_read_is_told(form: str, tmp_path: Path) -> None:
         read_benchmark(form, broken)
 
 
-def test_an_unknown_form_is_told_with_those_that_are_known(tmp_path: Path) -> None:
+def test_an_unknown_form_is_reported_with_those_that_are_known(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="unknown form of benchmark files: 'gsm'") as told:
         read_benchmark("gsm", tmp_path)
     assert "svamp" in told.value.hint

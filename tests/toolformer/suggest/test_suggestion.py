@@ -168,7 +168,7 @@ async def test_without_other_documents_a_prompt_is_not_measured() -> None:
     assert made.prompt == example_prompt(Calculator(), made.examples)
 
 
-async def test_a_corpus_in_which_no_result_comes_next_is_told() -> None:
+async def test_a_corpus_in_which_no_result_comes_next_is_reported() -> None:
     with pytest.raises(InputError, match="in none of 1 documents a result of Calculator comes next") as caught:
         await suggest_prompt(DOCUMENTS[4:], Calculator(), language_model(), PAIRS, settings=SETTINGS)
     assert "--documents" in caught.value.hint

@@ -218,7 +218,7 @@ def test_a_folder_that_holds_something_else_is_refused(train_file: Path, tmp_pat
         finetune(language_model(), train_file, tmp_path, QUICK)
 
 
-def test_progress_is_told_and_nothing_is_printed(
+def test_progress_is_reported_and_nothing_is_printed(
     train_file: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     lm = language_model("llama")
@@ -235,7 +235,7 @@ def test_progress_is_told_and_nothing_is_printed(
     assert told[-1].seconds_left == 0
 
 
-def test_a_model_that_is_damaged_is_told_before_any_training(train_file: Path, tmp_path: Path) -> None:
+def test_a_model_that_is_damaged_is_reported_before_any_training(train_file: Path, tmp_path: Path) -> None:
     lm = language_model("llama")
     with torch.no_grad():
         next(lm.model.parameters())[:] = torch.nan
@@ -278,7 +278,7 @@ def little_room(size: int) -> Iterator[None]:
 @pytest.mark.parametrize(
     "size", [20_000, 200_000]
 )  # the weights do not fit; they do, but the optimizer's state does not
-def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room(
+def test_a_full_disk_is_reported_and_the_run_goes_on_when_there_is_room(
     size: int, train_file: Path, tmp_path: Path
 ) -> None:
     lm = language_model("llama")

@@ -99,14 +99,14 @@ def test_a_training_file_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"id": "a"}', '{"id": 1, "text": "a"}'])
-def test_a_line_of_another_shape_is_told_with_its_number(line: str, tmp_path: Path) -> None:
+def test_a_line_of_another_shape_is_reported_with_its_number(line: str, tmp_path: Path) -> None:
     path = tmp_path / "train.jsonl"
     path.write_text('{"id": "a", "text": "b"}\n' + line + "\n")
     with pytest.raises(InputError, match=r"line 2 is not an object"):
         read_texts(path)
 
 
-def test_a_missing_binary_or_empty_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_binary_or_empty_file_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "train.jsonl"
     with pytest.raises(InputError, match="cannot read"):
         read_texts(path)
