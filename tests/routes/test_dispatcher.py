@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
-from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema.validators import Draft202012Validator
 
 from hammerstone.routes.dispatcher import (
     CLIPPED,
@@ -26,7 +23,7 @@ from hammerstone.store.accounts import AccountedModel, Bill
 from hammerstone.store.records import Task
 from hammerstone.testing import FunctionModel, ScriptedModel
 from hammerstone.tools.tool import is_tool_name, tool_name
-from hammerstone.types import JSON, Role
+from hammerstone.types import Role
 
 KNOWN = {"word_sorting", "dyck", "Old Name"}
 SORTING = Task(id=1, name="word_sorting", description="Words are given; sorted words are wanted.")
@@ -140,36 +137,6 @@ async def test_two_replies_that_cannot_be_read_are_the_end(store: Store, bill: B
     scripted = ScriptedModel(["What?", "What?"])
     assert await dispatch(model_of(store, scripted), [DYCK], "( (", bill) is None
     assert (scripted.unused, bill.calls) == (0, 2)
-
-
-NEW = {"new": "date", "description": "Dates."}
-OF_EACH = {
-    "listed": {"kind": "dyck"},
-    "none": {"kind": None},
-    "new": NEW,
-    "made up": {"kind": "math"},
-    "both": NEW | {"kind": "dyck"},
-}
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize(
-    ("ask", "tasks", "possible"),
-    [
-        (dispatch, [SORTING, DYCK], {"listed", "new"}),
-        (dispatch, [], {"new"}),
-        (choose_task, [SORTING, DYCK], {"listed", "none"}),
-    ],
-)
-async def test_a_server_that_constrains_replies_allows_those_alone_that_can_be_read(
-    store: Store, bill: Bill, ask: Callable[..., Awaitable[object]], tasks: list[Task], possible: set[str]
-) -> None:
-    """A small model that may write anything names kinds that nobody has listed."""
-    scripted = ScriptedModel(["?", "?"])
-    await ask(model_of(store, scripted), tasks, "When?", bill)
-    for prompt in scripted.prompts:
-        allows = Draft202012Validator(cast("dict[str, JSON]", prompt.schema)).is_valid
-        assert {name for name, reply in OF_EACH.items() if allows(reply)} == possible
 
 
 @pytest.mark.anyio

@@ -11,7 +11,6 @@ from hammerstone.prompts import quoted
 from hammerstone.settings import USER_TEMPERATURE
 from hammerstone.store import AccountedModel, Bill, Task
 from hammerstone.tools import grams, is_tool_name, likeness, one_line, short_description, tool_name
-from hammerstone.types import JSON
 
 __all__ = ["KnownTask", "NewTask", "choose_task", "dispatch", "nearest", "read_verdict"]
 
@@ -58,32 +57,12 @@ async def _verdict(
 ) -> KnownTask | NewTask | None:
     """The model's verdict, if it is of an accepted kind; else that of a second reply; else `None`."""
     text = prompts.fill(template, tasks=_list(tasks), question=quoted(_clip(question)))
-    schema = _reply_schema([task.name for task in tasks], may_be_new=NewTask in accepted)
     for sample in range(2):
-        asked = Prompt.of(text, temperature=USER_TEMPERATURE, sample=sample, schema=schema)
+        asked = Prompt.of(text, temperature=USER_TEMPERATURE, sample=sample)
         verdict = read_verdict(await model.complete(asked, bill), {task.name for task in tasks})
         if isinstance(verdict, accepted):
             return verdict
     return None
-
-
-def _reply_schema(names: Sequence[str], *, may_be_new: bool) -> dict[str, JSON]:
-    """JSON Schema of the reply: one of these names; or the name and description of a new task, or null for none."""
-    listed: list[JSON] = [*names] if may_be_new else [*names, None]
-    known = _object_of(kind={"enum": listed})
-    if not may_be_new:
-        return known
-    new = _object_of(new={"type": "string"}, description={"type": "string"})
-    return {"anyOf": [known, new]} if names else new
-
-
-def _object_of(**properties: JSON) -> dict[str, JSON]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
 
 
 def read_verdict(reply: str, known: set[str]) -> KnownTask | NewTask | None:
