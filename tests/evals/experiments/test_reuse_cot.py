@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from hammerstone.errors import RecordingError
 from hammerstone.evals.experiments.reuse_cot import run_reuse_cot
+from hammerstone.evals.harness.bench_run import ExtraModel
 from hammerstone.models.model import Prompt
 from hammerstone.sandbox import Sandbox
 from hammerstone.store import Store
@@ -71,3 +73,33 @@ async def test_figures_finished_before_the_bound_stay(store: Store, sandbox: San
     result = await run_reuse_cot(bench, TASKS)
     assert [(one.task, one.method) for one in result.figures] == [("sum", REUSED)]
     assert result.partial == "$2.00 spent, the bound is $2.00"
+
+
+async def test_a_model_beside_the_roles_is_asked_as_many_as_it_has_and_needs_no_recording_as_a_user(
+    store: Store, sandbox: Sandbox
+) -> None:
+    one = replace(samples("sum", count=2), more=samples("sum").asked[2:])
+    extra = ExtraModel(model=priced(right, "small"), parts=frozenset({"reuse-cot"}), n=4)
+    result = await run_reuse_cot(new_bench(store, sandbox, n=2, extra=(extra,)), [one])
+    assert [(figure.method, figure.model, figure.right, figure.n) for figure in result.figures] == [
+        (REUSED, "user", 2, 2),
+        (TOOL, "user", 2, 2),
+        (REUSED, "small", 4, 4),
+    ]
+
+
+async def test_what_is_not_recorded_of_a_model_beside_the_roles_is_left_out_and_noted(
+    store: Store, sandbox: Sandbox
+) -> None:
+    def forgets(prompt: Prompt) -> str:
+        if "product" in prompt.messages[-1].content:
+            raise RecordingError("no recording of this prompt")
+        return right(prompt)
+
+    extra = ExtraModel(model=priced(forgets, "small"), parts=frozenset({"reuse-cot", "user"}))
+    result = await run_reuse_cot(new_bench(store, sandbox, extra=(extra,)), TASKS)
+    assert [(figure.task, figure.method) for figure in result.figures if figure.model == "small"] == [
+        ("sum", REUSED),
+        ("sum", TOOL),
+    ]
+    assert "product: not all that small would be asked is recorded." in result.notes
