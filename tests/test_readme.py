@@ -19,6 +19,7 @@ RESULTS = Path(__file__).parents[1] / "docs" / "results.md"
 IMPROVE = RESULTS.with_name("improve.md")
 STREAM, NEAR_MISS = "`hammerstone bench stream`", "`hammerstone bench near-miss`"
 AUDIT, USE = "`hammerstone bench audit`", "`hammerstone bench use`"
+QWEN = "qwen2.5-coder-1.5b-instruct"
 IMPROVING = "`hammerstone bench improve`"
 NOT_ONE = ("all", "false hits")  # rows of no single family
 
@@ -51,14 +52,18 @@ def test_the_readme_states_no_figure_of_an_experiment_that_is_not_recorded_whole
 
 
 def test_what_small_models_get_right_is_that_of_the_results() -> None:
-    for name, model in (("1.5B", "qwen2.5-coder-1.5b-instruct"), ("0.5B", "qwen2.5-coder-0.5b-instruct")):
+    for name, model in (
+        ("Qwen 2.5 Coder 1.5B", QWEN),
+        ("Qwen 2.5 Coder 0.5B", "qwen2.5-coder-0.5b-instruct"),
+        ("SmolLM2 135M", "smollm2-135m-instruct"),
+    ):
         alone, n = numbers(row("use", "all", "direct, few-shot", model)[3])
         with_tools, _ = numbers(row("use", "all", "tool, user", model)[3])
         (wrong,) = numbers(row("use", "all", "tool, user", model)[4])
         figure = [alone, with_tools, wrong]
-        found = stated(f"Qwen 2.5 Coder {name}, n = {n:.0f}", USE)
+        found = stated(f"{name}, n = {n:.0f}", USE)
         assert [one for one in found if one in figure][:3] == figure
-        if name == "1.5B":
+        if model == QWEN:
             assert found == [alone, with_tools, round(with_tools / alone, 2), 4, wrong, n - with_tools - wrong]
 
 
@@ -69,10 +74,10 @@ def test_what_parsers_get_right_is_that_of_the_results() -> None:
 
 def test_what_a_small_dispatcher_gets_right_is_that_of_the_results() -> None:
     for said, what in (
-        ("the right one of six tasks", "an existing tool"),
-        ("of a new task", "a new tool or an existing"),
+        ("the right task of six", "an existing tool"),
+        ("belongs to a new task", "a new tool or an existing"),
     ):
-        found = [one for one in rows("dispatch") if one[0].startswith(what) and one[2] == "qwen2.5-coder-1.5b-instruct"]
+        found = [one for one in rows("dispatch") if one[0].startswith(what) and one[2] == QWEN]
         alone, both = (numbers(one[3])[0] for one in found)
         assert stated(said, "`hammerstone bench dispatch`") == [alone, both]
 
@@ -87,15 +92,32 @@ def test_valid_tools_are_those_of_the_results() -> None:
 def test_right_answers_of_the_stream_are_those_of_the_results() -> None:
     right, n = numbers(row("stream", "all", "hammerstone")[2])
     by_parser, asked = numbers(row("stream", "hammerstone, by route", "parser")[2])
-    assert stated("right answers of the", STREAM) == [right, by_parser, asked - by_parser]
-    assert stated(f"right answers of the {n:.0f} ", STREAM)
+    assert stated("right answers to the", STREAM) == [right, by_parser, asked - by_parser]
+    assert stated(f"right answers to the {n:.0f} ", STREAM)
     assert row("stream", "all", "everything to the strong model")[2] == f"{right:.0f}/{n:.0f}"
 
 
 def test_calls_of_the_strong_model_are_those_of_the_results() -> None:
     _, _, ours, last = numbers(row("stream", "all", "hammerstone")[-1])
     fewer = round(100 * (1 - ours / last))
-    assert stated("calls of the strong model", STREAM)[:2] == [ours, fewer]
+    assert stated("the same: calls of the strong model", STREAM)[:2] == [ours, fewer]
+
+
+def test_what_the_loop_does_with_a_small_model_is_that_of_the_results() -> None:
+    loop = f"hammerstone with {QWEN}"
+    right, _ = numbers(row("stream", "all", loop)[2])
+    by_tools, _ = numbers(row("stream", "false hits", loop)[-1])
+    *_, ours, last = numbers(row("stream", "all", loop)[-1])
+    costs = [round(numbers(row("stream", "all", one)[9])[0], 2) for one in (loop, "everything to the strong model")]
+    found = stated("Qwen 2.5 Coder 1.5B as dispatcher and user", STREAM)
+    assert found == [right, by_tools, last, ours, round(100 * (1 - ours / last)), *costs]
+
+
+def test_what_a_chain_of_thought_gets_right_is_that_of_the_results() -> None:
+    figures = [one for one in rows("reuse-cot") if one[1].startswith("strong model's") and one[2] == QWEN]
+    right, n = (sum(some) for some in zip(*(numbers(one[3]) for one in figures), strict=True))
+    wrong = sum(float(one[4]) for one in figures)
+    assert stated(f"n = {n:.0f}", "`hammerstone bench reuse-cot`") == [right, wrong, n - right - wrong]
 
 
 def test_the_break_even_is_that_of_the_results() -> None:
