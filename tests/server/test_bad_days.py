@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 from sqlalchemy import create_engine, text
 
 from hammerstone.errors import SandboxError
@@ -206,3 +208,20 @@ async def test_killed_workers_cost_one_answer_and_no_request(tmp_path: Path) -> 
         kill_and_await(family())
         assert (await post(served, "What is the sum of 5 and 6?"))[0] == 200
         assert (await post(served, "What is the sum of 7 and 8?"))[1] == "parser"
+
+
+async def test_clients_of_tools_are_not_told_how_the_sandbox_died(tmp_path: Path, sandbox: Sandbox) -> None:
+    backend = Breakable()
+    async with open_gateway(tmp_path, cast("Sandbox", _Checked(sandbox, backend))) as served:
+        await served.learn_sums()
+        (name,) = [one["name"] for one in (await served.client.get("/tools")).json()["data"]]
+        backend.broken = True
+        arguments = {"left": 1, "right": 2}
+        alone = await served.client.post(f"/tools/{name}", json=arguments)
+        batch = await served.client.post(f"/tools/{name}/batch", json=[arguments, "?"])
+        transport = streamable_http_client("http://localhost/mcp", http_client=served.client)
+        async with Client(transport) as client:
+            over_mcp = await client.call_tool(name, arguments)
+        assert (alone.status_code, batch.status_code, over_mcp.is_error) == (503, 200, True)
+        assert [one["error"]["code"] for one in batch.json()["data"]] == ["sandbox", "invalid_arguments"]
+        assert "worker" not in f"{alone.text} {batch.text} {over_mcp}"

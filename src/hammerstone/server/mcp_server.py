@@ -21,7 +21,8 @@ from mcp.server.models import InitializationOptions
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ToolsListChanged
 
 from hammerstone.digests import sha256
-from hammerstone.server.replies import GatewayError
+from hammerstone.errors import HammerstoneError
+from hammerstone.server.replies import GatewayError, client_error_of
 from hammerstone.server.tool_calls import ToolCalls
 from hammerstone.server.tool_documents import tool_description
 from hammerstone.store import StoredTool
@@ -96,8 +97,9 @@ class ToolServer:
             raise MCPError(types.INVALID_PARAMS, f"there is no live tool {params.name[:80]!r}")
         try:
             called = await self._calls.call(tool, params.arguments or {})
-        except GatewayError as error:
-            return types.CallToolResult(content=[types.TextContent(text=error.message)], is_error=True)
+        except (GatewayError, HammerstoneError) as error:
+            said = types.TextContent(text=client_error_of(error).message)
+            return types.CallToolResult(content=[said], is_error=True)
         return types.CallToolResult(content=[types.TextContent(text=called.answer)])
 
     async def _joined(self, context: _Context, params: types.NotificationParams | None) -> None:

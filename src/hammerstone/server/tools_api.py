@@ -19,11 +19,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hammerstone.concurrency import map_concurrently
+from hammerstone.errors import HammerstoneError
 from hammerstone.server.bodies import json_body
 from hammerstone.server.entry import Entry
 from hammerstone.server.learner import Learner
 from hammerstone.server.protocols.chat_completions import openai_error
-from hammerstone.server.replies import GatewayError, answered
+from hammerstone.server.replies import GatewayError, answered, client_error_of
 from hammerstone.server.telemetry.record import RequestRecord, record_of
 from hammerstone.server.tenants import Tenants
 from hammerstone.server.tool_calls import ToolCalls
@@ -103,7 +104,8 @@ class ToolsApi:
             async with limiter:
                 try:
                     return await _result(asked.calls, tool, *given)
-                except GatewayError as error:
+                except (GatewayError, HammerstoneError) as failure:
+                    error = client_error_of(failure)
                     return cast("JSON", openai_error(error.message, kind=error.kind, code=error.code))
 
         return {"object": "list", "data": await map_concurrently(one, numbered) if numbered else []}
