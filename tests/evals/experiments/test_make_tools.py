@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 
+from hammerstone.errors import RecordingError
 from hammerstone.evals.experiments.make_tools import PAPER, run_make
 from hammerstone.evals.harness.bench_run import ExtraModel
 from hammerstone.models.model import Prompt
@@ -125,6 +126,35 @@ async def test_both_recipes_are_measured_and_each_maker_that_stands_beside(store
         ("build, recipe latm", "small", 0),
     ]
     assert ("build, recipe module", "maker", 1) in found
+
+
+async def test_what_a_maker_beside_was_never_asked_is_noted_and_the_rest_measured(
+    store: Store, sandbox: Sandbox
+) -> None:
+    """It is recorded for sums with one recipe; with the other, not all of its tries are."""
+
+    def recorded(prompt: Prompt) -> str:
+        said = prompt.messages[0].content
+        if '"product"' in said or (said.startswith("Write a Python function") and prompt.sample == 1):
+            raise RecordingError("not recorded")
+        return "I cannot."
+
+    small = ExtraModel(model=priced(recorded, "small"), parts=frozenset({"maker"}))
+    result = await run_make(new_bench(store, sandbox, n=10, extra=(small,)), TASKS, 2)
+    found = [(one.task, one.method, one.n) for one in result.figures if one.model == "small"]
+    assert found == [("sum", "build, recipe module", 2)]
+    assert [one for one in result.notes if "small" in one] == [
+        f"{task}, recipe {recipe}: not all that small would be asked is recorded."
+        for task, recipe in (("product", "module"), ("sum", "latm"), ("product", "latm"))
+    ]
+
+
+async def test_what_the_benchs_own_maker_was_never_asked_ends_the_experiment(store: Store, sandbox: Sandbox) -> None:
+    def recorded(prompt: Prompt) -> str:
+        raise RecordingError("not recorded")
+
+    with pytest.raises(RecordingError):
+        await by_module(new_bench(store, sandbox, roles(maker=priced(recorded, "maker")), n=10), TASKS, 1)
 
 
 async def test_the_papers_figure_is_its_share_of_five_tries(store: Store, sandbox: Sandbox) -> None:
