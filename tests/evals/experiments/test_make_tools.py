@@ -150,7 +150,7 @@ async def test_what_a_maker_beside_was_never_asked_is_noted_and_the_rest_measure
 
 
 async def test_what_the_benchs_own_maker_was_never_asked_ends_the_experiment(store: Store, sandbox: Sandbox) -> None:
-    def recorded(prompt: Prompt) -> str:
+    def recorded(_: Prompt) -> str:
         raise RecordingError("not recorded")
 
     with pytest.raises(RecordingError):
