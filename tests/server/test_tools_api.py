@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from hammerstone.errors import SandboxError
 from hammerstone.sandbox import Sandbox
 from hammerstone.server.tools_api import MAX_BATCH
 from hammerstone.store.records import ToolState
-from hammerstone.types import Instance, Route, Source
+from hammerstone.types import JSON, Instance, Route, Source
 
 from ..samples.sums import PRODUCT, SUM, tool
 from .sums import Served, body, open_gateway
@@ -108,6 +110,20 @@ async def test_a_batch_has_a_result_or_an_error_for_each_item(served: Served) ->
     assert [one.get("answer") for one in data] == ["6", None, "3", None]
     assert data[1]["error"]["message"] == "right: Field required"
     assert data[2]["request_id"].endswith("-3")
+
+
+@pytest.mark.parametrize("given", [{"question": "What is the sum of 40 and 2?"}, {"left": 40, "right": 2}])
+async def test_a_sandbox_that_fails_is_told_to_the_operator_alone(
+    served: Served, monkeypatch: pytest.MonkeyPatch, given: dict[str, JSON]
+) -> None:
+    async def fails(*_: object, **__: object) -> NoReturn:
+        raise SandboxError("/srv/own/bwrap cannot be started")
+
+    monkeypatch.setattr("hammerstone.routes.parser_route.parser.answer", fails)
+    monkeypatch.setattr("hammerstone.server.tool_calls.call_solve", fails)
+    response = await served.client.post("/tools/sum", json=given)
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "sandbox")
+    assert "bwrap" not in response.text
 
 
 async def test_a_batch_is_bounded(served: Served) -> None:

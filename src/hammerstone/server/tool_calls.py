@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from anyio import to_thread
 
-from hammerstone.faults import contained
 from hammerstone.loop import Hammerstone
 from hammerstone.requests import PLAIN, Form
 from hammerstone.routes import Asked, Refusal, Routed, ToolParserRoute
@@ -76,7 +75,7 @@ class ToolCalls:
     async def ask(self, tool: StoredTool, question: str, request_id: str) -> Called:
         """Answer a question by the tool's parser, as for any request; it is kept under this id, as one.
 
-        Raises `GatewayError` 422 with the reason if the tool has no parser, or refuses.
+        Raises `GatewayError` 422 with the reason if the tool has no parser, or refuses, and the sandbox's errors.
         """
         if Route.PARSER not in tool.tool.routes:
             message = f"{tool.task} cannot read questions without a model: call it with arguments"
@@ -86,8 +85,7 @@ class ToolCalls:
             id=request_id, chat=await self._chat(tool, question), tenant=self._loop.tenant, task=tool.task
         )
         asked = Asked(request=request, bill=Bill(request_id=request_id), task=tool.task)
-        route = ToolParserRoute(self._loop.sandbox, tool.tool.source)
-        result = await contained(route.attempt(asked), lambda why: Refusal(reasons=(why,)))
+        result = await ToolParserRoute(self._loop.sandbox, tool.tool.source).attempt(asked)
         if isinstance(result, Refusal):
             message = f"{tool.task} refuses this question: {'; '.join(result.reasons)}"
             raise GatewayError(message, status=422, code="refused", kind="tool_error")
