@@ -61,6 +61,14 @@ def proposal(parts: Parts, source: str = SOLVE_ALONE) -> str:
     return f"{block(source)}\n{parts.for_shown}"
 
 
+async def test_an_attempt_says_where_it_ended(store: Store, sandbox: Sandbox, parts: Parts) -> None:
+    """Code without arguments, a rule broken, wrong answers: each is another stage."""
+    replies = [block(SOLVE_ALONE), proposal(parts, "x = ("), proposal(parts, WRONG)]
+    build = await make(store, sandbox, ScriptedModel(replies))
+    assert build.state is BuildState.FAILED
+    assert [stage for _, _, stage in stages(store)] == ["reply", "checks", "verify"]
+
+
 async def test_a_function_and_calls_that_are_right_at_once_go_live_by_the_user_route(
     store: Store, sandbox: Sandbox, parts: Parts
 ) -> None:

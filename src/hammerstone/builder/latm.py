@@ -23,7 +23,7 @@ from hammerstone.builder.verify import Finding, Verdict, check_arguments
 from hammerstone.builder.workbench import Draft, Failure, Workbench
 from hammerstone.models import NotJSONError, code_block, json_value
 from hammerstone.sandbox import Limits
-from hammerstone.store import StoredInstance
+from hammerstone.store import Stage, StoredInstance
 from hammerstone.tools import Arguments, ArgumentsError, Check, check_source, read_signature
 from hammerstone.types import JSON
 
@@ -32,10 +32,11 @@ __all__ = ["make_latm"]
 
 @dataclass(frozen=True, kw_only=True)
 class Stand:
-    """The function so far, and the findings of its calls."""
+    """The function so far, and the findings of its calls. `stage` is where a reply with problems ended."""
 
     source: str
     problems: tuple[str, ...]
+    stage: Stage = "verify"
     findings: tuple[Finding, ...] = ()
     suspect: Finding | None = None
 
@@ -69,7 +70,7 @@ async def _until_right(
             stand = await _check(bench, reply, stand.source, instances, stand.findings)
         else:
             stand = await _check(bench, reply, stand.source, every, ())
-        stage = "verify" if stand.problems else "passed"
+        stage = stand.stage if stand.problems else "passed"
         await bench.note("latm", number, stage, stand.source or reply, stand.problems)
         if not stand.problems or (stand.suspect and was_open):
             return stand
@@ -87,13 +88,13 @@ async def _check(
     """Read a reply, run its calls, and compare with the stored answers."""
     source = code_block(reply, "python") or source
     if not source:
-        return Stand(source="", problems=("there is no ```python block",))
+        return Stand(source="", problems=("there is no ```python block",), stage="reply")
     problems = check_source(source, imports=bench.settings.imports, parser=False)
     if problems:
-        return Stand(source=source, problems=problems)
+        return Stand(source=source, problems=problems, stage="checks")
     calls, problems = _read_calls(reply, source, len(instances))
     if problems:
-        return Stand(source=source, problems=problems)
+        return Stand(source=source, problems=problems, stage="reply")
     # The earlier calls too: a reply that should only have brought new ones may have changed the function.
     instances = bench.labeled([*(one.instance for one in earlier), *instances])
     calls = [*(one.arguments or {} for one in earlier), *calls]

@@ -69,6 +69,24 @@ async def test_each_failed_build_is_reported_with_stage_and_reason_and_all_repli
     assert (figure.cost_usd, figure.input_tokens, figure.output_tokens) == (8 * PRICE, 800, 80)
 
 
+async def test_a_table_counts_where_the_tries_of_each_maker_ended(store: Store, sandbox: Sandbox) -> None:
+    """Of the maker's: one valid, no code, a rule broken, another task's, wrong on a fresh instance."""
+    slips = SUM.replace("str(left + right)", f"str(left + right + (left == {FRESH_LEFTS[3]}))")
+    replies = [block(SUM), "I cannot.", block("x = ("), block(source("product")), block(slips)]
+    models = roles(maker=priced(lambda prompt: replies[prompt.sample], "maker"))
+    small = ExtraModel(model=priced(lambda _: block("x = ("), "small"), parts=frozenset({"maker"}))
+    result = await by_module(new_bench(store, sandbox, models, n=10, extra=(small,)), TASKS[:1], 5)
+    (table,) = result.tables
+    assert table.heads == (
+        *("maker", "recipe", "tries", "valid"),
+        *("reply", "checks", "verify", "gate", "needs review", "fresh instances"),
+    )
+    assert table.rows == (
+        ("maker", "module", "5", "1", "1", "1", "1", "0", "0", "1"),
+        ("small", "module", "5", "0", "0", "5", "0", "0", "0", "0"),
+    )
+
+
 async def test_a_tool_is_never_judged_on_the_makers_own_instances(store: Store, sandbox: Sandbox) -> None:
     """Right on all that the maker was given, wrong on one that it was not: live, and not valid."""
     code = SUM.replace("str(left + right)", f"str(left + right + (left == {FRESH_LEFTS[3]}))")

@@ -7,6 +7,7 @@ model.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,10 +17,10 @@ from hammerstone.evals.baselines.answer_methods import Method, ToolWithParser, T
 from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError, for_each, one_bill
 from hammerstone.evals.harness.build_trials import BuildTrial, run_build_trial
 from hammerstone.evals.harness.samples import Samples
-from hammerstone.evals.report.experiment_result import Measurement, Result
+from hammerstone.evals.report.experiment_result import Measurement, Result, Table
 from hammerstone.requests import agree
 from hammerstone.store import AccountedModel, Bill
-from hammerstone.tools import Recipe, Tool
+from hammerstone.tools import Recipe
 from hammerstone.types import Role, Route
 
 __all__ = ["PAPER", "run_make"]
@@ -36,6 +37,10 @@ PAPER = {
 
 ANSWERED = 0.9
 RECIPES: tuple[Recipe, ...] = ("module", "latm")
+FRESH = "fresh instances"
+STAGES = ("reply", "checks", "verify", "gate", "needs review", FRESH)
+"""Where a try may end that gives no valid tool."""
+
 BY_USER = 5  # fresh instances that a tool without a parser is judged on: each is a call of the user model
 
 
@@ -50,6 +55,15 @@ class MakeTrials:
     recipe: Recipe
     maker: AccountedModel
     user: AccountedModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """A build that ended, and where: at one of `STAGES` for the reason in `detail`, or with a valid tool."""
+
+    made: BuildTrial
+    stage: str = ""
+    detail: str = ""
 
 
 async def run_make(
@@ -71,12 +85,12 @@ async def run_make(
     done = 0
     partial = ""
 
-    async def one(job: tuple[MakeTrials, int]) -> tuple[BuildTrial, str] | None:
+    async def one(job: tuple[MakeTrials, int]) -> Ended | None:
         nonlocal done, partial
         row, number = job
         try:
             made = await run_build_trial(bench, row.samples, number, maker=row.maker, user=row.user, recipe=row.recipe)
-            verdict = made.reason or await _judge(bench, row, made.tool)
+            ended = await _judge(bench, row, made)
         except CostReachedError as error:
             partial = error.message
             return None
@@ -87,17 +101,18 @@ async def run_make(
             return None
         done += 1
         bench.on_progress("builds", done, len(jobs))
-        return made, verdict
+        return ended
 
-    ended = await map_concurrently(one, jobs)
-    by_row = [(row, [end for (of, _), end in zip(jobs, ended, strict=True) if of is row and end]) for row in rows]
-    whole = [(row, ends) for row, ends in by_row if ends and not any(one is row for one in lacking)]
+    ends = await map_concurrently(one, jobs)
+    by_row = [(row, [end for (of, _), end in zip(jobs, ends, strict=True) if of is row and end]) for row in rows]
+    whole = [(row, ended) for row, ended in by_row if ended and not any(one is row for one in lacking)]
     return Result(
         experiment="make",
         title="Valid tools (LATM, table 3)",
         seed=bench.seed,
         models={Role.MAKER: bench.models[Role.MAKER].name, Role.USER: bench.models[Role.USER].name},
-        figures=tuple(_measurement(row, ends) for row, ends in whole),
+        figures=tuple(_measurement(row, ended) for row, ended in whole),
+        tables=(_stages(whole),) if whole else (),
         notes=(
             f"Valid: live, never wrong on {bench.n} fresh instances, or {BY_USER} without a parser, and "
             f"{100 * ANSWERED:.0f} % of them answered.",
@@ -112,10 +127,11 @@ async def run_make(
     )
 
 
-async def _judge(bench: BenchRun, row: MakeTrials, tool: Tool | None) -> str:
-    """Why a live tool is not valid; empty if it is."""
+async def _judge(bench: BenchRun, row: MakeTrials, made: BuildTrial) -> Ended:
+    """Whether a tool went live, and is valid on fresh instances."""
+    tool = made.tool
     if tool is None:
-        return "no tool"
+        return Ended(made=made, stage=made.stage, detail=made.reason)
     parses = Route.PARSER in tool.routes
     method: Method = ToolWithParser(bench.sandbox, tool) if parses else ToolWithUser(row.user, bench.sandbox, tool)
     asked = row.samples.asked if parses else row.samples.asked[:BY_USER]
@@ -124,27 +140,43 @@ async def _judge(bench: BenchRun, row: MakeTrials, tool: Tool | None) -> str:
         isinstance(given, str) and not agree(given, one.answer) for given, one in zip(answers, asked, strict=True)
     )
     silent = sum(not isinstance(given, str) for given in answers)
-    if wrong:
-        return f"fresh instances: {wrong} of {len(answers)} wrong by {method.name}"
-    if len(answers) - silent < ANSWERED * len(answers):
-        return f"fresh instances: {silent} of {len(answers)} not answered by {method.name}"
-    return ""
+    if not wrong and len(answers) - silent >= ANSWERED * len(answers):
+        return Ended(made=made)
+    what = f"{wrong} of {len(answers)} wrong" if wrong else f"{silent} of {len(answers)} not answered"
+    return Ended(made=made, stage=FRESH, detail=f"{FRESH}: {what} by {method.name}")
 
 
-def _measurement(row: MakeTrials, ended: Sequence[tuple[BuildTrial, str]]) -> Measurement:
-    total = one_bill([made.bill for made, _ in ended])
-    reasons = [verdict for _, verdict in ended if verdict]
+def _measurement(row: MakeTrials, ended: Sequence[Ended]) -> Measurement:
+    total = one_bill([one.made.bill for one in ended])
     paper = PAPER.get(row.samples.task)
     return Measurement(
         task=row.samples.task,
         method=f"build, recipe {row.recipe}",
         model=row.maker.name,
         n=len(ended),
-        right=sum(not verdict for _, verdict in ended),
+        right=sum(not one.stage for one in ended),
         paper=paper * 20.0 if paper is not None else None,
         input_tokens=total.usage.input_tokens,
         output_tokens=total.usage.output_tokens,
         cost_usd=total.cost_usd,
         model_calls=total.calls,
-        detail="; ".join([f"{total.calls} maker replies", *reasons]),
+        detail="; ".join([f"{total.calls} maker replies", *(one.detail for one in ended if one.detail)]),
+    )
+
+
+def _stages(rows: Sequence[tuple[MakeTrials, Sequence[Ended]]]) -> Table:
+    """Where the tries of each maker ended with each recipe, over all tasks."""
+    counted: dict[tuple[str, str], Counter[str]] = {}
+    for row, ended in rows:
+        counted.setdefault((row.maker.name, row.recipe), Counter()).update(one.stage for one in ended)
+    return Table(
+        title="Where the tries ended",
+        columns=("maker…", "recipe", "#tries", "#valid", *(f"#{stage}" for stage in STAGES)),
+        rows=tuple(
+            (*of, str(stages.total()), str(stages[""]), *(str(stages[stage]) for stage in STAGES))
+            for of, stages in counted.items()
+        ),
+        caption="By their last attempt: the reply lacks code or arguments; the code breaks a rule; it is not right on "
+        "the instances that the maker was shown, or accepts what it must refuse; it fails on the gate's held-out "
+        "instances; it differs from a label; it went live and is not valid on fresh instances.",
     )

@@ -31,14 +31,18 @@ class BuildTrial:
         return self.build.tool if self.build.state is BuildState.LIVE else None
 
     @property
-    def reason(self) -> str:
-        """Where and why it failed; empty for a live tool."""
+    def stage(self) -> str:
+        """Where it failed; empty for a live tool."""
         if self.tool is not None:
             return ""
-        stage = self.attempts[-1].stage if self.attempts else "reply"
         if self.build.state is BuildState.NEEDS_REVIEW:
-            stage = "needs review"
-        return f"{stage}: {' '.join(self.build.reason.split())[:160]}"
+            return "needs review"
+        return self.attempts[-1].stage if self.attempts else "reply"
+
+    @property
+    def reason(self) -> str:
+        """Where and why it failed; empty for a live tool."""
+        return f"{self.stage}: {' '.join(self.build.reason.split())[:160]}" if self.stage else ""
 
     @property
     def bill(self) -> Bill:
