@@ -19,7 +19,8 @@ ASKED = Prompt(messages=(Message(role="user", content="?"),), temperature=0.0)
 
 async def record(path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
-    (path.parent / "model.toml").write_text("instances = 7\nmax_tokens = 100\nmaker_max_tokens = 900\n")
+    about = f'name = "{path.parent.name}"\ninstances = 7\nmax_tokens = 100\nmaker_max_tokens = 900\n'
+    (path.parent / "model.toml").write_text(about)
     reply = Reply(text="!", model="a", usage=Usage(input_tokens=1_000_000, output_tokens=1_000_000))
     await RecordingModel(FunctionModel(lambda _: reply, name="a"), path).complete(ASKED)
 

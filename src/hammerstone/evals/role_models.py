@@ -78,10 +78,10 @@ def open_small_models(recordings: Path) -> tuple[ExtraModel, ...]:
 
 
 def small_model(model: Model, folder: Path, parts: frozenset[str]) -> ExtraModel:
-    """A small model as `folder` says in its `ABOUT`: how many instances it is asked, and where its replies end."""
+    """A small model as `folder` says in its `ABOUT`: its name, how many instances it is asked, where replies end."""
     about = tomllib.loads((folder / ABOUT).read_text())
     return ExtraModel(
-        model=IllustratedModel(model, OFFERED, name=folder.name),
+        model=IllustratedModel(model, OFFERED, name=about["name"]),
         parts=parts,
         roles=Roles(
             user=RoleSettings(max_tokens=about["max_tokens"]), maker=RoleSettings(max_tokens=about["maker_max_tokens"])

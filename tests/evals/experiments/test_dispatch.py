@@ -222,7 +222,7 @@ async def test_sets_are_drawn_each_by_itself(store: Store, sandbox: Sandbox) -> 
     assert shares(result)[EXISTING, MODEL] == (60, 60)
     assert 20 < len({one for one, _ in seen(model, 6)}) <= 60
     assert len({tuple(known) for _, known in seen(model, 4)}) > 1
-    assert result.notes[0].startswith("3 sets of 20 questions each")
+    assert result.notes[0].startswith("3 sets of 20 questions for each of the two")
 
 
 @pytest.mark.parametrize("count", [0, 5])

@@ -142,6 +142,13 @@ async def test_a_rule_that_changed_under_the_same_words_is_counted_apart(store: 
     assert figures(result, "all")[STRONG].n == N - changed
     assert figures(result, "all")[STRONG].right == N - changed
     assert any(note.startswith(f"rule changed: {changed} requests") for note in result.notes)
+    # A wrong answer that a tool gives for nothing saves neither a call nor a dollar.
+    later = sum(not item.rule_changed for item in asked[N // 2 :])
+    assert (
+        f"{N - changed} for all {N - changed} requests, {later} for the {later}"
+        in figures(result, "all")[STRONG].detail
+    )
+    assert series(result, "cost so far")[STRONG].y[-1] == pytest.approx((N - changed) * PRICE)
 
 
 async def test_false_hits_are_counted_of_what_can_hit_alone(store: Store, sandbox: Sandbox) -> None:
@@ -176,7 +183,7 @@ async def test_strong_calls_fall_and_the_note_says_by_how_much(store: Store, san
     few = round(calls[OURS].y[1] * BLOCK)
     assert 0 < few < BLOCK
     assert any(f"calls the strong model {few} times" in note and "than the 40 of" in note for note in result.notes)
-    assert f"{few} for the last 40" in figures(result, "all")[OURS].detail
+    assert f"{few} for the 40 of the second half" in figures(result, "all")[OURS].detail
 
 
 async def test_shares_of_routes_add_up_along_the_stream(store: Store, sandbox: Sandbox) -> None:
@@ -186,7 +193,7 @@ async def test_shares_of_routes_add_up_along_the_stream(store: Store, sandbox: S
 
 
 async def test_the_break_even_is_the_request_from_which_on_it_stays_cheaper(store: Store, sandbox: Sandbox) -> None:
-    cost = series(await run(store, sandbox), "cost")
+    cost = series(await run(store, sandbox), "cost so far")
     ours, strong = cost[OURS], cost[STRONG]
     assert ours.mark is not None
     assert strong.mark is None
@@ -210,7 +217,7 @@ async def test_without_a_break_even_that_is_said(store: Store, sandbox: Sandbox)
     given = models(ITEMS)
     given[Role.MAKER] = priced(lambda _: "no tool", "maker")
     result = await run(store, sandbox, given)
-    assert series(result, "cost")[OURS].mark is None
+    assert series(result, "cost so far")[OURS].mark is None
     assert "Building has not paid for itself by the end of this stream." in result.notes
     assert any("builds ended without a live tool" in note for note in result.notes)
 
@@ -226,7 +233,7 @@ async def test_without_prices_there_is_no_mix_and_no_cost(store: Store, sandbox:
 
     result = await run(store, sandbox, {role: free(role) for role in Role})
     assert list(figures(result, "all")) == [OURS, STRONG, *CACHES, WITHOUT_USER, CHEAP]
-    assert series(result, "cost") == {}
+    assert series(result, "cost so far") == {}
     assert "There is no mix at hammerstone's cost: prices are unknown." in result.notes
 
 

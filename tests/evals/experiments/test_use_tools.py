@@ -142,10 +142,9 @@ async def test_each_of_several_users_is_measured_and_the_parser_once(store: Stor
             *((AS_SERVED, "another", 8), (PARSER, "none", 8)),
         ]
     )
-    assert {one.name for one in result.series} == {
-        *(f"{method}\n{model}" for method in (DIRECT, USER) for model in ("user", "another")),
-        PARSER,
-    }
+    assert [(one.plot, one.name) for one in result.series] == [
+        (f"cost, {model}", method) for model in ("user", "another") for method in (DIRECT, USER, PARSER)
+    ]
 
 
 async def test_what_a_tools_user_gets_wrong_is_reported_by_its_class(store: Store, sandbox: Sandbox) -> None:
@@ -214,7 +213,7 @@ async def test_a_route_that_did_not_pass_the_gate_is_not_used_and_a_note_says_so
 async def test_the_cost_of_a_request_holds_the_build_divided_over_the_requests(store: Store, sandbox: Sandbox) -> None:
     result = await run_use(new_bench(store, sandbox), TASKS, ("cot", "user", "parser"))
     lines = {one.name: dict(zip(one.x, one.y, strict=True)) for one in result.series}
-    assert {one.plot for one in result.series} == {"cost"}
+    assert {one.plot for one in result.series} == {"cost, user"}
     assert lines[COT] == dict.fromkeys(lines[COT], PRICE)
     assert lines[USER][1.0] == 2 * PRICE
     assert lines[USER][100.0] == pytest.approx(PRICE / 100 + PRICE)
@@ -225,6 +224,23 @@ async def test_the_break_even_is_where_the_build_has_paid_for_itself(store: Stor
     result = await run_use(new_bench(store, sandbox), TASKS, ("cot", "user", "parser"))
     marks = {one.name: one.mark for one in result.series}
     assert marks == {COT: None, USER: None, PARSER: 1.0}  # a user's call costs as much as a chain of thought here
+
+
+async def test_a_small_models_tools_are_compared_with_its_own_chain_of_thought(store: Store, sandbox: Sandbox) -> None:
+    """Whoever has none recorded gets no break-even: that of another model says nothing about it."""
+    silent = ExtraModel(model=priced(right, "silent"), parts=frozenset({"user"}))
+    result = await run_use(new_bench(store, sandbox, extra=(silent,)), TASKS, ("cot", "user", "parser"))
+    marks = {(one.plot, one.name): one.mark for one in result.series}
+    assert marks["cost, user", PARSER] == 1.0
+    assert marks["cost, silent", USER] is None
+    assert marks["cost, silent", PARSER] is None
+
+
+async def test_a_table_says_what_one_answer_to_every_question_would_reach(store: Store, sandbox: Sandbox) -> None:
+    (samples_of,) = TASKS[:1]
+    same = replace(samples_of, asked=(*samples_of.asked, samples_of.asked[0]))
+    (table,) = (await run_use(new_bench(store, sandbox, n=5), [same], ("direct",))).tables
+    assert table.rows == (("sum", samples_of.asked[0].answer, "2/5"),)
 
 
 # a bound on the cost

@@ -219,7 +219,7 @@ def test_the_same_name_looks_the_same_in_all_plots_of_a_result() -> None:
     panels = draw(use(), "x")
     cost = psplit_of(use(), "Cost per request")
     colours = {entry.name: entry.style.colour for entry in cost.legend}
-    for plot in panels[:-1]:
+    for plot in panels[1:-1]:
         assert all(f"fill: {colour}" in plot.svg for colour in colours.values())
     assert len({*colours.values()}) == len(METHODS[1::2]) + 1
 
@@ -245,6 +245,31 @@ def test_accuracy_is_drawn_first_against_the_cost_of_a_request_a_point_for_each_
     (cheap, dear) = sorted((float(one.attrib["x"]), float(one.attrib["y"])) for one in elements(plot, "use"))[-2:]
     assert cheap[0] < dear[0]  # the tool costs less
     assert cheap[1] < dear[1]  # and stands higher
+
+
+def test_a_point_has_the_colour_of_its_model_and_the_shape_of_its_method() -> None:
+    asked = [(model, method) for model in ("large", "small") for method in ("direct", "tool")]
+    figures = [Measurement(task="all", method=method, model=model, n=9, right=4) for model, method in asked]
+    lines = [Series(plot=f"cost, {model}", name=method, x=(1, 500), y=(9, 0.01)) for model, method in asked]
+    plot = draw(replace(use(), figures=tuple(figures), series=tuple(lines)), "x")[0]
+    assert [one.name for one in plot.legend] == ["direct, large", "tool, large", "direct, small", "tool, small"]
+    colours, shapes = [one.style.colour for one in plot.legend], [one.outline for one in plot.legend]
+    assert (colours[0], colours[2]) == (colours[1], colours[3])
+    assert colours[0] != colours[2]
+    assert (shapes[0], shapes[1]) == (shapes[2], shapes[3])
+    assert shapes[0] != shapes[1]
+
+
+def test_what_each_model_costs_has_a_plot_of_its_own() -> None:
+    lines = [Series(plot=f"cost, {model}", name="tool", x=(1, 500), y=(9, 0.01)) for model in ("large", "small")]
+    titles = [plot.title for plot in draw(replace(use(), series=tuple(lines)), "x")]
+    assert titles[-2:] == ["Cost per request, large", "Cost per request, small"]
+
+
+def test_a_panel_in_which_all_have_reached_all_is_left_to_the_table() -> None:
+    all_right = [Measurement(task="a", method=method, model="", n=4, right=4) for method in ("one", "two")]
+    assert draw(one_task(all_right), "x") == ()
+    assert [plot.title for plot in draw(one_task([*all_right, FIGURES[0]]), "x")] == ["a"]
 
 
 def test_without_a_cost_no_accuracy_is_drawn_against_it() -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from hammerstone.evals.report.experiment_result import Confusion, Measurement, Result, Series
+from hammerstone.evals.report.experiment_result import Confusion, Headline, Measurement, Result, Series
 from hammerstone.evals.report.statistics import wilson
 
 from .made_up import METHODS, MODELS, REQUESTS, TASKS, dispatch, everything, make, near_miss, stream, unheard_of, use
@@ -108,6 +108,11 @@ def test_every_number_comes_from_the_results(page_of: Callable[..., Page]) -> No
 )
 def test_the_headlines_are_the_main_numbers(page_of: Callable[..., Page], result: Result, said: list[str]) -> None:
     assert set(said) <= set(page_of(result).headlines)
+
+
+def test_an_experiments_own_headlines_come_in_place_of_these(page_of: Callable[..., Page]) -> None:
+    own = (Headline(value="7 of 9", text="right by the small one with tools"),)
+    assert page_of(replace(use(), headlines=own)).headlines == ["7 of 9 right by the small one with tools"]
 
 
 def test_a_sum_over_all_tasks_leaves_out_a_method_that_lacks_a_task(page_of: Callable[..., Page]) -> None:

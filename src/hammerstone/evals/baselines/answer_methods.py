@@ -27,6 +27,7 @@ from hammerstone.tools import Tool, check_source, parser
 from hammerstone.types import Instance
 
 __all__ = [
+    "FEW",
     "ChainOfThought",
     "Direct",
     "Method",
@@ -97,9 +98,9 @@ class ChainOfThought:
     """Few-shot chain of thought. `examples` are questions with their working: the model's own, or a stronger one's
     (LATM, table 5, reuses GPT-4's)."""
 
-    def __init__(
-        self, model: AccountedModel, examples: Sequence[tuple[str, str]], *, name: str = "chain of thought, few-shot"
-    ) -> None:
+    OWN = "chain of thought, few-shot"
+
+    def __init__(self, model: AccountedModel, examples: Sequence[tuple[str, str]], *, name: str = OWN) -> None:
         self.name = name
         self._model = model
         self._examples = "\n\n".join(f"Question:\n{question}\n\nSolution:\n{work}" for question, work in examples)

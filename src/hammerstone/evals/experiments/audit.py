@@ -16,7 +16,7 @@ from hammerstone.concurrency import map_concurrently
 from hammerstone.evals.experiments.audit_bounds import FALSE_HIT_RATES, count_held, one_look_bound
 from hammerstone.evals.experiments.audit_streams import Found, simulate, through_loop
 from hammerstone.evals.harness.bench_run import BenchRun
-from hammerstone.evals.report.experiment_result import Measurement, Result, Series, Table
+from hammerstone.evals.report.experiment_result import Headline, Measurement, Result, Series, Table
 from hammerstone.formatting import percent
 from hammerstone.life import audit_rate, upper_bound
 from hammerstone.settings import LifeSettings
@@ -58,6 +58,13 @@ async def run_audit(bench: BenchRun, *, streams: int = STREAMS, in_loop: int = I
         ),
         series=tuple(_curve(rate, of) for rate, of in whole.items()),
         tables=(_table(found),),
+        headlines=tuple(
+            Headline(
+                value=_spread([one.requests for one in of])[0],
+                text=f"requests until audits of {100 * rate:g} % find a changed rule, median of {len(of):,} streams",
+            )
+            for rate, of in whole.items()
+        ),
         notes=_notes(),
     )
 

@@ -16,7 +16,8 @@ from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError, for_
 from hammerstone.evals.harness.build_trials import tool_for
 from hammerstone.evals.harness.live_tools import catalog_of
 from hammerstone.evals.harness.samples import Samples
-from hammerstone.evals.report.experiment_result import Confusion, Measurement, Result
+from hammerstone.evals.report.experiment_result import NO_MODEL, Confusion, Headline, Measurement, Result
+from hammerstone.formatting import counted
 from hammerstone.routes import Answer, Asked, Catalog, KnownTask, NewTask, ParserRoute, choose_task, dispatch
 from hammerstone.store import AccountedModel, Bill, Task
 from hammerstone.types import Role
@@ -25,6 +26,7 @@ __all__ = ["check_tasks", "run_dispatch"]
 
 PAPER_EXISTING, PAPER_NEW = 95.0, 96.0  # GPT-3.5 Turbo: 95 ± 2 and 96 ± 3 per cent
 NEW, UNREAD = "(new)", "(unread)"
+ALONE = "dispatcher model"
 EXISTING_TOOL, NEW_OR_EXISTING = "an existing tool", "a new tool or an existing one"
 KNOWN_OF_SIX, TESTED = 4, 2  # four known tasks; tested with two of them and with the two that are not known
 
@@ -98,9 +100,11 @@ async def run_dispatch(bench: BenchRun, tasks: Sequence[Samples], *, sets: int =
         seed=bench.seed,
         models={role: bench.models[role].name for role in (Role.DISPATCHER, Role.MAKER)},
         figures=tuple(figures),
+        headlines=_headlines(figures, models[min(1, len(models) - 1)].name),
         confusion=_confusion(first),
         notes=(
-            f"{sets} sets of {size} questions each; the model is shown names and descriptions of the known tasks.",
+            f"{counted(sets, 'set')} of {size} questions for each of the two measurements (the paper: five sets). The "
+            "model is shown names and descriptions of the known tasks.",
             "The parsers alone are right about an unknown task when none of them accepts its question.",
             f"The confusion matrix is that of {models[0].name}, over both measurements.",
         ),
@@ -188,7 +192,7 @@ def _measurements(what: str, judged: Sequence[Judged], model: str, paper: float,
     every = [said for _, said in judged]
     left = [said for said in every if said.asked.calls]
     methods = (
-        ("dispatcher model", [said.model for said in every], [said.bill for said in every]),
+        (ALONE, [said.model for said in every], [said.bill for said in every]),
         ("parsers", [said.parsers for said in every], list[Bill]()),
         ("parsers, then model", [said.both for said in every], [said.asked for said in every]),
     )
@@ -201,7 +205,7 @@ def _measurements(what: str, judged: Sequence[Judged], model: str, paper: float,
             Measurement(
                 task=what,
                 method=method,
-                model="none" if method == "parsers" else model,
+                model=NO_MODEL if method == "parsers" else model,
                 n=len(judged),
                 right=sum(one == case.right for one, (case, _) in zip(given, judged, strict=True)),
                 paper=None if method == "parsers" else paper,
@@ -216,6 +220,12 @@ def _measurements(what: str, judged: Sequence[Judged], model: str, paper: float,
             )
         )
     return measurements
+
+
+def _headlines(figures: Sequence[Measurement], model: str) -> tuple[Headline, ...]:
+    """What a model reaches when it is asked every question: a small one, if there is one."""
+    alone = [one for one in figures if one.method == ALONE and one.model == model]
+    return tuple(Headline.of(one, f"{one.task}: {model} alone, without the parsers") for one in alone)
 
 
 def _confusion(judged: Sequence[Judged]) -> Confusion | None:

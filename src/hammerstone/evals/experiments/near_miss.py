@@ -17,7 +17,7 @@ from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError
 from hammerstone.evals.harness.build_trials import tool_for
 from hammerstone.evals.harness.live_tools import catalog_of
 from hammerstone.evals.harness.samples import Samples, generated_samples
-from hammerstone.evals.report.experiment_result import Measurement, Result
+from hammerstone.evals.report.experiment_result import NO_MODEL, Measurement, Result
 from hammerstone.evals.tasks import TASKS, near_misses
 from hammerstone.requests import agree
 from hammerstone.routes import AnswerRoute, Asked, ParserRoute, text_of
@@ -162,7 +162,7 @@ def _measurement(task: str, counts: HitCounts) -> Measurement:
     return Measurement(
         task=task,
         method=counts.method,
-        model="none",
+        model=NO_MODEL,
         n=near.asked,
         right=near.asked - near.wrong,
         model_calls=0,

@@ -18,7 +18,7 @@ from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError, for_
 from hammerstone.evals.harness.build_trials import tool_for
 from hammerstone.evals.harness.live_tools import catalog_of
 from hammerstone.evals.harness.samples import Samples, generated_samples
-from hammerstone.evals.report.experiment_result import Measurement, Result, Table
+from hammerstone.evals.report.experiment_result import Headline, Measurement, Result, Table
 from hammerstone.evals.report.result_tables import UNKNOWN, number
 from hammerstone.evals.tasks import near_misses, task
 from hammerstone.requests import agree
@@ -100,6 +100,7 @@ async def run_one_call(bench: BenchRun, tasks: Sequence[Samples], *, reworded: i
         models={Role.MAKER: bench.models[Role.MAKER].name},
         figures=tuple(_figure(one) for what in (REWORDED, LOOK_ALIKES) for one in measured if one.what == what),
         tables=(_spent(measured),),
+        headlines=_headlines([_figure(one) for one in measured]),
         notes=tuple(notes),
         partial=partial,
     )
@@ -134,10 +135,11 @@ async def _notes(
     parsed = sum(isinstance(one, Answer) for one in results)
     live = {one.task for one in catalog.tools}
     return [
-        f"{len(live)} tools are live; a call for both shows the model the {TOOLS_SHOWN} nearest of them by n-grams. No "
-        "tool is held to the users with which it passed the gate.",
+        f"{len(live)} tools are live; a call for both shows the model the {TOOLS_SHOWN} nearest of them by n-grams.",
+        "The gate is not applied: a model writes arguments for every tool, though the gate may keep it out.",
         f"Parsers, which the loop asks before any of these methods, take {parsed} of the {len(every)} questions.",
-        "A look-alike asks for what no tool does: each one that is answered counts as a false hit.",
+        "A look-alike asks for what no tool does: each one that is answered counts as a false hit, even where the "
+        "answer happens to be right.",
         "Seconds are those that the calls took when they were made; the tools take none worth counting.",
         *(f"{name} is left out: no build gave a tool with a user route." for name in tools if name not in live),
     ]
@@ -221,6 +223,16 @@ def _figure(measured: Measured) -> Measurement:
         model_calls=bill.calls,
         detail=f"right tool named for {named}" if reworded else "",
     )
+
+
+def _headlines(figures: Sequence[Measurement]) -> tuple[Headline, ...]:
+    """One call against two, by the first model that was asked."""
+    two, one = (
+        next((of for of in figures if of.method == method and of.task == REWORDED), None) for method in METHODS[:2]
+    )
+    if one is None or two is None:
+        return ()
+    return (Headline.of(one, f"{REWORDED} right in one call, by {one.model}; in two, {two.right} of {two.n}"),)
 
 
 def _spent(measured: Sequence[Measured]) -> Table:

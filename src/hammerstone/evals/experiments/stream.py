@@ -23,7 +23,7 @@ from hammerstone.evals.baselines.stream_strategies import (
 from hammerstone.evals.experiments.near_miss import THRESHOLDS
 from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError, one_bill
 from hammerstone.evals.report.experiment_result import Measurement, Result, Series
-from hammerstone.evals.report.result_tables import ALL
+from hammerstone.evals.report.result_tables import ALL, COST_SO_FAR
 from hammerstone.evals.traffic.mixed_traffic import TrafficItem, TrafficKind, generate_traffic
 from hammerstone.formatting import percent
 from hammerstone.store import AccountedModel
@@ -42,7 +42,7 @@ STREAM_SHARES: Mapping[TrafficKind, float] = MappingProxyType(
         "repeat": 0.05,
     }
 )
-"""No tool can serve near-misses and one-offs: together they bound what can be saved, so they are few here."""
+"""Tools are not built for near-misses and one-offs: together they bound what can be saved, so they are few here."""
 
 PART, LOOP = "stream", "loop"
 """The recordings of a model that is measured beside those of the roles: it answers everything, or plays the cheap
@@ -52,6 +52,7 @@ OURS, WITHOUT_USER = "hammerstone", "hammerstone without the user route"
 ONE_MODEL, BY_CHANCE = "everything to ", "mix of strong and "
 STRONG, CHEAP = f"{ONE_MODEL}the strong model", f"{ONE_MODEL}the cheap model"
 RULE_CHANGED = "rule changed"
+DRAWN_THRESHOLD = 0.9  # of the semantic caches that are drawn
 BLOCK = 40  # requests that a point of a plot sums up
 EVERY = 10  # requests between two points of a running mean
 
@@ -161,9 +162,8 @@ def _measurements(items: Sequence[TrafficItem], strategies: _Strategies, run: Lo
     for kind in STREAM_SHARES:
         parts[kind] = [k for k in counted if items[k].kind == kind]
     parts[RULE_CHANGED] = [k for k, item in enumerate(items) if item.rule_changed]
-    half = len(items) // 2
     measurements = [
-        _measurement(part, name, items, steps, ks, _strong_calls(steps, half) if part == ALL else "")
+        _measurement(part, name, items, steps, ks, _strong_calls(steps, counted) if part == ALL else "")
         for part, ks in parts.items()
         for name, steps in strategies.items()
         if ks
@@ -197,11 +197,17 @@ def _measurement(
     )
 
 
-def _strong_calls(steps: Sequence[StrategyStep], half: int) -> str:
+def _strong_calls(steps: Sequence[StrategyStep], counted: Sequence[int]) -> str:
+    later = _second_half(len(steps), counted)
     return (
-        f"strong calls: {sum(step.strong for step in steps)} for all {len(steps)} requests, "
-        f"{sum(step.strong for step in steps[half:])} for the last {len(steps) - half}"
+        f"strong calls: {sum(steps[k].strong for k in counted)} for all {len(counted)} requests, "
+        f"{sum(steps[k].strong for k in later)} for the {len(later)} of the second half"
     )
+
+
+def _second_half(count: int, counted: Sequence[int]) -> list[int]:
+    """Those of the counted requests that lie in the second half of a stream of `count`."""
+    return [k for k in counted if k >= count // 2]
 
 
 def _may_hit(name: str) -> bool:
@@ -251,36 +257,51 @@ def _by_tool(items: Sequence[TrafficItem], run: LoopRun, counted: Sequence[int])
 def _series(items: Sequence[TrafficItem], strategies: _Strategies) -> tuple[Series, ...]:
     if not items:
         return ()
+    drawn = {name: steps for name, steps in strategies.items() if name in _drawn(strategies)}
+    strong = strategies.get(STRONG)
     return (
-        *(one for name, steps in strategies.items() if (one := _cost(name, steps, strategies.get(STRONG)))),
+        *(one for name, steps in drawn.items() if (one := _cost(name, items, steps, strong))),
         *_routes(strategies[OURS]),
-        *(_strong(name, steps) for name, steps in strategies.items() if name == STRONG or _may_hit(name)),
-        *(_accuracy(name, items, steps) for name, steps in strategies.items()),
+        *(_strong(name, steps) for name, steps in drawn.items() if name == STRONG or _may_hit(name)),
+        *(_accuracy(name, items, steps) for name, steps in drawn.items()),
     )
+
+
+def _drawn(strategies: _Strategies) -> list[str]:
+    """The strategies that are drawn: more lines than these cannot be told apart. The table has the others."""
+    loops = [name for name in strategies if name.startswith(OURS) and name != WITHOUT_USER]
+    caches = [name for name in strategies if name.endswith(f", {DRAWN_THRESHOLD:g}") or name == VerbatimCache.name]
+    cheap = [name for name in strategies if name.startswith(ONE_MODEL) and name not in (STRONG, CHEAP)]
+    return [*loops, STRONG, *caches, *cheap[:1]]
 
 
 def _points(count: int) -> tuple[int, ...]:
     return (*range(EVERY, count, EVERY), count)
 
 
-def _cost(name: str, steps: Sequence[StrategyStep], strong: Sequence[StrategyStep] | None) -> Series | None:
-    """Mean dollars per request so far; with hammerstone's, where it has paid for itself."""
-    paid = _running(steps)
+def _cost(
+    name: str, items: Sequence[TrafficItem], steps: Sequence[StrategyStep], strong: Sequence[StrategyStep] | None
+) -> Series | None:
+    """Dollars so far; with hammerstone's, where it has paid for itself."""
+    paid = _running(items, steps)
     if paid is None:
         return None
     xs = _points(len(steps))
-    dear = _running(strong) if strong is not None and name == OURS else None
+    dear = _running(items, strong) if strong is not None and name == OURS else None
     even = _break_even(paid, dear) if dear is not None else None
-    return Series(plot="cost", name=name, x=tuple(map(float, xs)), y=tuple(paid[x - 1] / x for x in xs), mark=even)
+    return Series(plot=COST_SO_FAR, name=name, x=tuple(map(float, xs)), y=tuple(paid[x - 1] for x in xs), mark=even)
 
 
-def _running(steps: Sequence[StrategyStep]) -> list[float] | None:
-    """The running total of the cost; `None` if a price is unknown."""
+def _running(items: Sequence[TrafficItem], steps: Sequence[StrategyStep]) -> list[float] | None:
+    """The running total of the cost; `None` if a price is unknown.
+
+    Requests whose rule has changed add nothing: all answer them wrongly, and a cheap wrong answer saves nothing.
+    """
     sums: list[float] = []
-    for step in steps:
+    for item, step in zip(items, steps, strict=True):
         if step.bill.cost_usd is None:
             return None
-        sums.append((sums[-1] if sums else 0.0) + step.bill.cost_usd)
+        sums.append((sums[-1] if sums else 0.0) + (0.0 if item.rule_changed else step.bill.cost_usd))
     return sums
 
 
@@ -346,9 +367,10 @@ def _notes(items: Sequence[TrafficItem], strategies: _Strategies, run: LoopRun) 
         "Kinds: " + ", ".join(f"{sum(item.kind == kind for item in items)} {kind}" for kind in STREAM_SHARES) + ".",
         f"{RULE_CHANGED}: {changed} requests whose caller now expects another answer to the same words. Nothing in the "
         "question shows this, so whatever reads only questions must fail; they are counted separately.",
-        "No tool serves near-misses and one-offs. They are few in this stream; with more of them, fewer strong calls "
-        "would be saved.",
-        *_saved(strategies),
+        "Tools are not built for near-misses and one-offs. They are few in this stream; with more of them, fewer "
+        "strong calls would be saved.",
+        "A build is billed to the request that made it due, whatever the kind and route of that request.",
+        *_saved(items, strategies),
         "Cache lookups count as free.",
         *([f"{run.failed_builds} builds ended without a live tool."] if run.failed_builds else []),
         *_mixed(strategies),
@@ -364,22 +386,22 @@ def _mixed(strategies: _Strategies) -> list[str]:
     ] * (ours >= strong)
 
 
-def _saved(strategies: _Strategies) -> list[str]:
+def _saved(items: Sequence[TrafficItem], strategies: _Strategies) -> list[str]:
     """Sentences on the strong calls saved over the second half, and whether the builds have paid for themselves."""
     ours, strong = strategies[OURS], strategies.get(STRONG)
     if strong is None:
         return []
-    half = len(ours) // 2
-    few, many = (sum(step.strong for step in steps[half:]) for steps in (ours, strong))
+    later = _second_half(len(items), [k for k, item in enumerate(items) if not item.rule_changed])
+    few, many = (sum(steps[k].strong for k in later) for steps in (ours, strong))
     saved = (
         [
-            f"In the second half {OURS} calls the strong model {few} times, builds included, for {len(ours) - half} "
+            f"In the second half {OURS} calls the strong model {few} times, builds included, for {len(later)} "
             f"requests: {percent(1 - few / many)} fewer than the {many} of {STRONG}."
         ]
         if many
         else []
     )
-    cost = _cost(OURS, ours, strong)
+    cost = _cost(OURS, items, ours, strong)
     if cost is not None and (cost.mark is None or cost.mark > len(ours)):
         when = "" if cost.mark is None else f"; extrapolated from the second half, it would at request {cost.mark:,.0f}"
         saved.append(f"Building has not paid for itself by the end of this stream{when}.")

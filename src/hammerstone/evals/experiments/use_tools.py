@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from hammerstone.errors import InputError, RecordingError
 from hammerstone.evals.baselines.answer_methods import (
+    FEW,
     ChainOfThought,
     Direct,
     Method,
@@ -16,12 +17,12 @@ from hammerstone.evals.baselines.answer_methods import (
     ToolWithUser,
     worked_examples,
 )
-from hammerstone.evals.harness.accuracy import measure_accuracy
+from hammerstone.evals.harness.accuracy import measure_accuracy, totals
 from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError, one_bill
 from hammerstone.evals.harness.build_trials import tool_for
 from hammerstone.evals.harness.samples import Samples, samples_for
-from hammerstone.evals.report.experiment_result import Measurement, Result, Series
-from hammerstone.models import known_sum
+from hammerstone.evals.report.experiment_result import NO_MODEL, Headline, Measurement, Result, Series, Table
+from hammerstone.evals.report.result_tables import cost_of
 from hammerstone.store import AccountedModel, Bill
 from hammerstone.tools import Tool
 from hammerstone.types import Role, Route
@@ -71,13 +72,20 @@ async def run_use(bench: BenchRun, tasks: Sequence[Samples], methods: Sequence[s
         title="Tool users against prompting alone (LATM, tables 2 and 4)",
         seed=bench.seed,
         models={role: bench.models[role].name for role in (Role.MAKER, Role.USER)},
-        figures=(*measurements, *_over_all(measurements)),
+        figures=(*measurements, *totals(measurements)),
+        headlines=_headlines(totals(measurements)),
         series=_cost_series(measurements, one_bill(builds), len(builds)),
+        tables=_constant(bench, [one for one in tasks if one.task in {of.task for of in measurements}]),
         notes=(
             "The paper's figures are GPT-4's for chain of thought (first four tasks) and direct (last two), and "
             "GPT-3.5 Turbo's with the tool for both of a tool's routes: the paper has no parser route.",
-            "The cost of a tool excludes its build. The plot of cost per request includes it, and marks where the tool "
-            "becomes cheaper than the user's own chain of thought.",
+            "The cost of a tool excludes its build. The plots of cost per request include it, and mark where the tool "
+            "becomes cheaper than the same model's own chain of thought, if it does.",
+            f"{FEW} solved examples stand in each few-shot prompt. The tools get questions in their task's own form, "
+            "which the loop would give to their parsers: the user is measured here with the parsers switched off.",
+            "Behind the gate: a tool is served with a model's arguments only where the model has answered its held-out "
+            "questions, two or more, without a mistake and at least one of them. Where it has not, its questions count "
+            "as not asked.",
             *lacking,
         ),
         partial=partial,
@@ -124,7 +132,7 @@ async def _task(
         every = len(samples.asked) + len(samples.more)
         many = samples_for(samples, max(PARSED, bench.n) if samples.generated else every, bench.seed)
         route = ToolWithParser(bench.sandbox, tool)
-        yield await measure_accuracy(bench, many, route, "none", paper=_paper("parser", samples.task))
+        yield await measure_accuracy(bench, many, route, NO_MODEL, paper=_paper("parser", samples.task))
 
 
 async def _by_user(
@@ -196,53 +204,55 @@ def _budget(build: Bill, measurements: Sequence[Measurement], n: int) -> int | N
     return -(-(tokens + user) // n) if tokens is not None and user is not None and n else None
 
 
-def _over_all(measurements: Sequence[Measurement]) -> list[Measurement]:
-    """Total each method over all tasks that have it."""
-    methods = dict.fromkeys((one.method, one.model) for one in measurements)
-    return [_sum([one for one in measurements if (one.method, one.model) == key], *key) for key in methods]
+def _constant(bench: BenchRun, tasks: Sequence[Samples]) -> tuple[Table, ...]:
+    """What the best single answer would reach: where there are few answers, a model may do no better than repeat it."""
+    n = max(bench.n_of(user) for user in bench.models_of(Role.USER))
+    rows: list[tuple[str, ...]] = []
+    for samples in tasks:
+        asked = [one.answer for one in samples_for(samples, n, bench.seed).asked]
+        answer, right = Counter(asked).most_common(1)[0]
+        rows.append((samples.task, answer, f"{right}/{len(asked)}"))
+    return (Table(title="The same answer to every question", columns=("task", "answer…", "#right"), rows=tuple(rows)),)
 
 
-def _sum(measurements: Sequence[Measurement], method: str, model: str) -> Measurement:
-    tokens_in = known_sum(one.input_tokens for one in measurements)
-    tokens_out = known_sum(one.output_tokens for one in measurements)
-    return Measurement(
-        task="all",
-        method=method,
-        model=model,
-        n=sum(one.n for one in measurements),
-        right=sum(one.right for one in measurements),
-        wrong=int(known_sum(one.wrong for one in measurements) or 0),
-        lacking=sum((Counter(one.lacking) for one in measurements), Counter[str]()),
-        input_tokens=None if tokens_in is None else int(tokens_in),
-        output_tokens=None if tokens_out is None else int(tokens_out),
-        cost_usd=known_sum(one.cost_usd for one in measurements),
-        seconds=known_sum(one.seconds for one in measurements),
-        model_calls=sum(one.model_calls or 0 for one in measurements),
-    )
+def _headlines(all_tasks: Sequence[Measurement]) -> tuple[Headline, ...]:
+    """A small model with the tools against the same model without, if there is one; and the parsers."""
+    by_tool = [one for one in all_tasks if one.method == ToolWithUser.name]
+    found: list[Headline] = []
+    for one in by_tool[1:2] or by_tool[:1]:
+        prompted = [
+            f"{other.right:,} by {other.method}"
+            for other in all_tasks
+            if other.model == one.model and other.n == one.n and other.method in (Direct.name, ChainOfThought.OWN)
+        ]
+        found.append(Headline.of(one, "; ".join([f"right by {one.model} with the tools", *prompted])))
+    parsed = [one for one in all_tasks if one.method == ToolWithParser.name]
+    return (*found, *(Headline.of(one, "right by the tools' parsers, without a model") for one in parsed))
 
 
 def _cost_series(measurements: Sequence[Measurement], build: Bill, tasks: int) -> tuple[Series, ...]:
-    """Dollars per request, the build of one tool divided over the requests of its task.
+    """Dollars per request for each user model, the build of one tool divided over the requests of its task.
 
-    A tool's break-even is where it has become cheaper than the chain of thought of the same user, or of the first one.
+    A tool's break-even is where it has become cheaper than the chain of thought of the same model.
     """
     if build.cost_usd is None or not tasks:
         return ()
     made = build.cost_usd / tasks
-    every = [one for one in _over_all(measurements) if one.cost_usd is not None and one.n and one.method != AS_SERVED]
-    thought = {one.model: _each(one) for one in every if one.method == "chain of thought, few-shot"}
-    first = next(iter(thought.values()), None)
-    counts = (1, 2, 3, 5, 7, 10, 14, 20, 30, 50, 70, 100, 140, 200, 300, 500, 700, 1000)
+    every = [one for one in totals(measurements) if one.cost_usd is not None and one.n and one.method != AS_SERVED]
     series: list[Series] = []
-    for one in every:
-        cost, strong = _each(one), thought.get(one.model, first)
-        fixed = made if one.method.startswith("tool") else 0.0
-        even = made / (strong - cost) if fixed and strong is not None and strong > cost else None
-        several = len({other.model for other in every if other.method == one.method}) > 1
-        name = f"{one.method}\n{one.model}" if several else one.method
-        dollars = tuple(fixed / count + cost for count in counts)
-        series.append(Series(plot="cost", name=name, x=tuple(map(float, counts)), y=dollars, mark=even))
+    for model in dict.fromkeys(one.model for one in every if one.model != NO_MODEL):
+        own = [one for one in every if one.model == model or one.method == ToolWithParser.name]
+        thought = next((_each(one) for one in own if one.method == ChainOfThought.OWN), None)
+        series += [_cost_line(model, one, made, thought) for one in own]
     return tuple(series)
+
+
+def _cost_line(model: str, one: Measurement, made: float, thought: float | None) -> Series:
+    fixed, cost = made if one.method.startswith("tool") else 0.0, _each(one)
+    even = made / (thought - cost) if fixed and thought is not None and thought > cost else None
+    counts = (1, 2, 3, 5, 7, 10, 14, 20, 30, 50, 70, 100, 140, 200, 300, 500, 700, 1000)
+    dollars = tuple(fixed / count + cost for count in counts)
+    return Series(plot=cost_of(model), name=one.method, x=tuple(map(float, counts)), y=dollars, mark=even)
 
 
 def _each(measurement: Measurement) -> float:

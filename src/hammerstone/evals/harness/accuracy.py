@@ -1,15 +1,20 @@
-"""The accuracy of one method on one task."""
+"""The accuracy of one method on one task, and over all tasks."""
 
 from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
 
 from hammerstone.evals.baselines.answer_methods import Method, NoAnswer
 from hammerstone.evals.harness.bench_run import BenchRun, for_each, one_bill
 from hammerstone.evals.harness.samples import Samples
 from hammerstone.evals.report.experiment_result import Measurement
+from hammerstone.evals.report.result_tables import ALL
+from hammerstone.models import known_sum
 from hammerstone.requests import agree
 from hammerstone.store import Bill
 
-__all__ = ["measure_accuracy"]
+__all__ = ["measure_accuracy", "totals"]
 
 
 async def measure_accuracy(
@@ -49,4 +54,29 @@ async def measure_accuracy(
         seconds=total.seconds or None,
         model_calls=total.calls,
         detail=detail,
+    )
+
+
+def totals(measurements: Sequence[Measurement]) -> list[Measurement]:
+    """The sum of each method with each model, over the tasks that it was measured on."""
+    methods = dict.fromkeys((one.method, one.model) for one in measurements)
+    return [_sum([one for one in measurements if (one.method, one.model) == key], *key) for key in methods]
+
+
+def _sum(measurements: Sequence[Measurement], method: str, model: str) -> Measurement:
+    tokens_in = known_sum(one.input_tokens for one in measurements)
+    tokens_out = known_sum(one.output_tokens for one in measurements)
+    return Measurement(
+        task=ALL,
+        method=method,
+        model=model,
+        n=sum(one.n for one in measurements),
+        right=sum(one.right for one in measurements),
+        wrong=int(known_sum(one.wrong for one in measurements) or 0),
+        lacking=sum((Counter(one.lacking) for one in measurements), Counter[str]()),
+        input_tokens=None if tokens_in is None else int(tokens_in),
+        output_tokens=None if tokens_out is None else int(tokens_out),
+        cost_usd=known_sum(one.cost_usd for one in measurements),
+        seconds=known_sum(one.seconds for one in measurements),
+        model_calls=sum(one.model_calls or 0 for one in measurements),
     )

@@ -8,10 +8,20 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from hammerstone.evals.report.aggregation import answers, by_task, false_hits, method_label, over_all, wrong
-from hammerstone.evals.report.experiment_result import Measurement, Result, Series
+from hammerstone.evals.report.experiment_result import NO_MODEL, Measurement, Result, Series
 from hammerstone.evals.report.plots import Dot, Point, draw_dots, draw_lines, draw_points, draw_stack
-from hammerstone.evals.report.result_tables import ALL, counted_in, in_one_line, number, value_in
-from hammerstone.evals.report.styles import Style, styles_of
+from hammerstone.evals.report.result_tables import (
+    ALL,
+    COST,
+    COST_SO_FAR,
+    cost_of,
+    counted_in,
+    counts_cost,
+    in_one_line,
+    number,
+    value_in,
+)
+from hammerstone.evals.report.styles import SHAPES, Style, styles_of
 from hammerstone.evals.report.svg import inline
 from hammerstone.formatting import exact_dollars, percent
 from hammerstone.visible import visible
@@ -23,7 +33,8 @@ _Row: TypeAlias = tuple[str, Measurement]  # a name, and what it has reached
 _FEW = 10  # counted, so that the count says more than per cents
 _MANY = 24  # panels; past them only the one of all tasks is drawn, and the table has the others
 _TITLES = {
-    "cost": "Cost per request",
+    COST: "Cost per request",
+    COST_SO_FAR: "Cost so far",
     "routes": "Routes over the stream",
     "strong calls": "Strong-model calls per request",
     "accuracy": "Accuracy over the stream",
@@ -31,19 +42,20 @@ _TITLES = {
     "found": "Streams in which the change is found",
     "loss": "Training loss, nats per token",
 }
+_BREAK_EVEN = "break-even"
 _PARTS = "routes"  # the plot whose series are parts of a whole
-_MARKS = {"cost": "break-even"}
 _WRONG = "Wrong answers from a tool or a cache, out of all questions. Fewer is better."
 
 
 @dataclass(frozen=True, kw_only=True)
 class LegendEntry:
-    """A line of a legend. `value` is where its line ends; an area has a filled swatch."""
+    """A line of a legend. `value` is where its line ends; an area has a filled swatch, a point its `outline`."""
 
     name: str
     value: str
     style: Style
-    area: bool
+    area: bool = False
+    outline: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +71,9 @@ class Plot:
 
 def draw(result: Result, prefix: str) -> tuple[Plot, ...]:
     """`prefix` begins the ids of the drawings; no two results of a page may have the same."""
-    methods = [method_label(one, result.figures) for one in result.figures]
-    styles = styles_of([*methods, *(one.name for one in result.series if one.plot != _PARTS)])
+    styles = _styles(result)
     plots = [
-        *_reached(result, styles),
+        *_reached(result),
         *_answer_panels(result, styles),
         *_wrong_panels(result, styles),
         *_curves(result.series, styles),
@@ -74,34 +85,60 @@ def draw(result: Result, prefix: str) -> tuple[Plot, ...]:
     )
 
 
-def _reached(result: Result, styles: Mapping[str, Style]) -> Iterator[Plot]:
+def _styles(result: Result) -> Mapping[str, Style]:
+    """A colour for each of several models; with one, a style for each method, which its lines have as well."""
+    models = styles_of(one.model for one in result.figures)
+    labels = {method_label(one, result.figures): one.model for one in result.figures}
+    if len(models.keys() - {NO_MODEL}) > 1:
+        return {label: models[model] for label, model in labels.items()}
+    return styles_of([*labels, *(one.name for one in result.series if one.plot != _PARTS)])
+
+
+def _reached(result: Result) -> Iterator[Plot]:
     """Tables 2 and 4 in one: a point for each method, its accuracy over all tasks at the cost where its line ends."""
-    costs = {one.name: one for one in result.series if one.plot == "cost" and one.x and one.y[-1] > 0}
-    found = [(method_label(one, result.figures), one) for one in by_task(answers(result)).get(ALL, ())]
-    points = [(name, one, costs[name]) for name, one in found if name in costs]
-    if result.experiment == "use" and len(points) > 1:
-        drawn = [
-            Point(x=line.y[-1], share=one.share, interval=one.interval, style=styles[name])
-            for name, one, line in points
-        ]
-        legend = [
-            LegendEntry(
-                name=in_one_line(name),
-                value=f"{percent(one.share)}, {exact_dollars(line.y[-1])}",
-                style=styles[name],
-                area=True,
-            )
-            for name, one, line in points
-        ]
-        requests = number(points[0][2].x[-1])
-        caption = (
-            f"Over all tasks. The cost of a tool includes its build, divided over {requests} requests of its task."
+    found = [(one, _cost_line(one, result.series)) for one in by_task(answers(result)).get(ALL, ())]
+    points = [(one, line) for one, line in found if line is not None]
+    if result.experiment != "use" or len(points) < 2:
+        return
+    colours = styles_of(one.model for one, _ in points)
+    methods = list(dict.fromkeys(one.method for one, _ in points))
+    shapes = {method: list(SHAPES)[at % len(SHAPES)] for at, method in enumerate(methods)}
+    drawn = [
+        Point(
+            x=line.y[-1],
+            share=one.share,
+            interval=one.interval,
+            colour=colours[one.model].colour,
+            shape=shapes[one.method],
         )
-        yield Plot(title="Accuracy against cost", svg=draw_points(drawn), legend=tuple(legend), caption=caption)
+        for one, line in points
+    ]
+    legend = [
+        LegendEntry(
+            name=in_one_line(method_label(one, result.figures)),
+            value=f"{percent(one.share)}, {exact_dollars(line.y[-1])}",
+            style=colours[one.model],
+            outline=SHAPES[shapes[one.method]],
+        )
+        for one, line in points
+    ]
+    requests = number(points[0][1].x[-1])
+    caption = f"Over all tasks. The cost of a tool includes its build, divided over {requests} requests of its task."
+    yield Plot(title="Accuracy against cost", svg=draw_points(drawn), legend=tuple(legend), caption=caption)
+
+
+def _cost_line(one: Measurement, series: Sequence[Series]) -> Series | None:
+    """The line of what this method costs with its model; a parser's is the same beside every model."""
+    plots = {line.plot for line in series} if one.model == NO_MODEL else {COST, cost_of(one.model)}
+    lines = [line for line in series if line.plot in plots and line.name == one.method and line.x and line.y[-1] > 0]
+    return lines[0] if lines else None
 
 
 def _answer_panels(result: Result, styles: Mapping[str, Style]) -> Iterator[Plot]:
     for title, rows in _rows(result):
+        shares, papers = {one.share for _, one in rows}, [one.paper for _, one in rows if one.paper is not None]
+        if len(rows) > 1 and not papers and shares in ({0.0}, {1.0}):
+            continue  # all or nothing by every method: the table says it
         yield Plot(title=title, svg=draw_dots([_dot(row, result, styles) for row in rows]), dots=True)
 
 
@@ -156,17 +193,24 @@ def _area(series: Sequence[Series]) -> Plot:
 
 def _line(name: str, series: Sequence[Series], styles: Mapping[str, Style]) -> Plot:
     styles = {**styles_of(one.name for one in series), **styles}
-    return _curve(name, series, styles, draw_lines(series, styles, value_in(name), _MARKS.get(name, "")), area=False)
+    return _curve(
+        name, series, styles, draw_lines(series, styles, value_in(name), _BREAK_EVEN if counts_cost(name) else "")
+    )
 
 
-def _curve(name: str, series: Sequence[Series], styles: Mapping[str, Style], svg: str, *, area: bool) -> Plot:
+def _curve(name: str, series: Sequence[Series], styles: Mapping[str, Style], svg: str, *, area: bool = False) -> Plot:
     say = value_in(name)
     legend = [
         LegendEntry(name=in_one_line(one.name), value=say(one.y[-1]), style=styles[one.name], area=area)
         for one in series
     ]
     caption = f"Values after {number(series[0].x[-1])} {counted_in(name)}."
-    return Plot(title=_TITLES.get(name, _title(name)), svg=svg, legend=tuple(legend), caption=caption)
+    return Plot(title=_plot_title(name), svg=svg, legend=tuple(legend), caption=caption)
+
+
+def _plot_title(name: str) -> str:
+    model = name.removeprefix(cost_of(""))
+    return f"Cost per request, {model}" if model != name else _TITLES.get(name, _title(name))
 
 
 def _title(name: str) -> str:

@@ -9,7 +9,10 @@ from pathlib import Path
 
 from hammerstone.evals.report.statistics import wilson
 
-__all__ = ["Confusion", "Measurement", "Result", "Series", "Table", "head_of", "write_results"]
+__all__ = ["NO_MODEL", "Confusion", "Headline", "Measurement", "Result", "Series", "Table", "head_of", "write_results"]
+
+NO_MODEL = "none"
+"""The model of a measurement that asks none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,10 +104,24 @@ def head_of(column: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Headline:
+    """A main number: `value` is read first; `text` says what it counts, and what it is to be compared with."""
+
+    value: str
+    text: str
+
+    @classmethod
+    def of(cls, measurement: Measurement, text: str) -> Headline:
+        """How many of a measurement's questions were right."""
+        return cls(value=f"{measurement.right:,} of {measurement.n:,}", text=text)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """One experiment. `partial` says why it is not whole; `recorded` is the date of the completions, if replayed.
 
-    `figures` are the measurements, under the name they have in JSON. `tables` hold anything else, such as examples.
+    `figures` are the measurements, under the name they have in JSON. `tables` hold anything else, such as examples,
+    `headlines` the numbers for the top of the page.
     """
 
     experiment: str
@@ -115,6 +132,7 @@ class Result:
     series: tuple[Series, ...] = ()
     confusion: Confusion | None = None
     tables: tuple[Table, ...] = ()
+    headlines: tuple[Headline, ...] = ()
     notes: tuple[str, ...] = field(default=())
     recorded: str = ""
     partial: str = ""

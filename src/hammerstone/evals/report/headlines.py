@@ -4,31 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from hammerstone.evals.report.aggregation import answers, false_hits, method_label, over_all, wrong
-from hammerstone.evals.report.experiment_result import Measurement, Result
-from hammerstone.evals.report.result_tables import in_one_line, number
+from hammerstone.evals.report.experiment_result import Headline, Measurement, Result
+from hammerstone.evals.report.result_tables import counts_cost, in_one_line, number
 from hammerstone.formatting import percent
 
-__all__ = ["Headline", "headlines"]
+__all__ = ["headlines"]
 
 _OURS = "hammerstone"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Headline:
-    """A main number: `value` is read first; `text` says what it counts, and how the others did."""
-
-    value: str
-    text: str
-
-
 def headlines(result: Result) -> Iterator[Headline]:
-    """Right answers, false hits and break-even, as far as the result has them.
+    """The result's own headlines; without any, right answers, false hits and break-even, as far as it has them.
 
     hammerstone's own method comes first where there is one, else the best, and of equals the one that was asked most.
     """
+    if result.headlines:
+        yield from result.headlines
+        return
     right, missed = over_all(answers(result)), [wrong(one) for one in over_all(false_hits(result))]
     if right:
         first = _ours(right) or max(right, key=lambda one: (one.share, one.n))
@@ -38,7 +32,7 @@ def headlines(result: Result) -> Iterator[Headline]:
         first = _ours(missed) or min(missed, key=lambda one: one.share)
         text = f"false hits: {_label(first, result)}{_others(first, missed)}"
         yield Headline(value=f"{first.right} of {first.n}", text=text)
-    marks = [(one.mark, one.name, one.x[-1]) for one in result.series if one.plot == "cost" and one.mark is not None]
+    marks = [(one.mark, one.name, one.x[-1]) for one in result.series if counts_cost(one.plot) and one.mark is not None]
     if marks:
         requests, name, last = min(marks)
         extrapolated = " (extrapolated beyond what was measured)" if requests > last else ""

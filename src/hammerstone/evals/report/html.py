@@ -10,8 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from hammerstone.evals.report.drawing import Plot, draw
-from hammerstone.evals.report.experiment_result import Confusion, Result, Table
-from hammerstone.evals.report.headlines import Headline, headlines
+from hammerstone.evals.report.experiment_result import Confusion, Headline, Result, Table
+from hammerstone.evals.report.headlines import headlines
 from hammerstone.evals.report.result_tables import CONFUSION, DETAIL, about, tables
 from hammerstone.visible import seen, visible
 

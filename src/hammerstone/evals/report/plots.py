@@ -17,7 +17,7 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from hammerstone.evals.report.experiment_result import Series
-from hammerstone.evals.report.result_tables import counted_in, number
+from hammerstone.evals.report.result_tables import COST_SO_FAR, counted_in, counts_cost, number
 from hammerstone.evals.report.styles import Style
 from hammerstone.formatting import exact_dollars
 from hammerstone.visible import visible
@@ -31,7 +31,6 @@ _LETTERS = 20  # of a name, in a line
 _INK, _FAINT, _RULE = "#33302b", "#6f6a61", "#e4e1da"
 _CROWDED = 8  # times the middle x is less than the last: the points are not evenly spaced
 _FLAT = 40  # times the lowest value is less than the highest: on an even scale it lies on the floor
-_SHAPES = "os^Dv"  # of a point, by the strokes and gaps that a line of its style has
 _LOOK = {
     "svg.fonttype": "none",
     "svg.hashsalt": "hammerstone",
@@ -67,12 +66,13 @@ class Dot:
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """A share with its interval, from 0 to 1, at a cost in US dollars."""
+    """A share with its interval, from 0 to 1, at a cost in US dollars. `shape` is one of `SHAPES`."""
 
     x: float
     share: float
     interval: tuple[float, float]
-    style: Style
+    colour: str
+    shape: str
 
 
 def draw_points(points: Sequence[Point]) -> str:
@@ -80,8 +80,8 @@ def draw_points(points: Sequence[Point]) -> str:
 
     def paint(axes: Axes) -> None:
         for one in points:
-            axes.vlines(one.x, *one.interval, color=one.style.colour, linewidth=3, alpha=0.45)
-            axes.plot(one.x, one.share, _SHAPES[len(one.style.dash)], color=one.style.colour, markersize=6.5)
+            axes.vlines(one.x, *one.interval, color=one.colour, linewidth=3, alpha=0.45)
+            axes.plot(one.x, one.share, one.shape, color=one.colour, markersize=6.5)
         axes.set_xscale("log")
         axes.set_ylim(-0.04, 1.04)
         dollars = [one.x for one in points]
@@ -143,12 +143,12 @@ def draw_lines(
 
 
 def _set_scales(axes: Axes, series: Sequence[Series]) -> None:
-    """Start at zero if that leaves something to see; use logarithms if values or points span orders of magnitude."""
+    """Start at zero if that leaves something to see; use logarithms if points or dollars span orders of magnitude."""
     xs = sorted(x for one in series for x in one.x)
     ys = sorted(y for one in series for y in one.y)
     if 0 < _CROWDED * xs[len(xs) // 2] < xs[-1]:
         axes.set_xscale("log")
-    if 0 < _FLAT * ys[0] < ys[-1]:
+    if counts_cost(series[0].plot) and 0 < _FLAT * ys[0] < ys[-1] and series[0].plot != COST_SO_FAR:
         axes.set_yscale("log")
     elif 0 < ys[0] < ys[-1] / 2:
         axes.set_ylim(bottom=0)
@@ -223,8 +223,8 @@ def _drawn(paint: Callable[[Axes], None], *, height: float = _HEIGHT, left: floa
 
 
 def _lines(name: str) -> str:
-    """A name in at most three lines of 20 letters, broken after underscores or hyphens, the last line cut."""
+    """A name in at most four lines of 20 letters, broken after underscores or hyphens, the last line cut."""
     parts = visible(name, lines=True).expandtabs(1).replace("_", "_\0 ").split("\n")  # SVG allows no control characters
     words = [[w.replace("-", "-\0 ") if len(w) > _LETTERS else w for w in part.split(" ")] for part in parts]
     lines = [line.replace("\0 ", "").replace("\0", "") for one in words for line in wrap(" ".join(one), _LETTERS)]
-    return "\n".join(lines if len(lines) < 4 else [*lines[:2], f"{lines[2][: _LETTERS - 1]}…"])
+    return "\n".join(lines if len(lines) < 5 else [*lines[:3], f"{lines[3][: _LETTERS - 1]}…"])

@@ -12,10 +12,14 @@ from hammerstone.formatting import exact_dollars, percent
 __all__ = [
     "ALL",
     "CONFUSION",
+    "COST",
+    "COST_SO_FAR",
     "DETAIL",
     "Table",
     "about",
+    "cost_of",
     "counted_in",
+    "counts_cost",
     "counts_false_hits",
     "in_one_line",
     "number",
@@ -25,6 +29,8 @@ __all__ = [
 
 ALL = "all"  # the task of a measurement over all tasks
 CONFUSION = "Confusion matrix"  # the title of that table
+COST = "cost"  # the plot of what a request costs
+COST_SO_FAR = "cost so far"  # the plot of a running total
 DETAIL = "detail"  # the column of the longest texts, always the last
 UNKNOWN = "unknown"
 
@@ -65,10 +71,21 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 or value == math.floor(value) else f"{value:.4g}"
 
 
+def cost_of(model: str) -> str:
+    """The plot of what a request costs with this model, by each method."""
+    return f"{COST}, {model}"
+
+
+def counts_cost(plot: str) -> bool:
+    """Whether the plot's values are dollars: of a request, or so far."""
+    return plot.startswith(COST)
+
+
 def value_in(plot: str) -> Callable[[float], str]:
     """The format of a plot's values: money, per cent, or plain numbers."""
-    shares = dict.fromkeys(("routes", "accuracy", "coverage", "found"), percent)
-    return {"cost": exact_dollars, **shares}.get(plot, number)
+    if counts_cost(plot):
+        return exact_dollars
+    return percent if plot in ("routes", "accuracy", "coverage", "found") else number
 
 
 def counted_in(plot: str) -> str:
@@ -100,7 +117,8 @@ def _measurements(result: Result) -> Table:
     ]
     silent = [head_of(name) for name, cells in columns if set(cells) == {UNKNOWN}]
     caption = (
-        "Tokens each (input and output), seconds each and cost each are per request, cost and calls totals over all n."
+        "Intervals are 95 % Wilson intervals. Tokens (input and output), seconds and cost each are per question, of "
+        "builds per build; cost and calls are totals over all n."
     )
     if silent:
         caption = f"{UNKNOWN.capitalize()} in every row: {', '.join(silent)}." + (

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-__all__ = ["Style", "styles_of"]
+__all__ = ["SHAPES", "Style", "styles_of"]
 
 # After Okabe and Ito (2008), for colour-blind people; their yellow and sky blue are too pale for a thin line.
 _COLOURS = ("#0072b2", "#009e73", "#d55e00", "#b0578d", "#4d4a45", "#c98a00")
 _DASHES = ((), (6, 2), (2, 2), (8, 2, 2, 2))
+SHAPES = {
+    "o": "M9 5a4 4 0 1 0 8 0a4 4 0 1 0 -8 0Z",
+    "s": "M9 1H17V9H9Z",
+    "^": "M13 .5 18 9H8Z",
+    "D": "M13 0 18 5 13 10 8 5Z",
+    "v": "M13 9.5 18 1H8Z",
+}
+"""Points, as matplotlib names them, and their outlines in a legend of 26 by 10 px."""
 
 
 @dataclass(frozen=True, kw_only=True)
