@@ -84,7 +84,7 @@ def _headlines(all_tasks: Sequence[Measurement]) -> tuple[Headline, ...]:
     reused = [one for one in all_tasks if one.method == REUSED]
     for one in reused[1:2] or reused[:1]:
         by_tool = [other for other in all_tasks if other.method == ToolWithUser.name and other.model == one.model]
-        with_tools = [f"; with its tools, {other.right:,} of {other.n:,}" for other in by_tool]
+        with_tools = [f"; with the tools, {other.right:,} of {other.n:,}" for other in by_tool]
         return (
             Headline.of(one, "".join([f"right by {one.model} with the strong model's chain of thought", *with_tools])),
         )

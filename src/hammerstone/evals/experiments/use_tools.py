@@ -218,13 +218,11 @@ def _constant(bench: BenchRun, tasks: Sequence[Samples]) -> tuple[Table, ...]:
 def _headlines(all_tasks: Sequence[Measurement]) -> tuple[Headline, ...]:
     """A small model with the tools against the same model without, if there is one; and the parsers."""
     by_tool = [one for one in all_tasks if one.method == ToolWithUser.name]
+    words = {Direct.name: "directly", ChainOfThought.OWN: "by its own chain of thought"}
     found: list[Headline] = []
     for one in by_tool[1:2] or by_tool[:1]:
-        prompted = [
-            f"{other.right:,} by {other.method}"
-            for other in all_tasks
-            if other.model == one.model and other.n == one.n and other.method in (Direct.name, ChainOfThought.OWN)
-        ]
+        same = [other for other in all_tasks if (other.model, other.n) == (one.model, one.n) and other.method in words]
+        prompted = [f"{other.right:,} {words[other.method]}" for other in same]
         found.append(Headline.of(one, "; ".join([f"right by {one.model} with the tools", *prompted])))
     parsed = [one for one in all_tasks if one.method == ToolWithParser.name]
     return (*found, *(Headline.of(one, "right by the tools' parsers, without a model") for one in parsed))
