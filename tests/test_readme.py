@@ -19,7 +19,7 @@ RESULTS = Path(__file__).parents[1] / "docs" / "results.md"
 IMPROVE = RESULTS.with_name("improve.md")
 STREAM, NEAR_MISS = "`hammerstone bench stream`", "`hammerstone bench near-miss`"
 AUDIT, USE = "`hammerstone bench audit`", "`hammerstone bench use`"
-QWEN = "qwen2.5-coder-1.5b-instruct"
+QWEN, SMALLER, SMALLEST = "Qwen 2.5 Coder 1.5B", "Qwen 2.5 Coder 0.5B", "SmolLM2 135M"
 IMPROVING = "`hammerstone bench improve`"
 NOT_ONE = ("all", "false hits")  # rows of no single family
 
@@ -52,19 +52,29 @@ def test_the_readme_states_no_figure_of_an_experiment_that_is_not_recorded_whole
 
 
 def test_what_small_models_get_right_is_that_of_the_results() -> None:
-    for name, model in (
-        ("Qwen 2.5 Coder 1.5B", QWEN),
-        ("Qwen 2.5 Coder 0.5B", "qwen2.5-coder-0.5b-instruct"),
-        ("SmolLM2 135M", "smollm2-135m-instruct"),
-    ):
+    for model in (QWEN, SMALLER, SMALLEST):
         alone, n = numbers(row("use", "all", "direct, few-shot", model)[3])
         with_tools, _ = numbers(row("use", "all", "tool, user", model)[3])
+        served, _ = numbers(row("use", "all", "tool, user, behind the gate", model)[3])
         (wrong,) = numbers(row("use", "all", "tool, user", model)[4])
-        figure = [alone, with_tools, wrong]
-        found = stated(f"{name}, n = {n:.0f}", USE)
-        assert [one for one in found if one in figure][:3] == figure
+        left = n - with_tools - wrong
+        found = stated(f"{model}, n = {n:.0f}", USE)
         if model == QWEN:
-            assert found == [alone, with_tools, round(with_tools / alone, 2), 4, wrong, n - with_tools - wrong]
+            thinking, _ = numbers(row("use", "all", "chain of thought, few-shot", model)[3])
+            assert served == with_tools
+            assert found == [alone, thinking, with_tools, round(with_tools / alone, 2), 4, wrong, left]
+        else:
+            assert found == [alone, with_tools, *([served] if served != with_tools else []), wrong, left]
+
+
+def test_what_one_call_gets_right_is_that_of_the_results() -> None:
+    def figures(model: str) -> list[list[str]]:
+        return [one for one in rows("one-call") if one[0] == "reworded questions" and one[2] == model]
+
+    small, strong = ([numbers(one[3])[0] for one in figures(model)] for model in (SMALLER, "recorded user"))
+    wrong = [float(one[4]) for one in figures(SMALLER)]
+    assert {float(one[4]) for one in figures("recorded user")} == {0}
+    assert stated("reworded questions by", "`hammerstone bench one-call`") == [*small, *wrong, *strong, 0]
 
 
 def test_what_parsers_get_right_is_that_of_the_results() -> None:
@@ -73,13 +83,19 @@ def test_what_parsers_get_right_is_that_of_the_results() -> None:
 
 
 def test_what_a_small_dispatcher_gets_right_is_that_of_the_results() -> None:
-    for said, what in (
-        ("the right task of six", "an existing tool"),
-        ("belongs to a new task", "a new tool or an existing"),
-    ):
-        found = [one for one in rows("dispatch") if one[0].startswith(what) and one[2] == QWEN]
-        alone, both = (numbers(one[3])[0] for one in found)
-        assert stated(said, "`hammerstone bench dispatch`") == [alone, both]
+    def right(what: str, method: str, model: str) -> float:
+        return numbers(row("dispatch", what, method, model)[3])[0]
+
+    what = "an existing tool"
+    figures = [right(what, method, QWEN) for method in ("dispatcher model", "parsers, then model")]
+    assert stated("the right task of six", "`hammerstone bench dispatch`") == figures
+    what = "a new tool or an existing one"
+    alone, both = (right(what, method, QWEN) for method in ("dispatcher model", "parsers, then model"))
+    asked, n = numbers(row("dispatch", what, "parsers, then model", QWEN)[-1])
+    assert both == n - asked
+    assert stated("belongs to a new task", "`hammerstone bench dispatch`") == [
+        *(alone, right(what, "parsers", "none"), both, asked)
+    ]
 
 
 def test_valid_tools_are_those_of_the_results() -> None:
@@ -100,7 +116,7 @@ def test_right_answers_of_the_stream_are_those_of_the_results() -> None:
 def test_calls_of_the_strong_model_are_those_of_the_results() -> None:
     _, _, ours, last = numbers(row("stream", "all", "hammerstone")[-1])
     fewer = round(100 * (1 - ours / last))
-    assert stated("the same: calls of the strong model", STREAM)[:2] == [ours, fewer]
+    assert stated("the same: calls of the strong model", f"{last:.0f} requests", STREAM)[:2] == [ours, fewer]
 
 
 def test_what_the_loop_does_with_a_small_model_is_that_of_the_results() -> None:
@@ -114,15 +130,18 @@ def test_what_the_loop_does_with_a_small_model_is_that_of_the_results() -> None:
 
 
 def test_what_a_chain_of_thought_gets_right_is_that_of_the_results() -> None:
-    figures = [one for one in rows("reuse-cot") if one[1].startswith("strong model's") and one[2] == QWEN]
-    right, n = (sum(some) for some in zip(*(numbers(one[3]) for one in figures), strict=True))
-    wrong = sum(float(one[4]) for one in figures)
+    of = row("reuse-cot", "all", "strong model's chain of thought", QWEN)
+    (right, n), wrong = numbers(of[3]), float(of[4])
     assert stated(f"n = {n:.0f}", "`hammerstone bench reuse-cot`") == [right, wrong, n - right - wrong]
 
 
 def test_the_break_even_is_that_of_the_results() -> None:
-    (mark,) = numbers(row("stream", "cost", "hammerstone")[-1])
-    assert stated("break-even", STREAM)[-1] == mark
+    (mark,) = numbers(row("stream", "cost so far", "hammerstone")[-1])
+    ours, strong = (
+        round(numbers(row("stream", "all", one)[9])[0], 2) for one in ("hammerstone", "everything to the strong model")
+    )
+    assert ours > strong
+    assert stated("break-even", STREAM) == [ours, strong, mark]
 
 
 def test_false_hits_of_the_stream_are_those_of_the_results() -> None:
@@ -146,8 +165,15 @@ def test_hits_on_look_alikes_are_those_of_the_results() -> None:
     def of_caches(how: str) -> list[float]:
         return [wrong_hits(f"semantic cache of {one}, {how}") for one in ("character 4-grams", "all-minilm-l6-v2")]
 
+    def own_hits(method: str) -> float:
+        return numbers(row("near-miss", "all", method)[-1])[0]
+
     ours, at_our_rate = wrong_hits("hammerstone, parser route"), of_caches("at hammerstone's hit rate")
-    assert stated(NEAR_MISS) == [ours, *at_our_rate, 0.95, *of_caches("0.95")]
+    hits = [own_hits(f"semantic cache of {one}, 0.95") for one in ("character 4-grams", "all-minilm-l6-v2")]
+    assert stated(NEAR_MISS) == [
+        *(ours, own_hits("hammerstone, parser route")),
+        *(*at_our_rate, 0.95, *of_caches("0.95"), *hits),
+    ]
     assert stated(f"n = {numbers(row('near-miss', 'all', 'exact cache')[3])[1]:.0f}", NEAR_MISS)
 
 
