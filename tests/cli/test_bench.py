@@ -71,7 +71,8 @@ def test_recorded_experiments_run_without_a_model(cli: Cli, recorded_bench: Benc
     done = cli(*recorded_bench.use())
     assert done.code == 0
     assert done.rows[0] == "Tool users against prompting alone (LATM, tables 2 and 4)"
-    lines = [row for row in done.rows if row.startswith("sum ")]
+    *lines, same_answer = [row for row in done.rows if row.startswith("sum ")]
+    assert same_answer.endswith(" 1/4")
     assert [line.split(" 4/4 ")[0] for line in lines] == [
         "sum direct, few-shot recorded user",
         "sum chain of thought, few-shot recorded user",
@@ -183,7 +184,7 @@ def test_more_users_than_one_are_measured_recorded_and_replayed(
     )
     assert first == second
     rows = cli(*command, "--recordings", folder).rows
-    assert [row.split(" 4/4 ")[0] for row in rows if row.startswith("sum ")] == [
+    assert [row.split(" 4/4 ")[0] for row in rows if row.startswith("sum ") and " 4/4 " in row] == [
         "sum direct, few-shot recorded user",
         "sum direct, few-shot recorded user2",
     ]

@@ -205,7 +205,7 @@ async def test_what_one_experiment_has_paid_another_counts_and_does_not_pay(
     asked = models[Role.MAKER].prompts
     assert asked.count(asked[0]) == 1
     assert make.figures[0].cost_usd == PRICE
-    assert [one.cost_usd for one in reuse.figures if one.method == "tool, user"] == [4 * PRICE]
+    assert {one.cost_usd for one in reuse.figures if one.method == "tool, user"} == {4 * PRICE}
     assert use.figures[0].cost_usd == 4 * PRICE
 
 
