@@ -124,7 +124,7 @@ def test_what_the_loop_does_with_a_small_model_is_that_of_the_results() -> None:
     right, _ = numbers(row("stream", "all", loop)[2])
     by_tools, _ = numbers(row("stream", "false hits", loop)[-1])
     *_, ours, last = numbers(row("stream", "all", loop)[-1])
-    costs = [round(numbers(row("stream", "all", one)[9])[0], 2) for one in (loop, "everything to the strong model")]
+    costs = [round(numbers(row("stream", "all", one)[10])[0], 2) for one in (loop, "everything to the strong model")]
     found = stated("Qwen 2.5 Coder 1.5B as dispatcher and user", STREAM)
     assert found == [right, by_tools, last, ours, round(100 * (1 - ours / last)), *costs]
 
@@ -138,7 +138,7 @@ def test_what_a_chain_of_thought_gets_right_is_that_of_the_results() -> None:
 def test_the_break_even_is_that_of_the_results() -> None:
     (mark,) = numbers(row("stream", "cost so far", "hammerstone")[-1])
     ours, strong = (
-        round(numbers(row("stream", "all", one)[9])[0], 2) for one in ("hammerstone", "everything to the strong model")
+        round(numbers(row("stream", "all", one)[10])[0], 2) for one in ("hammerstone", "everything to the strong model")
     )
     assert ours > strong
     assert stated("break-even", STREAM) == [ours, strong, mark]

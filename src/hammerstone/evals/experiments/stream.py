@@ -188,6 +188,7 @@ def _measurement(
         model="",
         n=len(ks),
         right=sum(steps[k].right(items[k]) for k in ks),
+        wrong=sum(steps[k].answer is not None and not steps[k].right(items[k]) for k in ks),
         input_tokens=bill.usage.input_tokens,
         output_tokens=bill.usage.output_tokens,
         cost_usd=bill.cost_usd,
