@@ -58,7 +58,7 @@ class MakeTrials:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ended:
+class JudgedTrial:
     """A build that ended, and where: at one of `STAGES` for the reason in `detail`, or with a valid tool."""
 
     made: BuildTrial
@@ -85,7 +85,7 @@ async def run_make(
     done = 0
     partial = ""
 
-    async def one(job: tuple[MakeTrials, int]) -> Ended | None:
+    async def one(job: tuple[MakeTrials, int]) -> JudgedTrial | None:
         nonlocal done, partial
         row, number = job
         try:
@@ -127,11 +127,11 @@ async def run_make(
     )
 
 
-async def _judge(bench: BenchRun, row: MakeTrials, made: BuildTrial) -> Ended:
+async def _judge(bench: BenchRun, row: MakeTrials, made: BuildTrial) -> JudgedTrial:
     """Whether a tool went live, and is valid on fresh instances."""
     tool = made.tool
     if tool is None:
-        return Ended(made=made, stage=made.stage, detail=made.reason)
+        return JudgedTrial(made=made, stage=made.stage, detail=made.reason)
     parses = Route.PARSER in tool.routes
     method: Method = ToolWithParser(bench.sandbox, tool) if parses else ToolWithUser(row.user, bench.sandbox, tool)
     asked = row.samples.asked if parses else row.samples.asked[:BY_USER]
@@ -141,12 +141,12 @@ async def _judge(bench: BenchRun, row: MakeTrials, made: BuildTrial) -> Ended:
     )
     silent = sum(not isinstance(given, str) for given in answers)
     if not wrong and len(answers) - silent >= ANSWERED * len(answers):
-        return Ended(made=made)
+        return JudgedTrial(made=made)
     what = f"{wrong} of {len(answers)} wrong" if wrong else f"{silent} of {len(answers)} not answered"
-    return Ended(made=made, stage=FRESH, detail=f"{FRESH}: {what} by {method.name}")
+    return JudgedTrial(made=made, stage=FRESH, detail=f"{FRESH}: {what} by {method.name}")
 
 
-def _measurement(row: MakeTrials, ended: Sequence[Ended]) -> Measurement:
+def _measurement(row: MakeTrials, ended: Sequence[JudgedTrial]) -> Measurement:
     total = one_bill([one.made.bill for one in ended])
     paper = PAPER.get(row.samples.task)
     return Measurement(
@@ -164,7 +164,7 @@ def _measurement(row: MakeTrials, ended: Sequence[Ended]) -> Measurement:
     )
 
 
-def _stages(rows: Sequence[tuple[MakeTrials, Sequence[Ended]]]) -> Table:
+def _stages(rows: Sequence[tuple[MakeTrials, Sequence[JudgedTrial]]]) -> Table:
     """Where the tries of each maker ended with each recipe, over all tasks."""
     counted: dict[tuple[str, str], Counter[str]] = {}
     for row, ended in rows:
