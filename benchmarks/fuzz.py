@@ -5,7 +5,7 @@
     python benchmarks/fuzz.py --target sources --seed 0 --number 1234       # one input again, with its traceback
 
 Valid inputs are cut, doubled, spliced, blown up, re-encoded and filled with what readers stumble over. A finding is an
-error that the reader does not declare or the end of its process (crash), more than two seconds of a processor (slow),
+error that the reader does not declare or the end of its process (crash), more than eight seconds of a processor (slow),
 or a process more than 300 MB larger than before (fat). The table goes to standard output, progress and findings to
 standard error; the exit code is 1 if anything was found. The same seed gives the same inputs.
 """
