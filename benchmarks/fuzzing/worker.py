@@ -21,7 +21,7 @@ from fuzzing.targets import TARGETS, Read, Target
 
 __all__ = ["FAT_MB", "SLOW_SECONDS", "make_input", "work"]
 
-SLOW_SECONDS = 8.0  # of a processor; a slow one takes four for a repeated input that a fast one reads in two
+SLOW_SECONDS = 8.0  # of a processor; a slow one takes four for an input of 30,001 requests, growing in step with it
 FAT_MB = 300  # more than the idle process
 ENDLESS_SECONDS = 120
 CEILING_BYTES = 2 * 1024**3
