@@ -197,6 +197,14 @@ def test_prices_that_are_named_stand_in_for_unknown_ones(home: Path) -> None:
     assert (named.unknown, named.estimated) == (0, 6)
 
 
+def test_an_answer_that_disagrees_with_the_log_saves_nothing(home: Path) -> None:
+    other = replace(SUMS[-1], answer="a dozen")
+    tested = run(log(*SUMS[:-1], other), home, maker()).tested
+    assert (tested.answered, tested.disagreed, tested.priced) == (6, 1, 6)
+    assert tested.paid_usd == pytest.approx(0.006)
+    assert tested.saved_usd == pytest.approx(0.005)
+
+
 def test_a_list_price_is_that_of_the_logged_tokens(home: Path) -> None:
     usage = Usage(input_tokens=1_000_000, output_tokens=0)
     lines = [

@@ -30,9 +30,10 @@ class LogDisagreement:
 class HeldOut:
     """Held-out requests: `n` of them, `answered` by tools, of which `disagreed` with the log.
 
-    `repeated` of the answered ones had been asked before, word for word: a plain cache might have had them. `saved_usd`
-    is the price of those answered whose price is known, `priced` their number. `waited_s` is how long the model took
-    for the `timed` ones of them, and `tool_ms` how long a tool took for each.
+    `repeated` of the answered ones had been asked before, word for word: a plain cache might have had them. `paid_usd`
+    is the price of the answered ones whose price is known, `priced` their number, and `saved_usd` the price of those of
+    them that agreed: an answer that may be wrong saves nothing. `waited_s` is how long the model took for the `timed`
+    ones of them, and `tool_ms` how long a tool took for each.
     """
 
     n: int = 0
@@ -40,6 +41,7 @@ class HeldOut:
     disagreed: int = 0
     repeated: int = 0
     priced: int = 0
+    paid_usd: float = 0.0
     saved_usd: float = 0.0
     timed: int = 0
     waited_s: float = 0.0
@@ -71,6 +73,7 @@ class HeldOut:
         self.disagreed += other.disagreed
         self.repeated += other.repeated
         self.priced += other.priced
+        self.paid_usd += other.paid_usd
         self.saved_usd += other.saved_usd
         self.timed += other.timed
         self.waited_s += other.waited_s

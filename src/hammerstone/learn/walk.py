@@ -133,14 +133,16 @@ class Walk:
         tested.answered += 1
         tested.repeated += repeated
         tested.tool_ms.append(said.ms)
+        agrees = agree(said.text, line.answer or "")
         cost = self._costs.of(line)
         if cost is not None:
             tested.priced += 1
-            tested.saved_usd += cost
+            tested.paid_usd += cost
+            tested.saved_usd += cost if agrees else 0.0
         if line.logged is not None and line.logged.seconds is not None:
             tested.timed += 1
             tested.waited_s += line.logged.seconds
-        if not agree(said.text, line.answer or ""):
+        if not agrees:
             tested.disagreed += 1
             if len(tested.disagreements) < DISAGREEMENTS:
                 tested.disagreements.append(

@@ -60,7 +60,7 @@ def facts(findings: Findings) -> list[tuple[str, str]]:
     if tested.answered:
         bound = f"at most {percent(tested.bound)} of all answers, with 95 % confidence"
         shown.append(("disagreed with the log", f"{tested.disagreed:,} of {tested.answered:,}; {bound}"))
-        each = tested.saved_usd / tested.priced if tested.priced else None
+        each = tested.paid_usd / tested.priced if tested.priced else None
         known = f"; known of {tested.priced:,} of {tested.answered:,}" if 0 < tested.priced < tested.answered else ""
         shown.append(("price of an answer", f"{dollars(each)} on average{known}" if tested.priced else UNKNOWN))
     if tested.timed:
