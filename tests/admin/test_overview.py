@@ -79,6 +79,12 @@ def test_a_request_without_an_answer_saves_nothing(store: Store) -> None:
     assert found.all.baseline_usd == 1.0
 
 
+def test_an_answer_that_is_known_to_be_wrong_saves_nothing(store: Store) -> None:
+    found = seen(store, STRONG, BY_TOOL, replace(BY_TOOL, correct=False))
+    assert (found.all.without_model, found.all.baseline_usd) == (2, pytest.approx(1 + 1))
+    assert found.all.seconds == pytest.approx(1 * 1.0 - 2 * 0.1)
+
+
 def test_tasks_and_models_come_with_most_requests_first(store: Store) -> None:
     found = seen(store, STRONG, BY_TOOL, replace(STRONG, task=None))
     assert [(one.name, one.saving.requests) for one in found.tasks] == [("sum", 2), (None, 1)]

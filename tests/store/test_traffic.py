@@ -54,6 +54,18 @@ def test_requests_are_summed_up_by_route_task_and_model(store: Store) -> None:
     assert store.traffic(Stretch(since="9999")) == ()
 
 
+def test_answers_known_to_be_wrong_are_counted_once_and_no_more_when_found_right_after_all(store: Store) -> None:
+    store.add_answers([answered(number, Route.EXACT, task="sum") for number in (1, 2, 3)])
+    store.add_answers([answered(4, Route.PARSER, correct=False), answered(5, Route.PARSER, correct=True)])
+    for number in (1, 1, 2):
+        store.correct(f"r{number}", None)
+    store.confirm("r2")
+    assert {(one.route, one.requests, one.wrong) for one in store.traffic(EVER)} == {
+        (Route.EXACT, 3, 1),
+        (Route.PARSER, 2, 1),
+    }
+
+
 def test_requests_are_counted_over_time(store: Store) -> None:
     store.add_answers([answered(1, Route.SOLVER, task="sum"), answered(2, Route.PARSER), answered(3, Route.PARSER)])
     found = store.buckets(EVER, 4)

@@ -34,8 +34,9 @@ class Saving:
 
     `without_model` counts those that no model was asked for, and `unanswered` those that failed or wait for a person.
     `baseline_usd` is what the strong model's answers of the same task cost on average, for every answer that it did
-    not give, and what it has cost for the others; `None` where it has no known price. `paid` is what was paid to answer
-    them. `seconds` is how much longer their clients would have waited.
+    not give, and what it has cost for the others; `None` where it has no known price. An answer that is known to be
+    wrong stands in for none of the strong model's. `paid` is what was paid to answer them. `seconds` is how much longer
+    their clients would have waited.
     """
 
     requests: int
@@ -127,13 +128,14 @@ def _grouped(names: Sequence[str | None], parts: Sequence[Saving]) -> tuple[Task
 
 def _of_row(row: Traffic, strong: StrongModel) -> Saving:
     answered = row.requests - row.unanswered
+    replaced = answered - row.wrong
     baseline, seconds = 0.0, 0.0
     if row.route is Route.SOLVER:
         baseline = None if row.spent.unpriced else strong.own * row.spent.usd
     elif answered:
         mean = strong.of(row.task)
-        baseline = None if mean is None or mean.usd is None else answered * mean.usd
-        seconds = 0.0 if mean is None else answered * mean.seconds - row.seconds
+        baseline = None if mean is None or mean.usd is None else replaced * mean.usd
+        seconds = 0.0 if mean is None else replaced * mean.seconds - row.seconds
     return Saving(
         requests=row.requests,
         without_model=answered if row.route in WITHOUT_MODEL else 0,

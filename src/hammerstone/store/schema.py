@@ -60,7 +60,7 @@ __all__ = [
     "versions",
 ]
 
-HEAD = "0009"  # the newest migration; known here so that opening an up-to-date store need not import Alembic
+HEAD = "0010"  # the newest migration; known here so that opening an up-to-date store need not import Alembic
 VERSION_TABLE = "hammerstone_schema"
 
 
@@ -336,6 +336,12 @@ Index(
     *(answers.c[name] for name in ("task", "route", "model", "created")),
     sqlite_where=text("answer IS NULL"),
     postgresql_where=text("answer IS NULL"),
+)
+Index(
+    "ix_answers_known_wrong",
+    *(answers.c[name] for name in ("task", "route", "model", "created")),
+    sqlite_where=text("correct IS 0"),
+    postgresql_where=text("correct IS false"),
 )
 Index("ix_answers_of_task", answers.c.task, answers.c.id)
 Index("ix_answers_of_route", answers.c.route, answers.c.id)

@@ -59,7 +59,7 @@ class Spent(NamedTuple):
 class Traffic:
     """All requests of one task and model that went one route. `seconds` are those of all answers together.
 
-    `unanswered` counts those that failed, or wait for a person.
+    `unanswered` counts those that failed, or wait for a person, `wrong` those whose answer is known to be wrong.
     """
 
     route: Route | None
@@ -67,6 +67,7 @@ class Traffic:
     model: str | None
     requests: int
     unanswered: int
+    wrong: int
     spent: Spent
     seconds: float
 
@@ -131,7 +132,8 @@ def sums(connection: Connection, stretch: Stretch) -> tuple[Traffic, ...]:
         (func.count() - func.count(cost)).label("unpriced"),
         func.sum(_ANSWERS.c.ms).label("ms"),
     )
-    unanswered = _unanswered(connection, stretch)
+    unanswered = _counted(connection, stretch, _ANSWERS.c.answer.is_(None))
+    wrong = _counted(connection, stretch, _ANSWERS.c.correct.is_(False))
     found = connection.execute(_within(rows, stretch, _SCANNED).group_by(*groups)).all()
     return tuple(
         Traffic(
@@ -139,7 +141,8 @@ def sums(connection: Connection, stretch: Stretch) -> tuple[Traffic, ...]:
             task=row.task,
             model=row.model,
             requests=row.requests,
-            unanswered=unanswered.get((row.route, row.task, row.model), 0),
+            unanswered=unanswered[row.route, row.task, row.model],
+            wrong=wrong[row.route, row.task, row.model],
             spent=Spent(float(row.usd), row.unpriced),
             seconds=row.ms / 1000,
         )
@@ -147,11 +150,13 @@ def sums(connection: Connection, stretch: Stretch) -> tuple[Traffic, ...]:
     )
 
 
-def _unanswered(connection: Connection, stretch: Stretch) -> dict[tuple[str | None, ...], int]:
+def _counted(
+    connection: Connection, stretch: Stretch, which: ColumnElement[bool]
+) -> Counter[tuple[str | None, str | None, str | None]]:
+    """How many requests are `which`, by route, task and model; an index holds these alone."""
     groups = (_ANSWERS.c.task, _ANSWERS.c.route, _ANSWERS.c.model)
-    rows = select(*groups, func.count().label("requests")).where(_ANSWERS.c.answer.is_(None))
-    found = connection.execute(_within(rows, stretch, _SCANNED).group_by(*groups)).all()
-    return {(row.route, row.task, row.model): row.requests for row in found}
+    rows = _within(select(*groups, func.count().label("requests")).where(which), stretch, _SCANNED).group_by(*groups)
+    return Counter({(row.route, row.task, row.model): row.requests for row in connection.execute(rows).all()})
 
 
 def buckets(connection: Connection, stretch: Stretch, characters: int) -> tuple[Bucket, ...]:
