@@ -32,6 +32,7 @@ ROOT = Path(__file__).parents[2]
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 GATEWAYS = ("gateway-1", "gateway-2")
 HAMMERSTONE = [sys.executable, "-m", "hammerstone"]
+(WORKDIR,) = re.findall(r"^WORKDIR (\S+)$", (ROOT / "deploy/Dockerfile").read_text(), re.MULTILINE)
 
 
 def interpolated(text: str, given: dict[str, str]) -> str:
@@ -44,9 +45,11 @@ def interpolated(text: str, given: dict[str, str]) -> str:
 
 
 @contextmanager
-def running(command: list[str], environment: dict[str, str]) -> Iterator[int]:
-    """A gateway: its port."""
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | environment) as process:
+def running(command: list[str], environment: dict[str, str], folder: Path) -> Iterator[int]:
+    """A gateway that starts in `folder`: its port."""
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=os.environ | environment, cwd=folder
+    ) as process:
         assert process.stderr is not None
         lines = (re.search(r"serving: http://0\.0\.0\.0:(\d+)", line) for line in process.stderr)
         try:
@@ -94,8 +97,12 @@ def is_open(port: int) -> bool:
 def test_two_gateways_answer_behind_the_balancer(where: str, tmp_path: Path) -> None:
     publish_sums(where)
     with ExitStack() as started:
-        upstream = started.enter_context(upstream_in_thread(FakeUpstream(adding)))
-        given = {"POSTGRES_PASSWORD": "secret", "UPSTREAM": upstream}
+        upstream = FakeUpstream(adding)
+        given = {
+            "POSTGRES_PASSWORD": "secret",
+            "OPENAI_API_KEY": "the-upstreams-key",
+            "UPSTREAM": started.enter_context(upstream_in_thread(upstream)),
+        }
         environments = {
             name: {key: interpolated(text, given) for key, text in SERVICES[name]["environment"].items()}
             for name in GATEWAYS
@@ -112,7 +119,10 @@ def test_two_gateways_answer_behind_the_balancer(where: str, tmp_path: Path) -> 
         for name in GATEWAYS:
             command = [interpolated(word, given) for word in SERVICES[name]["command"]]
             command[command.index("--port") + 1] = "0"
-            ports[name] = started.enter_context(running([*HAMMERSTONE, *command], environments[name]))
+            (settings,) = [one.split(":") for one in SERVICES[name]["volumes"]]
+            assert settings[1] == f"{WORKDIR}/hammerstone.toml"
+            shutil.copy(ROOT / settings[0], tmp_path)
+            ports[name] = started.enter_context(running([*HAMMERSTONE, *command], environments[name], tmp_path))
             _, _, option, code = SERVICES[name]["healthcheck"]["test"]
             subprocess.run([sys.executable, option, code.replace(":8000", f":{ports[name]}")], check=True)
         urls = started.enter_context(balanced(ports, tmp_path))
@@ -121,6 +131,9 @@ def test_two_gateways_answer_behind_the_balancer(where: str, tmp_path: Path) -> 
             reply = httpx2.post(url + CHAT, json=body(question, stream=number > 4), headers=headers, timeout=60)
             assert (reply.status_code, reply.headers[HEADER + "route"]) == (200, "parser")
         assert httpx2.post(urls[0] + CHAT, json=body("?"), timeout=60).status_code == 401
+        missed = httpx2.post(urls[0] + CHAT, json=body("?"), headers=headers, timeout=60)
+        assert missed.headers[HEADER + "route"] == "upstream"
+        assert upstream.seen[-1].header("authorization") == "Bearer the-upstreams-key"
         for port in ports.values():
             state = httpx2.get(f"http://127.0.0.1:{port}/readyz", headers=headers).json()
             assert state["status"] == "ready"
