@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import pytest
 
+from hammerstone.errors import InputError
 from hammerstone.learn import AssumedPrices, Budget, Findings, KindFinding, Log, learn
 from hammerstone.loop import Hammerstone, Models
 from hammerstone.models.model import Prompt
@@ -181,9 +182,37 @@ def test_no_build_starts_once_the_money_is_spent(home: Path) -> None:
 
 
 def test_a_budget_that_cannot_be_kept_ends_building_and_says_so(home: Path) -> None:
-    findings = run(log(*SUMS), home, maker(), budget=Budget(max_usd=5.0))
-    assert findings.kinds[0].tool == "sum_of_two@1"
-    assert "price of a build is unknown" in findings.stopped
+    named = [replace(one, task="sum") for one in SUMS]
+    findings = run(log(*named), home, maker(), budget=Budget(max_usd=5.0))
+    assert findings.kinds[0].tool == "sum@1"
+    assert "price of the maker is unknown" in findings.stopped
+
+
+def test_names_for_kinds_are_paid_from_the_budget_and_counted(home: Path) -> None:
+    calls: list[Prompt] = []
+    none = run(log(*SUMS), home, maker(calls=calls), budget=Budget(max_usd=0.0))
+    assert (calls, none.build_usd) == ([], 0.0)
+    found = run(log(*SUMS), home.with_name("other"), maker(), prices=AssumedPrices(read=5.0, written=25.0))
+    assert found.naming_usd is not None
+    assert found.naming_usd > 0
+    builds = [one.build_usd for one in found.kinds]
+    assert found.build_usd == pytest.approx(found.naming_usd + sum(one or 0.0 for one in builds))
+
+
+@pytest.mark.parametrize("amount", [float("nan"), -1.0])
+def test_a_budget_that_bounds_nothing_is_refused(amount: float) -> None:
+    with pytest.raises(InputError, match="--max-usd cannot be"):
+        Budget(max_usd=amount)
+
+
+def test_two_kinds_never_get_one_name(home: Path) -> None:
+    products = [line(number, "product") for number in range(20)]
+    one_name = FunctionModel(lambda _: json.dumps({"new": "of_two", "description": "Of two numbers."}), name="maker")
+    findings = run(log(*SUMS, *products), home, one_name)
+    names = [one.name for one in findings.kinds]
+    assert len(set(names)) == 2
+    assert "of_two" in names
+    assert sum(one.tested.n for one in findings.kinds) == findings.tested.n == round(0.3 * (len(SUMS) + 20))
 
 
 def test_prices_that_are_named_stand_in_for_unknown_ones(home: Path) -> None:

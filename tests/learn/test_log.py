@@ -52,6 +52,47 @@ def test_of_a_batchs_files_each_is_known_for_what_it_is(tmp_path: Path) -> None:
         assert line.logged.usage.input_tokens == 7
 
 
+def batch(name: Path, **questions: str) -> str:
+    return write(
+        name,
+        *[
+            {"custom_id": one, "body": {"model": "m", "messages": [{"role": "user", "content": text}]}}
+            for one, text in questions.items()
+        ],
+    )
+
+
+def outcome(name: Path, **answers: str) -> str:
+    return write(
+        name,
+        *[
+            {
+                "custom_id": one,
+                "response": {
+                    "status_code": 200,
+                    "body": {"choices": [{"message": {"content": text}, "finish_reason": "stop"}]},
+                },
+            }
+            for one, text in answers.items()
+        ],
+    )
+
+
+def test_an_id_that_two_batches_use_gives_no_request_the_others_answer(tmp_path: Path) -> None:
+    first, second = batch(tmp_path / "1.jsonl", a="2+2?", b="3+3?"), batch(tmp_path / "2.jsonl", a="The capital?")
+    answers, others = outcome(tmp_path / "1o.jsonl", a="4", b="6"), outcome(tmp_path / "2o.jsonl", a="Paris")
+    for files in ((first, second, answers, others), (first, answers, others), (first, second, answers)):
+        log = read_log(files)
+        assert [(one.question, one.answer) for one in log.lines] == [("3+3?", "6")]
+        assert log.not_for_tools["an id of two batches"] == len(files) - 2 - (len(files) == 4) + (files[1] is second)
+
+
+def test_a_batch_of_which_there_are_copies_is_read_as_one(tmp_path: Path) -> None:
+    asked, again = batch(tmp_path / "1.jsonl", a="2+2?"), batch(tmp_path / "2.jsonl", a="2+2?")
+    answers, copy = outcome(tmp_path / "1o.jsonl", a="4"), outcome(tmp_path / "2o.jsonl", a="4")
+    assert [one.answer for one in read_log([asked, again, answers, copy]).lines] == ["4", "4"]
+
+
 def test_a_batchs_answer_belongs_to_an_id_that_the_file_gives_and_to_no_number_of_a_line(tmp_path: Path) -> None:
     body = {"model": "m", "messages": [{"role": "user", "content": "1?"}]}
     asked = write(tmp_path / "in.jsonl", {"body": body}, {"body": body})

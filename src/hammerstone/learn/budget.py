@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hammerstone.errors import InputError
 from hammerstone.store import Build, BuildState
 
 __all__ = ["Budget"]
@@ -11,24 +12,34 @@ __all__ = ["Budget"]
 
 @dataclass(kw_only=True)
 class Budget:
-    """Tools for at most `kinds` kinds, the most frequent first; no more builds once they have cost `max_usd`."""
+    """Tools for at most `kinds` kinds, the most frequent first; nothing more is paid once it has come to `max_usd`.
+
+    Raises `InputError` for an amount that bounds nothing.
+    """
 
     kinds: int = 10
     max_usd: float | None = None
     spent: float = 0.0
     stopped: str = ""
 
-    def may_build(self) -> bool:
+    def __post_init__(self) -> None:
+        if self.max_usd is not None and not self.max_usd >= 0:
+            raise InputError(f"--max-usd cannot be {self.max_usd}", hint="give US dollars, such as 5")
+
+    def may_spend(self) -> bool:
         if self.max_usd is not None and self.spent >= self.max_usd and not self.stopped:
-            self.stopped = f"builds have cost ${self.spent:.2f}, and --max-usd allows ${self.max_usd:.2f}"
+            self.stopped = f"the maker has cost ${self.spent:.2f}, and --max-usd allows ${self.max_usd:.2f}"
         return not self.stopped
 
-    def note(self, build: Build | None) -> None:
-        if build is None:
-            return
-        if build.cost_usd is not None:
-            self.spent += build.cost_usd
-        elif self.max_usd is not None and build.state is not BuildState.INTERRUPTED:
+    def pay(self, cost_usd: float | None) -> None:
+        """Something was paid for; `None` is an unknown price."""
+        if cost_usd is not None:
+            self.spent += cost_usd
+        elif self.max_usd is not None:
             self.stopped = (
-                "the price of a build is unknown, so --max-usd cannot be kept; --price-in and --price-out set one"
+                "the price of the maker is unknown, so --max-usd cannot be kept; --price-in and --price-out set one"
             )
+
+    def note(self, build: Build | None) -> None:
+        if build is not None and (build.cost_usd is not None or build.state is not BuildState.INTERRUPTED):
+            self.pay(build.cost_usd)

@@ -31,9 +31,9 @@ class HeldOut:
     """Held-out requests: `n` of them, `answered` by tools, of which `disagreed` with the log.
 
     `repeated` of the answered ones had been asked before, word for word: a plain cache might have had them. `paid_usd`
-    is the price of the answered ones whose price is known, `priced` their number, and `saved_usd` the price of those of
-    them that agreed: an answer that may be wrong saves nothing. `waited_s` is how long the model took for the `timed`
-    ones of them, and `tool_ms` how long a tool took for each.
+    is the price of the answered ones whose price is known, `priced` their number. `waited_s` is how long the model took
+    for the `timed` ones of them, and `tool_ms` how long a tool took for each. `saved_usd` and `saved_s` are those of the
+    answers that agreed: one that may be wrong saves nothing.
     """
 
     n: int = 0
@@ -45,6 +45,7 @@ class HeldOut:
     saved_usd: float = 0.0
     timed: int = 0
     waited_s: float = 0.0
+    saved_s: float = 0.0
     tool_ms: list[float] = field(default_factory=list[float])
     disagreements: list[LogDisagreement] = field(default_factory=list[LogDisagreement])
 
@@ -77,6 +78,7 @@ class HeldOut:
         self.saved_usd += other.saved_usd
         self.timed += other.timed
         self.waited_s += other.waited_s
+        self.saved_s += other.saved_s
         self.tool_ms += other.tool_ms
         self.disagreements += other.disagreements
 
@@ -108,7 +110,8 @@ class KindFinding:
 class Findings:
     """All findings. `coverage` is the share that tools answered, for equal parts of the log: the end and the share.
 
-    `training` of the `lines` were learned from. `built` is false where no maker was named.
+    `training` of the `lines` were learned from. `built` is false where no maker was named. `naming_usd` is what the
+    maker's names for kinds have cost in this run, `None` if that is unknown.
     """
 
     files: tuple[str, ...]
@@ -126,6 +129,7 @@ class Findings:
     maker: str = ""
     estimated: int = 0
     unknown: int = 0
+    naming_usd: float | None = 0.0
 
     def document(self) -> dict[str, Any]:
         """All findings as JSON, with the numbers derived from them."""
@@ -153,8 +157,8 @@ class Findings:
 
     @property
     def build_usd(self) -> float | None:
-        """The cost of all builds; `None` if the cost of any is unknown."""
-        return known_sum(kind.build_usd for kind in self.kinds)
+        """The cost of all builds, and of naming their kinds; `None` if any is unknown."""
+        return known_sum((self.naming_usd, *(kind.build_usd for kind in self.kinds)))
 
     @property
     def requests_a_day(self) -> float | None:
@@ -168,9 +172,9 @@ class Findings:
 
     @property
     def waited_a_month(self) -> float | None:
-        """Seconds in 30 days that the model took for answers that tools give; `None` if the log does not say."""
+        """Seconds in 30 days that the model took for answers that tools give alike; `None` if the log does not say."""
         tested, rate = self.tested, self.requests_a_day
-        return tested.waited_s / tested.n * rate * MONTH if tested.timed and rate else None
+        return tested.saved_s / tested.n * rate * MONTH if tested.timed and rate else None
 
     @property
     def break_even(self) -> int | None:

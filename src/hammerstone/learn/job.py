@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -59,7 +60,9 @@ async def _learn(run: LearningRun, noted: _Noted) -> Findings:
     order = run.order
     settings, _ = read_sections(Settings(), run.settings)
     noted.change(state="reading")
-    log = await anyio.to_thread.run_sync(read_log, [str(one) for one in run.logs], abandon_on_cancel=True)
+    files, hottest = [str(one) for one in run.logs], settings.serve.max_temperature
+    read = partial(read_log, files, max_temperature=hottest)
+    log = await anyio.to_thread.run_sync(read, abandon_on_cancel=True)
     apart, has_maker = sum(log.not_for_tools.values()), settings.roles.maker.model is not None
     noted.change(state="learning", bad=log.bad, apart=apart, of=len(log.lines), has_maker=has_maker)
     log.check()

@@ -28,7 +28,6 @@ class LogKind:
     first: Request
     named: bool
     lines: int = 0
-    training: int = 0
     different: int = 0
 
     @property
@@ -67,7 +66,6 @@ def _counted(lines: Sequence[Request], training: int, keys: Sequence[KindKey], n
         kind = kinds.setdefault(key, LogKind(key=key, first=line, named=key in named))
         kind.lines += 1
         if number < training:
-            kind.training += 1
             questions[key].add("\0".join(normalise(one.content) for one in line.chat.messages))
     for key, kind in kinds.items():
         kind.different = len(questions[key])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from hammerstone.errors import InputError
@@ -16,6 +16,7 @@ __all__ = ["Log", "read_log"]
 
 VARIED = "asks for variety"
 UNANSWERED = "no answer"
+SHARED = "an id of two batches"
 HELD_OUT = 0.3  # of the lines, the last ones
 
 OnBad = Callable[[str, int, str], object]
@@ -70,20 +71,29 @@ def read_log(
 ) -> Log:
     """Read all files together, each of them once.
 
-    Output files of batches, and `answers`, hold the answers to the requests of the others. A request at a temperature
-    above `max_temperature` asks for variety, as at the gateway. Raises `InputError` for a file that cannot be read as a
-    whole.
+    Output files of batches, and `answers`, hold the answers to the requests of the others. An id is unique only within
+    its batch, so of an id that two batches use nobody can say which answer is whose. A request at a temperature above
+    `max_temperature` asks for variety, as at the gateway. Raises `InputError` for a file that cannot be read as a whole.
     """
     log = Log()
     files = _once(files)
     outputs = [file for file in files if file != "-" and is_batch_output(file)]
-    replies = dict(_replies([*outputs, *([answers] if answers else [])], log, on_bad))
+    replies = _replies(_once([*outputs, *([answers] if answers else [])]), log, on_bad)
+    requests: list[Request] = []
     for file in files:
         for item in read_requests(file) if file not in outputs else ():
             if isinstance(item, Unreadable):
                 _count(log, file, item, on_bad)
             else:
-                _take(log, _answered(item, replies), max_temperature)
+                requests.append(item)
+    shared = _asked_twice(one for one in requests if _waits(one))
+    for one in requests:
+        if not _waits(one) or one.id not in replies:
+            _take(log, one, max_temperature)
+        elif (reply := replies[one.id]) is None or one.id in shared:
+            log.not_for_tools[SHARED] += 1
+        else:  # a batch's input has nothing about the call
+            _take(log, replace(one, answer=reply.answer, logged=reply.logged), max_temperature)
     log.untimed = sum(one.logged is None or one.logged.time is None for one in log.lines)
     log.timed = bool(log.lines) and log.untimed == 0
     if log.timed:
@@ -96,13 +106,31 @@ def _once(files: Sequence[str]) -> list[str]:
     return list({(name if name == "-" else os.path.realpath(name)): name for name in reversed(files)}.values())[::-1]
 
 
-def _replies(files: Sequence[str], log: Log, on_bad: OnBad) -> Iterator[tuple[str, BatchAnswer]]:
+def _replies(files: Sequence[str], log: Log, on_bad: OnBad) -> dict[str, BatchAnswer | None]:
+    """The answers by their requests' ids; `None` for an id with different ones in two files."""
+    replies: dict[str, BatchAnswer | None] = {}
     for file in files:
+        of_file: dict[str, BatchAnswer] = {}
         for item in read_batch_answers(file):
             if isinstance(item, Unreadable):
                 _count(log, file, item, on_bad)
             else:
-                yield item.id, item
+                of_file[item.id] = item
+        for name, reply in of_file.items():
+            before = replies.setdefault(name, reply)
+            replies[name] = reply if before is not None and before.answer == reply.answer else None
+    return replies
+
+
+def _waits(request: Request) -> bool:
+    """Whether an output file may have the answer, under the request's own id."""
+    return request.answer is None and not request.numbered
+
+
+def _asked_twice(requests: Iterable[Request]) -> set[str]:
+    """The ids under which two requests differ."""
+    first: dict[str, Request] = {}
+    return {one.id for one in requests if first.setdefault(one.id, one).chat != one.chat}
 
 
 def _count(log: Log, file: str, item: Unreadable, on_bad: OnBad) -> None:
@@ -111,12 +139,6 @@ def _count(log: Log, file: str, item: Unreadable, on_bad: OnBad) -> None:
         return
     log.bad += 1
     on_bad(file, item.line, item.why)
-
-
-def _answered(request: Request, replies: dict[str, BatchAnswer]) -> Request:
-    """The request with its answer from the batch's output file. A batch's input has nothing about the call."""
-    reply = replies.get(request.id) if request.answer is None and not request.numbered else None
-    return request if reply is None else replace(request, answer=reply.answer, logged=reply.logged)
 
 
 def _take(log: Log, request: Request, max_temperature: float) -> None:

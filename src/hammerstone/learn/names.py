@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from anyio import to_thread
 
 from hammerstone.errors import ModelError, RecordingError
@@ -16,10 +18,13 @@ from hammerstone.types import Role
 __all__ = ["suggest_name"]
 
 
-async def suggest_name(loop: Hammerstone, model: Model, kind: LogKind) -> str | None:
+async def suggest_name(
+    loop: Hammerstone, model: Model, kind: LogKind, taken: Collection[str], bill: Bill
+) -> str | None:
     """The name for the new task of a kind; `None` if the maker has no new one, or its reply cannot be read.
 
-    A run that was interrupted may have stored the name already, and nothing under it.
+    A name in `taken` is another kind's. A run that was interrupted may have stored the name already, and nothing under
+    it.
 
     Raises `StoreError`.
     """
@@ -29,10 +34,12 @@ async def suggest_name(loop: Hammerstone, model: Model, kind: LogKind) -> str | 
     tasks = await to_thread.run_sync(loop.store.tasks)
     chat = kind.first.chat
     try:
-        verdict = await dispatch(asked, tasks, kind.first.question, Bill())
+        verdict = await dispatch(asked, tasks, kind.first.question, bill)
     except (ModelError, RecordingError):
         return None
-    there = next((one for one in tasks if verdict is not None and one.name == verdict.name), None)
+    if verdict is None or verdict.name in taken:
+        return None
+    there = next((one for one in tasks if one.name == verdict.name), None)
     if there is not None:
         return there.name if not there.instances and there.frame == frame_of(chat) else None
     if not isinstance(verdict, NewTask):

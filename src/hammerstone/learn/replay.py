@@ -49,13 +49,13 @@ class Replay:
         loop: Hammerstone,
         chosen: Collection[str],
         *,
-        may_build: Callable[[], bool],
+        may_spend: Callable[[], bool],
         on_build: Callable[[str, Build | None], None],
     ) -> None:
-        """`may_build` is called before each build."""
+        """`may_spend` is called before each build."""
         self._loop = loop
         self._chosen = chosen
-        self._may_build = may_build
+        self._may_spend = may_spend
         self._finder = TaskFinder(loop.store, loop.catalog, None)
         self._parser = ParserRoute(loop.catalog, loop.sandbox, None)
         maker = loop.builder.maker if chosen else None
@@ -110,7 +110,7 @@ class Replay:
             chat=None if chat.plain else chat,
         )
         await to_thread.run_sync(lambda: self._loop.store.add_instance(task, instance, request_id=line.id))
-        if not self._may_build():
+        if not self._may_spend():
             return
         await self._builder.build_if_due(task, group)
         if self._has_built:

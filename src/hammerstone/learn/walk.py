@@ -20,7 +20,7 @@ from hammerstone.loop import Hammerstone
 from hammerstone.models import Model, known_sum
 from hammerstone.requests import agree
 from hammerstone.settings import Settings
-from hammerstone.store import Build, BuildState, ToolState
+from hammerstone.store import Bill, Build, BuildState, ToolState
 from hammerstone.types import Request, Usage
 
 __all__ = ["OnProgress", "Walk"]
@@ -54,6 +54,7 @@ class Walk:
         self._chosen = due[: budget.kinds]
         self._found = {kind.key: self._kind_finding(kind) for kind in kinds}
         self._coverage: list[tuple[int, float]] = []
+        self._naming_usd: float | None = 0.0
 
     def _kind_finding(self, kind: LogKind) -> KindFinding:
         needed = self._needed
@@ -79,13 +80,18 @@ class Walk:
         )
 
     async def name(self, host: Host, model: Model) -> None:
-        """Let the maker name the kinds that get tools and have no name yet."""
+        """Let the maker name the kinds that get tools and have no name yet, as far as the budget goes."""
         unnamed = [kind for kind in self._kinds if kind.key in self._chosen and not kind.named]
         for kind in unnamed:
-            loop = await host.of(kind.key[0])
-            name = await suggest_name(loop, model, kind)
+            if not self._budget.may_spend():
+                return
+            tenant, bill = kind.key[0], Bill()
+            taken = {one.name for one in self._kinds if one.key[0] == tenant}
+            name = await suggest_name(await host.of(tenant), model, kind, taken, bill)
+            self._budget.pay(bill.cost_usd)
+            self._naming_usd = known_sum((self._naming_usd, bill.cost_usd))
             if name is not None:
-                self._rename(kind, (kind.key[0], name))
+                self._rename(kind, (tenant, name))
 
     def _rename(self, kind: LogKind, key: KindKey) -> None:
         old, kind.key = kind.key, key
@@ -105,7 +111,7 @@ class Walk:
         for tenant in dict.fromkeys(one.tenant for one in lines):
             chosen = {name for of, name in self._chosen if of == tenant}
             loop = await host.of(tenant)
-            replays[tenant] = Replay(loop, chosen, may_build=self._budget.may_build, on_build=note)
+            replays[tenant] = Replay(loop, chosen, may_spend=self._budget.may_spend, on_build=note)
             await replays[tenant].open([(at, one) for at, one in enumerate(lines) if one.tenant == tenant])
         asked: set[tuple[str, object]] = set()
         part: list[bool] = []
@@ -142,6 +148,7 @@ class Walk:
         if line.logged is not None and line.logged.seconds is not None:
             tested.timed += 1
             tested.waited_s += line.logged.seconds
+            tested.saved_s += line.logged.seconds if agrees else 0.0
         if not agrees:
             tested.disagreed += 1
             if len(tested.disagreements) < DISAGREEMENTS:
@@ -169,6 +176,7 @@ class Walk:
             kinds=[self._found[kind.key] for kind in self._kinds],
             coverage=self._coverage,
             stopped=self._budget.stopped,
+            naming_usd=self._naming_usd,
             estimated=self._costs.estimated,
             unknown=self._costs.unknown,
         )
