@@ -47,6 +47,12 @@ def test_a_run_that_is_under_way_keeps_others_from_beginning(runs: TenantRuns) -
     assert not runs.is_held()
 
 
+def test_what_fails_while_a_run_is_begun_is_not_taken_for_another_run(runs: TenantRuns) -> None:
+    with pytest.raises(BlockingIOError), runs.held():
+        raise BlockingIOError("no more processes")  # what fork says
+    assert not runs.is_held()
+
+
 def test_a_run_whose_process_has_died_is_interrupted(runs: TenantRuns) -> None:
     run = runs.begin(order())
     run.write(RunProgress(state="learning", done=5, of=9))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hammerstone.cli.hints import completed
 from hammerstone.cli.home import by_hand
 from hammerstone.store import open_store, open_stores
 
@@ -79,3 +80,18 @@ def test_a_hint_names_the_home_and_the_tenant_of_the_command(cli: Cli, home: Pat
         stores.of("of us")
     done = cli("tasks", "show", "nix", "--tenant=of us")
     assert "`hammerstone tasks list --tenant 'of us'` lists them" in done.err
+
+
+@pytest.mark.parametrize("command", ["correct r1 --answer TEXT", "label", "ledger", "mcp", "tools show sum"])
+def test_a_hint_to_a_command_that_takes_a_tenant_names_the_tenant(
+    monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr("sys.argv", ["hammerstone", "correct", "r2", "--home", "here", "--tenant", "acme"])
+    said = completed(f"say what is right: hammerstone {command}")
+    assert said.count("--home here --tenant acme") == 1
+    assert completed(said) == said
+
+
+def test_a_hint_to_a_command_for_all_tenants_names_the_home_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["hammerstone", "correct", "r2", "--home", "here", "--tenant", "acme"])
+    assert completed("`hammerstone keys list`") == "`hammerstone keys list --home here`"

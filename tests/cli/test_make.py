@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from hammerstone.store import open_store
+from hammerstone.store import open_store, open_stores
 from hammerstone.store.records import BuildState
 from hammerstone.types import Request, Source
 
@@ -68,6 +69,22 @@ def test_too_few_instances_are_kept_for_the_next_time(
     assert "error: sum has 3 different instances; a tool is made from 12 or more" in done.err
     with open_store(home) as store:
         assert len(store.instances("sum")) == 3
+
+
+def test_a_tenant_with_too_few_instances_keeps_no_other_from_its_tool(
+    cli: Cli, home: Path, tmp_path: Path, models: tuple[str, ...]
+) -> None:
+    lines = [
+        json.dumps({"question": one.question, "answer": one.answer, "tenant": tenant})
+        for tenant, count in (("acme", 3), ("zeta", 12))
+        for one in instances(count)
+    ]
+    done = cli("make", write_lines(tmp_path / "two.jsonl", lines), "--name", "sum", *models)
+    assert done.code == 2
+    assert "error: acme: sum has 3 different instances" in done.err
+    assert "sum of zeta: live" in done.out
+    with open_stores(home) as stores:
+        assert len(stores.of("acme").instances("sum")) == 3
 
 
 @pytest.mark.parametrize(("name", "better"), [("Word sorting", "word_sorting"), ("class", "task_class"), ("", "word")])

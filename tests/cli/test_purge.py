@@ -48,6 +48,13 @@ def test_it_asks_first_and_removes_nothing_without_a_yes(cli: Cli, answered: Pat
     assert "nothing was removed" in done.err
 
 
+def test_with_json_standard_output_has_json_alone_even_where_it_asks(cli: Cli, answered: Path) -> None:
+    done = cli("purge", "--task", "sum", "--json", stdin="y\n")
+    assert (done.code, questions(answered)) == (0, [])
+    assert [one["what"] for one in done.lines] == ["removed"]
+    assert "Would be removed" in done.err
+
+
 def test_what_was_answered_stays_counted_with_its_cost(cli: Cli, answered: Path) -> None:
     done = cli("purge", "--older-than", "0d", "--yes")
     assert (done.code, questions(answered)) == (0, [])

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from hammerstone.errors import InputError
+from hammerstone.evals.report import check_report_path
 from hammerstone.learn import Findings, KindFinding
 from hammerstone.learn.findings import HeldOut, LogDisagreement
-from hammerstone.learn.page import check_page, write_findings
+from hammerstone.learn.page import write_findings
 
 HOSTILE = "<script>alert(1)</script>\u202e{{ 7 * 7 }}"
 
@@ -82,9 +83,9 @@ def test_the_numbers_at_the_top_are_the_findings(tmp_path: Path) -> None:
 def test_an_earlier_report_is_written_over_and_nothing_else(tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     write_findings(findings(), page)
-    check_page(page)
+    check_report_path(page)
     page.write_text("<html>mine</html>")
     with pytest.raises(InputError, match="not a report"):
-        check_page(page)
+        check_report_path(page)
     with pytest.raises(InputError, match="no folder"):
-        check_page(tmp_path / "none" / "report.html")
+        check_report_path(tmp_path / "none" / "report.html")

@@ -228,11 +228,12 @@ class TenantRuns:
         make_private_folder(self.folder)
         descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                message = "a log is being learned from already"
+                raise InputError(message, hint="wait until that run has ended, or stop it") from None
             yield descriptor
-        except BlockingIOError:
-            message = "a log is being learned from already"
-            raise InputError(message, hint="wait until that run has ended, or stop it") from None
         finally:
             os.close(descriptor)
 

@@ -16,7 +16,7 @@ from hammerstone.cli.bench_outputs import check_outputs, write_outputs
 from hammerstone.cli.options import Backend, Config, Json, LiveMaker, SandboxName
 from hammerstone.cli.shown_progress import shown_progress
 from hammerstone.cli.terminal import print_json, talk
-from hammerstone.errors import RecordingError, SettingsError
+from hammerstone.errors import RecordingError
 from hammerstone.formatting import exact_dollars
 
 if TYPE_CHECKING:
@@ -192,12 +192,10 @@ class _RoleModels(NamedTuple):
 
 
 def _open(folder: Path, maker: str | None, users: Sequence[str], *, record: bool, roles: Roles) -> _RoleModels:
-    """Raises `SettingsError` where there is nothing to record, `RecordingError` where there is nothing to replay."""
+    """Raises as `open_role_models`, and `RecordingError` where there is nothing to replay."""
     from hammerstone.evals.role_models import open_extra_users, open_role_models
 
     live = maker is not None or bool(users)
-    if record and not live:
-        raise SettingsError("no live model to record", hint="name one with --maker, and one with --user")
     if not live and not folder.is_dir():
         raise RecordingError(f"no recordings folder {folder}", hint=HOW_TO_RECORD.format(folder))
     user = users[0] if users else None

@@ -102,7 +102,7 @@ def _show_tasks(demonstration: DemoRun) -> None:
 
 
 def _show_calls(demonstration: DemoRun) -> None:
-    """Model calls per request, ten requests at a time."""
+    """Model calls per request, thirteen requests at a time."""
     width = 13
     blocks = [demonstration.answers[start : start + width] for start in range(0, len(demonstration.answers), width)]
     rows: list[tuple[str, ...]] = []

@@ -54,7 +54,7 @@ def _strips(demonstration: DemoRun) -> Text:
     from rich.text import Text
 
     lines = {item.task: Text(f"{item.task or 'one-offs':<28}") for item in sorted(demonstration.items, key=_by_task)}
-    live = {index: name for name, index in demonstration.live_at.items()}
+    live = set(demonstration.live_at.values())
     for index, (item, answered) in enumerate(demonstration.pairs()):
         letter, colour = MARK[answered.route]
         letter = letter.lower() if item.kind == "paraphrase" else letter

@@ -8,10 +8,8 @@ from shlex import quote
 
 __all__ = ["completed"]
 
-_ON_TENANTS = re.compile(r"hammerstone (?:tasks|tools) [a-z]+\b(?! --(?:home|tenant))")
-_ON_HOMES = re.compile(
-    r"hammerstone (?:keys [a-z]+|solve|make|serve|ui|mcp|label|learn|correct|ledger|purge)\b(?! --home)"
-)
+_ON_TENANTS = re.compile(r"hammerstone (?:(?:tasks|tools) [a-z]+|correct|label|ledger|mcp)\b(?! --(?:home|tenant))")
+_ON_HOMES = re.compile(r"hammerstone (?:keys [a-z]+|solve|make|serve|ui|learn|purge)\b(?! --home)")
 
 
 def completed(hint: str) -> str:

@@ -106,10 +106,10 @@ def _show(findings: Findings, report: Path | None, *, json: bool) -> None:
 
 def _check_report(report: Path | None) -> None:
     """Check the path of the report before anything is paid for."""
-    from hammerstone.learn import check_page
+    from hammerstone.evals.report import check_report_path
 
     if report is not None:
-        check_page(report)
+        check_report_path(report)
 
 
 class _Bad:

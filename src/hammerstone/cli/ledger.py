@@ -27,6 +27,7 @@ def ledger(home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
     """
     from hammerstone.admin.ledger import totals
     from hammerstone.cli.false_hits import show_tools
+    from hammerstone.store import Kept
 
     with open_home(home, tenant) as store:
         found, tools, mean = totals(store), store.tool_rows(), store.mean_solver_call()
@@ -37,8 +38,8 @@ def ledger(home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
     _show_routes(found.routes)
     show_tools(tools)
     _show_baseline(found.baseline, mean)
-    for what, words in (("nothing", "no text is kept"), ("masked", "the text is kept masked")):
-        if number := sum(count for name, count in found.kept.items() if name == what):
+    for what, words in ((Kept.NOTHING, "no text is kept"), (Kept.MASKED, "the text is kept masked")):
+        if number := found.kept[what]:
             print_line(f"Requests of which {words}: {number}")
 
 

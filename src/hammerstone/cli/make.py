@@ -83,7 +83,14 @@ def make(
             for tenant, given in instances.items():
                 loop = await host.of(tenant)
                 with progress(f"building {name} from {len(given)} instances"):
-                    builds.append(await loop.make(given, name=name, description=description))
+                    try:
+                        builds.append(await loop.make(given, name=name, description=description))
+                    except InputError as error:  # too few instances
+                        if len(instances) == 1:
+                            raise
+                        talk(f"{tenant or 'default'}: {error.message}", "error:")
+                        requests.unusable += 1
+                        continue
                 loop.store.note(by_hand("build_tool", name))
                 _show(builds[-1], tenant, json)
         return builds

@@ -59,7 +59,7 @@ def purge(
             _show(would_go, "would go", json=json)
             return
         if not yes:
-            _show(would_go, "would go", json=False)
+            _show(would_go, "would go", json=False, stderr=json)
             confirm("Remove this?", "nothing was removed")
         _show(_run(stores, tenants, Purge(selection=selection, tools=tools)), "removed", json=json)
 
@@ -81,7 +81,7 @@ def _counts(one: PurgedTenant) -> list[int]:
     return [getattr(one.purged, name) for name in COLUMNS]
 
 
-def _show(found: Sequence[PurgedTenant], what: str, *, json: bool) -> None:
+def _show(found: Sequence[PurgedTenant], what: str, *, json: bool, stderr: bool = False) -> None:
     from dataclasses import asdict
 
     if json:
@@ -97,6 +97,7 @@ def _show(found: Sequence[PurgedTenant], what: str, *, json: bool) -> None:
             counts,
             caption="calls: stored replies of models. others: attempts of builds, changes of state, first requests of "
             "tasks, digests of questions.",
+            stderr=stderr,
         )
     else:
         print_line("nothing to remove")

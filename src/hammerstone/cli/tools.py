@@ -18,7 +18,7 @@ from hammerstone.formatting import day_and_time, exact_dollars
 if TYPE_CHECKING:
     from hammerstone.admin.tools import ShownTool
     from hammerstone.builder import Admission
-    from hammerstone.store import Act, Store, StoredTool
+    from hammerstone.store import Store, StoredTool
 
 __all__ = ["app"]
 
@@ -127,13 +127,13 @@ def import_(
 @app.command()
 def disable(name: Name, home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
     """Take a tool out of service, and keep it. No other is built in its place."""
-    _set_state(home, tenant, by_hand("disable_tool", name), "disabled", json=json)
+    _set_state(name, home, tenant, "disable_tool", "disabled", json=json)
 
 
 @app.command()
 def enable(name: Name, version: Version = None, home: Home = None, tenant: Tenant = "", json: Json = False) -> None:
     """Put a disabled tool, or an earlier version, into service."""
-    _set_state(home, tenant, by_hand("enable_tool", name), "live", version, json=json)
+    _set_state(name, home, tenant, "enable_tool", "live", version, json=json)
 
 
 @app.command()
@@ -234,11 +234,13 @@ def remove(
     print_json({"name": name, "state": "removed"}) if json else print_line(f"{name}: removed")
 
 
-def _set_state(home: str | None, tenant: str, act: Act, state: str, version: int | None = None, *, json: bool) -> None:
+def _set_state(
+    name: str, home: str | None, tenant: str, act: str, state: str, version: int | None = None, *, json: bool
+) -> None:
     from hammerstone.store import ToolState
 
-    with open_home(home, tenant, act) as store:
-        _show_state(store.set_tool_state(act.about, version, ToolState(state)), json=json)
+    with open_home(home, tenant, by_hand(act, name)) as store:
+        _show_state(store.set_tool_state(name, version, ToolState(state)), json=json)
 
 
 def _show_state(stored: StoredTool, *, json: bool) -> None:

@@ -35,7 +35,7 @@ class StrongModelRun:
 
 @dataclass(kw_only=True)
 class DemoRun:
-    """The demo's run, request by request. `live_at` is the number of the request that completed a task's tool."""
+    """The demo's run, request by request. `live_at` is the number of the request that completed a task's first tool."""
 
     items: tuple[StreamItem, ...]
     answers: list[Answered] = field(default_factory=list[Answered])
@@ -60,7 +60,7 @@ class DemoRun:
             return
         self.builds.append(build)
         if build.state is BuildState.LIVE:
-            self.live_at[task] = len(self.answers)
+            self.live_at.setdefault(task, len(self.answers))
 
     def pairs(self) -> list[tuple[StreamItem, Answered]]:
         return list(zip(self.items, self.answers, strict=False))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from hammerstone.errors import SettingsError
 from hammerstone.evals.experiments.use_tools import METHODS
 from hammerstone.evals.harness.bench_run import ExtraModel
 from hammerstone.evals.illustrative_prices import CHEAP, OFFERED, STRONG, IllustratedModel
@@ -28,8 +29,10 @@ def open_role_models(
     """A model for each role: replayed from `recordings`, or live ones, recorded there if asked.
 
     Each role has a file of its own, so that a person can review it. `roles` say which server and key a live model has;
-    only `maker` and `user` make one live.
+    only `maker` and `user` make one live. Raises `SettingsError` where nothing is live that could be recorded.
     """
+    if record and maker is None and user is None:
+        raise SettingsError("no live model to record", hint="name one with --maker, and one with --user")
     named = _named(roles or Roles(), maker, user)
     live = name_models(settings=Settings(roles=named))
     models = {

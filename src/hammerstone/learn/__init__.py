@@ -10,7 +10,7 @@ stay in shadow.
 from hammerstone.learn.budget import Budget
 from hammerstone.learn.findings import Findings, KindFinding
 from hammerstone.learn.log import Log, read_log
-from hammerstone.learn.page import check_page, write_findings
+from hammerstone.learn.page import write_findings
 from hammerstone.learn.run import learn
 from hammerstone.learn.saving import AssumedPrices
 from hammerstone.learn.words import estimate, facts, headline, limits
@@ -21,7 +21,6 @@ __all__ = [
     "Findings",
     "KindFinding",
     "Log",
-    "check_page",
     "estimate",
     "facts",
     "headline",

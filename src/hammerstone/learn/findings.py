@@ -32,8 +32,8 @@ class HeldOut:
 
     `repeated` of the answered ones had been asked before, word for word: a plain cache might have had them. `paid_usd`
     is the price of the answered ones whose price is known, `priced` their number. `waited_s` is how long the model took
-    for the `timed` ones of them, and `tool_ms` how long a tool took for each. `saved_usd` and `saved_s` are those of the
-    answers that agreed: one that may be wrong saves nothing.
+    for the `timed` ones of them, and `tool_ms` how long a tool took for each. `saved_usd` and `saved_s` are those of
+    the answers that agreed: one that may be wrong saves nothing.
     """
 
     n: int = 0
@@ -169,6 +169,11 @@ class Findings:
         """Dollars in 30 days, at the log's own rate; `None` where the rate or all prices are unknown."""
         each, rate = self.tested.saved_each, self.requests_a_day
         return None if each is None or rate is None else each * rate * MONTH
+
+    def saved_a_month_on(self, kind: KindFinding) -> float | None:
+        """The part of `saved_a_month` that is one kind's."""
+        rate = self.requests_a_day
+        return None if rate is None or not kind.tested.priced else kind.tested.saved_usd / self.tested.n * rate * MONTH
 
     @property
     def waited_a_month(self) -> float | None:

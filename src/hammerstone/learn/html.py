@@ -98,5 +98,4 @@ def _bound(kind: KindFinding) -> str:
 
 def _saved(findings: Findings, kind: KindFinding) -> str:
     """Dollars saved on this kind in 30 days."""
-    rate, tested = findings.requests_a_day, findings.tested
-    return dollars(None if rate is None or not kind.tested.priced else kind.tested.saved_usd / tested.n * rate * 30)
+    return dollars(findings.saved_a_month_on(kind))

@@ -73,7 +73,9 @@ def read_log(
 
     Output files of batches, and `answers`, hold the answers to the requests of the others. An id is unique only within
     its batch, so of an id that two batches use nobody can say which answer is whose. A request at a temperature above
-    `max_temperature` asks for variety, as at the gateway. Raises `InputError` for a file that cannot be read as a whole.
+    `max_temperature` asks for variety, as at the gateway.
+
+    Raises `InputError` for a file that cannot be read as a whole.
     """
     log = Log()
     files = _once(files)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from hammerstone.errors import InputError
+from hammerstone.errors import InputError, RecordingError
 from hammerstone.evals.experiments.improve import FIRST, IMPROVED, check_families, run_improve
 from hammerstone.evals.report.experiment_result import Measurement, Result
 from hammerstone.evals.tasks import COMPANIES, TASKS
@@ -115,6 +115,21 @@ async def test_a_bound_on_the_cost_leaves_a_family_out(store: Store, sandbox: Sa
     result = await run(store, sandbox, learns(tool([OWN]), tool(EVERY)), max_cost=PRICE / 2)
     assert "the bound" in result.partial
     assert [one.task for one in result.figures] == ["false hits"]
+
+
+@pytest.mark.anyio
+async def test_what_is_not_recorded_is_noted_and_is_no_bound_on_the_cost(store: Store, sandbox: Sandbox) -> None:
+    def reply(prompt: Prompt) -> str:
+        if "lphabetical" in prompt.messages[0].content:
+            return tool([OWN])
+        raise RecordingError("no recorded reply", hint="record it")
+
+    settings = Settings(build=BuildSettings(recipe="module", max_refused=0.9))
+    bench = new_bench(store, sandbox, dict.fromkeys(Role, priced(reply, "maker")), settings=settings)
+    result = await run_improve(bench, [FAMILY, "dyck"], REQUESTS, fresh=FRESH)
+    assert result.partial == ""
+    assert "dyck is not recorded to its end." in result.notes
+    assert {one.task for one in result.figures} >= {FAMILY}
 
 
 def test_every_family_is_a_stream_of_chats_with_one_system_prompt_and_no_question_twice() -> None:

@@ -131,6 +131,12 @@ async def test_a_careful_model_answers_what_is_reworded_and_refuses_look_alikes_
     assert "Parsers, which the loop asks before any of these methods, take 0 of the 10 questions." in result.notes
 
 
+async def test_without_a_tool_that_a_model_could_use_nothing_is_measured(store: Store, sandbox: Sandbox) -> None:
+    models = roles(maker=priced(lambda _: "no code", "maker"), user=priced(careful, "user"))
+    result = await run_one_call(new_bench(store, sandbox, models), TASKS[:1], reworded=3, alike=2)
+    assert (result.figures, result.partial, result.tables[0].rows) == ((), "", ())
+
+
 async def test_a_look_alike_that_is_answered_is_a_false_hit(store: Store, sandbox: Sandbox) -> None:
     """The tools' own `unparse` notices the others, in whichever way their arguments were written."""
     found = figures(await run(store, sandbox, careless, alike=5))

@@ -244,6 +244,12 @@ async def test_a_bound_on_the_cost_cuts_the_stream_for_all(store: Store, sandbox
     assert 0 < n < COUNTED
 
 
+async def test_a_bound_that_nothing_can_be_paid_from_ends_without_a_figure(store: Store, sandbox: Sandbox) -> None:
+    result = await run(store, sandbox, max_cost=0.0)
+    assert (result.figures, result.series) == ((), ())
+    assert "the bound is $0.00" in result.partial
+
+
 async def test_a_run_that_was_cut_off_goes_on_without_paying_again(
     tmp_path: Path, store: Store, sandbox: Sandbox
 ) -> None:

@@ -158,6 +158,12 @@ def test_an_instance_without_an_answer_is_reported(tmp_path: Path) -> None:
     assert "target" in told.value.hint
 
 
+def test_a_file_without_an_instance_is_refused_for_one_of_our_own_tasks_too(tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").write_text("")
+    with pytest.raises(InputError, match=r"empty\.jsonl has no instance"):
+        read_samples(str(tmp_path / "empty.jsonl"), 5, name="dyck")
+
+
 def test_an_item_that_is_no_instance_is_reported_with_its_place(tmp_path: Path) -> None:
     path = tmp_path / "odd.jsonl"
     path.write_text('{"question": "1 + 1?", "answer": "2"}\n{"asked": "1 + 2?"}\n')

@@ -9,7 +9,7 @@ import pytest
 from hammerstone.errors import InputError
 from hammerstone.evals.tasks import TASKS, task
 from hammerstone.evals.tasks.one_offs import ONE_OFFS
-from hammerstone.evals.traffic.demo_stream import DEMO_TASKS, StreamItem, demo_stream, stream_items
+from hammerstone.evals.traffic.demo_stream import DEMO_TASKS, StreamItem, stream_items
 
 FIRST = 72 + 4
 
@@ -34,7 +34,7 @@ def test_the_tasks_come_mixed() -> None:
 
 
 def test_requests_have_ids_and_answers_but_no_task() -> None:
-    requests = demo_stream()
+    requests = [item.request for item in stream_items()]
     assert [request.id for request in requests] == [f"r{number:03}" for number in range(1, 131)]
     assert all(request.answer for request in requests)
     assert all(request.task is None for request in requests)

@@ -44,7 +44,7 @@ FEW = 3  # examples in a few-shot prompt, as many as the paper's maker is shown
 
 
 class NoAnswer(Enum):
-    """The reason why there is no answer, which counts as wrong."""
+    """The reason why there is no answer, which is not right."""
 
     INVALID = "with an invalid reply"
     REFUSED = "refused by the model"

@@ -113,8 +113,11 @@ class RecordedEmbedding:
     def __init__(self, folder: Path) -> None:
         self.name = folder.name
         self._file = folder / EMBEDDINGS
+
+    @cached_property
+    def _vectors(self) -> dict[str, Vector]:
         lines = read_text(self._file).splitlines() if self._file.exists() else []
-        self._vectors = {one["text"]: _read(one["vector"]) for one in map(json.loads, lines)}
+        return {one["text"]: _read(one["vector"]) for one in map(json.loads, lines)}
 
     def __contains__(self, text: str) -> bool:
         return _digest(text) in self._vectors

@@ -68,7 +68,7 @@ async def through_loop(
 
     def note(task: str, build: Build | None) -> None:
         if build is not None and build.state is BuildState.LIVE:
-            run.live_at[task] = len(run.steps) + 1
+            run.live_at.setdefault(task, len(run.steps) + 1)
         run.failed_builds += build is not None and build.state is not BuildState.LIVE
 
     with tempfile.TemporaryDirectory() as folder, open_store(folder) as store:

@@ -139,7 +139,7 @@ def _new(tasks: Sequence[Samples], size: int, seed: int) -> list[DispatchCase]:
 
 
 def _draw(rng: random.Random, pool: list[tuple[str, str]], size: int) -> list[tuple[str, str]]:
-    """Draw from the pool, without replacement as far as it goes."""
+    """Draw from the pool: without replacement if it is large enough, else with."""
     return rng.sample(pool, size) if len(pool) >= size else rng.choices(pool, k=size)
 
 

@@ -15,14 +15,14 @@ from statistics import fmean
 from hammerstone.concurrency import map_concurrently
 from hammerstone.errors import InputError, RecordingError
 from hammerstone.evals.baselines.answer_methods import ToolWithParser
+from hammerstone.evals.harness.accuracy import totals
 from hammerstone.evals.harness.bench_run import BenchRun, CostReachedError
 from hammerstone.evals.harness.metered import Meter, metered_models
 from hammerstone.evals.report.experiment_result import Measurement, Result, Series, Table
-from hammerstone.evals.report.result_tables import ALL
 from hammerstone.evals.traffic.one_task_stream import FAMILIES, one_task_stream
 from hammerstone.formatting import exact_dollars
 from hammerstone.loop import Hammerstone
-from hammerstone.models import Prompt, Reply, known_sum
+from hammerstone.models import Prompt, Reply
 from hammerstone.requests import agree
 from hammerstone.store import Bill, Build, BuildState, open_store
 from hammerstone.tools import Tool
@@ -43,17 +43,17 @@ async def run_improve(bench: BenchRun, families: Sequence[str], requests: int, *
     If the cost reaches its bound, or the recordings end too early, the families that have finished remain.
     """
     done = 0
-    unrecorded: list[RecordingError] = []
+    unrecorded: dict[str, RecordingError] = {}
 
-    async def one(name: str) -> _Growth | str:
+    async def one(name: str) -> _Growth | str | None:
         nonlocal done
         try:
             growth = await _grow(bench, name, requests, fresh)
         except CostReachedError as error:
             return error.message
         except RecordingError as error:
-            unrecorded.append(error)
-            return f"{name} is not recorded to its end"
+            unrecorded[name] = error
+            return None
         done += 1
         bench.on_progress("families", done, len(families))
         return growth
@@ -61,7 +61,7 @@ async def run_improve(bench: BenchRun, families: Sequence[str], requests: int, *
     ended = await map_concurrently(one, families)
     whole = [one for one in ended if isinstance(one, _Growth)]
     if unrecorded and not whole:
-        raise unrecorded[0]
+        raise next(iter(unrecorded.values()))
     counts = [*(count for count in AFTER if count < requests), requests]
     return Result(
         experiment="improve",
@@ -71,7 +71,7 @@ async def run_improve(bench: BenchRun, families: Sequence[str], requests: int, *
         figures=_measurements(whole, requests),
         series=_series(whole, counts),
         tables=(_table(whole, counts),),
-        notes=_notes(requests),
+        notes=(*_notes(requests), *(f"{name} is not recorded to its end." for name in unrecorded)),
         partial="; ".join(dict.fromkeys(one for one in ended if isinstance(one, str))),
     )
 
@@ -194,23 +194,7 @@ def _measurements(families: Sequence[_Growth], requests: int) -> tuple[Measureme
         right=answers - wrong,
         detail=f"{sum(one.served for one in families)} answers on the streams, the others to fresh questions",
     )
-    return (*_over_all(covered), *covered, hits)
-
-
-def _over_all(covered: Sequence[Measurement]) -> list[Measurement]:
-    every = [[one for one in covered if one.method == method] for method in (IMPROVED, FIRST)]
-    return [
-        replace(of[0], task=ALL, n=sum(one.n for one in of), right=sum(one.right for one in of), **_total(of))
-        for of in every
-        if of
-    ]
-
-
-def _total(of: Sequence[Measurement]) -> dict[str, float | int | None]:
-    return {
-        "cost_usd": known_sum(one.cost_usd for one in of),
-        "model_calls": known_sum(one.model_calls for one in of),
-    }
+    return (*totals(covered), *covered, hits)
 
 
 def _series(families: Sequence[_Growth], counts: Sequence[int]) -> tuple[Series, ...]:

@@ -89,8 +89,9 @@ async def run_one_call(bench: BenchRun, tasks: Sequence[Samples], *, reworded: i
             LOOK_ALIKES: _look_alikes(live, alike, bench.seed),
         }
         notes += await _notes(bench, catalog, questions, tools)
-        async for one in _measure(bench, catalog, questions, notes):
-            measured.append(one)
+        if live:
+            async for one in _measure(bench, catalog, questions, notes):
+                measured.append(one)
     except CostReachedError as error:
         partial = error.message
     return Result(

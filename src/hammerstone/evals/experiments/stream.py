@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from types import MappingProxyType
 
 from hammerstone.errors import InputError, RecordingError
@@ -67,6 +68,8 @@ async def run_stream(bench: BenchRun, tasks: Sequence[str], requests: int) -> Re
     """
     items = generate_traffic(requests, bench.seed, tasks=tasks, shares=STREAM_SHARES)
     run = await through_loop(bench, items, bench.every_role(), OURS)
+    if not run.steps:
+        return _result(bench, partial=run.partial)
     items = items[: len(run.steps)]
     strategies: dict[str, Sequence[StrategyStep]] = {OURS: run.steps}
     partial = run.partial
@@ -74,14 +77,21 @@ async def run_stream(bench: BenchRun, tasks: Sequence[str], requests: int) -> Re
         await _add_baselines(bench, items, strategies)
     except CostReachedError as error:
         partial = partial or error.message
+    return replace(
+        _result(bench, partial=partial),
+        figures=_measurements(items, strategies, run),
+        series=_series(items, strategies),
+        notes=_notes(items, strategies, run),
+    )
+
+
+def _result(bench: BenchRun, *, partial: str) -> Result:
     return Result(
         experiment="stream",
         title="A mixed stream from cold, end to end",
         seed=bench.seed,
         models={role: bench.models[role].name for role in Role},
-        figures=_measurements(items, strategies, run),
-        series=_series(items, strategies),
-        notes=_notes(items, strategies, run),
+        figures=(),
         partial=partial,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from hammerstone.evals.baselines.answer_methods import Method, NoAnswer
 from hammerstone.evals.harness.bench_run import BenchRun, for_each, one_bill
@@ -64,19 +64,22 @@ def totals(measurements: Sequence[Measurement]) -> list[Measurement]:
 
 
 def _sum(measurements: Sequence[Measurement], method: str, model: str) -> Measurement:
-    tokens_in = known_sum(one.input_tokens for one in measurements)
-    tokens_out = known_sum(one.output_tokens for one in measurements)
     return Measurement(
         task=ALL,
         method=method,
         model=model,
         n=sum(one.n for one in measurements),
         right=sum(one.right for one in measurements),
-        wrong=int(known_sum(one.wrong for one in measurements) or 0),
+        wrong=_whole(one.wrong for one in measurements),
         lacking=sum((Counter(one.lacking) for one in measurements), Counter[str]()),
-        input_tokens=None if tokens_in is None else int(tokens_in),
-        output_tokens=None if tokens_out is None else int(tokens_out),
+        input_tokens=_whole(one.input_tokens for one in measurements),
+        output_tokens=_whole(one.output_tokens for one in measurements),
         cost_usd=known_sum(one.cost_usd for one in measurements),
         seconds=known_sum(one.seconds for one in measurements),
-        model_calls=sum(one.model_calls or 0 for one in measurements),
+        model_calls=_whole(one.model_calls for one in measurements),
     )
+
+
+def _whole(numbers: Iterable[int | None]) -> int | None:
+    total = known_sum(numbers)
+    return None if total is None else int(total)

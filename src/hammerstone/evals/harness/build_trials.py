@@ -10,7 +10,7 @@ from anyio import to_thread
 from hammerstone.builder import Maker
 from hammerstone.evals.harness.bench_run import BenchRun, one_bill
 from hammerstone.evals.harness.samples import Samples
-from hammerstone.store import AccountedModel, Attempt, Bill, Build, BuildState, open_store
+from hammerstone.store import AccountedModel, Attempt, Bill, Build, BuildState, Store, Task, open_store
 from hammerstone.tools import Recipe, Tool
 from hammerstone.types import Role
 
@@ -66,9 +66,7 @@ async def run_build_trial(
     """
     build_settings = replace(bench.settings.build, recipe=recipe or bench.settings.build.recipe)
     with tempfile.TemporaryDirectory() as folder, open_store(folder) as store:
-        task = store.add_task(samples.task, samples.description)
-        for index, instance in enumerate(samples.shown):
-            store.add_instance(task.name, instance, request_id=str(index + 1))
+        task = await to_thread.run_sync(_fill, store, samples)
         builder = Maker(
             store=store,
             sandbox=bench.sandbox,
@@ -83,6 +81,14 @@ async def run_build_trial(
             raise AssertionError("nobody else knows this store")
         attempts = await to_thread.run_sync(store.attempts, build.id)
     return BuildTrial(build=build, attempts=attempts)
+
+
+def _fill(store: Store, samples: Samples) -> Task:
+    """The task, with the shown instances."""
+    task = store.add_task(samples.task, samples.description)
+    for index, instance in enumerate(samples.shown):
+        store.add_instance(task.name, instance, request_id=str(index + 1))
+    return task
 
 
 async def tool_for(

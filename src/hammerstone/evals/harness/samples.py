@@ -68,6 +68,8 @@ def read_samples(path: str, n: int, *, name: str = "") -> Samples:
         instance = _instance(path, item)
         instances.setdefault(normalise(instance.question), instance)
     every = tuple(instances.values())
+    if name and not every:
+        raise InputError(f"{path} has no instance", hint="each item needs a question and its answer")
     if name:
         own = generated_samples(name, 0, 0)
         return replace(own, asked=every[:n], more=every[n:], generated=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from math import isfinite
 from pathlib import Path
 
@@ -13,6 +14,7 @@ __all__ = ["check_report_path", "write_page", "write_report"]
 
 _GENERATOR = "hammerstone bench"
 _SIGN = '<meta name="generator" content="hammerstone '  # whichever of its commands wrote the page
+_DRAWN_BY = ("jinja2", "matplotlib")  # the extra `bench`
 _HEAD = 1024  # bytes in which that line stands
 _HINT = "give the path of a new file, such as report.html, in a folder that can be written to"
 
@@ -26,12 +28,8 @@ def write_report(results: Sequence[Result], path: Path, *, title: str = "hammers
     check_report_path(path)
     for result in results:
         _check_shape(result)
-    try:
-        from hammerstone.evals.report.html import render
-    except ModuleNotFoundError as error:
-        raise SettingsError(
-            f"the report needs {error.name}, which is not installed", hint="uv run --extra bench hammerstone …"
-        ) from error
+    from hammerstone.evals.report.html import render
+
     write_page(render(results, title=title, generator=_GENERATOR), path)
 
 
@@ -44,7 +42,10 @@ def write_page(page: str, path: Path) -> None:
 
 
 def check_report_path(path: Path) -> None:
-    """Check that nothing would be lost at `path`. Raises `InputError` if it holds anything but an earlier report."""
+    """Check, before a long run, that a page can be drawn and that nothing would be lost at `path`.
+
+    Raises `InputError` if it holds anything but an earlier report, `SettingsError` without the extra `bench`.
+    """
     try:
         if path.is_dir():
             raise InputError(f"the report's path {path} is a folder", hint=f"--report {path / 'report.html'}")
@@ -55,6 +56,11 @@ def check_report_path(path: Path) -> None:
         raise InputError(f"cannot write the report {path}: {error.strerror}", hint=_HINT) from error
     if not earlier:
         raise InputError(f"{path} exists and is not a report of hammerstone", hint="move it, or give another path")
+    missing = next((name for name in _DRAWN_BY if find_spec(name) is None), None)
+    if missing is not None:
+        raise SettingsError(
+            f"the report needs {missing}, which is not installed", hint="uv run --extra bench hammerstone …"
+        )
 
 
 def _is_report(path: Path) -> bool:
