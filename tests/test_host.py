@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,8 @@ from hammerstone.models.model import Prompt
 from hammerstone.opening import open_blocking, open_hammerstone, open_host
 from hammerstone.sandbox import Sandbox
 from hammerstone.settings import LoopSettings
-from hammerstone.store import Stores, open_stores
+from hammerstone.store import Store, Stores, open_stores
+from hammerstone.store.database import Database
 from hammerstone.store.records import Answered, BuildState
 from hammerstone.store.tenants import DEFAULT
 from hammerstone.testing import FakeSandbox, FunctionModel
@@ -99,6 +101,25 @@ async def test_the_loop_of_a_tenant_is_opened_once_whoever_asks_for_it(stores: S
                 group.start_soon(first_request)
     assert len(opened) == 5
     assert len(set(map(id, opened))) == 1
+
+
+async def test_a_store_that_hangs_while_it_is_opened_keeps_no_other_tenant_waiting(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs, opened = threading.Event(), Stores._kept_open
+
+    def slow(self: Stores, database: Database) -> Store:
+        if "slow" in str(database.where):
+            assert hangs.wait(60)
+        return opened(self, database)
+
+    monkeypatch.setattr(Stores, "_kept_open", slow)
+    async with Host(stores=stores, sandbox=NO_SANDBOX, models=Models()) as host, anyio.create_task_group() as group:
+        group.start_soon(host.of, "slow")
+        await anyio.wait_all_tasks_blocked()
+        assert (await host.of("quick")).tenant == "quick"
+        hangs.set()
+    assert {one.tenant for one in host.loops} == {"slow", "quick"}
 
 
 async def test_a_loop_refuses_a_request_of_another_tenant_and_stores_nothing_of_it(stores: Stores) -> None:

@@ -59,7 +59,9 @@ def test_what_small_models_get_right_is_that_of_the_results() -> None:
         (wrong,) = numbers(row("use", "all", "tool, user", model)[4])
         left = n - with_tools - wrong
         found = stated(f"{model}, n = {n:.0f}", USE)
-        thinking = [numbers(one[3])[0] for one in rows("use") if one[:3] == ["all", "chain of thought, few-shot", model]]
+        thinking = [
+            numbers(one[3])[0] for one in rows("use") if one[:3] == ["all", "chain of thought, few-shot", model]
+        ]
         if model == QWEN:
             assert served == with_tools
             assert found == [alone, *thinking, with_tools, round(with_tools / alone, 2), 4, wrong, left]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
@@ -65,7 +66,7 @@ class Host:
         self._loops: dict[str, Hammerstone] = {}
         self._not_opened: dict[str, tuple[float, StoreError]] = {}
         self._catches_up = False
-        self._opening = anyio.Lock()
+        self._opening: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
         self._closing = anyio.Event()
         self._exits = AsyncExitStack()
         self._group: TaskGroup | None = None
@@ -85,7 +86,7 @@ class Host:
         """
         if tenant not in self._loops:
             came = time.monotonic()
-            async with self._opening:
+            async with self._opening[tenant]:  # a store that hangs keeps nobody else waiting
                 if tenant not in self._loops:
                     self._refuse_if_it_just_failed(tenant, came)
                     self._loops[tenant] = await self._open(tenant)

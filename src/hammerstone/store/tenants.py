@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections import defaultdict
 from contextlib import ExitStack
 from threading import Lock
 from typing import TYPE_CHECKING, Self
@@ -44,7 +45,8 @@ class Stores:
     def __init__(self, database: Database, keeping: Keeping = ALL) -> None:
         self._database = database
         self._keeping = keeping
-        self._opening = Lock()
+        self._lock = Lock()
+        self._opening: defaultdict[str, Lock] = defaultdict(Lock)
         self._exits = ExitStack()
         self._stores = {DEFAULT: self._kept_open(database)}
         self._act: Act | None = None
@@ -61,7 +63,9 @@ class Stores:
 
         Raises `StoreError`.
         """
-        with self._opening:
+        with self._lock:
+            opening = self._opening[tenant]
+        with opening:  # a database that hangs keeps nobody else waiting
             if tenant not in self._stores:
                 key = self._key(tenant)
                 if not self._is_known(key):
