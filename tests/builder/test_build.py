@@ -22,10 +22,21 @@ from hammerstone.store.records import BuildState
 from hammerstone.testing import FakeSandbox, FunctionModel, SandboxCall, ScriptedModel
 from hammerstone.types import Role, Route, Source, Usage
 
-from ..samples.sums import SETTINGS, SUM, block, instances
+from ..samples.sums import PAIRS, SETTINGS, SUM, block, instances
 from ..samples.sums import maker as a_maker
 from ..samples.sums import user as a_user
-from .bench import SOLVE_ALONE, arguments, attempts, each_time_another, fill, make, relabeled, split_of, stages
+from .bench import (
+    SOLVE_ALONE,
+    arguments,
+    attempts,
+    each_time_another,
+    fill,
+    make,
+    number_of,
+    relabeled,
+    split_of,
+    stages,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -130,6 +141,24 @@ async def test_a_label_that_a_person_gives_during_a_build_is_not_contradicted(
         return block(SUM)
 
     build = await make(store, sandbox, FunctionModel(propose))
+    assert build.state is BuildState.FAILED
+    assert "'999'" in build.reason
+    assert store.live_tools() == ()
+
+
+async def test_a_label_that_a_person_gives_during_a_build_is_not_contradicted_without_a_parser_route(
+    store: Store, sandbox: Sandbox
+) -> None:
+    fill(store, instances(5))
+    shown = [number_of(one) for one in split_of(store).shown]
+    lefts = [PAIRS[number][0] for number in shown[1:]]
+    refusing = SUM.replace("if match else None", f"if match and int(match[1]) not in {lefts} else None")
+
+    def propose(_: Prompt) -> str:
+        store.add_instance("sum", replace(instances(10)[9], answer="999", source=Source.LABELER), request_id="later")
+        return block(refusing)
+
+    build = await make(store, sandbox, FunctionModel(propose), user=a_user())
     assert build.state is BuildState.FAILED
     assert "'999'" in build.reason
     assert store.live_tools() == ()

@@ -268,7 +268,7 @@ class Maker:
             reason = "the tool agrees with every instance but one: somebody must say which of the two is right"
             disagreement = _disagreement(suspect)
             return _End(state=BuildState.NEEDS_REVIEW, reason=reason, tool=tool, disagreement=disagreement, bill=bill)
-        problem = await self._new_labels_problem(tool, bench.task)
+        problem = await self._new_labels_problem(tool, bench)
         if problem:
             return _failed(problem, bill)
         return _End(state=BuildState.LIVE, reason="; ".join(result.reasons), tool=tool, gained=draft.gained, bill=bill)
@@ -305,12 +305,13 @@ class Maker:
             ),
         )
 
-    async def _new_labels_problem(self, tool: Tool, task: Task) -> str:
-        """How the parser contradicts people's labels that came in during the build, or the empty string."""
-        if Route.PARSER not in tool.routes:
-            return ""
+    async def _new_labels_problem(self, tool: Tool, bench: Workbench) -> str:
+        """How people's labels that came in during the build contradict the tool, or the empty string."""
         checked = {one.question for one in tool.checks}
-        labeled = [one for one in await self._instances(task) if one.source is not Source.SOLVER]
+        labeled = [one for one in await self._instances(bench.task) if one.source is not Source.SOLVER]
+        if Route.PARSER not in tool.routes:  # what its parser gets wrong of the others, the user model got right
+            known = {(one.question, one.answer) for one in bench.labeled(bench.every)}
+            labeled = [one for one in labeled if (one.question, one.answer) not in known]
         wrong = await contradicted(self._sandbox, tool.source, [one for one in labeled if one.question not in checked])
         return f"a label that came in during the build contradicts the tool: {wrong[0].detail}" if wrong else ""
 

@@ -122,6 +122,7 @@ async def _verify(bench: Workbench, source: str) -> tuple[Draft, tuple[str, ...]
         and not let_in
         and all(one is suspect for one in wrong),
         suspect=suspect,
+        wrong=tuple(one for one in wrong if one is not suspect),
         gained=gained,
     )
     others = [one for one in refused if one not in lost]
