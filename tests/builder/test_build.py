@@ -11,14 +11,16 @@ import pytest
 
 from hammerstone import prompts
 from hammerstone.builder import Maker
+from hammerstone.builder.build import NOT_COMPARED
 from hammerstone.builder.conversation import MAX_PROBLEMS, show_problems
 from hammerstone.errors import ModelError, RecordingError, SandboxError, StoreError
 from hammerstone.models.model import Prompt, Reply
 from hammerstone.sandbox import Sandbox
 from hammerstone.sandbox.contract import Outcome
+from hammerstone.settings import LifeSettings
 from hammerstone.store import Store, this_process
 from hammerstone.store.accounts import AccountedModel
-from hammerstone.store.records import BuildState
+from hammerstone.store.records import BuildState, ToolState
 from hammerstone.testing import FakeSandbox, FunctionModel, SandboxCall, ScriptedModel
 from hammerstone.types import Role, Route, Source, Usage
 
@@ -57,6 +59,20 @@ async def test_where_no_parser_can_read_the_questions_the_papers_recipe_is_tried
     assert (build.tool.provenance.recipe, build.tool.routes) == ("latm", (Route.USER,))
     assert stages(store) == [("module", 1, "reply"), ("latm", 1, "passed"), ("latm", 1, "passed")]
     assert len(maker.prompts[1].messages) == 1, "the second recipe begins a conversation of its own"
+
+
+async def test_a_tool_without_a_parser_waits_for_a_person_where_tools_are_shadowed(
+    store: Store, sandbox: Sandbox
+) -> None:
+    fill(store, instances(5))
+    split = split_of(store, AUTO)
+    maker = ScriptedModel(["NO PARSER", f"{block(SOLVE_ALONE)}\n{arguments(split.shown)}", arguments(split.verified)])
+    settings = replace(AUTO, life=LifeSettings(shadow=20))
+    build = await make(store, sandbox, maker, user=a_user(), settings=settings)
+    assert build.state is BuildState.PASSED
+    assert build.reason.endswith(NOT_COMPARED)
+    (tool,) = store.tools()
+    assert (tool.state, store.changes("sum")[-1].reason) == (ToolState.GATED, build.reason)
 
 
 async def test_a_recipe_that_holds_a_tool_back_is_not_followed_by_the_next(store: Store, sandbox: Sandbox) -> None:

@@ -23,7 +23,7 @@ from hammerstone.concurrency import task_group
 from hammerstone.digests import sha256
 from hammerstone.errors import EndsRun, HammerstoneError, ModelError, NotFoundError
 from hammerstone.faults import OnFault, contained, reason_of
-from hammerstone.life import first_state
+from hammerstone.life import cannot_be_watched, first_state
 from hammerstone.requests import agree
 from hammerstone.routes import second_opinion
 from hammerstone.sandbox import Sandbox
@@ -48,6 +48,7 @@ from hammerstone.types import Chat, Route, Source
 __all__ = ["Maker", "build_fault"]
 
 LEASE_SECONDS = 120.0
+NOT_COMPARED = "it waits for a person: without a parser it cannot be compared with the upstream in shadow"
 
 _RECIPES: dict[Recipe, Callable[[Workbench], Awaitable[Draft | Failure]]] = {"module": make_module, "latm": make_latm}
 
@@ -163,13 +164,15 @@ class Maker:
 
     async def _end(self, build_id: int, end: _End) -> None:
         def write() -> None:
+            life = self._settings.life
             if end.state is BuildState.LIVE and end.tool is not None:
+                waits = [NOT_COMPARED] if cannot_be_watched(end.tool, life) else []
                 self._store.publish(
                     end.tool,
                     build_id=build_id,
-                    reason=end.reason,
+                    reason="; ".join(filter(None, [end.reason, *waits])),
                     gained=end.gained,
-                    state=first_state(self._settings.life),
+                    state=first_state(end.tool, life),
                 )
             else:
                 self._store.end_build(
