@@ -288,6 +288,22 @@ async def test_a_solvers_wrong_label_is_corrected_by_the_majority(store: Store, 
     assert [prompt.sample for prompt in solver.prompts] == [1, 2]
 
 
+async def test_a_second_opinion_does_not_overrule_a_person_who_has_answered_meanwhile(
+    store: Store, sandbox: Sandbox
+) -> None:
+    fill(store, relabeled(0, "999"))
+
+    def say(_: Prompt) -> str:
+        label = Instance(question=ask(0), answer="1000", source=Source.LABELER)
+        store.add_instance("sum", label, request_id="later")
+        return "Answer: 7"
+
+    build = await make(store, sandbox, ScriptedModel([block(SUM)] * 3), solver=FunctionModel(say))
+    assert build.state is BuildState.FAILED
+    first = store.instances("sum")[0]
+    assert (first.answer, first.former_answer, first.source) == ("1000", "999", Source.LABELER)
+
+
 async def test_where_the_majority_is_for_the_label_the_maker_must_repair(store: Store, sandbox: Sandbox) -> None:
     fill(store, relabeled(0, "999"))
     special = SUM.replace("str(left + right)", '"999" if left == 3 else str(left + right)')

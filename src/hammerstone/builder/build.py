@@ -378,8 +378,8 @@ class Maker:
         except ModelError:
             return None
         if opinion is not None and agree(opinion, finding.answer):
-            await to_thread.run_sync(self._store.relabel, finding.instance.id, opinion, Source.SOLVER)
-            return True
+            now = await to_thread.run_sync(self._store.relabel, finding.instance.id, opinion, Source.SOLVER)
+            return agree(finding.answer, now.answer)  # unless a person has answered meanwhile
         return False if opinion is not None and agree(opinion, stored) else None
 
 
