@@ -340,7 +340,7 @@ class Maker:
             task=task,
             split=split or await self._split(recipe, task),
             every=await self._instances(task),
-            foreign=await to_thread.run_sync(foreign_questions, self._store, task.name),
+            foreign=await to_thread.run_sync(foreign_questions, self._store, task.name, task.frame),
             sandbox=self._sandbox,
             conversation=Conversation(self._model, bill, sample=self._sample),
             settings=self._settings.build,

@@ -17,7 +17,7 @@ from hammerstone.builder.splits import respelled
 from hammerstone.builder.verify import Finding, Verdict, check_parser, checks_of, contradicted, not_refused
 from hammerstone.builder.workbench import Draft, Workbench
 from hammerstone.errors import ModelError
-from hammerstone.requests import PLAIN, agree
+from hammerstone.requests import PLAIN, Frame, agree
 from hammerstone.routes import Answer, Asked, Refusal, ToolCard, ToolUserRoute
 from hammerstone.sandbox import Sandbox
 from hammerstone.store import AccountedModel, Store, StoredInstance
@@ -126,10 +126,8 @@ async def intruders(
     return (*(await not_refused(sandbox, source, foreign)), *(await unread(sandbox, source, solved)))
 
 
-def foreign_questions(store: Store, name: str) -> tuple[str, ...]:
-    """The latest questions of the other tasks in the frame of `name`, except those that are stored as its own, too."""
-    task = store.task(name)
-    frame = task.frame if task is not None else PLAIN
+def foreign_questions(store: Store, name: str, frame: Frame) -> tuple[str, ...]:
+    """The latest questions of this frame's other tasks than `name`, except those that are stored as its own, too."""
     others = [other.name for other in store.tasks() if other.name != name and other.frame == frame]
     questions = [one.question for other in others for one in store.instances(other)[-FOREIGN_PER_TASK:]]
     own = {one.question for one in store.instances(name)}

@@ -82,7 +82,7 @@ def find(connection: Connection, name: str, version: int | None) -> StoredTool |
 
 
 def publish(connection: Connection, tool: Tool, state: ToolState, reason: str) -> StoredTool:
-    task = tasks.ensure(connection, tool.name, tool.description)
+    task = tasks.ensure(connection, tool.name, tool.description, tool.frame)
     move = Move(to=state, reason=reason or "it passed the gate")
     row = _same(connection, task.id, tool)
     if row is not None:
@@ -91,7 +91,7 @@ def publish(connection: Connection, tool: Tool, state: ToolState, reason: str) -
 
 
 def keep(connection: Connection, tool: Tool) -> StoredTool:
-    task = tasks.ensure(connection, tool.name, tool.description)
+    task = tasks.ensure(connection, tool.name, tool.description, tool.frame)
     row = _same(connection, task.id, tool)
     move = Move(to=ToolState.DISABLED, reason="it was imported, and did not pass the gate")
     return stored(row) if row else _enter(connection, task.id, tool, move)
