@@ -13,7 +13,7 @@ from hammerstone.settings import ImproveSettings, LifeSettings, Numbers, Setting
 from hammerstone.store import Store
 from hammerstone.store.records import Answered, ToolState
 from hammerstone.testing import FunctionModel
-from hammerstone.types import Request, Route
+from hammerstone.types import Instance, Request, Route, Source
 
 from ..samples.sums import SETTINGS, SUM, block
 
@@ -120,6 +120,25 @@ async def test_a_version_that_loses_a_question_does_not_replace_the_one_that_ans
     assert tool is not None
     assert tool.version == 1
     assert store.builds("sum")[0].reason == "no version was better than the present one"
+
+
+@pytest.mark.parametrize("loses", ["verified", "held out"])
+async def test_a_version_that_loses_an_instance_that_no_check_of_the_present_one_holds_does_not_replace_it(
+    store: Store, sandbox: Sandbox, loses: str
+) -> None:
+    """One of twelve further labels, which the present version answers too; every fourth instance is held out."""
+    answered = sums(40, 12)
+    lost = answered[{"held out": 7, "verified": 8}[loses]].question.split()[5]
+    loser = BOTH_FORMS.replace("if match else None", f'if match and match[1] != "{lost}" else None')
+    settings = replace(IMPROVING, build=replace(IMPROVING.build, module=replace(IMPROVING.build.module, retries=0)))
+    await run(store, sandbox, sums(0, 5), [block(SUM)], settings=settings)
+    for one in answered:
+        label = Instance(question=one.question, answer=adds(one.question)[8:], source=Source.CALLER)
+        store.add_instance("sum", label, request_id=one.id)
+    await run(store, sandbox, sums(10, 4, POLITE), [block(loser)], settings=settings)
+    tool = store.tool("sum")
+    assert tool is not None
+    assert (tool.version, len(store.builds("sum"))) == (1, 2)
 
 
 async def test_after_two_builds_that_add_nothing_no_more_are_made_and_that_is_said(

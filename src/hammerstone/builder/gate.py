@@ -95,8 +95,8 @@ def _parser_problem(bench: Workbench, draft: Draft, findings: Sequence[Finding],
     earlier = len(bench.split.shown) + len(bench.split.verified)
     refused = earlier - len(draft.checks) - (draft.suspect is not None)
     findings = [one for one in findings if one is not suspect]
-    if bench.present is not None:  # it refuses fewer than the tool that serves now
-        earlier, refused = 0, 0
+    if bench.present is not None:  # which answers all of the held-out instances
+        return parser_problem(findings, "held-out", most=0.0)
     return parser_problem(findings, "held-out", earlier=earlier, refused=refused, most=bench.settings.max_refused)
 
 

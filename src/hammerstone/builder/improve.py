@@ -119,4 +119,9 @@ def split_for_improvement(material: Material, *, most_chars: int) -> Split:
     old = [*answered, *checks]
     held_out = old[::HELD_OUT_EVERY]
     verified = [one for number, one in enumerate(old) if number % HELD_OUT_EVERY]
-    return Split(shown=tuple(shown), verified=(*verified, *rest), held_out=tuple(held_out))
+    return Split(
+        shown=tuple(shown),
+        verified=(*verified, *rest),
+        held_out=tuple(held_out),
+        kept=frozenset(one.question for one in old),
+    )
