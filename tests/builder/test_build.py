@@ -17,7 +17,7 @@ from hammerstone.errors import ModelError, RecordingError, SandboxError, StoreEr
 from hammerstone.models.model import Prompt, Reply
 from hammerstone.sandbox import Sandbox
 from hammerstone.sandbox.contract import Outcome
-from hammerstone.settings import LifeSettings
+from hammerstone.settings import LifeSettings, RecipeChoice
 from hammerstone.store import Store, this_process
 from hammerstone.store.accounts import AccountedModel
 from hammerstone.store.records import BuildState, ToolState
@@ -193,11 +193,27 @@ async def test_a_description_is_packaged_as_one_short_line(store: Store, sandbox
 
 async def test_when_both_recipes_fail_both_reasons_are_kept(store: Store, sandbox: Sandbox) -> None:
     fill(store, instances(5))
-    build = await make(store, sandbox, FunctionModel(lambda _: "NO PARSER"), settings=AUTO)
+    build = await make(store, sandbox, FunctionModel(lambda _: "NO PARSER"), user=a_user(), settings=AUTO)
     assert build.state is BuildState.FAILED
     first, second = build.reason.split("; ", 1)
     assert first == "module: the maker says that no parser can read these questions"
     assert second.startswith("latm: no function agreed with the shown instances")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "replies", "reason"),
+    [
+        ("auto", ["NO PARSER"], "module: the maker says that no parser can read these questions"),
+        ("latm", [], "the latm recipe makes tools that a user model calls, and there is no user model"),
+    ],
+)
+async def test_without_a_user_model_the_papers_recipe_is_not_paid_for(
+    store: Store, sandbox: Sandbox, recipe: RecipeChoice, replies: list[str], reason: str
+) -> None:
+    fill(store, instances(6))
+    settings = replace(SETTINGS, build=replace(SETTINGS.build, recipe=recipe))
+    build = await make(store, sandbox, ScriptedModel(replies), settings=settings)
+    assert (build.state, build.reason) == (BuildState.FAILED, reason)
 
 
 async def test_a_tool_says_where_it_comes_from(store: Store, sandbox: Sandbox) -> None:

@@ -214,9 +214,9 @@ class Maker:
         if count < self._settings.build.needed:
             reason = f"a build needs {self._settings.build.needed} independent instances, and there are {count}"
             return _failed(reason)
-        recipes: tuple[Recipe, ...] = (
-            ("module", "latm") if self._settings.build.recipe == "auto" else (self._settings.build.recipe,)
-        )
+        recipes = self._recipes()
+        if not recipes:
+            return _failed("the latm recipe makes tools that a user model calls, and there is no user model")
         reasons: list[str] = []
         spent = Bill()
         for recipe in recipes:
@@ -226,6 +226,12 @@ class Maker:
                 return replace(end, bill=spent)
             reasons.append(f"{recipe}: {end.reason}")
         return _failed("; ".join(reasons), spent)
+
+    def _recipes(self) -> tuple[Recipe, ...]:
+        """The recipes to try in turn; not the paper's where no user model could call what it makes."""
+        chosen = self._settings.build.recipe
+        named: tuple[Recipe, ...] = ("module", "latm") if chosen == "auto" else (chosen,)
+        return named if self._user is not None else tuple(one for one in named if one != "latm")
 
     async def _improve(self, task: Task, build_id: int, material: Material) -> _End:
         """Run the module recipe on the instances that the present tool refuses."""
