@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
+from contextlib import suppress
 from dataclasses import replace
 
 import anyio
@@ -24,7 +27,7 @@ from hammerstone.store.records import BuildState, ToolState
 from hammerstone.testing import FakeSandbox, FunctionModel, SandboxCall, ScriptedModel
 from hammerstone.types import Role, Route, Source, Usage
 
-from ..samples.sums import PAIRS, SETTINGS, SUM, block, instances
+from ..samples.sums import PAIRS, SETTINGS, SUM, asked, block, instances
 from ..samples.sums import maker as a_maker
 from ..samples.sums import user as a_user
 from .bench import (
@@ -242,6 +245,44 @@ async def test_a_price_that_is_not_known_is_unknown_and_not_nothing(store: Store
     assert build.tool is not None
     assert build.tool.provenance.cost_usd is None
     assert [one.cost_usd for one in attempts(store)] == [None, 0.5]
+
+
+def priced(text: str) -> Reply:
+    return Reply(text=text, model="strong", cost_usd=0.5)
+
+
+async def test_a_build_costs_what_all_its_recipes_have_cost(store: Store, sandbox: Sandbox) -> None:
+    fill(store, instances(5))
+    split = split_of(store, AUTO)
+    replies = ["NO PARSER", f"{block(SOLVE_ALONE)}\n{arguments(split.shown)}", arguments(split.verified)]
+    user = FunctionModel(
+        lambda prompt: Reply(
+            text=json.dumps(dict(zip(("left", "right"), map(int, re.findall(r"\d+", asked(prompt))), strict=True))),
+            model="user",
+            cost_usd=0.25,
+        )
+    )
+    build = await make(store, sandbox, ScriptedModel([priced(one) for one in replies]), user=user, settings=AUTO)
+    assert (build.state, build.cost_usd) == (BuildState.LIVE, 1.75)
+
+
+@pytest.mark.parametrize("error", [RecordingError("no recording"), ModelError("it is down"), SandboxError("broken")])
+async def test_a_build_that_an_error_ends_costs_what_was_paid(store: Store, sandbox: Sandbox, error: Exception) -> None:
+    def say(prompt: Prompt) -> Reply:
+        if len(prompt.messages) > 1:
+            raise error
+        return priced("no code yet")
+
+    fill(store, instances(5))
+    with suppress(RecordingError):
+        await make(store, sandbox, FunctionModel(say))
+    assert store.builds()[0].cost_usd == 0.5
+
+
+async def test_a_reply_that_was_cut_short_is_part_of_the_cost(store: Store, sandbox: Sandbox) -> None:
+    fill(store, instances(5))
+    build = await make(store, sandbox, ScriptedModel([replace(priced("no code y"), cut=True)]))
+    assert (build.state, build.cost_usd) == (BuildState.FAILED, 0.5)
 
 
 async def test_the_demonstrations_are_as_many_as_set(store: Store, sandbox: Sandbox) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import anyio
@@ -62,7 +62,6 @@ class _End:
     tool: Tool | None = None
     disagreement: Disagreement | None = None
     gained: int | None = None
-    bill: Bill = field(default_factory=Bill)
 
 
 def build_fault(name: str, error: HammerstoneError) -> HammerstoneError:
@@ -70,8 +69,8 @@ def build_fault(name: str, error: HammerstoneError) -> HammerstoneError:
     return type(error)(f"build of {name} failed: {error.message}", hint=error.hint, details=error.details)
 
 
-def _failed(reason: str, bill: Bill | None = None) -> _End:
-    return _End(state=BuildState.FAILED, reason=reason, bill=bill or Bill())
+def _failed(reason: str) -> _End:
+    return _End(state=BuildState.FAILED, reason=reason)
 
 
 class Maker:
@@ -126,19 +125,22 @@ class Maker:
         build_id = await self._start(task, material)
         if build_id is None:
             return None
+        bill = Bill(task=task.name)
         async with self._lease(build_id):
             try:
                 work = (
-                    self._try_recipes(task, build_id) if material is None else self._improve(task, build_id, material)
+                    self._try_recipes(task, build_id, bill)
+                    if material is None
+                    else self._improve(task, build_id, bill, material)
                 )
                 end = await contained(self._heard(task, work), _failed)
             except BaseException as error:
                 reason = error.message if isinstance(error, HammerstoneError) else type(error).__name__
-                await self._end(build_id, _End(state=BuildState.INTERRUPTED, reason=reason))
+                await self._end(build_id, _End(state=BuildState.INTERRUPTED, reason=reason), bill)
                 raise
-            problem = await contained(self._end(build_id, end), lambda why: why)
+            problem = await contained(self._end(build_id, end, bill), lambda why: why)
             if problem:
-                await self._end(build_id, _failed(f"what came of it could not be stored: {problem}"))
+                await self._end(build_id, _failed(f"what came of it could not be stored: {problem}"), bill)
         builds = await to_thread.run_sync(self._store.builds, task.name)
         return next((one for one in builds if one.id == build_id), None)
 
@@ -162,7 +164,7 @@ class Maker:
         except NotFoundError:  # removed meanwhile
             return None
 
-    async def _end(self, build_id: int, end: _End) -> None:
+    async def _end(self, build_id: int, end: _End, bill: Bill) -> None:
         def write() -> None:
             life = self._settings.life
             if end.state is BuildState.LIVE and end.tool is not None:
@@ -182,7 +184,7 @@ class Maker:
                     tool=end.tool,
                     disagreement=end.disagreement,
                     gained=end.gained,
-                    cost_usd=end.bill.cost_usd,
+                    cost_usd=bill.cost_usd,
                 )
 
         with anyio.CancelScope(shield=True):
@@ -209,7 +211,7 @@ class Maker:
             finally:
                 group.cancel_scope.cancel()
 
-    async def _try_recipes(self, task: Task, build_id: int) -> _End:
+    async def _try_recipes(self, task: Task, build_id: int, bill: Bill) -> _End:
         count = len(independent(await self._instances(task)))
         if count < self._settings.build.needed:
             reason = f"a build needs {self._settings.build.needed} independent instances, and there are {count}"
@@ -218,14 +220,12 @@ class Maker:
         if not recipes:
             return _failed("the latm recipe makes tools that a user model calls, and there is no user model")
         reasons: list[str] = []
-        spent = Bill()
         for recipe in recipes:
-            end = await self._try_recipe(recipe, await self._workbench(recipe, task, build_id), build_id)
-            spent.add(end.bill)
+            end = await self._try_recipe(recipe, await self._workbench(recipe, task, build_id, bill), build_id)
             if end.state is not BuildState.FAILED:
-                return replace(end, bill=spent)
+                return end
             reasons.append(f"{recipe}: {end.reason}")
-        return _failed("; ".join(reasons), spent)
+        return _failed("; ".join(reasons))
 
     def _recipes(self) -> tuple[Recipe, ...]:
         """The recipes to try in turn; not the paper's where no user model could call what it makes."""
@@ -233,10 +233,10 @@ class Maker:
         named: tuple[Recipe, ...] = ("module", "latm") if chosen == "auto" else (chosen,)
         return named if self._user is not None else tuple(one for one in named if one != "latm")
 
-    async def _improve(self, task: Task, build_id: int, material: Material) -> _End:
+    async def _improve(self, task: Task, build_id: int, bill: Bill, material: Material) -> _End:
         """Run the module recipe on the instances that the present tool refuses."""
         split = split_for_improvement(material, most_chars=self._settings.improve.most_chars)
-        bench = await self._workbench("module", task, build_id, split=split, present=material.present.tool)
+        bench = await self._workbench("module", task, build_id, bill, split=split, present=material.present.tool)
         return await self._try_recipe("module", bench, build_id)
 
     async def _try_recipe(self, recipe: Recipe, bench: Workbench, build_id: int) -> _End:
@@ -247,7 +247,7 @@ class Maker:
         except Exception as error:  # brought out by a reply; the next recipe gets others
             reason = reason_of(error)
             await self._note_fault(bench, recipe, build_id, reason)
-            return _failed(reason, bench.conversation.bill)
+            return _failed(reason)
 
     async def _note_fault(self, bench: Workbench, recipe: Recipe, build_id: int, reason: str) -> None:
         """Keep the latest reply as an attempt that failed, unless it is kept already and a later step has failed."""
@@ -260,27 +260,26 @@ class Maker:
 
     async def _follow(self, recipe: Recipe, bench: Workbench) -> _End:
         draft = await _RECIPES[recipe](bench)
-        bill = bench.conversation.bill
         if isinstance(draft, Failure):
-            return _failed(draft.reason, bill)
+            return _failed(draft.reason)
         if bench.present is not None and not draft.parses:
-            return _failed("no version was better than the present one", bill)
+            return _failed("no version was better than the present one")
         asked = self._settings.build.numbers(recipe).held_out
         result = await pass_gate(bench, draft, self._user, asked=asked)
         if not result.routes or (bench.present is not None and Route.PARSER not in result.routes):
             reason = "; ".join(result.reasons)
             await bench.note(recipe, 0, "gate", draft.source, [reason])
-            return _failed(reason, bill)
+            return _failed(reason)
         tool = self._package(bench, draft, result, recipe)
         suspect = draft.suspect or result.suspect
         if suspect is not None:
             reason = "the tool agrees with every instance but one: somebody must say which of the two is right"
             disagreement = _disagreement(suspect)
-            return _End(state=BuildState.NEEDS_REVIEW, reason=reason, tool=tool, disagreement=disagreement, bill=bill)
+            return _End(state=BuildState.NEEDS_REVIEW, reason=reason, tool=tool, disagreement=disagreement)
         problem = await self._new_labels_problem(tool, bench)
         if problem:
-            return _failed(problem, bill)
-        return _End(state=BuildState.LIVE, reason="; ".join(result.reasons), tool=tool, gained=draft.gained, bill=bill)
+            return _failed(problem)
+        return _End(state=BuildState.LIVE, reason="; ".join(result.reasons), tool=tool, gained=draft.gained)
 
     def _package(self, bench: Workbench, draft: Draft, result: GateResult, recipe: Recipe) -> Tool:
         """Wrap the draft as a tool, an immutable value (LATM, section 3.1)."""
@@ -325,9 +324,14 @@ class Maker:
         return f"a label that came in during the build contradicts the tool: {wrong[0].detail}" if wrong else ""
 
     async def _workbench(
-        self, recipe: Recipe, task: Task, build_id: int, split: Split | None = None, present: Tool | None = None
+        self,
+        recipe: Recipe,
+        task: Task,
+        build_id: int,
+        bill: Bill,
+        split: Split | None = None,
+        present: Tool | None = None,
     ) -> Workbench:
-        bill = Bill(task=task.name)
         corrected: dict[int, str] = {}
         opinions: dict[tuple[int, str | None], bool | None] = {}
 

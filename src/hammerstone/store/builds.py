@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, func, insert, select, update
 
 from hammerstone.errors import NotFoundError, SettingsError, ToolRefusedError
+from hammerstone.models import known_sum
 from hammerstone.store import schema, tasks
 from hammerstone.store.database import timestamp
 from hammerstone.store.owner import is_gone
@@ -133,7 +134,7 @@ def newest_first(connection: Connection, task_name: str | None) -> tuple[Build, 
     rows = select(_BUILDS, _TASKS.c.name.label("task")).join(_TASKS).order_by(_BUILDS.c.id.desc())
     if task_name is not None:
         rows = rows.where(_TASKS.c.name == task_name)
-    return tuple(_build(row) for row in connection.execute(rows).all())
+    return tuple(_build(connection, row) for row in connection.execute(rows).all())
 
 
 def needs_review() -> ColumnElement[bool]:
@@ -150,7 +151,7 @@ def in_review(connection: Connection, *, task: str | None, limit: int | None) ->
     rows = select(_BUILDS, _TASKS.c.name.label("task")).join(_TASKS).where(needs_review())
     if task is not None:
         rows = rows.where(_TASKS.c.name == task)
-    return tuple(_build(row) for row in connection.execute(rows.order_by(_BUILDS.c.id).limit(limit)).all())
+    return tuple(_build(connection, row) for row in connection.execute(rows.order_by(_BUILDS.c.id).limit(limit)).all())
 
 
 def add_attempt(connection: Connection, build_id: int, attempt: Attempt) -> None:
@@ -201,8 +202,9 @@ def _is_left(row: Row[Any]) -> bool:
     return row.lease_until < timestamp() or is_gone(row.owner)
 
 
-def _build(row: Row[Any]) -> Build:
+def _build(connection: Connection, row: Row[Any]) -> Build:
     left = row.state == BuildState.RUNNING and _is_left(row)
+    was_left = left or row.reason == _LEFT
     tool, fault = _tool(row.document)
     return Build(
         id=row.id,
@@ -215,8 +217,14 @@ def _build(row: Row[Any]) -> Build:
         disagreement=Disagreement(**row.disagreement) if row.disagreement else None,
         improves=row.improves,
         gained=row.gained,
-        cost_usd=row.cost_usd,
+        cost_usd=_cost_of_attempts(connection, row.id) if was_left else row.cost_usd,
     )
+
+
+def _cost_of_attempts(connection: Connection, build_id: int) -> float | None:
+    """What the kept attempts of a build have cost: all that is known of one whose process has ended."""
+    costs = select(_ATTEMPTS.c.cost_usd).where(_ATTEMPTS.c.build_id == build_id)
+    return known_sum(connection.execute(costs).scalars())
 
 
 def _tool(document: str | None) -> tuple[Tool | None, str]:
