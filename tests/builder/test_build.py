@@ -255,14 +255,13 @@ async def test_a_build_costs_what_all_its_recipes_have_cost(store: Store, sandbo
     fill(store, instances(5))
     split = split_of(store, AUTO)
     replies = ["NO PARSER", f"{block(SOLVE_ALONE)}\n{arguments(split.shown)}", arguments(split.verified)]
-    user = FunctionModel(
-        lambda prompt: Reply(
-            text=json.dumps(dict(zip(("left", "right"), map(int, re.findall(r"\d+", asked(prompt))), strict=True))),
-            model="user",
-            cost_usd=0.25,
-        )
-    )
-    build = await make(store, sandbox, ScriptedModel([priced(one) for one in replies]), user=user, settings=AUTO)
+
+    def understand(prompt: Prompt) -> Reply:
+        left, right = map(int, re.findall(r"\d+", asked(prompt)))
+        return Reply(text=json.dumps({"left": left, "right": right}), model="user", cost_usd=0.25)
+
+    maker, user = ScriptedModel([priced(one) for one in replies]), FunctionModel(understand)
+    build = await make(store, sandbox, maker, user=user, settings=AUTO)
     assert (build.state, build.cost_usd) == (BuildState.LIVE, 1.75)
 
 

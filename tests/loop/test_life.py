@@ -12,10 +12,11 @@ from hammerstone.sandbox.contract import Sandbox
 from hammerstone.settings import ImproveSettings, LifeSettings, Numbers, Settings
 from hammerstone.store import Store
 from hammerstone.store.records import Answered, ToolState
-from hammerstone.testing import FunctionModel
+from hammerstone.testing import FunctionModel, ScriptedModel
 from hammerstone.types import Instance, Request, Route, Source
 
 from ..samples.sums import SETTINGS, SUM, block
+from ..samples.sums import user as a_user
 
 pytestmark = pytest.mark.anyio
 
@@ -139,6 +140,17 @@ async def test_a_version_that_loses_an_instance_that_no_check_of_the_present_one
     tool = store.tool("sum")
     assert tool is not None
     assert (tool.version, len(store.builds("sum"))) == (1, 2)
+
+
+async def test_a_tool_without_a_parser_route_is_not_improved(store: Store, sandbox: Sandbox) -> None:
+    first_alone = SUM.replace("if match else None", 'if match and match[1] == "1" else None')
+    models = Models(maker=ScriptedModel([block(first_alone)] * 3), solver=solver(), user=a_user())
+    async with Hammerstone(store=store, sandbox=sandbox, models=models, settings=IMPROVING) as loop:
+        for one in sums(0, 12):
+            await loop.solve(one)
+    (tool,) = store.tools()
+    assert (tool.state, tool.tool.routes) == (ToolState.LIVE, (Route.USER,))
+    assert len(store.builds("sum")) == 1
 
 
 async def test_after_two_builds_that_add_nothing_no_more_are_made_and_that_is_said(

@@ -22,6 +22,7 @@ from hammerstone.errors import InputError, SettingsError
 from hammerstone.faults import OnFault, contained, spared
 from hammerstone.settings import Settings
 from hammerstone.store import Build, BuildState, Store, StoredTool, Task, ToolState
+from hammerstone.types import Route
 
 __all__ = ["Builder", "OnBuild"]
 
@@ -97,8 +98,8 @@ class Builder:
             return task.instances >= (task.built_at + numbers.more if task.built_at else numbers.needed)
         if tool.state is ToolState.QUARANTINED:
             return await to_thread.run_sync(replacement_due, self._store, task, tool, self._settings.build)
-        if tool.state not in self._improves:
-            return False  # in shadow, waiting for approval, or disabled by a person
+        if tool.state not in self._improves or Route.PARSER not in tool.tool.routes:
+            return False  # in shadow, waiting for approval, or disabled by a person; or without a parser
         due, why = await to_thread.run_sync(improvement_due, self._store, task, self._settings.improve)
         if why:
             self._say_once(task, "the tool %s is not improved any further: %s", why)
@@ -151,6 +152,8 @@ class Builder:
         """Whether the parser of a tool that has just been built refuses held-out instances."""
         built = build.state in {BuildState.LIVE, BuildState.PASSED}
         if not self._settings.improve.after or not built or tool.state not in self._improves:
+            return False
+        if Route.PARSER not in tool.tool.routes:
             return False
         made = tool.tool.provenance
         parsed = {sha256(check.question)[:16] for check in tool.tool.checks if check.parsed}
