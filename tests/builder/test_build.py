@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import anyio
 import anyio.from_thread
+import anyio.lowlevel
 import pytest
 
 from hammerstone import prompts
@@ -426,6 +427,51 @@ async def test_a_renewal_that_fails_ends_no_build(
     monkeypatch.setattr("hammerstone.builder.build.LEASE_SECONDS", 0.0)
     fill(store, instances(5))
     assert (await make(store, sandbox, FunctionModel(slow))).state is BuildState.LIVE
+
+
+async def taken(store: Store) -> int:
+    """The build of another process that takes over ours, once our lease has run out."""
+    while True:
+        build_id = store.start_build("sum", owner="elsewhere:1")
+        if build_id is not None:
+            return build_id
+        await anyio.lowlevel.checkpoint()
+
+
+async def test_a_build_whose_lease_was_lost_is_given_up(
+    store: Store, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hammerstone.builder.build.LEASE_SECONDS", 0.0)
+    others: list[int] = []
+
+    async def never(_: Prompt) -> str:
+        others.append(await taken(store))
+        await anyio.sleep_forever()
+        return ""
+
+    fill(store, instances(5))
+    with anyio.fail_after(20):
+        build = await make(store, sandbox, FunctionModel(never))
+    assert (build.state, build.id in others) == (BuildState.INTERRUPTED, False)
+    assert [one.id for one in store.builds()] == [*others, build.id]
+
+
+async def test_a_build_that_another_process_has_taken_publishes_nothing(
+    store: Store, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def late(_: Prompt) -> str:
+        with monkeypatch.context() as patched:
+            patched.setattr("hammerstone.store.builds.is_gone", lambda _: True)
+            await taken(store)
+        return block(SUM)
+
+    fill(store, instances(5))
+    build = await make(store, sandbox, FunctionModel(late))
+    assert build.state is BuildState.INTERRUPTED
+    assert store.tools(all_versions=True) == ()
+    task = store.task("sum")
+    assert task is not None
+    assert task.built_at == 0
 
 
 async def test_a_cancelled_build_is_interrupted(store: Store, sandbox: Sandbox) -> None:

@@ -195,14 +195,16 @@ class Maker:
         """Renew the build's lease while it runs, so that no other process takes it for dead.
 
         A renewal that fails is tried again: the lease outlasts two of them, and the build's own writes meet a store
-        that stays broken.
+        that stays broken. A build whose lease was lost all the same is given up: another process may run the next one.
         """
 
         async def renew() -> None:
-            while True:
+            is_held = True
+            while is_held:
                 await anyio.sleep(LEASE_SECONDS / 3)
                 with suppress(Exception):
-                    await to_thread.run_sync(self._store.renew_build, build_id, LEASE_SECONDS)
+                    is_held = await to_thread.run_sync(self._store.renew_build, build_id, LEASE_SECONDS)
+            group.cancel_scope.cancel()
 
         async with task_group() as group:
             group.start_soon(renew)

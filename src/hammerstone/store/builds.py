@@ -108,6 +108,8 @@ def end(
     gained: int | None = None,
     cost_usd: float | None = None,
 ) -> None:
+    if not _is_open(connection, build_id):
+        return
     task_id = _close(connection, build_id, state, reason=reason, tool=tool, disagreement=disagreement)
     made = update(_BUILDS).where(_BUILDS.c.id == build_id)
     connection.execute(made.values(gained=gained, cost_usd=cost_usd))
@@ -118,7 +120,12 @@ def end(
 def end_passed(
     connection: Connection, build_id: int, tool: Tool, reason: str, gained: int | None = None, *, live: bool = True
 ) -> None:
-    """End a build whose tool passed the gate: it is live, or waits for approval, or is in shadow."""
+    """End a build whose tool passed the gate: it is live, or waits for approval, or is in shadow.
+
+    Raises `SettingsError` if it has ended already, or somebody else has taken it.
+    """
+    if not _is_open(connection, build_id):
+        raise SettingsError("this build has ended already, or another process has taken it")
     end(
         connection,
         build_id,
@@ -174,6 +181,14 @@ def attempts_of(connection: Connection, build_id: int) -> tuple[Attempt, ...]:
     return tuple(_attempt(row) for row in connection.execute(rows).all())
 
 
+def _is_open(connection: Connection, build_id: int) -> bool:
+    """Whether a build still can be ended: it runs, or a person is to settle it; not if it was taken, or has ended."""
+    state = connection.execute(select(_BUILDS.c.state).where(_BUILDS.c.id == build_id).with_for_update()).scalar()
+    if state is None:
+        raise NotFoundError(f"there is no build {build_id}")
+    return state in {BuildState.RUNNING, BuildState.NEEDS_REVIEW}
+
+
 def _close(
     connection: Connection,
     build_id: int,
@@ -192,10 +207,7 @@ def _close(
         document=tool.to_json() if tool else None,
         disagreement=asdict(disagreement) if disagreement else None,
     )
-    task_id = connection.execute(ended.returning(_BUILDS.c.task_id)).scalar()
-    if task_id is None:
-        raise NotFoundError(f"there is no build {build_id}")
-    return task_id
+    return connection.execute(ended.returning(_BUILDS.c.task_id)).scalar_one()
 
 
 def _is_left(row: Row[Any]) -> bool:
