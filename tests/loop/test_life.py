@@ -58,6 +58,13 @@ def sums(first: int, count: int, form: str = "What is the sum of {} and {}?") ->
     ]
 
 
+def spellings(number: int, count: int) -> list[Request]:
+    """One question with more and more spaces."""
+    (one,) = sums(number, 1)
+    texts = [one.question.replace(" and ", f" and{' ' * n}") for n in range(1, count + 1)]
+    return [Request.plain(id=f"s{n}", question=text, task="sum") for n, text in enumerate(texts)]
+
+
 async def run(
     store: Store,
     sandbox: Sandbox,
@@ -185,6 +192,22 @@ async def test_of_all_builds_of_a_task_no_more_start_a_day_than_its_owner_allows
     settings = replace(SETTINGS, improve=ImproveSettings(builds_per_day=1))
     asked = sums(0, 4) + sums(10, 8, POLITE) if reply != "NO PARSER" else sums(0, 12)
     await run(store, sandbox, asked, [reply] * 20, settings=settings)
+    assert len(store.builds("sum")) == 1
+
+
+async def test_spellings_of_one_question_use_up_no_build(store: Store, sandbox: Sandbox) -> None:
+    settings = replace(SETTINGS, improve=ImproveSettings(builds_per_day=1))
+    await run(store, sandbox, spellings(0, 9), [], settings=settings)
+    assert len(store.instances("sum")) == 9
+    assert store.builds("sum") == ()
+    await run(store, sandbox, sums(0, 9), [block(SUM)], settings=settings)
+    assert len(store.live_tools()) == 1
+
+
+async def test_spellings_of_one_question_replace_no_tool_that_was_found_wrong(store: Store, sandbox: Sandbox) -> None:
+    await run(store, sandbox, sums(0, 5), [block(SUM)])
+    store.quarantine("sum", None, "wrong")
+    await run(store, sandbox, spellings(20, 9), [])
     assert len(store.builds("sum")) == 1
 
 
