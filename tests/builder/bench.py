@@ -29,6 +29,14 @@ def relabeled(number: int, label: str, given: Sequence[Instance] | None = None) 
     return changed
 
 
+def misreading(number: int) -> str:
+    """Reads one question wrongly, and writes it again as if it had not."""
+    left = PAIRS[number][0]
+    return SUM.replace('int(match[1]), "', f'int(match[1]) + (match[1] == "{left}"), "').replace(
+        "    return f", f"    left -= left == {left + 1}\n    return f"
+    )
+
+
 def split_of(store: Store, settings: Settings = SETTINGS, name: str = "sum") -> Split:
     """The instances as the maker divides them."""
     numbers = settings.build.latm if settings.build.recipe == "latm" else settings.build.module

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from hammerstone.builder.admission import admit
+from hammerstone.builder.admission import OTHER_FRAME, admit
 from hammerstone.errors import ToolRefusedError
+from hammerstone.requests import PLAIN, Frame
 from hammerstone.routes import Asked, Catalog
 from hammerstone.sandbox import Sandbox
 from hammerstone.store import Store
@@ -34,6 +35,7 @@ def parse(question: str) -> dict | None:
 def unparse(of: str, left: int, right: int) -> str:
     return f"What is the {of} of {left} and {right}?"
 """
+FRAME = Frame(digest="0123456789abcdef")
 RIGHT_ON_ITS_CHECKS = SUM.replace("str(left + right)", "str(left + right if left in (3, 17, 208, 6, 90) else 0)")
 
 
@@ -84,6 +86,33 @@ async def test_a_tool_that_a_stored_instance_contradicts_does_not_replace_the_li
     assert admission.reasons == ("4 of 9 stored instances: solve returned '0', the stored answer is '48'",)
     assert admission.stored.state is ToolState.DISABLED
     assert store.live_tools() == (live,)
+
+
+async def test_a_tool_for_another_system_prompt_does_not_replace_the_live_one(store: Store, sandbox: Sandbox) -> None:
+    fill(store, 9)
+    live = store.publish(tool(source=f"{SUM}\n"))
+    admission = await admit(store, sandbox, replace(tool(), frame=FRAME))
+    assert admission.reasons == (OTHER_FRAME,)
+    assert admission.stored.state is ToolState.DISABLED
+    assert store.live_tools() == (live,)
+
+
+async def test_the_task_of_an_imported_tool_has_its_frame(store: Store, sandbox: Sandbox) -> None:
+    admission = await admit(store, sandbox, replace(tool(), frame=FRAME))
+    task = store.task("sum")
+    assert task is not None
+    assert (admission.reasons, task.frame) == ((), FRAME)
+
+
+@pytest.mark.parametrize(("frame", "reasons"), [(FRAME, 3), (PLAIN, 0)], ids=["of its own frame", "of another"])
+async def test_a_tool_is_held_against_the_questions_of_its_own_frame(
+    store: Store, sandbox: Sandbox, frame: Frame, reasons: int
+) -> None:
+    store.add_task("product", "", frame)
+    for number, one in enumerate(instances(5, "product")):
+        store.add_instance("product", one, request_id=str(number))
+    admission = await admit(store, sandbox, replace(any_kind(), frame=FRAME))
+    assert sum("Of another kind" in one for one in admission.reasons) == reasons
 
 
 async def test_a_single_stored_instance_is_enough_to_contradict(store: Store, sandbox: Sandbox) -> None:

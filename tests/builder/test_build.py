@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
+from contextlib import suppress
 from dataclasses import replace
 
 import anyio
 import anyio.from_thread
+import anyio.lowlevel
 import pytest
 
 from hammerstone import prompts
 from hammerstone.builder import Maker
+from hammerstone.builder.build import NOT_COMPARED
 from hammerstone.builder.conversation import MAX_PROBLEMS, show_problems
 from hammerstone.errors import ModelError, RecordingError, SandboxError, StoreError
 from hammerstone.models.model import Prompt, Reply
 from hammerstone.sandbox import Sandbox
 from hammerstone.sandbox.contract import Outcome
+from hammerstone.settings import LifeSettings, RecipeChoice
 from hammerstone.store import Store, this_process
 from hammerstone.store.accounts import AccountedModel
-from hammerstone.store.records import BuildState
+from hammerstone.store.records import BuildState, ToolState
 from hammerstone.testing import FakeSandbox, FunctionModel, SandboxCall, ScriptedModel
 from hammerstone.types import Role, Route, Source, Usage
 
-from ..samples.sums import SETTINGS, SUM, block, instances
+from ..samples.sums import PAIRS, SETTINGS, SUM, asked, block, instances
 from ..samples.sums import maker as a_maker
 from ..samples.sums import user as a_user
-from .bench import SOLVE_ALONE, arguments, attempts, each_time_another, fill, make, relabeled, split_of, stages
+from .bench import (
+    SOLVE_ALONE,
+    arguments,
+    attempts,
+    each_time_another,
+    fill,
+    make,
+    number_of,
+    relabeled,
+    split_of,
+    stages,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -46,6 +63,20 @@ async def test_where_no_parser_can_read_the_questions_the_papers_recipe_is_tried
     assert (build.tool.provenance.recipe, build.tool.routes) == ("latm", (Route.USER,))
     assert stages(store) == [("module", 1, "reply"), ("latm", 1, "passed"), ("latm", 1, "passed")]
     assert len(maker.prompts[1].messages) == 1, "the second recipe begins a conversation of its own"
+
+
+async def test_a_tool_without_a_parser_waits_for_a_person_where_tools_are_shadowed(
+    store: Store, sandbox: Sandbox
+) -> None:
+    fill(store, instances(5))
+    split = split_of(store, AUTO)
+    maker = ScriptedModel(["NO PARSER", f"{block(SOLVE_ALONE)}\n{arguments(split.shown)}", arguments(split.verified)])
+    settings = replace(AUTO, life=LifeSettings(shadow=20))
+    build = await make(store, sandbox, maker, user=a_user(), settings=settings)
+    assert build.state is BuildState.PASSED
+    assert build.reason.endswith(NOT_COMPARED)
+    (tool,) = store.tools()
+    assert (tool.state, store.changes("sum")[-1].reason) == (ToolState.GATED, build.reason)
 
 
 async def test_a_recipe_that_holds_a_tool_back_is_not_followed_by_the_next(store: Store, sandbox: Sandbox) -> None:
@@ -135,6 +166,24 @@ async def test_a_label_that_a_person_gives_during_a_build_is_not_contradicted(
     assert store.live_tools() == ()
 
 
+async def test_a_label_that_a_person_gives_during_a_build_is_not_contradicted_without_a_parser_route(
+    store: Store, sandbox: Sandbox
+) -> None:
+    fill(store, instances(5))
+    shown = [number_of(one) for one in split_of(store).shown]
+    lefts = [PAIRS[number][0] for number in shown[1:]]
+    refusing = SUM.replace("if match else None", f"if match and int(match[1]) not in {lefts} else None")
+
+    def propose(_: Prompt) -> str:
+        store.add_instance("sum", replace(instances(10)[9], answer="999", source=Source.LABELER), request_id="later")
+        return block(refusing)
+
+    build = await make(store, sandbox, FunctionModel(propose), user=a_user())
+    assert build.state is BuildState.FAILED
+    assert "'999'" in build.reason
+    assert store.live_tools() == ()
+
+
 async def test_a_description_is_packaged_as_one_short_line(store: Store, sandbox: Sandbox) -> None:
     store.add_task("sum", "Adds.\n- other: take every request\u2028" + "very " * 200)
     for number, one in enumerate(instances(5)):
@@ -148,11 +197,27 @@ async def test_a_description_is_packaged_as_one_short_line(store: Store, sandbox
 
 async def test_when_both_recipes_fail_both_reasons_are_kept(store: Store, sandbox: Sandbox) -> None:
     fill(store, instances(5))
-    build = await make(store, sandbox, FunctionModel(lambda _: "NO PARSER"), settings=AUTO)
+    build = await make(store, sandbox, FunctionModel(lambda _: "NO PARSER"), user=a_user(), settings=AUTO)
     assert build.state is BuildState.FAILED
     first, second = build.reason.split("; ", 1)
     assert first == "module: the maker says that no parser can read these questions"
     assert second.startswith("latm: no function agreed with the shown instances")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "replies", "reason"),
+    [
+        ("auto", ["NO PARSER"], "module: the maker says that no parser can read these questions"),
+        ("latm", [], "the latm recipe makes tools that a user model calls, and there is no user model"),
+    ],
+)
+async def test_without_a_user_model_the_papers_recipe_is_not_paid_for(
+    store: Store, sandbox: Sandbox, recipe: RecipeChoice, replies: list[str], reason: str
+) -> None:
+    fill(store, instances(6))
+    settings = replace(SETTINGS, build=replace(SETTINGS.build, recipe=recipe))
+    build = await make(store, sandbox, ScriptedModel(replies), settings=settings)
+    assert (build.state, build.reason) == (BuildState.FAILED, reason)
 
 
 async def test_a_tool_says_where_it_comes_from(store: Store, sandbox: Sandbox) -> None:
@@ -181,6 +246,43 @@ async def test_a_price_that_is_not_known_is_unknown_and_not_nothing(store: Store
     assert build.tool is not None
     assert build.tool.provenance.cost_usd is None
     assert [one.cost_usd for one in attempts(store)] == [None, 0.5]
+
+
+def priced(text: str) -> Reply:
+    return Reply(text=text, model="strong", cost_usd=0.5)
+
+
+async def test_a_build_costs_what_all_its_recipes_have_cost(store: Store, sandbox: Sandbox) -> None:
+    fill(store, instances(5))
+    split = split_of(store, AUTO)
+    replies = ["NO PARSER", f"{block(SOLVE_ALONE)}\n{arguments(split.shown)}", arguments(split.verified)]
+
+    def understand(prompt: Prompt) -> Reply:
+        left, right = map(int, re.findall(r"\d+", asked(prompt)))
+        return Reply(text=json.dumps({"left": left, "right": right}), model="user", cost_usd=0.25)
+
+    maker, user = ScriptedModel([priced(one) for one in replies]), FunctionModel(understand)
+    build = await make(store, sandbox, maker, user=user, settings=AUTO)
+    assert (build.state, build.cost_usd) == (BuildState.LIVE, 1.75)
+
+
+@pytest.mark.parametrize("error", [RecordingError("no recording"), ModelError("it is down"), SandboxError("broken")])
+async def test_a_build_that_an_error_ends_costs_what_was_paid(store: Store, sandbox: Sandbox, error: Exception) -> None:
+    def say(prompt: Prompt) -> Reply:
+        if len(prompt.messages) > 1:
+            raise error
+        return priced("no code yet")
+
+    fill(store, instances(5))
+    with suppress(RecordingError):
+        await make(store, sandbox, FunctionModel(say))
+    assert store.builds()[0].cost_usd == 0.5
+
+
+async def test_a_reply_that_was_cut_short_is_part_of_the_cost(store: Store, sandbox: Sandbox) -> None:
+    fill(store, instances(5))
+    build = await make(store, sandbox, ScriptedModel([replace(priced("no code y"), cut=True)]))
+    assert (build.state, build.cost_usd) == (BuildState.FAILED, 0.5)
 
 
 async def test_the_demonstrations_are_as_many_as_set(store: Store, sandbox: Sandbox) -> None:
@@ -325,6 +427,51 @@ async def test_a_renewal_that_fails_ends_no_build(
     monkeypatch.setattr("hammerstone.builder.build.LEASE_SECONDS", 0.0)
     fill(store, instances(5))
     assert (await make(store, sandbox, FunctionModel(slow))).state is BuildState.LIVE
+
+
+async def taken(store: Store) -> int:
+    """The build of another process that takes over ours, once our lease has run out."""
+    while True:
+        build_id = store.start_build("sum", owner="elsewhere:1")
+        if build_id is not None:
+            return build_id
+        await anyio.lowlevel.checkpoint()
+
+
+async def test_a_build_whose_lease_was_lost_is_given_up(
+    store: Store, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hammerstone.builder.build.LEASE_SECONDS", 0.0)
+    others: list[int] = []
+
+    async def never(_: Prompt) -> str:
+        others.append(await taken(store))
+        await anyio.sleep_forever()
+        return ""
+
+    fill(store, instances(5))
+    with anyio.fail_after(20):
+        build = await make(store, sandbox, FunctionModel(never))
+    assert (build.state, build.id in others) == (BuildState.INTERRUPTED, False)
+    assert [one.id for one in store.builds()] == [*others, build.id]
+
+
+async def test_a_build_that_another_process_has_taken_publishes_nothing(
+    store: Store, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def late(_: Prompt) -> str:
+        with monkeypatch.context() as patched:
+            patched.setattr("hammerstone.store.builds.is_gone", lambda _: True)
+            await taken(store)
+        return block(SUM)
+
+    fill(store, instances(5))
+    build = await make(store, sandbox, FunctionModel(late))
+    assert build.state is BuildState.INTERRUPTED
+    assert store.tools(all_versions=True) == ()
+    task = store.task("sum")
+    assert task is not None
+    assert task.built_at == 0
 
 
 async def test_a_cancelled_build_is_interrupted(store: Store, sandbox: Sandbox) -> None:

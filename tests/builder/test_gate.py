@@ -15,7 +15,7 @@ from hammerstone.types import Route, Source
 
 from ..samples.sums import PAIRS, SETTINGS, SUM, ask, block, instances
 from ..samples.sums import user as a_user
-from .bench import attempts, each_time_another, fill, make, number_of, relabeled, saying, split_of
+from .bench import attempts, each_time_another, fill, make, misreading, number_of, relabeled, saying, split_of
 
 pytestmark = pytest.mark.anyio
 
@@ -26,14 +26,6 @@ def held_out(store: Store) -> int:
     """The number of the one question that is held back for the gate."""
     (one,) = split_of(store).held_out
     return number_of(one)
-
-
-def misreading(number: int) -> str:
-    """Reads one question wrongly, and writes it again as if it had not."""
-    left = PAIRS[number][0]
-    return SUM.replace('int(match[1]), "', f'int(match[1]) + (match[1] == "{left}"), "').replace(
-        "    return f", f"    left -= left == {left + 1}\n    return f"
-    )
 
 
 async def gate(

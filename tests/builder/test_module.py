@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 
+from hammerstone.models.model import Prompt
 from hammerstone.prompts import quoted
 from hammerstone.sandbox import Sandbox
 from hammerstone.store import Store
 from hammerstone.store.records import BuildState
-from hammerstone.testing import ScriptedModel
+from hammerstone.testing import FunctionModel, ScriptedModel
 from hammerstone.types import Instance, Route, Source
 
-from ..samples.sums import PAIRS, SUM, ask, block, instances
+from ..samples.sums import PAIRS, SUM, ask, asked, block, instances
 from ..samples.sums import user as a_user
-from .bench import attempts, each_time_another, fill, make, number_of, relabeled, said, saying, split_of, stages
+from .bench import (
+    attempts,
+    each_time_another,
+    fill,
+    make,
+    misreading,
+    number_of,
+    relabeled,
+    said,
+    saying,
+    split_of,
+    stages,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -144,6 +160,38 @@ async def test_a_module_whose_parser_never_passes_may_serve_the_user_route(store
     assert build.reason == "parser route: no parser passed verification"
 
 
+@pytest.mark.parametrize("understood", [True, False], ids=["a user that answers them", "a user that refuses them"])
+async def test_a_function_that_is_wrong_on_what_it_was_shown_does_not_serve_by_the_user_route(
+    store: Store, sandbox: Sandbox, understood: bool
+) -> None:
+    given = relabeled(0, "7777", relabeled(2, "7777", instances(5, source=Source.CALLER)))
+    fill(store, given)
+    assert {0, 2} <= {number_of(one) for one in (*split_of(store).shown, *split_of(store).verified)}
+
+    def write(prompt: Prompt) -> str:
+        if not understood and asked(prompt) in {ask(0), ask(2)}:
+            return "null"
+        left, right = map(int, re.findall(r"\d+", asked(prompt)))
+        return json.dumps({"left": left, "right": right})
+
+    build = await make(store, sandbox, ScriptedModel([block(SUM)] * 3), user=FunctionModel(write))
+    assert build.state is BuildState.FAILED
+    assert "'7777'" in build.reason
+    assert store.live_tools() == ()
+
+
+async def test_a_parser_that_misreads_what_it_was_shown_leaves_the_user_route(store: Store, sandbox: Sandbox) -> None:
+    fill(store, instances(5))
+    seen = [*split_of(store).shown, *split_of(store).verified]
+    user = a_user()
+    maker = ScriptedModel([block(misreading(number_of(seen[0])))] * 3)
+    build = await make(store, sandbox, maker, user=user, solver=saying(seen[0].answer))
+    assert build.state is BuildState.LIVE
+    assert build.tool is not None
+    assert build.tool.routes == (Route.USER,)
+    assert seen[0].question in {asked(prompt) for prompt in user.prompts}
+
+
 async def test_a_few_refusals_do_not_keep_a_parser_out_but_are_shown_to_the_maker_once(
     store: Store, sandbox: Sandbox
 ) -> None:
@@ -238,6 +286,22 @@ async def test_a_solvers_wrong_label_is_corrected_by_the_majority(store: Store, 
     first = store.instances("sum")[0]
     assert (first.answer, first.former_answer, first.source) == ("7", "999", Source.SOLVER)
     assert [prompt.sample for prompt in solver.prompts] == [1, 2]
+
+
+async def test_a_second_opinion_does_not_overrule_a_person_who_has_answered_meanwhile(
+    store: Store, sandbox: Sandbox
+) -> None:
+    fill(store, relabeled(0, "999"))
+
+    def say(_: Prompt) -> str:
+        label = Instance(question=ask(0), answer="1000", source=Source.LABELER)
+        store.add_instance("sum", label, request_id="later")
+        return "Answer: 7"
+
+    build = await make(store, sandbox, ScriptedModel([block(SUM)] * 3), solver=FunctionModel(say))
+    assert build.state is BuildState.FAILED
+    first = store.instances("sum")[0]
+    assert (first.answer, first.former_answer, first.source) == ("1000", "999", Source.LABELER)
 
 
 async def test_where_the_majority_is_for_the_label_the_maker_must_repair(store: Store, sandbox: Sandbox) -> None:

@@ -119,6 +119,24 @@ def unparse(orders: list[dict[str, str]], tail: str) -> str:
     return f"Order for {one['who']}: {one['n']} apples at {one['p']} dollars each. What is the total?{tail}"
 """
 
+AS_A_KEY = """
+import re
+
+def solve(orders: dict[str, list[int]], tail: str) -> str:
+    return str(sum(n * p for n, p in orders.values()))
+
+def parse(question: str) -> dict | None:
+    form = r"Order for (?P<who>.+?): (?P<n>\\d+) apples at (?P<p>\\d+) dollars each[.] What is the total[?](?P<t>.*)"
+    found = re.fullmatch(form, question)
+    if found is None or found["t"] not in ("", " Thanks!", " Please round nothing.", " In dollars, please."):
+        return None
+    return {"orders": {found["who"]: [int(found["n"]), int(found["p"])]}, "tail": found["t"]}
+
+def unparse(orders: dict[str, list[int]], tail: str) -> str:
+    ((who, (n, p)),) = orders.items()
+    return f"Order for {who}: {n} apples at {p} dollars each. What is the total?{tail}"
+"""
+
 GAME = "Alice, Bob, and Claire play a game. Alice has a red ball, Bob a blue one, and Claire a green one."
 
 
@@ -253,6 +271,7 @@ ALL_OF_IT = """"{who}: {m}, {d} {month}".format(**given)"""
         ),
         (scenes(place=r"[A-Z][\w' ]*", what=r"\w+"), SCENES),
         (orders(name=r"[A-Z][a-z]+", tail="| Thanks!| Please round nothing.| In dollars, please."), ORDERS),
+        (AS_A_KEY.replace("<who>.+?", "<who>[A-Z][a-z]+"), ORDERS),
         (
             module(
                 r"Утром было (?P<a>\d+) ящиков яблок, привезли ещё (?P<b>\d+) ящиков\. Сколько ящиков стало\?",
@@ -279,6 +298,7 @@ ALL_OF_IT = """"{who}: {m}, {d} {month}".format(**given)"""
         *(
             "scenes and names",
             "names and known endings",
+            "names as keys",
             "Cyrillic",
             "Chinese",
             "signs",
@@ -354,6 +374,7 @@ async def test_a_parser_that_reads_all_of_it_passes(source: str, questions: list
         (orders(name=".+?", tail="| Thanks!| Please round nothing.| In dollars, please."), ORDERS),
         (orders(name="[A-Z][a-z]+", tail=".*"), ORDERS),
         (IN_A_LIST, ORDERS),
+        (AS_A_KEY, ORDERS),
     ],
     ids=[
         *("a keyword in free text", "a keyword anywhere", "identity for several ways"),
@@ -362,7 +383,14 @@ async def test_a_parser_that_reads_all_of_it_passes(source: str, questions: list
         *("empty leading rest", "anything before a number", "any words after a number", "both sides of a keyword"),
         *("a fixed number", "middle", "Cyrillic", "Cyrillic middle", "Chinese", "Chinese rest", "accents", "capitals"),
         *("capitals rest", "any sign", "signs", "no shared wording", "moves in varying number"),
-        *("any scene", "any things", "any name", "any ending", "any name, kept beside what is read"),
+        *(
+            "any scene",
+            "any things",
+            "any name",
+            "any ending",
+            "any name, kept beside what is read",
+            "any name, as a key",
+        ),
     ],
 )
 async def test_a_parser_that_carries_text_unread_is_caught(source: str, questions: list[str]) -> None:

@@ -10,7 +10,7 @@ from hammerstone.life.states import after_comparison, approved_state, first_stat
 from hammerstone.settings import LifeSettings
 from hammerstone.store.records import StoredTool, Tally, ToolState
 
-from ..samples.tools import a_tool, stored
+from ..samples.tools import a_tool, stored, without_parser
 
 SHADOWED = LifeSettings(shadow=20)
 BOUNDED = LifeSettings(shadow=20, max_false_hit_rate=0.05)
@@ -34,7 +34,17 @@ def compared(state: ToolState, n: int, false_hits: int = 0) -> StoredTool:
 def test_a_tool_that_passed_the_gate_waits_or_is_watched_or_serves(
     settings: LifeSettings, first: ToolState, approved: ToolState
 ) -> None:
-    assert (first_state(settings), approved_state(settings)) == (first, approved)
+    assert (first_state(a_tool(), settings), approved_state(settings)) == (first, approved)
+
+
+@pytest.mark.parametrize(
+    ("settings", "first"),
+    [(LifeSettings(), ToolState.LIVE), (SHADOWED, ToolState.GATED), (BOUNDED, ToolState.GATED)],
+)
+def test_a_tool_without_a_parser_waits_for_a_person_where_it_would_be_watched(
+    settings: LifeSettings, first: ToolState
+) -> None:
+    assert first_state(without_parser(), settings) is first
 
 
 def test_a_tool_in_shadow_goes_live_when_it_agreed_often_enough_in_a_row() -> None:
@@ -60,6 +70,13 @@ def test_a_live_tool_whose_bound_rises_too_high_comes_back_into_shadow() -> None
     move = rule(compared(ToolState.LIVE, 1_000, 100))
     assert move is not None
     assert (move.to, move.reason) == (ToolState.SHADOW, "false-hit rate at most 13.2 %, above 5 %")
+
+
+def test_a_live_tool_without_a_parser_whose_bound_rises_too_high_waits_for_a_person() -> None:
+    live = replace(compared(ToolState.LIVE, 1_000, 100), tool=without_parser())
+    move = after_comparison(BOUNDED)(live)
+    assert move is not None
+    assert move.to is ToolState.GATED
 
 
 @pytest.mark.parametrize("state", [one for one in ToolState if one not in (ToolState.SHADOW, ToolState.LIVE)])

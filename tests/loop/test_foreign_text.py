@@ -171,9 +171,8 @@ async def asked_of_the_maker(home: Path, recipe: Literal["module", "latm"], text
         for number in range(5):
             one = Instance(question=f"{number} {text}", answer=f"{text} {number}", source=Source.CALLER)
             store.add_instance("sum", one, request_id=str(number))
-        await make(
-            store, FakeSandbox({}), model, settings=replace(SETTINGS, build=replace(SETTINGS.build, recipe=recipe))
-        )
+        settings = replace(SETTINGS, build=replace(SETTINGS.build, recipe=recipe))
+        await make(store, FakeSandbox({}), model, user=silent(), settings=settings)
     return said(model)
 
 

@@ -12,10 +12,11 @@ from hammerstone.sandbox.contract import Sandbox
 from hammerstone.settings import ImproveSettings, LifeSettings, Numbers, Settings
 from hammerstone.store import Store
 from hammerstone.store.records import Answered, ToolState
-from hammerstone.testing import FunctionModel
-from hammerstone.types import Request, Route
+from hammerstone.testing import FunctionModel, ScriptedModel
+from hammerstone.types import Instance, Request, Route, Source
 
 from ..samples.sums import SETTINGS, SUM, block
+from ..samples.sums import user as a_user
 
 pytestmark = pytest.mark.anyio
 
@@ -55,6 +56,13 @@ def sums(first: int, count: int, form: str = "What is the sum of {} and {}?") ->
         Request.plain(id=f"r{number}", question=form.format(number * 37 % 89 + 1, number * 53 % 71 + 1), task="sum")
         for number in range(first, first + count)
     ]
+
+
+def spellings(number: int, count: int) -> list[Request]:
+    """One question with more and more spaces."""
+    (one,) = sums(number, 1)
+    texts = [one.question.replace(" and ", f" and{' ' * n}") for n in range(1, count + 1)]
+    return [Request.plain(id=f"s{n}", question=text, task="sum") for n, text in enumerate(texts)]
 
 
 async def run(
@@ -122,6 +130,36 @@ async def test_a_version_that_loses_a_question_does_not_replace_the_one_that_ans
     assert store.builds("sum")[0].reason == "no version was better than the present one"
 
 
+@pytest.mark.parametrize("loses", ["verified", "held out"])
+async def test_a_version_that_loses_an_instance_that_no_check_of_the_present_one_holds_does_not_replace_it(
+    store: Store, sandbox: Sandbox, loses: str
+) -> None:
+    """One of twelve further labels, which the present version answers too; every fourth instance is held out."""
+    answered = sums(40, 12)
+    lost = answered[{"held out": 7, "verified": 8}[loses]].question.split()[5]
+    loser = BOTH_FORMS.replace("if match else None", f'if match and match[1] != "{lost}" else None')
+    settings = replace(IMPROVING, build=replace(IMPROVING.build, module=replace(IMPROVING.build.module, retries=0)))
+    await run(store, sandbox, sums(0, 5), [block(SUM)], settings=settings)
+    for one in answered:
+        label = Instance(question=one.question, answer=adds(one.question)[8:], source=Source.CALLER)
+        store.add_instance("sum", label, request_id=one.id)
+    await run(store, sandbox, sums(10, 4, POLITE), [block(loser)], settings=settings)
+    tool = store.tool("sum")
+    assert tool is not None
+    assert (tool.version, len(store.builds("sum"))) == (1, 2)
+
+
+async def test_a_tool_without_a_parser_route_is_not_improved(store: Store, sandbox: Sandbox) -> None:
+    first_alone = SUM.replace("if match else None", 'if match and match[1] == "1" else None')
+    models = Models(maker=ScriptedModel([block(first_alone)] * 3), solver=solver(), user=a_user())
+    async with Hammerstone(store=store, sandbox=sandbox, models=models, settings=IMPROVING) as loop:
+        for one in sums(0, 12):
+            await loop.solve(one)
+    (tool,) = store.tools()
+    assert (tool.state, tool.tool.routes) == (ToolState.LIVE, (Route.USER,))
+    assert len(store.builds("sum")) == 1
+
+
 async def test_after_two_builds_that_add_nothing_no_more_are_made_and_that_is_said(
     store: Store, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -154,6 +192,22 @@ async def test_of_all_builds_of_a_task_no_more_start_a_day_than_its_owner_allows
     settings = replace(SETTINGS, improve=ImproveSettings(builds_per_day=1))
     asked = sums(0, 4) + sums(10, 8, POLITE) if reply != "NO PARSER" else sums(0, 12)
     await run(store, sandbox, asked, [reply] * 20, settings=settings)
+    assert len(store.builds("sum")) == 1
+
+
+async def test_spellings_of_one_question_use_up_no_build(store: Store, sandbox: Sandbox) -> None:
+    settings = replace(SETTINGS, improve=ImproveSettings(builds_per_day=1))
+    await run(store, sandbox, spellings(0, 9), [], settings=settings)
+    assert len(store.instances("sum")) == 9
+    assert store.builds("sum") == ()
+    await run(store, sandbox, sums(0, 9), [block(SUM)], settings=settings)
+    assert len(store.live_tools()) == 1
+
+
+async def test_spellings_of_one_question_replace_no_tool_that_was_found_wrong(store: Store, sandbox: Sandbox) -> None:
+    await run(store, sandbox, sums(0, 5), [block(SUM)])
+    store.quarantine("sum", None, "wrong")
+    await run(store, sandbox, spellings(20, 9), [])
     assert len(store.builds("sum")) == 1
 
 

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,19 @@ def test_a_build_that_was_left_shows_as_interrupted(store: Store) -> None:
     (build,) = store.builds("sums")
     assert build.state is BuildState.INTERRUPTED
     assert build.reason
+
+
+@pytest.mark.parametrize(("second", "cost"), [(0.5, 0.75), (None, None)], ids=["known", "unknown"])
+def test_a_build_that_was_left_has_cost_what_its_attempts_have(
+    store: Store, second: float | None, cost: float | None
+) -> None:
+    build_id = store.start_build("sums", owner=dead_process())
+    assert build_id is not None
+    for one in (0.25, second):
+        store.add_attempt(build_id, replace(an_attempt(), cost_usd=one))
+    assert store.builds("sums")[0].cost_usd == cost
+    begin(store)
+    assert store.builds("sums")[1].cost_usd == cost, "when another one has begun, too"
 
 
 def test_a_renewed_lease_holds(store: Store) -> None:

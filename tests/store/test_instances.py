@@ -131,6 +131,18 @@ def test_the_same_label_again_does_not_lose_the_former_one(store: Store) -> None
     assert (instance.answer, instance.source, instance.former_answer) == ("3", Source.LABELER, "4")
 
 
+@pytest.mark.parametrize("who", [Source.CALLER, Source.LABELER])
+def test_a_solvers_label_replaces_no_persons(store: Store, who: Source) -> None:
+    store.add_task("sums", "")
+    added = store.add_instance("sums", an_instance(answer="4"), request_id="r1")
+    assert added is not None
+    store.add_instance("sums", an_instance(answer="5", source=who), request_id="r2")
+
+    assert store.relabel(added.id, "3", Source.SOLVER) == store.instances("sums")[0]
+    (instance,) = store.instances("sums")
+    assert (instance.answer, instance.source, instance.former_answer) == ("5", who, "4")
+
+
 def test_relabeling_an_unknown_instance_is_refused(store: Store) -> None:
     with pytest.raises(NotFoundError):
         store.relabel(7, "3", Source.LABELER)

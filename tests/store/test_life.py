@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -20,6 +21,7 @@ from hammerstone.store.records import (
     Tally,
     ToolState,
 )
+from hammerstone.types import Route
 
 from .examples import a_tool
 
@@ -112,6 +114,11 @@ def test_what_waits_for_approval_goes_on_when_it_is_approved(store: Store, to: T
     assert states(store) == [REPLACED if to is LIVE else LIVE, to]
     with pytest.raises(NotFoundError, match="that is gated"):
         store.approve("sums", None, to)
+
+
+def test_a_tool_without_a_parser_is_not_shadowed_when_it_is_approved(store: Store) -> None:
+    store.publish(replace(FIRST, routes=(Route.USER,)), state=GATED)
+    assert store.approve("sums", None, SHADOW).state is LIVE
 
 
 def test_a_quarantined_tool_serves_nothing_and_its_reason_is_kept(store: Store) -> None:

@@ -23,6 +23,7 @@ __all__ = ["Admission", "admit", "recheck"]
 
 SHOWN = 3  # complaints of one kind in the reasons
 LEAST_CHECKS = 5  # different questions: its author chose them, and they decide what counts as its fixed text
+OTHER_FRAME = "the task of this name has another system prompt or other turns"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +43,11 @@ async def admit(store: Store, sandbox: Sandbox, tool: Tool) -> Admission:
     tool = replace(tool, description=short_description(tool.description))
     await recheck(sandbox, tool)
     instances = await to_thread.run_sync(store.instances, tool.name)
-    foreign = await to_thread.run_sync(foreign_questions, store, tool.name)
+    foreign = await to_thread.run_sync(foreign_questions, store, tool.name, tool.frame)
+    task = await to_thread.run_sync(store.task, tool.name)
     reasons = await _examine(sandbox, tool, instances, foreign)
+    if task is not None and task.frame != tool.frame:
+        reasons = (OTHER_FRAME, *reasons)
     if not reasons:
         return Admission(stored=await to_thread.run_sync(store.publish, _as_tried(tool)), reasons=())
     await _quarantine_same(store, sandbox, tool, instances)

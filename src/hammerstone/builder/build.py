@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import anyio
@@ -23,7 +23,7 @@ from hammerstone.concurrency import task_group
 from hammerstone.digests import sha256
 from hammerstone.errors import EndsRun, HammerstoneError, ModelError, NotFoundError
 from hammerstone.faults import OnFault, contained, reason_of
-from hammerstone.life import first_state
+from hammerstone.life import cannot_be_watched, first_state
 from hammerstone.requests import agree
 from hammerstone.routes import second_opinion
 from hammerstone.sandbox import Sandbox
@@ -48,6 +48,7 @@ from hammerstone.types import Chat, Route, Source
 __all__ = ["Maker", "build_fault"]
 
 LEASE_SECONDS = 120.0
+NOT_COMPARED = "it waits for a person: without a parser it cannot be compared with the upstream in shadow"
 
 _RECIPES: dict[Recipe, Callable[[Workbench], Awaitable[Draft | Failure]]] = {"module": make_module, "latm": make_latm}
 
@@ -61,7 +62,6 @@ class _End:
     tool: Tool | None = None
     disagreement: Disagreement | None = None
     gained: int | None = None
-    bill: Bill = field(default_factory=Bill)
 
 
 def build_fault(name: str, error: HammerstoneError) -> HammerstoneError:
@@ -69,8 +69,8 @@ def build_fault(name: str, error: HammerstoneError) -> HammerstoneError:
     return type(error)(f"build of {name} failed: {error.message}", hint=error.hint, details=error.details)
 
 
-def _failed(reason: str, bill: Bill | None = None) -> _End:
-    return _End(state=BuildState.FAILED, reason=reason, bill=bill or Bill())
+def _failed(reason: str) -> _End:
+    return _End(state=BuildState.FAILED, reason=reason)
 
 
 class Maker:
@@ -125,19 +125,22 @@ class Maker:
         build_id = await self._start(task, material)
         if build_id is None:
             return None
+        bill = Bill(task=task.name)
         async with self._lease(build_id):
             try:
                 work = (
-                    self._try_recipes(task, build_id) if material is None else self._improve(task, build_id, material)
+                    self._try_recipes(task, build_id, bill)
+                    if material is None
+                    else self._improve(task, build_id, bill, material)
                 )
                 end = await contained(self._heard(task, work), _failed)
             except BaseException as error:
                 reason = error.message if isinstance(error, HammerstoneError) else type(error).__name__
-                await self._end(build_id, _End(state=BuildState.INTERRUPTED, reason=reason))
+                await self._end(build_id, _End(state=BuildState.INTERRUPTED, reason=reason), bill)
                 raise
-            problem = await contained(self._end(build_id, end), lambda why: why)
+            problem = await contained(self._end(build_id, end, bill), lambda why: why)
             if problem:
-                await self._end(build_id, _failed(f"what came of it could not be stored: {problem}"))
+                await self._end(build_id, _failed(f"what came of it could not be stored: {problem}"), bill)
         builds = await to_thread.run_sync(self._store.builds, task.name)
         return next((one for one in builds if one.id == build_id), None)
 
@@ -161,15 +164,17 @@ class Maker:
         except NotFoundError:  # removed meanwhile
             return None
 
-    async def _end(self, build_id: int, end: _End) -> None:
+    async def _end(self, build_id: int, end: _End, bill: Bill) -> None:
         def write() -> None:
+            life = self._settings.life
             if end.state is BuildState.LIVE and end.tool is not None:
+                waits = [NOT_COMPARED] if cannot_be_watched(end.tool, life) else []
                 self._store.publish(
                     end.tool,
                     build_id=build_id,
-                    reason=end.reason,
+                    reason="; ".join(filter(None, [end.reason, *waits])),
                     gained=end.gained,
-                    state=first_state(self._settings.life),
+                    state=first_state(end.tool, life),
                 )
             else:
                 self._store.end_build(
@@ -179,7 +184,7 @@ class Maker:
                     tool=end.tool,
                     disagreement=end.disagreement,
                     gained=end.gained,
-                    cost_usd=end.bill.cost_usd,
+                    cost_usd=bill.cost_usd,
                 )
 
         with anyio.CancelScope(shield=True):
@@ -190,14 +195,16 @@ class Maker:
         """Renew the build's lease while it runs, so that no other process takes it for dead.
 
         A renewal that fails is tried again: the lease outlasts two of them, and the build's own writes meet a store
-        that stays broken.
+        that stays broken. A build whose lease was lost all the same is given up: another process may run the next one.
         """
 
         async def renew() -> None:
-            while True:
+            is_held = True
+            while is_held:
                 await anyio.sleep(LEASE_SECONDS / 3)
                 with suppress(Exception):
-                    await to_thread.run_sync(self._store.renew_build, build_id, LEASE_SECONDS)
+                    is_held = await to_thread.run_sync(self._store.renew_build, build_id, LEASE_SECONDS)
+            group.cancel_scope.cancel()
 
         async with task_group() as group:
             group.start_soon(renew)
@@ -206,28 +213,32 @@ class Maker:
             finally:
                 group.cancel_scope.cancel()
 
-    async def _try_recipes(self, task: Task, build_id: int) -> _End:
+    async def _try_recipes(self, task: Task, build_id: int, bill: Bill) -> _End:
         count = len(independent(await self._instances(task)))
         if count < self._settings.build.needed:
             reason = f"a build needs {self._settings.build.needed} independent instances, and there are {count}"
             return _failed(reason)
-        recipes: tuple[Recipe, ...] = (
-            ("module", "latm") if self._settings.build.recipe == "auto" else (self._settings.build.recipe,)
-        )
+        recipes = self._recipes()
+        if not recipes:
+            return _failed("the latm recipe makes tools that a user model calls, and there is no user model")
         reasons: list[str] = []
-        spent = Bill()
         for recipe in recipes:
-            end = await self._try_recipe(recipe, await self._workbench(recipe, task, build_id), build_id)
-            spent.add(end.bill)
+            end = await self._try_recipe(recipe, await self._workbench(recipe, task, build_id, bill), build_id)
             if end.state is not BuildState.FAILED:
-                return replace(end, bill=spent)
+                return end
             reasons.append(f"{recipe}: {end.reason}")
-        return _failed("; ".join(reasons), spent)
+        return _failed("; ".join(reasons))
 
-    async def _improve(self, task: Task, build_id: int, material: Material) -> _End:
+    def _recipes(self) -> tuple[Recipe, ...]:
+        """The recipes to try in turn; not the paper's where no user model could call what it makes."""
+        chosen = self._settings.build.recipe
+        named: tuple[Recipe, ...] = ("module", "latm") if chosen == "auto" else (chosen,)
+        return named if self._user is not None else tuple(one for one in named if one != "latm")
+
+    async def _improve(self, task: Task, build_id: int, bill: Bill, material: Material) -> _End:
         """Run the module recipe on the instances that the present tool refuses."""
         split = split_for_improvement(material, most_chars=self._settings.improve.most_chars)
-        bench = await self._workbench("module", task, build_id, split=split, present=material.present.tool)
+        bench = await self._workbench("module", task, build_id, bill, split=split, present=material.present.tool)
         return await self._try_recipe("module", bench, build_id)
 
     async def _try_recipe(self, recipe: Recipe, bench: Workbench, build_id: int) -> _End:
@@ -238,7 +249,7 @@ class Maker:
         except Exception as error:  # brought out by a reply; the next recipe gets others
             reason = reason_of(error)
             await self._note_fault(bench, recipe, build_id, reason)
-            return _failed(reason, bench.conversation.bill)
+            return _failed(reason)
 
     async def _note_fault(self, bench: Workbench, recipe: Recipe, build_id: int, reason: str) -> None:
         """Keep the latest reply as an attempt that failed, unless it is kept already and a later step has failed."""
@@ -251,27 +262,26 @@ class Maker:
 
     async def _follow(self, recipe: Recipe, bench: Workbench) -> _End:
         draft = await _RECIPES[recipe](bench)
-        bill = bench.conversation.bill
         if isinstance(draft, Failure):
-            return _failed(draft.reason, bill)
+            return _failed(draft.reason)
         if bench.present is not None and not draft.parses:
-            return _failed("no version was better than the present one", bill)
+            return _failed("no version was better than the present one")
         asked = self._settings.build.numbers(recipe).held_out
         result = await pass_gate(bench, draft, self._user, asked=asked)
         if not result.routes or (bench.present is not None and Route.PARSER not in result.routes):
             reason = "; ".join(result.reasons)
             await bench.note(recipe, 0, "gate", draft.source, [reason])
-            return _failed(reason, bill)
+            return _failed(reason)
         tool = self._package(bench, draft, result, recipe)
         suspect = draft.suspect or result.suspect
         if suspect is not None:
             reason = "the tool agrees with every instance but one: somebody must say which of the two is right"
             disagreement = _disagreement(suspect)
-            return _End(state=BuildState.NEEDS_REVIEW, reason=reason, tool=tool, disagreement=disagreement, bill=bill)
-        problem = await self._new_labels_problem(tool, bench.task)
+            return _End(state=BuildState.NEEDS_REVIEW, reason=reason, tool=tool, disagreement=disagreement)
+        problem = await self._new_labels_problem(tool, bench)
         if problem:
-            return _failed(problem, bill)
-        return _End(state=BuildState.LIVE, reason="; ".join(result.reasons), tool=tool, gained=draft.gained, bill=bill)
+            return _failed(problem)
+        return _End(state=BuildState.LIVE, reason="; ".join(result.reasons), tool=tool, gained=draft.gained)
 
     def _package(self, bench: Workbench, draft: Draft, result: GateResult, recipe: Recipe) -> Tool:
         """Wrap the draft as a tool, an immutable value (LATM, section 3.1)."""
@@ -305,19 +315,25 @@ class Maker:
             ),
         )
 
-    async def _new_labels_problem(self, tool: Tool, task: Task) -> str:
-        """How the parser contradicts people's labels that came in during the build, or the empty string."""
-        if Route.PARSER not in tool.routes:
-            return ""
+    async def _new_labels_problem(self, tool: Tool, bench: Workbench) -> str:
+        """How people's labels that came in during the build contradict the tool, or the empty string."""
         checked = {one.question for one in tool.checks}
-        labeled = [one for one in await self._instances(task) if one.source is not Source.SOLVER]
+        labeled = [one for one in await self._instances(bench.task) if one.source is not Source.SOLVER]
+        if Route.PARSER not in tool.routes:  # what its parser gets wrong of the others, the user model got right
+            known = {(one.question, one.answer) for one in bench.labeled(bench.every)}
+            labeled = [one for one in labeled if (one.question, one.answer) not in known]
         wrong = await contradicted(self._sandbox, tool.source, [one for one in labeled if one.question not in checked])
         return f"a label that came in during the build contradicts the tool: {wrong[0].detail}" if wrong else ""
 
     async def _workbench(
-        self, recipe: Recipe, task: Task, build_id: int, split: Split | None = None, present: Tool | None = None
+        self,
+        recipe: Recipe,
+        task: Task,
+        build_id: int,
+        bill: Bill,
+        split: Split | None = None,
+        present: Tool | None = None,
     ) -> Workbench:
-        bill = Bill(task=task.name)
         corrected: dict[int, str] = {}
         opinions: dict[tuple[int, str | None], bool | None] = {}
 
@@ -336,7 +352,7 @@ class Maker:
             task=task,
             split=split or await self._split(recipe, task),
             every=await self._instances(task),
-            foreign=await to_thread.run_sync(foreign_questions, self._store, task.name),
+            foreign=await to_thread.run_sync(foreign_questions, self._store, task.name, task.frame),
             sandbox=self._sandbox,
             conversation=Conversation(self._model, bill, sample=self._sample),
             settings=self._settings.build,
@@ -374,8 +390,8 @@ class Maker:
         except ModelError:
             return None
         if opinion is not None and agree(opinion, finding.answer):
-            await to_thread.run_sync(self._store.relabel, finding.instance.id, opinion, Source.SOLVER)
-            return True
+            now = await to_thread.run_sync(self._store.relabel, finding.instance.id, opinion, Source.SOLVER)
+            return agree(finding.answer, now.answer)  # unless a person has answered meanwhile
         return False if opinion is not None and agree(opinion, stored) else None
 
 

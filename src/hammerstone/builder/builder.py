@@ -20,8 +20,9 @@ from hammerstone.builder.splits import independent
 from hammerstone.digests import sha256
 from hammerstone.errors import InputError, SettingsError
 from hammerstone.faults import OnFault, contained, spared
-from hammerstone.settings import Settings
+from hammerstone.settings import BuildSettings, Settings
 from hammerstone.store import Build, BuildState, Store, StoredTool, Task, ToolState
+from hammerstone.types import Route
 
 __all__ = ["Builder", "OnBuild"]
 
@@ -93,12 +94,11 @@ class Builder:
 
     async def _due(self, task: Task, tool: StoredTool | None) -> bool:
         if tool is None:
-            numbers = self._settings.build
-            return task.instances >= (task.built_at + numbers.more if task.built_at else numbers.needed)
+            return await to_thread.run_sync(_first_due, self._store, task, self._settings.build)
         if tool.state is ToolState.QUARANTINED:
             return await to_thread.run_sync(replacement_due, self._store, task, tool, self._settings.build)
-        if tool.state not in self._improves:
-            return False  # in shadow, waiting for approval, or disabled by a person
+        if tool.state not in self._improves or Route.PARSER not in tool.tool.routes:
+            return False  # in shadow, waiting for approval, or disabled by a person; or without a parser
         due, why = await to_thread.run_sync(improvement_due, self._store, task, self._settings.improve)
         if why:
             self._say_once(task, "the tool %s is not improved any further: %s", why)
@@ -152,6 +152,8 @@ class Builder:
         built = build.state in {BuildState.LIVE, BuildState.PASSED}
         if not self._settings.improve.after or not built or tool.state not in self._improves:
             return False
+        if Route.PARSER not in tool.tool.routes:
+            return False
         made = tool.tool.provenance
         parsed = {sha256(check.question)[:16] for check in tool.tool.checks if check.parsed}
         held_out = made.instances[made.shown + made.verified :]
@@ -200,6 +202,19 @@ class Builder:
             hint = "name one, for example --maker anthropic:claude-sonnet-5-5"
             raise SettingsError("there is no maker model", hint=hint)
         return self._maker
+
+
+def _first_due(store: Store, task: Task, numbers: BuildSettings) -> bool:
+    """Whether a task without a tool has enough questions, of which spellings count once.
+
+    They are counted only where enough instances are stored; if there are too few, again when more have come in.
+    """
+    if task.instances < (task.built_at + numbers.more if task.built_at else numbers.needed):
+        return False
+    if len(independent(store.instances(task.name))) >= numbers.needed:
+        return True
+    store.settle(task, 0)
+    return False
 
 
 def _running(name: str) -> SettingsError:

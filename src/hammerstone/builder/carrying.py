@@ -9,6 +9,7 @@ answer, whatever the other questions have there, nothing reads it.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import zip_longest
 from typing import TypeAlias, cast
 
 from hammerstone.builder.probe_drawing import Probe, SolvedQuestion
@@ -22,8 +23,10 @@ __all__ = ["carried"]
 QUESTIONS = 8  # whose arguments are exchanged for one another's
 INSTEAD = 6  # values for one argument of one question
 
-Path: TypeAlias = "tuple[str | int, ...]"
-Shape: TypeAlias = "tuple[str | int, ...]"
+Path: TypeAlias = "tuple[str | int | None, ...]"
+"""The keys and indices that lead to a string in arguments; `None` at the end: to a key of the object there."""
+
+Shape: TypeAlias = Path
 
 
 async def carried(
@@ -49,11 +52,32 @@ async def carried(
 
 
 async def _is_carried(before: Arguments, after: Arguments, matters: Callable[[Shape], Awaitable[bool]]) -> bool:
-    old, new = dict(_strings(before)), dict(_strings(after))
-    if old.keys() != new.keys():
+    shapes = {None if path is None else _shape(path) for path in _changes(dict(before), dict(after))}
+    if None in shapes:
         return False  # there is one item more: the tool knows of it
-    shapes = {_shape(path) for path in old if old[path] != new[path]}
-    return bool(shapes) and not any([await matters(shape) for shape in shapes])
+    return bool(shapes) and not any([await matters(shape) for shape in shapes if shape is not None])
+
+
+def _changes(old: JSON, new: JSON, path: Path = ()) -> Iterator[Path | None]:
+    """Where another string or key stands, or `None` where there are more or fewer of them than before."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        gone = [key for key in old if key not in new]
+        come = [key for key in new if key not in old]
+        if gone:
+            yield (*path, None)
+        if len(gone) != len(come):
+            yield None
+        now = dict(zip(gone, come, strict=False))
+        for key, one in old.items():
+            yield from _changes(one, new.get(now.get(key, key)), (*path, key))
+    elif isinstance(old, list) and isinstance(new, list):
+        for at, (one, other) in enumerate(zip_longest(old, new)):
+            yield from _changes(one, other, (*path, at))
+    elif isinstance(old, str) and isinstance(new, str):
+        if old != new:
+            yield path
+    elif any(_strings(old, path)) or any(_strings(new, path)):
+        yield None
 
 
 class _Exchange:
@@ -78,18 +102,20 @@ class _Exchange:
                 if _shape(path) != shape:
                     continue
                 for other in [value for value in values if value != text][:INSTEAD]:
-                    solved = await call_solve(self._sandbox, self._source, _with(one, path, other))
+                    solved = await call_solve(self._sandbox, self._source, _with(one, path, text, other))
                     if solved.text != expected:
                         return True
         return False
 
 
 def _strings(value: JSON | Arguments, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    """The strings in arguments, each with the keys and indices that lead there."""
+    """The strings in arguments, keys of objects included, each with the way that leads there."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, dict):
         for key, one in value.items():
+            if path:  # the names of the arguments themselves are fixed
+                yield (*path, None), key
             yield from _strings(one, (*path, key))
     elif isinstance(value, list):
         for at, one in enumerate(value):
@@ -101,16 +127,20 @@ def _shape(path: Path) -> Shape:
     return tuple(-1 if isinstance(key, int) else key for key in path)
 
 
-def _with(arguments: Arguments, path: Path, text: str) -> Arguments:
-    return cast("Arguments", _put(cast("JSON", dict(arguments)), path, text))
+def _with(arguments: Arguments, path: Path, old: str, new: str) -> Arguments:
+    return cast("Arguments", _put(cast("JSON", dict(arguments)), path, old, new))
 
 
-def _put(value: JSON, path: Path, text: str) -> JSON:
+def _put(value: JSON, path: Path, old: str, new: str) -> JSON:
+    """`new` in the place of `old`; of keys, that which has the new name gets the old one."""
     if not path:
-        return text
+        return new
     key, rest = path[0], path[1:]
     if isinstance(value, list) and isinstance(key, int):
-        return [_put(one, rest, text) if at == key else one for at, one in enumerate(value)]
+        return [_put(one, rest, old, new) if at == key else one for at, one in enumerate(value)]
+    if isinstance(value, dict) and key is None:
+        names = {old: new, new: old}
+        return {names.get(name, name): one for name, one in value.items()}
     if isinstance(value, dict):
-        return {name: _put(one, rest, text) if name == key else one for name, one in value.items()}
+        return {name: _put(one, rest, old, new) if name == key else one for name, one in value.items()}
     return value

@@ -27,7 +27,7 @@ MAX_PROBLEMS = 12  # in one message: enough to see the cause, short enough to be
 
 
 class Conversation:
-    """Messages so far. `bill` collects what they all cost, `last` is the bill of the latest reply.
+    """Messages so far. `bill` is the build's, to which they are added, `last` that of the latest reply.
 
     `sample` tells several independent tries for one task apart.
     """
@@ -53,8 +53,10 @@ class Conversation:
         self._messages.append(Message(role="user", content=text))
         prompt = Prompt(messages=tuple(self._messages), temperature=MAKER_TEMPERATURE, sample=self._sample)
         self.last = Bill(task=self.bill.task)
-        reply = await self._model.complete(prompt, self.last)
-        self.bill.add(self.last)
+        try:
+            reply = await self._model.complete(prompt, self.last)
+        finally:
+            self.bill.add(self.last)  # a reply that was cut short is paid as well
         self._messages.append(Message(role="assistant", content=reply))
         return reply
 

@@ -7,8 +7,9 @@ the maker never saw; they go through the routes that will really serve.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from hammerstone.builder.probe_drawing import SolvedQuestion
 from hammerstone.builder.probes import unread
@@ -16,8 +17,8 @@ from hammerstone.builder.splits import respelled
 from hammerstone.builder.verify import Finding, Verdict, check_parser, checks_of, contradicted, not_refused
 from hammerstone.builder.workbench import Draft, Workbench
 from hammerstone.errors import ModelError
-from hammerstone.requests import PLAIN, agree
-from hammerstone.routes import Asked, Refusal, ToolCard, ToolUserRoute
+from hammerstone.requests import PLAIN, Frame, agree
+from hammerstone.routes import Answer, Asked, Refusal, ToolCard, ToolUserRoute
 from hammerstone.sandbox import Sandbox
 from hammerstone.store import AccountedModel, Store, StoredInstance
 from hammerstone.tools import Check, forms, wording
@@ -28,6 +29,9 @@ __all__ = ["NO_WORDING", "GateResult", "foreign_questions", "intruders", "parser
 NO_WORDING = "its questions share no wording by which they could be told from others"
 FOREIGN_PER_TASK = 3
 FOREIGN_IN_ALL = 120
+
+_Ask: TypeAlias = "Callable[[str], Awaitable[Answer | Refusal]]"
+_WRONG = frozenset({Verdict.DIFFERS, Verdict.FAILED})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +45,9 @@ class GateResult:
 
 
 async def pass_gate(bench: Workbench, draft: Draft, user: AccountedModel | None, *, asked: int) -> GateResult:
-    """Examine the parser, then the user. The parser gets all held-out questions, the user model `asked` of them."""
+    """Examine the parser, then the user. The parser gets all held-out questions, the user model `asked` of them, and
+    all that the tool got wrong with its parser's arguments.
+    """
     routes: list[Route] = []
     reasons: list[str] = []
     findings = await _held_out(bench, draft) if draft.parses else []
@@ -52,7 +58,8 @@ async def pass_gate(bench: Workbench, draft: Draft, user: AccountedModel | None,
     else:
         routes.append(Route.PARSER)
     card = _card(bench, draft, checks_of(findings), unparses=Route.PARSER in routes)
-    problem = await _user_problem(bench, card, user, _labels(bench, suspect)[:asked])
+    wrong = [*draft.wrong, *(one for one in findings if one is not suspect and one.verdict in _WRONG)]
+    problem = await _user_problem(bench, card, user, _labels(bench, suspect)[:asked], wrong)
     if problem:
         reasons.append(f"user route: {problem}")
     else:
@@ -88,8 +95,8 @@ def _parser_problem(bench: Workbench, draft: Draft, findings: Sequence[Finding],
     earlier = len(bench.split.shown) + len(bench.split.verified)
     refused = earlier - len(draft.checks) - (draft.suspect is not None)
     findings = [one for one in findings if one is not suspect]
-    if bench.present is not None:  # it refuses fewer than the tool that serves now
-        earlier, refused = 0, 0
+    if bench.present is not None:  # which answers all of the held-out instances
+        return parser_problem(findings, "held-out", most=0.0)
     return parser_problem(findings, "held-out", earlier=earlier, refused=refused, most=bench.settings.max_refused)
 
 
@@ -98,7 +105,7 @@ def parser_problem(findings: Sequence[Finding], which: str, *, earlier: int = 0,
 
     `which` names the instances of `findings`; of `earlier` ones, the parser `refused` some.
     """
-    wrong = [one for one in findings if one.verdict in {Verdict.DIFFERS, Verdict.FAILED}]
+    wrong = [one for one in findings if one.verdict in _WRONG]
     if wrong:
         return f"{len(wrong)} of {len(findings)} {which} instances: {wrong[0].detail}"
     now = [one for one in findings if one.verdict is Verdict.REFUSED]
@@ -119,10 +126,8 @@ async def intruders(
     return (*(await not_refused(sandbox, source, foreign)), *(await unread(sandbox, source, solved)))
 
 
-def foreign_questions(store: Store, name: str) -> tuple[str, ...]:
-    """The latest questions of the other tasks in the frame of `name`, except those that are stored as its own, too."""
-    task = store.task(name)
-    frame = task.frame if task is not None else PLAIN
+def foreign_questions(store: Store, name: str, frame: Frame) -> tuple[str, ...]:
+    """The latest questions of this frame's other tasks than `name`, except those that are stored as its own, too."""
     others = [other.name for other in store.tasks() if other.name != name and other.frame == frame]
     questions = [one.question for other in others for one in store.instances(other)[-FOREIGN_PER_TASK:]]
     own = {one.question for one in store.instances(name)}
@@ -149,18 +154,31 @@ def _card(bench: Workbench, draft: Draft, held_out: Sequence[Check], *, unparses
 
 
 async def _user_problem(
-    bench: Workbench, card: ToolCard, user: AccountedModel | None, instances: Sequence[StoredInstance]
+    bench: Workbench,
+    card: ToolCard,
+    user: AccountedModel | None,
+    held_out: Sequence[StoredInstance],
+    wrong: Sequence[Finding],
 ) -> str:
+    """Why the user model may not call the tool, or the empty string."""
     if user is None:
         return "there is no user model"
     route = ToolUserRoute(bench.sandbox, user, card)
+
+    async def ask(question: str) -> Answer | Refusal:
+        return await route.attempt(Asked.of(question, bench.conversation.bill))
+
+    try:
+        return await _held_out_problem(ask, held_out) or await _known_problem(bench, ask, wrong)
+    except ModelError as error:
+        return error.message  # the parser may serve all the same
+
+
+async def _held_out_problem(ask: _Ask, instances: Sequence[StoredInstance]) -> str:
     answered = 0
     refusal = ""
     for one in instances:
-        try:
-            result = await route.attempt(Asked.of(one.question, bench.conversation.bill))
-        except ModelError as error:
-            return error.message  # the parser may serve all the same
+        result = await ask(one.question)
         if isinstance(result, Refusal):
             refusal = "; ".join(result.reasons)
         elif not agree(result.text, one.answer):
@@ -168,3 +186,20 @@ async def _user_problem(
         else:
             answered += 1
     return "" if answered * 2 >= len(instances) and answered else f"most held-out instances were refused: {refusal}"
+
+
+async def _known_problem(bench: Workbench, ask: _Ask, wrong: Sequence[Finding]) -> str:
+    """What the tool got wrong with its parser's arguments and does not get right with the user model's.
+
+    Only a right answer shows that `parse` was at fault, and not `solve`. Where `solve` gave none, none need be given.
+    """
+    labeled = bench.labeled([one.instance for one in wrong])
+    for finding, instance in zip(wrong, labeled, strict=True):
+        if finding.answer is not None and agree(finding.answer, instance.answer):
+            continue  # the label was corrected since
+        result = await ask(instance.question)
+        if isinstance(result, Answer) and not agree(result.text, instance.answer):
+            return f"a known instance was answered {result.text!r}, the stored answer is {instance.answer!r}"
+        if isinstance(result, Refusal) and finding.verdict is Verdict.DIFFERS:
+            return f"nothing shows that `solve` is right on a known instance: {finding.detail}"
+    return ""

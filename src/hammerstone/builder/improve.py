@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hammerstone.builder.splits import Split, most_varied
+from hammerstone.builder.splits import Split, independent, most_varied
 from hammerstone.builder.verify import Verdict, check_parser
 from hammerstone.sandbox import Sandbox
 from hammerstone.settings import BuildSettings, ImproveSettings
@@ -59,12 +59,13 @@ def replacement_due(store: Store, task: Task, tool: StoredTool, settings: BuildS
     """Whether a tool that was found wrong is to be built anew.
 
     If a label was corrected, it is, from all instances at once. Otherwise it is when enough have come in since: the
-    older ones may follow a rule that no longer holds.
+    older ones may follow a rule that no longer holds. Spellings of one question count once.
     """
-    if not task.built_at:  # a label was corrected
-        return task.instances >= settings.needed
-    newer = len(since_quarantine(store, task, tool))
-    return newer >= settings.needed and task.instances >= task.built_at + settings.more
+    corrected = not task.built_at
+    if task.instances < (settings.needed if corrected else task.built_at + settings.more):
+        return False
+    material = store.instances(task.name) if corrected else since_quarantine(store, task, tool)
+    return len(independent(material)) >= settings.needed
 
 
 def since_quarantine(store: Store, task: Task, tool: StoredTool) -> tuple[StoredInstance, ...]:
@@ -119,4 +120,9 @@ def split_for_improvement(material: Material, *, most_chars: int) -> Split:
     old = [*answered, *checks]
     held_out = old[::HELD_OUT_EVERY]
     verified = [one for number, one in enumerate(old) if number % HELD_OUT_EVERY]
-    return Split(shown=tuple(shown), verified=(*verified, *rest), held_out=tuple(held_out))
+    return Split(
+        shown=tuple(shown),
+        verified=(*verified, *rest),
+        held_out=tuple(held_out),
+        kept=frozenset(one.question for one in old),
+    )

@@ -113,7 +113,7 @@ async def _verify(bench: Workbench, source: str) -> tuple[Draft, tuple[str, ...]
     findings = every[: len(instances)]
     refused = [one for one in findings if one.verdict is Verdict.REFUSED]
     few_refused = len(refused) <= bench.settings.max_refused * len(findings)
-    lost = _lost(bench, refused)
+    lost = [one for one in refused if one.instance.question in bench.split.kept]
     gained = None if bench.present is None else len(bench.split.shown) - sum(one.instance in shown for one in refused)
     draft = Draft(
         source=source,
@@ -122,20 +122,11 @@ async def _verify(bench: Workbench, source: str) -> tuple[Draft, tuple[str, ...]
         and not let_in
         and all(one is suspect for one in wrong),
         suspect=suspect,
+        wrong=tuple(one for one in wrong if one is not suspect),
         gained=gained,
     )
     others = [one for one in refused if one not in lost]
     return draft, (*let_in, *map(_describe, wrong), *map(_describe_lost, lost), *map(_describe, others))
-
-
-def _lost(bench: Workbench, refused: Sequence[Finding]) -> list[Finding]:
-    """The refused questions that the present tool answers."""
-    if bench.present is None:
-        return []
-    answered = {one.question for one in bench.split.verified} & {
-        one.question for one in bench.present.checks if one.parsed
-    }
-    return [one for one in refused if one.instance.question in answered]
 
 
 async def _settle(

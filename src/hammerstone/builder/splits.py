@@ -17,11 +17,12 @@ __all__ = ["Split", "independent", "most_varied", "respelled", "spelled_alike", 
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Three disjoint parts of a task's instances."""
+    """Three disjoint parts of a task's instances. `kept` are their questions that the present tool answers."""
 
     shown: tuple[StoredInstance, ...]
     verified: tuple[StoredInstance, ...]
     held_out: tuple[StoredInstance, ...]
+    kept: frozenset[str] = frozenset()
 
     @property
     def all(self) -> tuple[StoredInstance, ...]:

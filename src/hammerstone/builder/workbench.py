@@ -19,13 +19,15 @@ __all__ = ["Draft", "Failure", "Workbench"]
 @dataclass(frozen=True, kw_only=True)
 class Draft:
     """A module that passed verification. `parses` says that its parser did; `suspect` is a finding on which it alone
-    differs from a stored answer, and which nobody has settled yet. `gained` is how many of the questions
+    differs from a stored answer, and which nobody has settled yet. `wrong` are the other findings that do not agree,
+    refusals aside: a route without the parser may get them right all the same. `gained` is how many of the questions
     that the present tool refused it answers."""
 
     source: str
     checks: tuple[Check, ...]
     parses: bool
     suspect: Finding | None = None
+    wrong: tuple[Finding, ...] = ()
     gained: int | None = None
 
     def demonstrations(self, count: int) -> tuple[Demonstration, ...]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hammerstone.life.false_hits import FalseHitRate, false_hit_rate, together
     from hammerstone.life.labels import latest, take
     from hammerstone.life.review import disputed_request, in_review, settle
-    from hammerstone.life.states import approved_state, first_state
+    from hammerstone.life.states import approved_state, cannot_be_watched, first_state
     from hammerstone.life.watch import Watch, watches
 else:
     __getattr__ = lazy_names(
@@ -23,7 +23,7 @@ else:
             "false_hits": "FalseHitRate false_hit_rate together",
             "labels": "latest take",
             "review": "disputed_request in_review settle",
-            "states": "approved_state first_state",
+            "states": "approved_state cannot_be_watched first_state",
             "watch": "Watch watches",
         },
     )
@@ -33,6 +33,7 @@ __all__ = [
     "Watch",
     "approved_state",
     "audit_rate",
+    "cannot_be_watched",
     "disputed_request",
     "false_hit_rate",
     "first_state",

@@ -11,6 +11,8 @@ stays undecided, and counts as a false hit.
 
 from __future__ import annotations
 
+import logging
+
 from anyio import to_thread
 
 from hammerstone.digests import sha256
@@ -24,6 +26,8 @@ from hammerstone.store import AccountedModel, Bill, ComparisonKind, Opinion, Sto
 from hammerstone.types import Instance, Role, Route, Source
 
 __all__ = ["Watch"]
+
+_log = logging.getLogger(__name__)
 
 
 class Watch:
@@ -47,19 +51,21 @@ class Watch:
     async def after(self, asked: Asked, routed: Routed) -> None:
         """Compare what is due once a request is answered.
 
-        Raises `StoreError` and `RecordingError`; a comparison that fails otherwise does not count.
+        Raises `StoreError` and `RecordingError`; a comparison that fails otherwise is logged, and keeps no other one
+        from being made.
         """
         answer = routed.answer
         if answer is None:
             return
         if answer.route is Route.SOLVER:
             for tool in self._catalog.shadows(asked):
-                await self._shadow(tool, asked, answer.text)
+                await contained(self._shadow(tool, asked, answer.text), _say)
             held = asked.withheld
             if held is not None and held.tool is not None:
-                await self._compare(held.tool, asked, ComparisonKind.AUDIT, held.text, answer.text)
+                audit = self._compare(held.tool, asked, ComparisonKind.AUDIT, held.text, answer.text)
+                await contained(audit, _say)
         elif answer.tool is not None and self.is_audited(asked, answer.tool):
-            await contained(self._audit(answer.tool, asked, answer.text), lambda _: None)
+            await contained(self._audit(answer.tool, asked, answer.text), _say)
 
     def is_audited(self, asked: Asked, tool: StoredTool) -> bool:
         """Whether this request is in the audit sample, if `tool` answers it."""
@@ -107,7 +113,8 @@ class Watch:
         if comparison.agreed:
             return
         opinion, right = await self._second_opinion(tool, asked, tool_answer, upstream_answer)
-        await to_thread.run_sync(self._store.add_opinion, comparison.id, opinion)
+        judged = await to_thread.run_sync(self._store.add_opinion, comparison.id, opinion)
+        self._tallies[tool.task, tool.version] = judged.tally
         if opinion is Opinion.UPSTREAM and kind is ComparisonKind.AUDIT:
             await self._keep(tool, asked, right)
 
@@ -134,6 +141,10 @@ class Watch:
             chat=None if chat.plain else chat,
         )
         await to_thread.run_sync(lambda: self._store.add_instance(tool.task, instance, request_id=asked.request.id))
+
+
+def _say(why: str) -> None:
+    _log.warning("a comparison: %s", why)
 
 
 def _draw(asked: Asked) -> int:

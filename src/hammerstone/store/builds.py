@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, func, insert, select, update
 
 from hammerstone.errors import NotFoundError, SettingsError, ToolRefusedError
+from hammerstone.models import known_sum
 from hammerstone.store import schema, tasks
 from hammerstone.store.database import timestamp
 from hammerstone.store.owner import is_gone
@@ -107,6 +108,8 @@ def end(
     gained: int | None = None,
     cost_usd: float | None = None,
 ) -> None:
+    if not _is_open(connection, build_id):
+        return
     task_id = _close(connection, build_id, state, reason=reason, tool=tool, disagreement=disagreement)
     made = update(_BUILDS).where(_BUILDS.c.id == build_id)
     connection.execute(made.values(gained=gained, cost_usd=cost_usd))
@@ -117,7 +120,12 @@ def end(
 def end_passed(
     connection: Connection, build_id: int, tool: Tool, reason: str, gained: int | None = None, *, live: bool = True
 ) -> None:
-    """End a build whose tool passed the gate: it is live, or waits for approval, or is in shadow."""
+    """End a build whose tool passed the gate: it is live, or waits for approval, or is in shadow.
+
+    Raises `SettingsError` if it has ended already, or somebody else has taken it.
+    """
+    if not _is_open(connection, build_id):
+        raise SettingsError("this build has ended already, or another process has taken it")
     end(
         connection,
         build_id,
@@ -133,7 +141,7 @@ def newest_first(connection: Connection, task_name: str | None) -> tuple[Build, 
     rows = select(_BUILDS, _TASKS.c.name.label("task")).join(_TASKS).order_by(_BUILDS.c.id.desc())
     if task_name is not None:
         rows = rows.where(_TASKS.c.name == task_name)
-    return tuple(_build(row) for row in connection.execute(rows).all())
+    return tuple(_build(connection, row) for row in connection.execute(rows).all())
 
 
 def needs_review() -> ColumnElement[bool]:
@@ -150,7 +158,7 @@ def in_review(connection: Connection, *, task: str | None, limit: int | None) ->
     rows = select(_BUILDS, _TASKS.c.name.label("task")).join(_TASKS).where(needs_review())
     if task is not None:
         rows = rows.where(_TASKS.c.name == task)
-    return tuple(_build(row) for row in connection.execute(rows.order_by(_BUILDS.c.id).limit(limit)).all())
+    return tuple(_build(connection, row) for row in connection.execute(rows.order_by(_BUILDS.c.id).limit(limit)).all())
 
 
 def add_attempt(connection: Connection, build_id: int, attempt: Attempt) -> None:
@@ -173,6 +181,14 @@ def attempts_of(connection: Connection, build_id: int) -> tuple[Attempt, ...]:
     return tuple(_attempt(row) for row in connection.execute(rows).all())
 
 
+def _is_open(connection: Connection, build_id: int) -> bool:
+    """Whether a build still can be ended: it runs, or a person is to settle it; not if it was taken, or has ended."""
+    state = connection.execute(select(_BUILDS.c.state).where(_BUILDS.c.id == build_id).with_for_update()).scalar()
+    if state is None:
+        raise NotFoundError(f"there is no build {build_id}")
+    return state in {BuildState.RUNNING, BuildState.NEEDS_REVIEW}
+
+
 def _close(
     connection: Connection,
     build_id: int,
@@ -191,18 +207,16 @@ def _close(
         document=tool.to_json() if tool else None,
         disagreement=asdict(disagreement) if disagreement else None,
     )
-    task_id = connection.execute(ended.returning(_BUILDS.c.task_id)).scalar()
-    if task_id is None:
-        raise NotFoundError(f"there is no build {build_id}")
-    return task_id
+    return connection.execute(ended.returning(_BUILDS.c.task_id)).scalar_one()
 
 
 def _is_left(row: Row[Any]) -> bool:
     return row.lease_until < timestamp() or is_gone(row.owner)
 
 
-def _build(row: Row[Any]) -> Build:
+def _build(connection: Connection, row: Row[Any]) -> Build:
     left = row.state == BuildState.RUNNING and _is_left(row)
+    was_left = left or row.reason == _LEFT
     tool, fault = _tool(row.document)
     return Build(
         id=row.id,
@@ -215,8 +229,14 @@ def _build(row: Row[Any]) -> Build:
         disagreement=Disagreement(**row.disagreement) if row.disagreement else None,
         improves=row.improves,
         gained=row.gained,
-        cost_usd=row.cost_usd,
+        cost_usd=_cost_of_attempts(connection, row.id) if was_left else row.cost_usd,
     )
+
+
+def _cost_of_attempts(connection: Connection, build_id: int) -> float | None:
+    """What the kept attempts of a build have cost: all that is known of one whose process has ended."""
+    costs = select(_ATTEMPTS.c.cost_usd).where(_ATTEMPTS.c.build_id == build_id)
+    return known_sum(connection.execute(costs).scalars())
 
 
 def _tool(document: str | None) -> tuple[Tool | None, str]:

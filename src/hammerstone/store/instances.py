@@ -101,11 +101,11 @@ def _correct(connection: Connection, task_id: int, instance: Instance) -> Stored
         return None
     same = _INSTANCES.c.task_id == task_id, _INSTANCES.c.question_sha256 == sha256(instance.question)
     there = connection.execute(select(_INSTANCES).where(*same)).one()
-    relabel(connection, there.id, instance.answer, instance.source)
+    relabeled = relabel(connection, there.id, instance.answer, instance.source)
     if same_label(there.answer, instance.answer):
         return None
     connection.execute(update(_TASKS).where(_TASKS.c.id == task_id).values(built_at=0))
-    return _instance(connection.execute(select(_INSTANCES).where(*same)).one())
+    return relabeled
 
 
 def drop(connection: Connection, task_name: str, question: str, wrong: str, sources: Sequence[Source]) -> bool:
@@ -129,14 +129,19 @@ def of_task(connection: Connection, task_name: str) -> tuple[StoredInstance, ...
     return tuple(_instance(row) for row in connection.execute(rows).all())
 
 
-def relabel(connection: Connection, instance_id: int, answer: str, source: Source) -> None:
-    row = connection.execute(select(_INSTANCES).where(_INSTANCES.c.id == instance_id)).first()
-    if row is None:
+def relabel(connection: Connection, instance_id: int, answer: str, source: Source) -> StoredInstance:
+    this = _INSTANCES.c.id == instance_id
+    name = connection.execute(select(_TASKS.c.name).join(_INSTANCES).where(this)).scalar()
+    if name is None:
         raise NotFoundError(f"there is no instance {instance_id}")
+    tasks.locked(connection, name)
+    row = connection.execute(select(_INSTANCES).where(this)).one()
+    if source is Source.SOLVER and row.source != Source.SOLVER:
+        return _instance(row)
     former = row.former_answer if same_label(row.answer, answer) else row.answer
-    change = update(_INSTANCES).where(_INSTANCES.c.id == instance_id)
-    connection.execute(change.values(answer=answer, source=source, former_answer=former))
+    connection.execute(update(_INSTANCES).where(this).values(answer=answer, source=source, former_answer=former))
     _contest(connection, row.task_id, row.question, source)
+    return _instance(connection.execute(select(_INSTANCES).where(this)).one())
 
 
 def _contest(connection: Connection, task_id: int, question: str, source: Source) -> None:

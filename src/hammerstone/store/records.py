@@ -252,7 +252,8 @@ class Build:
     """One run of the maker for a task. `reason` says in a sentence why it ended as it did.
 
     `improves` is the version that it was to improve, and `gained` how many questions the new one answers that the
-    former refused; both are `None` for a first tool.
+    former refused; both are `None` for a first tool. `cost_usd` is what all of it has cost; of a build whose process
+    ended before it did, what its attempts have.
     """
 
     id: int

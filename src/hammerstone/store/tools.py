@@ -14,6 +14,7 @@ from hammerstone.store import changes, counters, labels, schema, tasks
 from hammerstone.store.database import timestamp
 from hammerstone.store.records import Actor, Move, StoredTool, Tally, Task, ToolState, UnreadableTool
 from hammerstone.tools import Tool, tool_name
+from hammerstone.types import Route
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +82,7 @@ def find(connection: Connection, name: str, version: int | None) -> StoredTool |
 
 
 def publish(connection: Connection, tool: Tool, state: ToolState, reason: str) -> StoredTool:
-    task = tasks.ensure(connection, tool.name, tool.description)
+    task = tasks.ensure(connection, tool.name, tool.description, tool.frame)
     move = Move(to=state, reason=reason or "it passed the gate")
     row = _same(connection, task.id, tool)
     if row is not None:
@@ -90,7 +91,7 @@ def publish(connection: Connection, tool: Tool, state: ToolState, reason: str) -
 
 
 def keep(connection: Connection, tool: Tool) -> StoredTool:
-    task = tasks.ensure(connection, tool.name, tool.description)
+    task = tasks.ensure(connection, tool.name, tool.description, tool.frame)
     row = _same(connection, task.id, tool)
     move = Move(to=ToolState.DISABLED, reason="it was imported, and did not pass the gate")
     return stored(row) if row else _enter(connection, task.id, tool, move)
@@ -126,6 +127,8 @@ def set_state(connection: Connection, name: str, version: int | None, move: Move
 
 def approve(connection: Connection, name: str, version: int | None, to: ToolState) -> StoredTool:
     row = locked(connection, name, version, state=ToolState.GATED)
+    if Route.PARSER not in stored(row).tool.routes:
+        to = ToolState.LIVE  # in shadow nothing of it would be compared
     return change(connection, row, Move(to=to, reason="it was approved"), Actor.PERSON)
 
 

@@ -65,7 +65,8 @@ class BuildTransactions(Opened):
         """End a build without a live tool (`publish` ends one with).
 
         The task's `built_at` becomes its present instance count, except for an interrupted build: that one has not
-        said anything about the instances, and may be started again at once. Raises `NotFoundError`.
+        said anything about the instances, and may be started again at once. A build that has ended, or that somebody
+        else has taken, stays as it is. Raises `NotFoundError`.
         """
         with self._database.write() as connection:
             builds.end(

@@ -52,7 +52,10 @@ class InstanceTransactions(Opened):
         with self._database.read() as connection:
             return labels.digests(connection)
 
-    def relabel(self, instance_id: int, answer: str, source: Source) -> None:
-        """Replace an instance's answer and keep the former one. Raises `NotFoundError`."""
+    def relabel(self, instance_id: int, answer: str, source: Source) -> StoredInstance:
+        """Replace an instance's answer and keep the former one; a solver's replaces no person's.
+
+        Returns the instance as it is then. Raises `NotFoundError`.
+        """
         with self._database.write() as connection:
-            instances.relabel(connection, instance_id, answer, source)
+            return instances.relabel(connection, instance_id, answer, source)

@@ -77,7 +77,7 @@ class ToolTransactions(Opened):
             return tools.set_state(connection, name, version, Move(to=state, reason=reason), who)
 
     def approve(self, name: str, version: int | None, to: ToolState) -> StoredTool:
-        """Let a gated version (`None`: the newest one) come into shadow or go live.
+        """Let a gated version (`None`: the newest one) come into shadow or go live; one without a parser goes live.
 
         Raises `NotFoundError` if none waits for approval.
         """
