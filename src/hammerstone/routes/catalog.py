@@ -46,7 +46,8 @@ class _Read:
     time_dependent: frozenset[str] = frozenset()
 
 
-_LOOKS = ThreadPoolExecutor(1, "looks for changes")
+_LOOKS = ThreadPoolExecutor(4, "looks for changes")
+"""Of all catalogs. A look that has begun ends, whoever has stopped waiting for it."""
 
 
 class Catalog:
@@ -80,11 +81,11 @@ class Catalog:
             self._looked = now
         elif not self._looking:
             self._looking = True
+            looking = _LOOKS.submit(self._look, now)
             if now - self._looked < 2 * self._fresh_s:
-                _LOOKS.submit(self._look, now)
                 return
             with anyio.move_on_after(WAIT_S):
-                await to_thread.run_sync(self._look, now, abandon_on_cancel=True)
+                await to_thread.run_sync(looking.result, abandon_on_cancel=True)
 
     def _look(self, now: float) -> None:
         try:
