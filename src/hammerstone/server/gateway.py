@@ -232,7 +232,7 @@ class Gateway:
         return True
 
     def _answer(self, call: Call, api: TextApi, text: str, route: str, notes: Mapping[str, str]) -> Response:
-        prices = self._upstreams.of(api.path).prices
+        prices = self._upstreams.of(api.path, call.http.headers.raw).prices
         call.notes.update({"route": route, **notes, "saved-usd": saved_usd(call.asked, text, prices)})
         call.record.trace.answered(text, NO_TOKENS)
         return answer_response(api, text, request_id=call.id, body=call.fields or {}, headers=call.headers)

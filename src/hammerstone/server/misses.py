@@ -197,7 +197,7 @@ class Misses:
         )
         call.notes.setdefault("route", "upstream")
         try:
-            upstream = self._upstreams.of(call.path)
+            upstream = self._upstreams.of(call.path, call.http.headers.raw)
             headers = credentials_for_upstream(call.http.headers.raw, upstream.key_header)
             headers = call.record.trace.upstream_began(upstream.base_url, headers)
             with (
@@ -237,7 +237,7 @@ class Misses:
             if loop.catalog.may_repeat(asked.task):
                 cache.store(call.exact_key, routed.answer.text, request_id=call.id)
 
-        prices = self._upstreams.of(call.api.path).prices
+        prices = self._upstreams.of(call.api.path, call.http.headers.raw).prices
         lesson = of_the_upstream(self._tenants, call.asked, call.api, reply, call.ms, kept, prices)
         self._learner.take(call.tenant, lesson)
         for one in leading.followers if leading is not None else ():
