@@ -174,9 +174,9 @@ class Misses:
             return _with(headers, StreamingResponse(replied.chunks(), status_code=head.status_code))
 
         def end(body: bytes | None) -> None:
+            self._leading = {key: one for key, one in self._leading.items() if one is not leading}
             if body is not None:
                 self._learn(call, UpstreamReply.of(head, body), leading)
-            self._leading = {key: one for key, one in self._leading.items() if one is not leading}
 
         relay = Relay(head, replied.chunks(), keeps_on=call.gathers, on_end=end)
         if leading is not None:
