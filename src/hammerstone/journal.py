@@ -14,6 +14,7 @@ from hammerstone.faults import OnFault, contained, spared
 from hammerstone.requests import agree, question_in
 from hammerstone.routes import Asked, Routed, TaskFinder
 from hammerstone.store import Answered, Finished, Store
+from hammerstone.tools import task_name
 from hammerstone.types import Instance, Route, Source
 
 __all__ = ["AfterAnswer", "Journal", "Served", "record_of"]
@@ -51,6 +52,8 @@ class Journal:
         Only now is the dispatcher asked whose instance it is, where nothing else told it before. With `again`, what a
         former call has stored before it failed is not stored twice. Raises `StoreError`, `RecordingError`.
         """
+        for asked, _, _ in served:
+            self._name_as_kept(asked)
         over = [(asked, await self._sorted(asked, routed), ms) for asked, routed, ms in served]
         finished = [await self._finished(*one) for one in over]
         with anyio.CancelScope(shield=True):
@@ -60,6 +63,12 @@ class Journal:
         for asked, routed, _ in over:
             await self._go_on(asked, routed)
         return answered
+
+    def _name_as_kept(self, asked: Asked) -> None:
+        """A task that is still called as the client calls it: of a name, too, no more is stored than may be."""
+        given = asked.request.task
+        if given and asked.task == task_name(given):
+            asked.task = self._finder.named(given)
 
     async def _go_on(self, asked: Asked, routed: Routed) -> None:
         for after in self._after:
