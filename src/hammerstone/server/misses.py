@@ -214,6 +214,7 @@ class Misses:
                 error.message, status=error.status, code=error.code, kind="upstream_error", hint=error.hint
             ) from error
         if not 200 <= reply.status_code < 600:  # HTTP knows no other end of a request, and our server sends none
+            charge.ended(reply, None)
             await reply.aclose()
             message = f"the upstream replied with status {reply.status_code}, which ends no request"
             raise GatewayError(message, status=502, code="upstream_unreadable", kind="upstream_error")
