@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 
 from hammerstone.errors import HammerstoneError, SandboxError, StoreError
@@ -46,6 +46,11 @@ class WatchedPart:
     @property
     def ok(self) -> bool:
         return not self.failing and not self.silent
+
+    def of(self, tenant: str) -> WatchedPart:
+        """What of it concerns one tenant, whom nobody else's name is shown to."""
+        failing = {use: kind for use, kind in self.failing.items() if use.tenant in {None, tenant}}
+        return replace(self, failing=failing)
 
 
 @dataclass(frozen=True, kw_only=True)
