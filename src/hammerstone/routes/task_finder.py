@@ -47,6 +47,11 @@ class TaskFinder:
         self._said_to_be_one: set[str] = set()
         self._unread = False  # a reply of the dispatcher
 
+    @property
+    def asks_model(self) -> bool:
+        """Whether a model may be asked, which can take long."""
+        return self._model is not None
+
     def named(self, text: str | None) -> str | None:
         """The task that the caller names. Two texts that come to one name are one task, which is logged.
 

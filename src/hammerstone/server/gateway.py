@@ -218,7 +218,7 @@ class Gateway:
             instead = await self._misses.audit(call)
             if instead is not None:
                 return instead
-        self._learner.served(loop, asked, routed, call.ms)
+        self._learner.served(loop, asked, routed, call.ms, len(call.body))
         notes = {"tool": f"{answer.tool.task}@{answer.tool.version}"} if answer.tool is not None else {}
         return self._answer(call, api, answer.text, answer.route.value, notes)
 

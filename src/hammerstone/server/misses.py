@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 import httpx2
@@ -229,22 +230,25 @@ class Misses:
         if not call.api.reports_end(call.fields or {}):
             return
 
-        def kept(loop: Hammerstone, served: Served) -> None:
-            asked, routed, _ = served
-            cache = self._exact.of(call.tenant)
-            if cache is None or call.exact_key is None or routed.answer is None:
-                return
-            cache.cleared_for(loop.catalog.forgetting)
-            if loop.catalog.may_repeat(asked.task):
-                cache.store(call.exact_key, routed.answer.text, request_id=call.id)
-
+        kept = partial(self._remember, call.exact_key)
         prices = self._upstreams.of(call.api.path, call.http.headers.raw).prices
-        lesson = of_the_upstream(self._tenants, call.asked, call.api, reply, call.ms, kept, prices)
+        size = len(call.body)
+        lesson = of_the_upstream(self._tenants, call.asked, call.api, reply, call.ms, kept, prices, size)
         self._learner.take(call.tenant, lesson)
         for one in leading.followers if leading is not None else ():
             if one.asked is not None:
-                lesson = of_another_call(self._tenants, one.asked, call.api, reply, one.ms, call.id)
+                lesson = of_another_call(self._tenants, one.asked, call.api, reply, one.ms, call.id, size)
                 self._learner.take(one.tenant, lesson)
+
+    def _remember(self, key: str | None, loop: Hammerstone, served: Served) -> None:
+        """Keep what was answered for the very same request. What waits until then holds no more of it than this."""
+        asked, routed, _ = served
+        cache = self._exact.of(asked.request.tenant)
+        if cache is None or key is None or routed.answer is None:
+            return
+        cache.cleared_for(loop.catalog.forgetting)
+        if loop.catalog.may_repeat(asked.task):
+            cache.store(key, routed.answer.text, request_id=asked.request.id)
 
 
 async def _noted(call: Call, reply: httpx2.Response) -> AsyncIterator[bytes]:

@@ -92,7 +92,8 @@ class ToolCalls:
         given = replace(result, tool=tool)
         answer = await self._loop.catalog.unless_question_labeled(given, tool.task, question)
         routed = Routed(answer=answer, refusals=answer.refusals, route=answer.route)
-        self._learner.served(self._loop, asked, routed, (time.perf_counter() - started) * 1000)
+        ms = (time.perf_counter() - started) * 1000
+        self._learner.served(self._loop, asked, routed, ms, len(question.encode("utf-8", "surrogatepass")))
         return Called(tool=tool, answer=answer.text, labeled=answer.route is Route.LABELER)
 
     async def _chat(self, tool: StoredTool, question: str) -> Chat:
