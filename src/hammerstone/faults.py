@@ -15,7 +15,7 @@ from typing import Protocol, TypeAlias, TypeVar
 
 from hammerstone.errors import EndsRun, HammerstoneError
 
-__all__ = ["LogReporter", "OnFault", "Reporter", "contained", "place_of", "reason_of", "spared"]
+__all__ = ["LogReporter", "OnFault", "Reporter", "contained", "loggable", "place_of", "reason_of", "spared"]
 
 MAX_REASON = 500  # characters: an exception may quote all that it met
 
@@ -40,7 +40,7 @@ class LogReporter:
 
     def failed(self, error: Exception, tenant: str | None = None) -> None:
         del tenant
-        _log.error("%s", reason_of(error))
+        _log.error("%s", loggable(error))
 
     def works(self, tenant: str | None = None) -> None:
         del tenant
@@ -76,6 +76,11 @@ def reason_of(error: Exception) -> str:
         return error.message
     _log.debug("contained", exc_info=error)
     return f"{type(error).__name__}: {error}".strip(" :")[:MAX_REASON]
+
+
+def loggable(error: BaseException) -> str:
+    """What a log may hold of an error: the message of one of ours, the place of any other."""
+    return error.message if isinstance(error, HammerstoneError) else place_of(error)
 
 
 def place_of(error: BaseException) -> str:

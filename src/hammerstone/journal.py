@@ -14,6 +14,7 @@ from hammerstone.faults import OnFault, contained, spared
 from hammerstone.requests import agree, question_in
 from hammerstone.routes import Asked, Routed, TaskFinder
 from hammerstone.store import Answered, Finished, Store
+from hammerstone.tools import task_name
 from hammerstone.types import Instance, Route, Source
 
 __all__ = ["AfterAnswer", "Journal", "Served", "record_of"]
@@ -23,7 +24,7 @@ AfterAnswer = Callable[[Asked, Routed], Awaitable[object]]
 
 
 Served: TypeAlias = tuple[Asked, Routed, float]
-"""A request that a tool has answered, how, and within how many milliseconds."""
+"""A request that is over, how it was answered or why it was not, and within how many milliseconds."""
 
 
 class Journal:
@@ -48,9 +49,20 @@ class Journal:
     async def keep_all(self, served: Sequence[Served], *, again: bool = False) -> list[Answered]:
         """The answers and, where the solver gave them, the instances, in one transaction.
 
-        Only now is the dispatcher asked whose instance it is, where nothing else told it before. With `again`, what a
-        former call has stored before it failed is not stored twice. Raises `StoreError`, `RecordingError`.
+        Only now is the dispatcher asked whose instance it is, where nothing else told it before: what needs none is
+        stored first, in a transaction of its own. With `again`, what a former call has stored before it failed is not
+        stored twice. Raises `StoreError`, `RecordingError`.
         """
+        for asked, _, _ in served:
+            self._name_as_kept(asked)
+        waits = [self._finder.asks_model and _is_solvers(routed) for _, routed, _ in served]
+        if any(waits) and not all(waits):
+            at_once = [one for one, wait in zip(served, waits, strict=True) if not wait]
+            later = [one for one, wait in zip(served, waits, strict=True) if wait]
+            return [*await self._keep_all(at_once, again=again), *await self._keep_all(later, again=again)]
+        return await self._keep_all(served, again=again)
+
+    async def _keep_all(self, served: Sequence[Served], *, again: bool) -> list[Answered]:
         over = [(asked, await self._sorted(asked, routed), ms) for asked, routed, ms in served]
         finished = [await self._finished(*one) for one in over]
         with anyio.CancelScope(shield=True):
@@ -61,13 +73,19 @@ class Journal:
             await self._go_on(asked, routed)
         return answered
 
+    def _name_as_kept(self, asked: Asked) -> None:
+        """A task that is still called as the client calls it: of a name, too, no more is stored than may be."""
+        given = asked.request.task
+        if given and asked.task == task_name(given):
+            asked.task = self._finder.named(given)
+
     async def _go_on(self, asked: Asked, routed: Routed) -> None:
         for after in self._after:
             await spared(after(asked, routed), self._on_fault)
 
     async def _sorted(self, asked: Asked, routed: Routed) -> Routed:
         """Find the task of a solver's answer. Where that fails, its reason is a refusal."""
-        if routed.answer is None or routed.answer.route is not Route.SOLVER:
+        if not _is_solvers(routed):
             return routed
         failures: list[str] = []
         await contained(self._finder.find(asked), lambda why: failures.append(f"dispatcher: {why}"))
@@ -88,6 +106,10 @@ class Journal:
         question = question_in(chat, task.frame.form)
         instance = Instance(question=question, answer=answer.text, source=Source.SOLVER, chat=chat)
         return replace(over, task=name, frame=task.frame, instance=instance)
+
+
+def _is_solvers(routed: Routed) -> bool:
+    return routed.answer is not None and routed.answer.route is Route.SOLVER
 
 
 def record_of(asked: Asked, routed: Routed, ms: float) -> Answered:

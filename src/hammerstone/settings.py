@@ -217,7 +217,8 @@ class ServeSettings:
     """Settings of the gateway.
 
     Requests that no tool answers go to `upstream`, an OpenAI-compatible server, and those of Anthropic's API to
-    `anthropic_upstream`, with the client's own key or, if `api_key_env` names a variable, with the gateway's.
+    `anthropic_upstream`, with the client's own key or, if `api_key_env` or `anthropic_api_key_env` names a variable,
+    with the gateway's.
     With `audit_with_client_keys`, tools are audited by further calls with the clients' own keys, too. With `share`,
     equal requests at the same moment share one call.
     The upstream has `timeout_s` seconds for each part of a reply. A body may have `max_body_mb` megabytes. When it is
@@ -237,6 +238,9 @@ class ServeSettings:
     upstream: str | None = None
     anthropic_upstream: str | None = None
     api_key_env: str | None = field(
+        default=None, metadata={"pattern": r"[A-Za-z_]\w*", "words": "the name of an environment variable"}
+    )
+    anthropic_api_key_env: str | None = field(
         default=None, metadata={"pattern": r"[A-Za-z_]\w*", "words": "the name of an environment variable"}
     )
     audit_with_client_keys: bool = False

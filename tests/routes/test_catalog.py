@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import anyio
 import pytest
+from anyio import to_thread
 
 from hammerstone.errors import StoreError
 from hammerstone.routes import Answer, Asked, Catalog
@@ -185,6 +186,22 @@ async def test_a_store_that_hangs_keeps_no_request_waiting(store: Store) -> None
         assert catalog.tools == ()
     answers.set()
     await eventually(lambda: bool(catalog.tools))
+
+
+async def test_changes_are_looked_for_even_where_no_thread_is_free_to_wait_for_them(store: Store) -> None:
+    seconds = [0.0]
+    catalog = Catalog(store, fresh_s=0.5, clock=lambda: seconds[0])
+    await catalog.refresh()
+    store.publish(a_tool())
+    seconds[0] = 60.0
+    threads = to_thread.current_default_thread_limiter()
+    busy = [object() for _ in range(int(threads.available_tokens))]
+    for one in busy:
+        threads.acquire_on_behalf_of_nowait(one)
+    await catalog.refresh()
+    for one in busy:
+        threads.release_on_behalf_of(one)
+    await eventually(lambda: names(catalog.tools) == ["word_sorting"])
 
 
 async def test_a_store_that_is_lost_leaves_what_is_known(store: Store) -> None:

@@ -101,3 +101,25 @@ def test_after_a_restart_requests_are_of_the_stored_tasks(store: Store) -> None:
     kinds = KindsOfTasks.stored(store)
     assert kinds.find(chat(SUM.format(5, 6))) == "adding"
     assert kinds.of(chat(SORT.format(5, 6)))[0] == "sorting"
+
+
+def stored(store: Store, name: str, *chats: Chat) -> None:
+    store.add_task(name, "", frame_of(chats[0]), chats[0])
+    for number, one in enumerate(chats):
+        given = Instance(question=one.messages[-1].content, answer="x", source=Source.SOLVER, chat=one)
+        store.add_instance(name, given, request_id=f"{name}{number}")
+
+
+@pytest.mark.parametrize("known", [1, 4])
+def test_a_kind_that_another_process_has_stored_is_of_its_task(store: Store, known: int) -> None:
+    kinds = KindsOfTasks.stored(store)
+    stored(store, "adding", *(chat(SUM.format(*pair)) for pair in PAIRS[:known]))
+    assert kinds.of(chat(SUM.format(5, 6)), store=store)[0] == "adding"
+    assert kinds.of(chat(SORT.format(5, 6)), store=store)[0] != "adding"
+
+
+def test_a_task_is_known_before_its_first_instance_is_stored(store: Store) -> None:
+    kinds = KindsOfTasks.stored(store)
+    first = chat(SUM.format(*PAIRS[0]))
+    store.add_task("adding", "", frame_of(first), first)
+    assert kinds.of(chat(SUM.format(5, 6)), store=store)[0] == "adding"

@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from hammerstone.sandbox import Sandbox
+from hammerstone.server import feedback
 from hammerstone.server.controls import HEADER
 from hammerstone.server.feedback import FEEDBACK
 from hammerstone.store import WantedAnswers
@@ -293,3 +294,14 @@ async def test_a_withdrawal_follows_in_the_other_replicas(tmp_path: Path, sandbo
         await say(one, cached, correct=False)
         assert (await other.ask(NEW)).headers[ROUTE] == "upstream"
         assert (await other.ask(question, temperature=0)).headers[ROUTE] == "upstream"
+
+
+async def test_of_many_other_answers_some_are_shown_and_all_are_counted(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feedback, "OTHERS_SHOWN", 2)
+    await served.learn_sums()
+    hits = [await served.ask(f"What is the sum of {number} and 7000?") for number in range(4)]
+    said = (await say(served, hits[0], correct=False)).json()
+    assert [one["request_id"] for one in said["others"]] == [hits[3].headers[ID], hits[2].headers[ID]]
+    assert said["others_total"] == 3

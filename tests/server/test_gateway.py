@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 import pytest
@@ -210,6 +211,12 @@ async def test_a_tool_may_have_a_name_in_any_script(served: Served, name: str) -
     assert response.headers[HEADER + "route"] == "parser"
     assert HEADER + "fault" not in response.headers
     assert unquote(response.headers[HEADER + "tool"]) == f"{name}@1"
+
+
+async def test_a_limit_that_the_upstreams_answer_kept_to_is_kept_to_when_it_is_given_again(served: Served) -> None:
+    limited: dict[str, Any] = {"temperature": 0, "max_tokens": 1}
+    routes = [(await served.ask("How much is 70 and 50?", **limited)).headers[HEADER + "route"] for _ in range(2)]
+    assert routes == ["upstream", "exact"]
 
 
 async def test_the_very_same_request_at_temperature_zero_is_answered_again(served: Served) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -13,7 +14,7 @@ from hammerstone.errors import StoreError
 from hammerstone.journal import Served
 from hammerstone.loop import Hammerstone
 from hammerstone.routes import Answer, Asked, Routed
-from hammerstone.server.learner import WAITING, WAITING_BYTES, Learner
+from hammerstone.server.learner import LARGE, WAITING, WAITING_BYTES, Learner
 from hammerstone.server.lessons import Lesson
 from hammerstone.types import Request, Route
 
@@ -40,7 +41,7 @@ def serve(learner: Learner, loop: Kept, *questions: str, tenant: str = "") -> No
     for question in questions:
         routed = Routed(answer=Answer(text="x", route=Route.PARSER), refusals=())
         asked = Asked(request=Request.plain(id="", question=question, tenant=tenant))
-        learner.served(cast("Hammerstone", loop), asked, routed, 1.0)
+        learner.served(cast("Hammerstone", loop), asked, routed, 1.0, len(question))
 
 
 async def run(learner: Learner) -> None:
@@ -94,6 +95,44 @@ async def test_what_waits_is_bounded_in_bytes_too() -> None:
     learner, loop = Learner(), Kept()
     serve(learner, loop, *["x" * (WAITING_BYTES // 2)] * 3)
     assert (learner.waiting, learner.dropped) == (2, 1)
+
+
+async def test_one_tenants_slow_store_keeps_no_other_tenant_waiting() -> None:
+    goes_on = anyio.Event()
+
+    class Slow(Kept):
+        async def keep_all(self, served: Sequence[Served], *, again: bool = False) -> None:
+            await goes_on.wait()
+            await super().keep_all(served, again=again)
+
+    learner, slow, quick = Learner(), Slow(), Kept()
+    serve(learner, slow, "a", tenant="slow")
+    serve(learner, quick, "b", tenant="quick")
+    async with anyio.create_task_group() as group:
+        group.start_soon(learner.run)
+        assert await learner.flushed("quick", 20)
+        serve(learner, slow, "c", tenant="slow")
+        assert (slow.batches, [one for batch in quick.batches for one in batch]) == ([], ["b"])
+        goes_on.set()
+        learner.close()
+    assert slow.batches == [["a"], ["c"]]
+
+
+async def test_a_large_lesson_is_read_outside_the_event_loop() -> None:
+    read_by: list[int] = []
+
+    def read() -> Served | None:
+        read_by.append(threading.get_ident())
+        return None
+
+    async def known() -> Hammerstone:
+        return cast("Hammerstone", Kept())
+
+    learner = Learner()
+    for size in (1, LARGE):
+        learner.take("", Lesson(read=read, loop=known, size=size))
+    await run(learner)
+    assert [one == threading.get_ident() for one in read_by] == [True, False]
 
 
 async def test_what_is_lost_at_the_end_is_counted_and_said(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +80,20 @@ async def test_what_was_asked_is_logged_where_a_setting_wants_it(
     assert json.loads(of_requests(said)[5])["question"] == NEW
 
 
+async def test_a_logged_question_is_masked_and_one_that_is_not_to_be_stored_is_not_logged(
+    tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr("sys.stderr", written)
+    serve = ServeSettings(log_questions=True, mask=frozenset({"email"}))
+    with open_log("json"):
+        async with open_gateway(tmp_path, sandbox, serve=serve) as served:
+            await served.ask("Of ann@example.com: 1 and 2?")
+            await served.ask("Of Zebedee: 1 and 2?", headers={"x-hammerstone-no-store": "true"})
+    asked = [json.loads(line).get("question") for line in of_requests(written.getvalue().splitlines())]
+    assert asked == ["Of [email]: 1 and 2?", None]
+
+
 async def test_people_read_a_line_without_braces(
     tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +119,25 @@ def test_a_reply_that_breaks_off_is_a_warning_about_the_upstream(monkeypatch: py
         logging.getLogger("a.server").error("Exception in ASGI application\n", exc_info=broken)
     said = json.loads(written.getvalue())
     assert (said["level"], said["message"]) == ("warning", "the upstream's reply broke off")
+
+
+def test_lines_that_cannot_be_written_are_lost_and_the_next_ones_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = threading.Event()
+
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            if not tried.is_set():
+                tried.set()
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(text)
+
+    written = Full()
+    monkeypatch.setattr("sys.stderr", written)
+    with open_log("text"):
+        logging.getLogger("hammerstone").warning("one")
+        assert tried.wait(20)
+        logging.getLogger("hammerstone").warning("two")
+    assert written.getvalue() == "warning: two\n"
 
 
 def test_a_reader_that_went_away_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,8 +145,11 @@ async def test_where_nothing_is_stored_nothing_is_learned_and_everything_counted
     assert b"sum of" not in files_of(home)
 
 
-async def test_the_name_that_a_client_gives_a_task_is_masked_as_well(served: Served, tmp_path: Path) -> None:
-    await served.ask("How much is 1 and 2?", headers={HEADER + "task": "Sums of ann@example.com"})
+@pytest.mark.parametrize("more", [{}, {HEADER + "bypass": "true"}, {HEADER + "shadow": "true"}])
+async def test_the_name_that_a_client_gives_a_task_is_masked_as_well(
+    served: Served, tmp_path: Path, more: dict[str, str]
+) -> None:
+    await served.ask("How much is 1 and 2?", headers={HEADER + "task": "Sums of ann@example.com", **more})
     (kept,) = (await served.loop()).store.answers(WantedAnswers(), 1)
     assert (kept.task or "").startswith("sums_of_email")
     assert b"ann" not in files_of(tmp_path)
@@ -159,7 +162,8 @@ async def test_where_nothing_is_stored_the_name_that_a_client_gives_a_task_is_no
     async with open_gateway(home, sandbox) as served:
         await served.learn_sums(headers={HEADER + "task": "sums"})
     async with open_gateway(home, sandbox, serve=NOTHING) as served:
-        await served.ask("How much is 1 and 2?", headers={HEADER + "task": "zebra"})
+        for more in ({}, {"cache-control": "no-cache"}, {HEADER + "shadow": "true"}):
+            await served.ask("How much is 1 and 2?", headers={HEADER + "task": "zebra", **more})
         answered = await served.ask(NEW, headers={HEADER + "task": "sums"})
         assert (answered.headers[ROUTE], answered.headers[HEADER + "tool"]) == ("parser", "sums@1")
     assert b"zebra" not in files_of(home)

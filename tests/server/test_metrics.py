@@ -9,10 +9,13 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
+import anyio
+import anyio.lowlevel
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from hammerstone.errors import SandboxError, StoreError
+from hammerstone.loop import Hammerstone
 from hammerstone.sandbox import Sandbox
 from hammerstone.server.telemetry.health import STALE_SECONDS, Health
 from hammerstone.server.telemetry.record import RequestRecord
@@ -126,6 +129,22 @@ async def test_tools_of_two_tenants_with_one_name_share_the_larger_bound(tmp_pat
             (apart,) = [one for one in figures.metrics(by_tenant=True) if one.name == "hammerstone_false_hit_bound"]
             assert sorted(one.labels["tenant"] for one in apart.samples) == ["", "acme"]
             assert [one.value for one in shared.samples] == [max(one.value for one in apart.samples)]
+
+
+async def test_a_fault_while_tools_are_looked_at_ends_nothing_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    class Faulty:
+        looked = anyio.Event()
+
+        @property
+        def loops(self) -> tuple[Hammerstone, ...]:
+            self.looked.set()
+            raise KeyError("dear Zebedee")
+
+    async with ToolGauges(Faulty(), Health().store("reading tools")).running():
+        await Faulty.looked.wait()
+        await anyio.lowlevel.checkpoint()
+    assert "KeyError in test_metrics.py" in caplog.text
+    assert "Zebedee" not in caplog.text
 
 
 async def test_nothing_of_a_prompt_or_a_key_is_in_the_metrics(served: Served) -> None:

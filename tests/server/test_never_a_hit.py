@@ -57,6 +57,7 @@ ELSEWHERE: list[tuple[str, dict[str, Any]]] = [
             {"functions": [{"name": "f"}]},
             {"tool_choice": "none"},
             {"n": 2},
+            {"verbosity": "low"},
             {"logprobs": True},
             {"top_logprobs": 5},
             {"temperature": 1.5},
@@ -177,7 +178,7 @@ async def test_the_same_without_it_is_a_hit(served: Served) -> None:
     assert await route(served, message_body(system=blocks), MESSAGES) == "parser"
     assert await route(served, body(NEW, n=1.0, max_tokens=100.0, top_logprobs=0, presence_penalty=0.00)) == "parser"
     echoed = {"tool_choice": "auto", "top_logprobs": 0, "reasoning": {"effort": "low", "summary": None}}
-    text = {"format": {"type": "text"}, "verbosity": "low"}
+    text = {"format": {"type": "text"}, "verbosity": "medium"}
     assert await route(served, response_body(text=text, **echoed), RESPONSES) == "parser"
     assert await route(served, message_body(thinking={"type": "disabled"}, temperature=0.0), MESSAGES) == "parser"
 

@@ -65,6 +65,14 @@ def test_a_tool_is_built_once_and_served_by_both(where: str, tmp_path: Path) -> 
         assert [build.state for build in store.builds()] == [BuildState.LIVE]
 
 
+def test_a_kind_that_no_client_names_is_one_task_whichever_replica_meets_it_first(where: str) -> None:
+    with two_replicas(where) as replicas, open_store(where) as store:
+        for number in range(4):
+            ask(replicas[number % 2], number)
+            eventually(lambda number=number: len(ledger(where)) == number + 1)
+        assert [task.instances for task in store.tasks()] == [4]
+
+
 def test_a_tool_that_was_wrong_is_served_by_neither(where: str) -> None:
     publish_sums(where)
     with two_replicas(where) as replicas:

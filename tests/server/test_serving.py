@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from starlette.applications import Starlette
@@ -65,6 +66,28 @@ def test_the_upstreams_key_may_end_in_a_line_end(monkeypatch: pytest.MonkeyPatch
     assert open_upstreams(settings).openai.has_key
 
 
+def test_each_upstream_gets_its_own_key_and_never_that_of_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONE_KEY", "sk-1")
+    both = ServeSettings(upstream="http://x", anthropic_upstream="http://y")
+    for settings, expected in (
+        (replace(both, api_key_env="ONE_KEY"), (True, False)),
+        (replace(both, anthropic_api_key_env="ONE_KEY"), (False, True)),
+    ):
+        upstreams = open_upstreams(settings)
+        assert upstreams.anthropic is not None
+        assert (upstreams.openai.has_key, upstreams.anthropic.has_key) == expected
+
+
+def test_what_speaks_anthropics_api_goes_to_its_server_whatever_the_path() -> None:
+    upstreams = open_upstreams(ServeSettings(upstream="http://x", anthropic_upstream="http://y"))
+    theirs = [(b"Anthropic-Version", b"2023-06-01")]
+    assert upstreams.of("/v1/models", theirs) is upstreams.anthropic
+    assert upstreams.of("/v1/messages", []) is upstreams.anthropic
+    assert upstreams.of("/v1/models", [(b"x-api-key", b"1")]) is upstreams.openai
+    alone = open_upstreams(ServeSettings(upstream="http://x"))
+    assert alone.of("/v1/messages", theirs) is alone.openai
+
+
 def test_the_upstreams_key_is_never_shown_whatever_its_variable_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UPSTREAM_PW", "correct horse battery")
     open_upstreams(ServeSettings(upstream="http://x", api_key_env="UPSTREAM_PW"))
@@ -84,6 +107,9 @@ def test_keys_without_one_for_the_upstream_are_warned_of(caplog: pytest.LogCaptu
     assert caplog.records == []
     warn_of_missing_key(ServeSettings(), has_keys=True)
     assert "no api_key_env" in caplog.text
+    caplog.clear()
+    warn_of_missing_key(ServeSettings(api_key_env="UPSTREAM_KEY", anthropic_upstream="http://y"), has_keys=True)
+    assert "no anthropic_api_key_env" in caplog.text
 
 
 @pytest.mark.parametrize(("host", "offered"), [("127.0.0.1", False), ("192.0.2.1", True)])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
 from hammerstone.errors import SandboxError
+from hammerstone.requests import Form, Frame
 from hammerstone.sandbox import Sandbox
 from hammerstone.server.tools_api import MAX_BATCH
 from hammerstone.store.records import ToolState
@@ -138,6 +140,18 @@ async def test_a_person_s_label_wins_over_the_tool(served: Served) -> None:
     question = "What is the sum of 5000 and 1?"
     store.add_instance("sum", Instance(question=question, answer="five", source=Source.LABELER), request_id="1")
     response = await served.client.post("/tools/sum", json={"question": question})
+    assert (response.json()["answer"], response.json()["labeled"]) == ("five", True)
+
+
+@pytest.mark.parametrize("form", list(Form))
+async def test_a_person_s_label_wins_over_a_tool_for_chats_whose_other_turns_are_not_known(
+    served: Served, form: Form
+) -> None:
+    store = (await served.loop()).store
+    store.publish(replace(tool("of_chats"), frame=Frame(digest="0" * 16, form=form)))
+    question = "What is the sum of 5000 and 1?"
+    store.add_instance("of_chats", Instance(question=question, answer="five", source=Source.LABELER), request_id="1")
+    response = await served.client.post("/tools/of_chats", json={"question": question})
     assert (response.json()["answer"], response.json()["labeled"]) == ("five", True)
 
 

@@ -184,6 +184,18 @@ async def test_what_breaks_off_or_is_no_reply_is_an_error(piece: bytes, code: st
     assert caught.value.code == code
 
 
+async def test_a_reply_that_stops_being_http_after_its_first_part_breaks_off_at_once() -> None:
+    head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+    server = RawUpstream([head + b"5\r\nhello\r\n", b"ZZZ\r\n"], closes=True)
+    async with running(server) as upstream:
+        chunks = reply_bytes(await ask(upstream))
+        assert await anext(chunks) == b"hello"
+        server.go_on.set()
+        with anyio.fail_after(30), pytest.raises(UpstreamError) as caught:
+            await anext(chunks)
+    assert caught.value.code == "upstream_broke_off"
+
+
 async def test_an_upstream_that_says_nothing_is_too_slow() -> None:
     server = RawUpstream([b"", b"never"])
     async with running(server, timeout_s=0.05) as upstream:

@@ -46,7 +46,8 @@ class _Read:
     time_dependent: frozenset[str] = frozenset()
 
 
-_LOOKS = ThreadPoolExecutor(1, "looks for changes")
+_LOOKS = ThreadPoolExecutor(4, "looks for changes")
+"""Of all catalogs. A look that has begun ends, whoever has stopped waiting for it."""
 
 
 class Catalog:
@@ -80,11 +81,11 @@ class Catalog:
             self._looked = now
         elif not self._looking:
             self._looking = True
+            looking = _LOOKS.submit(self._look, now)
             if now - self._looked < 2 * self._fresh_s:
-                _LOOKS.submit(self._look, now)
                 return
             with anyio.move_on_after(WAIT_S):
-                await to_thread.run_sync(self._look, now, abandon_on_cancel=True)
+                await to_thread.run_sync(looking.result, abandon_on_cancel=True)
 
     def _look(self, now: float) -> None:
         try:
@@ -240,11 +241,13 @@ class Catalog:
     async def unless_labeled(self, answer: Answer, asked: Asked) -> Answer:
         """A tool's answer, or the label of a person who has said otherwise for this very question."""
         task = answer.tool.task if answer.tool is not None else None
-        label = await self.person_label(asked, task) if task is not None else None
-        if label is None or agree(answer.text, label):
+        return _corrected(answer, task, await self.person_label(asked, task)) if task is not None else answer
+
+    async def unless_question_labeled(self, answer: Answer, task: str, question: str) -> Answer:
+        """The same for a question as this task reads it, of which no more is known than its text."""
+        if _digest(question) not in self._read.labeled:
             return answer
-        reason = f"{task}: a person's label says otherwise"
-        return Answer(text=label, route=Route.LABELER, task=task, refusals=(*answer.refusals, reason))
+        return _corrected(answer, task, await to_thread.run_sync(self._store.person_label, task, question))
 
     async def tasks(self, question: str, frame: Frame = PLAIN) -> list[Task]:
         """The tasks of this frame that the dispatcher is shown: all, or the most similar where there are many."""
@@ -270,6 +273,14 @@ def _holds(tool: Tool, asked: Asked) -> bool:
         return False
     question = asked.question(tool.frame.form)
     return any(holds_wording(question, wording) for wording in tool.wordings)
+
+
+def _corrected(answer: Answer, task: str, label: str | None) -> Answer:
+    """The label of a person who has said otherwise, or else the answer."""
+    if label is None or agree(answer.text, label):
+        return answer
+    reason = f"{task}: a person's label says otherwise"
+    return Answer(text=label, route=Route.LABELER, task=task, refusals=(*answer.refusals, reason))
 
 
 def _digest(question: str) -> bytes:

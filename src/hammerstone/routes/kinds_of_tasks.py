@@ -26,18 +26,24 @@ class KindsOfTasks:
     def __init__(self) -> None:
         self._kinds = Kinds()
         self._names: dict[int, str] = {}
+        self._newest = 0  # id of a stored task that was learned
 
     @classmethod
     def stored(cls, store: Store) -> KindsOfTasks:
         """The kinds of the stored tasks, by their instances. Raises `StoreError`."""
         known = cls()
-        for task in store.tasks():
-            instances = store.instances(task.name)[-LATEST:]
-            for chat in [one.chat or Chat.of(one.question) for one in instances] or _checked(store, task):
+        known.catch_up(store)
+        return known
+
+    def catch_up(self, store: Store) -> None:
+        """Learn the tasks that were stored since the last time, by whichever process. Raises `StoreError`."""
+        own = frozenset(self._names.values())
+        for task in store.tasks(after=self._newest):
+            for chat in _chats(store, task) if task.name not in own else ():
                 if not chat.plain and frame_of(chat, task.frame.form) != task.frame:
                     continue  # an earlier release gave it another frame, in which no request is any more
-                known.learn(chat, task.name)
-        return known
+                self.learn(chat, task.name)
+            self._newest = task.id
 
     def learn(self, chat: Chat, task: str) -> None:
         """Take a chat for one of a task, however that was found: others of its kind are of it, too."""
@@ -48,13 +54,18 @@ class KindsOfTasks:
         kind = self._kinds.find(chat)
         return self._names.get(kind.number) if kind is not None else None
 
-    def of(self, chat: Chat, worded_like: str | None = None) -> tuple[str, Form]:
+    def of(self, chat: Chat, worded_like: str | None = None, *, store: Store | None = None) -> tuple[str, Form]:
         """The task of this chat's kind, new or not, and how much of the chat is its question.
+
+        With `store`, a kind is new only if no other process has stored its task. Raises `StoreError` then.
 
         A new kind is the task of `worded_like`, the tool whose wording the chat has, unless that has a kind already: of
         a tool that came from elsewhere nothing else is known.
         """
         kind = self.sort(chat)
+        if kind.number not in self._names and store is not None:
+            self.catch_up(store)
+            kind = kind.now
         if kind.number not in self._names:
             is_free = worded_like is not None and worded_like not in self._names.values()
             self._names[kind.number] = worded_like if is_free and worded_like is not None else _name(kind, chat)
@@ -71,6 +82,12 @@ class KindsOfTasks:
     def is_known(self, kind: Kind) -> bool:
         """Whether the kind has a task already."""
         return kind.now.number in self._names
+
+
+def _chats(store: Store, task: Task) -> list[Chat]:
+    """By which a task is known: its latest instances, or what its tool was checked on, or its first chat."""
+    instances = [one.chat or Chat.of(one.question) for one in store.instances(task.name)[-LATEST:]]
+    return instances or _checked(store, task) or ([task.chat] if task.chat is not None else [])
 
 
 def _checked(store: Store, task: Task) -> list[Chat]:

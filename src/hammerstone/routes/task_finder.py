@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from functools import partial
 
 import anyio
 from anyio import to_thread
@@ -39,11 +40,17 @@ class TaskFinder:
         self._catalog = catalog
         self._model = model
         self._naming = anyio.Lock()
+        self._sorting = anyio.Lock()  # by kinds
         self._kinds: KindsOfTasks | None = None
         self._known: dict[str, Task] = {}  # as they were stored when a request was last found to be of them
         self._spelled: dict[str, str] = {}  # how the caller first wrote the name of each task
         self._said_to_be_one: set[str] = set()
         self._unread = False  # a reply of the dispatcher
+
+    @property
+    def asks_model(self) -> bool:
+        """Whether a model may be asked, which can take long."""
+        return self._model is not None
 
     def named(self, text: str | None) -> str | None:
         """The task that the caller names. Two texts that come to one name are one task, which is logged.
@@ -78,9 +85,10 @@ class TaskFinder:
         return self._known.get(name) or await to_thread.run_sync(self._store.task, name)
 
     def forget(self, names: Iterable[str]) -> None:
-        """Forget tasks that were changed or removed: they are read, or created, again."""
+        """Forget tasks that were changed, renamed or removed: they are read, or created, again."""
         for name in names:
             self._known.pop(name, None)
+            self._kinds = None
 
     async def recognise(self, asked: Asked) -> None:
         """Set the task of a request if its name, its frame or an earlier request show it.
@@ -200,18 +208,22 @@ class TaskFinder:
     async def _assign(self, asked: Asked, name: str, description: str) -> str:
         chat = None if asked.request.chat.plain else asked.request.chat
         task = await to_thread.run_sync(self._store.assign, asked.question(), name, description, asked.frame(), chat)
-        if self._kinds is not None:
-            self._kinds.learn(asked.request.chat, task.name)
+        async with self._sorting:
+            if self._kinds is not None:
+                self._kinds.learn(asked.request.chat, task.name)
         return task.name
 
     async def _by_kind(self, asked: Asked, *, new: bool) -> str | None:
         """The task of the requests that are framed and worded like this one; with `new`, also one of its own."""
-        async with self._naming:
-            if self._kinds is None:
-                self._kinds = await to_thread.run_sync(KindsOfTasks.stored, self._store)
+        chat = asked.request.chat
+        async with self._sorting:
+            kinds = self._kinds
+            if kinds is None:
+                kinds = self._kinds = await to_thread.run_sync(KindsOfTasks.stored, self._store)
             if not new:
-                return self._kinds.find(asked.request.chat)
-            name, form = self._kinds.of(asked.request.chat, self._catalog.worded_like(asked))
+                return kinds.find(chat)
+            sort = partial(kinds.of, chat, self._catalog.worded_like(asked), store=self._store)
+            name, form = await to_thread.run_sync(sort)
             task = await self._added(name, asked)
             if form is Form.WHOLE and task.frame != asked.frame(Form.WHOLE):
                 await self._widen(name, asked)

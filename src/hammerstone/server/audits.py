@@ -58,8 +58,8 @@ class Audits:
             return None
         if not api.reports_end(call.fields):
             return None
-        upstream = self._upstreams.of(api.path)
         headers = call.http.headers.raw
+        upstream = self._upstreams.of(api.path, headers)
         if not (upstream.has_key or self._with_client_keys) and _has_key(headers, upstream):
             return None
         return UpstreamModel(

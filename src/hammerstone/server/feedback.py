@@ -94,14 +94,14 @@ def _keep(store: Store, said: _Said) -> dict[str, Any]:
     """Raises `NotFoundError`, `SettingsError`, `StoreError`."""
     if said.correct:
         return {"correct": True, **asdict(store.confirm(said.request_id))}
-    corrected = correct(store, said.request_id, said.answer)
+    corrected = correct(store, said.request_id, said.answer, shown=OTHERS_SHOWN)
     others = [{"request_id": one.id, "question": one.question, "answer": one.answer} for one in corrected.others]
     return {
         "correct": False,
         **asdict(corrected.correction),
         **({"hint": NO_LABEL} if said.answer is not None and not corrected.correction.labeled else {}),
-        "others": others[:OTHERS_SHOWN],
-        "others_total": len(others),
+        "others": others,
+        "others_total": corrected.total,
     }
 
 

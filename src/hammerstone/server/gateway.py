@@ -187,7 +187,8 @@ class Gateway:
             return None
         if (temperature_of(call.fields) or 0) > self._settings.max_temperature:
             return None
-        call.record.chat = chat
+        if not call.controls.no_store:
+            call.record.chat = chat
         request = Request(id=call.id, chat=chat, tenant=call.tenant, task=call.controls.task)
         call.asked = Asked(request=request, bill=Bill(request_id=call.id), upstream=self._audits.model_for(call, api))
         call.exact_key = _exact_key(call, api, call.fields)
@@ -209,15 +210,15 @@ class Gateway:
     async def _serve(self, call: Call, api: TextApi, loop: Hammerstone, routed: Routed) -> Response | None:
         """The response with this answer, or with the upstream's where it is audited; `None` if it may not be served."""
         answer, asked = routed.answer, call.asked
-        if answer is None or asked is None or not api.fits(answer.text, call.fields or {}):
+        if answer is None or asked is None:
             return None
-        if answer.route is not Route.EXACT and not has_form(answer.text, asked.request.chat.response_format):
+        if answer.route is not Route.EXACT and not _suits(answer.text, api, call.fields or {}, asked):
             return None
         if self._is_withheld(loop, call, answer):
             instead = await self._misses.audit(call)
             if instead is not None:
                 return instead
-        self._learner.served(loop, asked, routed, call.ms)
+        self._learner.served(loop, asked, routed, call.ms, len(call.body))
         notes = {"tool": f"{answer.tool.task}@{answer.tool.version}"} if answer.tool is not None else {}
         return self._answer(call, api, answer.text, answer.route.value, notes)
 
@@ -232,7 +233,7 @@ class Gateway:
         return True
 
     def _answer(self, call: Call, api: TextApi, text: str, route: str, notes: Mapping[str, str]) -> Response:
-        prices = self._upstreams.of(api.path).prices
+        prices = self._upstreams.of(api.path, call.http.headers.raw).prices
         call.notes.update({"route": route, **notes, "saved-usd": saved_usd(call.asked, text, prices)})
         call.record.trace.answered(text, NO_TOKENS)
         return answer_response(api, text, request_id=call.id, body=call.fields or {}, headers=call.headers)
@@ -252,6 +253,13 @@ class Gateway:
             cache.drop(call.exact_key)
             return None
         return remembered
+
+
+def _suits(text: str, api: TextApi, fields: Mapping[str, Any], asked: Asked) -> bool:
+    """Whether a text is within the limits and of the form that were asked for. The upstream's answer to the very same
+    request ended by itself within them.
+    """
+    return api.fits(text, fields) and has_form(text, asked.request.chat.response_format)
 
 
 def _leads_out(path: str) -> bool:

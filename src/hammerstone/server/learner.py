@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from typing import TypeAlias
 
 import anyio
 import anyio.lowlevel
+from anyio import to_thread
 
+from hammerstone.concurrency import task_group
 from hammerstone.errors import StoreError
 from hammerstone.faults import LogReporter, Reporter, place_of
 from hammerstone.journal import Served
@@ -25,6 +28,8 @@ _log = logging.getLogger(__name__)
 WAITING, WAITING_BYTES = 10_000, 256_000_000
 """What may wait. Beyond, what comes in is served all the same, and nothing is learned from it."""
 AT_ONCE = 100  # requests stored in one transaction
+TENANTS_AT_ONCE = 8  # of which each may hold a thread, and a store that hangs holds it long
+LARGE = 100_000  # bytes, from which on a lesson is read outside the event loop
 GATHER_SECONDS = 0.1  # that the first of them waits for others
 
 
@@ -40,8 +45,8 @@ Waiting: TypeAlias = "Lesson | _Mark"
 
 
 class Learner:
-    """Works off what the gateway hands over, each tenant's in order. What waits together is stored together: in one
-    thread beside the event loop, in one transaction.
+    """Works off what the gateway hands over: the tenants side by side, each one's in order. What waits together is
+    stored together, by a thread beside the event loop in one transaction.
 
     While a tenant's store is out of reach, what is to go there waits, and is tried again every `retry_s` seconds; the
     other tenants' goes on.
@@ -55,40 +60,58 @@ class Learner:
         self._again: dict[str, float] = {}  # when tenants whose store failed are tried again
         self._count = 0
         self._bytes = 0
+        self._working: dict[str, anyio.Event] = {}  # whose is done now; the event ends the wait for more of it
+        self._places = anyio.Semaphore(TENANTS_AT_ONCE)
         self._news = anyio.Event()
         self._rest = anyio.Event()
-        self._hurry = anyio.Event()
         self._closed = False
         self.dropped = 0
         self.unread = 0
 
     async def run(self) -> None:
         """Work until `close` is called and all that waits then is done, or cannot be."""
-        while self._waiting or not self._closed:
-            if not self._waiting:
-                self._rest.set()
-                await self._wait_for_news()
-                await self._gather()
-                continue
-            now = anyio.current_time()
-            ready = [tenant for tenant in self._waiting if self._closed or self._again.get(tenant, now) <= now]
-            for tenant in ready:
-                await self._work(tenant)
-            if not ready:
-                with anyio.move_on_after(min(self._again.values()) - now):
+        async with task_group() as group:
+            while self._waiting or not self._closed:
+                now = anyio.current_time()
+                idle = [tenant for tenant in self._waiting if tenant not in self._working]
+                for tenant in idle:
+                    if self._closed or self._again.get(tenant, now) <= now:
+                        self._working[tenant] = anyio.Event()
+                        group.start_soon(self._work_off, tenant)
+                if not self._waiting:
+                    self._rest.set()
+                later = (when for tenant, when in self._again.items() if tenant not in self._working)
+                with anyio.move_on_after(min(later, default=math.inf) - now):
                     await self._wait_for_news()
         self._rest.set()
+
+    async def _work_off(self, tenant: str) -> None:
+        """Do all that waits of a tenant, until its store fails."""
+        try:
+            if not any(isinstance(one, _Mark) for one in self._waiting[tenant]):
+                await self._gather(self._working[tenant])
+            self._again.pop(tenant, None)
+            while tenant in self._waiting and tenant not in self._again:
+                async with self._places:
+                    await self._work(tenant)
+        finally:
+            del self._working[tenant]
+            self._news.set()
 
     async def _wait_for_news(self) -> None:
         self._news = anyio.Event()
         await self._news.wait()
 
-    async def _gather(self) -> None:
+    async def _gather(self, hurry: anyio.Event) -> None:
         """A moment in which more may come to be stored with what is there, unless somebody waits for it."""
-        self._hurry = anyio.Event()
-        if not self._closed:
+        if not self._closed and self._count < AT_ONCE:
             with anyio.move_on_after(GATHER_SECONDS):
-                await self._hurry.wait()
+                await hurry.wait()
+
+    def _hurry(self) -> None:
+        """Gather no longer."""
+        for one in self._working.values():
+            one.set()
 
     async def _work(self, tenant: str) -> None:
         """Do what waits first. Where the store is out of reach, it waits on."""
@@ -97,7 +120,6 @@ class Learner:
             del self._waiting[tenant]
             return
         taken = self._take(waiting)
-        self._again.pop(tenant, None)
         try:
             if await self._do(taken):
                 self._reporter.works(tenant)
@@ -122,7 +144,7 @@ class Learner:
         """Whether the store had to do with it."""
         batches: list[tuple[Hammerstone, list[tuple[Lesson, Served]]]] = []
         for one in taken:
-            served = self._read_of(one) if isinstance(one, Lesson) else None
+            served = await self._read_of(one) if isinstance(one, Lesson) else None
             await anyio.lowlevel.checkpoint()  # so that no request waits for all of them
             if isinstance(one, _Mark) or served is None:
                 continue
@@ -137,11 +159,11 @@ class Learner:
                 one.done.set()
         return bool(batches)
 
-    def _read_of(self, one: Lesson) -> Served | None:
+    async def _read_of(self, one: Lesson) -> Served | None:
         """What is to be kept. Each lesson that gives nothing is counted, once."""
         served: Served | None = None
         try:
-            served = one.read()
+            served = one.read() if one.size < LARGE else await to_thread.run_sync(one.read)
         except Exception as error:
             _log.error("not learned from: %s", place_of(error))
         if served is None and not one.is_unread:
@@ -177,7 +199,7 @@ class Learner:
         """Wait until all that was handed over is done."""
         while self._waiting:
             self._rest = anyio.Event()
-            self._hurry.set()
+            self._hurry()
             await self._rest.wait()
 
     async def flushed(self, tenant: str, within_s: float) -> bool:
@@ -186,7 +208,7 @@ class Learner:
         """
         done = anyio.Event()
         self._add(tenant, _Mark(done=done))
-        self._hurry.set()
+        self._hurry()
         with anyio.move_on_after(within_s):
             await done.wait()
         return done.is_set()
@@ -194,7 +216,7 @@ class Learner:
     def close(self) -> None:
         self._closed = True
         self._news.set()
-        self._hurry.set()
+        self._hurry()
 
     @property
     def waiting(self) -> int:
@@ -219,15 +241,15 @@ class Learner:
             self.dropped += 1
         self._news.set()
         if self._count >= AT_ONCE:
-            self._hurry.set()
+            self._hurry()
 
     def _forget(self, some: Sequence[Waiting]) -> None:
         self._count -= len(some)
         self._bytes -= sum(one.size for one in some)
 
-    def served(self, loop: Hammerstone, asked: Asked, routed: Routed, ms: float) -> None:
-        """A tool's answer has gone out."""
-        self.take(asked.request.tenant, of_a_tool(loop, asked, routed, ms))
+    def served(self, loop: Hammerstone, asked: Asked, routed: Routed, ms: float, size: int) -> None:
+        """A tool's answer has gone out, to a request of so many bytes."""
+        self.take(asked.request.tenant, of_a_tool(loop, asked, routed, ms, size))
 
     def take(self, tenant: str, lesson: Lesson) -> None:
         """A request is over, and this is to be kept of it."""

@@ -37,13 +37,13 @@ class Lesson:
     is_unread: bool = False
 
 
-def of_a_tool(loop: Hammerstone, asked: Asked, routed: Routed, ms: float) -> Lesson:
-    """A tool's answer has gone out."""
+def of_a_tool(loop: Hammerstone, asked: Asked, routed: Routed, ms: float, size: int) -> Lesson:
+    """A tool's answer has gone out, to a request of so many bytes."""
 
     async def known() -> Hammerstone:
         return loop
 
-    return Lesson(read=lambda: (asked, routed, ms), loop=known, size=_size(asked), is_of_a_tool=True)
+    return Lesson(read=lambda: (asked, routed, ms), loop=known, size=size, is_of_a_tool=True)
 
 
 def of_the_upstream(
@@ -54,8 +54,9 @@ def of_the_upstream(
     ms: float,
     kept: Callable[[Hammerstone, Served], None],
     prices: UpstreamPrices,
+    size: int,
 ) -> Lesson:
-    """The upstream's answer has gone out, which cost what `prices` say."""
+    """The upstream's answer has gone out, which cost what `prices` say, to a request of `size` bytes."""
 
     @functools.cache
     def read() -> Served | None:
@@ -67,7 +68,7 @@ def of_the_upstream(
         answer = Answer(text=text, route=Route.SOLVER)
         return asked, Routed(answer=answer, refusals=asked.refusals, route=Route.SOLVER), ms
 
-    return Lesson(read=read, loop=_loop_of(tenants, asked), size=_size(asked) + len(reply.body), kept=kept)
+    return Lesson(read=read, loop=_loop_of(tenants, asked), size=size + len(reply.body), kept=kept)
 
 
 def _call(asked: Asked, usage: Usage, ms: float, prices: UpstreamPrices) -> PaidCall:
@@ -88,7 +89,7 @@ def _call(asked: Asked, usage: Usage, ms: float, prices: UpstreamPrices) -> Paid
 
 
 def of_another_call(
-    tenants: Tenants, asked: Asked, api: TextApi, reply: UpstreamReply, ms: float, origin: str
+    tenants: Tenants, asked: Asked, api: TextApi, reply: UpstreamReply, ms: float, origin: str, size: int
 ) -> Lesson:
     """A request got the bytes that the upstream sent to another one at the same moment: that of the id `origin`."""
 
@@ -98,7 +99,7 @@ def of_another_call(
             return None
         return asked, Routed(answer=Answer(text=text, route=Route.EXACT, origin=origin), refusals=()), ms
 
-    return Lesson(read=read, loop=_loop_of(tenants, asked), size=_size(asked))
+    return Lesson(read=read, loop=_loop_of(tenants, asked), size=size)
 
 
 def saved_usd(asked: Asked | None, text: str, prices: UpstreamPrices) -> str:
@@ -112,7 +113,3 @@ def saved_usd(asked: Asked | None, text: str, prices: UpstreamPrices) -> str:
 
 def _loop_of(tenants: Tenants, asked: Asked) -> Callable[[], Awaitable[Hammerstone]]:
     return functools.partial(tenants.of, asked.request.tenant)
-
-
-def _size(asked: Asked) -> int:
-    return sum(len(one.content) for one in asked.request.chat.messages)

@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from hammerstone.concurrency import task_group
 from hammerstone.errors import HammerstoneError
-from hammerstone.faults import reason_of
+from hammerstone.faults import loggable
 from hammerstone.server.bodies import MEGABYTE
 from hammerstone.server.entry import Entry
 from hammerstone.server.replies import GatewayError, client_error_of, error_response
@@ -52,7 +52,7 @@ async def watch(servers: Callable[[], Sequence[Looking]], sleep: Callable[[float
             try:
                 await server.look()
             except Exception as error:
-                _log.warning("MCP clients do not hear of changed tools: %s", reason_of(error))
+                _log.warning("MCP clients do not hear of changed tools: %s", loggable(error))
 
 
 class McpEndpoint:

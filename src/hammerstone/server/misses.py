@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 import httpx2
@@ -174,9 +175,9 @@ class Misses:
             return _with(headers, StreamingResponse(replied.chunks(), status_code=head.status_code))
 
         def end(body: bytes | None) -> None:
+            self._leading = {key: one for key, one in self._leading.items() if one is not leading}
             if body is not None:
                 self._learn(call, UpstreamReply.of(head, body), leading)
-            self._leading = {key: one for key, one in self._leading.items() if one is not leading}
 
         relay = Relay(head, replied.chunks(), keeps_on=call.gathers, on_end=end)
         if leading is not None:
@@ -197,7 +198,7 @@ class Misses:
         )
         call.notes.setdefault("route", "upstream")
         try:
-            upstream = self._upstreams.of(call.path)
+            upstream = self._upstreams.of(call.path, call.http.headers.raw)
             headers = credentials_for_upstream(call.http.headers.raw, upstream.key_header)
             headers = call.record.trace.upstream_began(upstream.base_url, headers)
             with (
@@ -214,6 +215,7 @@ class Misses:
                 error.message, status=error.status, code=error.code, kind="upstream_error", hint=error.hint
             ) from error
         if not 200 <= reply.status_code < 600:  # HTTP knows no other end of a request, and our server sends none
+            charge.ended(reply, None)
             await reply.aclose()
             message = f"the upstream replied with status {reply.status_code}, which ends no request"
             raise GatewayError(message, status=502, code="upstream_unreadable", kind="upstream_error")
@@ -228,22 +230,25 @@ class Misses:
         if not call.api.reports_end(call.fields or {}):
             return
 
-        def kept(loop: Hammerstone, served: Served) -> None:
-            asked, routed, _ = served
-            cache = self._exact.of(call.tenant)
-            if cache is None or call.exact_key is None or routed.answer is None:
-                return
-            cache.cleared_for(loop.catalog.forgetting)
-            if loop.catalog.may_repeat(asked.task):
-                cache.store(call.exact_key, routed.answer.text, request_id=call.id)
-
-        prices = self._upstreams.of(call.api.path).prices
-        lesson = of_the_upstream(self._tenants, call.asked, call.api, reply, call.ms, kept, prices)
+        kept = partial(self._remember, call.exact_key)
+        prices = self._upstreams.of(call.api.path, call.http.headers.raw).prices
+        size = len(call.body)
+        lesson = of_the_upstream(self._tenants, call.asked, call.api, reply, call.ms, kept, prices, size)
         self._learner.take(call.tenant, lesson)
         for one in leading.followers if leading is not None else ():
             if one.asked is not None:
-                lesson = of_another_call(self._tenants, one.asked, call.api, reply, one.ms, call.id)
+                lesson = of_another_call(self._tenants, one.asked, call.api, reply, one.ms, call.id, size)
                 self._learner.take(one.tenant, lesson)
+
+    def _remember(self, key: str | None, loop: Hammerstone, served: Served) -> None:
+        """Keep what was answered for the very same request. What waits until then holds no more of it than this."""
+        asked, routed, _ = served
+        cache = self._exact.of(asked.request.tenant)
+        if cache is None or key is None or routed.answer is None:
+            return
+        cache.cleared_for(loop.catalog.forgetting)
+        if loop.catalog.may_repeat(asked.task):
+            cache.store(key, routed.answer.text, request_id=asked.request.id)
 
 
 async def _noted(call: Call, reply: httpx2.Response) -> AsyncIterator[bytes]:

@@ -6,6 +6,7 @@ upstream ─► Relay.run ─► chunks ─► Reader ─► client        where
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,10 +18,13 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from hammerstone.concurrency import task_group
+from hammerstone.faults import place_of
 from hammerstone.server.upstream import RawHeaders, UpstreamError
 from hammerstone.server.upstream_reply import MAX_REPLY
 
 __all__ = ["Reader", "Relay", "RelayResponse", "Relays"]
+
+_log = logging.getLogger(__name__)
 
 REST_SECONDS = 60.0  # for the rest of a reply whose clients have all left
 
@@ -93,6 +97,9 @@ class Relay:
                 error = None
         except UpstreamError as broken:
             error = broken
+        except Exception as fault:  # of ours: it is this reply's alone, and the next ones are read
+            _log.error("a reply was not passed on: %s", place_of(fault))
+            error = UpstreamError("the reply could not be passed on", status=502, code="upstream_broke_off")
         finally:
             self._end(error)
 
@@ -113,7 +120,10 @@ class Relay:
         if self.ended:
             return
         self.error = error
-        self._on_end(b"".join(self._chunks) if error is None and not self._dropped else None)
+        try:
+            self._on_end(b"".join(self._chunks) if error is None and not self._dropped else None)
+        except Exception as fault:
+            _log.error("not learned from: %s", place_of(fault))
         self.ended = True
         self.notify()
 

@@ -53,14 +53,22 @@ def open_upstreams(settings: ServeSettings) -> Upstreams:
             "the gateway needs an upstream: the server that answers what no tool does",
             hint="--upstream https://api.openai.com, or upstream of [serve] in hammerstone.toml",
         )
-    key = secret(settings.api_key_env) if settings.api_key_env is not None else None
     anthropic = settings.anthropic_upstream
     return Upstreams(
-        openai=Upstream(_url(settings.upstream), api_key=key, timeout_s=settings.timeout_s),
+        openai=Upstream(_url(settings.upstream), api_key=_key(settings.api_key_env), timeout_s=settings.timeout_s),
         anthropic=None
         if anthropic is None
-        else Upstream(_url(anthropic), api_key=key, key_header="x-api-key", timeout_s=settings.timeout_s),
+        else Upstream(
+            _url(anthropic),
+            api_key=_key(settings.anthropic_api_key_env),
+            key_header="x-api-key",
+            timeout_s=settings.timeout_s,
+        ),
     )
+
+
+def _key(variable: str | None) -> str | None:
+    return secret(variable) if variable is not None else None
 
 
 def check_address(settings: ServeSettings, *, has_keys: bool) -> None:
@@ -75,10 +83,14 @@ def check_address(settings: ServeSettings, *, has_keys: bool) -> None:
 
 def warn_of_missing_key(settings: ServeSettings, *, has_keys: bool) -> None:
     """Clients that have a key of the gateway's seldom send the upstream's as well."""
-    if has_keys and settings.api_key_env is None:
+    missing = ["api_key_env"] if settings.api_key_env is None else []
+    if settings.anthropic_upstream is not None and settings.anthropic_api_key_env is None:
+        missing.append("anthropic_api_key_env")
+    for name in missing if has_keys else ():
         _log.warning(
-            "there are keys, but no api_key_env in [serve]: requests reach the upstream without a key, unless clients "
-            "send x-hammerstone-upstream-authorization"
+            "there are keys, but no %s in [serve]: requests reach the upstream without a key, unless clients "
+            "send x-hammerstone-upstream-authorization",
+            name,
         )
 
 

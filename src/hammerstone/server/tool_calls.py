@@ -89,9 +89,11 @@ class ToolCalls:
         if isinstance(result, Refusal):
             message = f"{tool.task} refuses this question: {'; '.join(result.reasons)}"
             raise GatewayError(message, status=422, code="refused", kind="tool_error")
-        answer = await self._loop.catalog.unless_labeled(replace(result, tool=tool), asked)
+        given = replace(result, tool=tool)
+        answer = await self._loop.catalog.unless_question_labeled(given, tool.task, question)
         routed = Routed(answer=answer, refusals=answer.refusals, route=answer.route)
-        self._learner.served(self._loop, asked, routed, (time.perf_counter() - started) * 1000)
+        ms = (time.perf_counter() - started) * 1000
+        self._learner.served(self._loop, asked, routed, ms, len(question.encode("utf-8", "surrogatepass")))
         return Called(tool=tool, answer=answer.text, labeled=answer.route is Route.LABELER)
 
     async def _chat(self, tool: StoredTool, question: str) -> Chat:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import aiohttp
 import httpx2
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
@@ -86,7 +87,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         """Opened by the first request, in the event loop that it belongs to."""
         if self._opened is None:
             self._opened = aiohttp.ClientSession(
-                connector=_Connector(limit=0),
+                connector=_Connector(),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 skip_auto_headers=_OUR_OWN,
                 timeout=self._timeout,
@@ -103,10 +104,28 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         return self._tls
 
 
+class _Protocol(ResponseHandler):
+    """Passes an error of the connection on to whoever reads the body. aiohttp itself does not where a reply stops being
+    HTTP after its head: whoever reads it would wait for ever.
+    """
+
+    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
+        cause = () if exc_cause is None else (exc_cause,)
+        super().set_exception(exc, *cause)
+        body = self._payload
+        if body is not None and not body.is_eof() and body.exception() is None:
+            is_known = isinstance(exc, aiohttp.ClientError)
+            body.set_exception(exc if is_known else aiohttp.ClientPayloadError("no valid HTTP"), *cause)
+
+
 class _Connector(aiohttp.TCPConnector):
     """Uses no idle connection again on which something has come: it would be taken for the next request's reply.
     aiohttp itself looks for that only when a connection becomes idle.
     """
+
+    def __init__(self) -> None:
+        super().__init__(limit=0)  # pyright: ignore[reportUnknownMemberType] - aiohttp types a factory of sockets in part
+        self._factory = functools.partial(_Protocol, loop=self._loop)
 
     async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
         while (connection := await super()._get(key, traces)) is not None:

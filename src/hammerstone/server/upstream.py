@@ -37,6 +37,9 @@ _OF_ONE_CONNECTION = frozenset(
 _KEYS = frozenset((b"authorization", b"x-api-key", b"api-key"))
 """Where a client may send a key of its own, which the gateway's takes the place of."""
 
+_ANTHROPIC = b"anthropic-version"
+"""A header of each request to Anthropic's APIs."""
+
 OURS = b"x-hammerstone-"
 
 
@@ -135,9 +138,13 @@ class Upstreams:
     openai: Upstream
     anthropic: Upstream | None = None
 
-    def of(self, path: str) -> Upstream:
-        """The one that a request for `path` goes to."""
-        return self.anthropic if self.anthropic is not None and path.startswith("/v1/messages") else self.openai
+    def of(self, path: str, headers: RawHeaders) -> Upstream:
+        """The one that a request for `path` goes to: Anthropic's also by the version of its API that the request names,
+        since both have `/v1/models` and `/v1/files`.
+        """
+        if self.anthropic is None:
+            return self.openai
+        return self.anthropic if path.startswith("/v1/messages") or _of(headers, _ANTHROPIC) else self.openai
 
     async def aclose(self) -> None:
         await self.openai.aclose()

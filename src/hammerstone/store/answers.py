@@ -117,9 +117,10 @@ def served(connection: Connection, name: str) -> dict[int, int]:
     return {row.version: row.requests for row in connection.execute(rows.group_by(_ANSWERS.c.version)).all()}
 
 
-def of_tool(connection: Connection, name: str, version: int) -> tuple[Answered, ...]:
+def of_tool(connection: Connection, name: str, version: int, limit: int | None = None) -> tuple[Answered, ...]:
     rows = select(_ANSWERS).where(_ANSWERS.c.tool == name, _ANSWERS.c.version == version)
-    return tuple(_answered(row) for row in connection.execute(rows.order_by(_ANSWERS.c.id.desc())).all())
+    newest = rows.order_by(_ANSWERS.c.id.desc()).limit(limit)
+    return tuple(_answered(row) for row in connection.execute(newest).all())
 
 
 def page(connection: Connection, wanted: WantedAnswers, limit: int) -> tuple[LedgerEntry, ...]:

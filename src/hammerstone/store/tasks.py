@@ -25,8 +25,9 @@ _INSTANCES = schema.instances
 _TASKS = schema.tasks
 
 
-def every(connection: Connection) -> tuple[Task, ...]:
-    return tuple(_task(row) for row in connection.execute(select(_TASKS).order_by(_TASKS.c.id)).all())
+def every(connection: Connection, after: int = 0) -> tuple[Task, ...]:
+    rows = select(_TASKS).where(_TASKS.c.id > after).order_by(_TASKS.c.id)
+    return tuple(_task(row) for row in connection.execute(rows).all())
 
 
 def find(connection: Connection, name: str) -> Task | None:

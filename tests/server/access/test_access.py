@@ -113,6 +113,15 @@ async def test_an_absurd_count_in_a_reply_keeps_no_other_from_being_counted(tmp_
         assert served.signals.health.fault() is None
 
 
+async def test_a_call_that_ends_with_no_status_that_http_knows_costs_nothing(tmp_path: Path, sandbox: Sandbox) -> None:
+    async with open_gateway(tmp_path, sandbox, FakeUpstream(lambda _: Reply.of({}, 600))) as served:
+        headers = await key(served, "web")
+        assert (await served.ask(NEW, headers=headers)).status_code == 502
+        await served.access.exchange()
+        used = served.host.keys.used(served.host.keys.every()[0], time())
+        assert (used.requests, used.usd) == (1, 0)
+
+
 async def test_a_minute_that_is_full_says_when_to_come_again(served: Served) -> None:
     headers = await key(served, "web", requests_per_minute=2)
     statuses = [(await served.ask(NEW, headers=headers)) for _ in range(3)]

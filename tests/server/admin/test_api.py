@@ -136,6 +136,16 @@ async def test_tasks_are_listed_shown_and_renamed(served: Served) -> None:
     assert (await served.ask(NEW)).headers[HEADER + "tool"] == "adding@1"
 
 
+async def test_requests_of_a_task_that_is_renamed_while_the_gateway_runs_are_of_its_new_name(served: Served) -> None:
+    name = await name_of(served)
+    await post(served, f"/tasks/{name}/rename", {"name": "adding"})
+    for number in range(3):
+        await served.ask(f"What is the sum of {number} and 5000?", headers={HEADER + "bypass": "true"})
+    tasks = (await get(served, "/tasks"))["data"]
+    assert [one["name"] for one in tasks] == ["adding"]
+    assert tasks[0]["instances"] > 5
+
+
 async def test_instances_come_in_pages(served: Served) -> None:
     name, seen, after = await name_of(served), [], 0
     while after is not None:

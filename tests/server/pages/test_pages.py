@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
+from hammerstone.errors import StoreError
 from hammerstone.sandbox import Sandbox
 from hammerstone.settings import LifeSettings
 from hammerstone.store import Act, Finished, Store, WantedAnswers
@@ -729,3 +730,22 @@ async def test_health_shows_parts_settings_and_keys_to_whom_they_are_for(served:
         assert "works" in text
         assert "[life]" not in text
         assert "admin-" not in text
+
+
+async def test_whoever_looks_after_one_tenant_sees_no_other_in_the_health(served: Served) -> None:
+    store = served.signals.health.store("writing answers")
+    for tenant in ("acme", "zebra"):
+        store.failed(StoreError("gone"), tenant)
+    async with person(served, KeyRole.ADMIN, tenant="acme") as one, person(served, KeyRole.ADMIN) as everyone:
+        shown, whole = await one.look("/health"), await everyone.look("/health")
+    assert "acme" in shown
+    assert "zebra" in whole
+    assert "zebra" not in shown
+    place = served.host.stores.of("").where
+    assert (place in shown, place in whole) == (False, True)
+
+
+@pytest.mark.parametrize("path", ["/health", "/playground", "/learning"])
+async def test_an_address_makes_no_tenant(served: Served, me: Person, path: str) -> None:
+    await me.look(f"{path}?tenant=zebra", status=404)
+    assert "zebra" not in served.host.tenants()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from anyio import to_thread
+
 from hammerstone.admin.publishing import Published, publish
 from hammerstone.admin.tools import ListedTool, ShownTool, ToolSummary, find_tool, listed, shown, summary
 from hammerstone.builder import admit
@@ -105,8 +107,9 @@ def export_tool(asked: AdminRequest, name: str, *, version: int | None = None) -
 async def import_tool(asked: AdminRequest, *, body: dict[str, JSON]) -> Imported:
     """Check an exported tool as a build is checked. What passes is live; anything else waits, disabled."""
     tool = tool_of_document(body, "the body")
+    store = await to_thread.run_sync(lambda: asked.store)  # which there has to be
     loop = await asked.tenants.of(asked.tenant)
-    admission = await admit(asked.store, loop.sandbox, tool)
+    admission = await admit(store, loop.sandbox, tool)
     stored = vars(summary(admission.stored))
     return Imported(**stored, checks=len(tool.checks), reasons=admission.reasons)
 

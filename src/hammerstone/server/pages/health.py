@@ -35,9 +35,9 @@ def _page(visit: Visit, sandbox: str, made: CreatedKey | None) -> Response:
     shown = [one for one in keys.listed(stores.keys) if visitor.scope in (None, one.tenant)] if is_admin else []
     return visit.show(
         "health.html",
-        parts=visit.place.health.watched(),
+        parts=[one if visitor.scope is None else one.of(visitor.scope) for one in visit.place.health.watched()],
         sandbox=sandbox,
-        where=store.where,
+        where=store.where if visitor.scope is None else None,
         progress=store.progress(),
         keys=shown,
         made=made,

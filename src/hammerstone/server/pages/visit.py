@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from anyio import to_thread
 from starlette.datastructures import UploadFile
 from starlette.requests import Request as HttpRequest
 from starlette.responses import RedirectResponse, Response
@@ -101,6 +102,8 @@ class Visit:
         return named or any(loop.builder.builds for loop in loops if loop.tenant == self.tenant)
 
     async def loop(self) -> Hammerstone:
+        """The loop of a tenant that is there: an address makes none. Raises `NotFoundError`, `StoreError`."""
+        await to_thread.run_sync(lambda: self.store)
         return await self.place.tenants.of(self.tenant)
 
     def asked(self, what: str, about: str = "") -> AdminRequest:

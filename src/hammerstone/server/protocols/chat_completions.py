@@ -38,7 +38,8 @@ _READ: Mapping[str, fields.Check] = {
     **fields.each("frequency_penalty presence_penalty top_logprobs", fields.zero),
     **fields.each("max_completion_tokens max_tokens seed top_k top_p", fields.number),
     **fields.each("model prompt_cache_key prompt_cache_retention reasoning_effort safety_identifier", fields.text),
-    **fields.each("service_tier user verbosity", fields.text),
+    **fields.each("service_tier user", fields.text),
+    "verbosity": fields.one_of("medium"),
 }
 _MESSAGE = frozenset("content reasoning reasoning_content reasoning_details role".split())
 OPENAI_ERROR = {  # the JSON schema of what `openai_error` returns

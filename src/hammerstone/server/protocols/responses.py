@@ -35,7 +35,7 @@ _TURNS = fields.list_of(
 _READ: Mapping[str, fields.Check] = {
     "input": lambda value: fields.text(value) or _TURNS(value),
     "temperature": fields.not_negative,
-    "text": fields.object_with(format=fields.an_object, verbosity=fields.text),
+    "text": fields.object_with(format=fields.an_object, verbosity=fields.one_of("medium")),
     "reasoning": fields.object_with(effort=fields.text),
     "tool_choice": fields.one_of("auto", "none"),
     "metadata": fields.scalars,

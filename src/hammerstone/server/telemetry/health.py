@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 
-from hammerstone.errors import HammerstoneError, SandboxError, StoreError
-from hammerstone.faults import place_of
+from hammerstone.errors import SandboxError, StoreError
+from hammerstone.faults import loggable
 from hammerstone.types import JSON
 
 __all__ = ["Health", "PartReporter", "WatchedPart"]
@@ -47,6 +47,11 @@ class WatchedPart:
     def ok(self) -> bool:
         return not self.failing and not self.silent
 
+    def of(self, tenant: str) -> WatchedPart:
+        """What of it concerns one tenant, whom nobody else's name is shown to."""
+        failing = {use: kind for use, kind in self.failing.items() if use.tenant in {None, tenant}}
+        return replace(self, failing=failing)
+
 
 @dataclass(frozen=True, kw_only=True)
 class PartReporter:
@@ -83,7 +88,7 @@ class Health:
         part = self._watched[name]
         part.faults += 1
         if use not in part.failing:
-            _log.error("%s (%s): %s", name, use, _said(error))
+            _log.error("%s (%s): %s", name, use, loggable(error))
         part.failing[use] = type(error).__name__
 
     def working(self, name: str, use: Use) -> None:
@@ -98,7 +103,7 @@ class Health:
         part = self._watched.get(_part_of(error), self._other)
         part.faults += 1
         if part.ok:
-            _log.error("%s%s", "" if part is self._other else f"{part.name}: ", _said(error))
+            _log.error("%s%s", "" if part is self._other else f"{part.name}: ", loggable(error))
 
     def fault(self, tenant: str = "") -> str | None:
         """The kind of error of a part that fails now for this tenant."""
@@ -134,10 +139,6 @@ class Health:
             "parts": {**parts, "upstream": "configured"},
         }
         return (503 if self.stopping else 200), body
-
-
-def _said(error: Exception) -> str:
-    return error.message if isinstance(error, HammerstoneError) else place_of(error)
 
 
 def _part_of(error: Exception) -> str:

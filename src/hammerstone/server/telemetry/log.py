@@ -11,7 +11,7 @@ import logging
 import sys
 import threading
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -34,9 +34,9 @@ _requests = logging.getLogger("hammerstone.requests")
 
 
 class RequestLog:
-    """An `Observer`. With `questions`, what was asked is part of a line."""
+    """An `Observer`. With `questions`, what that leaves of what was asked is part of a line."""
 
-    def __init__(self, *, questions: bool = False) -> None:
+    def __init__(self, *, questions: Callable[[str], str] | None = None) -> None:
         self._questions = questions
 
     def over(self, record: RequestRecord) -> None:
@@ -59,8 +59,8 @@ class RequestLog:
             "saved_usd": None if saved == "unknown" else float(saved),
             "fault": record.notes.get("fault"),
         }
-        if self._questions and record.chat is not None:
-            fields["question"] = record.chat.messages[-1].content
+        if self._questions is not None and record.chat is not None:
+            fields["question"] = self._questions(record.chat.messages[-1].content)
         return fields
 
 
@@ -112,8 +112,10 @@ class _LineHandler(logging.Handler):
             try:
                 self._stream.write("".join(f"{line}\n" for line in lines))
                 self._stream.flush()
-            except (OSError, ValueError):  # nobody reads any more
+            except (BrokenPipeError, ValueError):  # nobody reads any more
                 return
+            except OSError:  # as of a full disk: these lines are lost, and the next ones may not be
+                continue
 
     def close(self) -> None:
         self._closing.set()

@@ -13,7 +13,7 @@ from hammerstone.server.telemetry.metrics import Metrics
 from hammerstone.server.telemetry.middleware import Observer
 from hammerstone.server.telemetry.tracing import open_tracing
 from hammerstone.settings import ServeSettings
-from hammerstone.store import Build
+from hammerstone.store import Build, open_keeping
 
 if TYPE_CHECKING:
     from hammerstone.server.telemetry.spans import Spans
@@ -51,11 +51,11 @@ class Signals:
 
 
 def open_signals(settings: ServeSettings) -> Signals:
-    """Raises `SettingsError` where the environment asks for traces that cannot be made."""
+    """Raises `SettingsError` where the environment asks for traces that cannot be made, or for an unusable mask."""
     health = Health()
     return Signals(
         health=health,
         metrics=Metrics(health, by_tenant=settings.tenant_metrics),
-        log=RequestLog(questions=settings.log_questions),
+        log=RequestLog(questions=open_keeping(settings).text if settings.log_questions else None),
         spans=open_tracing(),
     )

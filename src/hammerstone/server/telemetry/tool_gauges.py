@@ -14,7 +14,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from hammerstone.concurrency import task_group
 from hammerstone.errors import StoreError
-from hammerstone.faults import Reporter
+from hammerstone.faults import Reporter, place_of
 from hammerstone.life import false_hit_rate, together
 from hammerstone.loop import Hammerstone
 from hammerstone.store import ToolState, ToolTally
@@ -54,7 +54,10 @@ class ToolGauges:
 
     async def _run(self) -> None:
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except Exception as error:  # of ours: the gateway goes on
+                _log.error("the tools were not looked at: %s", place_of(error))
             await anyio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:

@@ -87,7 +87,7 @@ class AnswerTransactions(Opened):
         with self._database.read() as connection:
             return calls.of_request(connection, request_id)
 
-    def answers_of(self, name: str, version: int) -> tuple[Answered, ...]:
-        """What one version has answered, newest first."""
+    def answers_of(self, name: str, version: int, limit: int | None = None) -> tuple[Answered, ...]:
+        """What one version has answered, newest first: all of it, or no more than `limit` requests."""
         with self._database.read() as connection:
-            return answers.of_tool(connection, name, version)
+            return answers.of_tool(connection, name, version, limit)

@@ -19,10 +19,10 @@ __all__ = ["TaskTransactions"]
 class TaskTransactions(Opened):
     """Part of `Store`."""
 
-    def tasks(self) -> tuple[Task, ...]:
-        """All tasks, in order of creation."""
+    def tasks(self, *, after: int = 0) -> tuple[Task, ...]:
+        """All tasks, in order of creation, or those with an id above `after`."""
         with self._database.read() as connection:
-            return tasks.every(connection)
+            return tasks.every(connection, after)
 
     def task(self, name: str) -> Task | None:
         with self._database.read() as connection:
