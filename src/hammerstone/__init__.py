@@ -17,6 +17,7 @@ from hammerstone.lazy_names import lazy_names
 if TYPE_CHECKING:
     from hammerstone.errors import (
         CallerError,
+        EmptyReplyError,
         HammerstoneError,
         InputError,
         ModelError,
@@ -41,8 +42,9 @@ else:
     __getattr__ = lazy_names(
         __name__,
         {
-            "errors": "CallerError HammerstoneError InputError ModelError ModelTimeoutError NotFoundError "
-            "OperatorError RecordingError ReplyCutError SandboxError SettingsError StoreError ToolRefusedError",
+            "errors": "CallerError EmptyReplyError HammerstoneError InputError ModelError ModelTimeoutError "
+            "NotFoundError OperatorError RecordingError ReplyCutError SandboxError SettingsError StoreError "
+            "ToolRefusedError",
             "models": "Message Model Prompt Reply",
             "opening": "BlockingHammerstone open_blocking open_hammerstone",
             "settings": "BuildSettings LoopSettings Numbers RoleSettings Roles Settings",
@@ -59,6 +61,7 @@ __all__ = [
     "Build",
     "BuildSettings",
     "CallerError",
+    "EmptyReplyError",
     "HammerstoneError",
     "InputError",
     "Instance",

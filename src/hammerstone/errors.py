@@ -9,6 +9,7 @@
     │   └── ToolRefusedError    source or a package that the static checks or the gate refuse
     └── OperatorError           something around hammerstone is broken: exit code 1
         ├── ModelError          a model that is down, slow, rate-limited, or refuses
+        │   ├── EmptyReplyError  a reply without text, or one that a content filter withheld
         │   ├── ModelTimeoutError
         │   └── ReplyCutError   a reply that ended at the limit of its tokens
         ├── SandboxError        no backend on this host, or a worker that cannot be kept alive
@@ -23,6 +24,7 @@ from typing import ClassVar
 
 __all__ = [
     "CallerError",
+    "EmptyReplyError",
     "EndsRun",
     "HammerstoneError",
     "InputError",
@@ -94,6 +96,10 @@ class OperatorError(HammerstoneError):
 
 class ModelError(OperatorError):
     code = "model"
+
+
+class EmptyReplyError(ModelError):
+    code = "reply-empty"
 
 
 class ModelTimeoutError(ModelError):

@@ -11,6 +11,7 @@ from hammerstone.errors import ToolRefusedError
 from hammerstone.requests import PLAIN, Frame
 from hammerstone.routes import Asked, Catalog
 from hammerstone.sandbox import Sandbox
+from hammerstone.settings import BuildSettings
 from hammerstone.store import Store
 from hammerstone.store.records import StoredTool, ToolState
 from hammerstone.tools.descriptions import MAX_CHARS
@@ -131,6 +132,15 @@ async def test_a_tool_that_refuses_the_stored_instances_waits(store: Store, sand
     admission = await admit(store, sandbox, tool())
     assert admission.reasons == ("the parser refused all 5 stored instances: parse returned None",)
     assert admission.stored.state is ToolState.DISABLED
+
+
+async def test_the_settings_say_how_many_stored_instances_a_parser_may_refuse(store: Store, sandbox: Sandbox) -> None:
+    fill(store, 9)
+    other = Instance(question=f"Add up: {ask(0)}", answer="1", source=Source.SOLVER)
+    store.add_instance("sum", other, request_id="other")
+    strict = await admit(store, sandbox, tool(), BuildSettings(max_refused=0.0))
+    assert strict.reasons == ("the parser refused 1 of 10 instances",)
+    assert (await admit(store, sandbox, tool())).reasons == ()
 
 
 async def test_a_tool_that_takes_another_tasks_questions_waits(store: Store, sandbox: Sandbox) -> None:

@@ -15,7 +15,8 @@ from pydantic_ai.models.function import AgentInfo, FunctionModel
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RequestUsage
 
-from hammerstone.errors import ModelError, ModelTimeoutError
+from hammerstone import models
+from hammerstone.errors import EmptyReplyError, ModelError, ModelTimeoutError
 from hammerstone.models import Message, Prompt, open_model
 from hammerstone.models.provider import ProviderModel
 from hammerstone.models.provider_errors import retry_wait
@@ -361,9 +362,6 @@ async def test_only_so_many_requests_are_under_way_at_once() -> None:
 @pytest.mark.parametrize(
     ("answer", "says", "hint"),
     [
-        (response("", "content_filter"), "refused to answer", "reword"),
-        (response("I can", "content_filter"), "refused to answer", "reword"),
-        (response(" \n"), "empty reply", "another model"),
         (response("half a fun", "length"), "could not finish", "allow more tokens"),
         (ModelResponse(parts=[ThinkingPart(content="hm")], finish_reason="length"), "could not finish", "more tokens"),
     ],
@@ -372,6 +370,17 @@ async def test_what_is_not_an_answer_is_an_error(answer: ModelResponse, says: st
     with pytest.raises(ModelError, match=says) as caught:
         await through(answer).complete(ask("q"))
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "answer", [response("", "content_filter"), response("I can", "content_filter"), response(" \n")]
+)
+async def test_an_empty_reply_and_one_that_was_withheld_are_paid_and_no_answer(answer: ModelResponse) -> None:
+    reply = await through(answer).complete(ask("q"))
+    assert not reply.text.strip()
+    with pytest.raises(EmptyReplyError, match="empty reply") as caught:
+        await models.ask(through(answer), ask("q"))
+    assert "another model" in caught.value.hint
 
 
 async def test_a_reply_that_the_caller_cut_short_is_a_reply() -> None:

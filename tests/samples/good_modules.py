@@ -369,8 +369,9 @@ def solve(text: str) -> str:
         source="""
 import abc
 import operator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial, singledispatch, total_ordering
+from functools import cached_property, partial, total_ordering, wraps
 from typing import Any, Generic, Protocol, TypeVar, overload
 
 T = TypeVar("T")
@@ -417,19 +418,19 @@ class Score:
         return self.points < other.points
 
 
-@singledispatch
+def unchanged(function: Callable[[Any], str]) -> Callable[[Any], str]:
+    @wraps(function)
+    def same(value: Any) -> str:
+        return function(value)
+
+    return same
+
+
+@unchanged
 def show(value: Any) -> str:
-    return str(value)
-
-
-@show.register
-def _(value: list) -> str:
-    return ",".join(map(show, value))
-
-
-@show.register
-def _(value: bool) -> str:
-    return "yes" if value else "no"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ",".join(map(show, value)) if isinstance(value, list) else str(value)
 
 
 def solve(left: int, sign: str, right: int) -> str:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import ast
+import errno
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from typing import Self
 
@@ -88,6 +90,19 @@ async def test_a_backend_that_cannot_compute_is_passed_over(backends: dict[str, 
     backends["monty"] = Pretender()
     async with open_sandbox() as sandbox:
         assert sandbox is backends["monty"]
+
+
+async def test_a_proof_that_finds_the_disk_full_is_an_error_of_the_sandbox(
+    backends: dict[str, Pretender], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda *_, **__: full())
+    backends["bubblewrap"] = Pretender()
+    with pytest.raises(SandboxError, match=r"bubblewrap cannot be proved: .*No space left"):
+        await open_sandbox("bubblewrap").__aenter__()
+    assert backends["bubblewrap"].closed
 
 
 async def test_a_backend_named_is_never_replaced_by_another(backends: dict[str, Pretender]) -> None:

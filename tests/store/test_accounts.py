@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from hammerstone.concurrency import map_concurrently
-from hammerstone.errors import ModelError, ReplyCutError
+from hammerstone.errors import EmptyReplyError, ModelError, ReplyCutError
 from hammerstone.models import open_model
 from hammerstone.models.model import OutOfRepliesError, Prompt, Reply
 from hammerstone.settings import RoleSettings
@@ -312,6 +312,15 @@ async def test_a_reply_that_was_cut_short_is_paid_kept_and_an_error(store: Store
     call = store.find_call(ASKED.key, "scripted")
     assert call is not None
     assert (call.text, call.prompt["max_tokens"], call.prompt["cut_at"]) == ("half of i", 1_024, 1_024)
+
+
+async def test_an_empty_reply_is_paid_once_kept_and_an_error(store: Store) -> None:
+    model = AccountedModel(ScriptedModel([paid(" \n")]), Role.USER, store)
+    bill = Bill()
+    for _ in range(2):
+        with pytest.raises(EmptyReplyError, match="scripted sent an empty reply"):
+            await model.complete(ASKED, bill)
+    assert (bill.calls, bill.cost_usd) == (1, paid("").cost_usd)
 
 
 async def test_a_reply_that_was_cut_short_is_asked_for_again_only_under_a_higher_limit(store: Store) -> None:

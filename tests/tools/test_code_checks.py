@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
 
+from hammerstone.environment import recordings
+from hammerstone.models import code_block
 from hammerstone.sandbox import Sandbox
 from hammerstone.tools.code_checks import check_source
 from hammerstone.tools.source import MAX_SOURCE_CHARS
@@ -32,6 +35,12 @@ def only(reasons: tuple[str, ...]) -> str:
 @pytest.mark.parametrize("module", GOOD_MODULES.values(), ids=GOOD_MODULES.keys())
 def test_a_pure_module_is_not_refused_whatever_its_style(module: GoodModule) -> None:
     assert check_source(module.source) == ()
+
+
+def test_no_tool_of_the_recorded_demonstration_is_refused() -> None:
+    lines = (recordings("demo") / "maker.jsonl").read_text().splitlines()
+    sources = {code_block(json.loads(line)["reply"]["text"], "python") for line in lines} - {None}
+    assert [reason for source in sources for reason in check_source(source or "")] == []
 
 
 @pytest.mark.anyio
@@ -286,8 +295,26 @@ def test_a_second_definition_of_a_name_is_refused(second: str) -> None:
     assert "is defined twice" in only(check_source(SOLVE + second))
 
 
-def test_an_entry_function_must_be_a_def() -> None:
-    assert "must be written with `def`" in only(check_source(SOLVE + "solve = str\n"))
+@pytest.mark.parametrize(
+    "second",
+    [
+        "solve = str\n",
+        "from base64 import b64encode as solve\n",
+        "for _i in 'a':\n    def solve(b: int) -> str:\n        return ''\n",
+        "for solve in [str]:\n    pass\n",
+        "X = [solve := str for _ in 'a']\n",
+        "X = {'a': (solve := str)}\n",
+    ],
+)
+def test_an_entry_function_must_be_a_def(second: str) -> None:
+    assert "must be written with `def`" in only(check_source(SOLVE + second))
+
+
+def test_a_decorated_entry_function_is_a_second_definition_too() -> None:
+    assert (
+        only(check_source(f"def keep(f):\n    return solve\n{SOLVE}@keep\n{SOLVE}"))
+        == "line 6: `solve` is defined twice"
+    )
 
 
 # signatures
@@ -393,9 +420,85 @@ def test_a_class_pattern_reaches_no_further_than_an_attribute() -> None:
 
 
 @pytest.mark.parametrize(
+    "above",
+    [
+        "class C(metaclass=M):\n    __match_args__ = ('__globals__',)",
+        "class C(metaclass=M):\n    __match_args__ = ('__glo' + 'bals__',)",
+        "class C(metaclass=M):\n    __match_args__: tuple = tuple(['a'])",
+        "class C(metaclass=M):\n    (__match_args__, a) = (('a',), 1)",
+        "class C(metaclass=M):\n    for __match_args__ in [('a',)]:\n        pass",
+        "class C(metaclass=M):\n    def __match_args__(cls):\n        return ('a',)",
+        "import re as __match_args__",
+        "C = type('C', (), {'__match_args__': ('a',)})",
+        "C = M('C', (), dict(__match_args__=('a',)))",
+        "@dataclass\nclass C:\n    __globals__: int",
+        "@dataclass\nclass C:\n    gi_frame: int",
+        "C = make_dataclass('C', ['__globals__'])",
+        "C = namedtuple('C', 'gi_frame')",
+        "C = type('C', (), {'__annotations__': {'x=open': int}})",
+        "class C:\n    __annotations__['x=open'] = int",
+    ],
+)
+def test_no_class_lends_its_patterns_the_name_of_an_attribute_that_is_refused(above: str) -> None:
+    imports = "from collections import namedtuple\nfrom dataclasses import dataclass, make_dataclass\nimport re\n"
+    meta = "class M(type):\n    def __instancecheck__(cls, other):\n        return True\n"
+    assert "is not allowed" in " ".join(check_source(f"{imports}{meta}{above}\n{SOLVE}"))
+
+
+def test_a_class_may_name_the_fields_of_its_patterns() -> None:
+    assert check_source(with_line("class C:\n    __match_args__ = ('left', 'right')")) == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "statement"),
+    [
+        ("import functools", "functools.update_wrapper(a, solve, assigned=('a' + 'b',), updated=())"),
+        ("from functools import update_wrapper as u", "u(a, solve)"),
+        ("import functools", "functools.wraps(solve, assigned=('a' + 'b',))(a)"),
+        ("import functools", "functools.wraps(solve, ('a' + 'b',))(a)"),
+        ("import functools", "functools.wraps(*[solve, ('a' + 'b',)])(a)"),
+        ("import functools", "w = functools.wraps"),
+        ("import functools", "f = functools.singledispatch(solve)"),
+        ("from functools import singledispatchmethod", "f = singledispatchmethod(solve)"),
+        ("import dataclasses", "f = dataclasses.FunctionType"),
+        ("import fractions", "f = fractions.operator.attrgetter('a' + 'b')"),
+        ("import operator", "f = operator.attrgetter('real', 'a' + 'b')"),
+        ("from operator import attrgetter as getattr", "f = getattr('a' + 'b', 'real')"),
+        ("import enum", "enum.Enum._convert_('X', 'builtins', bool)"),
+        ("import typing", "typing.get_args(typing.Optional['open'])[0]._evaluate({}, {}, frozenset())"),
+        ("", "b = '{0.__globals__}'.format(solve)"),
+        ("", "b = str.format('{x.__globals__[C]}', x=solve)"),
+        ("", "b = '{0.__globals__}'.format_map([solve])"),
+        ("import configparser", "configparser.io.open('/etc/hostname')"),
+        ("import calendar", "f = calendar.datetime.datetime.now"),
+    ],
+)
+def test_nothing_of_the_standard_library_reads_an_attribute_or_a_clock_by_another_way(
+    line: str, statement: str
+) -> None:
+    reasons = " ".join(check_source(f"{line}\n" + in_body(statement)))
+    assert "is not allowed" in reasons or "is only allowed with" in reasons
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "import enum\n    def inner():\n        nonlocal enum\n        s = enum.sys\n        enum = s\n    inner()",
+        "enum = 1\n    def inner():\n        nonlocal enum\n        import enum\n    inner()\n    b = enum.sys",
+        "enum = 1\n    def inner():\n        import enum\n        return enum.sys\n    b = inner()",
+        "enum = 1\n    class C:\n        import enum\n        s = enum.sys",
+    ],
+)
+def test_no_variable_of_another_function_hides_an_import(body: str) -> None:
+    assert "`enum.sys` is not allowed" in " ".join(check_source(in_body(body)))
+
+
+@pytest.mark.parametrize(
     ("line", "statement"),
     [
         ("import string", "x = (lambda string: string.lower())('a')"),
+        ("import functools", "x = functools.wraps(solve)(lambda: 1)"),
+        ("", "x = '__init__, __name__ and __bold__ are words'"),
         ("import string", "x = [string.upper() for string in ['a']]"),
         ("import html", "html = 'a'; x = html"),
         ("import operator", "x = operator.attrgetter('real')(a)"),

@@ -22,9 +22,10 @@ from hypothesis import strategies as st
 from hammerstone.builder.admission import recheck
 from hammerstone.errors import InputError, ToolRefusedError
 from hammerstone.sandbox import Sandbox
+from hammerstone.settings import ALLOWED_IMPORTS
 from hammerstone.testing import FakeSandbox
 from hammerstone.tools import parser
-from hammerstone.tools.packages import export_tool, import_tool
+from hammerstone.tools.packages import export_tool, import_tool, tool_of_document
 from hammerstone.tools.shortlist import forms, wording
 from hammerstone.tools.tool import Check, Tool
 from hammerstone.types import Route
@@ -607,6 +608,16 @@ def test_a_tool_that_is_whole_but_not_sound_is_refused_with_the_reason(tmp_path:
         import_tool(forged(tmp_path, tool))
     assert reason in caught.value.message
     assert caught.value.hint
+
+
+def test_a_tool_may_import_what_a_build_may(tmp_path: Path) -> None:
+    tool = replace(a_tool(), source=f"{a_tool().source}\n\nimport locale\n")
+    folder = forged(tmp_path, tool)
+    with pytest.raises(ToolRefusedError, match="`locale` may not be imported"):
+        import_tool(folder)
+    assert import_tool(folder, imports=ALLOWED_IMPORTS | {"locale"}) == tool
+    with pytest.raises(ToolRefusedError, match="may not be imported"):
+        tool_of_document(json.loads((folder / "tool.json").read_text()), "the body", imports=frozenset({"json"}))
 
 
 @pytest.mark.parametrize("name", ["../escape", "Word Sorting", "class"])

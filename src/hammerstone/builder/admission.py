@@ -34,7 +34,7 @@ class Admission:
     reasons: tuple[str, ...]
 
 
-async def admit(store: Store, sandbox: Sandbox, tool: Tool) -> Admission:
+async def admit(store: Store, sandbox: Sandbox, tool: Tool, settings: BuildSettings | None = None) -> Admission:
     """Publish a tool that passes the gate; store any other one as disabled, beside the version that is live.
 
     What goes live is what was tried: the parser route alone, with the checks that its parser answered. Raises
@@ -45,7 +45,8 @@ async def admit(store: Store, sandbox: Sandbox, tool: Tool) -> Admission:
     instances = await to_thread.run_sync(store.instances, tool.name)
     foreign = await to_thread.run_sync(foreign_questions, store, tool.name, tool.frame)
     task = await to_thread.run_sync(store.task, tool.name)
-    reasons = await _examine(sandbox, tool, instances, foreign)
+    most = (settings or BuildSettings()).max_refused
+    reasons = await _examine(sandbox, tool, instances, foreign, most)
     if task is not None and task.frame != tool.frame:
         reasons = (OTHER_FRAME, *reasons)
     if not reasons:
@@ -74,7 +75,11 @@ def _as_tried(tool: Tool) -> Tool:
 
 
 async def _examine(
-    sandbox: Sandbox, tool: Tool, instances: tuple[StoredInstance, ...], foreign: tuple[str, ...]
+    sandbox: Sandbox,
+    tool: Tool,
+    instances: tuple[StoredInstance, ...],
+    foreign: tuple[str, ...],
+    most: float,
 ) -> tuple[str, ...]:
     """The gate's complaints: about the instances stored here, other tasks' questions, and probes."""
     if Route.PARSER not in tool.routes:
@@ -86,7 +91,7 @@ async def _examine(
     if problem:
         return (problem,)
     findings = await check_parser(sandbox, tool.source, instances)
-    problem = parser_problem(findings, "stored", most=BuildSettings().max_refused)
+    problem = parser_problem(findings, "stored", most=most)
     complaints = await intruders(sandbox, tool.source, solved, foreign)
     return (*([problem] if problem else []), *complaints[:SHOWN])
 

@@ -110,12 +110,12 @@ def import_(
     from hammerstone.settings_file import load_settings
     from hammerstone.tools import import_tool
 
-    tool = import_tool(path)
     settings = load_settings(config).settings
+    tool = import_tool(path, imports=settings.build.imports)
 
     async def run(store: Store) -> Admission:
         async with open_sandbox(sandbox, settings=settings.sandbox) as confined:
-            return await admit(store, confined, tool)
+            return await admit(store, confined, tool, settings.build)
 
     with open_home(home, tenant, by_hand("import_tool", tool.name), new=True) as store:
         admission = anyio.run(run, store)

@@ -16,7 +16,7 @@ from hammerstone.models.price import (
 )
 
 if TYPE_CHECKING:
-    from hammerstone.models.asking import ask, sound_number, sound_reply
+    from hammerstone.models.asking import ask, paid_reply, sound_number, sound_reply, with_text
     from hammerstone.models.function_identity import fingerprint
     from hammerstone.models.mailbox import MailboxModel
     from hammerstone.models.masking import masked
@@ -40,7 +40,7 @@ else:
     __getattr__ = lazy_names(
         __name__,
         {
-            "asking": "ask sound_number sound_reply",
+            "asking": "ask paid_reply sound_number sound_reply with_text",
             "function_identity": "fingerprint",
             "mailbox": "MailboxModel",
             "masking": "masked",
@@ -82,10 +82,12 @@ __all__ = [
     "nearest_prompt",
     "open_as",
     "open_model",
+    "paid_reply",
     "price",
     "read_records",
     "recording_names",
     "sendable",
     "sound_number",
     "sound_reply",
+    "with_text",
 ]

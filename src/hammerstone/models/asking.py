@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from hammerstone.errors import EndsRun, HammerstoneError, ModelError
+from hammerstone.errors import EmptyReplyError, EndsRun, HammerstoneError, ModelError
 from hammerstone.models.masking import masked
 from hammerstone.models.model import Reply
 from hammerstone.types import Usage
@@ -17,7 +17,7 @@ from hammerstone.types import Usage
 if TYPE_CHECKING:
     from hammerstone.models.model import Model, Prompt
 
-__all__ = ["ask", "sound_number", "sound_reply"]
+__all__ = ["ask", "paid_reply", "sound_number", "sound_reply", "with_text"]
 
 READ, SHOWN = 2_000, 500  # characters of an error: a key must not be cut before it is masked
 
@@ -26,6 +26,24 @@ MOST = 10**15  # of tokens, dollars and seconds: what is more is no count of the
 
 async def ask(model: Model, prompt: Prompt) -> Reply:
     """The model's reply as `sound_reply` makes it. Raises `ModelError`, or an error of ours that ends the run."""
+    reply = await paid_reply(model, prompt)
+    if not reply.cut:
+        with_text(reply.text, model.name)
+    return reply
+
+
+def with_text(text: str, name: str) -> str:
+    """The text of a model's reply. Raises `EmptyReplyError`: an empty reply is no answer."""
+    if text.strip():
+        return text
+    raise EmptyReplyError(
+        f"{name} sent an empty reply, or its content filter withheld it",
+        hint="reword the question, or use another model",
+    )
+
+
+async def paid_reply(model: Model, prompt: Prompt) -> Reply:
+    """As `ask`, but an empty reply is returned as well, to be stored: it is paid."""
     try:
         return sound_reply(await model.complete(prompt))
     except HammerstoneError as error:

@@ -75,7 +75,7 @@ class ProviderModel:
             raise model_error(error, self._name, at_once=request.at_once) from error
         cut = response.finish_reason == "length" and prompt.max_tokens is not None
         return Reply(
-            text=response.text or "" if cut else self._text(response),
+            text=response.text or "" if cut else self._whole_text(response),
             model=response.model_name or self._model.model_name,
             usage=_usage(response),
             cost_usd=_cost(response),
@@ -142,17 +142,13 @@ class ProviderModel:
         schema = None if "schema" in self._left_out else prompt.schema
         return None if schema is None else output_following(schema)
 
-    def _text(self, response: ModelResponse) -> str:
-        text = response.text or ""
-        if response.finish_reason == "content_filter":
-            problem, hint = "refused to answer (content filter)", "reword the question, or use another model"
-        elif response.finish_reason == "length":
-            problem, hint = "could not finish its reply in the tokens it may write", "allow more tokens"
-        elif not text.strip():
-            problem, hint = "sent an empty reply", "try again, or use another model"
-        else:
-            return text
-        raise ModelError(f"{self._name} {problem}", hint=hint)
+    def _whole_text(self, response: ModelResponse) -> str:
+        """The text; empty if a content filter withheld some of it: it is paid, and `ask` raises for it."""
+        if response.finish_reason == "length":
+            raise ModelError(
+                f"{self._name} could not finish its reply in the tokens it may write", hint="allow more tokens"
+            )
+        return "" if response.finish_reason == "content_filter" else response.text or ""
 
 
 def _takes_temperature(profile: ModelProfile) -> bool:

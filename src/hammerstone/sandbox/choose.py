@@ -119,6 +119,13 @@ async def _choose(backend: str, workers: int, limits: Limits) -> Sandbox:
 
 async def _proved(name: str, workers: int, limits: Limits) -> Sandbox:
     """The backend, started and proved. Raises `SandboxError`; nothing of it is then left running."""
+    try:
+        return await _started(name, workers, limits)
+    except OSError as error:  # a disk that is full, no descriptors left
+        raise SandboxError(f"{name} cannot be proved: {error}") from error
+
+
+async def _started(name: str, workers: int, limits: Limits) -> Sandbox:
     sandbox = await _make(name, workers, limits)
     try:
         await sandbox.__aenter__()

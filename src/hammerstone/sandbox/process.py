@@ -61,21 +61,22 @@ class Template:
     @classmethod
     async def start(cls, launch: Launch, hash_seed: int) -> Template:
         """Start a template. Raises `SandboxError` with its output if it does not come up."""
-        host, theirs = Transport.pair()
-        try:
-            process = await anyio.open_process(
-                launch.command(hash_seed),
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                env=environment(hash_seed),
-                start_new_session=True,  # a group of its own, so that ending it ends all of it
-            )
-        except OSError as error:
-            host.close()
-            raise SandboxError(f"cannot start the {launch.name} worker: {error}") from error
-        finally:
-            theirs.close()
+        with contextlib.ExitStack() as opened:
+            try:
+                host, theirs = Transport.pair()
+                opened.callback(host.close)
+                with theirs:
+                    process = await anyio.open_process(
+                        launch.command(hash_seed),
+                        stdin=theirs.fileno(),
+                        stdout=subprocess.DEVNULL,
+                        stderr=subprocess.PIPE,
+                        env=environment(hash_seed),
+                        start_new_session=True,  # a group of its own, so that ending it ends all of it
+                    )
+            except OSError as error:
+                raise SandboxError(f"cannot start the {launch.name} worker: {error}") from error
+            opened.pop_all()
         started = cls(process, host)
         await started._set_up(launch)
         return started
@@ -99,22 +100,22 @@ class Template:
 
         Raises `Gone` if the template has ended or does not answer.
         """
-        try:
-            printed = os.fdopen(os.memfd_create("printed", os.MFD_CLOEXEC), "rb", buffering=0)
-        except OSError as error:
-            raise SandboxError(f"no worker can be started: {error}") from error
-        ours, theirs = Transport.pair()
-        try:
+        with contextlib.ExitStack() as opened:
+            try:
+                printed = os.fdopen(os.memfd_create("printed", os.MFD_CLOEXEC), "rb", buffering=0)
+                opened.callback(printed.close)
+                ours, theirs = Transport.pair()
+                opened.callback(ours.close)
+            except OSError as error:
+                raise SandboxError(f"no worker can be started: {error}") from error
             with theirs:
                 self._host.hand_over(exchange.FORK, (theirs.fileno(), printed.fileno()))
-            with anyio.fail_after(START_SECONDS):
-                await ours.receive(len(exchange.READY))
-        except BaseException as error:
-            ours.close()
-            printed.close()
-            if isinstance(error, TimeoutError):
+            try:
+                with anyio.fail_after(START_SECONDS):
+                    await ours.receive(len(exchange.READY))
+            except TimeoutError as error:
                 raise Gone from error
-            raise
+            opened.pop_all()
         return ours, printed
 
     @property

@@ -1,7 +1,7 @@
 """Static checks of generated source, before any of it runs.
 
-They are no security boundary (the sandbox is): they give the maker a quick, exact reason, and keep out what could
-make a tool's answer depend on anything but its arguments. Everything is read from the syntax tree.
+They are no security boundary (the sandbox is): they give the maker a quick, exact reason, and keep out what would
+plainly make a tool's answer depend on anything but its arguments. Everything is read from the syntax tree.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from hammerstone.settings import ALLOWED_IMPORTS
-from hammerstone.tools.code_reach import allows, origins, reaching
+from hammerstone.tools.code_names import allows, dotted, listed, origins
+from hammerstone.tools.code_reach import own, reaching
 from hammerstone.tools.signature import SignatureError, signature_of
 from hammerstone.tools.source import SourceError, parse_module
 
@@ -21,8 +22,8 @@ _MAX_REASONS = 40
 _MAX_REASON_CHARS = 2_000
 
 _FORBIDDEN_NAMES = frozenset(
-    """__build_class__ __builtins__ __file__ __import__ __loader__ __spec__ breakpoint compile eval exec exit globals
-    hash help id input open quit vars""".split()
+    """__annotations__ __build_class__ __builtins__ __file__ __import__ __loader__ __spec__ breakpoint compile eval exec
+    exit globals hash help id input open quit vars""".split()
 )
 _IMPURE = frozenset(
     """datetime.date.today datetime.datetime.now datetime.datetime.today datetime.datetime.utcnow io.FileIO io.open
@@ -65,7 +66,7 @@ def _reasons(tree: ast.Module, imports: frozenset[str], parser: bool | None) -> 
     yield from _twice(tree)
     yield from _top_level(tree)
     yield from _imports(tree, imports)
-    yield from _forbidden(tree)
+    yield from _forbidden(tree, imports)
     yield from reaching(tree, imports)
     yield from _names(tree)
     yield from _entry(tree)
@@ -74,18 +75,33 @@ def _reasons(tree: ast.Module, imports: frozenset[str], parser: bool | None) -> 
 
 def _twice(tree: ast.Module) -> Iterator[str]:
     """Report second definitions, which replace the first one unless a decorator such as `overload` does otherwise."""
+    defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     seen: set[str] = set()
     for node in tree.body:
         match node:
-            case ast.FunctionDef(name=name, decorator_list=[]) | ast.ClassDef(name=name):
+            case ast.FunctionDef(name=name, decorator_list=several) if several and name not in _ENTRIES:
+                continue
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
                 if name in seen:
                     yield f"line {node.lineno}: `{name}` is defined twice"
                 seen.add(name)
-            case ast.Assign() | ast.AnnAssign():
-                for name in _assigned([node]) & _ENTRIES:
-                    yield f"line {node.lineno}: `{name}` must be written with `def`, once"
+            case _:
+                yield from _bound_otherwise(node, defined)
+
+
+def _bound_otherwise(node: ast.stmt, defined: set[str]) -> Iterator[str]:
+    """Report what binds an entry function's name at top level, other than its `def`."""
+    walrus = [one.target for one in ast.walk(node) if isinstance(one, ast.NamedExpr)]  # also in a comprehension
+    for part in (*own(node), *walrus):
+        match part:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                bound = name
+            case ast.alias(name=name, asname=other) if (other or name) in defined:  # `from urllib import parse` is fine
+                bound = other or name
             case _:
                 continue
+        if bound in _ENTRIES:
+            yield f"line {part.lineno}: `{bound}` must be written with `def`, once"
 
 
 def _top_level(tree: ast.Module) -> Iterator[str]:
@@ -165,11 +181,11 @@ def _imports(tree: ast.Module, allowed: frozenset[str]) -> Iterator[str]:
                 yield f"line {node.lineno}: `{name}` may not be imported (allowed: {', '.join(sorted(allowed))})"
 
 
-def _forbidden(tree: ast.Module) -> Iterator[str]:
+def _forbidden(tree: ast.Module, imports: frozenset[str]) -> Iterator[str]:
     known = origins(tree)
     for node in ast.walk(tree):
         match node:
-            case ast.Name() | ast.Attribute() if _dotted(node, known) in _IMPURE:
+            case ast.Name() | ast.Attribute() if listed(dotted(node, known), _IMPURE, imports) in _IMPURE:
                 yield _impure(node)
             case ast.Call(func=ast.Attribute(attr=name) as method) if name in _IMPURE_METHODS:
                 yield _impure(method)
@@ -183,19 +199,6 @@ def _forbidden(tree: ast.Module) -> Iterator[str]:
 
 def _impure(node: ast.expr) -> str:
     return f"line {node.lineno}: `{ast.unparse(node)}` is not allowed: a tool must give the same answer tomorrow"
-
-
-def _dotted(node: ast.expr, known: dict[str, str]) -> str:
-    """`datetime.datetime.now`, if that is what `dt.datetime.now` stands for; nothing impure has more parts."""
-    match node:
-        case ast.Name(id=name):
-            return known.get(name, "")
-        case ast.Attribute(value=ast.Name(id=name), attr=last):
-            return f"{known.get(name, '')}.{last}"
-        case ast.Attribute(value=ast.Attribute(value=ast.Name(id=name), attr=middle), attr=last):
-            return f"{known.get(name, '')}.{middle}.{last}"
-        case _:
-            return ""
 
 
 def _names(tree: ast.Module) -> Iterator[str]:

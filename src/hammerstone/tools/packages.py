@@ -33,6 +33,7 @@ from textwrap import fill
 from hammerstone.errors import InputError, ToolRefusedError
 from hammerstone.models import sound_number
 from hammerstone.private_files import make_private_folder, open_private
+from hammerstone.settings import ALLOWED_IMPORTS
 from hammerstone.tools.code_checks import check_source
 from hammerstone.tools.descriptions import few, one_line
 from hammerstone.tools.exported_guard import guard_source
@@ -166,17 +167,17 @@ def package_document(tool: Tool, version: int) -> dict[str, JSON]:
     return {"digest": tool.digest, "tool": json.loads(tool.to_json()), "version": version}
 
 
-def tool_of_document(document: JSON, where: str) -> Tool:
+def tool_of_document(document: JSON, where: str, *, imports: frozenset[str] = ALLOWED_IMPORTS) -> Tool:
     """The tool of such a document, with everything checked that needs no sandbox. `where` names it in errors.
 
     Raises `ToolRefusedError`.
     """
     tool = _tool_in(document, where)
-    _check(tool, where)
+    _check(tool, where, imports)
     return tool
 
 
-def import_tool(path: Path) -> Tool:
+def import_tool(path: Path, *, imports: frozenset[str] = ALLOWED_IMPORTS) -> Tool:
     """The tool of an exported folder or its `tool.json`, with everything checked again that needs no sandbox.
 
     Raises `InputError` for what cannot be read and `ToolRefusedError` for what is not a whole, sound tool. The
@@ -186,7 +187,7 @@ def import_tool(path: Path) -> Tool:
     tool = _read_tool(file)
     if path.is_dir():
         _compare_source(path / SOURCE_FILE, tool)
-    _check(tool, str(file))
+    _check(tool, str(file), imports)
     return tool
 
 
@@ -268,8 +269,8 @@ def _read_tool(file: Path) -> Tool:
     return _tool_in(document, str(file))
 
 
-def _check(tool: Tool, where: str) -> None:
-    problems = list(_problems(tool))
+def _check(tool: Tool, where: str, imports: frozenset[str]) -> None:
+    problems = list(_problems(tool, imports))
     if problems:
         hint = "a tool that was exported and not edited since is accepted"
         raise ToolRefusedError(f"{where}: {few(problems)}", hint=hint)
@@ -322,12 +323,12 @@ def _read(file: Path) -> str:
         raise InputError(f"{file} cannot be read: {why}", hint=hint) from error
 
 
-def _problems(tool: Tool) -> Iterator[str]:
+def _problems(tool: Tool, imports: frozenset[str]) -> Iterator[str]:
     """The findings of the static checks, those first that the later ones build on."""
     if not is_tool_name(tool.name):
         yield f"the name {tool.name[:80]!r} is not in snake_case"
     parses = Route.PARSER in tool.routes or any(check.parsed for check in tool.checks)
-    refused = check_source(tool.source, parser=True if parses else None)
+    refused = check_source(tool.source, imports=imports, parser=True if parses else None)
     yield from refused
     if not refused:
         yield from _check_problems(tool, read_signature(tool.source))

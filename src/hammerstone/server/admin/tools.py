@@ -106,10 +106,11 @@ def export_tool(asked: AdminRequest, name: str, *, version: int | None = None) -
 
 async def import_tool(asked: AdminRequest, *, body: dict[str, JSON]) -> Imported:
     """Check an exported tool as a build is checked. What passes is live; anything else waits, disabled."""
-    tool = tool_of_document(body, "the body")
     store = await to_thread.run_sync(lambda: asked.store)  # which there has to be
     loop = await asked.tenants.of(asked.tenant)
-    admission = await admit(store, loop.sandbox, tool)
+    build = loop.settings.build
+    tool = tool_of_document(body, "the body", imports=build.imports)
+    admission = await admit(store, loop.sandbox, tool, build)
     stored = vars(summary(admission.stored))
     return Imported(**stored, checks=len(tool.checks), reasons=admission.reasons)
 
