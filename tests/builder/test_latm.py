@@ -185,13 +185,6 @@ async def test_verification_that_never_passes_fails_the_build(store: Store, sand
     assert build.reason.startswith("latm: verification failed; at last: solve returned ")
 
 
-async def test_without_a_user_model_no_route_is_left(store: Store, sandbox: Sandbox, parts: Parts) -> None:
-    maker = ScriptedModel([proposal(parts), parts.for_verified])
-    build = await make_by(store, sandbox, maker, settings=LATM)
-    assert build.state is BuildState.FAILED
-    assert "user route: there is no user model" in build.reason
-
-
 async def test_a_solvers_wrong_label_is_corrected_and_not_held_against_later_replies(
     store: Store, sandbox: Sandbox
 ) -> None:
