@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from hammerstone.requests.frame import Form, Frame, frame_of
+from hammerstone.routes import kinds as kinds_module
+from hammerstone.routes.kinds import Kinds
 from hammerstone.routes.kinds_of_tasks import KindsOfTasks
 from hammerstone.store import Store
 from hammerstone.types import JSON, Chat, Instance, Message, Source
@@ -123,3 +125,13 @@ def test_a_task_is_known_before_its_first_instance_is_stored(store: Store) -> No
     first = chat(SUM.format(*PAIRS[0]))
     store.add_task("adding", "", frame_of(first), first)
     assert kinds.of(chat(SUM.format(5, 6)), store=store)[0] == "adding"
+
+
+def test_chats_of_ever_new_turns_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kinds_module, "MAX_FAMILIES", 3)
+    monkeypatch.setattr(kinds_module, "MAX_SHAPES", 2)
+    kinds = Kinds()
+    for number, noun in enumerate(NOUNS):
+        turns = [Message(role="user", content=f"{noun} {noun[::-1]}") for _ in range(number % 4 + 2)]
+        kinds.of(Chat(messages=tuple(turns), model="m"))
+    assert (len(kinds._families), len(kinds._alike)) == (3, 2)

@@ -56,6 +56,14 @@ def fill(store: Store, task: str, request_id: str) -> None:
     store.correct(request_id, f"{NAME} 5")
 
 
+def test_where_nothing_is_to_be_purged_nobody_who_writes_is_kept_waiting(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        fill(store, "sums", "r1")
+        with closing(sqlite3.connect(store.where, timeout=0)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            assert store.purge(Selection(before=timestamp(seconds_ahead=-3600))) == Purged()
+
+
 def text_of(store: Store) -> str:
     """All that can be read of the text, by whoever has the store."""
     said: list[object] = [store.queue(), store.builds(), store.tasks()]

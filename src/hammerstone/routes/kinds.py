@@ -16,19 +16,25 @@ import json
 import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from hammerstone.digests import sha256
 from hammerstone.requests import Form, form_identity, frame_of, render
 from hammerstone.routes.wording_groups import WordingGroup, WordingGroups
 from hammerstone.types import Chat
 
-__all__ = ["Kind", "Kinds"]
+__all__ = ["Kind", "Kinds", "used_last"]
 
 SAYS_MUCH = 200  # characters of a frame: an instruction rather than a greeting
 VARIANTS = 8  # alike frames, from which on their difference is a value rather than an instruction
 FREE_TEXT = 40  # questions of a frame of few words, none worded like another: then the frame tells
 FRAMES_ALIKE = 0.7  # of the n-grams of the shorter
 MAX_FRAMES = 20_000  # that are recognised at once; others are compared again
+MAX_SHAPES = 200  # whose frames are compared
+MAX_FAMILIES = 10_000
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 _GREETING = re.compile(
     r"you(?: are|'re) (?:(?:a|an|the|my) )?(?:[\w,-]+ ){0,4}(?:assistant|ai|bot|chatbot|model|[\w-]*gpt\b[\w.-]*)[.!]*",
@@ -83,13 +89,15 @@ class _Family:
 
 
 class Kinds:
-    """Sorts requests one by one, in bounded memory. Not for several threads at once."""
+    """Sorts requests one by one. What was not asked for longest is forgotten, so that memory stays bounded. Not for
+    several threads at once.
+    """
 
     def __init__(self) -> None:
         self._last = 0
         self._frames: OrderedDict[str, _Frame] = OrderedDict()
-        self._alike: dict[str, WordingGroups] = {}
-        self._families: dict[tuple[str, int], _Family] = {}
+        self._alike: OrderedDict[str, WordingGroups] = OrderedDict()
+        self._families: OrderedDict[tuple[str, int], _Family] = OrderedDict()
 
     def of(self, chat: Chat) -> Kind:
         """The kind of a request, which is learned from: one that is there, or a new one."""
@@ -169,7 +177,10 @@ class Kinds:
             return frame
         shape = _shape(chat)
         alike = self._alike.setdefault(shape, WordingGroups(alike=FRAMES_ALIKE, alike_after=FRAMES_ALIKE))
-        family = self._families.setdefault((shape, alike.add(fixed).number), _Family())
+        used_last(self._alike, shape, MAX_SHAPES)
+        key = (shape, alike.add(fixed).number)
+        family = self._families.setdefault(key, _Family())
+        used_last(self._families, key, MAX_FAMILIES)
         family.variants.append(frame)
         if len(family.variants) == VARIANTS:
             family.frame = self._united(family.variants)
@@ -207,6 +218,13 @@ class Kinds:
         for kind in (frame.kind, *frame.by_wording.values()):
             if kind is not None:
                 kind.now.form = Form.WHOLE
+
+
+def used_last(entries: OrderedDict[K, V], key: K, most: int) -> None:
+    """Note that this entry is in use, and forget those that were not for longest, if there are more than `most`."""
+    entries.move_to_end(key)
+    while len(entries) > most:
+        entries.popitem(last=False)
 
 
 def _key(chat: Chat) -> str:

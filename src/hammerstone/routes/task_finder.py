@@ -10,6 +10,7 @@ decide (`kinds`).
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from collections.abc import Iterable
 from functools import partial
 
@@ -20,6 +21,7 @@ from hammerstone.requests import Form, form_identity, render
 from hammerstone.routes import dispatcher
 from hammerstone.routes.catalog import Catalog
 from hammerstone.routes.contract import Asked
+from hammerstone.routes.kinds import used_last
 from hammerstone.routes.kinds_of_tasks import KindsOfTasks
 from hammerstone.store import AccountedModel, Store, Task
 from hammerstone.tools import grams, task_name, tool_name
@@ -27,6 +29,7 @@ from hammerstone.types import Chat
 
 __all__ = ["TaskFinder"]
 
+MOST_KNOWN = 10_000  # tasks in memory
 ALIKE = 0.6  # share of the n-grams of two chats that both have
 
 _log = logging.getLogger(__name__)
@@ -42,8 +45,10 @@ class TaskFinder:
         self._naming = anyio.Lock()
         self._sorting = anyio.Lock()  # by kinds
         self._kinds: KindsOfTasks | None = None
-        self._known: dict[str, Task] = {}  # as they were stored when a request was last found to be of them
-        self._spelled: dict[str, str] = {}  # how the caller first wrote the name of each task
+        self._known: OrderedDict[str, Task] = (
+            OrderedDict()
+        )  # as they were stored when a request was last found to be of them
+        self._spelled: OrderedDict[str, str] = OrderedDict()  # how the caller first wrote the name of each task
         self._said_to_be_one: set[str] = set()
         self._unread = False  # a reply of the dispatcher
 
@@ -67,6 +72,7 @@ class TaskFinder:
         if self._spelled.setdefault(name, text) != text and name not in self._said_to_be_one:
             self._said_to_be_one.add(name)
             _log.warning("the tasks %r and %r are one task here: %s", self._spelled[name], text, name)
+        used_last(self._spelled, name, MOST_KNOWN)
         return name
 
     async def find(self, asked: Asked) -> None:
@@ -139,6 +145,7 @@ class TaskFinder:
         if name not in self._known:
             chat = None if asked.request.chat.plain else asked.request.chat
             self._known[name] = await to_thread.run_sync(self._store.add_task, name, "", asked.frame(), chat)
+        used_last(self._known, name, MOST_KNOWN)
         return self._known[name]
 
     async def _widen(self, name: str, asked: Asked) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from hammerstone.store.selection import Selection
 
-__all__ = ["BATCH", "PurgeStep", "Purged", "batch", "count", "forget_cached_answers", "purges", "steps"]
+__all__ = ["BATCH", "PurgeStep", "Purged", "batch", "count", "forget_cached_answers", "purge", "purges", "steps"]
 
 BATCH = 500  # rows of a transaction
 
@@ -181,16 +181,22 @@ def count(connection: Connection, steps: Sequence[PurgeStep]) -> Purged:
 
 
 def batch(connection: Connection, step: PurgeStep, after: int) -> Sequence[int]:
-    """Do the next rows, beyond this id unless the oldest come first; their ids."""
+    """The ids of the next rows, beyond this one unless the oldest come first."""
     rows = select(step.table.c.id).where(step.where).limit(BATCH)
     if step.by_age:
         rows = rows.order_by(step.table.c.created)
     else:
         rows = rows.where(step.table.c.id > after).order_by(step.table.c.id)
-    ids = connection.execute(rows).scalars().all()
-    if ids:
-        step.change(connection, ids)
-    return ids
+    return connection.execute(rows).scalars().all()
+
+
+def purge(connection: Connection, step: PurgeStep, ids: Sequence[int]) -> int:
+    """Do these rows, as far as they are still to be done; how many they were."""
+    left = select(step.table.c.id).where(step.table.c.id.in_(ids), step.where)
+    still = connection.execute(left).scalars().all()
+    if still:
+        step.change(connection, still)
+    return len(still)
 
 
 def forget_cached_answers(connection: Connection) -> None:

@@ -152,7 +152,7 @@ class Pages:
             check_origin(http)
             sessions = await self._sessions()
             session = sessions.read(http.cookies.get(COOKIE, ""))
-            visitor = await self._visitor(http, sessions, session)
+            visitor = await self._visitor(http, session)
             if visitor is None:
                 return _to_login(http)
             session = session or sessions.begin(None)
@@ -173,9 +173,8 @@ class Pages:
             self._opened = Sessions(await self._access.page_secret())
         return self._opened
 
-    async def _visitor(self, http: HttpRequest, sessions: Sessions, session: Session | None) -> Visitor | None:
+    async def _visitor(self, http: HttpRequest, session: Session | None) -> Visitor | None:
         """None for one who has to sign in. Raises `GatewayError` for one who may not come in at all."""
-        del sessions
         if not self._access.required:
             admin = await self._access.admit_admin(http)
             return Visitor(name=admin.name, role=KeyRole.ADMIN, scope=admin.scope, token="")

@@ -39,12 +39,15 @@ class PurgeTransactions(Opened):
                 return purging.count(connection, steps)
         purged: Counter[str] = Counter()
         for step in steps:
-            last, ids = 0, [0]
-            while ids and not ends():
-                with self._database.write() as connection:
+            last = 0
+            while not ends():
+                with self._database.read() as connection:  # which can take long, and keeps no other from writing
                     ids = purging.batch(connection, step, last)
-                last = max(ids, default=last)
-                purged[step.counted] += len(ids)
+                if not ids:
+                    break
+                with self._database.write() as connection:
+                    purged[step.counted] += purging.purge(connection, step, ids)
+                last = max(ids)
         if purged.total() and selection.before is None:
             with self._database.write() as connection:
                 purging.forget_cached_answers(connection)
