@@ -24,8 +24,10 @@ __all__ = [
     "LanguageModel",
     "ModelTokenizer",
     "best_device",
+    "chosen_dtype",
     "load_model",
     "load_tokenizer",
+    "name_in_dtype",
     "usual_dtype",
 ]
 
@@ -241,6 +243,15 @@ def usual_dtype(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if has_it else torch.float32
 
 
+def chosen_dtype(dtype: DtypeName, device: torch.device) -> torch.dtype:
+    return usual_dtype(device) if dtype == "auto" else getattr(torch, dtype)
+
+
+def name_in_dtype(name: str, dtype: torch.dtype) -> str:
+    """The model's identity, with its number format where that rounds: its results are then others."""
+    return name if dtype.itemsize >= torch.float32.itemsize else f"{name} ({dtype})"
+
+
 def load_model(path: str | Path, *, dtype: DtypeName = "auto") -> LanguageModel:
     """A model and its tokenizer from a folder, a GGUF file, or by name from the Hugging Face hub, on the best device.
 
@@ -255,8 +266,7 @@ def load_model(path: str | Path, *, dtype: DtypeName = "auto") -> LanguageModel:
     found, device = find_model(path), best_device()
     try:
         tokenizer = AutoTokenizer.from_pretrained(found)
-        wanted = usual_dtype(device) if dtype == "auto" else getattr(torch, dtype)
-        model: Any = AutoModelForCausalLM.from_pretrained(found, dtype=wanted)
+        model: Any = AutoModelForCausalLM.from_pretrained(found, dtype=chosen_dtype(dtype, device))
     except (OSError, ValueError) as error:
         raise SettingsError(f"cannot load the model {path}: {one_line(error)}", hint=NEEDED) from error
     lm = LanguageModel(model.to(device), tokenizer, name=str(path))

@@ -11,7 +11,7 @@ from hammerstone.toolformer.annotate.annotation import Proposer, annotation_work
 from hammerstone.toolformer.annotate.prompting import PromptedProposer, annotation_prompt
 from hammerstone.toolformer.apis.api import Api
 from hammerstone.toolformer.config import LOCAL, RunConfig
-from hammerstone.toolformer.lm import load_model
+from hammerstone.toolformer.lm import best_device, chosen_dtype, load_model, name_in_dtype
 from hammerstone.toolformer.score.losses import scoring_work
 from hammerstone.toolformer.shards import StageWork
 
@@ -31,7 +31,8 @@ def open_filter(config: RunConfig) -> Generator[StageWork]:
 
     The model is loaded for the first unit, and may raise as `load_model` then.
     """
-    yield scoring_work(config.model, partial(load_model, config.model, dtype=config.dtype))
+    model = name_in_dtype(config.model, chosen_dtype(config.dtype, best_device()))  # which no folder is to mix
+    yield scoring_work(model, partial(load_model, config.model, dtype=config.dtype))
 
 
 def open_annotator(config: RunConfig, apis: Sequence[Api]) -> Proposer:

@@ -49,6 +49,12 @@ def test_a_prompt_begins_with_a_token_of_its_own_only_where_the_tokenizer_has_on
     assert encode_prompt(gpt, "") == [gpt.start_id]
 
 
+def test_a_start_token_that_a_chat_template_wrote_is_not_doubled() -> None:
+    llama = LANGUAGE_MODELS["sentencepiece-like"]
+    start = llama.tokenizer.bos_token
+    assert encode_prompt(llama, f"{start}of 12") == llama.encode(f"{start}of 12")
+
+
 @pytest.mark.parametrize("lm", LANGUAGE_MODELS.values(), ids=LANGUAGE_MODELS)
 def test_the_space_before_what_was_written_is_kept(lm) -> None:
     prompt, new = encode_prompt(lm, "the sum of"), lm.encode(" 12")

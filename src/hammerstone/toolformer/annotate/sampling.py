@@ -43,7 +43,7 @@ from hammerstone.toolformer.call_format import ARROW, CLOSE, OPEN, ApiCall, find
 from hammerstone.toolformer.corpus_document import CorpusDocument, Proposal
 from hammerstone.toolformer.gumbel import draw_key
 from hammerstone.toolformer.kv_cache import KVCache
-from hammerstone.toolformer.lm import LanguageModel
+from hammerstone.toolformer.lm import LanguageModel, name_in_dtype
 from hammerstone.toolformer.memory import free_memory
 from hammerstone.toolformer.rows import branch_rows, shares_prefixes
 
@@ -113,8 +113,7 @@ class SamplingProposer:
     @property
     def name(self) -> str:
         """The model's identity, with its number format where that rounds: it then draws other calls."""
-        dtype = self._lm.model.dtype
-        return self._lm.name if dtype.itemsize >= torch.float32.itemsize else f"{self._lm.name} ({dtype})"
+        return name_in_dtype(self._lm.name, self._lm.model.dtype)
 
     def prepare(self, api: Api, settings: AnnotateSettings) -> str:
         """The prompt. Raises `InputError` if it leaves no room for a text."""

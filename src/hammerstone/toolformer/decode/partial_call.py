@@ -57,13 +57,14 @@ def vocabulary_of(tokenizer: ModelTokenizer) -> CallVocabulary:
 
 
 def encode_prompt(tokenizer: ModelTokenizer, prompt: str) -> list[int]:
-    """The tokens of a prompt, after the start token if the tokenizer has a separate one.
+    """The tokens of a prompt, after the start token if the tokenizer has a separate one; a chat template may write it.
 
     Those of GPT-2 and GPT-J do not (they use the EOS token), and prompts of those models do not begin with it. A model
     cannot read nothing, so an empty prompt becomes the start token.
     """
     ids = tokenizer.encode(prompt)
-    return [tokenizer.start_id, *ids] if tokenizer.has_start_token or not ids else ids
+    starts = ids[:1] == [tokenizer.start_id]
+    return [tokenizer.start_id, *ids] if not ids or (tokenizer.has_start_token and not starts) else ids
 
 
 def text_after(tokenizer: ModelTokenizer, prompt: Sequence[int], ids: Sequence[int]) -> str:

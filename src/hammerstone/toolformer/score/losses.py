@@ -47,7 +47,8 @@ BATCH_TOKENS = 8192  # read at once, including padding
 def scoring_work(model: str, load: Callable[[], LanguageModel], *, batch_tokens: int = BATCH_TOKENS) -> StageWork:
     """The stage `filter`: every proposal with a result gets its losses. Calls are selected later, by any threshold.
 
-    `model` names the model that will be fine-tuned, whichever one proposed the calls. It is loaded for the first unit.
+    `model` names the model that will be fine-tuned, whichever one proposed the calls, and its number format where that
+    rounds. It is loaded for the first unit.
     """
     loaded = cache(load)
 
