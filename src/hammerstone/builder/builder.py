@@ -18,7 +18,7 @@ from hammerstone.builder.build import Maker, build_fault
 from hammerstone.builder.improve import improvement_due, replacement_due
 from hammerstone.builder.splits import independent
 from hammerstone.digests import sha256
-from hammerstone.errors import InputError, SettingsError
+from hammerstone.errors import HammerstoneError, InputError, SettingsError
 from hammerstone.faults import OnFault, contained, spared
 from hammerstone.settings import BuildSettings, Settings
 from hammerstone.store import Build, BuildState, Store, StoredTool, Task, ToolState
@@ -211,7 +211,11 @@ def _first_due(store: Store, task: Task, numbers: BuildSettings) -> bool:
     """
     if task.instances < (task.built_at + numbers.more if task.built_at else numbers.needed):
         return False
-    if len(independent(store.instances(task.name))) >= numbers.needed:
+    try:
+        questions = len(independent(store.instances(task.name)))
+    except HammerstoneError:
+        return True  # the build meets the same error, and ends as failed by it
+    if questions >= numbers.needed:
         return True
     store.settle(task, 0)
     return False

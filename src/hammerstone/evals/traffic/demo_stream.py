@@ -17,7 +17,7 @@ from hammerstone.types import Request
 if TYPE_CHECKING:
     from hammerstone.types import Instance
 
-__all__ = ["DEMO_SEED", "DEMO_TASKS", "DemoKind", "StreamItem", "new_questions", "stream_items"]
+__all__ = ["DEMO_SEED", "DEMO_TASKS", "DemoKind", "StreamItem", "demo_stream", "new_questions", "stream_items"]
 
 DEMO_SEED = 1
 DEMO_TASKS = (
@@ -39,6 +39,11 @@ class StreamItem:
     request: Request
     task: str | None
     kind: DemoKind
+
+
+def demo_stream() -> tuple[Request, ...]:
+    """The 130 requests alone, with their answers and without a task hint."""
+    return tuple(item.request for item in stream_items())
 
 
 def stream_items(seed: int = DEMO_SEED) -> tuple[StreamItem, ...]:
