@@ -16,7 +16,7 @@ from hammerstone.models.price import (
 )
 
 if TYPE_CHECKING:
-    from hammerstone.models.asking import ask, paid_reply, sound_number, sound_reply, with_text
+    from hammerstone.models.asking import ask, paid_reply, sound_number, sound_reply
     from hammerstone.models.function_identity import fingerprint
     from hammerstone.models.mailbox import MailboxModel
     from hammerstone.models.masking import masked
@@ -40,7 +40,7 @@ else:
     __getattr__ = lazy_names(
         __name__,
         {
-            "asking": "ask paid_reply sound_number sound_reply with_text",
+            "asking": "ask paid_reply sound_number sound_reply",
             "function_identity": "fingerprint",
             "mailbox": "MailboxModel",
             "masking": "masked",
@@ -89,5 +89,4 @@ __all__ = [
     "sendable",
     "sound_number",
     "sound_reply",
-    "with_text",
 ]

@@ -17,7 +17,7 @@ from hammerstone.types import Usage
 if TYPE_CHECKING:
     from hammerstone.models.model import Model, Prompt
 
-__all__ = ["ask", "paid_reply", "sound_number", "sound_reply", "with_text"]
+__all__ = ["ask", "paid_reply", "sound_number", "sound_reply"]
 
 READ, SHOWN = 2_000, 500  # characters of an error: a key must not be cut before it is masked
 
@@ -27,19 +27,12 @@ MOST = 10**15  # of tokens, dollars and seconds: what is more is no count of the
 async def ask(model: Model, prompt: Prompt) -> Reply:
     """The model's reply as `sound_reply` makes it. Raises `ModelError`, or an error of ours that ends the run."""
     reply = await paid_reply(model, prompt)
-    if not reply.cut:
-        with_text(reply.text, model.name)
+    if not reply.cut and not reply.text.strip():
+        raise EmptyReplyError(
+            f"{model.name} sent an empty reply, or its content filter withheld it",
+            hint="reword the question, or use another model",
+        )
     return reply
-
-
-def with_text(text: str, name: str) -> str:
-    """The text of a model's reply. Raises `EmptyReplyError`: an empty reply is no answer."""
-    if text.strip():
-        return text
-    raise EmptyReplyError(
-        f"{name} sent an empty reply, or its content filter withheld it",
-        hint="reword the question, or use another model",
-    )
 
 
 async def paid_reply(model: Model, prompt: Prompt) -> Reply:

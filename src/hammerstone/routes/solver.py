@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from hammerstone import prompts
-from hammerstone.errors import EmptyReplyError
 from hammerstone.models import LONGEST_REPLY, Prompt
 from hammerstone.requests import agree, load_json
 from hammerstone.settings import USER_TEMPERATURE
@@ -32,15 +31,11 @@ async def solve(model: AccountedModel, chat: Chat, bill: Bill, *, sample: int = 
     A chat is asked as it came, and the whole reply is its answer, unless it asks for JSON and the reply is none. A
     question alone comes with a prompt of our own.
     """
+    if not chat.plain:
+        reply = await model.complete(chat_prompt(chat, sample=sample), bill)
+        return reply if reply.strip() and _has_form(reply, chat.response_format) else None
     question = chat.messages[-1].content
-    prompt = solver_prompt(question, sample=sample) if chat.plain else chat_prompt(chat, sample=sample)
-    try:
-        reply = await model.complete(prompt, bill)
-    except EmptyReplyError:
-        return None
-    if chat.plain:
-        return read_answer(reply, question)
-    return reply if _has_form(reply, chat.response_format) else None
+    return read_answer(await model.complete(solver_prompt(question, sample=sample), bill), question)
 
 
 def chat_prompt(chat: Chat, *, sample: int = 0) -> Prompt:

@@ -9,7 +9,7 @@ import anyio
 from anyio import to_thread
 
 from hammerstone.errors import ModelError, ReplyCutError
-from hammerstone.models import Model, Prompt, Reply, identity_of, may_be_longer, paid_reply, with_text
+from hammerstone.models import Model, Prompt, Reply, identity_of, may_be_longer, paid_reply
 from hammerstone.settings import Roles, RoleSettings
 from hammerstone.store.records import PaidCall
 from hammerstone.types import Role, Usage
@@ -70,7 +70,7 @@ class AccountedModel:
 
     A prompt without limits of its own gets those of `settings`, by default the role's. A reply that was cut short is
     kept and is a `ReplyCutError`, now and whenever it is asked for again under no higher limit. An empty one is kept
-    and is an `EmptyReplyError`.
+    and given as it is: who reads it finds nothing in it.
     """
 
     def __init__(self, model: Model, role: Role, store: Store, settings: RoleSettings | None = None) -> None:
@@ -91,7 +91,7 @@ class AccountedModel:
     async def complete(self, prompt: Prompt, bill: Bill) -> str:
         """The text of the reply; what was paid is added to `bill`.
 
-        Raises `ReplyCutError`, `EmptyReplyError` and other `ModelError`, `RecordingError`, `StoreError`.
+        Raises `ReplyCutError` and other `ModelError`, `RecordingError`, `StoreError`.
         """
         limited = self._limited(prompt)
         lock = self._asking.setdefault(prompt.key, anyio.Lock())
@@ -123,14 +123,14 @@ class AccountedModel:
         return call
 
     def _whole(self, call: PaidCall) -> str:
-        """The text, unless it is empty or but the beginning of one: cut short, or as long as is kept at most."""
+        """The text, unless it is but the beginning of one: cut short, or as long as is kept at most."""
         if (limit := _cut_at(call)) is not None:
             raise ReplyCutError(
                 f"{self.name} did not end its reply within {limit:,} tokens",
                 hint=f"raise max_tokens of [roles.{self._role}] in hammerstone.toml, or use another model",
             )
         if len(call.text) < MAX_REPLY:
-            return with_text(call.text, self.name)
+            return call.text
         raise ModelError(
             f"{self.name} sent a reply of {MAX_REPLY:,} characters or more",
             hint="limit the length of its replies where the model runs, or use another model",

@@ -11,7 +11,7 @@ import anyio
 from anyio import to_thread
 
 from hammerstone.concurrency import map_concurrently
-from hammerstone.errors import CallerError, EmptyReplyError, EndsRun, ModelError, OperatorError, ReplyCutError
+from hammerstone.errors import CallerError, EndsRun, ModelError, OperatorError, ReplyCutError
 from hammerstone.evals.baselines.embeddings import Embedding, LexicalEmbedding
 from hammerstone.models import Model, Prompt, Reply, identity_of, sound_reply
 from hammerstone.sandbox import Sandbox
@@ -167,7 +167,7 @@ class _CountedModel(AccountedModel):
         paid = Bill(request_id=bill.request_id, task=bill.task)
         try:
             text = await super().complete(prompt, paid)
-        except (EmptyReplyError, ReplyCutError):
+        except ReplyCutError:
             text = ""  # no outage: it counts as a reply that holds no answer, no arguments and no tool
         except ModelError as error:
             raise OutageError(error.message, hint=error.hint) from error
