@@ -293,3 +293,19 @@ def test_after_ctrl_c_each_command_says_how_to_go_on(command: list[str], said: s
     text = _after_interruption(command)
     assert said in text
     assert bool(text) is bool(said)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("learn", "log.jsonl", "--max-usd"),
+        ("learn", "log.jsonl", "--price-out", "1", "--price-in"),
+        ("learn", "log.jsonl", "--price-in", "1", "--price-out"),
+        ("bench", "audit", "--max-cost"),
+    ],
+)
+@pytest.mark.parametrize("amount", ["nan", "inf", "-1"])
+def test_an_amount_that_bounds_nothing_is_refused(cli: Cli, command: tuple[str, ...], amount: str) -> None:
+    done = cli(*command, amount)
+    assert (done.code, done.out) == (2, "")
+    assert command[-1] in done.err

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from hammerstone.cli.bench_outputs import check_outputs, write_outputs
-from hammerstone.cli.options import Backend, Config, Json, LiveMaker, SandboxName
+from hammerstone.cli.options import Backend, Config, Json, LiveMaker, SandboxName, dollars
 from hammerstone.cli.shown_progress import shown_progress
 from hammerstone.cli.terminal import print_json, talk
 from hammerstone.errors import RecordingError
@@ -86,7 +86,8 @@ CallsFolder = Annotated[
     ),
 ]
 MaxCost = Annotated[
-    float | None, typer.Option("--max-cost", min=0, help="Stop once this run has spent this many US dollars.")
+    float | None,
+    typer.Option("--max-cost", min=0, callback=dollars, help="Stop once this run has spent this many US dollars."),
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Also write the results to this JSON file.")]
 Report = Annotated[

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hammerstone.cli.options import Answers, Backend, BaseURL, Config, Home, Json, Maker, Record, SandboxName
+from hammerstone.cli.options import Answers, Backend, BaseURL, Config, Home, Json, Maker, Record, SandboxName, dollars
 from hammerstone.cli.shown_progress import shown_progress
 from hammerstone.cli.terminal import brief, print_json, talk
 from hammerstone.errors import InputError
@@ -25,15 +25,20 @@ MOST_SHOWN = 5  # lines that cannot be read: the others are likely to be wrong i
 Files = Annotated[list[str], typer.Argument(help="Logs, exports, or the two files of a batch; `-` is standard input.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="Most kinds to build tools for, the most frequent first.")]
 MaxUsd = Annotated[
-    float | None, typer.Option("--max-usd", min=0, help="Start no more builds once they have cost this much.")
+    float | None,
+    typer.Option("--max-usd", min=0, callback=dollars, help="Start no more builds once the maker has cost this much."),
 ]
 PriceIn = Annotated[
     float | None,
-    typer.Option("--price-in", min=0, help="US dollars per million tokens read, where a price is unknown."),
+    typer.Option(
+        "--price-in", min=0, callback=dollars, help="US dollars per million tokens read, where a price is unknown."
+    ),
 ]
 PriceOut = Annotated[
     float | None,
-    typer.Option("--price-out", min=0, help="US dollars per million tokens written, where a price is unknown."),
+    typer.Option(
+        "--price-out", min=0, callback=dollars, help="US dollars per million tokens written, where a price is unknown."
+    ),
 ]
 Report = Annotated[Path | None, typer.Option("--report", help="Write the findings as one HTML page to this file.")]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +28,7 @@ __all__ = [
     "Solver",
     "Tenant",
     "User",
+    "dollars",
 ]
 
 _MODELS = "Models"
@@ -49,6 +51,15 @@ Answers = Annotated[
     str | None,
     typer.Option("--answers", help="Output file of an OpenAI batch, for the answers to the requests in FILE."),
 ]
+
+
+def dollars(value: float | None) -> float | None:
+    """An option's callback: `nan` passes every bound, and bounds nothing. Raises `typer.BadParameter`."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not an amount")
+    return value
+
+
 Home = Annotated[
     str | None,
     typer.Option(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hammerstone.errors import InputError
 from hammerstone.store import Build, BuildState
 
 __all__ = ["Budget"]
@@ -12,19 +11,12 @@ __all__ = ["Budget"]
 
 @dataclass(kw_only=True)
 class Budget:
-    """Tools for at most `kinds` kinds, the most frequent first; nothing more is paid once it has come to `max_usd`.
-
-    Raises `InputError` for an amount that bounds nothing.
-    """
+    """Tools for at most `kinds` kinds, the most frequent first; nothing more is begun once it has cost `max_usd`."""
 
     kinds: int = 10
     max_usd: float | None = None
     spent: float = 0.0
     stopped: str = ""
-
-    def __post_init__(self) -> None:
-        if self.max_usd is not None and not self.max_usd >= 0:
-            raise InputError(f"--max-usd cannot be {self.max_usd}", hint="give US dollars, such as 5")
 
     def may_spend(self) -> bool:
         if self.max_usd is not None and self.spent >= self.max_usd and not self.stopped:
