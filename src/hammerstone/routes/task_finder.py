@@ -45,9 +45,7 @@ class TaskFinder:
         self._naming = anyio.Lock()
         self._sorting = anyio.Lock()  # by kinds
         self._kinds: KindsOfTasks | None = None
-        self._known: OrderedDict[str, Task] = (
-            OrderedDict()
-        )  # as they were stored when a request was last found to be of them
+        self._known: OrderedDict[str, Task] = OrderedDict()  # as stored when a request was last found to be of them
         self._spelled: OrderedDict[str, str] = OrderedDict()  # how the caller first wrote the name of each task
         self._said_to_be_one: set[str] = set()
         self._unread = False  # a reply of the dispatcher
