@@ -199,13 +199,20 @@ def test_names_for_kinds_are_paid_from_the_budget_and_counted(home: Path) -> Non
 
 
 def test_two_kinds_never_get_one_name(home: Path) -> None:
-    products = [line(number, "product") for number in range(20)]
+    greeting = Message(role="system", content="You are a helpful assistant.")
+    words = ("Add {} to {}, please, and say the whole.", "Multiply the number {} with the other one, which is {}.")
+    both = [
+        line(n + 50 * of, chat=Chat(messages=(greeting, Message(role="user", content=text.format(n + 3, 7 * n)))))
+        for of, text in enumerate(words)
+        for n in range(20)
+    ]
     one_name = FunctionModel(lambda _: json.dumps({"new": "of_two", "description": "Of two numbers."}), name="maker")
-    findings = run(log(*SUMS, *products), home, one_name)
+    findings = run(log(*both), home, one_name)
     names = [one.name for one in findings.kinds]
     assert len(set(names)) == 2
     assert "of_two" in names
-    assert sum(one.tested.n for one in findings.kinds) == findings.tested.n == round(0.3 * (len(SUMS) + 20))
+    assert sum(one.lines for one in findings.kinds) == 40
+    assert findings.tested.n == 12
 
 
 def test_prices_that_are_named_stand_in_for_unknown_ones(home: Path) -> None:
