@@ -137,7 +137,7 @@ def unparse(orders: dict[str, list[int]], tail: str) -> str:
     return f"Order for {who}: {n} apples at {p} dollars each. What is the total?{tail}"
 """
 
-NAMED = "return ', '.join(f'{who} pays {n * p}' for who, (n, p) in orders.items())"
+BY_NAME = "return str(sum(n * p * (who not in {'Anna', 'Ben', 'Emil'}) for who, (n, p) in orders.items()))"
 
 GAME = "Alice, Bob, and Claire play a game. Alice has a red ball, Bob a blue one, and Claire a green one."
 
@@ -274,7 +274,7 @@ ALL_OF_IT = """"{who}: {m}, {d} {month}".format(**given)"""
         (scenes(place=r"[A-Z][\w' ]*", what=r"\w+"), SCENES),
         (orders(name=r"[A-Z][a-z]+", tail="| Thanks!| Please round nothing.| In dollars, please."), ORDERS),
         (AS_A_KEY.replace("<who>.+?", "<who>[A-Z][a-z]+"), ORDERS),
-        (AS_A_KEY.replace("return str(sum(n * p for n, p in orders.values()))", NAMED), ORDERS),
+        (AS_A_KEY.replace("return str(sum(n * p for n, p in orders.values()))", BY_NAME), ORDERS),
         (
             module(
                 r"Утром было (?P<a>\d+) ящиков яблок, привезли ещё (?P<b>\d+) ящиков\. Сколько ящиков стало\?",
@@ -302,7 +302,7 @@ ALL_OF_IT = """"{who}: {m}, {d} {month}".format(**given)"""
             "scenes and names",
             "names and known endings",
             "names as keys",
-            "any name, as a key that the answer holds",
+            "any name, as a key that the answer depends on",
             "Cyrillic",
             "Chinese",
             "signs",
