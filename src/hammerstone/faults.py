@@ -15,7 +15,7 @@ from typing import Protocol, TypeAlias, TypeVar
 
 from hammerstone.errors import EndsRun, HammerstoneError
 
-__all__ = ["LogReporter", "OnFault", "Reporter", "contained", "loggable", "place_of", "reason_of", "spared"]
+__all__ = ["LogReporter", "OnFault", "Reporter", "contained", "loggable", "logged", "place_of", "reason_of", "spared"]
 
 MAX_REASON = 500  # characters: an exception may quote all that it met
 
@@ -52,12 +52,21 @@ U = TypeVar("U")
 
 async def contained(work: Awaitable[T], otherwise: Callable[[str], U]) -> T | U:
     """The result of `work`, or what `otherwise` makes of the reason why there is none."""
+    return await _contained(work, lambda error: otherwise(reason_of(error)))
+
+
+async def logged(work: Awaitable[T], otherwise: Callable[[str], U]) -> T | U:
+    """As `contained`, for an `otherwise` that writes into the log, which may hold less of an error."""
+    return await _contained(work, lambda error: otherwise(loggable(error)))
+
+
+async def _contained(work: Awaitable[T], otherwise: Callable[[Exception], U]) -> T | U:
     try:
         return await work
     except EndsRun:
         raise
     except Exception as error:
-        return otherwise(reason_of(error))
+        return otherwise(error)
 
 
 async def spared(work: Awaitable[object], on_fault: OnFault | None) -> None:

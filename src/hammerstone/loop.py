@@ -20,8 +20,8 @@ from anyio.abc import TaskGroup
 from hammerstone.builder import Builder, Maker, OnBuild
 from hammerstone.concurrency import task_group
 from hammerstone.digests import sha256
-from hammerstone.errors import EndsRun, InputError
-from hammerstone.faults import OnFault, contained, loggable, spared
+from hammerstone.errors import InputError
+from hammerstone.faults import OnFault, contained, logged, spared
 from hammerstone.journal import Journal, Served, record_of
 from hammerstone.life import Watch, take, watches
 from hammerstone.models import Model
@@ -155,14 +155,11 @@ class Hammerstone:
 
         With `again`, some may have been stored by a call that failed. Raises `StoreError` and `RecordingError`.
         """
-        try:
-            await self.journal.keep_all(served, again=again)
-        except EndsRun:
-            raise
-        except Exception as error:
-            if len(served) == 1:
-                _log.error("an answer was not stored: %s", loggable(error))
-                return
+        failures: list[str] = []
+        await logged(self.journal.keep_all(served, again=again), failures.append)
+        if failures and len(served) == 1:
+            _log.error("an answer was not stored: %s", failures[0])
+        elif failures:
             for one in served:
                 await self.keep_all([one], again=True)
 
@@ -211,12 +208,7 @@ class Hammerstone:
             return
 
         async def compare() -> None:
-            try:
-                await watch.after(asked, routed)
-            except EndsRun:
-                raise
-            except Exception as error:
-                _log.warning("a comparison: %s", loggable(error))
+            await logged(watch.after(asked, routed), lambda why: _log.warning("a comparison: %s", why))
 
         if self.settings.loop.background:
             self._tasks.start_soon(lambda: spared(compare(), self._on_fault))

@@ -19,7 +19,7 @@ from hammerstone.builder.improve import improvement_due, replacement_due
 from hammerstone.builder.splits import independent
 from hammerstone.digests import sha256
 from hammerstone.errors import HammerstoneError, InputError, SettingsError
-from hammerstone.faults import OnFault, contained, spared
+from hammerstone.faults import OnFault, logged, spared
 from hammerstone.settings import BuildSettings, Settings
 from hammerstone.store import Build, BuildState, Store, StoredTool, Task, ToolState
 from hammerstone.types import Route
@@ -73,7 +73,7 @@ class Builder:
 
         A build that cannot even be stored as failed is logged, and everything else goes on.
         """
-        await contained(self._build_if_due(name, group), lambda why: _log.warning("a tool for %s: %s", name, why))
+        await logged(self._build_if_due(name, group), lambda why: _log.warning("a tool for %s: %s", name, why))
 
     async def _build_if_due(self, name: str, group: TaskGroup) -> None:
         maker = self._maker
@@ -116,9 +116,7 @@ class Builder:
             _log.warning(message, task.name, why)
 
     async def _build_beside(self, maker: Maker, task: Task, present: StoredTool | None) -> None:
-        build = contained(
-            self._run(maker, task, present), lambda why: _log.warning("a tool for %s: %s", task.name, why)
-        )
+        build = logged(self._run(maker, task, present), lambda why: _log.warning("a tool for %s: %s", task.name, why))
         report = self._on_fault
         await spared(build, None if report is None else lambda error: report(build_fault(task.name, error)))
 

@@ -16,7 +16,7 @@ import logging
 from anyio import to_thread
 
 from hammerstone.digests import sha256
-from hammerstone.faults import contained
+from hammerstone.faults import logged
 from hammerstone.life.audit import is_audited
 from hammerstone.life.states import after_comparison
 from hammerstone.requests import agree
@@ -59,13 +59,13 @@ class Watch:
             return
         if answer.route is Route.SOLVER:
             for tool in self._catalog.shadows(asked):
-                await contained(self._shadow(tool, asked, answer.text), _say)
+                await logged(self._shadow(tool, asked, answer.text), _say)
             held = asked.withheld
             if held is not None and held.tool is not None:
                 audit = self._compare(held.tool, asked, ComparisonKind.AUDIT, held.text, answer.text)
-                await contained(audit, _say)
+                await logged(audit, _say)
         elif answer.tool is not None and self.is_audited(asked, answer.tool):
-            await contained(self._audit(answer.tool, asked, answer.text), _say)
+            await logged(self._audit(answer.tool, asked, answer.text), _say)
 
     def is_audited(self, asked: Asked, tool: StoredTool) -> bool:
         """Whether this request is in the audit sample, if `tool` answers it."""
