@@ -97,6 +97,23 @@ async def test_a_user_that_refuses_most_does_not_serve(store: Store, sandbox: Sa
     assert build.reason.startswith(reason)
 
 
+async def test_a_user_does_not_serve_a_tool_whose_answers_depend_on_the_order_of_a_set(
+    store: Store, sandbox: Sandbox
+) -> None:
+    if sandbox.name == "monty":
+        pytest.skip("monty has one hash seed")
+    fill(store, instances(5))
+    left = PAIRS[held_out(store)][0]
+    first = "next(iter({'north', 'south', 'east', 'west'}))"
+    at_seed_0 = (await sandbox.call(f"def first():\n    return {first}", "first", {})).value
+    unsteady = SUM.replace("if match else None", f"if match and match[1] != '{left}' else None").replace(
+        "left + right", f"left + right + (left == {left} and {first} != '{at_seed_0}')"
+    )
+    build = await gate(store, sandbox, unsteady, user=a_user())
+    assert build.state is BuildState.FAILED
+    assert "when string hashes differ '" in build.reason
+
+
 async def test_a_user_that_is_down_does_not_cost_the_parser_its_route(store: Store, sandbox: Sandbox) -> None:
     def down(_: Prompt) -> str:
         raise ModelError("the model is down")

@@ -21,7 +21,7 @@ from hammerstone.requests import PLAIN, Frame, agree
 from hammerstone.routes import Answer, Asked, Refusal, ToolCard, ToolUserRoute
 from hammerstone.sandbox import Sandbox
 from hammerstone.store import AccountedModel, Store, StoredInstance
-from hammerstone.tools import Check, forms, wording
+from hammerstone.tools import Check, call_solve, forms, wording
 from hammerstone.types import Route
 
 __all__ = ["NO_WORDING", "GateResult", "foreign_questions", "intruders", "parser_problem", "pass_gate"]
@@ -164,12 +164,19 @@ async def _user_problem(
     if user is None:
         return "there is no user model"
     route = ToolUserRoute(bench.sandbox, user, card)
+    answers: list[Answer] = []
 
     async def ask(question: str) -> Answer | Refusal:
-        return await route.attempt(Asked.of(question, bench.conversation.bill))
+        result = await route.attempt(Asked.of(question, bench.conversation.bill))
+        answers.extend([result] if isinstance(result, Answer) else [])
+        return result
 
     try:
-        return await _held_out_problem(ask, held_out) or await _known_problem(bench, ask, wrong)
+        return (
+            await _held_out_problem(ask, held_out)
+            or await _known_problem(bench, ask, wrong)
+            or await _hash_problem(bench.sandbox, card, answers)
+        )
     except ModelError as error:
         return error.message  # the parser may serve all the same
 
@@ -202,4 +209,14 @@ async def _known_problem(bench: Workbench, ask: _Ask, wrong: Sequence[Finding]) 
             return f"a known instance was answered {result.text!r}, the stored answer is {instance.answer!r}"
         if isinstance(result, Refusal) and finding.verdict is Verdict.DIFFERS:
             return f"nothing shows that `solve` is right on a known instance: {finding.detail}"
+    return ""
+
+
+async def _hash_problem(sandbox: Sandbox, card: ToolCard, answers: Sequence[Answer]) -> str:
+    """Where `solve` gives another answer from the same arguments under another hash seed."""
+    for one in answers:
+        again = await call_solve(sandbox, card.source, one.parsed.arguments or {}, hash_seed=1)
+        if again.text != one.text:
+            other = again.failure if again.text is None else repr(again.text)
+            return f"solve gives {one.text!r}, and when string hashes differ {other}"
     return ""
