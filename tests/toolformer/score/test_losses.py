@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from hammerstone.toolformer.corpus_document import CorpusDocument, Losses, Proposal
 from hammerstone.toolformer.lm import LanguageModel
+from hammerstone.toolformer.score import losses
 from hammerstone.toolformer.score.losses import WEIGHTS, score_documents, scoring_work
 from hammerstone.toolformer.score.selection import TAU_F, is_selected, tau_f
 from hammerstone.toolformer.shards import read_shards, run_stage, write_shards
@@ -71,6 +72,24 @@ def test_batched_and_truncated_losses_are_those_of_the_equation(
             )
             found = (proposal.losses.with_result, proposal.losses.with_call, proposal.losses.without)
             assert found == pytest.approx(expected, rel=1e-3, abs=1e-3)
+
+
+def test_no_more_logits_are_held_at_once_than_memory_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[int] = []
+
+    def forward(lm: LanguageModel, rows: list[tuple[int, ...]], *, keep: int) -> tuple[torch.Tensor, object]:
+        held.append(len(rows) * keep * lm.vocabulary_size)
+        return read(lm, rows, keep=keep)
+
+    read = LanguageModel.forward
+    monkeypatch.setattr(LanguageModel, "forward", forward)
+    documents = [document(text, propose(len(text) - 2), name=str(at)) for at, text in enumerate(TEXTS)]
+    score_documents(LM, documents)
+    most = max(held)
+    monkeypatch.setattr(losses, "MOST_LOGITS", most // 2)
+    held.clear()
+    score_documents(LM, documents)
+    assert max(held) <= most // 2
 
 
 def positions(text: str) -> st.SearchStrategy[list[int]]:

@@ -42,6 +42,7 @@ __all__ = ["WEIGHTS", "first_token", "score_documents", "scoring_work"]
 WEIGHTS = tuple((1 - t / 5) / 3 for t in range(5))
 
 BATCH_TOKENS = 8192  # read at once, including padding
+MOST_LOGITS = 2**28  # of one batch: L(ε) needs those of every token, a gigabyte as float32
 
 
 def scoring_work(model: str, load: Callable[[], LanguageModel], *, batch_tokens: int = BATCH_TOKENS) -> StageWork:
@@ -151,6 +152,7 @@ def _without(
     lm: LanguageModel, texts: Sequence[Sequence[int]], asked: Sequence[_ScoredCall], batch_tokens: int
 ) -> list[float]:
     """L(ε) at all positions of a document in one pass, as far as the last position needs."""
+    batch_tokens = min(batch_tokens, MOST_LOGITS // lm.vocabulary_size)
     furthest: dict[int, int] = {}
     for one in asked:
         end = min(one.start + len(WEIGHTS), len(texts[one.document]))
@@ -177,10 +179,10 @@ def _log_probabilities(lm: LanguageModel, rows: Sequence[_LossRow], batch_tokens
     for batch in _batches(sorted({*rows}, key=lambda row: len(row.ids)), batch_tokens):
         keep = max(len(row.targets) for row in batch)
         logits, _ = lm.forward([row.ids for row in batch], keep=keep)  # (rows, keep, vocabulary)
-        logs = torch.log_softmax(logits.float(), dim=-1)
         for at, row in enumerate(batch):
+            logs = torch.log_softmax(logits[at, keep - len(row.targets) :].float(), dim=-1)
             targets = torch.tensor(row.targets, device=logs.device)
-            found[row] = logs[at, keep - len(row.targets) :].gather(1, targets[:, None])[:, 0].tolist()  # pyright: ignore[reportUnknownMemberType] - torch's stub
+            found[row] = logs.gather(1, targets[:, None])[:, 0].tolist()  # pyright: ignore[reportUnknownMemberType] - torch's stub
     return [found[row] for row in rows]
 
 
