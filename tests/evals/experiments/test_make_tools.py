@@ -162,8 +162,8 @@ async def test_what_a_maker_beside_was_never_asked_is_noted_and_the_rest_measure
     found = [(one.task, one.method, one.n) for one in result.figures if one.model == "small"]
     assert found == [("sum", "build, recipe module", 2)]
     assert [one for one in result.notes if "small" in one] == [
-        f"{task}, recipe {recipe}: not all that small would be asked is recorded."
-        for task, recipe in (("product", "module"), ("sum", "latm"), ("product", "latm"))
+        f"{tasks}, recipe {recipe}: not all that small would be asked is recorded."
+        for tasks, recipe in (("product", "module"), ("sum, product", "latm"))
     ]
 
 

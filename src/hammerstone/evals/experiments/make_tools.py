@@ -117,11 +117,7 @@ async def run_make(
             f"Valid: live, never wrong on {bench.n} fresh instances, or {BY_USER} without a parser, and "
             f"{100 * ANSWERED:.0f} % of them answered.",
             "The paper's figures are from 5 trials of GPT-4, judged on 3 validation samples.",
-            *(
-                f"{row.samples.task}, recipe {row.recipe}: not all that {row.maker.name} would be asked is recorded."
-                for row in rows
-                if any(one is row for one in lacking)
-            ),
+            *_not_recorded([row for row in rows if any(one is row for one in lacking)]),
         ),
         partial=partial,
     )
@@ -162,6 +158,17 @@ def _measurement(row: MakeTrials, ended: Sequence[JudgedTrial]) -> Measurement:
         model_calls=total.calls,
         detail="; ".join([f"{total.calls} maker replies", *(one.detail for one in ended if one.detail)]),
     )
+
+
+def _not_recorded(lacking: Sequence[MakeTrials]) -> list[str]:
+    """A note for each maker and recipe that lack recorded replies, with the tasks of which they do."""
+    tasks: dict[tuple[str, str], list[str]] = {}
+    for row in lacking:
+        tasks.setdefault((row.maker.name, row.recipe), []).append(row.samples.task)
+    return [
+        f"{', '.join(of)}, recipe {recipe}: not all that {maker} would be asked is recorded."
+        for (maker, recipe), of in tasks.items()
+    ]
 
 
 def _stages(rows: Sequence[tuple[MakeTrials, Sequence[JudgedTrial]]]) -> Table:
