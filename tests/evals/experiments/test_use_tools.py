@@ -236,6 +236,18 @@ async def test_a_small_models_tools_are_compared_with_its_own_chain_of_thought(s
     assert marks["cost, silent", PARSER] is None
 
 
+async def test_nothing_breaks_even_against_a_chain_of_thought_that_answers_nothing_right(
+    store: Store, sandbox: Sandbox
+) -> None:
+    lost = priced(
+        lambda prompt: "So it is 0." if "step by step" in prompt.messages[-1].content else right(prompt), "lost"
+    )
+    result = await run_use(new_bench(store, sandbox, extra=beside(lost)), TASKS, ("cot", "user", "parser"))
+    marks = {(one.plot, one.name): one.mark for one in result.series}
+    assert marks["cost, user", PARSER] == 1.0
+    assert marks["cost, lost", PARSER] is None
+
+
 async def test_a_table_says_what_one_answer_to_every_question_would_reach(store: Store, sandbox: Sandbox) -> None:
     (samples_of,) = TASKS[:1]
     same = replace(samples_of, asked=(*samples_of.asked, samples_of.asked[0]))

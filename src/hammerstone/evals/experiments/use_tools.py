@@ -231,7 +231,8 @@ def _headlines(all_tasks: Sequence[Measurement]) -> tuple[Headline, ...]:
 def _cost_series(measurements: Sequence[Measurement], build: Bill, tasks: int) -> tuple[Series, ...]:
     """Dollars per request for each user model, the build of one tool divided over the requests of its task.
 
-    A tool's break-even is where it has become cheaper than the chain of thought of the same model.
+    A tool's break-even is where it has become cheaper than the chain of thought of the same model, if that answers
+    anything right: there is nothing to save where nobody would ask it.
     """
     if build.cost_usd is None or not tasks:
         return ()
@@ -240,7 +241,7 @@ def _cost_series(measurements: Sequence[Measurement], build: Bill, tasks: int) -
     series: list[Series] = []
     for model in dict.fromkeys(one.model for one in every if one.model != NO_MODEL):
         own = [one for one in every if one.model == model or one.method == ToolWithParser.name]
-        thought = next((_each(one) for one in own if one.method == ChainOfThought.OWN), None)
+        thought = next((_each(one) for one in own if one.method == ChainOfThought.OWN and one.right), None)
         series += [_cost_line(model, one, made, thought) for one in own]
     return tuple(series)
 
