@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from hammerstone.server.telemetry.signals import open_signals
 from hammerstone.server.telemetry.spans import Spans
 from hammerstone.server.telemetry.tracing import open_tracing
 from hammerstone.settings import ServeSettings
+from hammerstone.store import Keeping
 
 from .fake_upstream import FakeUpstream, Reply
 from .sums import CHAT, Served, body, open_gateway
@@ -45,7 +46,7 @@ async def traced(
     exporter: InMemorySpanExporter,
     upstream: FakeUpstream | None = None,
     *,
-    content: bool = False,
+    content: Callable[[str], str] | None = None,
 ) -> AsyncIterator[Served]:
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
@@ -149,7 +150,7 @@ async def test_a_build_is_a_span(tmp_path: Path, sandbox: Sandbox, exporter: InM
 async def test_prompts_and_answers_are_in_spans_only_where_the_environment_asks_for_them(
     tmp_path: Path, sandbox: Sandbox, exporter: InMemorySpanExporter, content: bool
 ) -> None:
-    async with traced(tmp_path, sandbox, exporter, content=content) as served:
+    async with traced(tmp_path, sandbox, exporter, content=str if content else None) as served:
         await served.ask(NEW, headers={"authorization": "Bearer sk-secret"})
     span = find(exporter, SpanKind.SERVER)
     if content:
@@ -162,21 +163,41 @@ async def test_prompts_and_answers_are_in_spans_only_where_the_environment_asks_
     assert "sk-secret" not in everything
 
 
+async def test_a_mask_takes_out_of_spans_what_it_takes_out_of_the_store(
+    tmp_path: Path, sandbox: Sandbox, exporter: InMemorySpanExporter
+) -> None:
+    mask = Keeping(lambda text: text.replace("321", "#")).text
+    async with traced(tmp_path, sandbox, exporter, content=mask) as served:
+        await served.ask(NEW)
+    attributes = dict(find(exporter, SpanKind.SERVER).attributes or {})
+    assert "What is the sum of 4000 and #?" in str(attributes["gen_ai.input.messages"])
+    assert "4#" in str(attributes["gen_ai.output.messages"])
+    assert "321" not in str(attributes)
+
+
+def test_spans_are_given_the_mask_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Callable[[str], str]] = []
+    monkeypatch.setattr("hammerstone.server.telemetry.signals.open_tracing", given.append)
+    open_signals(ServeSettings(mask=frozenset({"email"})))
+    (masked,) = given
+    assert "ada@example.org" not in masked("Write to ada@example.org.")
+
+
 def test_only_the_environment_switches_tracing_on(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("OTEL_")]:
         monkeypatch.delenv(name)
-    assert open_tracing() is None
+    assert open_tracing(str) is None
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
-    spans = open_tracing()
+    spans = open_tracing(str)
     assert spans is not None
     spans.close()
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
-    assert open_tracing() is None
+    assert open_tracing(str) is None
     monkeypatch.setenv("OTEL_TRACES_EXPORTER", "zipkin")
     with pytest.raises(SettingsError, match="'zipkin' of traces is not installed"):
-        open_tracing()
+        open_tracing(str)
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
-    assert open_tracing() is None
+    assert open_tracing(str) is None
 
 
 def test_without_tracing_nothing_of_opentelemetry_is_imported() -> None:

@@ -52,10 +52,10 @@ class Signals:
 
 def open_signals(settings: ServeSettings) -> Signals:
     """Raises `SettingsError` where the environment asks for traces that cannot be made, or for an unusable mask."""
-    health = Health()
+    health, text = Health(), open_keeping(settings).text
     return Signals(
         health=health,
         metrics=Metrics(health, by_tenant=settings.tenant_metrics),
-        log=RequestLog(questions=open_keeping(settings).text if settings.log_questions else None),
-        spans=open_tracing(),
+        log=RequestLog(questions=text if settings.log_questions else None),
+        spans=open_tracing(text),
     )

@@ -8,6 +8,7 @@ POST /v1/chat/completions           server: route, tool, model, saved money
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,9 +33,12 @@ _OPERATIONS = {
 
 
 class Spans:
-    """Begins each request's trace, and ends it as an `Observer`. With `content`, spans hold prompts and answers."""
+    """Begins each request's trace, and ends it as an `Observer`.
 
-    def __init__(self, provider: TracerProvider, *, content: bool = False) -> None:
+    With `content`, spans hold what that leaves of prompts and answers.
+    """
+
+    def __init__(self, provider: TracerProvider, *, content: Callable[[str], str] | None = None) -> None:
         self._provider = provider
         self._tracer = provider.get_tracer("hammerstone")
         self._content = content
@@ -74,7 +78,9 @@ class _RequestTrace:
 
     is_on = True
 
-    def __init__(self, tracer: trace.Tracer, span: Span, record: RequestRecord, *, content: bool) -> None:
+    def __init__(
+        self, tracer: trace.Tracer, span: Span, record: RequestRecord, *, content: Callable[[str], str] | None
+    ) -> None:
         self._tracer = tracer
         self._span = span
         self._record = record
@@ -126,8 +132,8 @@ class _RequestTrace:
             if span is not None:
                 _set(span, "gen_ai.usage.input_tokens", usage.input_tokens)
                 _set(span, "gen_ai.usage.output_tokens", usage.output_tokens)
-        if self._content and text is not None:
-            said = {"role": "assistant", "parts": [_part(text)], "finish_reason": "stop"}
+        if self._content is not None and text is not None:
+            said = {"role": "assistant", "parts": [_part(self._content(text))], "finish_reason": "stop"}
             _set(self._span, "gen_ai.output.messages", json.dumps([said]))
 
     def end(self) -> None:
@@ -147,8 +153,10 @@ class _RequestTrace:
         _set(span, "hammerstone.tenant", record.tenant or None)
         for name, value in record.notes.items():
             _set(span, f"hammerstone.{name.replace('-', '_')}", value)
-        if self._content and record.chat is not None:
-            messages = [{"role": one.role, "parts": [_part(one.content)]} for one in record.chat.messages]
+        if self._content is not None and record.chat is not None:
+            messages = [
+                {"role": one.role, "parts": [_part(self._content(one.content))]} for one in record.chat.messages
+            ]
             _set(span, "gen_ai.input.messages", json.dumps(messages))
         if record.status is not None:
             _set_status(span, record.status, fails_from=500)

@@ -6,6 +6,7 @@ Without them nothing of it is imported.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,11 @@ _CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 _PROTOCOLS = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
 
 
-def open_tracing() -> Spans | None:
-    """The spans of this process, if the environment asks for them. Raises `SettingsError` for what is not installed."""
+def open_tracing(masked: Callable[[str], str]) -> Spans | None:
+    """The spans of this process, if the environment asks for them; with `masked` texts, if it asks for those too.
+
+    Raises `SettingsError` for what is not installed.
+    """
     if not any(os.environ.get(name) for name in _WANTED) or os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return None
     names = [one.strip() for one in os.environ.get("OTEL_TRACES_EXPORTER", "otlp").split(",")]
@@ -36,8 +40,8 @@ def open_tracing() -> Spans | None:
         raise _missing(error.name or "opentelemetry-sdk") from None
     from hammerstone.server.telemetry.spans import Spans
 
-    content = os.environ.get(_CONTENT, "").lower() in {"true", "span_only", "span_and_event"}
-    return Spans(provider, content=content)
+    with_content = os.environ.get(_CONTENT, "").lower() in {"true", "span_only", "span_and_event"}
+    return Spans(provider, content=masked if with_content else None)
 
 
 def _provider(exporters: list[str]) -> TracerProvider:
