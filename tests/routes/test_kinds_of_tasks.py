@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 
 import pytest
@@ -135,3 +136,14 @@ def test_chats_of_ever_new_turns_do_not_fill_the_memory(monkeypatch: pytest.Monk
         turns = [Message(role="user", content=f"{noun} {noun[::-1]}") for _ in range(number % 4 + 2)]
         kinds.of(Chat(messages=tuple(turns), model="m"))
     assert (len(kinds._families), len(kinds._alike)) == (3, 2)
+
+
+def test_the_name_of_a_kind_that_is_forgotten_is_forgotten_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kinds_module, "MAX_FRAMES", 3)
+    monkeypatch.setattr(kinds_module, "MAX_FAMILIES", 3)
+    kinds = KindsOfTasks()
+    for noun in NOUNS:
+        kinds.of(replace(chat(SUM.format(1, 2)), model=noun))
+    gc.collect()
+    assert len(kinds._names) <= 2 * 3 < len(NOUNS)
+    assert kinds.find(replace(chat(SUM.format(3, 4)), model=NOUNS[-1])) is not None

@@ -52,12 +52,11 @@ _DATE = re.compile(
 
 @dataclass(eq=False)
 class Kind:
-    """A kind of requests. `number` is its name within these `Kinds`, `sample` the beginning of its first question.
+    """A kind of requests. `sample` is the beginning of its first question.
 
     `form` is how much of its chats is the question. `into` is the kind that it has become part of.
     """
 
-    number: int
     sample: str
     form: Form = Form.LAST
     into: Kind | None = field(default=None, repr=False)
@@ -94,7 +93,6 @@ class Kinds:
     """
 
     def __init__(self) -> None:
-        self._last = 0
         self._frames: OrderedDict[str, _Frame] = OrderedDict()
         self._alike: OrderedDict[str, WordingGroups] = OrderedDict()
         self._families: OrderedDict[tuple[str, int], _Family] = OrderedDict()
@@ -107,7 +105,7 @@ class Kinds:
         if frame.kind is None:
             group = frame.wordings.add(question)
             if group.number not in frame.by_wording:
-                frame.by_wording[group.number] = self._new(question, frame.form)
+                frame.by_wording[group.number] = _new(question, frame.form)
                 self._forget(frame)
             kind = frame.by_wording[group.number]
             self._settle(frame, chat)
@@ -123,10 +121,6 @@ class Kinds:
         kind = frame.by_wording.get(group.number) if group is not None else None
         return None if kind is None else kind.now
 
-    def _new(self, question: str, form: Form) -> Kind:
-        self._last += 1
-        return Kind(number=self._last, sample=question[:200], form=form)
-
     @staticmethod
     def _forget(frame: _Frame) -> None:
         """Forget kinds whose wording was dropped to make room for others."""
@@ -139,7 +133,7 @@ class Kinds:
         groups: list[WordingGroup] = list(frame.wordings)
         if frame.questions < FREE_TEXT or not all(one.is_young for one in groups) or _says_nothing(chat):
             return
-        frame.kind = self._new(chat.messages[-1].content, frame.form)
+        frame.kind = _new(chat.messages[-1].content, frame.form)
         for kind in frame.by_wording.values():
             kind.now.into = frame.kind
         frame.by_wording = {}
@@ -171,7 +165,7 @@ class Kinds:
         """Add a variant to the frames that it is like; with it they may be many enough to become one."""
         fixed = _fixed(chat)
         tells = len(fixed) >= SAYS_MUCH or chat.response_format is not None
-        kind = self._new(chat.messages[-1].content, Form.LAST) if tells and len(chat.messages) > 1 else None
+        kind = _new(chat.messages[-1].content, Form.LAST) if tells and len(chat.messages) > 1 else None
         frame = _Frame(kind=kind, digest=frame_of(chat).digest)
         if len(chat.messages) == 1:
             return frame
@@ -218,6 +212,10 @@ class Kinds:
         for kind in (frame.kind, *frame.by_wording.values()):
             if kind is not None:
                 kind.now.form = Form.WHOLE
+
+
+def _new(question: str, form: Form) -> Kind:
+    return Kind(sample=question[:200], form=form)
 
 
 def used_last(entries: OrderedDict[K, V], key: K, most: int) -> None:

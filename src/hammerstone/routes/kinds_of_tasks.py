@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 from hammerstone.digests import sha256
 from hammerstone.requests import Form, frame_of
@@ -25,7 +26,7 @@ class KindsOfTasks:
 
     def __init__(self) -> None:
         self._kinds = Kinds()
-        self._names: dict[int, str] = {}
+        self._names: WeakKeyDictionary[Kind, str] = WeakKeyDictionary()  # each is forgotten with its kind
         self._newest = 0  # id of a stored task that was learned
 
     @classmethod
@@ -47,12 +48,12 @@ class KindsOfTasks:
 
     def learn(self, chat: Chat, task: str) -> None:
         """Take a chat for one of a task, however that was found: others of its kind are of it, too."""
-        self._names.setdefault(self._kinds.of(chat).now.number, task)
+        self._names.setdefault(self._kinds.of(chat), task)
 
     def find(self, chat: Chat) -> str | None:
         """The task of a kind that is there. Nothing is learned."""
         kind = self._kinds.find(chat)
-        return self._names.get(kind.number) if kind is not None else None
+        return self._names.get(kind) if kind is not None else None
 
     def of(self, chat: Chat, worded_like: str | None = None, *, store: Store | None = None) -> tuple[str, Form]:
         """The task of this chat's kind, new or not, and how much of the chat is its question.
@@ -63,13 +64,13 @@ class KindsOfTasks:
         a tool that came from elsewhere nothing else is known.
         """
         kind = self.sort(chat)
-        if kind.number not in self._names and store is not None:
+        if kind not in self._names and store is not None:
             self.catch_up(store)
             kind = kind.now
-        if kind.number not in self._names:
+        if kind not in self._names:
             is_free = worded_like is not None and worded_like not in self._names.values()
-            self._names[kind.number] = worded_like if is_free and worded_like is not None else _name(kind, chat)
-        return self._names[kind.number], kind.form
+            self._names[kind] = worded_like if is_free and worded_like is not None else _name(kind, chat)
+        return self._names[kind], kind.form
 
     def sort(self, chat: Chat) -> Kind:
         """The kind of this chat, new or not. It may become part of another when more chats have come."""
@@ -77,11 +78,11 @@ class KindsOfTasks:
 
     def name(self, kind: Kind, chat: Chat) -> str:
         """The task of a kind as it is now; of a new one by this chat, the first of it."""
-        return self._names.setdefault(kind.now.number, _name(kind, chat))
+        return self._names.setdefault(kind.now, _name(kind, chat))
 
     def is_known(self, kind: Kind) -> bool:
         """Whether the kind has a task already."""
-        return kind.now.number in self._names
+        return kind.now in self._names
 
 
 def _chats(store: Store, task: Task) -> list[Chat]:
