@@ -40,7 +40,7 @@ def difference(recorded: Prompt, asked: Prompt) -> str:
     """A unified diff of the two prompts as text, cut after a screenful."""
     diff = list(
         difflib.unified_diff(
-            list(_text_lines(recorded)), list(_text_lines(asked)), "recorded", "asked", lineterm="", n=0
+            list(_wrapped(recorded)), list(_wrapped(asked)), "recorded", "asked", lineterm="", n=0
         )
     )
     cut = [f"… {len(diff) - LINES_SHOWN} more lines"] if len(diff) > LINES_SHOWN else []
@@ -48,16 +48,20 @@ def difference(recorded: Prompt, asked: Prompt) -> str:
 
 
 def _word_pairs(prompt: Prompt) -> Counter[tuple[str, str]]:
-    words = re.findall(r"\w+|[^\w\s]", " ".join(_text_lines(prompt)))
+    words = re.findall(r"\w+|[^\w\s]", " ".join(_lines(prompt)))
     return Counter(pairwise(words))
 
 
-def _text_lines(prompt: Prompt) -> Iterator[str]:
+def _wrapped(prompt: Prompt) -> Iterator[str]:
+    for line in _lines(prompt):
+        yield from textwrap.wrap(line, LINE_WIDTH, drop_whitespace=False) or [""]
+
+
+def _lines(prompt: Prompt) -> Iterator[str]:
     yield f"temperature={prompt.temperature} sample={prompt.sample}"
     if prompt.response_format is not None or prompt.requested_model is not None:
         format_of_reply = json.dumps(prompt.response_format, sort_keys=True)
         yield f"requested_model={prompt.requested_model} response_format={format_of_reply}"
     for message in prompt.messages:
         yield f"[{message.role}]"
-        for line in message.content.splitlines():
-            yield from textwrap.wrap(line, LINE_WIDTH, drop_whitespace=False) or [""]
+        yield from message.content.splitlines()
