@@ -39,9 +39,7 @@ def nearest_prompt(prompt: Prompt, candidates: Iterable[Prompt]) -> Prompt | Non
 def difference(recorded: Prompt, asked: Prompt) -> str:
     """A unified diff of the two prompts as text, cut after a screenful."""
     diff = list(
-        difflib.unified_diff(
-            list(_wrapped(recorded)), list(_wrapped(asked)), "recorded", "asked", lineterm="", n=0
-        )
+        difflib.unified_diff(list(_wrapped(recorded)), list(_wrapped(asked)), "recorded", "asked", lineterm="", n=0)
     )
     cut = [f"… {len(diff) - LINES_SHOWN} more lines"] if len(diff) > LINES_SHOWN else []
     return "\n".join(diff[:LINES_SHOWN] + cut)
